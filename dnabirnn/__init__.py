@@ -1,0 +1,1 @@
+"""dnabirnn: the probability, for every base, that it belongs to a motif."""

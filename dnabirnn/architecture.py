@@ -1,0 +1,134 @@
+"""What a network is: frozen and plain, free of torch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any, NamedTuple
+
+from dnabirnn.errors import OptionError
+
+__all__ = ["MAX_CLASSES", "Architecture", "Cell", "MotifClass", "Output"]
+
+MAX_CLASSES = 31
+"""Two strands a class and one bit for *ignore* fit 64 bits."""
+
+
+class Cell(str, Enum):
+    """Kinds of recurrent cell, computed as torch.nn.RNN (tanh), GRU and LSTM do."""
+
+    RNN = "rnn"
+    GRU = "gru"
+    LSTM = "lstm"
+
+    @property
+    def gates(self) -> int:
+        """Rows of the weight matrices for each hidden unit."""
+        return {Cell.RNN: 1, Cell.GRU: 3, Cell.LSTM: 4}[self]
+
+
+class MotifClass(NamedTuple):
+    """A kind of motif; stranded where its labels carry + and -."""
+
+    name: str
+    stranded: bool
+
+
+class Output(NamedTuple):
+    """One column of the network's answer. `strand` is "+", "-" or "."."""
+
+    class_name: str
+    strand: str
+
+    @property
+    def label(self) -> str:
+        """Name for files and tables: the class, then plus, minus or both.
+
+        Examples
+        --------
+        >>> Output("REP", "-").label
+        'REP.minus'
+        """
+        return f"{self.class_name}.{ {'+': 'plus', '-': 'minus', '.': 'both'}[self.strand] }"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The shape of a network.
+
+    Attributes
+    ----------
+    classes : tuple of MotifClass
+        What is labelled, in the order of the network's outputs.
+    cell : Cell
+    hidden : int
+        Units a direction.
+    layers : int
+    tied : bool
+        One set of weights for both strands; else a second one for the reverse direction.
+    exclusive : bool
+        A softmax over background and all outputs; else a sigmoid an output.
+    """
+
+    classes: tuple[MotifClass, ...]
+    cell: Cell = Cell.GRU
+    hidden: int = 32
+    layers: int = 1
+    tied: bool = True
+    exclusive: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.classes) <= MAX_CLASSES:
+            raise OptionError(
+                f"{len(self.classes)} classes: a network has 1 to {MAX_CLASSES}; "
+                "name one for all rows with --class, or choose some with --classes"
+            )
+        for option, value in (("hidden", self.hidden), ("layers", self.layers)):
+            if value < 1:
+                raise OptionError(f"--{option} {value}: must be 1 or more")
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """Class by class, + before -, or "." for an unstranded class.
+
+        Examples
+        --------
+        >>> Architecture((MotifClass("REP", True), MotifClass("IS", False))).outputs
+        (Output(class_name='REP', strand='+'), Output(class_name='REP', strand='-'), \
+Output(class_name='IS', strand='.'))
+        """
+        return tuple(
+            Output(name, strand)
+            for name, stranded in self.classes
+            for strand in ("+-" if stranded else ".")
+        )
+
+    def columns(self, class_name: str) -> list[int]:
+        """Columns of a class among the outputs: two for a stranded class, else one."""
+        return [i for i, output in enumerate(self.outputs) if output.class_name == class_name]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for the model file."""
+        plain = asdict(self)
+        plain["cell"] = self.cell.value
+        plain["classes"] = [{"name": name, "stranded": strand} for name, strand in self.classes]
+        return plain
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> Architecture:
+        """Architecture from what `to_json` gave.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            Values that are missing or of the wrong kind.
+        """
+        classes = tuple(MotifClass(str(c["name"]), bool(c["stranded"])) for c in plain["classes"])
+        return cls(
+            classes=classes,
+            cell=Cell(plain["cell"]),
+            hidden=int(plain["hidden"]),
+            layers=int(plain["layers"]),
+            tied=bool(plain["tied"]),
+            exclusive=bool(plain["exclusive"]),
+        )
