@@ -1,0 +1,138 @@
+"""Files as blocks of bytes: plain, gzip, bgzip, standard input."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+
+if TYPE_CHECKING:
+    from dnabirnn.errors import DnabirnnError
+
+__all__ = ["BLOCK_BYTES", "PathLike", "check_readable", "read_blocks"]
+
+PathLike: TypeAlias = "str | os.PathLike[str]"
+
+BLOCK_BYTES = 1 << 20
+"""Bytes of text a block; 256 KiB to 4 MiB all read at the same speed, within 5 %."""
+_COMPRESSED_BYTES = 1 << 17
+"""Bytes read at once of a compressed file: bgzip's small members make long reads copy a lot."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_BGZF_HEADER_BYTES = 18
+_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+"""The empty block that ends every whole BGZF file (SAM format specification, section 4.1.2)."""
+
+
+def read_blocks(
+    path: PathLike,
+    error: type[DnabirnnError],
+    digests: dict[str, str] | None = None,
+    block_bytes: int = BLOCK_BYTES,
+) -> Iterator[bytes]:
+    """Content of a file in blocks, decompressed where its first bytes say gzip.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        "-" is standard input.
+    error : class
+        What to raise where the file cannot be read, or is cut short or damaged.
+    digests : dict, optional
+        As in `read_fasta`.
+    block_bytes : int
+        Most bytes a block.
+
+    Yields
+    ------
+    bytes
+        Not empty.
+    """
+    check_readable(path, error)
+    source = str(path)
+    try:
+        with _open(path) as file:
+            digest = hashlib.sha256() if digests is not None else None
+            prefix = file.read(_BGZF_HEADER_BYTES)
+            packed = prefix.startswith(_GZIP_MAGIC)
+            step = min(_COMPRESSED_BYTES, block_bytes) if packed else block_bytes
+            raw = chain([prefix], iter(lambda: file.read(step), b""))
+            if digest is not None:
+                raw = chain.from_iterable(_hashed(piece, digest) for piece in raw)
+            blocks = _inflate(raw, source, error, block_bytes) if packed else raw
+            yield from (block for block in blocks if block)
+    except OSError as cause:
+        raise error(f"{source}: cannot be read: {cause.strerror or cause}") from cause
+    if digests is not None and digest is not None:
+        digests[_free_key(os.path.basename(source), digests)] = digest.hexdigest()
+
+
+def _hashed(piece: bytes, digest: hashlib._Hash) -> tuple[bytes]:
+    digest.update(piece)
+    return (piece,)
+
+
+def _free_key(name: str, taken: dict[str, str]) -> str:
+    key, number = name, 1
+    while key in taken:
+        number += 1
+        key = f"{name} ({number})"
+    return key
+
+
+def _open(path: PathLike) -> AbstractContextManager[BinaryIO]:
+    if os.fspath(path) == "-":
+        return nullcontext(sys.stdin.buffer)
+    return Path(path).open("rb")
+
+
+def check_readable(path: PathLike, error: type[DnabirnnError]) -> None:
+    """Raise for a path that is no file, before any work is done."""
+    if os.fspath(path) == "-":
+        return
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as cause:
+        reason = "no such file" if isinstance(cause, FileNotFoundError) else cause.strerror
+        raise error(f"{path}: {reason}; check the path") from cause
+    if stat.S_ISDIR(mode):
+        raise error(f"{path}: is a folder; name a file in it")
+
+
+def _inflate(
+    raw: Iterable[bytes], source: str, error: type[DnabirnnError], block_bytes: int
+) -> Iterator[bytes]:
+    """Text of gzip members, end to end; zeros after the last are padding."""
+    damage = "make or fetch the file again"
+    member = zlib.decompressobj(wbits=31)
+    started = False
+    head = tail = b""
+    for piece in raw:
+        head = head or piece
+        tail = (tail + piece[-len(_BGZF_END) :])[-len(_BGZF_END) :]
+        while piece := piece if started else piece.lstrip(b"\0"):
+            started = True
+            try:
+                yield member.decompress(piece, block_bytes)
+            except zlib.error as cause:
+                raise error(f"{source}: damaged gzip data ({cause}); {damage}") from cause
+            piece = member.unconsumed_tail
+            if member.eof:
+                piece = member.unused_data
+                member, started = zlib.decompressobj(wbits=31), False
+    if started:
+        raise error(f"{source}: truncated gzip file; {damage}")
+    if _is_bgzf(head) and tail != _BGZF_END:
+        raise error(f"{source}: truncated bgzip file: its end block is missing; {damage}")
+
+
+def _is_bgzf(head: bytes) -> bool:
+    """Whether a gzip header carries BGZF's extra field."""
+    return len(head) >= _BGZF_HEADER_BYTES and bool(head[3] & 4) and head[12:14] == b"BC"
