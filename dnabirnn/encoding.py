@@ -1,0 +1,324 @@
+"""Encoding: FASTA and labels become an encoded set, contig by contig."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dnabirnn.encoded import (
+    CODES,
+    FORMAT,
+    FORMAT_VERSION,
+    LABELS,
+    MANIFEST,
+    Contig,
+    EncodedSet,
+    Mask,
+)
+from dnabirnn.errors import EncodedSetError, FastaError, OutputError
+from dnabirnn.fasta import Record, read_fasta
+from dnabirnn.intervals import Regions
+from dnabirnn.labels import IGNORE_BIT, IGNORED, Labels, paint
+from dnabirnn.splits import SPLITS, FractionSplit, Piece, SplitPlan
+from dnabirnn.summary import count
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.inputs import PathLike
+
+__all__ = ["encode"]
+
+
+def encode(
+    fasta_paths: Sequence[PathLike],
+    labels: Labels,
+    out_dir: PathLike,
+    *,
+    split: SplitPlan | None = None,
+    mask: Mask | str = Mask.NONE,
+    exclude: Regions | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> EncodedSet:
+    """Write an encoded set, contig by contig.
+
+    Memory grows with the longest contig: a byte a base for codes, one for case, and one to
+    eight for labels.
+
+    Parameters
+    ----------
+    fasta_paths : sequence of str or PathLike
+        As `read_fasta` takes them; read once.
+    labels : Labels
+    out_dir : str or PathLike
+        Folder to write. An encoded set that is there already is replaced, once the new one is
+        whole; any other folder must be empty.
+    split : SplitPlan, optional
+        By default FractionSplit().
+    mask : Mask or str
+        What lower-case letters mean.
+    exclude : Regions, optional
+        Bases to ignore, in loss and metrics.
+    progress : callable, optional
+        Called with the number of bases of each contig that is done.
+
+    Returns
+    -------
+    encoded : EncodedSet
+
+    Raises
+    ------
+    FastaError, LabelError, OptionError
+        Inputs that cannot be read or do not fit one another.
+    EncodedSetError
+        A class without a labelled base in the training split.
+    OutputError
+        A folder that cannot be written.
+    """
+    target = Path(out_dir).resolve()
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+    try:
+        _check_target(target, out_dir)
+        partial.mkdir()
+        writer = _Writer(partial, labels, Mask(mask), exclude)
+        manifest = writer.write(fasta_paths, split or FractionSplit(), progress)
+        (partial / MANIFEST).write_text(_json(manifest), encoding="utf-8")
+        _replace(partial, target)
+    except OSError as cause:
+        raise OutputError(f"{out_dir}: cannot be written: {cause.strerror or cause}") from cause
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return EncodedSet.open(out_dir)
+
+
+def _json(manifest: Mapping[str, Any]) -> str:
+    """Sorted JSON, an entry a line: indenting all of it is slow for 100,000 contigs."""
+    lines = (
+        f"{json.dumps(key)}: {json.dumps(manifest[key], sort_keys=True, ensure_ascii=False)}"
+        for key in sorted(manifest)
+    )
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _check_target(target: Path, shown: PathLike) -> None:
+    """Raise for a folder that must not or cannot be written, before any work is done."""
+    if not target.parent.is_dir():
+        raise OutputError(f"{shown}: there is no folder {target.parent}; make it first")
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise OutputError(f"{shown}: is a file; name a folder")
+    if any(target.iterdir()) and not _is_encoded_set(target):
+        raise OutputError(f"{shown}: is not empty and no encoded set; name another folder")
+
+
+def _is_encoded_set(folder: Path) -> bool:
+    """Whether a folder may be replaced: nothing in it but what `encode` writes."""
+    with suppress(OSError, ValueError):
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        ours = isinstance(manifest, dict) and manifest.get("format") == FORMAT
+        return ours and {entry.name for entry in folder.iterdir()} <= {CODES, LABELS, MANIFEST}
+    return False
+
+
+def _replace(partial: Path, target: Path) -> None:
+    """Put the new folder in the place of the old one."""
+    if not target.exists():
+        partial.rename(target)
+        return
+    old = partial.with_suffix(".old")
+    target.rename(old)
+    try:
+        partial.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+class _ArrayFile:
+    """A one-dimensional .npy file that grows; its header is written again at the end."""
+
+    def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
+        self.path, self.dtype, self.size = path, dtype, 0
+        self.digest = hashlib.sha256()
+        self.file = path.open("wb")
+        self._write_header()
+
+    def _write_header(self) -> None:
+        self.file.seek(0)
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self.dtype),
+            "fortran_order": False,
+            "shape": (self.size,),
+        }
+        np.lib.format.write_array_header_1_0(self.file, header)
+        self.start = self.file.tell()
+
+    def append(self, values: NDArray[Any]) -> None:
+        data = np.ascontiguousarray(values, dtype=self.dtype).view(np.uint8).data
+        self.digest.update(data)
+        self.file.write(data)
+        self.size += len(values)
+
+    def close(self) -> None:
+        before = self.start
+        self._write_header()
+        assert self.start == before, "numpy leaves room in a header for a larger shape"
+        self.file.close()
+
+    def mapped(self) -> NDArray[Any]:
+        # A plain array over the map: slices of a memmap cost three times as much.
+        array: NDArray[Any] = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        return array.view(np.ndarray)
+
+
+class _Writer:
+    """One run of `encode`, from records to manifest."""
+
+    def __init__(self, folder: Path, labels: Labels, mask: Mask, exclude: Regions | None) -> None:
+        self.folder, self.labels, self.mask, self.exclude = folder, labels, mask, exclude
+        self.contigs: dict[str, Contig] = {}
+        self.codes_file = _ArrayFile(folder / CODES, np.dtype(np.uint8))
+        self.labels_file = _ArrayFile(folder / LABELS, labels.table.dtype)
+        # Case is needed once the splits are known, which is after the last contig: a bit a base.
+        self.case_file = _ArrayFile(folder / "case.npy", np.dtype(np.uint8))
+        self.case_offsets: dict[str, int] = {}
+
+    def write(
+        self,
+        fasta_paths: Sequence[PathLike],
+        plan: SplitPlan,
+        progress: Callable[[int], object] | None,
+    ) -> dict[str, Any]:
+        """Write the arrays, and give the manifest."""
+        digests: dict[str, str] = {}
+        hard = self.mask is Mask.HARD
+        try:
+            for record in read_fasta(*fasta_paths, case=True, hard_mask=hard, digests=digests):
+                self._add(record)
+                if progress:
+                    progress(len(record.codes))
+                del record
+        finally:
+            for file in (self.codes_file, self.labels_file, self.case_file):
+                file.close()
+        if not self.codes_file.size:
+            raise FastaError(f"{fasta_paths[0]}: every record is empty; give sequences")
+        lengths = {contig.name: contig.length for contig in self.contigs.values()}
+        self.labels.check_contigs(lengths)
+        if self.exclude is not None:
+            self.exclude.check_contigs(lengths)
+        splits = plan.resolve(lengths, self._labelled(lengths))
+        summary = self._summary(splits)
+        return self._manifest(splits, summary, digests)
+
+    def _add(self, record: Record) -> None:
+        name, length = record.name, len(record.codes)
+        assert record.lower is not None, "read with case=True"
+        labels = paint(self.labels.of(name, length), length, self.labels.table)
+        ignore = labels.dtype.type(IGNORE_BIT)
+        if self.mask is Mask.LOSS:
+            labels[record.lower] |= ignore
+        if self.exclude is not None:
+            for start, end in self.exclude.of(name).tolist():
+                labels[start:end] |= ignore
+        self.contigs[name] = Contig(name, self.codes_file.size, length)
+        self.case_offsets[name] = self.case_file.size
+        self.codes_file.append(record.codes)
+        self.labels_file.append(labels)
+        self.case_file.append(np.packbits(record.lower))
+
+    def _labelled(self, lengths: Mapping[str, int]) -> dict[str, NDArray[np.int64]]:
+        """Intervals of the classes, of any class and strand, merged."""
+        frame = self.labels.frame
+        regions = Regions(frame.filter(frame["class"] != IGNORED))
+        return {name: regions.of(name) for name in regions.names if name in lengths}
+
+    def _summary(self, splits: Mapping[str, Sequence[Piece]]) -> dict[str, Any]:
+        bases = _Bases(self)
+        summary = count(bases, splits, self.labels)
+        del bases
+        self.case_file.path.unlink()
+        for name, strands in summary["classes"].items():
+            if not any(numbers["train"]["bases"] for numbers in strands.values()):
+                raise EncodedSetError(
+                    f"class {name!r} has no labelled base in the training split that is not "
+                    "ignored or N; choose another split, or leave the class out with --classes"
+                )
+        return summary
+
+    def _manifest(
+        self,
+        splits: Mapping[str, Sequence[Piece]],
+        summary: Mapping[str, Any],
+        digests: Mapping[str, str],
+    ) -> dict[str, Any]:
+        meaning = {
+            "contigs": [contig._asdict() for contig in self.contigs.values()],
+            "splits": {name: [list(piece) for piece in splits[name]] for name in SPLITS},
+            "classes": [motif_class._asdict() for motif_class in self.labels.classes],
+            "mask": self.mask.value,
+        }
+        arrays = [self.codes_file.digest.hexdigest(), self.labels_file.digest.hexdigest()]
+        canonical = json.dumps([meaning, arrays], sort_keys=True, separators=(",", ":"))
+        return meaning | {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "tool_version": _tool_version(),
+            "digest": hashlib.sha256(canonical.encode("utf-8")).hexdigest(),
+            "ignore_classes": list(self.labels.table.ignore),
+            "excluded": self.exclude is not None,
+            "inputs": {
+                "fasta": _inputs(digests),
+                "labels": _inputs(self.labels.digests),
+            },
+            "summary": summary,
+        }
+
+
+def _inputs(digests: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"name": name, "sha256": digest} for name, digest in digests.items()]
+
+
+def _tool_version() -> str:
+    try:
+        return version("dnabirnn")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+class _Bases:
+    """The arrays of a writer, by contig."""
+
+    def __init__(self, writer: _Writer) -> None:
+        self._contigs = writer.contigs
+        self._codes = writer.codes_file.mapped()
+        self._labels = writer.labels_file.mapped()
+        self._case, self._case_offsets = writer.case_file.mapped(), writer.case_offsets
+
+    def _place(self, piece: Piece) -> slice:
+        offset = self._contigs[piece.contig].offset
+        return slice(offset + piece.start, offset + piece.end)
+
+    def codes(self, piece: Piece) -> Codes:
+        return self._codes[self._place(piece)]
+
+    def labels(self, piece: Piece) -> NDArray[np.unsignedinteger]:
+        return self._labels[self._place(piece)]
+
+    def masked(self, piece: Piece) -> int:
+        first = piece.start // 8
+        offset = self._case_offsets[piece.contig]
+        bits = np.unpackbits(self._case[offset + first : offset + -(-piece.end // 8)])
+        return int(np.count_nonzero(bits[piece.start - 8 * first : piece.end - 8 * first]))
