@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from dnabirnn.errors import OptionError
@@ -14,7 +14,7 @@ MAX_CLASSES = 31
 """Two strands a class and one bit for *ignore* fit 64 bits."""
 
 
-class Cell(str, Enum):
+class Cell(StrEnum):
     """Kinds of recurrent cell, computed as torch.nn.RNN (tanh), GRU and LSTM do."""
 
     RNN = "rnn"

@@ -1,0 +1,226 @@
+"""The network: a bidirectional RNN that can answer the same on both strands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from dnabirnn.alphabet import ONE_HOT, PADDING
+from dnabirnn.architecture import Cell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dnabirnn.architecture import Architecture, Output
+
+__all__ = [
+    "Dropout",
+    "Features",
+    "Network",
+    "head_rows",
+    "load_weights",
+    "to_probabilities",
+    "weights_of",
+]
+
+_CELLS = {Cell.RNN: nn.RNN, Cell.GRU: nn.GRU, Cell.LSTM: nn.LSTM}
+
+
+class Features(NamedTuple):
+    """What the recurrent layers give.
+
+    Attributes
+    ----------
+    forward, reverse : Tensor, (B, L, H) float32
+        States of the last layer of the two directions, both in the coordinates of the
+        sequence as given; 0 at padding.
+    last_hidden : Tensor, (layers * 2, B, H) float32
+        Each layer's states after a lane's last true base, forward before reverse, as
+        torch.nn.GRU(bidirectional=True) orders them.
+    """
+
+    forward: Tensor
+    reverse: Tensor
+    last_hidden: Tensor
+
+
+class Dropout(NamedTuple):
+    """Zeroes features while training, by numbers of a generator of its own.
+
+    The global generator of torch would make what a slice of a batch gets depend on the order
+    in which threads run.
+    """
+
+    rate: float
+    generator: torch.Generator
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """Features with the share `rate` zeroed, the others scaled up."""
+        if self.rate == 0:
+            return features
+        draw = torch.rand(features.shape, generator=self.generator, device=features.device)
+        return features * (draw >= self.rate) / (1 - self.rate)
+
+
+class Network(nn.Module):
+    """Codes to log-odds.
+
+    The forward lane reads the sequence, the reverse lane its reverse complement. Padding
+    stands on the right of both, so that no state is touched by padding before the lane's
+    last base, and a short sequence scores the same alone and in any batch.
+
+    A strand-tied network runs one set of weights over both lanes. The features of the +
+    strand are [forward, reverse], those of the - strand [reverse, forward], at every layer;
+    the reverse complement of a sequence therefore scores as the exact mirror. An untied
+    network has weights of its own for the reverse lane and a row of the head for each
+    output: what torch.nn.GRU(bidirectional=True) with a linear layer computes.
+    """
+
+    _one_hot: Tensor
+    _complement: Tensor
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        hidden = architecture.hidden
+        cell = _CELLS[architecture.cell]
+        self.recurrent = nn.ModuleList(
+            cell(4 if layer == 0 else 2 * hidden, hidden, batch_first=True)
+            for layer in range(architecture.layers)
+            for _ in range(1 if architecture.tied else 2)
+        )
+        self.head = nn.Linear(2 * hidden, len(head_rows(architecture)))
+        # Complement of each code; codes 4 and 5 are their own.
+        self.register_buffer("_complement", torch.tensor([3, 2, 1, 0, 4, 5]), persistent=False)
+        self.register_buffer("_one_hot", torch.from_numpy(ONE_HOT.copy()), persistent=False)
+
+    def forward(self, codes: Tensor, dropout: Dropout | None = None) -> Tensor:
+        """Log-odds of a batch.
+
+        Parameters
+        ----------
+        codes : Tensor, (B, L) uint8
+            Padding (code 5) only on the right.
+        dropout : Dropout, optional
+            Applied before the head and between layers; for training.
+
+        Returns
+        -------
+        logits : Tensor, (B, L, O) float32
+            One column an output; (B, L, 1 + O) for an exclusive network, the background first.
+        """
+        features = self.features(codes, dropout)
+        plus = torch.cat([features.forward, features.reverse], dim=2)  # (B, L, 2H)
+        if dropout is not None:
+            plus = dropout(plus)
+        if not self.architecture.tied:
+            return self.head(plus)  # type: ignore[no-any-return]
+        minus = plus.roll(self.architecture.hidden, dims=2)  # [reverse, forward]
+        return self._by_output(self.head(plus), self.head(minus))
+
+    def _by_output(self, plus: Tensor, minus: Tensor) -> Tensor:
+        """Columns of the outputs from the tied head's rows for each strand: (B, L, O)."""
+        mean = (plus + minus) / 2
+        columns = [mean[..., -1]] if self.architecture.exclusive else []
+        for row, motif_class in enumerate(self.architecture.classes):
+            strands = (plus, minus) if motif_class.stranded else (mean,)
+            columns += [strand[..., row] for strand in strands]
+        return torch.stack(columns, dim=2)
+
+    def features(self, codes: Tensor, dropout: Dropout | None = None) -> Features:
+        """States of both directions.
+
+        Parameters
+        ----------
+        codes : Tensor, (B, L) uint8
+            Padding (code 5) only on the right.
+        dropout : Dropout, optional
+            Applied between layers.
+        """
+        length = codes.shape[1]
+        codes = codes.long()
+        real = codes != PADDING  # (B, L)
+        lengths = real.sum(dim=1, keepdim=True)  # (B, 1)
+        # Base t of a sequence of n bases is base n - 1 - t of its reverse complement.
+        flip = (lengths - 1 - torch.arange(length, device=codes.device)).clamp(min=0)  # (B, L)
+        opposite = self._complement[codes.gather(1, flip)].masked_fill(~real, PADDING)
+        lanes = self._one_hot[torch.cat([codes, opposite])]  # (2B, L, 4)
+        real = real.unsqueeze(2).to(lanes.dtype)  # (B, L, 1)
+        at_last = (lengths - 1).clamp(min=0).unsqueeze(2)
+        last_hidden: list[Tensor] = []
+        for layer in range(self.architecture.layers):
+            forward, backward = self._run(layer, lanes).chunk(2)  # each (B, L, H)
+            forward, backward = forward * real, backward * real
+            last_hidden += [_take(forward, at_last), _take(backward, at_last)]
+            reverse = _take(backward, flip.unsqueeze(2)) * real
+            if layer + 1 < self.architecture.layers:
+                lanes = self._next_lanes(forward, reverse, flip.unsqueeze(2))
+                lanes = lanes if dropout is None else dropout(lanes)
+        return Features(forward, reverse, torch.cat(last_hidden, dim=1).transpose(0, 1))
+
+    def _run(self, layer: int, lanes: Tensor) -> Tensor:
+        """States of one layer: (2B, L, H), each lane in its own coordinates."""
+        if self.architecture.tied:
+            return self.recurrent[layer](lanes)[0]  # type: ignore[no-any-return]
+        forward, reverse = lanes.chunk(2)
+        return torch.cat(
+            [self.recurrent[2 * layer](forward)[0], self.recurrent[2 * layer + 1](reverse)[0]]
+        )
+
+    def _next_lanes(self, forward: Tensor, reverse: Tensor, flip: Tensor) -> Tensor:
+        """Input of the next layer: (2B, L, 2H), each lane in its own coordinates."""
+        plus = torch.cat([forward, reverse], dim=2)
+        minus = torch.cat([reverse, forward], dim=2) if self.architecture.tied else plus
+        return torch.cat([plus, _take(minus, flip)])
+
+
+def _take(states: Tensor, places: Tensor) -> Tensor:
+    """States (B, L, C) at places (B, P, 1): (B, P, C)."""
+    return states.gather(1, places.expand(-1, -1, states.shape[2]))
+
+
+def head_rows(architecture: Architecture) -> list[Output | None]:
+    """What each row of the head is for; None is the background.
+
+    The head of a tied network serves both strands: its row for a class stands under the
+    class's first output, and the background is last. An untied network has a row for each
+    column of its logits.
+    """
+    background = [None] if architecture.exclusive else []
+    if architecture.tied:
+        first = [architecture.columns(c.name)[0] for c in architecture.classes]
+        return [*(architecture.outputs[column] for column in first), *background]
+    return [*background, *architecture.outputs]
+
+
+def to_probabilities(logits: Tensor, exclusive: bool) -> Tensor:
+    """Probabilities of the outputs from the network's log-odds, prior already corrected.
+
+    Parameters
+    ----------
+    logits : Tensor, (..., O) float32; (..., 1 + O) with the background first if exclusive
+    exclusive : bool
+
+    Returns
+    -------
+    probabilities : Tensor, (..., O) float32
+    """
+    return torch.softmax(logits, dim=-1)[..., 1:] if exclusive else torch.sigmoid(logits)
+
+
+def weights_of(network: Network) -> dict[str, NDArray[np.float32]]:
+    """Copies of the network's weights by name, for the model file."""
+    return {
+        name: tensor.detach().float().cpu().numpy().copy()
+        for name, tensor in network.state_dict().items()
+    }
+
+
+def load_weights(network: Network, weights: Mapping[str, NDArray[np.float32]]) -> None:
+    """Put weights, by the names that `weights_of` gives, into a network of the same shape."""
+    network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
