@@ -1,0 +1,276 @@
+"""The stream from FASTA to probabilities.
+
+contigs -> windows -> batches -> engine -> windows in order -> blocks, each a generator. Memory
+grows with the longest contig, a byte a base, and with nothing else.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from dnabirnn.alphabet import PADDING
+from dnabirnn.windows import Window, lay, stitch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.engine import Engine
+    from dnabirnn.windows import ScoringWindow
+
+__all__ = ["Block", "Contig", "integer_scores", "score"]
+
+# Scores that may wait for a window that is still in a batch half full: 64 MiB of float32.
+_WAITING_SCORES = 1 << 24
+# Windows shorter than a scoring window are padded to one of these lengths, 19 % apart.
+_SHORTEST_PADDED_BP = 32
+# Windows whose scores are not asked for are handed on so many at a time.
+_UNSCORED_WINDOWS = 64
+_EMPTY = Window(0, 0, 0, 0)
+
+
+class Contig(Protocol):
+    """What can be scored: a name and codes (L,) uint8."""
+
+    @property
+    def name(self) -> str:
+        """First word of the header."""
+
+    @property
+    def codes(self) -> Codes:
+        """Bases as codes."""
+
+
+class Block(NamedTuple):
+    """Scores of neighbouring bases of a contig.
+
+    Blocks come contig by contig in the order of the FASTA, and cover each contig once, from
+    its first base to its last. An empty contig gives one empty block.
+
+    Attributes
+    ----------
+    name : str
+        Name of the contig.
+    start : int
+        0-based place of the block's first base.
+    probabilities : ndarray, (m, O) float32
+        One column an output; 0 where the code is 4.
+    codes : ndarray, (m,) uint8
+    last : bool
+        True for the contig's final block.
+    """
+
+    name: str
+    start: int
+    probabilities: NDArray[np.float32]
+    codes: Codes
+    last: bool
+
+
+class _Task(NamedTuple):
+    """A window to score; `padded_bp` is 0 where its scores are not asked for."""
+
+    number: int
+    contig_number: int
+    contig: Contig
+    window: Window
+    padded_bp: int
+
+
+class _Batch(NamedTuple):
+    tasks: list[_Task]
+    codes: Codes  # (B, P)
+
+
+class _Kept(NamedTuple):
+    task: _Task
+    scores: NDArray[np.float32]  # (keep_end - keep_start, O)
+
+
+def integer_scores(probabilities: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Probabilities in thousandths, rounded half up.
+
+    Examples
+    --------
+    >>> integer_scores(np.array([0.0, 0.0125, 0.9996], dtype=np.float32))
+    array([   0,   13, 1000], dtype=int16)
+    """
+    return np.floor(probabilities.astype(np.float64) * 1000 + 0.5).astype(np.int16)
+
+
+def score(
+    contigs: Iterable[Contig],
+    engine: Engine,
+    scoring: ScoringWindow,
+    outputs: int,
+    *,
+    threads: int = 1,
+    wanted: Callable[[str], NDArray[np.int64]] | None = None,
+) -> Iterator[Block]:
+    """Probabilities of contigs, in blocks, in the order of the contigs.
+
+    Parameters
+    ----------
+    contigs : iterable of Contig
+        Read one at a time.
+    engine : Engine
+    scoring : ScoringWindow
+    outputs : int
+        Columns of the engine's answer.
+    threads : int
+        Cores to use, where the engine lets several threads in.
+    wanted : callable, name -> ndarray (n, 2) int64, optional
+        Sorted, disjoint intervals of a contig outside which scores are not asked for. Windows
+        that keep none of them are not scored: their probabilities are 0.
+
+    Yields
+    ------
+    block : Block
+    """
+    tasks = _cut(contigs, scoring, wanted)
+    batches = _fill(tasks, engine, max(1, _WAITING_SCORES // outputs))
+    scored = _ordered_map(
+        lambda batch: _run(engine, batch, outputs), batches, threads if engine.concurrent else 1
+    )
+    return _join(_in_order(scored), scoring)
+
+
+def _cut(
+    contigs: Iterable[Contig],
+    scoring: ScoringWindow,
+    wanted: Callable[[str], NDArray[np.int64]] | None,
+) -> Iterator[_Task]:
+    """Windows of all contigs, numbered; an empty contig is one empty window."""
+    number = 0
+    for contig_number, contig in enumerate(contigs):
+        intervals = None if wanted is None else wanted(contig.name)
+        for window in lay(len(contig.codes), scoring) if len(contig.codes) else [_EMPTY]:
+            padded_bp = 0
+            if _touches(window, intervals):
+                padded_bp = _padded_length(window.end - window.start, scoring)
+            yield _Task(number, contig_number, contig, window, padded_bp)
+            number += 1
+
+
+def _touches(window: Window, intervals: NDArray[np.int64] | None) -> bool:
+    if window.end == window.start:
+        return False
+    if intervals is None:
+        return True
+    after = bisect_left(intervals[:, 1], window.keep_start + 1)
+    return after < len(intervals) and bool(intervals[after, 0] < window.keep_end)
+
+
+def _padded_length(length_bp: int, scoring: ScoringWindow) -> int:
+    """Length that windows are padded to: it depends on their own length alone."""
+    if length_bp == scoring.length_bp:
+        return length_bp
+    padded = _SHORTEST_PADDED_BP
+    while padded < length_bp:
+        padded = -(-padded * 19 // 16)
+    return min(padded, scoring.length_bp)
+
+
+def _fill(tasks: Iterable[_Task], engine: Engine, waiting_bp: int) -> Iterator[_Batch]:
+    """Batches of windows padded to one length, across contigs.
+
+    A batch is handed on when it is full, or, filled up with padding, when so many bases have
+    come after its first window that their scores would take too much memory.
+    """
+    filling: dict[int, list[_Task]] = {}
+    since: dict[int, int] = {}
+    seen_bp = 0
+    for task in tasks:
+        padded = task.padded_bp
+        filling.setdefault(padded, []).append(task)
+        since.setdefault(padded, seen_bp)
+        seen_bp += _kept_bp(task.window)
+        full = len(filling[padded]) == (
+            engine.batch_windows(padded) if padded else _UNSCORED_WINDOWS
+        )
+        late = [length for length, bases in since.items() if seen_bp - bases > waiting_bp]
+        for length in dict.fromkeys([padded, *late] if full else late):
+            del since[length]
+            yield _batch(filling.pop(length), length, engine)
+    for length, waiting in filling.items():
+        yield _batch(waiting, length, engine)
+
+
+def _batch(tasks: list[_Task], padded_bp: int, engine: Engine) -> _Batch:
+    """Codes of the tasks' windows in the engine's one shape for this length."""
+    if not padded_bp:
+        return _Batch(tasks, np.empty((0, 0), np.uint8))
+    codes = np.full((engine.batch_windows(padded_bp), padded_bp), PADDING, np.uint8)
+    for row, task in zip(codes, tasks, strict=False):
+        start, end = task.window.start, task.window.end
+        row[: end - start] = task.contig.codes[start:end]
+    return _Batch(tasks, codes)
+
+
+def _run(engine: Engine, batch: _Batch, outputs: int) -> list[_Kept]:
+    if not len(batch.codes):
+        return [
+            _Kept(task, np.zeros((_kept_bp(task.window), outputs), np.float32))
+            for task in batch.tasks
+        ]
+    scores = engine.score(batch.codes)  # (B, P, O)
+    return [
+        _Kept(task, row[task.window.keep_start - task.window.start :][: _kept_bp(task.window)])
+        for row, task in zip(scores, batch.tasks, strict=False)
+    ]
+
+
+def _kept_bp(window: Window) -> int:
+    return window.keep_end - window.keep_start
+
+
+def _ordered_map(
+    function: Callable[[_Batch], list[_Kept]], batches: Iterable[_Batch], threads: int
+) -> Iterator[list[_Kept]]:
+    """Results in the order of the batches; at most two batches a thread are under way."""
+    under_way: deque[Future[list[_Kept]]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="dnabirnn-score") as pool:
+        try:
+            for batch in batches:
+                under_way.append(pool.submit(function, batch))
+                if len(under_way) > 2 * threads:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()
+
+
+def _in_order(scored: Iterable[list[_Kept]]) -> Iterator[_Kept]:
+    """Windows in the order in which they were cut."""
+    early: dict[int, _Kept] = {}
+    number = 0
+    for results in scored:
+        early.update((kept.task.number, kept) for kept in results)
+        while number in early:
+            yield early.pop(number)
+            number += 1
+
+
+def _join(windows: Iterable[_Kept], scoring: ScoringWindow) -> Iterator[Block]:
+    """Blocks of each contig; windows of one contig follow one another."""
+    for _, of_contig in groupby(windows, key=lambda kept: kept.task.contig_number):
+        first = next(of_contig)
+        contig = first.task.contig
+        length = len(contig.codes)
+        if length == 0:
+            yield Block(contig.name, 0, first.scores, contig.codes, last=True)
+            continue
+        kept = (window.scores for window in chain([first], of_contig))
+        for start, scores in stitch(kept, length, scoring):
+            end = start + len(scores)
+            yield Block(contig.name, start, scores, contig.codes[start:end], end == length)
