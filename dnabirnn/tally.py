@@ -1,0 +1,210 @@
+"""Counts of one kind of item, over all and by group of blocks, and what comes of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dnabirnn.metrics import BINS, Histogram, auroc, average_precision, best_f1, thresholded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.metrics import PrecisionRecall, Reliability
+
+__all__ = ["COARSE", "GROUPS", "Chunk", "Curve", "Tally", "draw", "intervals", "lowest_probability"]
+
+GROUPS = 512
+"""Most groups of blocks that the bootstrap draws from."""
+_COARSE_SHIFT = 8
+COARSE = BINS >> _COARSE_SHIFT
+"""Bins of a group's histogram: 1,024, sixteen an octave of the odds."""
+_REPLICATES_AT_ONCE = 250
+_WITH_INTERVALS = ("ap", "auroc", "best_f1", "precision", "recall", "f1", "mcc")
+
+
+def lowest_probability(threshold: int) -> np.float32:
+    """Smallest float32 of which the integer score, floor(1000 p + 0.5), reaches a threshold.
+
+    Examples
+    --------
+    >>> float(lowest_probability(500)) >= 0.4995
+    True
+    """
+    exact = (threshold - 0.5) / 1000
+    lowest = np.float32(exact)
+    # Compared as float64: beside a float32, numpy would round the other number to one.
+    return lowest if float(lowest) >= exact else np.nextafter(lowest, np.float32(2))
+
+
+class Chunk(NamedTuple):
+    """Bases that are counted together; `row` is each base's place in `groups`, times COARSE."""
+
+    row: NDArray[np.int32]
+    groups: NDArray[np.int64]
+
+
+class Curve(NamedTuple):
+    """What a figure shows of a class.
+
+    Attributes
+    ----------
+    class_name : str
+    stranded : bool
+        True where each strand's bases count as their own.
+    ap, prevalence, expected_calibration_error : float
+    precision_recall : PrecisionRecall
+        At most 1,000 points.
+    reliability : Reliability
+    """
+
+    class_name: str
+    stranded: bool
+    ap: float
+    prevalence: float
+    expected_calibration_error: float
+    precision_recall: PrecisionRecall
+    reliability: Reliability
+
+
+class Tally:
+    """Counts of one kind of item: all of them, and by group of blocks.
+
+    Attributes
+    ----------
+    histogram : Histogram
+    by_score : ndarray, (GROUPS, 2, COARSE) uint32
+        Positives and negatives. Memory is taken as groups come into use.
+    called : ndarray, (GROUPS, 2) int64
+        Positives that are called, all that are called.
+    """
+
+    def __init__(self) -> None:
+        self.histogram = Histogram()
+        self.by_score: NDArray[np.uint32] = np.zeros((GROUPS, 2, COARSE), dtype=np.uint32)
+        self.called: NDArray[np.int64] = np.zeros((GROUPS, 2), dtype=np.int64)
+
+    def add(
+        self,
+        bins: NDArray[np.int32],
+        called: NDArray[np.bool_],
+        truth: NDArray[np.bool_],
+        chunk: Chunk,
+    ) -> None:
+        """Count items; all arrays (n,)."""
+        positive = np.flatnonzero(truth)
+        self.histogram.add_bins(bins, bins[positive])
+        cells = (bins >> _COARSE_SHIFT) + chunk.row
+        size = chunk.groups.size * COARSE
+        counts = np.bincount(cells, minlength=size).reshape(-1, COARSE)
+        self.by_score[chunk.groups, 1] += counts.astype(np.uint32)
+        if positive.size:
+            counts = np.bincount(cells[positive], minlength=size).reshape(-1, COARSE)
+            self.by_score[chunk.groups, 0] += counts.astype(np.uint32)
+            self.by_score[chunk.groups, 1] -= counts.astype(np.uint32)
+        places = np.flatnonzero(called)
+        for column, chosen in enumerate((places[truth[places]], places)):
+            rows = chunk.row[chosen] // COARSE
+            self.called[chunk.groups, column] += np.bincount(rows, minlength=chunk.groups.size)
+
+    def figures(self) -> dict[str, float]:
+        """Figures over all items; NaN where one is not defined."""
+        exact = self.histogram
+        positives = int(exact.positives.sum())
+        items = positives + int(exact.negatives.sum())
+        found, called = self.called.sum(axis=0)
+        f1, threshold = exact.best_f1()
+        at_threshold = thresholded(found, called, np.array(positives), np.array(items))
+        return {
+            "ap": exact.average_precision(),
+            "auroc": exact.auroc(),
+            "best_f1": f1,
+            "best_f1_threshold": threshold,
+            **{name: float(value) for name, value in at_threshold._asdict().items()},
+            "positives": positives,
+            "bases": items,
+            "brier": exact.brier(),
+            "ece": exact.expected_calibration_error(),
+        }
+
+    def curve(self, class_name: str, stranded: bool) -> Curve:
+        """What figures show of the items; there must be a positive among them."""
+        positives = int(self.histogram.positives.sum())
+        return Curve(
+            class_name=class_name,
+            stranded=stranded,
+            ap=self.histogram.average_precision(),
+            prevalence=positives / (positives + int(self.histogram.negatives.sum())),
+            expected_calibration_error=self.histogram.expected_calibration_error(),
+            precision_recall=self.histogram.precision_recall(),
+            reliability=self.histogram.reliability(),
+        )
+
+    def replicates(self, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Figures of a bootstrap from the coarse histograms.
+
+        Parameters
+        ----------
+        weights : ndarray, (r, g) float64
+            How often each replicate draws each of the first g groups.
+        """
+        groups = weights.shape[1]
+        counts = self.by_score[:groups]
+        counts = counts[..., counts.any(axis=(0, 1))]  # (g, 2, k): bins that are in use
+        drawn = weights @ counts.reshape(groups, -1).astype(np.float64)
+        positives, negatives = np.moveaxis(drawn.reshape(len(weights), 2, -1), 1, 0)
+        found, called = (weights @ self.called[:groups].astype(np.float64)).T
+        total = positives.sum(axis=-1)
+        return {
+            "ap": average_precision(positives, negatives),
+            "auroc": auroc(positives, negatives),
+            "best_f1": best_f1(positives, negatives)[0],
+            **thresholded(found, called, total, total + negatives.sum(axis=-1))._asdict(),
+        }
+
+
+def draw(blocks: int, replicates: int, seed: int) -> NDArray[np.float64]:
+    """How often each replicate draws each group.
+
+    Parameters
+    ----------
+    blocks : int
+        Blocks that were counted; beyond `GROUPS` they share groups.
+    replicates, seed : int
+
+    Returns
+    -------
+    weights : ndarray, (replicates, groups) float64
+        No replicates where there are fewer than two groups.
+    """
+    groups = min(blocks, GROUPS)
+    if groups < 2:
+        return np.empty((0, groups))
+    random = np.random.Generator(np.random.PCG64(seed))
+    shares = np.full(groups, 1 / groups)
+    return random.multinomial(groups, shares, size=replicates).astype(np.float64)
+
+
+def intervals(
+    tally: Tally, figures: Mapping[str, float], weights: NDArray[np.float64]
+) -> dict[str, list[float] | None]:
+    """Intervals of 95 %; None where a figure, or more than half of its replicates, is undefined."""
+    pieces = [
+        tally.replicates(weights[first : first + _REPLICATES_AT_ONCE])
+        for first in range(0, len(weights), _REPLICATES_AT_ONCE)
+    ]
+    coarse = tally.replicates(np.ones((1, weights.shape[1])))
+    found: dict[str, list[float] | None] = {}
+    for name in _WITH_INTERVALS:
+        values = np.concatenate([piece[name] for piece in pieces]) if pieces else np.empty(0)
+        defined = values[~np.isnan(values)]
+        if np.isnan(figures[name]) or 2 * defined.size <= values.size:
+            found[name] = None
+            continue
+        shift = figures[name] - float(coarse[name][0])
+        ends = np.percentile(defined, [2.5, 97.5]) + shift
+        found[name] = np.clip(ends, -1 if name == "mcc" else 0, 1).tolist()
+    return found
