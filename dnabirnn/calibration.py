@@ -1,0 +1,208 @@
+"""What is set once a network is fitted: prior, scoring window, thresholds, call lengths."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dnabirnn.alphabet import AMBIGUOUS
+from dnabirnn.bits import IGNORE_BIT, targets
+from dnabirnn.metrics import Histogram, ScoreCounts
+from dnabirnn.rules import CallRule
+from dnabirnn.scoring import integer_scores, score
+from dnabirnn.windows import MAX_WINDOW_BP, ScoringWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.architecture import Architecture
+    from dnabirnn.encoded import EncodedSet
+    from dnabirnn.engine import Engine
+    from dnabirnn.sampling import Prevalence
+
+__all__ = [
+    "Piece",
+    "Validation",
+    "call_defaults",
+    "choose_scoring_window",
+    "mean_of",
+    "prior_shift",
+    "scoring_windows",
+]
+
+logger = logging.getLogger(__name__)
+
+_SCORING_WINDOWS_BP = (4000, 2000, 1000)
+_AP_LOSS = 0.002
+_PIECE_BP = 100_000
+_SHORT_SITE_QUANTILE = 0.05
+_LEAST_SHARE = 1e-12
+
+
+class Piece(NamedTuple):
+    """A stretch of validation sequence, scored as a contig of its own."""
+
+    name: str
+    codes: Codes
+    labels: NDArray[np.unsignedinteger]
+
+
+def prior_shift(prevalence: Prevalence, architecture: Architecture) -> tuple[float, ...]:
+    """What moves the log-odds of a class from training windows back to the sequence.
+
+    An exclusive network has log-odds against background, else they are against all else.
+
+    Parameters
+    ----------
+    prevalence : Prevalence
+    architecture : Architecture
+
+    Returns
+    -------
+    shift : tuple of float
+        One a class. By Bayes' rule with unchanged likelihoods: Elkan (2001), The foundations
+        of cost-sensitive learning, theorem 2.
+    """
+    strands = np.array([1 + motif_class.stranded for motif_class in architecture.classes])
+
+    def log_odds(share: NDArray[np.float64]) -> NDArray[np.float64]:
+        rest = 1 - (share * strands).sum() if architecture.exclusive else 1 - share
+        return np.log(np.maximum(share, _LEAST_SHARE)) - np.log(np.maximum(rest, _LEAST_SHARE))
+
+    shift = log_odds(prevalence.sequence) - log_odds(prevalence.sampled)
+    return tuple(float(value) for value in shift)
+
+
+def scoring_windows(training_window_bp: int) -> list[ScoringWindow]:
+    """Scoring windows to choose from, longest first; all longer than the training window."""
+    halo = max(1, training_window_bp * 3 // 4)
+    lengths = [length for length in _SCORING_WINDOWS_BP if length >= 4 * training_window_bp]
+    lengths = lengths or [4 * training_window_bp]
+    return [ScoringWindow(min(length, MAX_WINDOW_BP), halo) for length in lengths]
+
+
+def call_defaults(
+    thresholds: Mapping[str, int], site_lengths_bp: Mapping[str, NDArray[np.int64]]
+) -> dict[str, CallRule]:
+    """How calls of each class are made unless the user says otherwise.
+
+    Parameters
+    ----------
+    thresholds : mapping of class name to int
+    site_lengths_bp : mapping of class name to ndarray, (n,) int64
+        Lengths of the training sites: a call may be half as short as all but the shortest
+        twentieth of them, and may bridge gaps of the same length.
+
+    Examples
+    --------
+    >>> call_defaults({"REP": 640}, {"REP": np.array([30, 31, 33, 34])})
+    {'REP': CallRule(threshold=640, min_length_bp=15, merge_gap_bp=15)}
+    """
+    defaults = {}
+    for name, threshold in thresholds.items():
+        short = float(np.quantile(site_lengths_bp[name], _SHORT_SITE_QUANTILE)) / 2
+        defaults[name] = CallRule(threshold, max(1, int(short)), int(short))
+    return defaults
+
+
+def choose_scoring_window(
+    validation: Validation, engine: Engine, training_window_bp: int, threads: int
+) -> ScoringWindow:
+    """The longest scoring window whose mean average precision is within 0.002 of the best.
+
+    The longer the window, the smaller the share of its bases that is thrown away.
+    """
+    windows = scoring_windows(training_window_bp)
+    found = [mean_of(validation.average_precision(engine, w, threads)) for w in windows]
+    best = max(found)
+    for window, precision in zip(windows, found, strict=True):
+        logger.info("scoring window of %d bp: validation AP %.4f", window.length_bp, precision)
+    return next(w for w, ap in zip(windows, found, strict=True) if ap >= best - _AP_LOSS)
+
+
+def mean_of(average_precision: Mapping[str, float | None]) -> float:
+    """Mean over the classes that have truth; 0 where none has."""
+    values = [value for value in average_precision.values() if value is not None]
+    return float(np.mean(values)) if values else 0.0
+
+
+def _spread(intervals: NDArray[np.int64], pieces: int) -> NDArray[np.int64]:
+    """So many pieces of at most 100 kb, spread evenly over the intervals: (n, 2) int64."""
+    starts = np.concatenate([np.arange(start, end, _PIECE_BP) for start, end in intervals])
+    owner = np.repeat(
+        np.arange(len(intervals)), -(-(intervals[:, 1] - intervals[:, 0]) // _PIECE_BP)
+    )
+    ends = np.minimum(starts + _PIECE_BP, intervals[owner, 1])
+    chosen = np.unique(np.linspace(0, len(starts) - 1, pieces).round().astype(np.int64))
+    return np.stack([starts[chosen], ends[chosen]], axis=1)
+
+
+class Validation:
+    """Validation sequence as it is, to hold a network against.
+
+    Parameters
+    ----------
+    encoded : EncodedSet
+    most_bp : int, optional
+        No more than about so many bases, in pieces spread evenly.
+
+    Attributes
+    ----------
+    split : str
+        "val", or "train" where the encoded set has no validation sequence.
+    pieces : list of Piece
+    """
+
+    def __init__(self, encoded: EncodedSet, most_bp: int | None = None) -> None:
+        self.classes = encoded.classes
+        self.split = "val" if len(encoded.split("val")) else "train"
+        intervals = encoded.split(self.split)
+        if most_bp is not None and (intervals[:, 1] - intervals[:, 0]).sum() > most_bp:
+            intervals = _spread(intervals, max(1, most_bp // _PIECE_BP))
+        self.pieces = [
+            Piece(
+                f"{self.split}:{start}-{end}", encoded.codes[start:end], encoded.labels[start:end]
+            )
+            for start, end in intervals
+        ]
+
+    def histograms(
+        self, engine: Engine, scoring: ScoringWindow, threads: int
+    ) -> tuple[dict[str, Histogram], dict[str, ScoreCounts]]:
+        """Scores of counted bases a class, each strand's bases as their own."""
+        histograms = {motif_class.name: Histogram() for motif_class in self.classes}
+        counts = {motif_class.name: ScoreCounts() for motif_class in self.classes}
+        for probabilities, truth in self._scored(engine, scoring, threads):
+            column = 0
+            for name, stranded in self.classes:
+                mine = slice(column, column + 1 + stranded)
+                column = mine.stop
+                histograms[name].add(probabilities[:, mine], truth[:, mine])
+                counts[name].add(integer_scores(probabilities[:, mine]), truth[:, mine])
+        return histograms, counts
+
+    def average_precision(
+        self, engine: Engine, scoring: ScoringWindow, threads: int
+    ) -> dict[str, float | None]:
+        """Average precision a class, each strand's bases as their own; None without truth."""
+        histograms, _ = self.histograms(engine, scoring, threads)
+        return {
+            name: histogram.average_precision() if histogram.positives.any() else None
+            for name, histogram in histograms.items()
+        }
+
+    def _scored(
+        self, engine: Engine, scoring: ScoringWindow, threads: int
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+        labels_of = {piece.name: piece.labels for piece in self.pieces}
+        columns = sum(1 + stranded for _, stranded in self.classes)
+        for block in score(self.pieces, engine, scoring, columns, threads=threads):
+            labels = np.asarray(labels_of[block.name][block.start : block.start + len(block.codes)])
+            ignored = (labels & labels.dtype.type(IGNORE_BIT)) != 0
+            counted = (block.codes < AMBIGUOUS) & ~ignored
+            yield block.probabilities[counted], targets(labels[counted], self.classes)

@@ -1,0 +1,268 @@
+"""Training windows: batch k of seed s depends on s and k alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dnabirnn.alphabet import AMBIGUOUS, PADDING, reverse_complement
+from dnabirnn.bits import IGNORE_BIT, runs, targets
+from dnabirnn.errors import EncodedSetError, OptionError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.encoded import EncodedSet
+
+__all__ = ["Batch", "Prevalence", "Sampler", "SamplingSettings"]
+
+_TRAINING_STREAM, _PREVALENCE_STREAM = 0, 1
+_PREVALENCE_BATCHES = 512
+_PREVALENCE_CHUNK_BP = 1 << 22
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """How training windows are drawn.
+
+    Attributes
+    ----------
+    window_bp : int
+    batch_windows : int
+    positive_share : float
+        Share of the windows that contain a positive base, drawn class by class.
+    seed : int
+    """
+
+    window_bp: int = 200
+    batch_windows: int = 64
+    positive_share: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.window_bp < 1:
+            raise OptionError(f"--window {self.window_bp}: must be 1 bp or more")
+        if self.batch_windows < 1:
+            raise OptionError(f"--batch {self.batch_windows}: must be 1 window or more")
+        if not 0 <= self.positive_share <= 1:
+            raise OptionError(f"--positive-share {self.positive_share}: must be 0 to 1")
+
+
+class Batch(NamedTuple):
+    """Training windows of one step.
+
+    Attributes
+    ----------
+    codes : ndarray, (B, L) uint8
+        Padding on the right of windows from intervals shorter than a window.
+    truth : ndarray, (B, L, O) bool
+    counted : ndarray, (B, L) bool
+        False at code 4, ignored bases and padding, which are no part of the loss.
+    """
+
+    codes: Codes
+    truth: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
+
+
+class Prevalence(NamedTuple):
+    """Share of positive bases, a class, in order of the classes; strands averaged.
+
+    Attributes
+    ----------
+    sequence : ndarray, (classes,) float64
+        In the train split as it is.
+    sampled : ndarray, (classes,) float64
+        In training windows.
+    """
+
+    sequence: NDArray[np.float64]
+    sampled: NDArray[np.float64]
+
+
+class _Sites(NamedTuple):
+    """Labelled runs of one class, as places in the encoded set; strands apart."""
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    cumulative_bases: NDArray[np.int64]
+
+
+class Sampler:
+    """Draws training windows from the train split of an encoded set.
+
+    A window never crosses the end of a split's interval. A positive window contains, at a
+    uniformly random offset, a base of a class drawn evenly among the classes; half of these
+    bases are the first or the last of a labelled run, half are any labelled base. All other
+    windows contain, likewise, any base of the split.
+
+    Parameters
+    ----------
+    encoded : EncodedSet
+    settings : SamplingSettings
+    either_strand : bool
+        Half of the windows are read as their reverse complement; for untied networks.
+
+    Raises
+    ------
+    EncodedSetError
+        No interval in the train split, or a class without a labelled base there.
+    OptionError
+        A window longer than every interval of the train split.
+    """
+
+    def __init__(
+        self, encoded: EncodedSet, settings: SamplingSettings, either_strand: bool = False
+    ) -> None:
+        self.encoded = encoded
+        self.settings = settings
+        self._either_strand = either_strand
+        self._intervals = encoded.split("train")
+        if not len(self._intervals):
+            raise EncodedSetError(f"{encoded.path}: the train split is empty; encode again")
+        lengths = self._intervals[:, 1] - self._intervals[:, 0]
+        if lengths.max() < settings.window_bp:
+            raise OptionError(
+                f"--window {settings.window_bp}: longer than every sequence of the train split "
+                f"(the longest has {lengths.max()} bp); choose a shorter window"
+            )
+        self._cumulative_bases = np.cumsum(lengths)
+        self._sites = [self._sites_of(number) for number in range(len(encoded.classes))]
+
+    def batch(self, step: int) -> Batch:
+        """Windows of step `step`, always the same for the same seed."""
+        return self._draw(_TRAINING_STREAM, step)
+
+    def prevalence(self) -> Prevalence:
+        """Share of positive bases in the sequence (counted) and in windows (estimated)."""
+        classes = self.encoded.classes
+        sequence = np.zeros(len(classes) + 1)
+        for start, end in self._intervals:
+            for chunk in range(start, end, _PREVALENCE_CHUNK_BP):
+                piece = slice(chunk, min(end, chunk + _PREVALENCE_CHUNK_BP))
+                labels = np.asarray(self.encoded.labels[piece])
+                counted = _counted(np.asarray(self.encoded.codes[piece]), labels)
+                sequence += self._positives(targets(labels, classes), counted)
+        sampled = np.zeros(len(classes) + 1)
+        for step in range(_PREVALENCE_BATCHES):
+            batch = self._draw(_PREVALENCE_STREAM, step)
+            sampled += self._positives(batch.truth, batch.counted)
+        if not sequence[-1]:
+            raise EncodedSetError(
+                f"{self.encoded.path}: every base of the train split is ignored or ambiguous; "
+                "encode again with fewer --ignore-classes or another --mask"
+            )
+        return Prevalence(sequence[:-1] / sequence[-1], sampled[:-1] / max(sampled[-1], 1.0))
+
+    def site_lengths_bp(self) -> dict[str, NDArray[np.int64]]:
+        """Lengths of the labelled runs of each class in the train split: (n,) int64."""
+        return {
+            motif_class.name: sites.ends - sites.starts
+            for motif_class, sites in zip(self.encoded.classes, self._sites, strict=True)
+        }
+
+    def _positives(
+        self, truth: NDArray[np.bool_], counted: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Positive bases a class, strands averaged, and last the counted bases."""
+        by_output = truth[counted].sum(axis=0)
+        totals, column = [], 0
+        for motif_class in self.encoded.classes:
+            strands = 2 if motif_class.stranded else 1
+            totals.append(by_output[column : column + strands].mean())
+            column += strands
+        return np.array([*totals, counted.sum()], dtype=np.float64)
+
+    def _sites_of(self, number: int) -> _Sites:
+        motif_class = self.encoded.classes[number]
+        strand_bits = [1 + 2 * number, 2 + 2 * number] if motif_class.stranded else [1 + 2 * number]
+        found = []
+        for start, end in self._intervals:
+            labels = np.asarray(self.encoded.labels[start:end])
+            counted = (labels & labels.dtype.type(IGNORE_BIT)) == 0
+            for bit in strand_bits:
+                on = (labels >> labels.dtype.type(bit)) & labels.dtype.type(1)
+                found.append(runs((on != 0) & counted) + start)
+        sites = np.concatenate(found)
+        if not len(sites):
+            raise EncodedSetError(
+                f"{self.encoded.path}: class {motif_class.name} has no labelled base in the train "
+                "split; change the split, or leave the class out with --classes"
+            )
+        lengths = sites[:, 1] - sites[:, 0]
+        return _Sites(sites[:, 0], sites[:, 1], np.cumsum(lengths))
+
+    def _draw(self, stream: int, step: int) -> Batch:
+        settings = self.settings
+        key = np.random.SeedSequence([settings.seed, stream, step])
+        rng = np.random.Generator(np.random.Philox(key))
+        positive = round(settings.batch_windows * settings.positive_share)
+        bases = self._positive_bases(rng, positive)
+        others = self._any_bases(rng, settings.batch_windows - positive)
+        # In random order, so that every slice of the batch has its share of positive windows.
+        starts, ends = self._around(rng.permutation(np.concatenate([bases, others])), rng)
+        batch = self._cut(starts, ends)
+        if self._either_strand:
+            batch = self._turned(batch, rng.random(settings.batch_windows) < 0.5)
+        return batch
+
+    def _any_bases(self, rng: np.random.Generator, number: int) -> NDArray[np.int64]:
+        rank = rng.integers(self._cumulative_bases[-1], size=number)
+        interval = np.searchsorted(self._cumulative_bases, rank, side="right")
+        return np.asarray(self._intervals[interval, 1] - self._cumulative_bases[interval] + rank)
+
+    def _positive_bases(self, rng: np.random.Generator, number: int) -> NDArray[np.int64]:
+        which_class = rng.integers(len(self._sites), size=number)
+        at_an_end = rng.random(number) < 0.5
+        first = rng.random(number) < 0.5
+        share = rng.random(number)
+        bases = np.empty(number, dtype=np.int64)
+        for class_number, sites in enumerate(self._sites):
+            mine = which_class == class_number
+            site = (share[mine] * len(sites.starts)).astype(np.int64)
+            edges = np.where(first[mine], sites.starts[site], sites.ends[site] - 1)
+            rank = (share[mine] * sites.cumulative_bases[-1]).astype(np.int64)
+            site = np.searchsorted(sites.cumulative_bases, rank, side="right")
+            inner = sites.ends[site] - sites.cumulative_bases[site] + rank
+            bases[mine] = np.where(at_an_end[mine], edges, inner)
+        return bases
+
+    def _around(
+        self, bases: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Windows that contain the bases, kept inside the split's interval."""
+        window = self.settings.window_bp
+        interval = np.searchsorted(self._intervals[:, 0], bases, side="right") - 1
+        first, last = self._intervals[interval, 0], self._intervals[interval, 1]
+        starts = bases - rng.integers(window, size=len(bases))
+        starts = np.maximum(np.minimum(starts, last - window), first)
+        return starts, np.minimum(starts + window, last)
+
+    def _cut(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Batch:
+        places = starts[:, None] + np.arange(self.settings.window_bp)  # (B, L)
+        real = places < ends[:, None]
+        places = np.where(real, places, starts[:, None])
+        codes = np.where(real, self.encoded.codes[places], np.uint8(PADDING))
+        labels = self.encoded.labels[places]
+        return Batch(codes, targets(labels, self.encoded.classes), _counted(codes, labels))
+
+    def _turned(self, batch: Batch, chosen: NDArray[np.bool_]) -> Batch:
+        """The chosen windows as their reverse complement; padded ones stay as they are."""
+        chosen = chosen & (batch.codes[:, -1] != PADDING)
+        columns, column = [], 0
+        for motif_class in self.encoded.classes:
+            columns += [column + 1, column] if motif_class.stranded else [column]
+            column = len(columns)
+        codes, truth, counted = batch.codes.copy(), batch.truth.copy(), batch.counted.copy()
+        codes[chosen] = reverse_complement(codes[chosen])
+        truth[chosen] = truth[chosen][:, ::-1][..., columns]
+        counted[chosen] = counted[chosen][:, ::-1]
+        return Batch(codes, truth, counted)
+
+
+def _counted(codes: Codes, labels: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
+    ignored = (labels & labels.dtype.type(IGNORE_BIT)) != 0
+    return np.asarray((codes < AMBIGUOUS) & ~ignored)

@@ -1,0 +1,426 @@
+"""Training: from an encoded set to a model, resumed where it was stopped."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import logging
+import time
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+
+from dnabirnn.architecture import Architecture
+from dnabirnn.bits import overlaps
+from dnabirnn.calibration import (
+    Validation,
+    call_defaults,
+    choose_scoring_window,
+    mean_of,
+    prior_shift,
+    scoring_windows,
+)
+from dnabirnn.checkpoint import Checkpoint
+from dnabirnn.engine.torch_engine import TorchEngine, find_device
+from dnabirnn.errors import EncodedSetError, OptionError
+from dnabirnn.fitting import Fit, FitSettings, set_biases
+from dnabirnn.network import Network, head_rows, load_weights, weights_of
+from dnabirnn.outputs import write_text
+from dnabirnn.resume import ResumeFolder
+from dnabirnn.sampling import Sampler, SamplingSettings
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping
+
+    from lightning_fabric import Fabric
+    from numpy.typing import NDArray
+
+    from dnabirnn.encoded import EncodedSet
+    from dnabirnn.sampling import Prevalence
+
+__all__ = ["Hardware", "Progress", "train"]
+
+logger = logging.getLogger(__name__)
+
+_VALIDATION_BP = 4_000_000
+_LOG_ROWS = 100
+_SECONDS_BETWEEN_STATES = 15.0
+_CHUNK_BP = 1 << 22
+_BEST = "best/"
+_PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {
+    "f32": "32-true",
+    "bf16": "bf16-mixed",
+}
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where a network is fitted.
+
+    Attributes
+    ----------
+    device : str
+        "auto", "cpu", "cuda" or "cuda:N".
+    devices, nodes : int
+        Processes a host, one a device, and hosts.
+    precision : str
+        "f32", or "bf16" for mixed precision.
+    threads : int
+        Cores to use on a CPU.
+    """
+
+    device: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    precision: str = "f32"
+    threads: int = 1
+
+
+class Progress(NamedTuple):
+    """How far a fit is."""
+
+    bases: int
+    total_bases: int
+    loss: float
+    validation_ap: float | None
+
+
+def train(
+    encoded: EncodedSet,
+    model_path: str | os.PathLike[str],
+    architecture: Architecture | None = None,
+    sampling: SamplingSettings | None = None,
+    settings: FitSettings | None = None,
+    *,
+    hardware: Hardware | None = None,
+    initial: Checkpoint | None = None,
+    validations: int = 10,
+    resume: bool = True,
+    log_path: str | os.PathLike[str] | None = None,
+    report: Callable[[Progress], None] | None = None,
+) -> Checkpoint:
+    """Fit a network, and write the model.
+
+    The weights with the best average precision on validation sequence are kept, the mean over
+    the classes that have truth there. Thresholds, and the scoring window, are chosen on the
+    same sequence.
+
+    Parameters
+    ----------
+    encoded : EncodedSet
+    model_path : str or PathLike
+        The model; beside it, until it is written, lies what the run resumes from.
+    architecture : Architecture, optional
+        Its classes are those of `encoded`. By default a tied GRU of 32 units.
+    sampling : SamplingSettings, optional
+    settings : FitSettings, optional
+    hardware : Hardware, optional
+    initial : Checkpoint, optional
+        Model to start from, of the same cell, hidden size, layers and tying.
+    validations : int
+        Times that validation sequence is scored.
+    resume : bool
+        Go on from the state that the same run left; it ends in the same bytes as a run that
+        was never stopped.
+    log_path : str or PathLike, optional
+        CSV of losses and validation figures.
+    report : callable, optional
+        Told now and then how far the fit is.
+
+    Returns
+    -------
+    checkpoint : Checkpoint
+        What was written.
+
+    Raises
+    ------
+    EncodedSetError, OptionError
+        Data and settings that do not fit one another.
+    DeviceError
+        A device that this machine does not have.
+    TrainingError
+        A loss that is not finite.
+    """
+    architecture = architecture or Architecture(encoded.classes)
+    sampling = sampling or SamplingSettings()
+    settings = settings or FitSettings()
+    hardware = hardware or Hardware()
+    _check(encoded, architecture, validations)
+    sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
+    prevalence = sampler.prevalence()
+    fabric = _launch(hardware)
+    network = _first_network(architecture, prevalence, sampling.seed)
+    if initial is not None:
+        _start_from(network, initial)
+    plan = {
+        "architecture": architecture.to_json(),
+        "sampling": asdict(sampling),
+        "fit": asdict(settings),
+        "validations": validations,
+        "initial": None if initial is None else hashlib.sha256(initial.to_bytes()).hexdigest(),
+        "data": encoded.digest,
+        "device": fabric.device.type,
+        "processes": fabric.world_size,
+        "precision": hardware.precision,
+        "versions": _versions(),
+    }
+    digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+    run = _Run(
+        fit=Fit(fabric, network, sampler, settings, hardware.threads),
+        validation=Validation(encoded, _VALIDATION_BP),
+        shift=prior_shift(prevalence, architecture),
+        folder=ResumeFolder(model_path, digest),
+        validations=validations,
+        threads=hardware.threads,
+        log=_Log(log_path if fabric.is_global_zero else None),
+        report=report if fabric.is_global_zero else None,
+        leads=fabric.is_global_zero,
+    )
+    if resume:
+        run.restore()
+    else:
+        run.folder.clear()
+    run.go()
+    checkpoint = _finish(run, encoded, sampler, prevalence, plan)
+    if run.leads:
+        checkpoint.save(model_path)
+        run.folder.clear()
+    fabric.barrier()
+    return checkpoint
+
+
+@dataclass
+class _Run:
+    """A fit under way, with its best weights so far."""
+
+    fit: Fit
+    validation: Validation
+    shift: tuple[float, ...]
+    folder: ResumeFolder
+    validations: int
+    threads: int
+    log: _Log
+    report: Callable[[Progress], None] | None
+    leads: bool
+    best_ap: float = -1.0
+    best: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    losses: list[float] = field(default_factory=list)
+    saved: float = 0.0
+
+    def go(self) -> None:
+        """Do the steps that are left."""
+        fit, self.saved = self.fit, time.monotonic()
+        every = max(1, fit.steps // _LOG_ROWS)
+        validate_at = {round(fit.steps * k / self.validations) for k in range(self.validations + 1)}
+        try:
+            while fit.step < fit.steps:
+                self.losses.append(fit.advance())
+                validate = fit.step in validate_at
+                if validate or fit.step % every == 0:
+                    self._note(self._validate() if validate and self.leads else {})
+                if self.leads and time.monotonic() - self.saved > _SECONDS_BETWEEN_STATES:
+                    self._save()
+        finally:
+            fit.close()
+
+    def restore(self) -> None:
+        """Go on from the state that the same run left, if there is one."""
+        state = self.folder.load()
+        if state is None:
+            self.folder.clear()
+            return
+        arrays = {name: a for name, a in state.arrays.items() if not name.startswith(_BEST)}
+        self.fit.restore(arrays, state.plain["step"])
+        self.best = {
+            name.removeprefix(_BEST): a
+            for name, a in state.arrays.items()
+            if name.startswith(_BEST)
+        }
+        self.best_ap, self.losses = state.plain["best_ap"], state.plain["losses"]
+        self.log.restore(state.plain["log"])
+        logger.info(
+            "going on from step %d of %d (%s)", self.fit.step, self.fit.steps, self.folder.path
+        )
+
+    def _save(self) -> None:
+        arrays = self.fit.state() | {_BEST + name: array for name, array in self.best.items()}
+        plain = {
+            "step": self.fit.step,
+            "best_ap": self.best_ap,
+            "losses": self.losses,
+            "log": self.log.rows,
+        }
+        self.folder.save(self.fit.step, arrays, plain)
+        self.saved = time.monotonic()
+
+    def _validate(self) -> dict[str, float | None]:
+        window = scoring_windows(self.fit.window_bp)[-1]
+        engine = TorchEngine(self.fit.network, self.shift)
+        found = self.validation.average_precision(engine, window, self.threads)
+        if mean_of(found) > self.best_ap:
+            self.best_ap, self.best = mean_of(found), weights_of(self.fit.network)
+        return found
+
+    def _note(self, validation: dict[str, float | None]) -> None:
+        fit, loss = self.fit, float(np.mean(self.losses))
+        self.losses = []
+        self.log.add(fit, loss, validation)
+        if self.report is not None:
+            mean = mean_of(validation) if validation else None
+            self.report(Progress(fit.step * fit.step_bp, fit.steps * fit.step_bp, loss, mean))
+
+
+class _Log:
+    """The CSV log: a row now and then; time is the only thing that differs between runs."""
+
+    def __init__(self, path: str | os.PathLike[str] | None) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._path = path
+        self._started = time.monotonic()
+
+    def restore(self, rows: list[dict[str, Any]]) -> None:
+        """Rows of the run that goes on; its seconds count on from the last."""
+        self.rows = rows
+        if rows:
+            self._started = time.monotonic() - rows[-1]["seconds"]
+
+    def add(self, fit: Fit, loss: float, validation: Mapping[str, float | None]) -> None:
+        """Add a row, and write the file anew: it is small, and so is always whole."""
+        row = {
+            "step": fit.step,
+            "bases": fit.step * fit.step_bp,
+            "learning_rate": fit.learning_rate,
+            "loss": loss,
+            "seconds": round(time.monotonic() - self._started, 1),
+        }
+        self.rows.append(row | {f"ap_{name}": ap for name, ap in validation.items()})
+        if self._path is None:
+            return
+        columns = list(dict.fromkeys(name for row in self.rows for name in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_text(self._path, text.getvalue())
+
+
+def _check(encoded: EncodedSet, architecture: Architecture, validations: int) -> None:
+    if architecture.classes != encoded.classes:
+        raise OptionError("the architecture's classes are not those of the encoded set")
+    if validations < 1:
+        raise OptionError(f"--validations {validations}: must be 1 or more")
+    if not len(encoded.split("val")):
+        logger.warning(
+            "%s has no validation sequence: the training sequence stands in for it, which makes "
+            "the model's own figures and thresholds too hopeful",
+            encoded.path,
+        )
+    if not architecture.exclusive:
+        return
+    for split in ("train", "val"):
+        for name, start, end in encoded.contig_splits(split):
+            offset = next(c.offset for c in encoded.contigs if c.name == name)
+            for chunk in range(start, end, _CHUNK_BP):
+                piece = encoded.labels[offset + chunk : offset + min(end, chunk + _CHUNK_BP)]
+                twice = overlaps(np.asarray(piece), encoded.classes)
+                if twice.any():
+                    raise EncodedSetError(
+                        f"{encoded.path}: {name}:{chunk + int(twice.argmax())} (0-based) has two "
+                        "labels, and --exclusive allows one a base; train without it, or mend "
+                        "the labels"
+                    )
+
+
+def _launch(hardware: Hardware) -> Fabric:
+    from lightning_fabric import Fabric
+
+    if hardware.precision not in _PRECISIONS:
+        raise OptionError(f"--precision {hardware.precision}: must be one of f32, bf16")
+    device = find_device(hardware.device)
+    devices: int | list[int] = hardware.devices
+    if device.index is not None and hardware.devices == 1:
+        devices = [device.index]
+    fabric = Fabric(
+        accelerator=device.type,
+        devices=devices,
+        num_nodes=hardware.nodes,
+        precision=_PRECISIONS[hardware.precision],
+    )
+    fabric.launch()
+    return fabric
+
+
+def _first_network(architecture: Architecture, prevalence: Prevalence, seed: int) -> Network:
+    """Weights drawn by the seed; torch's own random numbers are left as they were."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Network(architecture)
+    set_biases(network, prevalence)
+    return network
+
+
+def _start_from(network: Network, initial: Checkpoint) -> None:
+    """Put another model's recurrent weights, and its head for classes of one name, in place."""
+    ours, theirs = network.architecture, initial.architecture
+    for option in ("cell", "hidden", "layers", "tied"):
+        if getattr(ours, option) != getattr(theirs, option):
+            raise OptionError(
+                f"--init: its {option} is {getattr(theirs, option)}, this network's "
+                f"{getattr(ours, option)}; give the same options as for the first model"
+            )
+    weights = weights_of(network)
+    weights.update((n, w) for n, w in initial.weights.items() if n.startswith("recurrent."))
+    rows = {row: number for number, row in enumerate(head_rows(theirs))}
+    for number, row in enumerate(head_rows(ours)):
+        if row in rows:
+            for name in ("head.weight", "head.bias"):
+                weights[name][number] = initial.weights[name][rows[row]]
+    load_weights(network, weights)
+
+
+def _finish(
+    run: _Run, encoded: EncodedSet, sampler: Sampler, prevalence: Prevalence, plan: dict[str, Any]
+) -> Checkpoint:
+    """The best weights as a model, with what is set on validation sequence."""
+    network, architecture = run.fit.network, run.fit.network.architecture
+    load_weights(network, run.best or weights_of(network))
+    engine = TorchEngine(network.eval(), run.shift)
+    window = choose_scoring_window(run.validation, engine, sampler.settings.window_bp, run.threads)
+    histograms, counts = Validation(encoded).histograms(engine, window, run.threads)
+    best = {name: counted.best() for name, counted in counts.items()}
+    metrics = {
+        name: {
+            "ap_stranded": histogram.average_precision(),
+            "best_f1_stranded": best[name].f1,
+            "positives": int(histogram.positives.sum()),
+        }
+        for name, histogram in histograms.items()
+        if histogram.positives.any()
+    }
+    names = [motif_class.name for motif_class in architecture.classes]
+    shares = zip(names, prevalence.sequence, prevalence.sampled, strict=True)
+    training = plan | {
+        "inputs": encoded.manifest["inputs"],
+        "prevalence": {n: {"sequence": float(p), "sampled": float(q)} for n, p, q in shares},
+    }
+    return Checkpoint(
+        architecture=architecture,
+        weights=weights_of(network),
+        training_window_bp=sampler.settings.window_bp,
+        scoring_window=window,
+        mask=str(encoded.mask.value),
+        prior_shift=run.shift,
+        calls=call_defaults({n: best[n].threshold for n in names}, sampler.site_lengths_bp()),
+        training=training,
+        metrics={"split": run.validation.split, "classes": metrics},
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("dnabirnn", "numpy", "torch")}

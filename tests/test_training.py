@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import csv
+import logging
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from planted import MOTIF, encoded_set, plant, write_genome
+
+from dnabirnn.alphabet import reverse_complement
+from dnabirnn.architecture import Architecture, Cell, MotifClass
+from dnabirnn.checkpoint import Checkpoint, load_checkpoint
+from dnabirnn.encoded import EncodedSet
+from dnabirnn.encoding import encode
+from dnabirnn.errors import DeviceError, EncodedSetError, OptionError
+from dnabirnn.fitting import FitSettings
+from dnabirnn.labels import load_labels
+from dnabirnn.model import Model
+from dnabirnn.sampling import SamplingSettings
+from dnabirnn.splits import split_plan
+from dnabirnn.training import Hardware, Progress, train
+
+SAMPLING = SamplingSettings(window_bp=80, batch_windows=48)
+QUICK = FitSettings(bases=80 * 48 * 24, learning_rate=2e-2)
+"""Twenty-four steps."""
+
+
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory: pytest.TempPathFactory) -> EncodedSet:
+    return encoded_set(tmp_path_factory.mktemp("training"))
+
+
+def quick(encoded: EncodedSet, path: Path, **options: object) -> Checkpoint:
+    architecture = Architecture(encoded.classes, hidden=6)
+    given = {"validations": 3, "log_path": path.with_suffix(".csv")} | options
+    return train(encoded, path, architecture, SAMPLING, QUICK, **given)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def trained(encoded: EncodedSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that has learned the planted motif."""
+    path = tmp_path_factory.mktemp("trained") / "m.safetensors"
+    architecture = Architecture(encoded.classes, hidden=16)
+    settings = FitSettings(bases=2_500_000, learning_rate=2e-2)
+    train(encoded, path, architecture, SamplingSettings(window_bp=100), settings)
+    return path
+
+
+def test_a_planted_motif_is_learned(trained: Path) -> None:
+    checkpoint = load_checkpoint(trained)
+    assert checkpoint.metrics["classes"]["M"]["ap_stranded"] > 0.97
+    assert checkpoint.calls["M"].min_length_bp == len(MOTIF) // 2
+
+
+def test_motifs_at_the_ends_are_found_to_the_base(trained: Path) -> None:
+    model = Model(load_checkpoint(trained), device="cpu")
+    rng = np.random.default_rng(5)
+    window = model.checkpoint.scoring_window.length_bp
+    n = len(MOTIF)
+    starts = [0, 300, window - n // 2, window + 600, 3 * window - n]
+    strands = "+-+--"
+    codes = plant(rng, 3 * window, starts, strands)
+    for sequence, flip in ((codes, False), (reverse_complement(codes), True)):
+        scores = model.score(sequence)
+        for start, strand in zip(starts, strands, strict=True):
+            place = len(codes) - start - n if flip else start
+            column = int((strand == "-") != flip)
+            assert scores[place : place + n, column].mean() > 0.8
+            for edge, outside in ((place, place - 3), (place + n - 1, place + n + 2)):
+                assert scores[edge, column] > 0.3
+                if 0 <= outside < len(codes):
+                    assert scores[outside, column] < 0.3
+
+
+def test_the_same_run_gives_the_same_bytes(encoded: EncodedSet, tmp_path: Path) -> None:
+    quick(encoded, tmp_path / "a")
+    torch.manual_seed(99)
+    quick(encoded, tmp_path / "b", hardware=Hardware(threads=3), resume=False)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_torch_is_left_as_it_was(encoded: EncodedSet, tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    threads = torch.get_num_threads()
+    quick(encoded, tmp_path / "a")
+    torch.testing.assert_close(torch.rand(3), expected)
+    assert torch.get_num_threads() == threads
+
+
+class StoppedError(Exception):
+    pass
+
+
+def log_of(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def stop_after(rows: int):  # type: ignore[no-untyped-def]
+    seen = []
+
+    def report(progress: Progress) -> None:
+        seen.append(progress)
+        if len(seen) == rows:
+            raise StoppedError
+
+    return report
+
+
+@pytest.mark.parametrize("rows", [1, 9, 16, 23])
+def test_a_stopped_run_ends_in_the_bytes_of_the_whole_one(
+    encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    quick(encoded, tmp_path / "whole")
+    monkeypatch.setattr("dnabirnn.training._SECONDS_BETWEEN_STATES", 0.0)
+    with pytest.raises(StoppedError):
+        quick(encoded, tmp_path / "stopped", report=stop_after(rows))
+    assert not (tmp_path / "stopped").exists()
+    steps = []
+    quick(encoded, tmp_path / "stopped", report=lambda progress: steps.append(progress.bases))
+    if rows > 1:
+        assert steps[0] == 80 * 48 * rows
+    assert (tmp_path / "whole").read_bytes() == (tmp_path / "stopped").read_bytes()
+    assert not (tmp_path / "stopped.resume").exists()
+    logs = [log_of(tmp_path / f"{name}.csv") for name in ("whole", "stopped")]
+    for row in (*logs[0], *logs[1]):
+        del row["seconds"]
+    assert logs[0] == logs[1]
+
+
+def test_a_state_of_other_settings_is_not_used(
+    encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dnabirnn.training._SECONDS_BETWEEN_STATES", 0.0)
+    with pytest.raises(StoppedError):
+        quick(encoded, tmp_path / "m", report=stop_after(5))
+    steps: list[int] = []
+    quick(
+        encoded, tmp_path / "m", validations=2, report=lambda progress: steps.append(progress.bases)
+    )
+    assert steps[0] == 80 * 48
+
+
+def test_resume_never_starts_afresh(
+    encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dnabirnn.training._SECONDS_BETWEEN_STATES", 0.0)
+    with pytest.raises(StoppedError):
+        quick(encoded, tmp_path / "m", report=stop_after(5))
+    steps: list[int] = []
+    quick(
+        encoded, tmp_path / "m", resume=False, report=lambda progress: steps.append(progress.bases)
+    )
+    assert steps[0] == 80 * 48
+
+
+def test_a_killed_process_resumes_to_the_same_bytes(encoded: EncodedSet, tmp_path: Path) -> None:
+    script = (
+        "import sys, dnabirnn.training as t; t._SECONDS_BETWEEN_STATES = 0.0\n"
+        "from dnabirnn.encoded import EncodedSet\n"
+        "from dnabirnn.fitting import FitSettings\n"
+        "from dnabirnn.sampling import SamplingSettings\n"
+        "t.train(EncodedSet.open(sys.argv[1]), sys.argv[2], None, SamplingSettings(80, 48),\n"
+        "        FitSettings(bases=80 * 48 * 60), validations=3)\n"
+    )
+    command = [sys.executable, "-c", script, str(encoded.path)]
+    subprocess.run([*command, str(tmp_path / "whole")], check=True)
+    process = subprocess.Popen([*command, str(tmp_path / "killed")])
+    state = tmp_path / "killed.resume" / "state.json"
+    deadline = time.monotonic() + 60
+    while not state.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed").exists()
+    assert state.exists()
+    subprocess.run([*command, str(tmp_path / "killed")], check=True)
+    assert (tmp_path / "killed").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_the_best_weights_are_kept(encoded: EncodedSet, tmp_path: Path) -> None:
+    checkpoint = quick(encoded, tmp_path / "m", validations=12)
+    rows = log_of(tmp_path / "m.csv")
+    figures = [float(row["ap_M"]) for row in rows if row["ap_M"]]
+    assert len(figures) == 12
+    assert checkpoint.metrics["classes"]["M"]["ap_stranded"] == pytest.approx(
+        max(figures), abs=0.02
+    )
+
+
+def test_a_model_starts_from_another(encoded: EncodedSet, trained: Path, tmp_path: Path) -> None:
+    initial = load_checkpoint(trained)
+    settings = FitSettings(bases=1, learning_rate=1e-9)
+    sampling = SamplingSettings(window_bp=100)
+    shape = {"hidden": 16, "exclusive": True}
+    architecture = Architecture(encoded.classes, **shape)  # type: ignore[arg-type]
+    ours = train(encoded, tmp_path / "m", architecture, sampling, settings, initial=initial)
+    name = "recurrent.0.weight_hh_l0"
+    np.testing.assert_allclose(ours.weights[name], initial.weights[name], atol=1e-6)
+    np.testing.assert_allclose(
+        ours.weights["head.weight"][:1], initial.weights["head.weight"], atol=1e-6
+    )
+    with pytest.raises(OptionError, match="--init: its hidden is 16"):
+        train(encoded, tmp_path / "m", Architecture(encoded.classes), initial=initial)
+
+
+@pytest.mark.parametrize("cell", list(Cell))
+@pytest.mark.parametrize("tied", [True, False])
+def test_every_kind_of_network_trains(
+    encoded: EncodedSet, tmp_path: Path, cell: Cell, tied: bool
+) -> None:
+    architecture = Architecture(encoded.classes, cell, 4, 2, tied, exclusive=tied)
+    train(encoded, tmp_path / "m", architecture, SAMPLING, FitSettings(80 * 48 * 3, dropout=0.1))
+    assert load_checkpoint(tmp_path / "m").architecture == architecture
+
+
+def test_without_validation_sequence_training_sequence_stands_in(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fasta, bed = write_genome(tmp_path, {"a": 9_000, "b": 9_000})
+    made = encode([fasta], load_labels([bed]), tmp_path / "s", split=split_plan(test_chroms=["b"]))
+    with caplog.at_level(logging.WARNING, logger="dnabirnn"):
+        checkpoint = quick(made, tmp_path / "m")
+    assert "no validation sequence" in caplog.text
+    assert checkpoint.metrics["split"] == "train"
+
+
+def test_a_class_without_validation_truth_does_not_count(tmp_path: Path) -> None:
+    fasta, bed = write_genome(tmp_path, {"a": 9_000, "b": 9_000})
+    with bed.open("a") as rows:
+        rows.write("a\t10\t60\trare\t0\t+\n")
+    made = encode([fasta], load_labels([bed]), tmp_path / "s", split=split_plan(val_chroms=["b"]))
+    checkpoint = quick(made, tmp_path / "m")
+    assert set(checkpoint.metrics["classes"]) == {"M"}
+    assert set(checkpoint.calls) == {"M", "rare"}
+
+
+def test_overlapping_labels_are_refused_for_exclusive_classes(tmp_path: Path) -> None:
+    fasta, bed = write_genome(tmp_path, {"a": 9_000, "b": 9_000})
+    with bed.open("a") as rows:
+        rows.write("a\t5000\t8000\tother\t0\t+\n")
+    made = encode([fasta], load_labels([bed]), tmp_path / "s", split=split_plan(val_chroms=["b"]))
+    with pytest.raises(EncodedSetError, match=r"a:5\d\d\d .*two labels.*--exclusive"):
+        train(made, tmp_path / "m", Architecture(made.classes, exclusive=True), SAMPLING, QUICK)
+
+
+def test_settings_that_do_not_fit_are_refused(encoded: EncodedSet, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="classes"):
+        train(encoded, tmp_path / "m", Architecture((MotifClass("other", True),)))
+    with pytest.raises(OptionError, match="--validations"):
+        quick(encoded, tmp_path / "m", validations=0)
+    with pytest.raises(OptionError, match="--precision"):
+        quick(encoded, tmp_path / "m", hardware=Hardware(precision="f8"))
+    with pytest.raises(DeviceError, match="must be auto, cpu, cuda"):
+        quick(encoded, tmp_path / "m", hardware=Hardware(device="abacus"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_cuda_without_cuda_is_refused(encoded: EncodedSet, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="finds no CUDA device"):
+        quick(encoded, tmp_path / "m", hardware=Hardware(device="cuda"))
