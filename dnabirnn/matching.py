@@ -1,0 +1,289 @@
+"""Calls against truth, interval by interval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from dnabirnn.bits import intervals_of, output_masks, runs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.architecture import MotifClass
+
+__all__ = [
+    "CallEvaluation",
+    "CallMatches",
+    "Intervals",
+    "Matches",
+    "counted_intervals",
+    "match_calls",
+]
+
+Intervals: TypeAlias = "NDArray[np.int64]"
+"""Starts and ends, (n, 2): sorted, not overlapping; 0-based, half-open."""
+
+_LONGEST_ERROR_BP = 1_000_000
+"""Errors of boundaries are counted by the base up to here, and as this beyond."""
+
+
+class Matches(NamedTuple):
+    """Pairs of call and truth.
+
+    Attributes
+    ----------
+    calls, truth : ndarray, (k,) int64
+        Rows of the two sets of intervals; no row occurs twice.
+    """
+
+    calls: NDArray[np.int64]
+    truth: NDArray[np.int64]
+
+
+def _join(pieces: Intervals) -> Intervals:
+    """Sorted intervals, of which those that overlap or touch become one."""
+    if not len(pieces):
+        return pieces
+    reached = np.maximum.accumulate(pieces[:, 1])
+    opens = np.append(True, pieces[1:, 0] > reached[:-1])
+    return np.column_stack((pieces[opens, 0], reached[np.append(opens[1:], True)]))
+
+
+def counted_intervals(intervals: Intervals, counted: NDArray[np.bool_]) -> Intervals:
+    """Intervals without those of which more than half of the bases do not count.
+
+    Parameters
+    ----------
+    intervals : ndarray, (n, 2) int64
+    counted : ndarray, (L,) bool
+        Of the whole contig: False where bases are ignored, ambiguous or outside the regions.
+
+    Examples
+    --------
+    >>> counted_intervals(np.array([[0, 2], [2, 5]]), np.arange(5) < 3).tolist()
+    [[0, 2]]
+    """
+    kept = [
+        2 * np.count_nonzero(counted[start:end]) >= end - start for start, end in intervals.tolist()
+    ]
+    return intervals[np.array(kept, dtype=np.bool_)]
+
+
+def match_calls(calls: Intervals, truth: Intervals, min_overlap: float = 0.5) -> Matches:
+    """Pair calls and truth one to one by reciprocal overlap.
+
+    A pair may match if the bases it shares are at least `min_overlap` of either interval. Above
+    one half an interval has one partner at most. At exactly one half it may have two, each
+    covering one half of it, and partners form chains; of the matchings with the most pairs, that
+    with the smallest errors of boundaries is taken (smallest sum, then smallest errors in
+    ascending order), so that the mirrored intervals have the same number of pairs and the same
+    errors.
+
+    Parameters
+    ----------
+    calls, truth : ndarray, (n, 2) and (m, 2) int64
+        Each sorted, and not overlapping itself.
+    min_overlap : float
+        From 0.5 to 1.
+
+    Returns
+    -------
+    matches : Matches
+        In ascending order of calls.
+
+    Examples
+    --------
+    >>> match_calls(np.array([[0, 10], [20, 30]]), np.array([[4, 14], [25, 40]]))
+    Matches(calls=array([0]), truth=array([0]))
+    """
+    if not 0.5 <= min_overlap <= 1:
+        raise ValueError(f"min_overlap {min_overlap}: must be from 0.5 to 1")
+    pairs = _overlapping(calls, truth)
+    inner = np.minimum(calls[pairs.calls, 1], truth[pairs.truth, 1])
+    inner = inner - np.maximum(calls[pairs.calls, 0], truth[pairs.truth, 0])
+    lengths = np.maximum(
+        np.diff(calls, axis=1)[pairs.calls, 0], np.diff(truth, axis=1)[pairs.truth, 0]
+    )
+    eligible = inner >= min_overlap * lengths
+    pairs = Matches(pairs.calls[eligible], pairs.truth[eligible])
+    chosen = np.ones(pairs.calls.size, dtype=np.bool_)
+    for start, end in _chains(pairs):
+        errors = np.abs(calls[pairs.calls[start:end]] - truth[pairs.truth[start:end]])
+        chosen[start:end] = _best_of_chain(errors)
+    return Matches(pairs.calls[chosen], pairs.truth[chosen])
+
+
+def _overlapping(calls: Intervals, truth: Intervals) -> Matches:
+    """All pairs that share a base, in order of calls, then of truth."""
+    first = np.searchsorted(truth[:, 1], calls[:, 0], side="right")
+    stop = np.searchsorted(truth[:, 0], calls[:, 1], side="left")
+    partners = np.maximum(stop - first, 0)
+    call_of = np.repeat(np.arange(len(calls)), partners)
+    place = np.arange(call_of.size) - np.repeat(np.cumsum(partners) - partners, partners)
+    return Matches(call_of, first[call_of] + place)
+
+
+def _chains(pairs: Matches) -> Intervals:
+    """Stretches of two or more neighbouring pairs that share a call or a truth."""
+    linked = (np.diff(pairs.calls) == 0) | (np.diff(pairs.truth) == 0)
+    stretches = runs(linked)
+    stretches[:, 1] += 1
+    return stretches
+
+
+def _best_of_chain(errors: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which pairs of a chain to keep: no two neighbours, as many as possible, smallest errors.
+
+    An odd number of pairs has one largest matching, every other pair. Of an even number 2 k,
+    there are k + 1: pairs 0, 2, .. up to one, and 1, 3, .. beyond it.
+    """
+    pairs = len(errors)
+    places = np.arange(pairs)
+    odd = np.array(places % 2, dtype=np.bool_)
+    if pairs % 2:
+        return ~odd
+    matchings: list[NDArray[np.bool_]] = []
+    for switch in range(pairs, -1, -2):
+        matchings.append(odd == (places >= switch))
+    badness = [_badness(errors[kept]) for kept in matchings]
+    return matchings[badness.index(min(badness))]
+
+
+def _badness(errors: NDArray[np.int64]) -> tuple[int, list[int]]:
+    return int(errors.sum()), sorted(errors.ravel().tolist())
+
+
+class CallMatches:
+    """Counts of calls, truth and pairs of one class, and the errors of boundaries."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.truth = 0
+        self.matched = 0
+        self._error_sum = 0
+        self._errors: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
+
+    def add(self, calls: Intervals, truth: Intervals, min_overlap: float = 0.5) -> None:
+        """Match the intervals of one contig and strand.
+
+        Parameters
+        ----------
+        calls, truth : ndarray, (n, 2) and (m, 2) int64
+            Those that count, each sorted. Calls do not overlap one another; truth that overlaps
+            or touches is merged.
+        min_overlap : float
+        """
+        truth = _join(truth)
+        self.calls += len(calls)
+        self.truth += len(truth)
+        if not len(calls) or not len(truth):
+            return  # the usual case where contigs are short and many
+        pairs = match_calls(calls, truth, min_overlap)
+        self.matched += pairs.calls.size
+        errors = np.abs(calls[pairs.calls] - truth[pairs.truth]).ravel()
+        self._error_sum += int(errors.sum())
+        counts = np.bincount(np.minimum(errors, _LONGEST_ERROR_BP), minlength=self._errors.size)
+        counts[: self._errors.size] += self._errors
+        self._errors = counts
+
+    def boundary_median_bp(self) -> float:
+        """Median distance of a call's start and end from those of its truth; NaN without pairs."""
+        boundaries = 2 * self.matched
+        if not boundaries:
+            return float("nan")
+        cumulative = np.cumsum(self._errors)
+        middle = np.searchsorted(cumulative, [(boundaries - 1) // 2, boundaries // 2], side="right")
+        return float(middle.mean())
+
+    def finish(self, replicates: int = 1000, seed: int = 0) -> dict[str, Any] | None:
+        """Figures for `metrics.json`, None if there is no truth; what is 0 / 0 is None.
+
+        Intervals (`_ci`) of 95 % are percentiles of a bootstrap over sites: pairs, calls without
+        truth and truth without a call are drawn anew, with replacement (Efron and Tibshirani
+        1993, An Introduction to the Bootstrap, chapter 13).
+
+        Parameters
+        ----------
+        replicates : int
+            0 leaves the intervals None.
+        seed : int
+        """
+        if not self.truth:
+            return None
+        sites = np.array([self.matched, self.calls - self.matched, self.truth - self.matched])
+        random = np.random.Generator(np.random.PCG64(seed))
+        drawn = random.multinomial(sites.sum(), sites / sites.sum(), size=replicates)
+        figures: dict[str, Any] = {}
+        for name, value in _shares(sites[None]).items():
+            figures[name] = _plain(value[0])
+        figures["boundary_median_bp"] = _plain(self.boundary_median_bp())
+        mean = self._error_sum / (2 * self.matched) if self.matched else float("nan")
+        figures["boundary_mean_bp"] = _plain(mean)
+        figures |= {"calls": self.calls, "truth": self.truth, "matched": self.matched}
+        for name, values in _shares(drawn).items():
+            values = values[~np.isnan(values)]
+            interval = np.percentile(values, [2.5, 97.5]).tolist() if values.size else None
+            figures[f"{name}_ci"] = interval
+        return figures
+
+
+def _shares(sites: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """Precision, recall and F1 of counts (r, 3) of pairs, lone calls and lone truth."""
+    matched, lone_calls, lone_truth = sites.T
+    with np.errstate(invalid="ignore"):
+        return {
+            "precision": matched / (matched + lone_calls),
+            "recall": matched / (matched + lone_truth),
+            "f1": 2 * matched / (2 * matched + lone_calls + lone_truth),
+        }
+
+
+def _plain(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+class CallEvaluation:
+    """Calls against truth, contig by contig, for every class.
+
+    Parameters
+    ----------
+    classes : sequence of MotifClass
+        In the order of the network's outputs and of the labels' bits.
+    """
+
+    def __init__(self, classes: Sequence[MotifClass]) -> None:
+        self._masks = output_masks(classes)
+        self._matches = {name: CallMatches() for name, _ in classes}
+        self._class_of = [name for name, stranded in classes for _ in range(1 + stranded)]
+
+    def add(
+        self,
+        calls: Sequence[Intervals],
+        labels: NDArray[np.unsignedinteger],
+        counted: NDArray[np.bool_],
+    ) -> None:
+        """Match the calls of a contig, each output's with the truth of its strand.
+
+        Parameters
+        ----------
+        calls : sequence of ndarray, (n, 2) int64
+            One an output; sorted, not overlapping.
+        labels : ndarray, (L,) unsigned
+        counted : ndarray, (L,) bool
+            Calls and truth of which more than half of the bases are False are left out.
+        """
+        for name, mask, found in zip(self._class_of, self._masks, calls, strict=True):
+            truth = counted_intervals(intervals_of(labels, mask), counted)
+            self._matches[name].add(counted_intervals(found, counted), truth)
+
+    def finish(self, replicates: int = 1000, seed: int = 0) -> dict[str, dict[str, Any] | None]:
+        """Figures of each class, None where it has no truth; see `CallMatches.finish`."""
+        return {name: found.finish(replicates, seed) for name, found in self._matches.items()}
+
+    def count(self, class_name: str) -> int:
+        """Calls of a class that count."""
+        return self._matches[class_name].calls

@@ -1,0 +1,257 @@
+"""Calls against truth: tables, a search of all matchings, mirror images."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dnabirnn.architecture import MotifClass
+from dnabirnn.bits import runs
+from dnabirnn.matching import CallEvaluation, CallMatches, counted_intervals, match_calls
+
+
+def intervals(*pairs):
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def pairs_of(calls, truth, **options):
+    matches = match_calls(intervals(*calls), intervals(*truth), **options)
+    return list(zip(matches.calls.tolist(), matches.truth.tolist(), strict=True))
+
+
+@st.composite
+def disjoint(draw, even=False, most=6):
+    """Sorted intervals that do not overlap but may touch; of even ends, halves are common."""
+    steps = draw(st.lists(st.integers(0, 5), max_size=2 * most))
+    steps = [max(step, 1) if i % 2 else step for i, step in enumerate(steps)]
+    ends = np.cumsum(steps[: len(steps) // 2 * 2], dtype=np.int64) * (2 if even else 1)
+    return ends.reshape(-1, 2)
+
+
+def naive_eligible(calls, truth, share):
+    for i, (a, b) in enumerate(calls):
+        for j, (c, d) in enumerate(truth):
+            shared = min(b, d) - max(a, c)
+            if shared > 0 and shared >= share * (b - a) and shared >= share * (d - c):
+                yield i, j
+
+
+def errors_of(calls, truth, pairs):
+    return sorted(int(error) for i, j in pairs for error in np.abs(calls[i] - truth[j]).tolist())
+
+
+def best_of_all_matchings(calls, truth, share):
+    """The most pairs, then the smallest sum of errors, then the smallest errors."""
+    eligible = list(naive_eligible(calls, truth, share))
+    best = (0, 0, [])
+    for size in range(1, min(len(calls), len(truth)) + 1):
+        for pairs in itertools.combinations(eligible, size):
+            if len({i for i, _ in pairs}) == size == len({j for _, j in pairs}):
+                errors = errors_of(calls, truth, pairs)
+                best = min(best, (-size, sum(errors), errors))
+    return best
+
+
+def mirrored(parts, length=1000):
+    return length - parts[::-1, ::-1]
+
+
+# --- pairs ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("calls", "truth", "expected"),
+    [
+        ([], [], []),
+        ([(0, 10)], [], []),
+        ([], [(0, 10)], []),
+        ([(0, 10)], [(0, 10)], [(0, 0)]),
+        ([(0, 10)], [(10, 20)], []),
+        ([(0, 10)], [(5, 15)], [(0, 0)]),  # exactly half of both
+        ([(0, 10)], [(6, 16)], []),
+        ([(0, 10)], [(0, 20)], [(0, 0)]),  # exactly half of the truth
+        ([(0, 10)], [(0, 21)], []),
+        ([(0, 10)], [(0, 5), (5, 10)], [(0, 0)]),  # both halves: one only
+        ([(0, 10)], [(0, 5), (5, 11)], [(0, 0)]),  # errors 0 + 5 against 5 + 1
+        ([(0, 10)], [(-1, 5), (5, 10)], [(0, 1)]),
+        ([(0, 4), (4, 8)], [(2, 6)], [(0, 0)]),
+        ([(0, 4), (4, 8)], [(2, 6), (6, 10)], [(0, 0), (1, 1)]),  # a chain of three: two pairs
+        ([(0, 3), (10, 13)], [(0, 3), (4, 9), (10, 13)], [(0, 0), (1, 2)]),
+    ],
+)
+def test_pairs(calls, truth, expected):
+    assert pairs_of(calls, truth) == expected
+
+
+@pytest.mark.parametrize("share", [0.5, 0.6, 1.0])
+@settings(max_examples=60)
+@given(data=st.data())
+def test_pairs_are_the_best_of_all_matchings(share, data):
+    calls, truth = data.draw(disjoint()), data.draw(disjoint())
+    matches = match_calls(calls, truth, share)
+    pairs = list(zip(matches.calls.tolist(), matches.truth.tolist(), strict=True))
+    assert set(pairs) <= set(naive_eligible(calls, truth, share))
+    errors = errors_of(calls, truth, pairs)
+    assert (-len(pairs), sum(errors), errors) == best_of_all_matchings(calls, truth, share)
+
+
+@given(disjoint(even=True, most=30), disjoint(even=True, most=30))
+def test_the_mirror_image_has_as_many_pairs_and_the_same_errors(calls, truth):
+    direct, opposite = CallMatches(), CallMatches()
+    direct.add(calls, truth)
+    opposite.add(mirrored(calls), mirrored(truth))
+    assert direct.finish() == opposite.finish()
+
+
+def test_a_long_chain_of_halves():
+    calls = intervals(*((4 * i, 4 * i + 4) for i in range(500)))
+    matches = match_calls(calls, calls[:-1] + 2)
+    np.testing.assert_array_equal(matches.calls.size, 499)
+    assert len(set(matches.calls.tolist())) == len(set(matches.truth.tolist())) == 499
+
+
+def test_an_overlap_below_one_half_is_refused():
+    with pytest.raises(ValueError, match=r"min_overlap 0\.4"):
+        match_calls(intervals((0, 1)), intervals((0, 1)), 0.4)
+
+
+# --- what counts ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("interval", "kept"),
+    [((0, 4), True), ((2, 6), True), ((3, 6), False), ((4, 8), False), ((6, 10), True)],
+)
+def test_an_interval_counts_with_half_of_its_bases(interval, kept):
+    counted = np.array([1, 1, 1, 1, 0, 0, 0, 0, 1, 1], dtype=np.bool_)
+    assert len(counted_intervals(intervals(interval), counted)) == kept
+
+
+def test_no_intervals_to_count():
+    assert counted_intervals(intervals(), np.ones(5, dtype=np.bool_)).shape == (0, 2)
+
+
+# --- figures -------------------------------------------------------------------------------------
+
+
+def test_figures():
+    matches = CallMatches()
+    matches.add(intervals((0, 10), (20, 30), (50, 60)), intervals((1, 10), (20, 36)))
+    matches.add(intervals(), intervals((5, 9)))
+    figures = matches.finish()
+    assert figures["precision"] == pytest.approx(2 / 3)
+    assert figures["recall"] == pytest.approx(2 / 3)
+    assert figures["f1"] == pytest.approx(2 / 3)
+    assert figures["boundary_median_bp"] == 0.5  # of 0, 0, 1, 6
+    assert figures["boundary_mean_bp"] == 7 / 4
+    assert (figures["calls"], figures["truth"], figures["matched"]) == (3, 3, 2)
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 9)), max_size=12))
+def test_truth_that_overlaps_or_touches_is_one(starts_and_lengths):
+    parts = intervals(*sorted((start, start + length) for start, length in starts_and_lengths))
+    mask = np.zeros(60, dtype=np.bool_)
+    for start, end in parts:
+        mask[start:end] = True
+    matches = CallMatches()
+    matches.add(runs(mask), parts)
+    assert matches.calls == matches.truth == matches.matched
+
+
+def test_truth_that_touches_is_one():
+    matches = CallMatches()
+    matches.add(intervals((0, 10)), intervals((0, 3), (3, 10)))
+    assert matches.finish()["f1"] == 1
+
+
+def test_a_class_without_truth_has_no_figures():
+    matches = CallMatches()
+    matches.add(intervals((0, 10)), intervals())
+    assert matches.finish() is None
+    assert matches.calls == 1
+
+
+def test_a_class_without_calls():
+    matches = CallMatches()
+    matches.add(intervals(), intervals((0, 10)))
+    figures = matches.finish()
+    assert figures["precision"] is None
+    assert figures["precision_ci"] is None
+    assert figures["boundary_median_bp"] is None
+    assert figures["boundary_mean_bp"] is None
+    assert figures["recall"] == figures["f1"] == 0
+    assert figures["recall_ci"] == [0, 0]
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=20))
+def test_the_median_is_that_of_the_errors(shifts):
+    matches = CallMatches()
+    for shift in shifts:
+        matches.add(intervals((100, 200)), intervals((100 + shift, 200)))
+    errors = shifts + [0] * len(shifts)
+    assert matches.boundary_median_bp() == np.median(errors)
+    assert matches.finish(replicates=0)["boundary_mean_bp"] == np.mean(errors)
+
+
+def test_errors_beyond_a_million_are_counted_there():
+    matches = CallMatches()
+    matches.add(intervals((0, 10_000_000)), intervals((1_500_000, 12_000_000)))
+    assert matches.boundary_median_bp() == 1_000_000
+    assert matches.finish()["boundary_mean_bp"] == 1_750_000
+
+
+def test_intervals_of_confidence_are_those_of_a_resampling_of_sites():
+    matches = CallMatches()
+    spaced = intervals(*((100 * i, 100 * i + 50) for i in range(200)))
+    matches.add(spaced[:150], spaced[30:])
+    figures = matches.finish(replicates=4000, seed=3)
+    assert figures == matches.finish(replicates=4000, seed=3)
+    random = np.random.default_rng(0)
+    sites = np.repeat([0, 1, 2], [120, 30, 50])
+    drawn = [np.bincount(random.choice(sites, 200), minlength=3) for _ in range(4000)]
+    precision = [pairs / (pairs + lone) for pairs, lone, _ in drawn]
+    f1 = [2 * pairs / (2 * pairs + lone + missed) for pairs, lone, missed in drawn]
+    assert figures["precision_ci"] == pytest.approx(np.percentile(precision, [2.5, 97.5]), abs=0.01)
+    assert figures["f1_ci"] == pytest.approx(np.percentile(f1, [2.5, 97.5]), abs=0.01)
+
+
+def test_no_replicates_no_intervals():
+    matches = CallMatches()
+    matches.add(intervals((0, 10)), intervals((0, 10)))
+    assert matches.finish(replicates=0)["f1_ci"] is None
+
+
+# --- whole contigs -------------------------------------------------------------------------------
+
+
+def test_each_strand_has_its_own_truth():
+    classes = (MotifClass("a", True), MotifClass("b", False), MotifClass("c", True))
+    labels = np.zeros(40, dtype=np.uint8)
+    labels[0:10] = 2  # a+
+    labels[10:20] = 4  # a-
+    labels[20:30] = 8 | 16  # b
+    evaluation = CallEvaluation(classes)
+    calls = [intervals((0, 10), (10, 20)), intervals((10, 20)), intervals((20, 29))]
+    calls += [intervals(), intervals((3, 5))]
+    counted = np.ones(40, dtype=np.bool_)
+    evaluation.add(calls, labels, counted)
+    figures = evaluation.finish()
+    assert (figures["a"]["calls"], figures["a"]["truth"], figures["a"]["matched"]) == (3, 2, 2)
+    assert (figures["b"]["calls"], figures["b"]["truth"], figures["b"]["matched"]) == (1, 1, 1)
+    assert figures["c"] is None
+    assert evaluation.count("c") == 1
+
+
+def test_bases_that_do_not_count_take_calls_and_truth_with_them():
+    evaluation = CallEvaluation((MotifClass("a", False),))
+    labels = np.zeros(40, dtype=np.uint8)
+    labels[5:15] = labels[20:30] = 6
+    counted = np.ones(40, dtype=np.bool_)
+    counted[:12] = False
+    evaluation.add([intervals((4, 14), (20, 30))], labels, counted)
+    figures = evaluation.finish()["a"]
+    assert (figures["calls"], figures["truth"], figures["matched"]) == (1, 1, 1)

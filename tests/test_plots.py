@@ -1,0 +1,122 @@
+"""Figures: what they show, and that they come out the same."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+from dnabirnn.metrics import PrecisionRecall, Reliability
+from dnabirnn.plots import precision_recall_figure, reliability_figure, save
+from dnabirnn.tally import Curve
+
+FIGURES = [precision_recall_figure, reliability_figure]
+
+
+def curve(name, stranded=False):
+    recall = np.linspace(0.1, 1, 10)
+    return Curve(
+        class_name=name,
+        stranded=stranded,
+        ap=0.8765,
+        prevalence=0.02,
+        expected_calibration_error=0.0123,
+        precision_recall=PrecisionRecall(recall, 1.02 - recall, 1 - recall),
+        reliability=Reliability(
+            np.array([0.01, 0.5, 0.97]), np.array([0.02, 0.4, 1.0]), np.array([1000, 20, 30])
+        ),
+    )
+
+
+CURVES = [curve("REP"), curve("REP", stranded=True), curve("IS & <Tn>")]
+
+
+def written(figure, form):
+    file = io.BytesIO()
+    save(figure, file, form)
+    return file.getvalue()
+
+
+def svg_text(figure):
+    root = ElementTree.fromstring(written(figure, "svg"))
+    return [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+@pytest.mark.parametrize("form", ["png", "svg"])
+def test_the_same_bytes_each_time(draw, form):
+    first, second = (written(draw(CURVES, "chrY"), form) for _ in range(2))
+    assert first == second
+    assert first.startswith(b"\x89PNG" if form == "png" else b"<?xml")
+    assert b"<dc:date>" not in first
+
+
+def test_a_path_may_be_given(tmp_path):
+    for form in ("png", "svg"):
+        save(precision_recall_figure(CURVES), tmp_path / f"pr.{form}", form)
+        expected = written(precision_recall_figure(CURVES), form)
+        assert (tmp_path / f"pr.{form}").read_bytes() == expected
+
+
+def test_precision_recall_says_what_it_shows():
+    text = svg_text(precision_recall_figure(CURVES, "chrY"))
+    assert "chrY" in text
+    assert {"REP   AP 0.8765", "REP, by strand   AP 0.8765", "IS & <Tn>   AP 0.8765"} <= set(text)
+    assert any(t.startswith("Recall (") for t in text)
+    assert any(t.startswith("Precision (") for t in text)
+
+
+def test_a_class_has_one_colour_and_its_strands_are_dashed():
+    lines = precision_recall_figure(CURVES).axes[0].get_lines()
+    by_label = {line.get_label(): line for line in lines}
+    blind, by_strand = by_label["REP   AP 0.8765"], by_label["REP, by strand   AP 0.8765"]
+    assert (
+        blind.get_color() == by_strand.get_color() != by_label["IS & <Tn>   AP 0.8765"].get_color()
+    )
+    assert blind.get_linestyle() == "-"
+    assert by_strand.get_linestyle() == "--"
+    random = [line for line in lines if np.all(np.array(line.get_ydata()) == 0.02)]
+    assert sum(line.get_linestyle() == ":" for line in random) >= 2
+
+
+def test_the_curve_begins_at_recall_zero():
+    line = precision_recall_figure([curve("REP")]).axes[0].get_lines()[0]
+    assert line.get_xdata()[0] == 0
+    assert line.get_ydata()[0] == line.get_ydata()[1]
+
+
+def test_reliability_shows_the_blind_form_and_its_counts():
+    figure = reliability_figure(CURVES)
+    text = svg_text(figure)
+    assert "REP   ECE 0.012" in text
+    assert not any("by strand" in t for t in text if t)
+    counts = figure.axes[1]
+    assert counts.get_yscale() == "log"
+    assert counts.get_lines()[0].get_ydata().tolist() == [1000, 20, 30]
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+def test_no_class_has_truth(draw):
+    assert "no class has truth here" in svg_text(draw([]))
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+def test_thirty_one_classes_have_colours_of_their_own(draw):
+    figure = draw([curve(f"class {i}") for i in range(31)])
+    lines = [x for x in figure.axes[0].get_lines() if str(x.get_label()).startswith("class")]
+    assert len({line.get_color() for line in lines}) == 31
+    assert written(figure, "png")
+
+
+def test_no_global_state_is_touched_and_matplotlib_waits():
+    code = (
+        "import sys, io; from dnabirnn import plots; assert 'matplotlib' not in sys.modules;"
+        "figure = plots.precision_recall_figure([]); plots.save(figure, io.BytesIO(), 'svg');"
+        "assert 'matplotlib.pyplot' not in sys.modules;"
+        "import matplotlib as m; assert m.rcParams['svg.fonttype'] == 'path'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
