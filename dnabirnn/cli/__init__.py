@@ -1,1 +1,88 @@
-"""The command line: a file a command."""
+"""The command line: a file a command, each imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from typing import Any
+
+import click
+
+from dnabirnn.errors import DnabirnnError
+
+__all__ = ["main"]
+
+_COMMANDS = ("encode", "train", "score", "call", "evaluate", "info")
+
+
+class _Group(click.Group):
+    """Loads a command's module when the command is used; tells errors in one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"dnabirnn.cli.{cmd_name}")
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DnabirnnError as error:
+            _fail(ctx, str(error))
+        except MemoryError:
+            _fail(ctx, "out of memory; free some, or use fewer --threads")
+        except BrokenPipeError:
+            # Whoever read standard output has seen enough, as `head` does. Python must not
+            # flush to it once more at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(1)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            _fail(ctx, f"{where}{error.strerror or error}")
+
+
+def _fail(ctx: click.Context, message: str) -> None:
+    command = ctx.invoked_subcommand or ""
+    click.echo(f"dnabirnn {command}: error: {' '.join(message.split())}", err=True)
+    ctx.exit(1)
+
+
+_EXAMPLE = """\b
+Example:
+  dnabirnn encode genome.fa --labels sites.bed -o sites.enc
+  dnabirnn train sites.enc -o sites.safetensors
+  dnabirnn score genome.fa -m sites.safetensors -o scores.bed --calls calls.bed
+"""
+
+
+@click.command(
+    cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXAMPLE
+)
+@click.version_option(package_name="dnabirnn", prog_name="dnabirnn")
+@click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors; no progress.")
+@click.pass_context
+def main(ctx: click.Context, quiet: bool) -> None:
+    """The probability, for every base of a DNA sequence, that it belongs to a motif.
+
+    From a genome and known sites to calls: encode, train, score.
+    """
+    ctx.obj = quiet
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter())
+    logger = logging.getLogger("dnabirnn")
+    logger.handlers = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        kind = "warning: " if record.levelno >= logging.WARNING else ""
+        return f"dnabirnn: {kind}{record.getMessage()}"

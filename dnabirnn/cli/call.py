@@ -1,0 +1,32 @@
+"""`dnabirnn call`: a track of scores to intervals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from dnabirnn.cli import options
+
+__all__ = ["call"]
+
+
+@click.command()
+@click.argument("scores")
+@options.model
+@click.option(
+    "-o", "--out", required=True, metavar="BED", help="Calls, BED6; - for standard output."
+)
+@options.calls
+def call(scores: str, model: str, out: str, **calls: Any) -> None:
+    """Call intervals from a track of scores.
+
+    SCORES is a per-base BED that `dnabirnn score` wrote, or - for standard input.
+    """
+    from dnabirnn.checkpoint import load_checkpoint
+    from dnabirnn.genome import call_track
+
+    checkpoint = load_checkpoint(model)
+    settings = options.call_settings(checkpoint, calls, wanted=True)
+    assert settings is not None
+    call_track(scores, out, checkpoint.architecture.outputs, settings)

@@ -1,0 +1,180 @@
+"""Options that several commands share: one name, one meaning."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from dnabirnn.engine import ENGINES
+from dnabirnn.errors import OptionError
+
+if TYPE_CHECKING:
+    from dnabirnn.checkpoint import Checkpoint
+    from dnabirnn.rules import CallSettings
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+__all__ = [
+    "BASES",
+    "COMMA_LIST",
+    "call_settings",
+    "calls",
+    "class_name",
+    "device",
+    "engine",
+    "fasta",
+    "fractions",
+    "ignore_classes",
+    "labels",
+    "model",
+    "regions",
+    "span",
+    "threads",
+]
+
+
+class _CommaList(click.ParamType[tuple[str, ...]]):
+    """Names with commas between them."""
+
+    name = "a,b"
+
+    def convert(
+        self,
+        value: str | tuple[str, ...],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+class _Bases(click.ParamType[int]):
+    """A number of bases, k, M or G for thousands, millions and billions."""
+
+    name = "bases"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        if isinstance(value, int):
+            return value
+        scale = {"k": 1e3, "m": 1e6, "g": 1e9}.get(value[-1:].lower())
+        try:
+            return round(float(value[:-1]) * scale if scale else float(value))
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no number of bases; write it like 30M", param, ctx)
+
+
+COMMA_LIST = _CommaList()
+BASES = _Bases()
+
+fasta = click.argument("fasta", nargs=-1, required=True, metavar="FASTA...")
+labels = click.option(
+    "--labels",
+    required=True,
+    multiple=True,
+    metavar="BED",
+    help="Labelled intervals, BED3 to BED12; may be given several times.",
+)
+model = click.option(
+    "-m", "--model", required=True, metavar="MODEL", help="Model that `dnabirnn train` wrote."
+)
+class_name = click.option(
+    "--class", "class_name", metavar="NAME", help="Class of every row, in place of column 4."
+)
+ignore_classes = click.option(
+    "--ignore-classes",
+    type=COMMA_LIST,
+    default=(),
+    help="Classes whose bases count neither for nor against any class.",
+)
+span = click.option(
+    "--span", is_flag=True, help="Label rows of twelve columns from start to end, not by block."
+)
+regions = click.option(
+    "--regions",
+    metavar="BED",
+    help="Count or write only these; what the network reads is the whole contig all the same.",
+)
+threads = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+    show_default="all cores",
+    help="Cores to use; they change nothing but the time.",
+)
+device = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="auto (CUDA where there is one), cpu, cuda or cuda:N.",
+)
+engine = click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="auto",
+    show_default=True,
+    help="What computes the network.",
+)
+_CALLS = (
+    click.option(
+        "--method",
+        type=click.Choice(["threshold", "mss"]),
+        default="threshold",
+        show_default=True,
+        help="Runs of bases that reach the threshold, or maximal scoring segments.",
+    ),
+    click.option(
+        "--threshold",
+        type=float,
+        metavar="P",
+        help="Probability from which a base speaks for its class.  [default: the model's]",
+    ),
+    click.option(
+        "--min-length", type=int, metavar="BP", help="Shortest call.  [default: the model's]"
+    ),
+    click.option(
+        "--merge-gap", type=int, metavar="BP", help="Longest gap in a call.  [default: the model's]"
+    ),
+)
+
+
+def calls(command: _Command) -> _Command:
+    """Options that say how calls are made; `call_settings` reads them."""
+    for option in reversed(_CALLS):
+        command = option(command)
+    return command
+
+
+def call_settings(checkpoint: Checkpoint, given: Mapping[str, Any], wanted: bool) -> CallSettings:
+    """Settings from the options of `calls`; an option that would have no effect is an error."""
+    from dnabirnn.rules import call_settings as settings
+
+    unused = [name for name in ("threshold", "min_length", "merge_gap") if given[name] is not None]
+    if unused and not wanted:
+        raise OptionError(
+            f"--{unused[0].replace('_', '-')}: says how calls are made, and none are asked for; "
+            "name a file for them with --calls"
+        )
+    return settings(
+        checkpoint.calls,
+        given["method"],
+        given["threshold"],
+        given["min_length"],
+        given["merge_gap"],
+    )
+
+
+def fractions(texts: tuple[str, ...]) -> tuple[float, ...]:
+    """Numbers of `--split-fractions`."""
+    try:
+        return tuple(float(text) for text in texts)
+    except ValueError as error:
+        raise OptionError(
+            f"--split-fractions {','.join(texts)}: must be three numbers, like 0.8,0.1,0.1"
+        ) from error

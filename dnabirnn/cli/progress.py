@@ -1,0 +1,95 @@
+"""How far a command is: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+__all__ = ["Progress"]
+
+logger = logging.getLogger("dnabirnn")
+
+_SECONDS_BETWEEN_LINES = 30.0
+_SECONDS_BEFORE_BAR = 2.0
+
+
+class Progress:
+    """Counts bases.
+
+    Parameters
+    ----------
+    what : str
+        What is done to them: "scored".
+    total_bp : int, optional
+        Bases in all, where that is known.
+    quiet : bool
+        Show nothing.
+    """
+
+    def __init__(self, what: str, total_bp: int | None = None, quiet: bool = False) -> None:
+        self._what = what
+        self._total_bp = total_bp
+        self._done_bp = 0
+        self._started = self._told = time.monotonic()
+        self._bar: Any = None
+        self._quiet = quiet
+        if not quiet and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                desc=what,
+                total=total_bp,
+                unit="b",
+                unit_scale=True,
+                delay=_SECONDS_BEFORE_BAR,
+                leave=False,
+                dynamic_ncols=True,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        seconds = time.monotonic() - self._started
+        if error is None and not self._quiet and seconds > _SECONDS_BEFORE_BAR:
+            logger.info("%s", self._line(seconds))
+
+    def add(self, bases: int, note: str = "") -> None:
+        """Count bases that are done; `note` goes beside the bar or onto the line."""
+        self._done_bp += bases
+        if self._bar is not None:
+            if note:
+                self._bar.set_postfix_str(note, refresh=False)
+            self._bar.update(bases)
+        elif not self._quiet and time.monotonic() - self._told > _SECONDS_BETWEEN_LINES:
+            self._told = time.monotonic()
+            line = self._line(self._told - self._started)
+            logger.info("%s", f"{line}; {note}" if note else line)
+
+    def to(self, bases: int, note: str = "") -> None:
+        """Count up to so many bases."""
+        self.add(bases - self._done_bp, note)
+
+    def say(self, line: str) -> None:
+        """Tell the user something, above the bar."""
+        if self._bar is not None:
+            self._bar.write(f"dnabirnn: {line}", file=sys.stderr)
+        elif not self._quiet:
+            logger.info("%s", line)
+
+    def _line(self, seconds: float) -> str:
+        share = f" of {self._total_bp / 1e6:.1f}" if self._total_bp else ""
+        rate = self._done_bp / 1e6 / max(seconds, 1e-9)
+        return (
+            f"{self._what} {self._done_bp / 1e6:.1f}{share} Mb in {seconds:.0f} s ({rate:.2f} Mb/s)"
+        )

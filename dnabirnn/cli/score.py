@@ -1,0 +1,84 @@
+"""`dnabirnn score`: FASTA to tracks and calls."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import click
+
+from dnabirnn.cli import options
+from dnabirnn.cli.progress import Progress
+
+__all__ = ["score"]
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@options.fasta
+@options.model
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    metavar="OUT",
+    help="Per-base .bed or .bedgraph, .gz at the end for bgzip; - for BED on standard output.",
+)
+@click.option("--calls", "calls_out", metavar="BED", help="Write calls too, in the same pass.")
+@click.option(
+    "--min-score",
+    type=int,
+    metavar="N",
+    help="Leave rows below N thousandths out.  [default: 100, or the lowest threshold if lower]",
+)
+@click.option("--single-base", is_flag=True, help="A row a base, not a run.")
+@click.option("--shard", metavar="I-of-N", help="Only this part of the contigs: 1-of-8.")
+@options.regions
+@options.calls
+@options.threads
+@options.device
+@options.engine
+@click.pass_obj
+def score(
+    quiet: bool,
+    /,
+    fasta: tuple[str, ...],
+    model: str,
+    out: str,
+    calls_out: str | None,
+    min_score: int | None,
+    single_base: bool,
+    shard: str | None,
+    regions: str | None,
+    threads: int,
+    device: str,
+    engine: str,
+    **calls: Any,
+) -> None:
+    """Score every base of FASTA files.
+
+    FASTA may be plain, gzip or bgzip, or - for standard input.
+    """
+    from dnabirnn.genome import Shard, score_genome
+    from dnabirnn.intervals import Regions
+    from dnabirnn.model import load
+
+    part = None if shard is None else Shard.parse(shard)
+    loaded = load(model, device=device, engine=engine, threads=threads)
+    settings = options.call_settings(loaded.checkpoint, calls, wanted=calls_out is not None)
+    wanted = None if regions is None else Regions.read(regions)
+    logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)
+    with Progress("scored", quiet=quiet) as progress:
+        score_genome(
+            loaded,
+            fasta,
+            out,
+            calls_out=calls_out,
+            calls=settings,
+            min_score=min_score,
+            single_base=single_base,
+            shard=part,
+            regions=wanted,
+            progress=progress.add,
+        )

@@ -1,0 +1,152 @@
+"""`dnabirnn train`: an encoded set to a model."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dnabirnn.cli import options
+from dnabirnn.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from dnabirnn.training import Progress as TrainingProgress
+
+__all__ = ["train"]
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@click.argument("encoded", metavar="DIR")
+@click.option("-o", "--out", required=True, metavar="MODEL", help="Model file to write.")
+@click.option(
+    "--cell",
+    type=click.Choice(["gru", "lstm", "rnn"]),
+    default="gru",
+    show_default=True,
+    help="Kind of recurrent cell.",
+)
+@click.option("--hidden", type=int, default=32, show_default=True, help="Units a direction.")
+@click.option("--layers", type=int, default=1, show_default=True, help="Recurrent layers.")
+@click.option("--untied", is_flag=True, help="Weights of its own for the reverse direction.")
+@click.option("--exclusive", is_flag=True, help="At most one class a base: a softmax.")
+@click.option("--window", type=int, default=200, show_default=True, help="Training window in bp.")
+@click.option("--batch", type=int, default=64, show_default=True, help="Windows a step.")
+@click.option(
+    "--bases",
+    type=options.BASES,
+    default="30M",
+    show_default=True,
+    help="Bases of training windows in all.",
+)
+@click.option("--lr", type=float, default=8e-3, show_default=True, help="Highest learning rate.")
+@click.option("--weight-decay", type=float, default=0.01, show_default=True, help="Of AdamW.")
+@click.option("--clip", type=float, default=1.0, show_default=True, help="Largest gradient norm.")
+@click.option("--dropout", type=float, default=0.0, show_default=True, help="Before the head.")
+@click.option(
+    "--positive-share",
+    type=float,
+    default=0.5,
+    show_default=True,
+    help="Share of the windows that hold a labelled base.",
+)
+@click.option("--init", metavar="MODEL", help="Model to start from.")
+@click.option(
+    "--validations", type=int, default=10, show_default=True, help="Times to score validation."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--resume",
+    type=click.Choice(["auto", "never"]),
+    default="auto",
+    show_default=True,
+    help="Go on from where the same run was stopped.",
+)
+@click.option("--log", metavar="CSV", help="Log of losses.  [default: MODEL with .log.csv]")
+@options.threads
+@options.device
+@click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--precision",
+    type=click.Choice(["f32", "bf16"]),
+    default="f32",
+    show_default=True,
+    help="Of the arithmetic; bf16 is for GPUs.",
+)
+@click.pass_obj
+def train(
+    quiet: bool,
+    /,
+    encoded: str,
+    out: str,
+    cell: str,
+    hidden: int,
+    layers: int,
+    untied: bool,
+    exclusive: bool,
+    window: int,
+    batch: int,
+    bases: int,
+    lr: float,
+    weight_decay: float,
+    clip: float,
+    dropout: float,
+    positive_share: float,
+    init: str | None,
+    validations: int,
+    seed: int,
+    resume: str,
+    log: str | None,
+    threads: int,
+    device: str,
+    devices: int,
+    nodes: int,
+    precision: str,
+) -> None:
+    """Train a model on an encoded set."""
+    from dnabirnn.architecture import Architecture, Cell
+    from dnabirnn.checkpoint import load_checkpoint
+    from dnabirnn.encoded import EncodedSet
+    from dnabirnn.fitting import FitSettings
+    from dnabirnn.outputs import check_target
+    from dnabirnn.sampling import SamplingSettings
+    from dnabirnn.training import Hardware
+    from dnabirnn.training import train as fit
+
+    check_target(out)
+    data = EncodedSet.open(encoded)
+    with Progress("trained", bases, quiet) as progress:
+
+        def report(now: TrainingProgress) -> None:
+            progress.to(now.bases, f"loss {now.loss:.4f}")
+            if now.validation_ap is not None:
+                progress.say(
+                    f"{now.bases / 1e6:.1f} Mb: loss {now.loss:.4f}, "
+                    f"validation AP {now.validation_ap:.4f}"
+                )
+
+        checkpoint = fit(
+            data,
+            out,
+            Architecture(data.classes, Cell(cell), hidden, layers, not untied, exclusive),
+            SamplingSettings(window, batch, positive_share, seed),
+            FitSettings(bases, lr, weight_decay, clip, dropout),
+            hardware=Hardware(device, devices, nodes, precision, threads),
+            initial=None if init is None else load_checkpoint(init),
+            validations=validations,
+            resume=resume == "auto",
+            log_path=log or Path(out).with_suffix(".log.csv"),
+            report=report,
+        )
+    for name, figures in checkpoint.metrics["classes"].items():
+        logger.info(
+            "%s: AP %.4f, best F1 %.4f on %s",
+            name,
+            figures["ap_stranded"],
+            figures["best_f1_stranded"],
+            checkpoint.metrics["split"],
+        )

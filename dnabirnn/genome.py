@@ -1,0 +1,306 @@
+"""Whole genomes, from file to file: score, call, evaluate."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dnabirnn.bits import IGNORE_BIT, paint
+from dnabirnn.calling import Caller, find_calls
+from dnabirnn.errors import OptionError
+from dnabirnn.evaluation import evaluate
+from dnabirnn.fasta import contig_lengths, read_fasta
+from dnabirnn.outputs import Outputs
+from dnabirnn.rules import default_min_score
+from dnabirnn.tracks import (
+    BedGraphTracks,
+    BedTrack,
+    TrackFormat,
+    find_runs,
+    read_scores,
+    track_format,
+    track_path,
+)
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.architecture import Output
+    from dnabirnn.evaluation import Report
+    from dnabirnn.fasta import Record
+    from dnabirnn.intervals import Regions
+    from dnabirnn.labels import Labels
+    from dnabirnn.model import Model
+    from dnabirnn.rules import CallSettings
+    from dnabirnn.scoring import Block, Contig
+
+    PathLike = str | os.PathLike[str]
+    Progress = Callable[[int], None]
+
+__all__ = ["Shard", "call_track", "evaluate_genome", "score_genome"]
+
+
+class Shard(NamedTuple):
+    """One of several parts of consecutive contigs, of about equal bases; numbers from 1."""
+
+    number: int
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Read "1-of-8".
+
+        Raises
+        ------
+        OptionError
+            Anything else.
+
+        Examples
+        --------
+        >>> Shard.parse("1-of-8")
+        Shard(number=1, of=8)
+        """
+        match = re.fullmatch(r"(\d+)-of-(\d+)", text)
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            raise OptionError(f"--shard {text}: must be like 1-of-8, the first of eight")
+        return cls(int(match[1]), int(match[2]))
+
+    def names(self, lengths_bp: Mapping[str, int]) -> set[str]:
+        """Contigs of this shard: those whose middle lies in its part of all bases.
+
+        Examples
+        --------
+        >>> lengths = {"a": 60, "b": 30, "c": 20}
+        >>> Shard(1, 2).names(lengths), sorted(Shard(2, 2).names(lengths))
+        ({'a'}, ['b', 'c'])
+        """
+        twice_total = max(1, 2 * sum(lengths_bp.values()))
+        mine, before = set(), 0
+        for name, length in lengths_bp.items():
+            part = min((2 * before + length) * self.of // twice_total, self.of - 1)
+            if part == self.number - 1:
+                mine.add(name)
+            before += length
+        return mine
+
+
+def score_genome(
+    model: Model,
+    fasta: Sequence[PathLike],
+    out: PathLike,
+    *,
+    calls_out: PathLike | None = None,
+    calls: CallSettings | None = None,
+    min_score: int | None = None,
+    single_base: bool = False,
+    shard: Shard | None = None,
+    regions: Regions | None = None,
+    progress: Progress = lambda bases: None,
+) -> None:
+    """Write the scores of FASTA files, and in the same pass their calls.
+
+    Parameters
+    ----------
+    model : Model
+    fasta : sequence of str or PathLike
+    out : str or PathLike
+        Per-base BED or bedGraph, by its ending; bedGraph writes a file an output.
+    calls_out : str or PathLike, optional
+        BED6 of calls.
+    calls : CallSettings, optional
+        How calls are made; needed with `calls_out`.
+    min_score : int, optional
+        Rows below it are left out of the BED. By default 100, or the lowest threshold if that
+        is lower.
+    single_base : bool
+        A row a base.
+    shard : Shard, optional
+        Only this part of the contigs.
+    regions : Regions, optional
+        Only what lies in these; the values are those of the whole contig.
+    progress : callable
+        Told the bases of each block that is done.
+
+    Raises
+    ------
+    OptionError, OutputError, FastaError, LabelError
+        Nothing is written then.
+    """
+    form = track_format(out)
+    rules = [*model.checkpoint.calls.values(), *(calls.rules.values() if calls else ())]
+    floor = default_min_score(rules) if min_score is None else min_score
+    _check_min_score(floor, calls if calls_out is not None else None)
+    contigs = _contigs(model, fasta, shard, regions)
+    wanted = None if regions is None else regions.of
+    blocks = _counted(model.blocks(contigs, wanted), progress)
+    # A bedGraph tells all scores, a BED those that matter.
+    lowest = floor if form is TrackFormat.BED else 0
+    runs = find_runs(blocks, min_score=lowest, single_base=single_base, regions=wanted)
+    with Outputs() as outputs:
+        track: BedTrack | BedGraphTracks
+        if form is TrackFormat.BED:
+            track = BedTrack(outputs.open(out), model.outputs)
+        else:
+            files = [outputs.open(track_path(out, output)) for output in model.outputs]
+            track = BedGraphTracks(files)
+        called = None if calls_out is None else BedTrack(outputs.open(calls_out), model.outputs)
+        caller = None if calls is None else Caller(model.outputs, calls)
+        for rows in runs:
+            track.add(rows)
+            if called is not None and caller is not None:
+                found = caller.add(rows.at_least(floor))
+                if found is not None:
+                    called.add(found)
+        track.close()
+        if called is not None:
+            called.close()
+
+
+def call_track(
+    scores: PathLike, out: PathLike, outputs: Sequence[Output], calls: CallSettings
+) -> None:
+    """Write the calls of a per-base BED track.
+
+    Parameters
+    ----------
+    scores : str or PathLike
+        What `dnabirnn score` wrote as BED.
+    out : str or PathLike
+        BED6 of calls.
+    outputs : sequence of Output
+        Those of the model that scored.
+    calls : CallSettings
+
+    Raises
+    ------
+    TrackError, OutputError
+        Nothing is written then.
+    """
+    with Outputs() as files:
+        track = BedTrack(files.open(out), outputs)
+        for found in find_calls(read_scores(scores, outputs), outputs, calls):
+            track.add(found)
+        track.close()
+
+
+def evaluate_genome(
+    model: Model,
+    fasta: Sequence[PathLike],
+    labels: Labels,
+    *,
+    calls: CallSettings,
+    regions: Regions | None = None,
+    seed: int = 0,
+    progress: Progress = lambda bases: None,
+) -> Report:
+    """Hold the scores and calls of FASTA files against labels.
+
+    Parameters
+    ----------
+    model : Model
+    fasta : sequence of str or PathLike
+    labels : Labels
+        Of the model's classes, see `dnabirnn.labels.load_truth`.
+    calls : CallSettings
+    regions : Regions, optional
+        Only what lies in these counts.
+    seed : int
+        Of the bootstrap.
+    progress : callable
+        Told the bases of each block that is done.
+
+    Returns
+    -------
+    report : Report
+
+    Raises
+    ------
+    FastaError, LabelError
+        Inputs that cannot be read or do not fit one another.
+    """
+    truth = _Truth(model, fasta, labels)
+    wanted = None if regions is None else regions.of
+    report = evaluate(
+        _counted(model.blocks(truth, wanted), progress),
+        truth.labels_of,
+        labels.classes,
+        {name: rule.threshold for name, rule in calls.rules.items()},
+        calls=calls,
+        min_score=default_min_score([*model.checkpoint.calls.values(), *calls.rules.values()]),
+        regions=wanted,
+        seed=seed,
+    )
+    labels.check_contigs(truth.lengths_bp)
+    if regions is not None:
+        regions.check_contigs(truth.lengths_bp)
+    return report
+
+
+class _Truth:
+    """Contigs, whose labels are kept from when a contig is read until they are asked for."""
+
+    def __init__(self, model: Model, fasta: Sequence[PathLike], labels: Labels) -> None:
+        mask = model.checkpoint.mask
+        self._records = read_fasta(*fasta, case=mask == "loss", hard_mask=mask == "hard")
+        self._labels = labels
+        self._waiting: dict[str, NDArray[np.unsignedinteger]] = {}
+        self.lengths_bp: dict[str, int] = {}
+
+    def __iter__(self) -> Iterator[Record]:
+        for record in self._records:
+            length = len(record.codes)
+            painted = paint(self._labels.of(record.name, length), length, self._labels.table)
+            if record.lower is not None:
+                painted[record.lower] |= painted.dtype.type(IGNORE_BIT)
+            self._waiting[record.name] = painted
+            self.lengths_bp[record.name] = length
+            yield record
+
+    def labels_of(self, name: str) -> NDArray[np.unsignedinteger]:
+        """Labels (L,) of a contig that is being scored; asked for once."""
+        return self._waiting.pop(name)
+
+
+def _contigs(
+    model: Model, fasta: Sequence[PathLike], shard: Shard | None, regions: Regions | None
+) -> Iterable[Contig]:
+    """Contigs of a shard, or all; regions that do not fit the FASTA raise."""
+    if shard is None:
+        return _checked(model.contigs(*fasta), regions)
+    if "-" in map(str, fasta):
+        raise OptionError("--shard: reads the FASTA twice, which standard input does not allow")
+    lengths = contig_lengths(*fasta)
+    if regions is not None:
+        regions.check_contigs(lengths)
+    names = shard.names(lengths)
+    return (contig for contig in model.contigs(*fasta) if contig.name in names)
+
+
+def _checked(contigs: Iterable[Contig], regions: Regions | None) -> Iterator[Contig]:
+    lengths = {}
+    for contig in contigs:
+        lengths[contig.name] = len(contig.codes)
+        yield contig
+    if regions is not None:
+        regions.check_contigs(lengths)
+
+
+def _check_min_score(min_score: int, calls: CallSettings | None) -> None:
+    if not 1 <= min_score <= 1000:
+        raise OptionError(f"--min-score {min_score}: must be 1 to 1000, thousandths of p")
+    lowest = min((rule.threshold for rule in calls.rules.values()), default=1000) if calls else 1000
+    if min_score > lowest:
+        raise OptionError(
+            f"--min-score {min_score}: calls are made of scores from {lowest} on; give at most that"
+        )
+
+
+def _counted(blocks: Iterable[Block], progress: Progress) -> Iterator[Block]:
+    for block in blocks:
+        yield block
+        progress(len(block.codes))

@@ -1,0 +1,203 @@
+"""The library's face: load a model, score sequences, scan genomes, make calls."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dnabirnn.alphabet import AMBIGUOUS, encode
+from dnabirnn.calling import calls_frame, find_calls
+from dnabirnn.checkpoint import load_checkpoint
+from dnabirnn.engine import make_engine
+from dnabirnn.errors import OptionError
+from dnabirnn.fasta import read_fasta
+from dnabirnn.rules import CallMethod, call_settings, default_min_score
+from dnabirnn.scoring import score
+from dnabirnn.tracks import find_runs
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Iterator
+
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.architecture import Output
+    from dnabirnn.checkpoint import Checkpoint
+    from dnabirnn.engine import Engine
+    from dnabirnn.scoring import Block, Contig
+
+__all__ = ["Model", "load"]
+
+
+class _Sequence(NamedTuple):
+    name: str
+    codes: Codes
+
+
+class Model:
+    """A trained model, ready to score.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    device : str
+        "auto" (CUDA where there is one, else the CPU), "cpu", "cuda" or "cuda:1".
+    engine : str
+        "auto" or "torch".
+    threads : int
+        Cores to use on a CPU. They change nothing but the time.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        device: str = "auto",
+        engine: str = "auto",
+        threads: int = 1,
+    ) -> None:
+        if threads < 1:
+            raise OptionError(f"--threads {threads}: must be 1 or more")
+        self.checkpoint = checkpoint
+        self.threads = threads
+        self._device = device
+        self._engine_name = engine
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """What each column of a score stands for: class by class, + before -, or "."."""
+        return self.checkpoint.architecture.outputs
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What computes; made when first asked for, since that takes a moment."""
+        return make_engine(self.checkpoint, self._engine_name, self._device)
+
+    def blocks(
+        self,
+        contigs: Iterable[Contig],
+        wanted: Callable[[str], NDArray[np.int64]] | None = None,
+    ) -> Iterator[Block]:
+        """Scores of contigs as a stream; see `dnabirnn.scoring.score`."""
+        return score(
+            contigs,
+            self.engine,
+            self.checkpoint.scoring_window,
+            len(self.outputs),
+            threads=self.threads,
+            wanted=wanted,
+        )
+
+    def score(self, sequence: str | bytes | Codes) -> NDArray[np.float32]:
+        """Probabilities of every base of a sequence.
+
+        Parameters
+        ----------
+        sequence : str, bytes or ndarray, (L,) uint8
+            Letters, or codes as `dnabirnn.alphabet.encode` gives them.
+
+        Returns
+        -------
+        probabilities : ndarray, (L, O) float32
+            One column an output; 0 where the base is not A, C, G, T or U.
+
+        Raises
+        ------
+        ValueError
+            A letter or code that is no nucleotide.
+        """
+        if isinstance(sequence, (str, bytes)):
+            codes = encode(sequence)
+            if self.checkpoint.mask == "hard":
+                codes = np.where(_lower_case(sequence), np.uint8(AMBIGUOUS), codes)
+        else:
+            codes = np.ascontiguousarray(sequence)
+            if codes.dtype != np.uint8 or codes.ndim != 1 or (codes > AMBIGUOUS).any():
+                raise ValueError(f"codes are (L,) uint8 from 0 to {AMBIGUOUS}")
+        blocks = [block.probabilities for block in self.blocks([_Sequence("", codes)])]
+        return np.concatenate(blocks)
+
+    def contigs(self, *fasta: str | os.PathLike[str]) -> Iterator[Contig]:
+        """Contigs of FASTA files, lower case read as the model's training data were."""
+        return read_fasta(*fasta, hard_mask=self.checkpoint.mask == "hard")
+
+    def scan(
+        self, *fasta: str | os.PathLike[str]
+    ) -> Iterator[tuple[str, int, NDArray[np.float32]]]:
+        """Probabilities of FASTA files, block by block, in bounded memory.
+
+        Yields
+        ------
+        name : str
+            Name of the contig.
+        start : int
+            0-based place of the block's first base; the blocks of a contig are adjacent.
+        probabilities : ndarray, (m, O) float32
+        """
+        for block in self.blocks(self.contigs(*fasta)):
+            yield block.name, block.start, block.probabilities
+
+    def calls(
+        self,
+        *fasta: str | os.PathLike[str],
+        method: str = CallMethod.THRESHOLD,
+        threshold: float | None = None,
+        min_length_bp: int | None = None,
+        merge_gap_bp: int | None = None,
+    ) -> pl.DataFrame:
+        """Intervals called in FASTA files, as `dnabirnn score --calls` writes them.
+
+        Parameters
+        ----------
+        *fasta : str or PathLike
+        method : str
+            "threshold" or "mss".
+        threshold : float, optional
+            Probability from which a base speaks for its class; by default the model's.
+        min_length_bp, merge_gap_bp : int, optional
+            Shortest call and longest gap in a call; by default the model's.
+
+        Returns
+        -------
+        calls : polars.DataFrame
+            chrom, start, end (0-based, half-open), class, score (0 to 1000), strand.
+        """
+        settings = call_settings(
+            self.checkpoint.calls, method, threshold, min_length_bp, merge_gap_bp
+        )
+        lowest = default_min_score([*self.checkpoint.calls.values(), *settings.rules.values()])
+        runs = find_runs(self.blocks(self.contigs(*fasta)), min_score=lowest)
+        return calls_frame(find_calls(runs, self.outputs, settings), self.outputs)
+
+
+def _lower_case(sequence: str | bytes) -> NDArray[np.bool_]:
+    raw = sequence.encode("ascii") if isinstance(sequence, str) else sequence
+    return np.frombuffer(raw, np.uint8) >= ord("a")
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    device: str = "auto",
+    engine: str = "auto",
+    threads: int = 1,
+) -> Model:
+    """Load a model file.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        What `dnabirnn train` wrote.
+    device, engine, threads
+        As `Model` takes them.
+
+    Raises
+    ------
+    ModelFileError
+        No such file; no model of this tool; damaged; or of a newer format.
+    """
+    return Model(load_checkpoint(path), device=device, engine=engine, threads=threads)
