@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from dnabirnn.rules import CallMethod, CallRule
-from dnabirnn.tracks import Rows, output_ranks
+from dnabirnn.runs import Rows, output_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -28,6 +27,7 @@ from dnabirnn.errors import EncodedSetError, FastaError, OutputError
 from dnabirnn.fasta import Record, read_fasta
 from dnabirnn.intervals import Regions
 from dnabirnn.labels import IGNORE_BIT, IGNORED, Labels, paint
+from dnabirnn.outputs import temporary_path
 from dnabirnn.splits import SPLITS, FractionSplit, Piece, SplitPlan
 from dnabirnn.summary import count
 
@@ -86,7 +86,7 @@ def encode(
         A folder that cannot be written.
     """
     target = Path(out_dir).resolve()
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+    partial = temporary_path(target)
     try:
         _check_target(target, out_dir)
         partial.mkdir()
@@ -136,7 +136,7 @@ def _replace(partial: Path, target: Path) -> None:
     if not target.exists():
         partial.rename(target)
         return
-    old = partial.with_suffix(".old")
+    old = temporary_path(target)
     target.rename(old)
     try:
         partial.rename(target)

@@ -14,8 +14,8 @@ from dnabirnn.calling import find_calls
 from dnabirnn.matching import CallEvaluation
 from dnabirnn.metrics import bin_of
 from dnabirnn.rules import default_min_score
+from dnabirnn.runs import find_runs
 from dnabirnn.tally import COARSE, GROUPS, Chunk, Tally, draw, intervals, lowest_probability
-from dnabirnn.tracks import find_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from dnabirnn.architecture import MotifClass
     from dnabirnn.matching import Intervals
     from dnabirnn.rules import CallSettings
+    from dnabirnn.runs import Rows
     from dnabirnn.scoring import Block
     from dnabirnn.tally import Curve
-    from dnabirnn.tracks import Rows
 
 __all__ = ["BaseMetrics", "Evaluation", "Report", "evaluate", "metrics_table"]
 

@@ -151,6 +151,11 @@ class _Parser:
         if not words:
             raise FastaError(f"{where}: header without a name; write one after '>'")
         name = words[0].decode("utf-8", "backslashreplace")
+        if name.startswith("#"):
+            raise FastaError(
+                f"{where}: record {name!r}: readers of BED take rows that begin with '#' for "
+                "comments; rename it"
+            )
         if name in self.file_of_name:
             raise FastaError(
                 f"{where}: record {name!r} comes twice, first in {self.file_of_name[name]}; "

@@ -14,11 +14,11 @@ from dnabirnn.evaluation import evaluate
 from dnabirnn.fasta import contig_lengths, read_fasta
 from dnabirnn.outputs import Outputs
 from dnabirnn.rules import default_min_score
+from dnabirnn.runs import find_runs
 from dnabirnn.tracks import (
     BedGraphTracks,
     BedTrack,
     TrackFormat,
-    find_runs,
     read_scores,
     track_format,
     track_path,
@@ -132,6 +132,8 @@ def score_genome(
         Nothing is written then.
     """
     form = track_format(out)
+    if single_base and form is not TrackFormat.BED:
+        raise OptionError(f"--single-base: a row a base is for BED, and {out} is none")
     rules = [*model.checkpoint.calls.values(), *(calls.rules.values() if calls else ())]
     floor = default_min_score(rules) if min_score is None else min_score
     _check_min_score(floor, calls if calls_out is not None else None)

@@ -14,8 +14,8 @@ from dnabirnn.engine import make_engine
 from dnabirnn.errors import OptionError
 from dnabirnn.fasta import read_fasta
 from dnabirnn.rules import CallMethod, call_settings, default_min_score
+from dnabirnn.runs import find_runs
 from dnabirnn.scoring import score
-from dnabirnn.tracks import find_runs
 
 if TYPE_CHECKING:
     import os

@@ -8,6 +8,7 @@ import io
 import os
 import re
 import secrets
+import shutil
 import socket
 import stat
 import sys
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-__all__ = ["OutputFile", "Outputs", "check_target", "is_stream", "write_text"]
+__all__ = ["OutputFile", "Outputs", "check_target", "is_stream", "temporary_path", "write_text"]
 
 _COMPRESSED = (".gz", ".bgz")
 _STANDARD_OUTPUT = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
@@ -242,8 +243,7 @@ class Outputs:
     def _open_regular(self, name: str) -> OutputFile:
         target = _target(name)
         self._take(str(target), name)
-        _sweep(target)
-        temporary = _temporary(target)
+        temporary = temporary_path(target)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         with _failures_of(name):
             # 0o666 is what umask cuts down, as for any file that a program makes.
@@ -328,7 +328,9 @@ def _stem(target: Path) -> str:
     return f".{name}.{host}."
 
 
-def _temporary(target: Path) -> Path:
+def temporary_path(target: Path) -> Path:
+    """A name beside `target` for what is not whole yet, once what killed runs left is gone."""
+    _sweep(target)
     return target.with_name(f"{_stem(target)}{os.getpid()}.{secrets.token_hex(4)}.tmp")
 
 
@@ -341,8 +343,11 @@ def _sweep(target: Path) -> None:
         for entry in entries:
             found = left.fullmatch(entry.name)
             if found and not _is_alive(int(found[1])):
-                with suppress(OSError):
-                    os.unlink(entry.path)
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                else:
+                    with suppress(OSError):
+                        os.unlink(entry.path)
 
 
 def _is_alive(process: int) -> bool:

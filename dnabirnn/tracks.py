@@ -8,43 +8,35 @@ import re
 from contextlib import suppress
 from enum import Enum
 from itertools import pairwise
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.errors import OutputError, TrackError
 from dnabirnn.inputs import read_blocks
 from dnabirnn.outputs import is_stream
-from dnabirnn.scoring import integer_scores
+from dnabirnn.runs import Rows, joined, output_ranks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from dnabirnn.architecture import Output
-    from dnabirnn.scoring import Block
 
     _LineNumbers = range | list[int]
 
 __all__ = [
     "BedGraphTracks",
     "BedTrack",
-    "Rows",
     "TrackFormat",
-    "find_runs",
-    "output_ranks",
     "read_scores",
     "track_format",
     "track_path",
 ]
 
 _MAX_SCORE = 1000
-_ABSENT = -1
-# Scores taken at a time when runs are sought: what the steps hand on stays in the L2 cache.
-_SLICE_SCORES = 1 << 17
 _WRITE_ROWS, _WRITE_PIECES = 1 << 17, 1 << 12
 # Reading and calling 14.8 million rows: 160 MB and 4.9 s with 4 MiB, 330 MB and 5.3 s with 16.
 _READ_BYTES = 1 << 22
@@ -60,211 +52,6 @@ _REMEDY = "give a track that `dnabirnn score` wrote"
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 # A contig may be called "track": such a row goes on with a tab and a number.
 _HEADER = re.compile(rb"#|(?:track|browser)(?!\t[0-9])(?:\s|$)")
-
-
-class Rows(NamedTuple):
-    """Rows of BED6 of one contig: runs of equal score, or calls.
-
-    Within an output they ascend and do not overlap; outputs may come in any order.
-
-    Attributes
-    ----------
-    chrom : str
-        Name of the contig.
-    output : ndarray, (n,) uint8
-        Columns of the network's answer.
-    start, end : ndarray, (n,) int64
-    score : ndarray, (n,) int16
-        0 to 1000.
-    frontier : int
-        No row of this contig that is still to come starts before it.
-    last : bool
-        True for the last rows of the contig, which may be none.
-    """
-
-    chrom: str
-    output: NDArray[np.uint8]
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-    score: NDArray[np.int16]
-    frontier: int
-    last: bool
-
-    def take(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Rows:
-        """Return some of the rows, by mask, places or slice."""
-        return self._replace(
-            output=self.output[which],
-            start=self.start[which],
-            end=self.end[which],
-            score=self.score[which],
-        )
-
-    def at_least(self, score: int) -> Rows:
-        """Return the rows of this score or more, as a track with that `--min-score` has them."""
-        return self.take(self.score >= score)
-
-    def by_output(self) -> Iterator[tuple[int, Rows]]:
-        """Yield the rows of each output that has any."""
-        order = np.argsort(self.output, kind="stable")
-        ends = np.flatnonzero(np.diff(self.output[order], append=-1)) + 1
-        begin = 0
-        for end in ends.tolist():
-            rows = self.take(order[begin:end])
-            yield int(rows.output[0]), rows
-            begin = end
-
-
-def _joined(pieces: Sequence[Rows]) -> Rows:
-    """Rows of a contig in one piece, which stands where the last of them stood."""
-    if len(pieces) == 1:
-        return pieces[0]
-    return pieces[-1]._replace(
-        output=np.concatenate([piece.output for piece in pieces]),
-        start=np.concatenate([piece.start for piece in pieces]),
-        end=np.concatenate([piece.end for piece in pieces]),
-        score=np.concatenate([piece.score for piece in pieces]),
-    )
-
-
-def output_ranks(outputs: Sequence[Output]) -> NDArray[np.uint8]:
-    """Place of each output in the order of a track's rows: class as text, then "+", "-", ".".
-
-    Examples
-    --------
-    >>> from dnabirnn.architecture import Output
-    >>> output_ranks([Output("b", "."), Output("a", "+"), Output("a", "-")])
-    array([2, 0, 1], dtype=uint8)
-    """
-    order = sorted(range(len(outputs)), key=lambda i: tuple(outputs[i]))
-    return np.argsort(order).astype(np.uint8)
-
-
-# ---------------------------------------------------------------------------- finding runs
-
-
-def find_runs(
-    blocks: Iterable[Block],
-    *,
-    min_score: int,
-    single_base: bool = False,
-    regions: Callable[[str], NDArray[np.int64]] | None = None,
-) -> Iterator[Rows]:
-    """Runs of neighbouring bases of one output and one integer score.
-
-    Parameters
-    ----------
-    blocks : iterable of Block
-    min_score : int
-        Lower scores give no row. 0 keeps all; bases of code 4 are absent in any case.
-    single_base : bool
-        A row a base instead.
-    regions : function from a contig's name to (n, 2) int64, optional
-        Sorted disjoint intervals; bases outside them are absent.
-
-    Yields
-    ------
-    rows : Rows
-        The same whole, however the contig is cut into blocks. Each contig ends with rows that
-        are `last`.
-    """
-    pending = _Pending(0)
-    for block in blocks:
-        n_outputs = block.probabilities.shape[1]
-        if pending.score.size != n_outputs:
-            pending = _Pending(n_outputs)
-        inside = None if regions is None else regions(block.name)
-        step = max(1, _SLICE_SCORES // n_outputs)
-        for begin in range(0, max(1, block.codes.size), step):
-            end = min(begin + step, block.codes.size)
-            scores = _scores(block, begin, end, min_score, inside)
-            last = block.last and end == block.codes.size
-            rows = _runs(block.name, scores, block.start + begin, single_base)
-            yield rows._replace(last=last) if single_base else pending.join(rows, last)
-
-
-def _scores(
-    block: Block, begin: int, end: int, min_score: int, inside: NDArray[np.int64] | None
-) -> NDArray[np.int16]:
-    """Integer scores of a part of a block; -1 where a base has no row."""
-    scores = np.ascontiguousarray(integer_scores(block.probabilities[begin:end]).T)  # (O, m)
-    if min_score > 0:
-        scores[scores < min_score] = _ABSENT
-    absent = block.codes[begin:end] == AMBIGUOUS
-    if inside is not None:
-        absent |= ~_covered(inside, block.start + begin, end - begin)
-    if absent.any():
-        scores[:, absent] = _ABSENT
-    return scores
-
-
-def _covered(intervals: NDArray[np.int64], start: int, size: int) -> NDArray[np.bool_]:
-    """Which of `size` bases from `start` on lie in the intervals."""
-    first = np.searchsorted(intervals[:, 1], start, "right")
-    stop = np.searchsorted(intervals[:, 0], start + size, "left")
-    near = np.clip(intervals[first:stop] - start, 0, size)
-    edges = np.zeros(size + 1, dtype=np.int64)
-    np.add.at(edges, near[:, 0], 1)
-    np.add.at(edges, near[:, 1], -1)
-    return np.cumsum(edges[:size]) > 0
-
-
-def _runs(chrom: str, scores: NDArray[np.int16], start: int, single_base: bool) -> Rows:
-    """Runs within an array of scores, (O, m), as if nothing lay beyond it."""
-    size = scores.shape[1]
-    begins = np.ones(scores.shape, dtype=np.bool_)
-    if not single_base:
-        np.not_equal(scores[:, 1:], scores[:, :-1], out=begins[:, 1:])
-    at = np.flatnonzero(begins)
-    score = scores.reshape(-1)[at]
-    length = np.diff(at, append=scores.size)
-    present = score != _ABSENT
-    output, offset = np.divmod(at[present], max(1, size))
-    begin = start + offset.astype(np.int64)
-    end = begin + length[present]
-    return Rows(chrom, output.astype(np.uint8), begin, end, score[present], start + size, False)
-
-
-class _Pending:
-    """The run of each output that touches the end of what has been read."""
-
-    def __init__(self, n_outputs: int) -> None:
-        self.score = np.full(n_outputs, _ABSENT, dtype=np.int16)
-        self.start = np.zeros(n_outputs, dtype=np.int64)
-        self.end = 0
-
-    def join(self, rows: Rows, last: bool) -> Rows:
-        """Completed runs, given those of the next piece; their `frontier` is the piece's end."""
-        piece_end = rows.frontier
-        waits = self.score != _ABSENT
-        if waits.any():
-            rows = self._continue(rows, waits)
-        self.end = piece_end
-        opened = (rows.end == piece_end) & (not last)
-        self.score[:] = _ABSENT
-        self.score[rows.output[opened]] = rows.score[opened]
-        self.start[rows.output[opened]] = rows.start[opened]
-        frontier = int(rows.start[opened].min(initial=piece_end))
-        return rows.take(~opened)._replace(frontier=frontier, last=last)
-
-    def _continue(self, rows: Rows, waits: NDArray[np.bool_]) -> Rows:
-        heads = np.flatnonzero(rows.start == self.end)
-        heads = heads[self.score[rows.output[heads]] == rows.score[heads]]
-        rows.start[heads] = self.start[rows.output[heads]]
-        waits[rows.output[heads]] = False
-        over = np.flatnonzero(waits)
-        ended = Rows(
-            rows.chrom,
-            over.astype(np.uint8),
-            self.start[over],
-            np.full(over.size, self.end, dtype=np.int64),
-            self.score[over],
-            rows.frontier,
-            rows.last,
-        )
-        return _joined([ended, rows])
-
-
-# ------------------------------------------------------------------------------- writing
 
 
 class TrackFormat(Enum):
@@ -388,7 +175,7 @@ class BedTrack:
             self._release(rows.frontier, rows.last)
 
     def _release(self, frontier: int, last: bool) -> None:
-        rows = _joined(self._held)
+        rows = joined(self._held)
         rows = rows.take(np.lexsort((self._ranks[rows.output], rows.end, rows.start)))
         n_ready = rows.start.size if last else int(np.searchsorted(rows.start, frontier))
         ready, rest = rows.take(slice(n_ready)), rows.take(slice(n_ready, None))
@@ -425,9 +212,6 @@ class BedGraphTracks:
         """Write what is buffered; the files stay open."""
         for lines in self._lines:
             lines.flush()
-
-
-# ------------------------------------------------------------------------------- reading
 
 
 def read_scores(path: str | os.PathLike[str], outputs: Sequence[Output]) -> Iterator[Rows]:

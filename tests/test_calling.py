@@ -13,13 +13,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dnabirnn import tracks
+from dnabirnn import runs, tracks
 from dnabirnn.architecture import Output
 from dnabirnn.calling import CALLS_SCHEMA, Caller, calls_frame, find_calls
 from dnabirnn.errors import OptionError
 from dnabirnn.rules import CallMethod, CallRule, CallSettings
+from dnabirnn.runs import Rows, find_runs
 from dnabirnn.scoring import Block
-from dnabirnn.tracks import BedTrack, Rows, find_runs, read_scores
+from dnabirnn.tracks import BedTrack, read_scores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -151,7 +152,7 @@ def test_calls_are_those_of_the_definition(
     size: int,
     single: bool,
 ) -> None:
-    with mock.patch.object(tracks, "_SLICE_SCORES", size):
+    with mock.patch.object(runs, "_SLICE_SCORES", size):
         rows = find_runs(blocks(column(scores), cuts), min_score=1, single_base=single)
         found = calls_of(rows, settings_of(rule, method))
     assert found == naive([max(0, s) for s in scores], rule, method)

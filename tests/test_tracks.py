@@ -15,17 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnabirnn import tracks
+from dnabirnn import runs, tracks
 from dnabirnn.architecture import Output
 from dnabirnn.errors import OutputError, TrackError
 from dnabirnn.outputs import Outputs
+from dnabirnn.runs import Rows, find_runs
 from dnabirnn.scoring import Block
 from dnabirnn.tracks import (
     BedGraphTracks,
     BedTrack,
-    Rows,
     TrackFormat,
-    find_runs,
     read_scores,
     track_format,
     track_path,
@@ -136,7 +135,7 @@ def test_bed_is_that_of_a_scan_however_it_is_cut(
     genome: list[Contig], cuts: list[int], size: int, rows: int, least: int, single: bool
 ) -> None:
     with (
-        mock.patch.object(tracks, "_SLICE_SCORES", size),
+        mock.patch.object(runs, "_SLICE_SCORES", size),
         mock.patch.object(tracks, "_WRITE_ROWS", rows),
     ):
         found = bed(find_runs(blocks(genome, cuts), min_score=least, single_base=single))
@@ -149,7 +148,7 @@ def test_bedgraph_is_that_of_a_scan_however_it_is_cut(
 ) -> None:
     files = [io.BytesIO() for _ in OUTPUTS]
     track = BedGraphTracks(files)
-    with mock.patch.object(tracks, "_SLICE_SCORES", size):
+    with mock.patch.object(runs, "_SLICE_SCORES", size):
         for rows in find_runs(blocks(genome, cuts), min_score=0):
             track.add(rows)
     track.close()
@@ -172,7 +171,7 @@ def test_rows_of_a_score_or_more(
 @given(genomes(), CUTS, SMALL, st.booleans())
 def test_the_frontier_holds(genome: list[Contig], cuts: list[int], size: int, single: bool) -> None:
     frontier, contigs_ended = 0, []
-    with mock.patch.object(tracks, "_SLICE_SCORES", size):
+    with mock.patch.object(runs, "_SLICE_SCORES", size):
         for rows in find_runs(blocks(genome, cuts), min_score=1, single_base=single):
             assert rows.start.min(initial=1000) >= frontier
             frontier = 0 if rows.last else rows.frontier
@@ -253,7 +252,7 @@ def test_regions_leave_out_what_lies_outside(
     inside = np.zeros(100, dtype=bool)
     for start, end in intervals:
         inside[start:end] = True
-    with mock.patch.object(tracks, "_SLICE_SCORES", size):
+    with mock.patch.object(runs, "_SLICE_SCORES", size):
         found = find_runs(blocks(genome, cuts), min_score=0, regions=lambda name: intervals)
         rows = tuples(found)
     masked = [
