@@ -10,7 +10,7 @@ import logging
 import time
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,7 +26,8 @@ from dnabirnn.calibration import (
     scoring_windows,
 )
 from dnabirnn.checkpoint import Checkpoint
-from dnabirnn.engine.torch_engine import TorchEngine, find_device
+from dnabirnn.devices import Hardware, launch
+from dnabirnn.engine.torch_engine import TorchEngine
 from dnabirnn.errors import EncodedSetError, OptionError
 from dnabirnn.fitting import Fit, FitSettings, set_biases
 from dnabirnn.network import Network, head_rows, load_weights, weights_of
@@ -38,13 +39,12 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
 
-    from lightning_fabric import Fabric
     from numpy.typing import NDArray
 
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.sampling import Prevalence
 
-__all__ = ["Hardware", "Progress", "train"]
+__all__ = ["Progress", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -53,33 +53,6 @@ _LOG_ROWS = 100
 _SECONDS_BETWEEN_STATES = 15.0
 _CHUNK_BP = 1 << 22
 _BEST = "best/"
-_PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {
-    "f32": "32-true",
-    "bf16": "bf16-mixed",
-}
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """Where a network is fitted.
-
-    Attributes
-    ----------
-    device : str
-        "auto", "cpu", "cuda" or "cuda:N".
-    devices, nodes : int
-        Processes a host, one a device, and hosts.
-    precision : str
-        "f32", or "bf16" for mixed precision.
-    threads : int
-        Cores to use on a CPU.
-    """
-
-    device: str = "auto"
-    devices: int = 1
-    nodes: int = 1
-    precision: str = "f32"
-    threads: int = 1
 
 
 class Progress(NamedTuple):
@@ -154,7 +127,7 @@ def train(
     _check(encoded, architecture, validations)
     sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
     prevalence = sampler.prevalence()
-    fabric = _launch(hardware)
+    fabric = launch(hardware)
     network = _first_network(architecture, prevalence, sampling.seed)
     if initial is not None:
         _start_from(network, initial)
@@ -335,25 +308,6 @@ def _check(encoded: EncodedSet, architecture: Architecture, validations: int) ->
                         "labels, and --exclusive allows one a base; train without it, or mend "
                         "the labels"
                     )
-
-
-def _launch(hardware: Hardware) -> Fabric:
-    from lightning_fabric import Fabric
-
-    if hardware.precision not in _PRECISIONS:
-        raise OptionError(f"--precision {hardware.precision}: must be one of f32, bf16")
-    device = find_device(hardware.device)
-    devices: int | list[int] = hardware.devices
-    if device.index is not None and hardware.devices == 1:
-        devices = [device.index]
-    fabric = Fabric(
-        accelerator=device.type,
-        devices=devices,
-        num_nodes=hardware.nodes,
-        precision=_PRECISIONS[hardware.precision],
-    )
-    fabric.launch()
-    return fabric
 
 
 def _first_network(architecture: Architecture, prevalence: Prevalence, seed: int) -> Network:

@@ -16,6 +16,7 @@ from planted import MOTIF, encoded_set, plant, write_genome
 from dnabirnn.alphabet import reverse_complement
 from dnabirnn.architecture import Architecture, Cell, MotifClass
 from dnabirnn.checkpoint import Checkpoint, load_checkpoint
+from dnabirnn.devices import Hardware
 from dnabirnn.encoded import EncodedSet
 from dnabirnn.encoding import encode
 from dnabirnn.errors import DeviceError, EncodedSetError, OptionError
@@ -24,7 +25,7 @@ from dnabirnn.labels import load_labels
 from dnabirnn.model import Model
 from dnabirnn.sampling import SamplingSettings
 from dnabirnn.splits import split_plan
-from dnabirnn.training import Hardware, Progress, train
+from dnabirnn.training import Progress, train
 
 SAMPLING = SamplingSettings(window_bp=80, batch_windows=48)
 QUICK = FitSettings(bases=80 * 48 * 24, learning_rate=2e-2)

@@ -110,11 +110,11 @@ def train(
     """Train a model on an encoded set."""
     from dnabirnn.architecture import Architecture, Cell
     from dnabirnn.checkpoint import load_checkpoint
+    from dnabirnn.devices import Hardware
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.fitting import FitSettings
     from dnabirnn.outputs import check_target
     from dnabirnn.sampling import SamplingSettings
-    from dnabirnn.training import Hardware
     from dnabirnn.training import train as fit
 
     check_target(out)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from dnabirnn.alphabet import AMBIGUOUS
-from dnabirnn.errors import DeviceError
+from dnabirnn.devices import find_device
 from dnabirnn.network import Network, load_weights, to_probabilities
 
 if TYPE_CHECKING:
@@ -20,46 +20,13 @@ if TYPE_CHECKING:
     from dnabirnn.architecture import Architecture
     from dnabirnn.checkpoint import Checkpoint
 
-__all__ = ["TorchEngine", "find_device", "shift_of_columns"]
+__all__ = ["TorchEngine", "shift_of_columns"]
 
 # Bases of a batch. On one core 0.73 Mb/s with 32 windows of 2,000 and 0.85 with 128, for four
 # times the memory (GRU, hidden 32); a GPU is full at about a million.
 _CPU_BATCH_BP = 1 << 16
 _GPU_BATCH_BP = 1 << 20
 _MAX_BATCH_WINDOWS = 128
-
-
-def find_device(name: str) -> torch.device:
-    """The torch device of a name.
-
-    Parameters
-    ----------
-    name : str
-        "auto" (CUDA where there is one, else the CPU), "cpu", "cuda" or "cuda:1".
-
-    Raises
-    ------
-    DeviceError
-        A name that torch does not know, or CUDA where there is none.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = None
-    if device is None or device.type not in ("cpu", "cuda"):
-        raise DeviceError(f"--device {name}: must be auto, cpu, cuda or cuda:N")
-    if device.type == "cuda":
-        number = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if number == 0:
-            raise DeviceError(
-                f"--device {name}: torch {torch.__version__} finds no CUDA device here; "
-                "choose --device cpu, or install a driver and a CUDA build of torch"
-            )
-        if (device.index or 0) >= number:
-            raise DeviceError(f"--device {name}: there are {number} CUDA devices, numbered from 0")
-    return device
 
 
 def shift_of_columns(architecture: Architecture, class_shift: Sequence[float]) -> torch.Tensor:

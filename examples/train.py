@@ -1,0 +1,66 @@
+"""Plant a motif in random sequence, train on it, and find it again.
+
+Usage: python examples/train.py
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+import dnabirnn
+from dnabirnn.architecture import Architecture
+from dnabirnn.encoding import encode
+from dnabirnn.fitting import FitSettings
+from dnabirnn.labels import load_labels
+from dnabirnn.training import Progress, train
+
+MOTIF = "GCCGGATGCGGCGTGAACGCCTTATCCGGCAT"
+CONTIGS = 5
+CONTIG_BP = 50_000
+APART_BP = 500
+
+
+def write_genome(fasta: Path, bed: Path) -> None:
+    """Random contigs with the motif every 500 bp, on either strand."""
+    rng = np.random.default_rng(0)
+    opposite = dnabirnn.decode(dnabirnn.reverse_complement(dnabirnn.encode(MOTIF)))
+    with fasta.open("w") as sequence, bed.open("w") as rows:
+        for name in (f"contig{number}" for number in range(CONTIGS)):
+            bases = "".join(rng.choice(list("ACGT"), CONTIG_BP))
+            for start in range(200, CONTIG_BP - APART_BP, APART_BP):
+                end, strand = start + len(MOTIF), rng.choice(["+", "-"])
+                bases = bases[:start] + (MOTIF if strand == "+" else opposite) + bases[end:]
+                rows.write(f"{name}\t{start}\t{end}\tmotif\t0\t{strand}\n")
+            sequence.write(f">{name}\n{bases}\n")
+
+
+def show(now: Progress) -> None:
+    """Print how far the fit is, each time that it is held against validation sequence."""
+    if now.validation_ap is not None:
+        print(f"{now.bases / 1e6:.1f} Mb: loss {now.loss:.4f}, AP {now.validation_ap:.4f}")
+
+
+def main(folder: Path) -> None:
+    """Train in a dozen lines."""
+    fasta, bed = folder / "genome.fa", folder / "sites.bed"
+    write_genome(fasta, bed)
+    encoded = encode([fasta], load_labels([bed]), folder / "sites.enc")
+    train(
+        encoded,
+        folder / "sites.safetensors",
+        Architecture(encoded.classes, hidden=16),
+        settings=FitSettings(bases=3_000_000, learning_rate=2e-2),
+        validations=5,
+        report=show,
+    )
+    model = dnabirnn.load(folder / "sites.safetensors")
+    print(model.checkpoint.metrics)
+    print(model.calls(fasta).head())
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as scratch:
+        main(Path(scratch))

@@ -1,0 +1,127 @@
+"""The structure: who imports whom, how long modules are, what a bare import costs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dnabirnn
+
+PACKAGE = Path(dnabirnn.__file__).parent
+
+ORDER = [
+    "errors",
+    "alphabet",
+    "architecture",
+    "rules",
+    "outputs",
+    "inputs",
+    "fasta",
+    "bed",
+    "intervals",
+    "bits",
+    "labels",
+    "splits",
+    "summary",
+    "encoded",
+    "encoding",
+    "leakage",
+    "windows",
+    "checkpoint",
+    "devices",
+    "network",
+    "engine.torch_engine",
+    "engine",
+    "scoring",
+    "metrics",
+    "sampling",
+    "calibration",
+    "fitting",
+    "resume",
+    "training",
+    "runs",
+    "tracks",
+    "calling",
+    "tally",
+    "matching",
+    "evaluation",
+    "plots",
+    "model",
+    "genome",
+]
+"""A module imports only from those before it; the command line from all."""
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path): path for path in PACKAGE.rglob("*.py")}
+
+
+def imports_of(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dnabirnn"):
+            base = (node.module or "").removeprefix("dnabirnn").removeprefix(".")
+            inner = {f"{base}.{alias.name}".strip(".") for alias in node.names}
+            found |= {name for name in inner if name in MODULES} or {base}
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+            found |= {n.removeprefix("dnabirnn.") for n in names if n.startswith("dnabirnn.")}
+    return found - {""}
+
+
+def is_library(name: str) -> bool:
+    return bool(name) and not name.startswith("cli")
+
+
+def test_every_module_has_its_place() -> None:
+    assert sorted(ORDER) == sorted(filter(is_library, MODULES))
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_imports_point_one_way(name: str) -> None:
+    place = ORDER.index(name)
+    # An engine is imported by the function that makes it, and knows the protocol for types only.
+    allowed = {*ORDER[:place], *(["checkpoint"] if name.startswith("engine") else [])}
+    assert imports_of(MODULES[name]) <= allowed
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_modules_can_be_held_in_the_head(name: str) -> None:
+    assert len(MODULES[name].read_text().splitlines()) <= 400
+
+
+def test_no_grab_bags() -> None:
+    assert not {"utils", "common", "helpers", "misc"} & {name.split(".")[-1] for name in MODULES}
+
+
+def modules_after(statement: str) -> set[str]:
+    code = f"{statement}\nimport sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
+
+
+def test_a_bare_import_is_light() -> None:
+    assert not {"numpy", "polars", "torch"} & modules_after("import dnabirnn; dir(dnabirnn)")
+
+
+def test_reading_and_model_files_need_no_torch() -> None:
+    names = ["genome", "model", "checkpoint", "training"]
+    light = [n for n in names if n != "training"]
+    statement = "import " + ", ".join(f"dnabirnn.{name}" for name in light)
+    assert not {"torch", "matplotlib", "lightning_fabric"} & modules_after(statement)
+
+
+def test_public_names_are_there() -> None:
+    for name in dnabirnn.__all__:
+        assert getattr(dnabirnn, name).__doc__
+    assert dnabirnn.__version__
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        dnabirnn.nothing  # noqa: B018
