@@ -144,8 +144,18 @@ def train(
         "versions": _versions(),
     }
     digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+    fit = Fit(fabric, network, sampler, settings, hardware.threads)
+    logger.info(
+        "training on %s (threads: %d, processes: %d): %d steps of %d windows of %d bp",
+        fabric.device,
+        hardware.threads,
+        fabric.world_size,
+        fit.steps,
+        sampling.batch_windows,
+        sampling.window_bp,
+    )
     run = _Run(
-        fit=Fit(fabric, network, sampler, settings, hardware.threads),
+        fit=fit,
         validation=Validation(encoded, _VALIDATION_BP),
         shift=prior_shift(prevalence, architecture),
         folder=ResumeFolder(model_path, digest),
@@ -160,11 +170,13 @@ def train(
     else:
         run.folder.clear()
     run.go()
-    checkpoint = _finish(run, encoded, sampler, prevalence, plan)
+    checkpoint = None
     if run.leads:
+        checkpoint = _finish(run, encoded, sampler, prevalence, plan)
         checkpoint.save(model_path)
         run.folder.clear()
-    fabric.barrier()
+    checkpoint = fabric.broadcast(checkpoint)
+    assert checkpoint is not None
     return checkpoint
 
 

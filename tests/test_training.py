@@ -268,3 +268,16 @@ def test_settings_that_do_not_fit_are_refused(encoded: EncodedSet, tmp_path: Pat
 def test_cuda_without_cuda_is_refused(encoded: EncodedSet, tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="finds no CUDA device"):
         quick(encoded, tmp_path / "m", hardware=Hardware(device="cuda"))
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(encoded: EncodedSet, tmp_path: Path) -> None:
+    logs = []
+    for processes in ("1", "2"):
+        out = tmp_path / f"m{processes}"
+        command = [sys.executable, "-m", "dnabirnn", "train", str(encoded.path), "-o", str(out)]
+        settings = ["--bases", "300k", "--device", "cpu", "--devices", processes, "--threads", "1"]
+        subprocess.run([*command, *settings, "--validations", "2"], check=True)
+        assert load_checkpoint(out).metrics["split"] == "val"
+        logs.append([float(row["loss"]) for row in log_of(out.with_suffix(".log.csv"))])
+    np.testing.assert_allclose(logs[0], logs[1], atol=1e-4)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import signal
 import sys
+import threading
+from types import FrameType
 from typing import Any
 
 import click
@@ -74,12 +77,19 @@ def main(ctx: click.Context, quiet: bool) -> None:
     From a genome and known sites to calls: encode, train, score.
     """
     ctx.obj = quiet
+    if threading.current_thread() is threading.main_thread():
+        # As an exception, so that what is half-written goes away, as it does after Ctrl-C.
+        signal.signal(signal.SIGTERM, _terminate)
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter())
     logger = logging.getLogger("dnabirnn")
     logger.handlers = [handler]
     logger.propagate = False
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 class _Formatter(logging.Formatter):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,6 +118,10 @@ def train(
     from dnabirnn.sampling import SamplingSettings
     from dnabirnn.training import train as fit
 
+    # Of several processes, which Fabric starts with this variable, one speaks.
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        quiet = True
+        logging.getLogger("dnabirnn").setLevel(logging.ERROR)
     check_target(out)
     data = EncodedSet.open(encoded)
     with Progress("trained", bases, quiet) as progress:

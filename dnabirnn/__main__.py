@@ -1,0 +1,5 @@
+"""`python -m dnabirnn`."""
+
+from dnabirnn.cli import main
+
+main()

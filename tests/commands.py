@@ -1,0 +1,68 @@
+"""Commands run in this process, and small files for them to work on."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+from conftest import random_checkpoint
+from planted import write_genome
+
+from dnabirnn.architecture import MotifClass
+from dnabirnn.cli import main
+from dnabirnn.windows import ScoringWindow
+
+GENOME = {"a": 2_000, "b": 1_000, "c": 1_000}
+
+
+def run(*arguments: object, input: bytes | str | None = None) -> Result:
+    """Run `dnabirnn` with arguments; the package's logger is left as it was."""
+    logger = logging.getLogger("dnabirnn")
+    handlers, propagate, level = logger.handlers, logger.propagate, logger.level
+    try:
+        return CliRunner().invoke(main, [str(argument) for argument in arguments], input=input)
+    finally:
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
+
+
+def succeed(*arguments: object, input: bytes | str | None = None) -> Result:
+    """Run a command that must end well."""
+    result = run(*arguments, input=input)
+    assert result.exit_code == 0, f"{result.stderr}\n{result.exception!r}"
+    return result
+
+
+def write_model(path: Path, **options: object) -> Path:
+    """Write a model with random weights, of one stranded class M unless told otherwise."""
+    given = {"classes": (MotifClass("M", True),), "scoring": ScoringWindow(200, 30)} | options
+    random_checkpoint(**given).save(path)  # type: ignore[arg-type]
+    return path
+
+
+def write_fasta(path: Path, records: dict[str, str], width: int = 60) -> Path:
+    """Write sequences in lines of a width."""
+    with path.open("w") as file:
+        for name, text in records.items():
+            file.write(f">{name}\n")
+            file.writelines(f"{text[i : i + width]}\n" for i in range(0, len(text), width))
+    return path
+
+
+def make_material(folder: Path) -> Path:
+    """Fill a folder: genome.fa, sites.bed, m.safetensors, scores.bed and the encoded set set/."""
+    write_genome(folder, GENOME)
+    write_model(folder / "m.safetensors")
+    genome, sites = folder / "genome.fa", folder / "sites.bed"
+    succeed("encode", genome, "--labels", sites, "-o", folder / "set", "--val-chroms", "b")
+    succeed("score", genome, "-m", folder / "m.safetensors", "-o", folder / "scores.bed")
+    return folder
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Bytes of every file below a folder, by its path; folders too, as nothing."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b""
+        for path in sorted(folder.rglob("*"))
+    }

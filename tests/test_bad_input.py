@@ -1,0 +1,668 @@
+"""What users do wrong: one line of cause and remedy, and nothing written."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from commands import content, make_material, run, write_model
+from safetensors.numpy import load_file, save_file
+
+from dnabirnn.architecture import MotifClass
+
+
+@pytest.fixture(scope="session")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_material(tmp_path_factory.mktemp("material"))
+
+
+@pytest.fixture
+def folder(material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of one's own with the material in it, to be in."""
+    shutil.copytree(material, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+Content = str | bytes | Callable[[Path], object]
+
+
+class Case(NamedTuple):
+    """A command that fails.
+
+    `bad` is what the file named BAD in the command holds, or a function that makes it.
+    """
+
+    command: str
+    message: str
+    bad: Content | None = None
+
+
+def truncated(path: Path) -> None:
+    text = (path.parent / "genome.fa").read_bytes()
+    path.write_bytes(gzip.compress(text)[:-100])
+
+
+def truncated_bed(path: Path) -> None:
+    text = (path.parent / "sites.bed").read_bytes()
+    path.write_bytes(gzip.compress(text * 50)[:-20])
+
+
+def bed(*rows: str) -> str:
+    return "".join("\t".join(row.split()) + "\n" for row in rows)
+
+
+FASTA = {
+    "missing": ("BAD: no such file", None),
+    "empty": ("BAD: no records; the file is empty", ""),
+    "no header": ("BAD: not FASTA: it begins with 'A'", "ACGT\n"),
+    "protein": (r"BAD: record 'p', line 3: 'L' is no nucleotide letter \(a prot", ">p\nAC\nMLSE\n"),
+    "gap": (r"BAD: record 'p', line 2: '-' is no nucleotide letter .*remove gaps", ">p\nAC-GT\n"),
+    "two of one name": ("BAD, line 3: record 'x' comes twice", ">x 1\nAC\n>x 2\nAC\n"),
+    "nameless": ("BAD, line 1: header without a name", "> x\nACGT\n"),
+    "cut gzip": ("BAD: truncated gzip", truncated),
+    "fastq": ("BAD: not FASTA but FASTQ", "@r\nACGT\n+\nIIII\n"),
+    "zip": ("BAD: not FASTA but zip", b"PK\x03\x04\0\0"),
+    "bed": ("BAD: not FASTA: it begins with 'c'", "chr1\t1\t2\n"),
+    "folder": ("BAD: is a folder", Path.mkdir),
+}
+FASTA_COMMANDS = (
+    "encode BAD --labels sites.bed -o out",
+    "score BAD -m m.safetensors -o out.bed --calls calls.bed",
+    "evaluate BAD --labels sites.bed -m m.safetensors -o out.json",
+)
+TWICE = r"genome.fa, line 1: record 'a' comes twice, first in genome.fa"
+
+BEDS = {
+    "missing": ("BAD: no such file", None),
+    "empty": ("BAD: no intervals; the file is empty", ""),
+    "only comments": ("BAD: no intervals", "# nothing\ntrack name=x\n"),
+    "end before start": ("BAD, line 2: end 10 is before start 20", bed("a 1 9 M 0 +", "a 20 10")),
+    "past the end": (
+        "BAD, line 2: b:900-1001 goes past the contig's end at 1000",
+        bed("a 1 9 M 0 +", "b 900 1001 M 0 -"),
+    ),
+    "text for a start": ("BAD, line 1: start 'ten' is no whole number", bed("a ten 20 M 0 +")),
+    "text for an end": ("BAD, line 1: end '2e3' is no whole number", bed("a 10 2e3 M 0 +")),
+    "negative": ("BAD, line 1: negative start -1", bed("a -1 20 M 0 +")),
+    "text for a score": ("BAD, line 1: score 'high' is no number", bed("a 1 20 M high +")),
+    "strand": (r"BAD, line 1: strand 'x' is not", bed("a 1 20 M 0 x")),
+    "two columns": ("BAD, line 1: fewer than three columns", bed("a 1")),
+    "cut gzip": ("BAD: truncated gzip", truncated_bed),
+    "binary": ("BAD: not a text file", b"\xff\0\1" * 9),
+    "FASTA": (r"BAD, line 1: fewer than three columns", ">a\nACGT\n"),
+    "folder": ("BAD: is a folder", Path.mkdir),
+    "no contig in common": (
+        "BAD: no contig in common with the FASTA; BED has chr1, FASTA has a, b, c; rename",
+        bed("chr1 1 20 M 0 +"),
+    ),
+}
+BED_COMMANDS = (
+    "encode genome.fa --labels BAD -o out",
+    "evaluate genome.fa --labels BAD -m m.safetensors -o out.json",
+    "encode genome.fa --labels sites.bed --exclude BAD -o out",
+    "score genome.fa -m m.safetensors --regions BAD -o out.bed --calls calls.bed",
+    "score genome.fa -m m.safetensors --regions BAD -o out.bed --shard 1-of-2",
+    "evaluate genome.fa --labels sites.bed -m m.safetensors --regions BAD -o out.json",
+)
+
+
+def changed_model(change: Callable[[dict[str, object]], object]) -> Callable[[Path], None]:
+    """Write the model with another description."""
+
+    def write(path: Path) -> None:
+        from safetensors import safe_open
+
+        source = path.parent / "m.safetensors"
+        with safe_open(source, framework="numpy") as file:
+            plain = json.loads(file.metadata()["dnabirnn"])
+        change(plain)
+        save_file(load_file(source), path, {"dnabirnn": json.dumps(plain)})
+
+    return write
+
+
+def changed_weights(change: Callable[[dict[str, np.ndarray]], object]) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        from safetensors import safe_open
+
+        source = path.parent / "m.safetensors"
+        weights = load_file(source)
+        change(weights)
+        with safe_open(source, framework="numpy") as file:
+            save_file(weights, path, file.metadata())
+
+    return write
+
+
+def cut_model(path: Path) -> None:
+    path.write_bytes((path.parent / "m.safetensors").read_bytes()[:-10])
+
+
+MODELS = {
+    "missing": ("BAD: no such file", None),
+    "empty": ("BAD: not a model file", ""),
+    "folder": ("BAD: is a folder", Path.mkdir),
+    "FASTA": ("BAD: not a model file", ">a\nACGTACGTACGT\n"),
+    "garbage": ("BAD: not a model file", b"\x10\0\0\0\0\0\0\0garbage garbage garbage"),
+    "cut short": ("BAD: not a model file, or a damaged one", cut_model),
+    "other safetensors": (
+        "BAD: a safetensors file, but no dnabirnn model",
+        lambda path: save_file({"x": np.zeros(3)}, path),
+    ),
+    "newer": (
+        r"BAD: model format 99 is newer than .*; upgrade dnabirnn",
+        changed_model(lambda plain: plain.update(format_version=99)),
+    ),
+    "no format": (
+        "BAD: the model's description is damaged",
+        changed_model(lambda plain: plain.pop("format_version")),
+    ),
+    "no window": (
+        "BAD: the model's description is damaged",
+        changed_model(lambda plain: plain.pop("scoring_window")),
+    ),
+    "NaN": (
+        "BAD: weight head.bias is no array of finite",
+        changed_weights(lambda weights: weights.update({"head.bias": np.full(1, np.nan, "f4")})),
+    ),
+    "weight gone": (
+        "BAD: weight head.bias has shape None",
+        changed_weights(lambda weights: weights.pop("head.bias")),
+    ),
+}
+MODEL_COMMANDS = (
+    "info BAD",
+    "info BAD --json",
+    "call scores.bed -m BAD -o out.bed",
+    "score genome.fa -m BAD -o out.bed --calls calls.bed",
+    "evaluate genome.fa --labels sites.bed -m BAD -o out.json",
+    "train set -o out.safetensors --init BAD",
+)
+
+
+def copied_set(change: Callable[[Path], object]) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        shutil.copytree(path.parent / "set", path)
+        change(path)
+
+    return write
+
+
+def changed_manifest(change: Callable[[dict[str, object]], object]) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        file = path / "manifest.json"
+        plain = json.loads(file.read_text())
+        change(plain)
+        file.write_text(json.dumps(plain))
+
+    return copied_set(write)
+
+
+def cut_codes(path: Path) -> None:
+    file = path / "codes.npy"
+    file.write_bytes(file.read_bytes()[:-50])
+
+
+SETS = {
+    "missing": ("BAD: no such folder; make it with dnabirnn encode", None),
+    "file": ("BAD: .*folder", "text"),
+    "empty folder": ("BAD: no encoded set", Path.mkdir),
+    "newer": (
+        "BAD/manifest.json: format version 99, .*upgrade dnabirnn",
+        changed_manifest(lambda plain: plain.update(format_version=99)),
+    ),
+    "damaged manifest": (
+        "BAD/manifest.json: cannot be read .*encode again",
+        copied_set(lambda path: (path / "manifest.json").write_text('{"format": ')),
+    ),
+    "other manifest": (
+        "BAD/manifest.json: not the manifest of an encoded set",
+        copied_set(lambda path: (path / "manifest.json").write_text("{}")),
+    ),
+    "no contigs": (
+        "BAD/manifest.json: damaged",
+        changed_manifest(lambda plain: plain.pop("contigs")),
+    ),
+    "splits of text": (
+        "BAD/manifest.json: damaged",
+        changed_manifest(lambda plain: plain.update(splits="all")),
+    ),
+    "split on no contig": (
+        "BAD/manifest.json: damaged",
+        changed_manifest(lambda p: p.update(splits={"train": [["z", 0, 9]], "val": [], "test": []})),
+    ),
+    "no codes": (
+        "BAD/codes.npy: no such file",
+        copied_set(lambda path: (path / "codes.npy").unlink()),
+    ),
+    "no labels": (
+        "BAD/labels.npy: no such file",
+        copied_set(lambda path: (path / "labels.npy").unlink()),
+    ),
+    "codes cut short": ("BAD/codes.npy: damaged or cut short", copied_set(cut_codes)),
+    "codes of another set": (
+        "BAD/codes.npy: uint8 of shape",
+        copied_set(lambda path: np.save(path / "codes.npy", np.zeros(7, np.uint8))),
+    ),
+    "labels of another type": (
+        "BAD/labels.npy: int64 of shape",
+        copied_set(lambda path: np.save(path / "labels.npy", np.zeros(4000, np.int64))),
+    ),
+}
+
+ROW = "a 10 20 M 500 +"
+TRACKS = {
+    "missing": ("BAD: no such file", None),
+    "folder": ("BAD: is a folder", Path.mkdir),
+    "FASTA": ("BAD, line 1: .*columns", ">a\nACGT\n"),
+    "bedGraph": ("BAD, line 1: 4 tab-separated columns", bed("a 10 20 0.5")),
+    "three columns": ("BAD, line 2: 3 tab-separated columns", bed(ROW, "a 30 40")),
+    "text for a start": ("BAD, line 2: start 'x' is no integer", bed(ROW, "a x 40 M 500 +")),
+    "score with decimals": ("BAD, line 1: score '0.5' is no integer", bed("a 10 20 M 0.5 +")),
+    "score over 1000": ("BAD, line 2: score 1001 is not from 0", bed(ROW, "a 30 40 M 1001 +")),
+    "of another model": ("BAD, line 2: 'alpha .' is no class", bed(ROW, "a 30 40 alpha 500 .")),
+    "without a strand": (r"BAD, line 1: 'M .' is no class", bed("a 30 40 M 500 .")),
+    "unsorted": ("BAD, line 2: 5 after a later start; sort", bed(ROW, "a 5 7 M 500 +")),
+    "contig comes back": (
+        "BAD, line 3: a comes back after other contigs",
+        bed(ROW, "b 5 7 M 500 +", "a 30 40 M 500 +"),
+    ),
+    "overlap": ("BAD, line 2: 15 to 30 overlaps", bed(ROW, "a 15 30 M 500 +")),
+    "end before start": ("BAD, line 2: no interval from 40 to 30", bed(ROW, "a 40 30 M 500 +")),
+    "cut gzip": ("BAD: truncated gzip", truncated_bed),
+    "binary": ("BAD, line 1: ", b"\xff\0\1" * 9),
+}
+
+NO_STRAND = bed("a 1 9 M 0 +", "a 50 60 M 0 .")
+MANY = "".join(f"a\t{10 * i}\t{10 * i + 5}\tpeak{i}\t0\t+\n" for i in range(32))
+OPTIONS = {
+    # encode
+    "encode: nothing": Case("encode", "Missing argument 'FASTA...'"),
+    "encode: no labels": Case("encode genome.fa -o out", "Missing option '--labels'"),
+    "encode: no out": Case("encode genome.fa --labels sites.bed", "Missing option '-o'"),
+    "encode: BED3": Case(
+        "encode genome.fa --labels BAD -o out",
+        "BAD, line 1: no class in the fourth column; .*--class NAME",
+        bed("a 1 20"),
+    ),
+    "encode: mixed strands": Case(
+        "encode genome.fa --labels BAD -o out",
+        "BAD, line 2: class 'M' has rows with a strand, but this one has '.'; .*--unstranded M",
+        NO_STRAND,
+    ),
+    "encode: 32 classes": Case(
+        "encode genome.fa --labels BAD -o out", "BAD: 32 classes .*--class NAME", MANY
+    ),
+    "encode: no training interval": Case(
+        "encode genome.fa --labels BAD -o out --val-chroms b",
+        "class 'R' has no labelled base in the training split",
+        bed("a 1 20 M 0 +", "b 1 20 R 0 +"),
+    ),
+    "encode: training interval of N": Case(
+        "encode BAD --labels sites.bed -o out --classes M",
+        "class 'M' has no labelled base in the training split that is not ignored or N",
+        "".join(f">{name}\n{'N' * 2000}\n" for name in "abc"),
+    ),
+    "encode: only empty records": Case(
+        "encode BAD --labels sites.bed -o out", "BAD: every record is empty", ">a\n>b\n"
+    ),
+    "encode: one FASTA twice": Case("encode genome.fa genome.fa --labels sites.bed -o out", TWICE),
+    "encode: classes": Case(
+        "encode genome.fa --labels sites.bed -o out --classes M,nope",
+        "--classes: no row has class 'nope'; the labels have M",
+    ),
+    "encode: ignored class": Case(
+        "encode genome.fa --labels sites.bed -o out --ignore-classes nope",
+        "--ignore-classes: no row has class 'nope'",
+    ),
+    "encode: unstranded class": Case(
+        "encode genome.fa --labels sites.bed -o out --unstranded nope",
+        "--unstranded: no row has class 'nope'",
+    ),
+    "encode: all ignored": Case(
+        "encode genome.fa --labels sites.bed -o out --ignore-classes M",
+        "every class of the labels is ignored",
+    ),
+    "encode: kept and ignored": Case(
+        "encode genome.fa --labels sites.bed -o out --classes M --ignore-classes M",
+        "class 'M' is in --classes and in --ignore-classes",
+    ),
+    "encode: class twice": Case(
+        "encode genome.fa --labels sites.bed -o out --classes M,M", "--classes: 'M' is there twice"
+    ),
+    "encode: empty class": Case(
+        ["encode", "genome.fa", "--labels", "sites.bed", "-o", "out", "--class", ""],
+        "--class '': give a name",
+    ),
+    "encode: class of two lines": Case(
+        ["encode", "genome.fa", "--labels", "sites.bed", "-o", "out", "--class", "M\nN"],
+        "--class 'M.nN': ",
+    ),
+    "encode: val contig": Case(
+        "encode genome.fa --labels sites.bed -o out --val-chroms chr8",
+        "--val-chroms chr8: no such contig; the FASTA has a, b, c",
+    ),
+    "encode: val and test": Case(
+        "encode genome.fa --labels sites.bed -o out --val-chroms b --test-chroms b",
+        "'b' is in --val-chroms and in --test-chroms",
+    ),
+    "encode: two ways to split": Case(
+        "encode genome.fa --labels sites.bed -o out --val-chroms b --split sites.bed", "exclude one"
+    ),
+    "encode: split of no name": Case(
+        "encode genome.fa --labels sites.bed -o out --split sites.bed",
+        "sites.bed, line 1: 'M' in the fourth column; write train, val or test",
+    ),
+    "encode: splits overlap": Case(
+        "encode genome.fa --labels sites.bed -o out --split BAD",
+        "BAD, line 2: val interval a:900-2000 overlaps",
+        bed("a 0 1000 train", "a 900 2000 val"),
+    ),
+    "encode: split on no contig": Case(
+        "encode genome.fa --labels sites.bed -o out --split BAD",
+        "BAD: no contig in common",
+        bed("chr1 0 1000 train"),
+    ),
+    "encode: fractions": Case(
+        "encode genome.fa --labels sites.bed -o out --split-fractions 0.5,0.1,0.1",
+        "--split-fractions 0.5,0.1,0.1: they sum to 0.7",
+    ),
+    "encode: two fractions": Case(
+        "encode genome.fa --labels sites.bed -o out --split-fractions 0.5,0.5", "give three"
+    ),
+    "encode: fractions of text": Case(
+        "encode genome.fa --labels sites.bed -o out --split-fractions most,some,rest",
+        "--split-fractions most,some,rest: must be three numbers",
+    ),
+    "encode: no training": Case(
+        "encode genome.fa --labels sites.bed -o out --split-fractions 0,0.5,0.5", "must be above 0"
+    ),
+    "encode: mask": Case(
+        "encode genome.fa --labels sites.bed -o out --mask soft", "'soft' is not one of"
+    ),
+    "encode: into a full folder": Case(
+        "encode genome.fa --labels sites.bed -o .", r"\.: is not empty and no encoded set"
+    ),
+    "encode: into a file": Case(
+        "encode genome.fa --labels sites.bed -o m.safetensors", "m.safetensors: is a file"
+    ),
+    "encode: into no folder": Case(
+        "encode genome.fa --labels sites.bed -o no/out", "no/out: there is no folder .*make it"
+    ),
+    "encode: labels for a FASTA": Case(
+        "encode sites.bed --labels genome.fa -o out", "genome.fa, line 1: fewer than three"
+    ),
+    # train
+    "train: nothing": Case("train", "Missing argument 'DIR'"),
+    "train: window": Case(
+        "train set -o out --window 2001",
+        r"--window 2001: longer than every sequence of the train split \(the longest has 2000 bp\)",
+    ),
+    "train: window 0": Case("train set -o out --window 0", "--window 0: must be 1 bp or more"),
+    "train: window of text": Case("train set -o out --window 2k", "'2k' is not a valid integer"),
+    "train: hidden": Case("train set -o out --hidden 0", "--hidden 0: must be 1"),
+    "train: layers": Case("train set -o out --layers 0", "--layers 0: must be 1"),
+    "train: batch": Case("train set -o out --batch 0", "--batch 0: must be 1"),
+    "train: rate": Case("train set -o out --lr 0", "--lr 0.0: must be more than 0"),
+    "train: rate of NaN": Case("train set -o out --lr nan", "--lr nan: must be more than 0"),
+    "train: rate beyond all": Case(
+        "train set -o out --lr 1e38 --bases 1M", "the loss is .*train with a lower --lr than 1e.38"
+    ),
+    "train: decay": Case("train set -o out --weight-decay -1", "--weight-decay -1.0: must be"),
+    "train: decay of NaN": Case("train set -o out --weight-decay nan", "--weight-decay nan: must"),
+    "train: clip": Case("train set -o out --clip 0", "--clip 0.0: must be"),
+    "train: dropout": Case("train set -o out --dropout 1", "--dropout 1.0: must be"),
+    "train: share": Case("train set -o out --positive-share 2", "--positive-share 2.0: must be"),
+    "train: bases": Case("train set -o out --bases 0", "--bases 0: must be"),
+    "train: bases of text": Case("train set -o out --bases many", "'many' is no number of bases"),
+    "train: endless bases": Case("train set -o out --bases inf", "'inf' is no number of bases"),
+    "train: validations": Case("train set -o out --validations 0", "--validations 0: must be"),
+    "train: negative seed": Case("train set -o out --seed -1", "-1 is not in the range"),
+    "train: huge seed": Case("train set -o out --seed 18446744073709551616", "--seed"),
+    "train: cell": Case("train set -o out --cell transformer", "'transformer' is not one of"),
+    "train: device": Case("train set -o out --device abacus", "--device abacus: must be auto, cpu"),
+    "train: start": Case(
+        "train set -o out --init m.safetensors",
+        "--init: its hidden is 8, this network's 32; give the same options",
+    ),
+    "train: into no folder": Case("train set -o no/out", "no/out: there is no folder"),
+    "train: into a folder": Case("train set -o set", "set: a folder; give the name of a file"),
+    "train: log into no folder": Case("train set -o out --log no/l.csv", "no/l.csv: there is no"),
+    "train: log in the model's place": Case("train set -o out --log out", "--log out: "),
+    "train: on a FASTA": Case("train genome.fa -o out", "genome.fa: .*folder"),
+    # score
+    "score: nothing": Case("score", "Missing argument 'FASTA...'"),
+    "score: no model": Case("score genome.fa -o out.bed", "Missing option '-m'"),
+    "score: model for a FASTA": Case(
+        "score m.safetensors -m genome.fa -o out.bed", "genome.fa: not a model file"
+    ),
+    "score: model among the FASTA files": Case(
+        "score genome.fa m.safetensors -m m.safetensors -o out.bed", "m.safetensors: not FASTA"
+    ),
+    "score: one FASTA twice": Case(
+        "score genome.fa genome.fa -m m.safetensors -o out.bed", TWICE
+    ),
+    "score: ending": Case(
+        "score genome.fa -m m.safetensors -o out.txt", "out.txt: no known format; .*.bed"
+    ),
+    "score: into no folder": Case(
+        "score genome.fa -m m.safetensors -o no/out.bed", "no/out.bed: there is no folder"
+    ),
+    "score: into a folder": Case("score genome.fa -m m.safetensors -o set/", "set/: "),
+    "score: into a folder with an ending": Case(
+        "score genome.fa -m m.safetensors -o BAD.bed",
+        "BAD.bed: a folder",
+        lambda path: Path(f"{path}.bed").mkdir(),
+    ),
+    "score: calls into no folder": Case(
+        "score genome.fa -m m.safetensors -o out.bed --calls no/c.bed", "no/c.bed: there is no fo"
+    ),
+    "score: calls into the scores": Case(
+        "score genome.fa -m m.safetensors -o out.bed --calls out.bed", "out.bed: two outputs have"
+    ),
+    "score: both to standard output": Case(
+        "score genome.fa -m m.safetensors -o - --calls -", "-: two outputs have this name"
+    ),
+    "score: lowest score 0": Case(
+        "score genome.fa -m m.safetensors -o out.bed --min-score 0", "--min-score 0: must be 1"
+    ),
+    "score: lowest score": Case(
+        "score genome.fa -m m.safetensors -o out.bed --min-score 1001", "--min-score 1001: must be"
+    ),
+    "score: lowest score as a probability": Case(
+        "score genome.fa -m m.safetensors -o out.bed --min-score 0.5", "'0.5' is not a valid int"
+    ),
+    "score: lowest score above the threshold": Case(
+        "score genome.fa -m m.safetensors -o out.bed --calls c.bed --min-score 501",
+        "--min-score 501: calls are made of scores from 500 on",
+    ),
+    "score: lowest score above the threshold given": Case(
+        "score genome.fa -m m.safetensors -o out.bed --calls c.bed --min-score 301 --threshold 0.3",
+        "--min-score 301: calls are made of scores from 300 on",
+    ),
+    "score: threshold": Case(
+        "score genome.fa -m m.safetensors -o out.bed --calls c.bed --threshold 1.5",
+        "--threshold 1.5: must be from 0.001 to 1",
+    ),
+    "score: threshold without calls": Case(
+        "score genome.fa -m m.safetensors -o out.bed --threshold 0.5", "--threshold: .*--calls"
+    ),
+    "score: length without calls": Case(
+        "score genome.fa -m m.safetensors -o out.bed --min-length 5", "--min-length: .*--calls"
+    ),
+    "score: method without calls": Case(
+        "score genome.fa -m m.safetensors -o out.bed --method mss", "--method: .*--calls"
+    ),
+    "score: shard": Case(
+        "score genome.fa -m m.safetensors -o out.bed --shard 9-of-8", "--shard 9-of-8: must be like"
+    ),
+    "score: shard 0": Case(
+        "score genome.fa -m m.safetensors -o out.bed --shard 0-of-8", "--shard 0-of-8: must be like"
+    ),
+    "score: shard of text": Case(
+        "score genome.fa -m m.safetensors -o out.bed --shard 1/8", "--shard 1/8: must be like"
+    ),
+    "score: shard of a stream": Case(
+        "score - -m m.safetensors -o out.bed --shard 1-of-2", "--shard: reads the FASTA twice"
+    ),
+    "score: standard input twice": Case("score - - -m m.safetensors -o out.bed", "-: no records"),
+    "score: threads": Case(
+        "score genome.fa -m m.safetensors -o out.bed --threads 0", "0 is not in the range"
+    ),
+    "score: device": Case(
+        "score genome.fa -m m.safetensors -o out.bed --device gpu", "--device gpu: must be auto"
+    ),
+    "score: device of no number": Case(
+        "score genome.fa -m m.safetensors -o out.bed --device cuda:x", "--device cuda:x: must be"
+    ),
+    "score: engine": Case(
+        "score genome.fa -m m.safetensors -o out.bed --engine tpu", "'tpu' is not one of"
+    ),
+    # call
+    "call: nothing": Case("call", "Missing argument 'SCORES'"),
+    "call: threshold": Case(
+        "call scores.bed -m m.safetensors -o out.bed --threshold 1.5", "--threshold 1.5: must be"
+    ),
+    "call: threshold 0": Case(
+        "call scores.bed -m m.safetensors -o out.bed --threshold 0", "--threshold 0: must be"
+    ),
+    "call: threshold of NaN": Case(
+        "call scores.bed -m m.safetensors -o out.bed --threshold nan", "--threshold nan: must be"
+    ),
+    "call: endless threshold": Case(
+        "call scores.bed -m m.safetensors -o out.bed --threshold 1e307", "--threshold 1e.307: must"
+    ),
+    "call: length": Case(
+        "call scores.bed -m m.safetensors -o out.bed --min-length -1", "--min-length -1: must be"
+    ),
+    "call: gap": Case(
+        "call scores.bed -m m.safetensors -o out.bed --merge-gap -1", "--merge-gap -1: must be"
+    ),
+    "call: method": Case(
+        "call scores.bed -m m.safetensors -o out.bed --method hmm", "'hmm' is not one of"
+    ),
+    "call: wrong order": Case(
+        "call m.safetensors -m scores.bed -o out.bed", "scores.bed: not a model file"
+    ),
+    "call: into no folder": Case(
+        "call scores.bed -m m.safetensors -o no/out.bed", "no/out.bed: there is no folder"
+    ),
+    "call: into a folder": Case("call scores.bed -m m.safetensors -o set", "set: a folder; give"),
+    # evaluate
+    "evaluate: nothing": Case("evaluate", "Missing argument 'FASTA...'"),
+    "evaluate: labels without strands": Case(
+        "evaluate genome.fa --labels BAD -m m.safetensors -o out.json",
+        "BAD, line 2: no strand, but class 'M' is stranded in the model",
+        NO_STRAND,
+    ),
+    "evaluate: BED3": Case(
+        "evaluate genome.fa --labels BAD -m m.safetensors -o out.json",
+        "BAD, line 1: no class in the fourth column; .*--class NAME",
+        bed("a 1 20"),
+    ),
+    "evaluate: labels of other classes": Case(
+        "evaluate genome.fa --labels BAD -m m.safetensors -o out.json",
+        r"no row has a class of the model \(M\); the labels have alpha",
+        bed("a 1 20 alpha 0 +"),
+    ),
+    "evaluate: class": Case(
+        "evaluate genome.fa --labels sites.bed -m m.safetensors -o out.json --class Z",
+        r"no row has a class of the model \(M\); the labels have Z",
+    ),
+    "evaluate: ignored class": Case(
+        "evaluate genome.fa --labels sites.bed -m m.safetensors -o out.json --ignore-classes M",
+        "class 'M'",
+    ),
+    "evaluate: into no folder": Case(
+        "evaluate genome.fa --labels sites.bed -m m.safetensors -o no/out.json",
+        "no/out.json: there is no folder",
+    ),
+    "evaluate: into a folder": Case(
+        "evaluate genome.fa --labels sites.bed -m m.safetensors -o set", "set: a folder"
+    ),
+    "evaluate: a figure cannot be written": Case(
+        "evaluate genome.fa --labels sites.bed -m m.safetensors -o BAD.json",
+        "BAD.reliability.svg: a folder",
+        lambda path: Path(f"{path}.reliability.svg").mkdir(),
+    ),
+    "evaluate: negative seed": Case(
+        "evaluate genome.fa --labels sites.bed -m m.safetensors -o out.json --seed -1", "-1 is not"
+    ),
+    # info, and no command
+    "info: nothing": Case("info", "Missing argument 'MODEL'"),
+    "info: two": Case("info m.safetensors m.safetensors", "unexpected extra argument"),
+    "option": Case("score genome.fa --modell m.safetensors", "No such option '?--modell"),
+    "command": Case("scores genome.fa", "No such command 'scores'"),
+    "option before the command": Case("--model m info", "No such option '?--model"),
+}
+
+# Outputs over inputs: what was read would be gone.
+OVERWRITING = {
+    "score": "score genome.fa -m m.safetensors -o scores.bed --regions scores.bed",
+    "score calls": "score genome.fa -m m.safetensors -o out.bed --calls m.safetensors",
+    "call": "call scores.bed -m m.safetensors -o scores.bed",
+    "call model": "call scores.bed -m m.safetensors -o m.safetensors",
+    "evaluate": "evaluate genome.fa --labels sites.bed -m m.safetensors -o sites.bed",
+    "evaluate model": "evaluate genome.fa --labels sites.bed -m m.safetensors -o ./m.safetensors",
+    "train log": "train set -o out --init m.safetensors --log m.safetensors --hidden 8",
+}
+
+
+def cases() -> list[object]:
+    found: list[object] = []
+
+    def add(name: str, case: Case) -> None:
+        found.append(pytest.param(case, id=name))
+
+    for commands, table in (
+        (FASTA_COMMANDS, FASTA),
+        (BED_COMMANDS, BEDS),
+        (MODEL_COMMANDS, MODELS),
+        (("train BAD -o out",), SETS),
+        (("call BAD -m m.safetensors -o out.bed",), TRACKS),
+    ):
+        for command in commands:
+            for name, (message, bad) in table.items():
+                add(f"{command}: {name}", Case(command, message, bad))
+    for name, case in OPTIONS.items():
+        add(name, case)
+    for name, command in OVERWRITING.items():
+        add(f"overwriting: {name}", Case(command, "is read by this command too; give another"))
+    return found
+
+
+@pytest.mark.parametrize("case", cases())
+def test_bad_input(folder: Path, case: Case) -> None:
+    if callable(case.bad):
+        case.bad(folder / "BAD")
+    elif case.bad is not None:
+        data = case.bad.encode() if isinstance(case.bad, str) else case.bad
+        (folder / "BAD").write_bytes(data)
+    before = content(folder)
+    fails(case.command, case.message)
+    assert content(folder) == before
+
+
+def fails(command: str | list[str], message: str) -> None:
+    """Run a command that must end with one line, and nothing on standard output."""
+    words = command.split() if isinstance(command, str) else command
+    result = run("-q", *words, input=b"")
+    assert isinstance(result.exception, SystemExit), repr(result.exception)
+    assert result.exit_code in (1, 2)
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    known = words and words[0] in ("encode", "train", "score", "call", "evaluate", "info")
+    prefix = f"dnabirnn {words[0]}: error: " if known else "dnabirnn: error: "
+    assert line.startswith(prefix)
+    assert re.search(message, line.removeprefix(prefix)), line
+    assert "Traceback" not in line
