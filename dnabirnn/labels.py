@@ -303,8 +303,8 @@ def _check_choices(classes: Sequence[str] | None, ignore_classes: Sequence[str])
 def _named(frame: pl.DataFrame, class_name: str | None) -> pl.DataFrame:
     """Give every row a class, or raise for the first that has none."""
     if class_name is not None:
-        if class_name.strip() in ("", ".") or "\t" in class_name:
-            raise OptionError(f"--class {class_name!r}: give a name")
+        if class_name.strip() in ("", ".") or not class_name.isprintable():
+            raise OptionError(f"--class {class_name!r}: give a name of printable characters")
         return frame.with_columns(name=pl.lit(class_name))
     nameless = pl.col("name").fill_null("").str.strip_chars().is_in(["", "."])
     for row in frame.filter(nameless).head(1).iter_rows(named=True):

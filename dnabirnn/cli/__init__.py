@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -34,9 +34,17 @@ class _Group(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            _fail_usage(ctx, error)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            _fail_usage(ctx, error)
         except DnabirnnError as error:
             _fail(ctx, str(error))
         except MemoryError:
@@ -51,10 +59,19 @@ class _Group(click.Group):
             _fail(ctx, f"{where}{error.strerror or error}")
 
 
-def _fail(ctx: click.Context, message: str) -> None:
-    command = ctx.invoked_subcommand or ""
-    click.echo(f"dnabirnn {command}: error: {' '.join(message.split())}", err=True)
-    ctx.exit(1)
+def _fail(ctx: click.Context, message: str, exit_code: int = 1) -> NoReturn:
+    command = f"dnabirnn {ctx.invoked_subcommand or ''}".strip()
+    click.echo(f"{command}: error: {' '.join(message.split())}", err=True)
+    ctx.exit(exit_code)
+
+
+def _fail_usage(ctx: click.Context, error: click.UsageError) -> NoReturn:
+    """Tell what is wrong with the arguments, in one line; `dnabirnn` alone shows its help."""
+    # Which click raises from 8.2 on.
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+        raise error
+    command = f"dnabirnn {ctx.invoked_subcommand or ''}".strip()
+    _fail(ctx, f"{error.format_message().rstrip('.')}; see {command} --help", error.exit_code)
 
 
 _EXAMPLE = """\b

@@ -26,6 +26,7 @@ def call(scores: str, model: str, out: str, **calls: Any) -> None:
     from dnabirnn.checkpoint import load_checkpoint
     from dnabirnn.genome import call_track
 
+    options.check_apart([out], [scores, model])
     checkpoint = load_checkpoint(model)
     settings = options.call_settings(checkpoint, calls, wanted=True)
     assert settings is not None

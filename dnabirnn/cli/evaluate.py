@@ -70,6 +70,7 @@ def evaluate(
     from dnabirnn.model import load
     from dnabirnn.outputs import check_target
 
+    options.check_apart([out], [*fasta, *labels, model, regions])
     check_target(out)
     loaded = load(model, device=device, engine=engine, threads=threads)
     truth = load_truth(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -17,11 +17,18 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+if TYPE_CHECKING:
+    _Names = click.ParamType[tuple[str, ...]]
+    _Number = click.ParamType[int]
+else:  # generic only from click 8.4 on
+    _Names = _Number = click.ParamType
+
 __all__ = [
     "BASES",
     "COMMA_LIST",
     "call_settings",
     "calls",
+    "check_apart",
     "class_name",
     "device",
     "engine",
@@ -36,7 +43,7 @@ __all__ = [
 ]
 
 
-class _CommaList(click.ParamType[tuple[str, ...]]):
+class _CommaList(_Names):
     """Names with commas between them."""
 
     name = "a,b"
@@ -52,7 +59,7 @@ class _CommaList(click.ParamType[tuple[str, ...]]):
         return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
-class _Bases(click.ParamType[int]):
+class _Bases(_Number):
     """A number of bases, k, M or G for thousands, millions and billions."""
 
     name = "bases"
@@ -125,9 +132,8 @@ _CALLS = (
     click.option(
         "--method",
         type=click.Choice(["threshold", "mss"]),
-        default="threshold",
-        show_default=True,
-        help="Runs of bases that reach the threshold, or maximal scoring segments.",
+        help="Runs of bases that reach the threshold, or maximal scoring segments.  "
+        "[default: threshold]",
     ),
     click.option(
         "--threshold",
@@ -153,9 +159,10 @@ def calls(command: _Command) -> _Command:
 
 def call_settings(checkpoint: Checkpoint, given: Mapping[str, Any], wanted: bool) -> CallSettings:
     """Settings from the options of `calls`; an option that would have no effect is an error."""
+    from dnabirnn.rules import CallMethod
     from dnabirnn.rules import call_settings as settings
 
-    unused = [name for name in ("threshold", "min_length", "merge_gap") if given[name] is not None]
+    unused = [name for name, value in given.items() if value is not None]
     if unused and not wanted:
         raise OptionError(
             f"--{unused[0].replace('_', '-')}: says how calls are made, and none are asked for; "
@@ -163,11 +170,31 @@ def call_settings(checkpoint: Checkpoint, given: Mapping[str, Any], wanted: bool
         )
     return settings(
         checkpoint.calls,
-        given["method"],
+        given["method"] or CallMethod.THRESHOLD,
         given["threshold"],
         given["min_length"],
         given["merge_gap"],
     )
+
+
+def check_apart(outputs: Iterable[str | None], inputs: Iterable[str | None]) -> None:
+    """Raise for an output that is one of the files a command reads: it would be lost.
+
+    Parameters
+    ----------
+    outputs, inputs : iterable of str or None
+        Paths; None for options that were not given.
+
+    Raises
+    ------
+    OptionError
+    """
+    read = [path for path in inputs if path is not None and os.path.isfile(path)]
+    for out in outputs:
+        if out is None or not os.path.isfile(out):
+            continue
+        if any(os.path.samefile(out, path) for path in read):
+            raise OptionError(f"{out}: is read by this command too; give another output")
 
 
 def fractions(texts: tuple[str, ...]) -> tuple[float, ...]:

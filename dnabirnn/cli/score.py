@@ -64,6 +64,7 @@ def score(
     from dnabirnn.intervals import Regions
     from dnabirnn.model import load
 
+    options.check_apart([out, calls_out], [*fasta, model, regions])
     part = None if shard is None else Shard.parse(shard)
     loaded = load(model, device=device, engine=engine, threads=threads)
     settings = options.call_settings(loaded.checkpoint, calls, wanted=calls_out is not None)

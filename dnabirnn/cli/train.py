@@ -11,6 +11,7 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.progress import Progress
+from dnabirnn.errors import OptionError
 
 if TYPE_CHECKING:
     from dnabirnn.training import Progress as TrainingProgress
@@ -58,7 +59,7 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--validations", type=int, default=10, show_default=True, help="Times to score validation."
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
 @click.option(
     "--resume",
     type=click.Choice(["auto", "never"]),
@@ -114,7 +115,7 @@ def train(
     from dnabirnn.devices import Hardware
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.fitting import FitSettings
-    from dnabirnn.outputs import check_target
+    from dnabirnn.outputs import check_target, is_stream
     from dnabirnn.sampling import SamplingSettings
     from dnabirnn.training import train as fit
 
@@ -123,6 +124,13 @@ def train(
         quiet = True
         logging.getLogger("dnabirnn").setLevel(logging.ERROR)
     check_target(out)
+    if log is None and not is_stream(out):
+        log = str(Path(out).with_suffix(".log.csv"))
+    if log is not None:
+        check_target(log)
+        if os.path.realpath(log) == os.path.realpath(out):
+            raise OptionError(f"--log {log}: is the model's name; give another")
+    options.check_apart([log], [init])
     data = EncodedSet.open(encoded)
     with Progress("trained", bases, quiet) as progress:
 
@@ -144,7 +152,7 @@ def train(
             initial=None if init is None else load_checkpoint(init),
             validations=validations,
             resume=resume == "auto",
-            log_path=log or Path(out).with_suffix(".log.csv"),
+            log_path=log,
             report=report,
         )
     for name, figures in checkpoint.metrics["classes"].items():
