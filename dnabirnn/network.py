@@ -198,19 +198,27 @@ def head_rows(architecture: Architecture) -> list[Output | None]:
     return [*background, *architecture.outputs]
 
 
-def to_probabilities(logits: Tensor, exclusive: bool) -> Tensor:
+def to_probabilities(logits: Tensor, architecture: Architecture) -> Tensor:
     """Probabilities of the outputs from the network's log-odds, prior already corrected.
 
     Parameters
     ----------
     logits : Tensor, (..., O) float32; (..., 1 + O) with the background first if exclusive
-    exclusive : bool
+    architecture : Architecture
 
     Returns
     -------
     probabilities : Tensor, (..., O) float32
     """
-    return torch.softmax(logits, dim=-1)[..., 1:] if exclusive else torch.sigmoid(logits)
+    if not architecture.exclusive:
+        return torch.sigmoid(logits)
+    odds = torch.exp(logits - logits.amax(dim=-1, keepdim=True))
+    total = odds[..., 0]
+    for name, _ in architecture.classes:
+        # Both strands first: the sum is then the same to the bit for the opposite strand.
+        columns = architecture.columns(name)
+        total = total + sum(odds[..., 1 + column] for column in columns)
+    return odds[..., 1:] / total.unsqueeze(-1)
 
 
 def weights_of(network: Network) -> dict[str, NDArray[np.float32]]:

@@ -44,7 +44,7 @@ def padded(sequences: list[np.ndarray], length: int) -> torch.Tensor:
 
 def score(network: Network, batch: torch.Tensor) -> np.ndarray:
     with torch.inference_mode():
-        return to_probabilities(network(batch), network.architecture.exclusive).numpy()
+        return to_probabilities(network(batch), network.architecture).numpy()
 
 
 def mirror(architecture: Architecture, scores: np.ndarray) -> np.ndarray:
@@ -123,7 +123,7 @@ def test_logits_have_a_column_an_output(tied: bool, exclusive: bool) -> None:
     network = network_of(Architecture(MIXED, tied=tied, exclusive=exclusive))
     logits = network(torch.zeros((2, 9), dtype=torch.uint8))
     assert logits.shape == (2, 9, 3 + exclusive)
-    assert to_probabilities(logits, exclusive).shape == (2, 9, 3)
+    assert to_probabilities(logits, network.architecture).shape == (2, 9, 3)
 
 
 def test_exclusive_probabilities_leave_room_for_background() -> None:

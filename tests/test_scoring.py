@@ -62,7 +62,7 @@ def test_reverse_complement_of_a_contig_scores_as_its_mirror(shape: dict[str, ob
     opposite = [Sequence(name, reverse_complement(codes)) for name, codes in contigs]
     ours, theirs = scores_of(checkpoint, contigs), scores_of(checkpoint, opposite)
     for name, scores in ours.items():
-        np.testing.assert_allclose(theirs[name], mirrored(checkpoint, scores), atol=1e-5)
+        np.testing.assert_array_equal(theirs[name], mirrored(checkpoint, scores))
 
 
 def naive_scores(checkpoint: Checkpoint, codes: np.ndarray) -> np.ndarray:
@@ -79,8 +79,7 @@ def naive_scores(checkpoint: Checkpoint, codes: np.ndarray) -> np.ndarray:
     for window in lay(len(codes), checkpoint.scoring_window):
         with torch.inference_mode():
             logits = network(torch.from_numpy(codes[None, window.start : window.end]))
-            exclusive = checkpoint.architecture.exclusive
-            p = to_probabilities(logits + torch.tensor(columns), exclusive)[0].numpy()
+            p = to_probabilities(logits + torch.tensor(columns), checkpoint.architecture)[0].numpy()
         kept.append(p[window.keep_start - window.start : window.keep_end - window.start])
     joined = np.concatenate([s for _, s in stitch(kept, len(codes), checkpoint.scoring_window)])
     joined[codes == AMBIGUOUS] = 0

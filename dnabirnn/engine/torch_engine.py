@@ -96,6 +96,6 @@ class TorchEngine:
         with torch.inference_mode():
             batch = torch.from_numpy(codes).to(self._device)
             logits = self._network(batch).float() + self._shift
-            probabilities = to_probabilities(logits, self._network.architecture.exclusive)
+            probabilities = to_probabilities(logits, self._network.architecture)
             probabilities *= (batch < AMBIGUOUS).unsqueeze(2)
             return probabilities.cpu().numpy()
