@@ -201,6 +201,8 @@ def _read(path: Path) -> tuple[str | None, dict[str, NDArray[np.float32]]]:
 
 def _from_plain(plain: dict[str, Any], weights: dict[str, NDArray[np.float32]]) -> Checkpoint:
     architecture = Architecture.from_json(plain["architecture"])
+    if plain["outputs"] != [list(output) for output in architecture.outputs]:
+        raise ValueError("outputs are not those of the classes")
     names = [motif_class.name for motif_class in architecture.classes]
     scoring = plain["scoring_window"]
     shift = tuple(float(plain["prior_shift"][name]) for name in names)

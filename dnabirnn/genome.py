@@ -210,7 +210,7 @@ def evaluate_genome(
         Of the model's classes, see `dnabirnn.labels.load_truth`.
     calls : CallSettings
     regions : Regions, optional
-        Only what lies in these counts.
+        Only what lies in these counts: outside them scores count as 0, and truth as none.
     seed : int
         Of the bootstrap.
     progress : callable

@@ -126,8 +126,9 @@ class Network(nn.Module):
     def _by_output(self, plus: Tensor, minus: Tensor) -> Tensor:
         """Columns of the outputs from the tied head's rows for each strand: (B, L, O)."""
         mean = (plus + minus) / 2
-        columns = [mean[..., -1]] if self.architecture.exclusive else []
-        for row, motif_class in enumerate(self.architecture.classes):
+        first = int(self.architecture.exclusive)
+        columns = [mean[..., 0]] if first else []
+        for row, motif_class in enumerate(self.architecture.classes, first):
             strands = (plus, minus) if motif_class.stranded else (mean,)
             columns += [strand[..., row] for strand in strands]
         return torch.stack(columns, dim=2)
@@ -188,14 +189,13 @@ def head_rows(architecture: Architecture) -> list[Output | None]:
     """What each row of the head is for; None is the background.
 
     The head of a tied network serves both strands: its row for a class stands under the
-    class's first output, and the background is last. An untied network has a row for each
-    column of its logits.
+    class's first output. An untied network has a row for each output. The background is first.
     """
-    background = [None] if architecture.exclusive else []
-    if architecture.tied:
-        first = [architecture.columns(c.name)[0] for c in architecture.classes]
-        return [*(architecture.outputs[column] for column in first), *background]
-    return [*background, *architecture.outputs]
+    rows: list[Output | None] = [None] if architecture.exclusive else []
+    if not architecture.tied:
+        return [*rows, *architecture.outputs]
+    first = [architecture.columns(motif_class.name)[0] for motif_class in architecture.classes]
+    return [*rows, *(architecture.outputs[column] for column in first)]
 
 
 def to_probabilities(logits: Tensor, architecture: Architecture) -> Tensor:

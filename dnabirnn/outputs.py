@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+
 __all__ = ["OutputFile", "Outputs", "check_target", "is_stream", "temporary_path", "write_text"]
 
 _COMPRESSED = (".gz", ".bgz")

@@ -7,6 +7,7 @@ replaced last and in one step, so that a run killed at any moment leaves a whole
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["ResumeFolder", "State"]
+
+logger = logging.getLogger(__name__)
 
 
 class State(NamedTuple):
@@ -54,6 +57,9 @@ class ResumeFolder:
         try:
             plain = json.loads(self._json.read_text("utf-8"))
             if plain["digest"] != self.digest:
+                logger.info(
+                    "%s: a state of other data, settings or versions; starting afresh", self.path
+                )
                 return None
             # Only the name: a state names a file of its own folder.
             return State(load_file(self.path / Path(plain["arrays"]).name), plain["plain"])
@@ -75,12 +81,12 @@ class ResumeFolder:
         OutputError
             The folder cannot be written.
         """
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         try:
             self.path.mkdir(exist_ok=True)
             name = f"step-{number}.safetensors"
-            save_file(dict(arrays), self.path / f"{name}.tmp")
+            (self.path / f"{name}.tmp").write_bytes(save(dict(arrays)))
             os.replace(self.path / f"{name}.tmp", self.path / name)
             text = json.dumps({"digest": self.digest, "arrays": name, "plain": plain})
             temporary = self.path / "state.json.tmp"

@@ -28,10 +28,10 @@ from dnabirnn.calibration import (
 from dnabirnn.checkpoint import Checkpoint
 from dnabirnn.devices import Hardware, launch
 from dnabirnn.engine.torch_engine import TorchEngine
-from dnabirnn.errors import EncodedSetError, OptionError
+from dnabirnn.errors import EncodedSetError, OptionError, OutputError
 from dnabirnn.fitting import Fit, FitSettings, set_biases
 from dnabirnn.network import Network, head_rows, load_weights, weights_of
-from dnabirnn.outputs import write_text
+from dnabirnn.outputs import check_target, is_stream, write_text
 from dnabirnn.resume import ResumeFolder
 from dnabirnn.sampling import Sampler, SamplingSettings
 
@@ -119,12 +119,17 @@ def train(
         A device that this machine does not have.
     TrainingError
         A loss that is not finite.
+    OutputError
+        A model path that cannot be written.
     """
     architecture = architecture or Architecture(encoded.classes)
     sampling = sampling or SamplingSettings()
     settings = settings or FitSettings()
     hardware = hardware or Hardware()
     _check(encoded, architecture, validations)
+    if is_stream(model_path):
+        raise OutputError(f"{model_path}: a model is written to a file; give its name")
+    check_target(model_path)
     sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
     prevalence = sampler.prevalence()
     fabric = launch(hardware)

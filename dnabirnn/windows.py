@@ -68,7 +68,7 @@ class Window(NamedTuple):
 
 
 def lay(length_bp: int, scoring: ScoringWindow) -> Iterator[Window]:
-    """Windows of a contig, from left to right.
+    """Windows of a contig: those of the left half from left to right, then those of the right.
 
     Parameters
     ----------
@@ -79,7 +79,8 @@ def lay(length_bp: int, scoring: ScoringWindow) -> Iterator[Window]:
     Yields
     ------
     window : Window
-        The kept parts cover the contig; only those of the two middle windows overlap.
+        The kept parts cover the contig. Those of one half are adjacent; around the middle the
+        halves overlap by less than two cores.
 
     Examples
     --------

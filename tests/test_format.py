@@ -96,8 +96,8 @@ def log_odds(shape: dict[str, Any], weights: Weights, codes: np.ndarray) -> np.n
     if not shape["tied"]:
         return on_plus
     mean = (on_plus + on_minus) / 2
-    columns = [mean[:, -1]] if shape["exclusive"] else []
-    for row, motif_class in enumerate(shape["classes"]):
+    columns = [mean[:, 0]] if shape["exclusive"] else []
+    for row, motif_class in enumerate(shape["classes"], len(columns)):
         strands = [on_plus, on_minus] if motif_class["stranded"] else [mean]
         columns += [strand[:, row] for strand in strands]
     return np.column_stack(columns)
@@ -109,7 +109,7 @@ def window_scores(model: dict[str, Any], weights: Weights, codes: np.ndarray) ->
     logits = log_odds(shape, weights, codes)
     shift = [model["prior_shift"][name] for name, _ in model["outputs"]]
     if shape["exclusive"]:
-        odds = np.exp(logits + [0.0, *shift])
+        odds = np.exp(logits + np.array([0.0, *shift]))
         p = odds[:, 1:] / odds.sum(axis=1, keepdims=True)
     else:
         p = sigmoid(logits + shift)
@@ -154,7 +154,7 @@ def test_scores_from_the_document_alone(shape: dict[str, Any], tmp_path: Path) -
     checkpoint.save(tmp_path / "m.safetensors")
     model, weights = read_model(tmp_path / "m.safetensors")
     rng = np.random.default_rng(7)
-    # One window, the two of a pair that overlap most and least, and a grid of several.
+    # One window; a pair that overlaps, then just meets; two pairs that overlap most; several.
     for length in (1, 40, 41, 64, 65, 133):
         codes = random_codes(rng, length, ambiguous=0.1)
         theirs = Model(checkpoint, device="cpu").score(codes)
@@ -162,7 +162,9 @@ def test_scores_from_the_document_alone(shape: dict[str, Any], tmp_path: Path) -
 
 
 def examples() -> list[dict[str, Any]]:
-    return [json.loads(text) for text in re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(), re.S)]
+    return [
+        json.loads(text) for text in re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(), re.S)
+    ]
 
 
 def keys_of(value: Any, names: frozenset[str]) -> Any:

@@ -78,7 +78,7 @@ def imports_of(path: Path) -> set[str]:
 
 
 def is_library(name: str) -> bool:
-    return bool(name) and not name.startswith("cli")
+    return name not in ("", "__main__") and not name.startswith("cli")
 
 
 def test_every_module_has_its_place() -> None:

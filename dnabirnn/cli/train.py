@@ -36,7 +36,13 @@ logger = logging.getLogger(__name__)
 @click.option("--untied", is_flag=True, help="Weights of its own for the reverse direction.")
 @click.option("--exclusive", is_flag=True, help="At most one class a base: a softmax.")
 @click.option("--window", type=int, default=200, show_default=True, help="Training window in bp.")
-@click.option("--batch", type=int, default=64, show_default=True, help="Windows a step.")
+@click.option(
+    "--batch",
+    type=int,
+    default=64,
+    show_default=True,
+    help="Windows a step; every 32 keep a core busy.",
+)
 @click.option(
     "--bases",
     type=options.BASES,
@@ -123,7 +129,6 @@ def train(
     if os.environ.get("LOCAL_RANK", "0") != "0":
         quiet = True
         logging.getLogger("dnabirnn").setLevel(logging.ERROR)
-    check_target(out)
     if log is None and not is_stream(out):
         log = str(Path(out).with_suffix(".log.csv"))
     if log is not None:
