@@ -207,7 +207,7 @@ def test_a_model_starts_from_another(encoded: EncodedSet, trained: Path, tmp_pat
     name = "recurrent.0.weight_hh_l0"
     np.testing.assert_allclose(ours.weights[name], initial.weights[name], atol=1e-6)
     np.testing.assert_allclose(
-        ours.weights["head.weight"][:1], initial.weights["head.weight"], atol=1e-6
+        ours.weights["head.weight"][1:], initial.weights["head.weight"], atol=1e-6
     )
     with pytest.raises(OptionError, match="--init: its hidden is 16"):
         train(encoded, tmp_path / "m", Architecture(encoded.classes), initial=initial)
