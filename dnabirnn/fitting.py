@@ -53,7 +53,7 @@ class FitSettings:
     learning_rate: float = 8e-3
     weight_decay: float = 0.01
     clip_norm: float = 1.0
-    dropout: float = 0.0
+    dropout: float = 0.1
 
     def __post_init__(self) -> None:
         if self.bases < 1:

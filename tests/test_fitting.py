@@ -25,7 +25,7 @@ def fit_of(encoded: EncodedSet, threads: int = 1, windows: int = 64, **settings:
     torch.manual_seed(0)
     network = Network(Architecture(encoded.classes, hidden=8, layers=2))
     sampler = Sampler(encoded, SamplingSettings(window_bp=60, batch_windows=windows))
-    options = {"bases": 60 * windows * 12} | settings
+    options = {"bases": 60 * windows * 12, "dropout": 0.0} | settings
     fabric = Fabric(accelerator="cpu", devices=1)
     return Fit(fabric, network, sampler, FitSettings(**options), threads)  # type: ignore[arg-type]
 
