@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -17,14 +18,16 @@ GENOME = {"a": 2_000, "b": 1_000, "c": 1_000}
 
 
 def run(*arguments: object, input: bytes | str | None = None) -> Result:
-    """Run `dnabirnn` with arguments; the package's logger is left as it was."""
+    """Run `dnabirnn` with arguments; logger and signals are left as they were."""
     logger = logging.getLogger("dnabirnn")
     handlers, propagate, level = logger.handlers, logger.propagate, logger.level
+    terminate = signal.getsignal(signal.SIGTERM)
     try:
         return CliRunner().invoke(main, [str(argument) for argument in arguments], input=input)
     finally:
         logger.handlers, logger.propagate = handlers, propagate
         logger.setLevel(level)
+        signal.signal(signal.SIGTERM, terminate)
 
 
 def succeed(*arguments: object, input: bytes | str | None = None) -> Result:

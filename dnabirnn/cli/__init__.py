@@ -20,6 +20,9 @@ __all__ = ["main"]
 _COMMANDS = ("encode", "train", "score", "call", "evaluate", "info")
 
 
+_OUT_OF_MEMORY = "out of memory; free some, use fewer --threads, or make the network smaller"
+
+
 class _Group(click.Group):
     """Loads a command's module when the command is used; tells errors in one line."""
 
@@ -48,7 +51,11 @@ class _Group(click.Group):
         except DnabirnnError as error:
             _fail(ctx, str(error))
         except MemoryError:
-            _fail(ctx, "out of memory; free some, or use fewer --threads")
+            _fail(ctx, _OUT_OF_MEMORY)
+        except RuntimeError as error:
+            if _is_out_of_memory(error):
+                _fail(ctx, _OUT_OF_MEMORY)
+            raise
         except BrokenPipeError:
             # Whoever read standard output has seen enough, as `head` does. Python must not
             # flush to it once more at exit.
@@ -57,6 +64,11 @@ class _Group(click.Group):
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             _fail(ctx, f"{where}{error.strerror or error}")
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch, which raises no MemoryError, says that it got no memory."""
+    return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
 
 
 def _fail(ctx: click.Context, message: str, exit_code: int = 1) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import click
@@ -9,6 +10,8 @@ import click
 from dnabirnn.cli import options
 
 __all__ = ["call"]
+
+logger = logging.getLogger(__name__)
 
 
 @click.command()
@@ -25,9 +28,20 @@ def call(scores: str, model: str, out: str, **calls: Any) -> None:
     """
     from dnabirnn.checkpoint import load_checkpoint
     from dnabirnn.genome import call_track
+    from dnabirnn.rules import default_min_score
 
     options.check_apart([out], [scores, model])
     checkpoint = load_checkpoint(model)
     settings = options.call_settings(checkpoint, calls, wanted=True)
-    assert settings is not None
+    lowest = min(rule.threshold for rule in settings.rules.values())
+    usual = default_min_score(checkpoint.calls.values())
+    if lowest < usual:
+        logger.warning(
+            "--threshold %g: unless `dnabirnn score` had --min-score %d, %s lacks scores below %d, "
+            "which count as 0",
+            lowest / 1000,
+            lowest,
+            scores,
+            usual,
+        )
     call_track(scores, out, checkpoint.architecture.outputs, settings)

@@ -93,7 +93,8 @@ def evaluate(
             progress=progress.add,
         )
     _write(report, out, plots)
-    click.echo(metrics_table(report.metrics), err=True)
+    if not quiet:
+        click.echo(metrics_table(report.metrics), err=True)
 
 
 def _write(report: Report, out: str, plots: bool) -> None:

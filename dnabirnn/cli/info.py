@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dnabirnn.errors import ModelFileError
+
 if TYPE_CHECKING:
     from dnabirnn.checkpoint import Checkpoint
 
@@ -24,7 +26,14 @@ def info(model: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(checkpoint.description(), indent=2, sort_keys=True))
     else:
-        click.echo("\n".join(_lines(checkpoint)))
+        try:
+            lines = _lines(checkpoint)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelFileError(
+                f"{model}: the model's description of its training is damaged "
+                f"({type(error).__name__}: {error}); see what there is with --json"
+            ) from error
+        click.echo("\n".join(lines))
 
 
 def _lines(checkpoint: Checkpoint) -> list[str]:

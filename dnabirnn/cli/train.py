@@ -53,7 +53,7 @@ logger = logging.getLogger(__name__)
 @click.option("--lr", type=float, default=8e-3, show_default=True, help="Highest learning rate.")
 @click.option("--weight-decay", type=float, default=0.01, show_default=True, help="Of AdamW.")
 @click.option("--clip", type=float, default=1.0, show_default=True, help="Largest gradient norm.")
-@click.option("--dropout", type=float, default=0.0, show_default=True, help="Before the head.")
+@click.option("--dropout", type=float, default=0.1, show_default=True, help="Before the head.")
 @click.option(
     "--positive-share",
     type=float,
@@ -121,7 +121,7 @@ def train(
     from dnabirnn.devices import Hardware
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.fitting import FitSettings
-    from dnabirnn.outputs import check_target, is_stream
+    from dnabirnn.outputs import check_target
     from dnabirnn.sampling import SamplingSettings
     from dnabirnn.training import train as fit
 
@@ -129,12 +129,11 @@ def train(
     if os.environ.get("LOCAL_RANK", "0") != "0":
         quiet = True
         logging.getLogger("dnabirnn").setLevel(logging.ERROR)
-    if log is None and not is_stream(out):
-        log = str(Path(out).with_suffix(".log.csv"))
-    if log is not None:
-        check_target(log)
-        if os.path.realpath(log) == os.path.realpath(out):
-            raise OptionError(f"--log {log}: is the model's name; give another")
+    log = log or str(Path(out).with_suffix(".log.csv"))
+    for path in (out, log):
+        check_target(path)
+    if os.path.realpath(log) == os.path.realpath(out):
+        raise OptionError(f"--log {log}: is the model's name; give another")
     options.check_apart([log], [init])
     data = EncodedSet.open(encoded)
     with Progress("trained", bases, quiet) as progress:
