@@ -113,16 +113,27 @@ def call_defaults(
 def choose_scoring_window(
     validation: Validation, engine: Engine, training_window_bp: int, threads: int
 ) -> ScoringWindow:
-    """The longest scoring window whose mean average precision is within 0.002 of the best.
+    """The longest scoring window with which no class's average precision loses over 0.002.
 
-    The longer the window, the smaller the share of its bases that is thrown away.
+    The longer the window, the smaller the share of its bases that is thrown away; but a network
+    reads further than it was trained to, and on sequence that it was not trained on its memory
+    may lead it astray. Without validation sequence, the shortest window is taken.
     """
     windows = scoring_windows(training_window_bp)
-    found = [mean_of(validation.average_precision(engine, w, threads)) for w in windows]
-    best = max(found)
+    if validation.split != "val":
+        return windows[-1]
+    found = [validation.average_precision(engine, window, threads) for window in windows]
     for window, precision in zip(windows, found, strict=True):
-        logger.info("scoring window of %d bp: validation AP %.4f", window.length_bp, precision)
-    return next(w for w, ap in zip(windows, found, strict=True) if ap >= best - _AP_LOSS)
+        logger.info(
+            "scoring window of %d bp: validation AP %.4f", window.length_bp, mean_of(precision)
+        )
+    best = {name: max(ap[name] or 0.0 for ap in found) for name in found[0]}
+    return next(
+        window
+        for window, precision in zip(windows, found, strict=True)
+        if all((ap or 0.0) >= best[name] - _AP_LOSS for name, ap in precision.items())
+        or window is windows[-1]
+    )
 
 
 def mean_of(average_precision: Mapping[str, float | None]) -> float:

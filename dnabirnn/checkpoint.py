@@ -178,6 +178,7 @@ def _read(path: Path) -> tuple[str | None, dict[str, NDArray[np.float32]]]:
 
     if not path.is_file():
         found = "is a folder" if path.is_dir() else "no such file"
+        found = "no regular file" if path.exists() and not path.is_dir() else found
         raise ModelFileError(f"{path}: {found}; give a model that `dnabirnn train` wrote")
     try:
         with path.open("rb") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -94,11 +95,14 @@ def launch(hardware: Hardware) -> Fabric:
     devices: int | list[int] = hardware.devices
     if device.index is not None and hardware.devices == 1:
         devices = [device.index]
-    fabric = Fabric(
-        accelerator=device.type,
-        devices=devices,
-        num_nodes=hardware.nodes,
-        precision=_PRECISIONS[hardware.precision],
-    )
-    fabric.launch()
+    with warnings.catch_warnings():
+        # Of `srun`, where a cluster's tools are installed: one process is what was asked for.
+        warnings.filterwarnings("ignore", "The `srun` command is available")
+        fabric = Fabric(
+            accelerator=device.type,
+            devices=devices,
+            num_nodes=hardware.nodes,
+            precision=_PRECISIONS[hardware.precision],
+        )
+        fabric.launch()
     return fabric

@@ -63,7 +63,7 @@ class FitSettings:
                 raise OptionError(f"{option} {value}: must be more than 0")
         if not 0 <= self.dropout < 1:
             raise OptionError(f"--dropout {self.dropout}: must be 0 or more and less than 1")
-        if self.weight_decay < 0:
+        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
             raise OptionError(f"--weight-decay {self.weight_decay}: must be 0 or more")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
     PathLike = str | os.PathLike[str]
     Progress = Callable[[int], None]
+
+_Contig = TypeVar("_Contig", bound="Contig")
 
 __all__ = ["Shard", "call_track", "evaluate_genome", "score_genome"]
 
@@ -226,9 +228,10 @@ def evaluate_genome(
         Inputs that cannot be read or do not fit one another.
     """
     truth = _Truth(model, fasta, labels)
+    contigs = _checked(truth, fasta, labels, regions)
     wanted = None if regions is None else regions.of
-    report = evaluate(
-        _counted(model.blocks(truth, wanted), progress),
+    return evaluate(
+        _counted(model.blocks(contigs, wanted), progress),
         truth.labels_of,
         labels.classes,
         {name: rule.threshold for name, rule in calls.rules.items()},
@@ -237,10 +240,6 @@ def evaluate_genome(
         regions=wanted,
         seed=seed,
     )
-    labels.check_contigs(truth.lengths_bp)
-    if regions is not None:
-        regions.check_contigs(truth.lengths_bp)
-    return report
 
 
 class _Truth:
@@ -251,7 +250,6 @@ class _Truth:
         self._records = read_fasta(*fasta, case=mask == "loss", hard_mask=mask == "hard")
         self._labels = labels
         self._waiting: dict[str, NDArray[np.unsignedinteger]] = {}
-        self.lengths_bp: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[Record]:
         for record in self._records:
@@ -260,7 +258,6 @@ class _Truth:
             if record.lower is not None:
                 painted[record.lower] |= painted.dtype.type(IGNORE_BIT)
             self._waiting[record.name] = painted
-            self.lengths_bp[record.name] = length
             yield record
 
     def labels_of(self, name: str) -> NDArray[np.unsignedinteger]:
@@ -271,10 +268,10 @@ class _Truth:
 def _contigs(
     model: Model, fasta: Sequence[PathLike], shard: Shard | None, regions: Regions | None
 ) -> Iterable[Contig]:
-    """Contigs of a shard, or all; regions that do not fit the FASTA raise."""
+    """Contigs of a shard, or all."""
     if shard is None:
-        return _checked(model.contigs(*fasta), regions)
-    if "-" in map(str, fasta):
+        return _checked(model.contigs(*fasta), fasta, regions)
+    if _is_stdin(fasta):
         raise OptionError("--shard: reads the FASTA twice, which standard input does not allow")
     lengths = contig_lengths(*fasta)
     if regions is not None:
@@ -283,13 +280,30 @@ def _contigs(
     return (contig for contig in model.contigs(*fasta) if contig.name in names)
 
 
-def _checked(contigs: Iterable[Contig], regions: Regions | None) -> Iterator[Contig]:
-    lengths = {}
+def _is_stdin(fasta: Sequence[PathLike]) -> bool:
+    return "-" in map(str, fasta)
+
+
+def _checked(
+    contigs: Iterable[_Contig], fasta: Sequence[PathLike], *intervals: Regions | Labels | None
+) -> Iterator[_Contig]:
+    """Contigs that regions or labels must fit: checked before the first is scored.
+
+    Standard input, which can be read only once, is checked when it ends.
+    """
+    checks = [one for one in intervals if one is not None]
+    lengths: dict[str, int] = {}
+    if checks and not _is_stdin(fasta):
+        lengths = contig_lengths(*fasta)
+        for one in checks:
+            one.check_contigs(lengths)
+        yield from contigs
+        return
     for contig in contigs:
         lengths[contig.name] = len(contig.codes)
         yield contig
-    if regions is not None:
-        regions.check_contigs(lengths)
+    for one in checks:
+        one.check_contigs(lengths)
 
 
 def _check_min_score(min_score: int, calls: CallSettings | None) -> None:

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
-__all__ = ["OutputFile", "Outputs", "check_target", "is_stream", "temporary_path", "write_text"]
+__all__ = [
+    "OutputFile",
+    "Outputs",
+    "check_target",
+    "is_compressed",
+    "is_stream",
+    "temporary_path",
+    "write_text",
+]
 
 _COMPRESSED = (".gz", ".bgz")
 _STANDARD_OUTPUT = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
@@ -56,6 +64,17 @@ def is_stream(path: str | os.PathLike[str]) -> bool:
     except OSError:
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def is_compressed(path: str | os.PathLike[str]) -> bool:
+    """True for names under which bgzip is written.
+
+    Examples
+    --------
+    >>> is_compressed("scores.bed.gz"), is_compressed("scores.bed")
+    (True, False)
+    """
+    return os.fspath(path).lower().endswith(_COMPRESSED)
 
 
 class OutputFile(io.BufferedIOBase):
@@ -239,7 +258,7 @@ class Outputs:
             descriptor = _DESCRIPTOR.fullmatch(name)
             # A copy of the descriptor: opened anew by its name, a file would be cut to nothing.
             raw = open(os.dup(int(descriptor[1])) if descriptor else name, "wb")  # noqa: SIM115
-        return OutputFile(raw, name, compress=name.lower().endswith(_COMPRESSED))
+        return OutputFile(raw, name, compress=is_compressed(name))
 
     def _open_regular(self, name: str) -> OutputFile:
         target = _target(name)
@@ -250,7 +269,7 @@ class Outputs:
             # 0o666 is what umask cuts down, as for any file that a program makes.
             raw = open(os.open(temporary, flags, 0o666), "wb")  # noqa: SIM115
         self._renames.append((temporary, target))
-        return OutputFile(raw, name, compress=name.lower().endswith(_COMPRESSED))
+        return OutputFile(raw, name, compress=is_compressed(name))
 
     def _rename(self) -> None:
         while self._renames:

@@ -102,8 +102,8 @@ def call_settings(
     """
     if method not in list(CallMethod):
         raise OptionError(f"--method {method}: must be threshold or mss")
-    if threshold is not None and not math.isfinite(threshold):
-        raise OptionError(f"--threshold {threshold}: must be from 0.001 to 1")
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise OptionError(f"--threshold {threshold:g}: must be from 0.001 to 1, a probability")
     wanted = {
         name: CallRule(
             rule.threshold if threshold is None else math.floor(threshold * 1000 + 0.5),

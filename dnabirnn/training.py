@@ -31,7 +31,7 @@ from dnabirnn.engine.torch_engine import TorchEngine
 from dnabirnn.errors import EncodedSetError, OptionError, OutputError
 from dnabirnn.fitting import Fit, FitSettings, set_biases
 from dnabirnn.network import Network, head_rows, load_weights, weights_of
-from dnabirnn.outputs import check_target, is_stream, write_text
+from dnabirnn.outputs import check_target, is_compressed, is_stream, write_text
 from dnabirnn.resume import ResumeFolder
 from dnabirnn.sampling import Sampler, SamplingSettings
 
@@ -127,8 +127,10 @@ def train(
     settings = settings or FitSettings()
     hardware = hardware or Hardware()
     _check(encoded, architecture, validations)
-    if is_stream(model_path):
-        raise OutputError(f"{model_path}: a model is written to a file; give its name")
+    if is_stream(model_path) or is_compressed(model_path):
+        raise OutputError(
+            f"{model_path}: a model is written to a file, uncompressed; name it .safetensors"
+        )
     check_target(model_path)
     sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
     prevalence = sampler.prevalence()
@@ -207,7 +209,8 @@ class _Run:
         """Do the steps that are left."""
         fit, self.saved = self.fit, time.monotonic()
         every = max(1, fit.steps // _LOG_ROWS)
-        validate_at = {round(fit.steps * k / self.validations) for k in range(self.validations + 1)}
+        validations = min(self.validations, fit.steps)
+        validate_at = {round(fit.steps * k / validations) for k in range(1, validations + 1)}
         try:
             while fit.step < fit.steps:
                 self.losses.append(fit.advance())

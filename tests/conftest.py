@@ -29,13 +29,14 @@ def random_checkpoint(
     scoring: ScoringWindow | None = None,
     threshold: int = 500,
     mask: str = "none",
+    spread: float = 0.5,
     **shape: object,
 ) -> Checkpoint:
     """A model with random weights, whose probabilities spread over much of 0 to 1."""
     architecture = Architecture(classes, **({"hidden": 8} | shape))  # type: ignore[arg-type]
     rng = np.random.default_rng(seed)
     weights = {
-        name: rng.normal(0, 2.0 if name == "head.weight" else 0.5, size).astype(np.float32)
+        name: rng.normal(0, 2.0 if name == "head.weight" else spread, size).astype(np.float32)
         for name, size in weight_shapes(architecture).items()
     }
     return Checkpoint(

@@ -416,6 +416,11 @@ OPTIONS = {
     "train: rate": Case("train set -o out --lr 0", "--lr 0.0: must be more than 0"),
     "train: rate of NaN": Case("train set -o out --lr nan", "--lr nan: must be more than 0"),
     "train: decay": Case("train set -o out --weight-decay -1", "--weight-decay -1.0: must be"),
+    "train: decay of NaN": Case("train set -o out --weight-decay nan", "--weight-decay nan: must"),
+    "train: compressed model": Case("train set -o out.safetensors.gz", "out.safetensors.gz: "),
+    "call: endless threshold": Case(
+        "call scores.bed -m m.safetensors -o out.bed --threshold 1e307", r"--threshold 1e.307: must"
+    ),
     "train: clip": Case("train set -o out --clip 0", "--clip 0.0: must be"),
     "train: dropout": Case("train set -o out --dropout 1", "--dropout 1.0: must be"),
     "train: share": Case("train set -o out --positive-share 2", "--positive-share 2.0: must be"),
@@ -794,18 +799,3 @@ def test_training_metadata_of_another_kind(folder: Path) -> None:
     changed_model(lambda plain: plain.update(training={"by": "hand"}))(folder / "BAD")
     assert_fails(folder, "info BAD", "BAD: the model's description .*with --json")
     assert run("info", "BAD", "--json").exit_code == 0
-
-
-DEFECTS = {
-    "decay of NaN": Case("train set -o out --weight-decay nan", "--weight-decay nan: must"),
-    "endless threshold": Case(
-        "call scores.bed -m m.safetensors -o out.bed --threshold 1e307", "--threshold 1e.307: must"
-    ),
-    "compressed model": Case("train set -o out.safetensors.gz --bases 20k", "out.safetensors.gz: "),
-}
-
-
-@pytest.mark.xfail(reason="known")
-@pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in DEFECTS.items()])
-def test_known_defects(folder: Path, case: Case) -> None:
-    assert_fails(folder, case.command, case.message)

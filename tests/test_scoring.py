@@ -88,7 +88,8 @@ def naive_scores(checkpoint: Checkpoint, codes: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("shape", SHAPES[::3], ids=str)
 def test_stream_gives_what_single_windows_give(shape: dict[str, object]) -> None:
-    checkpoint = random_checkpoint(**shape)  # type: ignore[arg-type]
+    # With larger weights the network's states are chaotic, and rounding grows along a window.
+    checkpoint = random_checkpoint(spread=0.25, **shape)  # type: ignore[arg-type]
     rng = np.random.default_rng(5)
     contigs = [Sequence(f"c{n}", random_codes(rng, n)) for n in LENGTHS if n]
     for name, scores in scores_of(checkpoint, contigs).items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -112,5 +111,5 @@ def _write(report: Report, out: str, plots: bool) -> None:
         }
         for name, figure in figures.items():
             for form in ("png", "svg"):
-                target = Path(out).with_suffix(f".{name}.{form}")
+                target = f"{out.removesuffix('.json')}.{name}.{form}"
                 save(figure, outputs.open(target), form)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -129,7 +128,7 @@ def train(
     if os.environ.get("LOCAL_RANK", "0") != "0":
         quiet = True
         logging.getLogger("dnabirnn").setLevel(logging.ERROR)
-    log = log or str(Path(out).with_suffix(".log.csv"))
+    log = log or f"{out.removesuffix('.safetensors')}.log.csv"
     for path in (out, log):
         check_target(path)
     if os.path.realpath(log) == os.path.realpath(out):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from dnabirnn.alphabet import AMBIGUOUS
+from dnabirnn.checkpoint import weight_shapes
 from dnabirnn.devices import find_device
 from dnabirnn.network import Network, load_weights, to_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
@@ -27,6 +29,7 @@ __all__ = ["TorchEngine", "shift_of_columns"]
 _CPU_BATCH_BP = 1 << 16
 _GPU_BATCH_BP = 1 << 20
 _MAX_BATCH_WINDOWS = 128
+_UNITS = 16
 
 
 def shift_of_columns(architecture: Architecture, class_shift: Sequence[float]) -> torch.Tensor:
@@ -41,6 +44,29 @@ def shift_of_columns(architecture: Architecture, class_shift: Sequence[float]) -
     shift_of = {c.name: s for c, s in zip(architecture.classes, class_shift, strict=True)}
     columns = [shift_of[output.class_name] for output in architecture.outputs]
     return torch.tensor([0.0, *columns] if architecture.exclusive else columns)
+
+
+def _padded(checkpoint: Checkpoint) -> tuple[Architecture, dict[str, NDArray[np.float32]]]:
+    """The same network with so many units that every window gets the same sums.
+
+    Matrix products treat what is beyond a multiple of the processor's vectors in another order,
+    and what that is depends on a window's place in the batch. Added weights are 0, and so are
+    the states of added units.
+    """
+    hidden = checkpoint.architecture.hidden
+    architecture = replace(checkpoint.architecture, hidden=-(-hidden // _UNITS) * _UNITS)
+    shapes = weight_shapes(architecture)
+    weights = {}
+    for name, array in checkpoint.weights.items():
+        for axis, (size, wanted) in enumerate(zip(array.shape, shapes[name], strict=True)):
+            if size != wanted:  # an axis of several parts, each of `hidden`: gates, or both lanes
+                parts = np.split(array, size // hidden, axis)
+                widths = [
+                    (0, (wanted - size) // len(parts) * (n == axis)) for n in range(array.ndim)
+                ]
+                array = np.concatenate([np.pad(part, widths) for part in parts], axis)
+        weights[name] = array
+    return architecture, weights
 
 
 class TorchEngine:
@@ -65,8 +91,9 @@ class TorchEngine:
     @classmethod
     def of_checkpoint(cls, checkpoint: Checkpoint, device: str = "auto") -> TorchEngine:
         """Engine of a model on a device."""
-        network = Network(checkpoint.architecture)
-        load_weights(network, checkpoint.weights)
+        architecture, weights = _padded(checkpoint)
+        network = Network(architecture)
+        load_weights(network, weights)
         return cls(network.eval().to(find_device(device)), checkpoint.prior_shift)
 
     @property
