@@ -9,7 +9,7 @@ import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.bits import IGNORE_BIT, targets
-from dnabirnn.metrics import Histogram, ScoreCounts
+from dnabirnn.metrics import Histogram, ScoreCounts, bin_means
 from dnabirnn.rules import CallRule
 from dnabirnn.scoring import integer_scores, score
 from dnabirnn.windows import MAX_WINDOW_BP, ScoringWindow
@@ -30,6 +30,7 @@ __all__ = [
     "Validation",
     "call_defaults",
     "choose_scoring_window",
+    "fitted_shift",
     "mean_of",
     "prior_shift",
     "scoring_windows",
@@ -41,7 +42,11 @@ _SCORING_WINDOWS_BP = (4000, 2000, 1000)
 _AP_LOSS = 0.002
 _PIECE_BP = 100_000
 _SHORT_SITE_QUANTILE = 0.05
+_LONGEST_DEFAULT_BP = 100
+# With fewer positive bases than this, validation sequence says too little of how many there are.
+_ENOUGH_POSITIVES = 100
 _LEAST_SHARE = 1e-12
+_MOST_SHIFT = 20.0
 
 
 class Piece(NamedTuple):
@@ -78,6 +83,37 @@ def prior_shift(prevalence: Prevalence, architecture: Architecture) -> tuple[flo
     return tuple(float(value) for value in shift)
 
 
+def fitted_shift(histogram: Histogram) -> float:
+    """What is left to add to a class's log-odds so that its probabilities sum to its positives.
+
+    Background near sites is drawn as often as the sites, background far from them is not, so
+    that the prior alone does not tell the shift.
+
+    Parameters
+    ----------
+    histogram : Histogram
+        Of validation sequence as it is.
+
+    Returns
+    -------
+    shift : float
+        0 where there are fewer than 100 positives or no negatives.
+    """
+    positives = int(histogram.positives.sum())
+    counts = histogram.positives + histogram.negatives
+    used = np.flatnonzero(counts)
+    if positives < _ENOUGH_POSITIVES or positives == counts.sum():
+        return 0.0
+    middles = np.clip(bin_means()[used], 1e-9, 1 - 1e-9)
+    log_odds = np.log(middles) - np.log1p(-middles)
+    low, high = -_MOST_SHIFT, _MOST_SHIFT
+    for _ in range(60):
+        shift = (low + high) / 2
+        expected = (counts[used] / (1 + np.exp(-(log_odds + shift)))).sum()
+        low, high = (shift, high) if expected < positives else (low, shift)
+    return shift
+
+
 def scoring_windows(training_window_bp: int) -> list[ScoringWindow]:
     """Scoring windows to choose from, longest first; all longer than the training window."""
     halo = max(1, training_window_bp * 3 // 4)
@@ -96,7 +132,8 @@ def call_defaults(
     thresholds : mapping of class name to int
     site_lengths_bp : mapping of class name to ndarray, (n,) int64
         Lengths of the training sites: a call may be half as short as all but the shortest
-        twentieth of them, and may bridge gaps of the same length.
+        twentieth of them, and may bridge gaps of the same length; neither is over 100 bp, since
+        a long array may be cut short by the end of a contig.
 
     Examples
     --------
@@ -106,7 +143,8 @@ def call_defaults(
     defaults = {}
     for name, threshold in thresholds.items():
         short = float(np.quantile(site_lengths_bp[name], _SHORT_SITE_QUANTILE)) / 2
-        defaults[name] = CallRule(threshold, max(1, int(short)), int(short))
+        length = min(int(short), _LONGEST_DEFAULT_BP)
+        defaults[name] = CallRule(threshold, max(1, length), length)
     return defaults
 
 
@@ -125,7 +163,9 @@ def choose_scoring_window(
     found = [validation.average_precision(engine, window, threads) for window in windows]
     for window, precision in zip(windows, found, strict=True):
         logger.info(
-            "scoring window of %d bp: validation AP %.4f", window.length_bp, mean_of(precision)
+            "scoring window of %d bp: validation AP %.4f",
+            window.length_bp,
+            mean_of(precision) or 0.0,
         )
     best = {name: max(ap[name] or 0.0 for ap in found) for name in found[0]}
     return next(
@@ -136,21 +176,28 @@ def choose_scoring_window(
     )
 
 
-def mean_of(average_precision: Mapping[str, float | None]) -> float:
-    """Mean over the classes that have truth; 0 where none has."""
+def mean_of(average_precision: Mapping[str, float | None]) -> float | None:
+    """Mean over the classes that have truth; None where none has."""
     values = [value for value in average_precision.values() if value is not None]
-    return float(np.mean(values)) if values else 0.0
+    return float(np.mean(values)) if values else None
 
 
-def _spread(intervals: NDArray[np.int64], pieces: int) -> NDArray[np.int64]:
-    """So many pieces of at most 100 kb, spread evenly over the intervals: (n, 2) int64."""
-    starts = np.concatenate([np.arange(start, end, _PIECE_BP) for start, end in intervals])
-    owner = np.repeat(
-        np.arange(len(intervals)), -(-(intervals[:, 1] - intervals[:, 0]) // _PIECE_BP)
-    )
-    ends = np.minimum(starts + _PIECE_BP, intervals[owner, 1])
-    chosen = np.unique(np.linspace(0, len(starts) - 1, pieces).round().astype(np.int64))
-    return np.stack([starts[chosen], ends[chosen]], axis=1)
+def _spread(
+    intervals: NDArray[np.int64], pieces: int, labels: NDArray[np.unsignedinteger]
+) -> NDArray[np.int64]:
+    """So many pieces of at most 100 kb, spread evenly, and one of each class these lack."""
+    cut = [
+        (start, min(start + _PIECE_BP, end))
+        for first, end in intervals.tolist()
+        for start in range(first, end, _PIECE_BP)
+    ]
+    present = np.array([np.bitwise_or.reduce(labels[start:end]) for start, end in cut])
+    chosen = set(np.linspace(0, len(cut) - 1, pieces).round().astype(int).tolist())
+    for bit in range(1, labels.dtype.itemsize * 8):
+        having = np.flatnonzero(present & labels.dtype.type(1 << bit))
+        if having.size and not chosen & set(having.tolist()):
+            chosen.add(int(having[0]))
+    return np.array([cut[number] for number in sorted(chosen)], dtype=np.int64)
 
 
 class Validation:
@@ -174,7 +221,7 @@ class Validation:
         self.split = "val" if len(encoded.split("val")) else "train"
         intervals = encoded.split(self.split)
         if most_bp is not None and (intervals[:, 1] - intervals[:, 0]).sum() > most_bp:
-            intervals = _spread(intervals, max(1, most_bp // _PIECE_BP))
+            intervals = _spread(intervals, max(1, most_bp // _PIECE_BP), encoded.labels)
         self.pieces = [
             Piece(
                 f"{self.split}:{start}-{end}", encoded.codes[start:end], encoded.labels[start:end]

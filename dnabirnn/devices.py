@@ -13,7 +13,7 @@ from dnabirnn.errors import DeviceError, OptionError
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["Hardware", "find_device", "launch"]
+__all__ = ["Hardware", "exact_products", "find_device", "launch"]
 
 _PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {
     "f32": "32-true",
@@ -105,4 +105,11 @@ def launch(hardware: Hardware) -> Fabric:
             precision=_PRECISIONS[hardware.precision],
         )
         fabric.launch()
+    exact_products()
     return fabric
+
+
+def exact_products() -> None:
+    """Keep CUDA from reducing the precision of float32 products, which torch allows cuDNN."""
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dnabirnn.errors import OptionError, TrainingError
-from dnabirnn.network import Dropout, Network, head_rows, load_weights, weights_of
+from dnabirnn.network import Dropout, Network, load_weights, weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from numpy.typing import NDArray
 
-    from dnabirnn.sampling import Batch, Prevalence, Sampler
+    from dnabirnn.sampling import Batch, Sampler
 
-__all__ = ["Fit", "FitSettings", "learning_rate", "set_biases"]
+__all__ = ["Fit", "FitSettings", "learning_rate"]
 
 # A slice of a batch is one thread's work. Slices are of one size and summed in one order, so
 # that the number of threads changes nothing. On one core a GRU of 32 units trains at 0.24 Mb/s
@@ -85,24 +85,6 @@ def learning_rate(step: int, steps: int, highest: float) -> float:
         start, end = highest, highest / 250_000
         share = (step - summit) / max(steps - 1 - summit, 1e-9)
     return end + (start - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
-
-
-def set_biases(network: Network, prevalence: Prevalence) -> None:
-    """Start the head at the log-odds of the training windows, where learning would first go."""
-    architecture = network.architecture
-    names = [motif_class.name for motif_class in architecture.classes]
-    share = dict(zip(names, np.clip(prevalence.sampled, 1e-6, 1 - 1e-6).tolist(), strict=True))
-    background = max(1 - sum(share[output.class_name] for output in architecture.outputs), 1e-6)
-    biases = []
-    for row in head_rows(architecture):
-        if row is None:
-            biases.append(0.0)
-        else:
-            mine = share[row.class_name]
-            rest = background if architecture.exclusive else 1 - mine
-            biases.append(math.log(mine) - math.log(rest))
-    with torch.no_grad():
-        network.head.bias.copy_(torch.tensor(biases))
 
 
 class Fit:

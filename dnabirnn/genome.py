@@ -136,6 +136,8 @@ def score_genome(
     form = track_format(out)
     if single_base and form is not TrackFormat.BED:
         raise OptionError(f"--single-base: a row a base is for BED, and {out} is none")
+    if min_score is not None and form is not TrackFormat.BED and calls_out is None:
+        raise OptionError(f"--min-score: is for BED and calls, and {out} tells every score")
     rules = [*model.checkpoint.calls.values(), *(calls.rules.values() if calls else ())]
     floor = default_min_score(rules) if min_score is None else min_score
     _check_min_score(floor, calls if calls_out is not None else None)

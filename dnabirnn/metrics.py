@@ -100,7 +100,7 @@ def bin_edges(bins: NDArray[np.integer]) -> NDArray[np.float64]:
 
 
 @cache
-def _bin_means() -> NDArray[np.float64]:
+def bin_means() -> NDArray[np.float64]:
     """Probability that stands for each bin: its middle, 0 and 1 for the bins at the ends.
 
     Each p of a bin is within 1.3e-4 p (1 - p) of it, so that sums of it serve for sums of p.
@@ -328,7 +328,7 @@ class Histogram:
 
     def reliability(self, slices: int = 20) -> Reliability:
         """Mean probability against the share of positives, in slices of p of even width."""
-        means = _bin_means()
+        means = bin_means()
         slice_of = np.minimum((means * slices).astype(np.int64), slices - 1)
         counts = self.positives + self.negatives
         items, found, total = (
@@ -341,7 +341,7 @@ class Histogram:
 
     def brier(self) -> float:
         """Mean squared difference of probability and truth (Brier 1950); NaN without items."""
-        means = _bin_means()
+        means = bin_means()
         error = self.positives @ (1 - means) ** 2 + self.negatives @ means**2
         return float(_divide(error, np.sum(self.positives + self.negatives)))
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["ResumeFolder", "State"]
 
 logger = logging.getLogger(__name__)
+
+_OURS = re.compile(r"state\.json(\.tmp)?|step-\d+\.safetensors(\.tmp)?")
 
 
 class State(NamedTuple):
@@ -57,7 +60,7 @@ class ResumeFolder:
         try:
             plain = json.loads(self._json.read_text("utf-8"))
             if plain["digest"] != self.digest:
-                logger.info(
+                logger.warning(
                     "%s: a state of other data, settings or versions; starting afresh", self.path
                 )
                 return None
@@ -92,9 +95,7 @@ class ResumeFolder:
             temporary = self.path / "state.json.tmp"
             temporary.write_text(text, "utf-8")
             os.replace(temporary, self._json)
-            for file in self.path.iterdir():
-                if file.name not in (name, self._json.name):
-                    file.unlink()
+            self._remove(keep=(name, self._json.name))
         except OSError as error:
             raise OutputError(
                 f"{self.path}: cannot keep the state of training ({error.strerror}); free some "
@@ -102,5 +103,12 @@ class ResumeFolder:
             ) from error
 
     def clear(self) -> None:
-        """Remove the folder, if it is there."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Remove the states, and the folder if nothing else is in it."""
+        with suppress(OSError):
+            self._remove(keep=())
+            self.path.rmdir()
+
+    def _remove(self, keep: tuple[str, ...]) -> None:
+        for file in self.path.iterdir():
+            if _OURS.fullmatch(file.name) and file.name not in keep:
+                file.unlink()

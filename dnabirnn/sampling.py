@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS, PADDING, reverse_complement
-from dnabirnn.bits import IGNORE_BIT, runs, targets
+from dnabirnn.bits import IGNORE_BIT, class_bits, runs, targets
 from dnabirnn.errors import EncodedSetError, OptionError
+from dnabirnn.windows import MAX_WINDOW_BP
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +22,7 @@ __all__ = ["Batch", "Prevalence", "Sampler", "SamplingSettings"]
 
 _TRAINING_STREAM, _PREVALENCE_STREAM = 0, 1
 _PREVALENCE_BATCHES = 512
-_PREVALENCE_CHUNK_BP = 1 << 22
+_CHUNK_BP = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class SamplingSettings:
             raise OptionError(f"--window {self.window_bp}: must be 1 bp or more")
         if self.batch_windows < 1:
             raise OptionError(f"--batch {self.batch_windows}: must be 1 window or more")
+        if self.window_bp > MAX_WINDOW_BP // 4:
+            raise OptionError(
+                f"--window {self.window_bp}: must be {MAX_WINDOW_BP // 4} bp or less, since "
+                f"scoring windows are four times as long and cannot be over {MAX_WINDOW_BP} bp"
+            )
         if not 0 <= self.positive_share <= 1:
             raise OptionError(f"--positive-share {self.positive_share}: must be 0 to 1")
 
@@ -141,21 +147,25 @@ class Sampler:
         classes = self.encoded.classes
         sequence = np.zeros(len(classes) + 1)
         for start, end in self._intervals:
-            for chunk in range(start, end, _PREVALENCE_CHUNK_BP):
-                piece = slice(chunk, min(end, chunk + _PREVALENCE_CHUNK_BP))
+            for chunk in range(start, end, _CHUNK_BP):
+                piece = slice(chunk, min(end, chunk + _CHUNK_BP))
                 labels = np.asarray(self.encoded.labels[piece])
                 counted = _counted(np.asarray(self.encoded.codes[piece]), labels)
                 sequence += self._positives(targets(labels, classes), counted)
-        sampled = np.zeros(len(classes) + 1)
-        for step in range(_PREVALENCE_BATCHES):
-            batch = self._draw(_PREVALENCE_STREAM, step)
-            sampled += self._positives(batch.truth, batch.counted)
         if not sequence[-1]:
             raise EncodedSetError(
                 f"{self.encoded.path}: every base of the train split is ignored or ambiguous; "
                 "encode again with fewer --ignore-classes or another --mask"
             )
-        return Prevalence(sequence[:-1] / sequence[-1], sampled[:-1] / max(sampled[-1], 1.0))
+        in_sequence = sequence[:-1] / sequence[-1]
+        if not self._positive_windows():
+            return Prevalence(in_sequence, in_sequence)
+        sampled = np.zeros(len(classes) + 1)
+        for step in range(_PREVALENCE_BATCHES):
+            batch = self._draw(_PREVALENCE_STREAM, step)
+            sampled += self._positives(batch.truth, batch.counted)
+        in_windows = sampled[:-1] / max(sampled[-1], 1.0)
+        return Prevalence(in_sequence, np.where(in_windows > 0, in_windows, in_sequence))
 
     def site_lengths_bp(self) -> dict[str, NDArray[np.int64]]:
         """Lengths of the labelled runs of each class in the train split: (n,) int64."""
@@ -178,14 +188,12 @@ class Sampler:
 
     def _sites_of(self, number: int) -> _Sites:
         motif_class = self.encoded.classes[number]
-        strand_bits = [1 + 2 * number, 2 + 2 * number] if motif_class.stranded else [1 + 2 * number]
-        found = []
-        for start, end in self._intervals:
-            labels = np.asarray(self.encoded.labels[start:end])
-            counted = (labels & labels.dtype.type(IGNORE_BIT)) == 0
-            for bit in strand_bits:
-                on = (labels >> labels.dtype.type(bit)) & labels.dtype.type(1)
-                found.append(runs((on != 0) & counted) + start)
+        strands = "+-" if motif_class.stranded else "."
+        found = [
+            self._runs(start, end, class_bits(number, strand))
+            for start, end in self._intervals
+            for strand in strands
+        ]
         sites = np.concatenate(found)
         if not len(sites):
             raise EncodedSetError(
@@ -195,11 +203,27 @@ class Sampler:
         lengths = sites[:, 1] - sites[:, 0]
         return _Sites(sites[:, 0], sites[:, 1], np.cumsum(lengths))
 
+    def _runs(self, start: int, end: int, bits: int) -> NDArray[np.int64]:
+        """Runs of bases of an interval that have one of some bits, and are not ignored: (n, 2)."""
+        found = []
+        for chunk in range(start, end, _CHUNK_BP):
+            labels = np.asarray(self.encoded.labels[chunk : min(end, chunk + _CHUNK_BP)])
+            ignored = (labels & labels.dtype.type(IGNORE_BIT)) != 0
+            found.append(runs(((labels & labels.dtype.type(bits)) != 0) & ~ignored) + chunk)
+        sites = np.concatenate(found)
+        # Runs that touch are one, cut by the end of a chunk.
+        apart = sites[1:, 0] > sites[:-1, 1]
+        return (
+            np.stack([sites[np.append(True, apart), 0], sites[np.append(apart, True), 1]], axis=1)
+            if len(sites)
+            else sites
+        )
+
     def _draw(self, stream: int, step: int) -> Batch:
         settings = self.settings
         key = np.random.SeedSequence([settings.seed, stream, step])
         rng = np.random.Generator(np.random.Philox(key))
-        positive = round(settings.batch_windows * settings.positive_share)
+        positive = self._positive_windows()
         bases = self._positive_bases(rng, positive)
         others = self._any_bases(rng, settings.batch_windows - positive)
         # In random order, so that every slice of the batch has its share of positive windows.
@@ -208,6 +232,12 @@ class Sampler:
         if self._either_strand:
             batch = self._turned(batch, rng.random(settings.batch_windows) < 0.5)
         return batch
+
+    def _positive_windows(self) -> int:
+        """Windows of a batch that contain a positive base: at least one if any are wanted."""
+        settings = self.settings
+        wanted = settings.batch_windows * settings.positive_share
+        return max(round(wanted), int(wanted > 0))
 
     def _any_bases(self, rng: np.random.Generator, number: int) -> NDArray[np.int64]:
         rank = rng.integers(self._cumulative_bases[-1], size=number)

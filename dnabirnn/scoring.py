@@ -170,13 +170,20 @@ def _touches(window: Window, intervals: NDArray[np.int64] | None) -> bool:
 
 
 def _padded_length(length_bp: int, scoring: ScoringWindow) -> int:
-    """Length that windows are padded to: it depends on their own length alone."""
-    if length_bp == scoring.length_bp:
-        return length_bp
+    """Length that windows are padded to: it depends on their own length alone.
+
+    Lengths are multiples of 16, since vectors of a processor hold up to so many values, and
+    what is left over at the end of a batch would be computed by other code.
+    """
     padded = _SHORTEST_PADDED_BP
     while padded < length_bp:
-        padded = -(-padded * 19 // 16)
-    return min(padded, scoring.length_bp)
+        padded = _whole(padded * 19 // 16)
+    return min(padded, _whole(scoring.length_bp))
+
+
+def _whole(length_bp: int) -> int:
+    """The next multiple of 16."""
+    return -(-length_bp // 16) * 16
 
 
 def _fill(tasks: Iterable[_Task], engine: Engine, waiting_bp: int) -> Iterator[_Batch]:

@@ -13,7 +13,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 
 from dnabirnn.architecture import Architecture
 from dnabirnn.bits import overlaps
@@ -21,6 +20,7 @@ from dnabirnn.calibration import (
     Validation,
     call_defaults,
     choose_scoring_window,
+    fitted_shift,
     mean_of,
     prior_shift,
     scoring_windows,
@@ -29,8 +29,9 @@ from dnabirnn.checkpoint import Checkpoint
 from dnabirnn.devices import Hardware, launch
 from dnabirnn.engine.torch_engine import TorchEngine
 from dnabirnn.errors import EncodedSetError, OptionError, OutputError
-from dnabirnn.fitting import Fit, FitSettings, set_biases
-from dnabirnn.network import Network, head_rows, load_weights, weights_of
+from dnabirnn.fitting import Fit, FitSettings
+from dnabirnn.initial import first_network, start_from
+from dnabirnn.network import load_weights, weights_of
 from dnabirnn.outputs import check_target, is_compressed, is_stream, write_text
 from dnabirnn.resume import ResumeFolder
 from dnabirnn.sampling import Sampler, SamplingSettings
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.encoded import EncodedSet
+    from dnabirnn.metrics import Histogram
     from dnabirnn.sampling import Prevalence
 
 __all__ = ["Progress", "train"]
@@ -135,9 +137,9 @@ def train(
     sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
     prevalence = sampler.prevalence()
     fabric = launch(hardware)
-    network = _first_network(architecture, prevalence, sampling.seed)
+    network = first_network(architecture, prevalence, sampling.seed)
     if initial is not None:
-        _start_from(network, initial)
+        start_from(network, initial)
     plan = {
         "architecture": architecture.to_json(),
         "sampling": asdict(sampling),
@@ -253,12 +255,16 @@ class _Run:
         self.saved = time.monotonic()
 
     def _validate(self) -> dict[str, float | None]:
+        found = self._average_precision()
+        mean = mean_of(found)
+        if mean is not None and mean > self.best_ap:
+            self.best_ap, self.best = mean, weights_of(self.fit.network)
+        return found
+
+    def _average_precision(self) -> dict[str, float | None]:
         window = scoring_windows(self.fit.window_bp)[-1]
         engine = TorchEngine(self.fit.network, self.shift)
-        found = self.validation.average_precision(engine, window, self.threads)
-        if mean_of(found) > self.best_ap:
-            self.best_ap, self.best = mean_of(found), weights_of(self.fit.network)
-        return found
+        return self.validation.average_precision(engine, window, self.threads)
 
     def _note(self, validation: dict[str, float | None]) -> None:
         fit, loss = self.fit, float(np.mean(self.losses))
@@ -330,34 +336,6 @@ def _check(encoded: EncodedSet, architecture: Architecture, validations: int) ->
                     )
 
 
-def _first_network(architecture: Architecture, prevalence: Prevalence, seed: int) -> Network:
-    """Weights drawn by the seed; torch's own random numbers are left as they were."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = Network(architecture)
-    set_biases(network, prevalence)
-    return network
-
-
-def _start_from(network: Network, initial: Checkpoint) -> None:
-    """Put another model's recurrent weights, and its head for classes of one name, in place."""
-    ours, theirs = network.architecture, initial.architecture
-    for option in ("cell", "hidden", "layers", "tied"):
-        if getattr(ours, option) != getattr(theirs, option):
-            raise OptionError(
-                f"--init: its {option} is {getattr(theirs, option)}, this network's "
-                f"{getattr(ours, option)}; give the same options as for the first model"
-            )
-    weights = weights_of(network)
-    weights.update((n, w) for n, w in initial.weights.items() if n.startswith("recurrent."))
-    rows = {row: number for number, row in enumerate(head_rows(theirs))}
-    for number, row in enumerate(head_rows(ours)):
-        if row in rows:
-            for name in ("head.weight", "head.bias"):
-                weights[name][number] = initial.weights[name][rows[row]]
-    load_weights(network, weights)
-
-
 def _finish(
     run: _Run, encoded: EncodedSet, sampler: Sampler, prevalence: Prevalence, plan: dict[str, Any]
 ) -> Checkpoint:
@@ -366,7 +344,12 @@ def _finish(
     load_weights(network, run.best or weights_of(network))
     engine = TorchEngine(network.eval(), run.shift)
     window = choose_scoring_window(run.validation, engine, sampler.settings.window_bp, run.threads)
+    histograms, _ = run.validation.histograms(engine, window, run.threads)
+    left = [fitted_shift(histograms[motif_class.name]) for motif_class in architecture.classes]
+    shift = tuple(prior + rest for prior, rest in zip(run.shift, left, strict=True))
+    engine = TorchEngine(network, shift)
     histograms, counts = Validation(encoded).histograms(engine, window, run.threads)
+    _warn_of_absence(histograms, run.validation.split)
     best = {name: counted.best() for name, counted in counts.items()}
     metrics = {
         name: {
@@ -389,11 +372,23 @@ def _finish(
         training_window_bp=sampler.settings.window_bp,
         scoring_window=window,
         mask=str(encoded.mask.value),
-        prior_shift=run.shift,
+        prior_shift=shift,
         calls=call_defaults({n: best[n].threshold for n in names}, sampler.site_lengths_bp()),
         training=training,
         metrics={"split": run.validation.split, "classes": metrics},
     )
+
+
+def _warn_of_absence(histograms: Mapping[str, Histogram], split: str) -> None:
+    """Tell what could not be chosen for lack of sites."""
+    absent = [name for name, histogram in histograms.items() if not histogram.positives.any()]
+    if absent:
+        logger.warning(
+            "%s: no site in the %s split: the threshold is 0.5 and no figure is known%s",
+            ", ".join(absent),
+            split,
+            "; of the weights, the last are kept" if len(absent) == len(histograms) else "",
+        )
 
 
 def _versions() -> dict[str, str]:

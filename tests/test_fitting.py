@@ -11,7 +11,8 @@ from planted import encoded_set
 from dnabirnn.architecture import Architecture, Cell
 from dnabirnn.encoded import EncodedSet
 from dnabirnn.errors import OptionError, TrainingError
-from dnabirnn.fitting import Fit, FitSettings, learning_rate, set_biases
+from dnabirnn.fitting import Fit, FitSettings, learning_rate
+from dnabirnn.initial import set_biases
 from dnabirnn.network import Network, weights_of
 from dnabirnn.sampling import Prevalence, Sampler, SamplingSettings
 

@@ -41,6 +41,7 @@ ORDER = [
     "sampling",
     "calibration",
     "fitting",
+    "initial",
     "resume",
     "training",
     "runs",

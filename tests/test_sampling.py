@@ -149,12 +149,17 @@ def test_prevalence(encoded: EncodedSet) -> None:
     assert found.sampled == pytest.approx([seen], rel=0.05)
 
 
-def test_a_window_longer_than_everything_is_refused(encoded: EncodedSet) -> None:
-    with pytest.raises(OptionError, match=r"--window 60001.*60000 bp"):
-        sampler(encoded, window_bp=60_001)
+def test_a_window_longer_than_everything_is_refused(tmp_path: Path) -> None:
+    fasta, bed = write_genome(tmp_path, {"a": 4_000, "b": 4_000})
+    made = encode([fasta], load_labels([bed]), tmp_path / "s", split=split_plan(val_chroms=["b"]))
+    with pytest.raises(OptionError, match=r"--window 4001.*4000 bp"):
+        sampler(made, window_bp=4_001)
 
 
-@pytest.mark.parametrize("wrong", [{"window_bp": 0}, {"batch_windows": 0}, {"positive_share": 1.5}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"window_bp": 0}, {"window_bp": 16_384}, {"batch_windows": 0}, {"positive_share": 1.5}],
+)
 def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(OptionError):
         SamplingSettings(**wrong)  # type: ignore[arg-type]

@@ -237,3 +237,15 @@ def test_position_in_the_batch_changes_no_bit() -> None:
     codes = np.random.default_rng(11).integers(0, 5, (rows, 300)).astype(np.uint8)
     order = np.random.default_rng(12).permutation(rows)
     np.testing.assert_array_equal(engine.score(codes)[order], engine.score(codes[order]))
+
+
+@pytest.mark.parametrize("cell", list(Cell))
+@pytest.mark.parametrize("hidden", [7, 32])
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_every_row_of_a_batch_gets_the_same_bits(cell: Cell, hidden: int, exclusive: bool) -> None:
+    checkpoint = random_checkpoint(cell=cell, hidden=hidden, exclusive=exclusive)
+    engine = make_engine(checkpoint, device="cpu")
+    for length in (32, 48, 80, 176, 304, 512, 720, 1008, 1072, 1488):
+        window = random_codes(np.random.default_rng(length), length)
+        scores = engine.score(np.tile(window, (engine.batch_windows(length), 1)))
+        np.testing.assert_array_equal(scores, np.broadcast_to(scores[:1], scores.shape))

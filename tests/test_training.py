@@ -197,6 +197,23 @@ def test_the_best_weights_are_kept(encoded: EncodedSet, tmp_path: Path) -> None:
     )
 
 
+def test_worse_weights_later_do_not_replace_better_ones(
+    encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = iter([0.3, 0.9, 0.2])
+    seen = []
+
+    def validate(run):  # type: ignore[no-untyped-def]
+        figure = next(figures)
+        seen.append({n: p.detach().numpy().copy() for n, p in run.fit.network.named_parameters()})
+        return {"M": figure}
+
+    monkeypatch.setattr("dnabirnn.training._Run._average_precision", validate)
+    checkpoint = quick(encoded, tmp_path / "m")
+    for name, array in seen[1].items():
+        np.testing.assert_array_equal(checkpoint.weights[name], array)
+
+
 def test_a_model_starts_from_another(encoded: EncodedSet, trained: Path, tmp_path: Path) -> None:
     initial = load_checkpoint(trained)
     settings = FitSettings(bases=1, learning_rate=1e-9)
@@ -268,6 +285,41 @@ def test_settings_that_do_not_fit_are_refused(encoded: EncodedSet, tmp_path: Pat
 def test_cuda_without_cuda_is_refused(encoded: EncodedSet, tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="finds no CUDA device"):
         quick(encoded, tmp_path / "m", hardware=Hardware(device="cuda"))
+
+
+def test_without_any_validation_truth_the_last_weights_are_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fasta, bed = write_genome(tmp_path, {"a": 9_000, "b": 9_000})
+    rows = [row for row in bed.read_text().splitlines() if row.startswith("a")]
+    bed.write_text("\n".join(rows) + "\n")
+    made = encode([fasta], load_labels([bed]), tmp_path / "s", split=split_plan(val_chroms=["b"]))
+    with caplog.at_level(logging.WARNING, logger="dnabirnn"):
+        often = quick(made, tmp_path / "often", validations=12)
+    once = quick(made, tmp_path / "once", validations=1)
+    for name, array in often.weights.items():
+        np.testing.assert_array_equal(array, once.weights[name])
+    assert "the last are kept" in caplog.text
+
+
+def test_probabilities_sum_to_the_positives_of_validation_sequence(
+    encoded: EncodedSet, trained: Path
+) -> None:
+    model = Model(load_checkpoint(trained), device="cpu")
+    ((start, end),) = encoded.split("val").tolist()
+    scores = model.score(np.asarray(encoded.codes[start:end]))
+    positives = np.count_nonzero(np.asarray(encoded.labels[start:end]))
+    assert scores.sum() == pytest.approx(positives, rel=0.05)
+
+
+def test_foreign_files_beside_a_state_stay(
+    encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dnabirnn.training._SECONDS_BETWEEN_STATES", 0.0)
+    (tmp_path / "m.resume").mkdir()
+    (tmp_path / "m.resume" / "notes.txt").write_text("mine")
+    quick(encoded, tmp_path / "m")
+    assert [path.name for path in (tmp_path / "m.resume").iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.slow

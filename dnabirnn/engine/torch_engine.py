@@ -10,7 +10,7 @@ import torch
 
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.checkpoint import weight_shapes
-from dnabirnn.devices import find_device
+from dnabirnn.devices import exact_products, find_device
 from dnabirnn.network import Network, load_weights, to_probabilities
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ __all__ = ["TorchEngine", "shift_of_columns"]
 _CPU_BATCH_BP = 1 << 16
 _GPU_BATCH_BP = 1 << 20
 _MAX_BATCH_WINDOWS = 128
+# Values that the widest vectors of a CPU hold.
 _UNITS = 16
 
 
@@ -85,8 +86,7 @@ class TorchEngine:
         self._device = next(network.parameters()).device
         self._shift = shift_of_columns(network.architecture, class_shift).to(self._device)
         if self._device.type == "cuda":
-            torch.backends.cuda.matmul.allow_tf32 = False
-            torch.backends.cudnn.allow_tf32 = False
+            exact_products()
 
     @classmethod
     def of_checkpoint(cls, checkpoint: Checkpoint, device: str = "auto") -> TorchEngine:
@@ -112,7 +112,9 @@ class TorchEngine:
         """Windows of `length_bp` that make a batch."""
         batch_bp = _CPU_BATCH_BP if self._device.type == "cpu" else _GPU_BATCH_BP
         if self._device.type == "cpu":
-            return max(1, min(batch_bp // length_bp, _MAX_BATCH_WINDOWS))
+            # A multiple of the vectors' length: what is left over would be summed otherwise.
+            windows = min(batch_bp // length_bp, _MAX_BATCH_WINDOWS)
+            return max(windows // _UNITS, 1) * _UNITS
         return max(1, batch_bp // length_bp)
 
     def score(self, codes: Codes) -> NDArray[np.float32]:

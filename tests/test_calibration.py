@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from planted import encoded_set, write_genome
+
+from dnabirnn.architecture import Architecture, MotifClass
+from dnabirnn.calibration import (
+    Validation,
+    call_defaults,
+    choose_scoring_window,
+    fitted_shift,
+    mean_of,
+    prior_shift,
+    scoring_windows,
+)
+from dnabirnn.encoded import EncodedSet
+from dnabirnn.encoding import encode
+from dnabirnn.labels import load_labels
+from dnabirnn.metrics import Histogram
+from dnabirnn.rules import CallRule
+from dnabirnn.sampling import Prevalence
+from dnabirnn.splits import split_plan
+from dnabirnn.windows import ScoringWindow
+
+
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory: pytest.TempPathFactory) -> EncodedSet:
+    return encoded_set(tmp_path_factory.mktemp("calibration"))
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def test_prior_shift_is_bayes_rule() -> None:
+    prevalence = Prevalence(sequence=np.array([0.01]), sampled=np.array([0.2]))
+    overlapping = Architecture((MotifClass("A", True),))
+    expected = np.log(0.01 / 0.99) - np.log(0.2 / 0.8)
+    assert prior_shift(prevalence, overlapping) == pytest.approx((expected,))
+    exclusive = Architecture((MotifClass("A", True),), exclusive=True)
+    expected = np.log(0.01 / 0.98) - np.log(0.2 / 0.6)
+    assert prior_shift(prevalence, exclusive) == pytest.approx((expected,))
+
+
+@pytest.mark.parametrize("wrong_by", [-4.0, -0.5, 0.0, 2.5])
+def test_fitted_shift_makes_probabilities_sum_to_the_positives(wrong_by: float) -> None:
+    rng = np.random.default_rng(1)
+    log_odds = rng.normal(-4, 2, 200_000)
+    truth = rng.random(200_000) < sigmoid(log_odds)
+    histogram = Histogram()
+    given = sigmoid(log_odds + wrong_by).astype(np.float32)
+    histogram.add(given, truth)
+    shift = fitted_shift(histogram)
+    assert shift == pytest.approx(-wrong_by, abs=0.05)
+    assert sigmoid(log_odds + wrong_by + shift).sum() == pytest.approx(truth.sum(), rel=0.01)
+
+
+def test_too_few_positives_fit_no_shift() -> None:
+    histogram = Histogram()
+    histogram.add(np.full(5000, 0.01, np.float32), np.arange(5000) < 99)
+    assert fitted_shift(histogram) == 0.0
+
+
+def test_call_defaults_follow_short_sites_but_not_far() -> None:
+    lengths = {"short": np.array([2, 2, 2]), "REP": np.full(9, 34), "array": np.array([240_000])}
+    defaults = call_defaults({"short": 500, "REP": 30, "array": 900}, lengths)
+    assert defaults == {
+        "short": CallRule(500, 1, 1),
+        "REP": CallRule(30, 17, 17),
+        "array": CallRule(900, 100, 100),
+    }
+
+
+def test_mean_leaves_out_classes_without_truth() -> None:
+    assert mean_of({"a": 0.5, "b": None, "c": 1.0}) == 0.75
+    assert mean_of({"b": None}) is None
+
+
+@pytest.mark.parametrize("window_bp", [1, 200, 1000, 16_383])
+def test_scoring_windows_are_longer_than_training_windows(window_bp: int) -> None:
+    windows = scoring_windows(window_bp)
+    assert [w.length_bp for w in windows] == sorted((w.length_bp for w in windows), reverse=True)
+    assert all(w.length_bp >= 4 * window_bp and w.halo_bp >= window_bp // 2 for w in windows)
+
+
+def choose(figures: dict[int, dict[str, float | None]], split: str = "val") -> ScoringWindow:
+    def average_precision(engine, window, threads):  # type: ignore[no-untyped-def]
+        return figures[window.length_bp]
+
+    validation = SimpleNamespace(split=split, average_precision=average_precision)
+    return choose_scoring_window(validation, None, 200, 1)  # type: ignore[arg-type]
+
+
+def test_the_longest_window_that_loses_little_for_any_class_is_chosen() -> None:
+    same = {"a": 0.9, "b": 0.8, "c": None}
+    assert choose(dict.fromkeys((4000, 2000, 1000), same)).length_bp == 4000
+    worse = {"a": 0.99, "b": 0.797, "c": None}
+    assert choose({4000: worse, 2000: same | {"b": 0.7985}, 1000: same}).length_bp == 1000
+    assert choose({4000: worse | {"a": 0.9}, 2000: same, 1000: same}).length_bp == 2000
+    assert choose({}, split="train").length_bp == 1000
+
+
+def test_a_sample_of_validation_sequence_has_every_class(tmp_path: Path) -> None:
+    fasta, bed = write_genome(tmp_path, {"a": 3_000, "b": 900_000}, every=300)
+    rows = [row for row in bed.read_text().splitlines() if row.startswith("a")]
+    rows += ["a\t10\t60\trare\t0\t+", "b\t250000\t250050\trare\t0\t-", "b\t5\t9\tM\t0\t+"]
+    bed.write_text("\n".join(rows) + "\n")
+    made = encode([fasta], load_labels([bed]), tmp_path / "s", split=split_plan(val_chroms=["b"]))
+    validation = Validation(made, most_bp=300_000)
+    sizes = [len(piece.codes) for piece in validation.pieces]
+    assert max(sizes) <= 100_000
+    assert 300_000 <= sum(sizes) <= 400_000
+    assert any(np.any(np.asarray(piece.labels) & 0b11000) for piece in validation.pieces)
+
+
+def test_validation_is_the_whole_split_by_default(encoded: EncodedSet) -> None:
+    (piece,) = Validation(encoded).pieces
+    assert len(piece.codes) == 15_000
