@@ -91,7 +91,9 @@ def read_bed(
     data = b"".join(read_blocks(path, LabelError, digests))
     columns = _columns(_lines(data, source))
     if columns.is_empty():
-        raise LabelError(f"{source}: no intervals; the file is empty but for comments")
+        raise LabelError(
+            f"{source}: no intervals; the file is empty but for comments: give a BED with rows"
+        )
     frame = _typed(columns, source)
     return frame.select(BED_SCHEMA.names()) if span else _exploded(frame, source)
 
@@ -99,7 +101,7 @@ def read_bed(
 def _lines(data: bytes, source: str) -> pl.DataFrame:
     """Rows of a BED file as text, (text, line), comments gone."""
     if not data:
-        raise LabelError(f"{source}: no intervals; the file is empty")
+        raise LabelError(f"{source}: no intervals; the file is empty: give a BED with rows")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:

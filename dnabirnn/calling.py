@@ -39,9 +39,10 @@ CALLS_SCHEMA: dict[str, type[pl.DataType]] = {
 class Caller:
     """Calls from a stream of rows of scores, such as `find_runs` and `read_scores` give.
 
-    What has no row (a score below `--min-score`, code 4, a base outside the regions) counts as
-    a score of 0, so that calls made while scoring and calls made from the written track are the
-    same. It does not matter how a run of one score is cut into rows.
+    What has no row (a score below `--min-score`, code 4, a base outside the regions) is absent
+    and counts as a score of 0, so that calls made while scoring and calls made from the written
+    track are the same. No call reaches across more than `merge_gap_bp` absent bases on end, nor
+    begins or ends on one. It does not matter how a run of one score is cut into rows.
 
     Parameters
     ----------
@@ -131,18 +132,20 @@ class _Segments(NamedTuple):
     """Ascending disjoint intervals, with the sum of the contig's scores before and after each.
 
     All are (n,) int64. Since absent bases score 0, these sums tell the score of any stretch.
+    `piece` counts the stretches of absent bases, too long for a call to bridge, that lie before.
     """
 
     start: NDArray[np.int64]
     end: NDArray[np.int64]
     before: NDArray[np.int64]
     after: NDArray[np.int64]
+    piece: NDArray[np.int64]
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> _Segments:
         return _Segments(*(array[which] for array in self))
 
 
-_NONE = _Segments(*(np.empty(0, dtype=np.int64) for _ in range(4)))
+_NONE = _Segments(*(np.empty(0, dtype=np.int64) for _ in range(5)))
 
 
 def _chain(parts: Sequence[_Segments]) -> _Segments:
@@ -176,18 +179,23 @@ class _Stream:
         self._stages: list[_Stage] = [_Join(rule.merge_gap_bp)]
         if method is CallMethod.MSS:
             self._stages = [_Join(0), _Maximal(rule.threshold), *self._stages]
-        self._total = 0
+        self._total = self._end = self._piece = 0
 
     def push(self, rows: Rows) -> _Segments:
+        rows = rows.at_least(1)
+        if not rows.start.size:
+            return _NONE
         sums = np.cumsum(rows.score.astype(np.int64) * (rows.end - rows.start)) + self._total
         before = np.concatenate([[self._total], sums[:-1]])
-        self._total = int(sums[-1])
-        segments = _Segments(rows.start, rows.end, before, sums)
+        absent = rows.start - np.concatenate([[self._end], rows.end[:-1]])
+        pieces = self._piece + np.cumsum(absent > self._rule.merge_gap_bp)
+        self._total, self._end, self._piece = int(sums[-1]), int(rows.end[-1]), int(pieces[-1])
+        segments = _Segments(rows.start, rows.end, before, sums, pieces)
         return self._run(segments.take(rows.score >= self._rule.threshold), finish=False)
 
     def finish(self) -> _Segments:
         """Calls that were held back; what comes next is another contig."""
-        self._total = 0
+        self._total = self._end = self._piece = 0
         return self._run(_NONE, finish=True)
 
     def _run(self, segments: _Segments, *, finish: bool) -> _Segments:
@@ -208,11 +216,11 @@ class _Join:
     def push(self, segments: _Segments) -> _Segments:
         if not segments.start.size:
             return _NONE
-        start, end, before, after = _chain([self._held, segments])
+        start, end, before, after, piece = _chain([self._held, segments])
         apart = start[1:] - end[:-1] > self._gap_bp
         first = np.concatenate([[True], apart])
         final = np.concatenate([apart, [True]])
-        joined = _Segments(start[first], end[final], before[first], after[final])
+        joined = _Segments(start[first], end[final], before[first], after[final], piece[first])
         self._held = joined.take(slice(-1, None))
         return joined.take(slice(-1))
 
@@ -222,16 +230,16 @@ class _Join:
 
 
 class _Maximal:
-    """Maximal scoring segments of weights 2 (score - threshold) + 1 a base.
+    """Maximal scoring segments of weights 2 (score - threshold) + 1 a base, piece by piece.
 
     They are the longest segments of which every proper prefix and suffix has a sum above 0, a
     definition that is its own mirror image (Ruzzo and Tompa 1999, proposition 1). Takes the
     positive segments, which do not touch; what lies between them weighs less than 0.
 
-    A candidate is (start, end, before, after, left, right): `left` and `right` are the sums of
-    all weights up to its start and its end. Candidates wait until a sum falls to the lowest
-    `left` among them or under it, since nothing beyond can then be joined to them. On background
-    this happens at nearly every segment, so those that stand alone are found without a loop.
+    `left` and `right` of a candidate are the sums of all weights up to its start and its end.
+    Candidates wait until another piece begins, or a sum falls to the lowest `left` among them or
+    under it, since nothing beyond can then be joined to them. On background this happens at
+    nearly every segment, so most of those that stand alone are found without a loop.
     """
 
     def __init__(self, threshold: int) -> None:
@@ -244,12 +252,13 @@ class _Maximal:
             return _NONE
         left = 2 * segments.before - self._absent * segments.start
         right = 2 * segments.after - self._absent * segments.end
+        # The lowest of all pieces is not above that of the last one: what falls to it resets.
         lowest = np.minimum.accumulate(left)
+        resets = np.ones(left.size, dtype=np.bool_)
+        resets[1:] = (left[1:] <= lowest[:-1]) | (np.diff(segments.piece) > 0)
         if self._candidates:
-            lowest = np.minimum(lowest, self._candidates[0][4])
-        resets = np.empty(left.size, dtype=np.bool_)
-        resets[0] = bool(self._candidates) and left[0] <= self._candidates[0][4]
-        resets[1:] = left[1:] <= lowest[:-1]
+            first = self._candidates[0]
+            resets &= (left <= first.left) | (segments.piece > first.piece)
         alone = np.zeros(left.size, dtype=np.bool_)
         alone[:-1] = resets[:-1] & resets[1:]
         final = self._scan(np.stack([*segments, left, right])[:, ~alone], resets[~alone])
@@ -260,24 +269,22 @@ class _Maximal:
         """Take the segments one by one; those that have become final."""
         candidates, links = self._candidates, self._links
         final: list[_Candidate] = []
-        for segment, reset in zip(
-            zip(*columns.tolist(), strict=True), resets.tolist(), strict=True
-        ):
-            if reset:
+        for values, reset in zip(zip(*columns.tolist(), strict=True), resets.tolist(), strict=True):
+            new = _Candidate(*values)
+            if reset or (candidates and new.left <= candidates[0].left):
                 final += candidates
                 candidates.clear()
                 links.clear()
-            start, end, before, after, left, right = segment
             # `links[k]` is the nearest candidate before k with a lower `left`, or -1.
             at = len(candidates) - 1
-            while at >= 0 and candidates[at][4] >= left:
+            while at >= 0 and candidates[at].left >= new.left:
                 at = links[at]
-            while at >= 0 and candidates[at][5] < right:
-                start, _, before, _, left, _ = candidates[at]
+            while at >= 0 and candidates[at].right < new.right:
+                new = candidates[at]._replace(end=new.end, after=new.after, right=new.right)
                 del candidates[at:]
                 at = links[at]
                 del links[len(candidates) :]
-            candidates.append((start, end, before, after, left, right))
+            candidates.append(new)
             links.append(at)
         return _of(final)
 
@@ -288,9 +295,18 @@ class _Maximal:
         return held
 
 
-_Candidate = tuple[int, int, int, int, int, int]
+class _Candidate(NamedTuple):
+    """A segment to which others may yet be joined: the values of `_Segments`, and sums."""
+
+    start: int
+    end: int
+    before: int
+    after: int
+    piece: int
+    left: int
+    right: int
 
 
 def _of(candidates: Sequence[_Candidate]) -> _Segments:
-    table = np.array(candidates, dtype=np.int64).reshape(-1, 6)
-    return _Segments(*table[:, :4].T)
+    table = np.array(candidates, dtype=np.int64).reshape(-1, len(_Candidate._fields))
+    return _Segments(*table[:, :-2].T)

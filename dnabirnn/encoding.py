@@ -95,7 +95,10 @@ def encode(
         (partial / MANIFEST).write_text(_json(manifest), encoding="utf-8")
         _replace(partial, target)
     except OSError as cause:
-        raise OutputError(f"{out_dir}: cannot be written: {cause.strerror or cause}") from cause
+        raise OutputError(
+            f"{out_dir}: cannot be written: {cause.strerror or cause}; free some space, or choose "
+            "another folder"
+        ) from cause
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return EncodedSet.open(out_dir)

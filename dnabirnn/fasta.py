@@ -256,7 +256,7 @@ def parse_fasta(
     if header is not None:
         parser.begin(bytes(header))
     if not seen:
-        raise FastaError(f"{source}: no records; the file is empty")
+        raise FastaError(f"{source}: no records; the file is empty: give a FASTA with sequences")
     yield from parser.take()
 
 
@@ -265,4 +265,7 @@ def _what_is_it(text: bytes) -> str:
     for magic, what in _KINDS_BY_MAGIC.items():
         if text.startswith(magic):
             return f"not FASTA but {what}"
-    return f"not FASTA: it begins with {chr(text[0])!r}, not with a '>' header"
+    return (
+        f"not FASTA: it begins with {chr(text[0])!r}, not with a '>' header; give a FASTA, plain, "
+        "gzip or bgzip"
+    )

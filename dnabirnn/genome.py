@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from dnabirnn.labels import Labels
     from dnabirnn.model import Model
     from dnabirnn.rules import CallSettings
+    from dnabirnn.runs import Rows
     from dnabirnn.scoring import Block, Contig
 
     PathLike = str | os.PathLike[str]
@@ -168,7 +169,11 @@ def score_genome(
 
 
 def call_track(
-    scores: PathLike, out: PathLike, outputs: Sequence[Output], calls: CallSettings
+    scores: PathLike,
+    out: PathLike,
+    outputs: Sequence[Output],
+    calls: CallSettings,
+    progress: Progress = lambda bases: None,
 ) -> None:
     """Write the calls of a per-base BED track.
 
@@ -181,6 +186,8 @@ def call_track(
     outputs : sequence of Output
         Those of the model that scored.
     calls : CallSettings
+    progress : callable
+        Told the bases of the track that are done.
 
     Raises
     ------
@@ -189,7 +196,8 @@ def call_track(
     """
     with Outputs() as files:
         track = BedTrack(files.open(out), outputs)
-        for found in find_calls(read_scores(scores, outputs), outputs, calls):
+        rows = _passed(read_scores(scores, outputs), progress)
+        for found in find_calls(rows, outputs, calls):
             track.add(found)
         track.close()
 
@@ -316,6 +324,17 @@ def _check_min_score(min_score: int, calls: CallSettings | None) -> None:
         raise OptionError(
             f"--min-score {min_score}: calls are made of scores from {lowest} on; give at most that"
         )
+
+
+def _passed(rows: Iterable[Rows], progress: Progress) -> Iterator[Rows]:
+    chrom, place = "", 0
+    for piece in rows:
+        yield piece
+        if piece.chrom != chrom:
+            chrom, place = piece.chrom, 0
+        end = int(piece.end.max(initial=place))
+        progress(end - place)
+        place = end
 
 
 def _counted(blocks: Iterable[Block], progress: Progress) -> Iterator[Block]:

@@ -24,7 +24,8 @@ class CallMethod(StrEnum):
     """The longest runs of bases that reach the threshold."""
     MSS = "mss"
     """Maximal scoring segments of the weights 2 (score - threshold) + 1 (Ruzzo and Tompa 1999):
-    a dip below the threshold is bridged where what lies on both sides outweighs it."""
+    a dip below the threshold is bridged where what lies on both sides outweighs it, and where no
+    stretch of it that the track leaves out is longer than the rule's gap."""
 
 
 @dataclass(frozen=True)

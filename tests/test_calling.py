@@ -70,12 +70,25 @@ def maximal_segments(scores: Sequence[int], threshold: int) -> list[tuple[int, i
     return found
 
 
+def pieces_between(scores: Sequence[int], most_absent: int) -> list[tuple[int, int]]:
+    """What lies between stretches of more than so many scores of 0."""
+    stretches = [(start, end) for start, end in zero_runs(scores) if end - start > most_absent]
+    edges = [0, *(edge for stretch in stretches for edge in stretch), len(scores)]
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def zero_runs(scores: Sequence[int]) -> list[tuple[int, int]]:
+    return threshold_segments([score == 0 for score in scores], 1)
+
+
 def naive(scores: Sequence[int], rule: CallRule, method: CallMethod) -> list[Call]:
     """Calls of one output; a base without a row scores 0."""
-    segments = {
-        CallMethod.THRESHOLD: threshold_segments,
-        CallMethod.MSS: maximal_segments,
-    }[method](scores, rule.threshold)
+    find = {CallMethod.THRESHOLD: threshold_segments, CallMethod.MSS: maximal_segments}[method]
+    segments = [
+        (begin + start, begin + end)
+        for begin, stop in pieces_between(scores, rule.merge_gap_bp)
+        for start, end in find(scores[begin:stop], rule.threshold)
+    ]
     joined: list[tuple[int, int]] = []
     for start, end in segments:
         if joined and start - joined[-1][1] <= rule.merge_gap_bp:
@@ -123,7 +136,11 @@ def column(scores: Sequence[int]) -> NDArray[np.int16]:
 # Scores near the threshold of 500, so that sums tie and dips are bridged.
 NEAR = st.sampled_from([497, 498, 499, 500, 501, 502])
 FAR = st.sampled_from([-1, 0, 100, 250, 499, 500, 900, 1000])
-SCORES = st.lists(NEAR, max_size=40) | st.lists(NEAR | FAR, max_size=40)
+# Stretches of one score, so that absent ones are shorter and longer than the gaps of the rules.
+STRETCHES = st.lists(st.tuples(NEAR | FAR | st.just(-1), st.integers(1, 8)), max_size=10).map(
+    lambda parts: [score for score, length in parts for _ in range(length)]
+)
+SCORES = st.lists(NEAR, max_size=40) | st.lists(NEAR | FAR, max_size=40) | STRETCHES
 RULES = st.builds(
     CallRule,
     threshold=st.sampled_from([1, 250, 500, 501, 1000]),
@@ -158,15 +175,32 @@ def test_calls_are_those_of_the_definition(
     assert found == naive([max(0, s) for s in scores], rule, method)
 
 
+@given(
+    scores=STRETCHES, rule=RULES, method=st.sampled_from(METHODS), least=st.sampled_from([1, 100])
+)
+def test_no_call_bridges_more_absent_bases_than_the_gap(
+    scores: list[int], rule: CallRule, method: CallMethod, least: int
+) -> None:
+    present = [score if score >= least else 0 for score in scores]
+    rows = find_runs(blocks(column(scores)), min_score=least)
+    for start, end, _ in calls_of(rows, settings_of(rule, method)):
+        inside = present[start:end]
+        assert min(inside[0], inside[-1]) >= rule.threshold
+        assert all(stop - begin <= rule.merge_gap_bp for begin, stop in zero_runs(inside))
+
+
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("gap", [0, 3, 10])
 @pytest.mark.parametrize("seed", range(20))
-def test_long_contigs(seed: int, method: CallMethod) -> None:
+def test_long_contigs(seed: int, gap: int, method: CallMethod) -> None:
     random = np.random.default_rng(seed)
     # A walk around the threshold: deep stacks of candidates and many joins.
     walk = np.cumsum(random.normal(scale=60, size=1500)) + random.normal(scale=150, size=1500)
     scores = np.clip(500 + walk - np.convolve(walk, np.ones(200) / 200, "same"), 0, 1000)
     scores = scores.astype(np.int16)
-    rule = CallRule(500)
+    for start in random.integers(0, 1500, 8):
+        scores[start : start + random.integers(1, 60)] = 0
+    rule = CallRule(500, merge_gap_bp=gap)
     rows = find_runs(blocks(column(scores), random.integers(1, 1500, seed)), min_score=100)
     expected = naive(np.where(scores < 100, 0, scores).tolist(), rule, method)
     assert calls_of(rows, settings_of(rule, method)) == expected
@@ -229,6 +263,13 @@ def test_a_call_keeps_its_ends_wherever_a_block_ends(
         ([502, 498, 501], CallRule(500), "mss", [(0, 1, 502), (2, 3, 501)]),
         # what lies between two calls is joined by the gap alone
         ([500, 499, 500], CallRule(500, 1, 1), "mss", [(0, 3, 500)]),
+        # weights 1501 -499 1501: an absent base is bridged up to the gap, a low score always
+        ([1000, -1, 1000], CallRule(250), "mss", [(0, 1, 1000), (2, 3, 1000)]),
+        ([1000, -1, 1000], CallRule(250, 1, 1), "mss", [(0, 3, 667)]),
+        ([1000, -1, 0, 1000], CallRule(250, 1, 1), "mss", [(0, 1, 1000), (3, 4, 1000)]),
+        ([1000, -1, 0, 1000], CallRule(250, 1, 2), "mss", [(0, 4, 500)]),
+        ([1000, 1, 1, 1000], CallRule(250), "mss", [(0, 4, 501)]),
+        ([1000, -1, 1, -1, 1000], CallRule(250, 1, 1), "mss", [(0, 5, 400)]),
         ([0] * 5, CallRule(1), "mss", []),
         ([1] * 5, CallRule(1), "mss", [(0, 5, 1)]),
         ([1000] * 5, CallRule(1000), "threshold", [(0, 5, 1000)]),
@@ -253,7 +294,13 @@ def bed(rows: Iterable[Rows]) -> str:
 
 @given(
     contigs=st.lists(
-        st.lists(st.tuples(*[st.sampled_from([-1, 0, 99, 100, 499, 500, 501, 1000])] * 3)),
+        st.lists(
+            st.tuples(
+                st.tuples(*[st.sampled_from([-1, 0, 99, 100, 499, 500, 501, 1000])] * 3),
+                st.sampled_from([1, 1, 1, 4, 8]),
+            ),
+            max_size=20,
+        ).map(lambda parts: [scores for scores, length in parts for _ in range(length)]),
         max_size=3,
     ),
     rule=RULES,

@@ -453,7 +453,8 @@ def test_evaluate_options(folder: Path) -> None:
 
     usual = metrics("")
     assert metrics("--threads 2 --device cpu --engine torch --seed 0") == usual
-    assert metrics("--seed 1") != usual
+    # Other draws move the intervals alone.
+    assert metrics("--seed 1")["classes"]["M"]["ap"] == usual["classes"]["M"]["ap"]
     assert metrics("--threshold 0.9")["classes"]["M"]["threshold"] == 0.9
     assert metrics("--method mss --min-length 20 --merge-gap 5")["calls"] != usual["calls"]
     (folder / "r.bed").write_text("a\t0\t900\n")
@@ -550,7 +551,7 @@ def test_a_pipe_of_commands_and_a_reader_that_leaves(folder: Path) -> None:
     with subprocess.Popen(
         [*score[:-7], "genome.fa", *score[-6:]], stdout=subprocess.PIPE
     ) as writer:
-        call = [*DNABIRNN, "call", "-", "-m", "m.safetensors", "-o", "-"]
+        call = [*DNABIRNN, "-q", "call", "-", "-m", "m.safetensors", "-o", "-"]
         called = subprocess.run(call, stdin=writer.stdout, capture_output=True, check=True)
     assert writer.returncode == 0
     assert called.stdout.decode() == ok("call scores.bed -m m.safetensors -o -")

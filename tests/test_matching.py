@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dnabirnn.architecture import MotifClass
 from dnabirnn.bits import runs
 from dnabirnn.matching import CallEvaluation, CallMatches, counted_intervals, match_calls
+from dnabirnn.tally import GROUPS, draw
 
 
 def intervals(*pairs):
@@ -102,8 +103,8 @@ def test_pairs_are_the_best_of_all_matchings(share, data):
 @given(disjoint(even=True, most=30), disjoint(even=True, most=30))
 def test_the_mirror_image_has_as_many_pairs_and_the_same_errors(calls, truth):
     direct, opposite = CallMatches(), CallMatches()
-    direct.add(calls, truth)
-    opposite.add(mirrored(calls), mirrored(truth))
+    direct.add([calls], [truth])
+    opposite.add([mirrored(calls)], [mirrored(truth)])
     assert direct.finish() == opposite.finish()
 
 
@@ -140,8 +141,8 @@ def test_no_intervals_to_count():
 
 def test_figures():
     matches = CallMatches()
-    matches.add(intervals((0, 10), (20, 30), (50, 60)), intervals((1, 10), (20, 36)))
-    matches.add(intervals(), intervals((5, 9)))
+    matches.add([intervals((0, 10), (20, 30), (50, 60))], [intervals((1, 10), (20, 36))])
+    matches.add([intervals()], [intervals((5, 9))])
     figures = matches.finish()
     assert figures["precision"] == pytest.approx(2 / 3)
     assert figures["recall"] == pytest.approx(2 / 3)
@@ -158,40 +159,43 @@ def test_truth_that_overlaps_or_touches_is_one(starts_and_lengths):
     for start, end in parts:
         mask[start:end] = True
     matches = CallMatches()
-    matches.add(runs(mask), parts)
+    matches.add([runs(mask)], [parts])
     assert matches.calls == matches.truth == matches.matched
 
 
 def test_truth_that_touches_is_one():
     matches = CallMatches()
-    matches.add(intervals((0, 10)), intervals((0, 3), (3, 10)))
+    matches.add([intervals((0, 10))], [intervals((0, 3), (3, 10))])
     assert matches.finish()["f1"] == 1
 
 
 def test_a_class_without_truth_has_no_figures():
     matches = CallMatches()
-    matches.add(intervals((0, 10)), intervals())
+    matches.add([intervals((0, 10))], [intervals()])
     assert matches.finish() is None
     assert matches.calls == 1
 
 
 def test_a_class_without_calls():
     matches = CallMatches()
-    matches.add(intervals(), intervals((0, 10)))
+    matches.add([intervals()], [intervals((0, 10))])
     figures = matches.finish()
     assert figures["precision"] is None
-    assert figures["precision_ci"] is None
+    assert figures["precision_ci"] is figures["recall_ci"] is None
     assert figures["boundary_median_bp"] is None
     assert figures["boundary_mean_bp"] is None
     assert figures["recall"] == figures["f1"] == 0
-    assert figures["recall_ci"] == [0, 0]
+    matches.add([intervals()], [intervals((0, 10))])
+    figures = matches.finish()
+    assert figures["precision_ci"] is None
+    assert figures["recall_ci"] == figures["f1_ci"] == [0, 0]
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=20))
 def test_the_median_is_that_of_the_errors(shifts):
     matches = CallMatches()
     for shift in shifts:
-        matches.add(intervals((100, 200)), intervals((100 + shift, 200)))
+        matches.add([intervals((100, 200))], [intervals((100 + shift, 200))])
     errors = shifts + [0] * len(shifts)
     assert matches.boundary_median_bp() == np.median(errors)
     assert matches.finish(replicates=0)["boundary_mean_bp"] == np.mean(errors)
@@ -199,29 +203,168 @@ def test_the_median_is_that_of_the_errors(shifts):
 
 def test_errors_beyond_a_million_are_counted_there():
     matches = CallMatches()
-    matches.add(intervals((0, 10_000_000)), intervals((1_500_000, 12_000_000)))
+    matches.add([intervals((0, 10_000_000))], [intervals((1_500_000, 12_000_000))])
     assert matches.boundary_median_bp() == 1_000_000
     assert matches.finish()["boundary_mean_bp"] == 1_750_000
 
 
-def test_intervals_of_confidence_are_those_of_a_resampling_of_sites():
+BLOCK = 10_000
+
+
+def sites_of(random, blocks, sites_a_block=None):
+    """Sites of a contig, 1 kb apart: 0 a pair, 1 a call, 2 truth; and what to add for them.
+
+    A site of truth begins just before its block's end now and then, its call beyond it.
+    """
+    kinds, places, calls, truth = [], [], [], []
+    for block in range(blocks):
+        mostly = random.integers(3)  # what is near is alike
+        wanted = random.integers(0, 9) if sites_a_block is None else sites_a_block
+        for place in np.sort(random.choice(10, wanted, replace=False)):
+            kind = mostly if random.random() < 0.7 else random.integers(3)
+            start = block * BLOCK + 1000 * int(place) + 998
+            if kind != 1:
+                truth.append((start, start + 200))
+            if kind != 2:
+                calls.append((start + 2 * (kind == 0), start + 200))
+            kinds.append(kind)
+            places.append(block)
+    return np.array(kinds), np.array(places), intervals(*calls), intervals(*truth)
+
+
+def shares_of(counts):
+    pairs, lone, missed = counts
+    return {
+        "precision": pairs / (pairs + lone),
+        "recall": pairs / (pairs + missed),
+        "f1": 2 * pairs / (2 * pairs + lone + missed),
+    }
+
+
+def percentiles(replicates):
+    return {
+        name: np.percentile([one[name] for one in replicates], [2.5, 97.5])
+        for name in ("precision", "recall", "f1")
+    }
+
+
+def test_intervals_of_confidence_are_those_of_a_plain_bootstrap_of_blocks():
+    random = np.random.default_rng(0)
     matches = CallMatches()
-    spaced = intervals(*((100 * i, 100 * i + 50) for i in range(200)))
-    matches.add(spaced[:150], spaced[30:])
+    blocks = []
+    for contig_blocks in (30, 0, 25, 1):
+        kinds, places, calls, truth = sites_of(random, contig_blocks)
+        matches.add([calls], [truth])
+        blocks += [np.bincount(kinds[places == b], minlength=3) for b in np.unique(places)]
     figures = matches.finish(replicates=4000, seed=3)
     assert figures == matches.finish(replicates=4000, seed=3)
-    random = np.random.default_rng(0)
-    sites = np.repeat([0, 1, 2], [120, 30, 50])
-    drawn = [np.bincount(random.choice(sites, 200), minlength=3) for _ in range(4000)]
-    precision = [pairs / (pairs + lone) for pairs, lone, _ in drawn]
-    f1 = [2 * pairs / (2 * pairs + lone + missed) for pairs, lone, missed in drawn]
-    assert figures["precision_ci"] == pytest.approx(np.percentile(precision, [2.5, 97.5]), abs=0.01)
-    assert figures["f1_ci"] == pytest.approx(np.percentile(f1, [2.5, 97.5]), abs=0.01)
+    assert figures["f1_ci"] != matches.finish(replicates=4000, seed=4)["f1_ci"]
+    blocks = np.array(blocks)
+    total = blocks.sum(axis=0)
+    assert (figures["matched"], figures["calls"], figures["truth"]) == (
+        total[0],
+        total[0] + total[1],
+        total[0] + total[2],
+    )
+    expected = percentiles(
+        [shares_of(blocks[random.choice(len(blocks), len(blocks))].sum(0)) for _ in range(4000)]
+    )
+    for name, ends in expected.items():
+        assert figures[f"{name}_ci"] == pytest.approx(ends, abs=0.015)
+
+
+def test_intervals_of_clustered_sites_are_wider_than_those_of_single_sites():
+    random = np.random.default_rng(1)
+    matches = CallMatches()
+    kinds, _, calls, truth = sites_of(random, 60, sites_a_block=8)
+    matches.add([calls], [truth])
+    figures = matches.finish()
+    by_site = percentiles(
+        [shares_of(np.bincount(random.choice(kinds, kinds.size), minlength=3)) for _ in range(1000)]
+    )
+    for name, (low, high) in by_site.items():
+        assert np.diff(figures[f"{name}_ci"]) > 1.5 * (high - low)
+
+
+def test_intervals_of_lone_sites_are_those_of_single_sites():
+    random = np.random.default_rng(2)
+    matches = CallMatches()
+    kinds, _, calls, truth = sites_of(random, 300, sites_a_block=1)
+    matches.add([calls], [truth])
+    figures = matches.finish(replicates=4000)
+    by_site = percentiles(
+        [shares_of(np.bincount(random.choice(kinds, kinds.size), minlength=3)) for _ in range(4000)]
+    )
+    for name, ends in by_site.items():
+        assert figures[f"{name}_ci"] == pytest.approx(ends, abs=0.015)
+
+
+@pytest.mark.parametrize("contigs", [1, 40], ids=["one contig", "many contigs"])
+def test_blocks_are_dealt_to_groups_in_turn(contigs):
+    """Draw the same groups, and count their sites one by one."""
+    random = np.random.default_rng(3)
+    matches, groups, kinds, seen = CallMatches(), [], [], 0
+    for _ in range(contigs):
+        own, places, calls, truth = sites_of(random, 1600 // contigs)
+        matches.add([calls], [truth])
+        used, number = np.unique(places, return_inverse=True)
+        groups.append((seen + number) % GROUPS)
+        kinds.append(own)
+        seen += used.size
+    assert seen > 2 * GROUPS
+    groups, kinds = np.concatenate(groups), np.concatenate(kinds)
+    expected = percentiles(
+        [
+            shares_of(np.bincount(kinds, weights=weights[groups], minlength=3))
+            for weights in draw(seen, 50, 7)
+        ]
+    )
+    figures = matches.finish(replicates=50, seed=7)
+    for name, ends in expected.items():
+        assert figures[f"{name}_ci"] == pytest.approx(ends, abs=1e-12)
+
+
+def test_both_strands_lie_in_the_same_blocks():
+    matches = CallMatches()
+    matches.add([intervals((0, 10)), intervals()], [intervals(), intervals((9999, 10_050))])
+    assert matches.finish()["f1_ci"] is None
+    other = CallMatches()
+    other.add([intervals((0, 10)), intervals()], [intervals(), intervals((10_000, 10_050))])
+    assert other.finish()["f1_ci"] == [0, 0]
+
+
+@pytest.mark.parametrize(("begin", "blocks"), [(9_999, 1), (10_000, 2)])
+def test_a_pair_lies_where_its_truth_starts(begin, blocks):
+    matches = CallMatches()
+    matches.add(
+        [intervals((5_000, 5_100), (10_001, 10_100))], [intervals((5_000, 5_100), (begin, 10_100))]
+    )
+    assert (matches.finish()["f1_ci"] is None) == (blocks == 1)
+
+
+def test_contigs_are_blocks_of_their_own():
+    matches = CallMatches()
+    for _ in range(2):
+        assert matches.finish() is None or matches.finish()["f1_ci"] is None
+        matches.add([intervals((0, 10))], [intervals((0, 10))])
+    assert matches.finish()["f1_ci"] == [1, 1]
+
+
+def test_no_interval_where_most_replicates_are_undefined():
+    matches = CallMatches()
+    matches.add([intervals((0, 10))], [intervals((0, 10))])
+    for _ in range(9):
+        matches.add([intervals()], [intervals((0, 10))])
+    found = {seed: matches.finish(1, seed)["precision_ci"] for seed in range(20)}
+    for seed, interval in found.items():
+        assert interval == ([1, 1] if draw(10, 1, seed)[0, 0] else None)
+    assert None in found.values()
 
 
 def test_no_replicates_no_intervals():
     matches = CallMatches()
-    matches.add(intervals((0, 10)), intervals((0, 10)))
+    for _ in range(2):
+        matches.add([intervals((0, 10))], [intervals((0, 10))])
     assert matches.finish(replicates=0)["f1_ci"] is None
 
 

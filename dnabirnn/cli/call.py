@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli.progress import Progress
 
 __all__ = ["call"]
 
@@ -21,7 +22,8 @@ logger = logging.getLogger(__name__)
     "-o", "--out", required=True, metavar="BED", help="Calls, BED6; - for standard output."
 )
 @options.calls
-def call(scores: str, model: str, out: str, **calls: Any) -> None:
+@click.pass_obj
+def call(quiet: bool, /, scores: str, model: str, out: str, **calls: Any) -> None:
     """Call intervals from a track of scores.
 
     SCORES is a per-base BED that `dnabirnn score` wrote, or - for standard input.
@@ -44,4 +46,5 @@ def call(scores: str, model: str, out: str, **calls: Any) -> None:
             scores,
             usual,
         )
-    call_track(scores, out, checkpoint.architecture.outputs, settings)
+    with Progress("called", quiet=quiet) as progress:
+        call_track(scores, out, checkpoint.architecture.outputs, settings, progress.add)
