@@ -6,11 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from dnabirnn.architecture import Architecture, Cell, MotifClass
 from dnabirnn.checkpoint import Checkpoint, weight_shapes
 from dnabirnn.rules import CallRule
 from dnabirnn.windows import ScoringWindow
+
+# How long an example takes says more of the machine's other work than of the code.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
