@@ -208,17 +208,20 @@ class Validation:
     encoded : EncodedSet
     most_bp : int, optional
         No more than about so many bases, in pieces spread evenly.
+    split : str, optional
+        By default "val", or "train" where the encoded set has no validation sequence.
 
     Attributes
     ----------
     split : str
-        "val", or "train" where the encoded set has no validation sequence.
     pieces : list of Piece
     """
 
-    def __init__(self, encoded: EncodedSet, most_bp: int | None = None) -> None:
+    def __init__(
+        self, encoded: EncodedSet, most_bp: int | None = None, split: str | None = None
+    ) -> None:
         self.classes = encoded.classes
-        self.split = "val" if len(encoded.split("val")) else "train"
+        self.split = split or ("val" if len(encoded.split("val")) else "train")
         intervals = encoded.split(self.split)
         if most_bp is not None and (intervals[:, 1] - intervals[:, 0]).sum() > most_bp:
             intervals = _spread(intervals, max(1, most_bp // _PIECE_BP), encoded.labels)

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.encoded import EncodedSet
-    from dnabirnn.metrics import Histogram
     from dnabirnn.sampling import Prevalence
 
 __all__ = ["Progress", "train"]
@@ -344,12 +343,20 @@ def _finish(
     load_weights(network, run.best or weights_of(network))
     engine = TorchEngine(network.eval(), run.shift)
     window = choose_scoring_window(run.validation, engine, sampler.settings.window_bp, run.threads)
-    histograms, _ = run.validation.histograms(engine, window, run.threads)
-    left = [fitted_shift(histograms[motif_class.name]) for motif_class in architecture.classes]
+    measured, _ = run.validation.histograms(engine, window, run.threads)
+    absent = [name for name, histogram in measured.items() if not histogram.positives.any()]
+    standing_in = Validation(encoded, _VALIDATION_BP, "train") if absent else None
+    if standing_in is not None:
+        _warn_of_absence(absent, len(measured), run.validation.split)
+        known, _ = standing_in.histograms(engine, window, run.threads)
+        measured |= {name: known[name] for name in absent}
+    left = [fitted_shift(measured[motif_class.name]) for motif_class in architecture.classes]
     shift = tuple(prior + rest for prior, rest in zip(run.shift, left, strict=True))
     engine = TorchEngine(network, shift)
     histograms, counts = Validation(encoded).histograms(engine, window, run.threads)
-    _warn_of_absence(histograms, run.validation.split)
+    if standing_in is not None:
+        _, known_counts = standing_in.histograms(engine, window, run.threads)
+        counts |= {name: known_counts[name] for name in absent}
     best = {name: counted.best() for name, counted in counts.items()}
     metrics = {
         name: {
@@ -379,16 +386,14 @@ def _finish(
     )
 
 
-def _warn_of_absence(histograms: Mapping[str, Histogram], split: str) -> None:
-    """Tell what could not be chosen for lack of sites."""
-    absent = [name for name, histogram in histograms.items() if not histogram.positives.any()]
-    if absent:
-        logger.warning(
-            "%s: no site in the %s split: the threshold is 0.5 and no figure is known%s",
-            ", ".join(absent),
-            split,
-            "; of the weights, the last are kept" if len(absent) == len(histograms) else "",
-        )
+def _warn_of_absence(absent: list[str], classes: int, split: str) -> None:
+    """Tell for which classes validation sequence says nothing."""
+    logger.warning(
+        "%s: no site in the %s split; the training split stands in to set the threshold%s",
+        ", ".join(absent),
+        split,
+        ", and the last weights are kept" if len(absent) == classes else "",
+    )
 
 
 def _versions() -> dict[str, str]:
