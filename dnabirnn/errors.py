@@ -12,8 +12,10 @@ __all__ = [
     "FastaError",
     "LabelError",
     "ModelFileError",
+    "MotifError",
     "OptionError",
     "OutputError",
+    "ReportError",
     "TrackError",
     "TrainingError",
 ]
@@ -39,6 +41,10 @@ class ModelFileError(DnabirnnError):
     """A file that is no model, is damaged, or is of a newer format."""
 
 
+class MotifError(DnabirnnError):
+    """A file of motifs that cannot be read, or lacks the one that is asked for."""
+
+
 class OptionError(DnabirnnError):
     """Options that do not fit one another or the data."""
 
@@ -49,6 +55,10 @@ class DeviceError(DnabirnnError):
 
 class OutputError(DnabirnnError):
     """An output that cannot be written where the user wants it."""
+
+
+class ReportError(DnabirnnError):
+    """A file that a report is made of, and that is not what it should be."""
 
 
 class TrackError(DnabirnnError):

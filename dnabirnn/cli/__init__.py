@@ -17,7 +17,7 @@ from dnabirnn.errors import DnabirnnError
 
 __all__ = ["main"]
 
-_COMMANDS = ("encode", "train", "score", "call", "evaluate", "info")
+_COMMANDS = ("encode", "train", "score", "call", "evaluate", "report", "info", "simulate")
 
 
 _OUT_OF_MEMORY = "out of memory; free some, use fewer --threads, or make the network smaller"
