@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.architecture import Output
+    from dnabirnn.baseline import Baseline
     from dnabirnn.evaluation import Report
     from dnabirnn.fasta import Record
     from dnabirnn.intervals import Regions
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
 _Contig = TypeVar("_Contig", bound="Contig")
 
-__all__ = ["Shard", "call_track", "evaluate_genome", "score_genome"]
+__all__ = ["Shard", "call_track", "evaluate_baseline", "evaluate_genome", "score_genome"]
 
 
 class Shard(NamedTuple):
@@ -237,7 +238,7 @@ def evaluate_genome(
     FastaError, LabelError
         Inputs that cannot be read or do not fit one another.
     """
-    truth = _Truth(model, fasta, labels)
+    truth = _Truth(fasta, labels, model.checkpoint.mask)
     contigs = _checked(truth, fasta, labels, regions)
     wanted = None if regions is None else regions.of
     return evaluate(
@@ -252,11 +253,59 @@ def evaluate_genome(
     )
 
 
+def evaluate_baseline(
+    baseline: Baseline,
+    fasta: Sequence[PathLike],
+    labels: Labels,
+    *,
+    mask: str = "none",
+    regions: Regions | None = None,
+    seed: int = 0,
+    progress: Progress = lambda bases: None,
+) -> Report:
+    """Hold the scores of position weight matrices against labels, as `evaluate_genome` does.
+
+    Parameters
+    ----------
+    baseline : Baseline
+    fasta : sequence of str or PathLike
+    labels : Labels
+        Of the baseline's classes.
+    mask : str
+        What lower-case letters mean, as in the model that it is compared with.
+    regions : Regions, optional
+        Only what lies in these counts.
+    seed : int
+        Of the bootstrap.
+    progress : callable
+        Told the bases of each block that is done.
+
+    Returns
+    -------
+    report : Report
+        Of bases; no calls are made.
+
+    Raises
+    ------
+    FastaError, LabelError
+        Inputs that cannot be read or do not fit one another.
+    """
+    wanted = None if regions is None else regions.of
+    truth = _Truth(fasta, labels, mask)
+    return evaluate(
+        _counted(baseline.blocks(truth, wanted), progress),
+        truth.labels_of,
+        labels.classes,
+        baseline.thresholds,
+        regions=wanted,
+        seed=seed,
+    )
+
+
 class _Truth:
     """Contigs, whose labels are kept from when a contig is read until they are asked for."""
 
-    def __init__(self, model: Model, fasta: Sequence[PathLike], labels: Labels) -> None:
-        mask = model.checkpoint.mask
+    def __init__(self, fasta: Sequence[PathLike], labels: Labels, mask: str) -> None:
         self._records = read_fasta(*fasta, case=mask == "loss", hard_mask=mask == "hard")
         self._labels = labels
         self._waiting: dict[str, NDArray[np.unsignedinteger]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -68,6 +68,23 @@ class Curve(NamedTuple):
     expected_calibration_error: float
     precision_recall: PrecisionRecall
     reliability: Reliability
+
+    def plain(self) -> dict[str, Any]:
+        """The curve as JSON holds it: names, numbers, and lists of numbers."""
+        points = self.precision_recall
+        return {
+            "class": self.class_name,
+            "stranded": self.stranded,
+            "ap": self.ap,
+            "prevalence": self.prevalence,
+            "ece": self.expected_calibration_error,
+            "recall": points.recall.tolist(),
+            "precision": points.precision.tolist(),
+            "threshold": points.threshold.tolist(),
+            "reliability": {
+                name: values.tolist() for name, values in self.reliability._asdict().items()
+            },
+        }
 
 
 class Tally:

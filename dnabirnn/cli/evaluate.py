@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.progress import Progress
+from dnabirnn.errors import OptionError
 
 if TYPE_CHECKING:
+    from dnabirnn.baseline import Baseline
     from dnabirnn.evaluation import Report
+    from dnabirnn.model import Model
 
 __all__ = ["evaluate"]
 
@@ -30,6 +34,12 @@ logger = logging.getLogger(__name__)
     show_default=True,
     help="Precision-recall and reliability curves beside the metrics, as PNG and SVG.",
 )
+@click.option(
+    "--baseline",
+    metavar="DIR",
+    help="Encoded set from whose training sites to learn the matrix to compare with.",
+)
+@click.option("--curves", metavar="JSON", help="Points of all curves.")
 @options.regions
 @options.class_name
 @options.ignore_classes
@@ -48,6 +58,8 @@ def evaluate(
     model: str,
     out: str,
     plots: bool,
+    baseline: str | None,
+    curves: str | None,
     regions: str | None,
     class_name: str | None,
     ignore_classes: tuple[str, ...],
@@ -60,17 +72,24 @@ def evaluate(
 ) -> None:
     """Hold a model's scores and calls against labels.
 
-    Writes metrics with 95 % intervals from a bootstrap, and curves.
+    Writes metrics with 95 % intervals from a bootstrap, and curves. With --baseline, the same for
+    the position weight matrices that the training sites give.
     """
     from dnabirnn.evaluation import metrics_table
-    from dnabirnn.genome import evaluate_genome
+    from dnabirnn.genome import evaluate_baseline, evaluate_genome
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import load_truth
     from dnabirnn.model import load
     from dnabirnn.outputs import check_target
 
-    options.check_apart([out], [*fasta, *labels, model, regions])
-    check_target(out)
+    options.check_apart([out, curves], [*fasta, *labels, model, regions])
+    for path in (out, curves):
+        if path is not None:
+            check_target(path)
+    if curves is not None and os.path.realpath(curves) == os.path.realpath(out):
+        raise OptionError(f"--curves {curves}: is the name of the metrics; give another")
+    if baseline is not None and "-" in fasta:
+        raise OptionError("--baseline: reads the FASTA twice, which standard input does not allow")
     loaded = load(model, device=device, engine=engine, threads=threads)
     truth = load_truth(
         labels,
@@ -80,6 +99,8 @@ def evaluate(
         span=span,
     )
     wanted = None if regions is None else Regions.read(regions)
+    # First, since it is soon known whether it can be had.
+    learned = None if baseline is None else _learn(baseline, loaded)
     logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)
     with Progress("evaluated", quiet=quiet) as progress:
         report = evaluate_genome(
@@ -91,18 +112,52 @@ def evaluate(
             seed=seed,
             progress=progress.add,
         )
-    _write(report, out, plots)
-    if not quiet:
-        click.echo(metrics_table(report.metrics), err=True)
+    other = None
+    if learned is not None:
+        mask = loaded.checkpoint.mask
+        with Progress("scanned", quiet=quiet) as progress:
+            other = evaluate_baseline(
+                learned,
+                fasta,
+                truth,
+                mask=mask,
+                regions=wanted,
+                seed=seed,
+                progress=progress.add,
+            )
+        report.metrics["baseline"] = other.metrics["classes"]
+    _write(report, other, out, curves, plots)
+    if quiet:
+        return
+    click.echo(metrics_table(report.metrics), err=True)
+    if other is not None:
+        click.echo(f"\nposition weight matrix:\n{metrics_table(other.metrics)}", err=True)
 
 
-def _write(report: Report, out: str, plots: bool) -> None:
+def _learn(encoded: str, model: Model) -> Baseline:
+    """Learn the matrices of the model's classes."""
+    from dnabirnn.baseline import learn_baseline
+    from dnabirnn.encoded import EncodedSet
+
+    return learn_baseline(EncodedSet.open(encoded), model.checkpoint.architecture.classes)
+
+
+def _write(
+    report: Report, baseline: Report | None, out: str, curves: str | None, plots: bool
+) -> None:
     from dnabirnn.outputs import Outputs, is_stream
     from dnabirnn.plots import precision_recall_figure, reliability_figure, save
 
     with Outputs() as outputs:
         text = json.dumps(report.metrics, indent=2, sort_keys=True, allow_nan=False)
         outputs.open(out).write(f"{text}\n".encode())
+        if curves is not None:
+            drawn = {
+                "network": [curve.plain() for curve in report.curves],
+                "baseline": [curve.plain() for curve in baseline.curves] if baseline else [],
+            }
+            text = json.dumps(drawn, sort_keys=True, allow_nan=False)
+            outputs.open(curves).write(f"{text}\n".encode())
         if not plots or is_stream(out):
             return
         figures = {
