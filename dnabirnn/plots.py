@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from dnabirnn.tally import Curve
 
-__all__ = ["precision_recall_figure", "reliability_figure", "save"]
+__all__ = [
+    "COLOURS",
+    "DARK",
+    "LIGHT",
+    "blank",
+    "class_colours",
+    "comparison_figure",
+    "empty",
+    "precision_recall_figure",
+    "reliability_figure",
+    "save",
+    "styled",
+    "tidy",
+]
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette, which colour-blind eyes tell apart, without its yellow. More classes
 than that get shades from dark to light."""
-_DARK, _LIGHT = "#333333", "#B0B0B0"
+DARK, LIGHT = "#333333", "#B0B0B0"
 _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "dnabirnn",
@@ -27,6 +41,7 @@ _STYLE: Any = {
     "font.sans-serif": ["DejaVu Sans"],
 }
 _DPI = 150
+_PANEL_COLUMNS = 3
 _LEGEND_ROWS = 14
 
 
@@ -47,21 +62,12 @@ def precision_recall_figure(curves: Sequence[Curve], title: str = "") -> Figure:
     figure, axes, colours = _square(curves, title, "Recall (share of positive bases found)")
     axes.set_ylabel("Precision (share of called bases that are positive)")
     for curve in curves:
-        points = curve.precision_recall
         colour = colours[curve.class_name]
-        axes.step(
-            [0.0, *points.recall],
-            [points.precision[0], *points.precision],
-            where="pre",
-            color=colour,
-            linewidth=1.4 if curve.stranded else 2.0,
-            linestyle=(0, (4, 2)) if curve.stranded else "-",
-            label=f"{_name(curve)}   AP {curve.ap:.4f}",
-        )
+        _steps(axes, curve, colour, f"{_name(curve)}   AP {curve.ap:.4f}")
         if not curve.stranded:
             axes.axhline(curve.prevalence, color=colour, linewidth=0.9, linestyle=":", zorder=1)
     if curves:
-        axes.plot([], [], color=_DARK, linewidth=0.9, linestyle=":", label="at random")
+        axes.plot([], [], color=DARK, linewidth=0.9, linestyle=":", label="at random")
     _legend(axes)
     return figure
 
@@ -83,7 +89,7 @@ def reliability_figure(curves: Sequence[Curve], title: str = "") -> Figure:
     blind = [curve for curve in curves if not curve.stranded]
     figure, axes, colours = _square(blind, title, "", rows=2)
     counts = figure.axes[1]
-    axes.plot([0, 1], [0, 1], color=_LIGHT, linewidth=1, zorder=1, label="perfectly calibrated")
+    axes.plot([0, 1], [0, 1], color=LIGHT, linewidth=1, zorder=1, label="perfectly calibrated")
     axes.set_ylabel("Observed share of positive bases")
     for curve in blind:
         slices, colour = curve.reliability, colours[curve.class_name]
@@ -103,6 +109,60 @@ def reliability_figure(curves: Sequence[Curve], title: str = "") -> Figure:
     return figure
 
 
+def comparison_figure(network: Sequence[Curve], baseline: Sequence[Curve] = ()) -> Figure:
+    """Precision against recall, a panel a class: the network beside a position weight matrix.
+
+    Parameters
+    ----------
+    network, baseline : sequence of Curve
+        Strand-blind curves are drawn solid, those by strand dashed.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        A dotted line is what calling at random gives: the share of positives.
+    """
+    names = list(dict.fromkeys(curve.class_name for curve in (*network, *baseline)))
+    columns = min(_PANEL_COLUMNS, max(1, len(names)))
+    rows = max(1, -(-len(names) // columns))
+    size = (5.6, 4.6) if columns == 1 else (3.3 * columns, 3.1 * rows + 0.6)
+    figure, grid = blank(size, rows, columns, sharex=True, sharey=True)
+    for panel in grid.flat[len(names) :]:
+        panel.set_visible(False)
+    for axes, name in zip(grid.flat, names, strict=False):
+        axes.set(xlim=(0, 1.005), ylim=(0, 1.01))
+        axes.set_title(name, loc="left", fontsize=11, color=DARK)
+        for kind, curves, colour in (
+            ("network", network, COLOURS[0]),
+            ("matrix", baseline, COLOURS[1]),
+        ):
+            for curve in (curve for curve in curves if curve.class_name == name):
+                form = f"{kind}, by strand" if curve.stranded else kind
+                _steps(axes, curve, colour, f"{form}: AP {curve.ap:.3f}")
+                if not curve.stranded:
+                    axes.axhline(curve.prevalence, color=DARK, linewidth=0.9, linestyle=":")
+        axes.legend(loc="best", fontsize=8, framealpha=0.9, edgecolor="none")
+    if not names:
+        _legend(grid[0, 0])
+    figure.supxlabel("Recall (share of positive bases found)", fontsize=10, color=DARK)
+    figure.supylabel("Precision (share of called bases that are positive)", fontsize=10, color=DARK)
+    return figure
+
+
+def _steps(axes: Axes, curve: Curve, colour: str, label: str) -> None:
+    """Draw a curve: solid where strand-blind, else dashed."""
+    points = curve.precision_recall
+    axes.step(
+        [0.0, *points.recall],
+        [points.precision[0], *points.precision],
+        where="pre",
+        color=colour,
+        linewidth=1.4 if curve.stranded else 2.0,
+        linestyle=(0, (4, 2)) if curve.stranded else "-",
+        label=label,
+    )
+
+
 def save(figure: Figure, target: str | os.PathLike[str] | IO[bytes], form: str) -> None:
     """Write a figure; the same figure gives the same bytes.
 
@@ -113,42 +173,95 @@ def save(figure: Figure, target: str | os.PathLike[str] | IO[bytes], form: str) 
     form : str
         "png" or "svg". Text in SVG stays text.
     """
+    no_date = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
+    with styled():
+        figure.savefig(target, format=form, dpi=_DPI, metadata=no_date)
+
+
+def class_colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each class, by its place among the names.
+
+    Parameters
+    ----------
+    names : iterable of str
+        May name a class more than once.
+    """
+    own = list(dict.fromkeys(names))
+    palette = list(COLOURS)
+    if len(own) > len(palette):
+        import matplotlib
+        from matplotlib.colors import to_hex
+
+        shades = matplotlib.colormaps["viridis"].resampled(len(own) + 1)
+        palette = [to_hex(shades(i)) for i in range(len(own))]
+    return dict(zip(own, palette, strict=False))
+
+
+def blank(
+    size: tuple[float, float], rows: int = 1, columns: int = 1, **grid: Any
+) -> tuple[Figure, Any]:
+    """Make a figure without data.
+
+    Parameters
+    ----------
+    size : tuple of float
+        Width and height in inches.
+    rows, columns : int
+    **grid
+        As `matplotlib.figure.Figure.subplots` takes them.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+    axes : ndarray, (rows, columns) of Axes
+    """
+    figure = empty(size, layout="constrained")
+    with styled():
+        axes = figure.subplots(rows, columns, squeeze=False, **grid)
+    for panel in axes.flat:
+        tidy(panel)
+    return figure, axes
+
+
+def empty(size: tuple[float, float], layout: Any = None) -> Figure:
+    """Make a figure without axes, of a width and height in inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with styled():
+        figure = Figure(figsize=size, layout=layout)
+        FigureCanvasAgg(figure)
+    return figure
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """In this style, whatever the user's own settings of matplotlib are."""
     import matplotlib
 
-    no_date = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
     with matplotlib.rc_context(_STYLE):
-        figure.savefig(target, format=form, dpi=_DPI, metadata=no_date)
+        yield
+
+
+def tidy(axes: Axes) -> None:
+    """Give axes the look of the others: a light grid, no frame above and on the right."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#E6E6E6", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(which="both", colors=DARK)
 
 
 def _square(
     curves: Sequence[Curve], title: str, x_label: str, rows: int = 1
 ) -> tuple[Figure, Axes, dict[str, str]]:
     """Make a figure of which the first axes are a square from 0 to 1; a colour a class."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.colors import to_hex
-    from matplotlib.figure import Figure
-
-    names = list(dict.fromkeys(curve.class_name for curve in curves))
-    palette = list(_COLOURS)
-    if len(names) > len(palette):
-        shades = matplotlib.colormaps["viridis"].resampled(len(names) + 1)
-        palette = [to_hex(shades(i)) for i in range(len(names))]
-    colours = dict(zip(names, palette, strict=False))
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(7.6, 5.2 if rows == 1 else 6.8), layout="constrained")
-        FigureCanvasAgg(figure)
-        heights = [4, 1][:rows]
-        grid = figure.subplots(rows, 1, sharex=True, height_ratios=heights, squeeze=False)
+    height, heights = (5.2, [1]) if rows == 1 else (6.8, [4, 1])
+    figure, grid = blank((7.6, height), rows, sharex=True, height_ratios=heights)
     axes: Axes = grid[0, 0]
-    for panel in grid[:, 0]:
-        panel.spines[["top", "right"]].set_visible(False)
-        panel.grid(color="#E6E6E6", linewidth=0.6)
-        panel.set_axisbelow(True)
-        panel.tick_params(colors=_DARK)
+    colours = class_colours([curve.class_name for curve in curves])
     axes.set(xlim=(0, 1.005), ylim=(0, 1.01), xlabel=x_label)
     if title:
-        axes.set_title(title, loc="left", fontsize=11, color=_DARK)
+        axes.set_title(title, loc="left", fontsize=11, color=DARK)
     return figure, axes, colours
 
 
@@ -159,7 +272,7 @@ def _name(curve: Curve) -> str:
 def _legend(axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if len(handles) < 2:
-        axes.text(0.5, 0.5, "no class has truth here", ha="center", color=_DARK)
+        axes.text(0.5, 0.5, "no class has truth here", ha="center", color=DARK)
         return
     axes.legend(
         handles,

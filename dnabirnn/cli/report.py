@@ -1,0 +1,193 @@
+"""`dnabirnn report`: one page of what was run, on what, and how good it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from dnabirnn.cli import options
+from dnabirnn.cli.progress import Progress
+from dnabirnn.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dnabirnn.labels import Labels
+    from dnabirnn.model import Model
+
+__all__ = ["report"]
+
+
+@click.command()
+@click.option("-o", "--out", required=True, metavar="HTML", help="Page; - for standard output.")
+@click.option("--title", default="dnabirnn report", show_default=True, help="Of the page.")
+@click.option("--date", default="", metavar="TEXT", help="Of the run, as it is to be written.")
+@click.option(
+    "--command-log",
+    multiple=True,
+    metavar="FILE",
+    help="Text shown as it is, such as command lines; may be given several times.",
+)
+@click.option("-m", "--model", metavar="MODEL", help="Model that `dnabirnn train` wrote.")
+@click.option(
+    "--encoded",
+    multiple=True,
+    metavar="DIR",
+    help="Encoded set, for the data by split; may be given several times.",
+)
+@click.option(
+    "--log", multiple=True, metavar="CSV", help="Log of `dnabirnn train`; several may be given."
+)
+@click.option(
+    "--metrics",
+    multiple=True,
+    metavar="JSON",
+    help="What `dnabirnn evaluate --out` wrote; several may be given.",
+)
+@click.option(
+    "--curves",
+    multiple=True,
+    metavar="JSON",
+    help="What `dnabirnn evaluate --curves` wrote; several may be given.",
+)
+@click.option(
+    "--fasta",
+    multiple=True,
+    metavar="FASTA",
+    help="Genome, for call lengths and pictures of regions; needs --labels.",
+)
+@click.option(
+    "--labels", multiple=True, metavar="BED", help="Labelled intervals; may be given several times."
+)
+@click.option(
+    "--regions", metavar="BED", help="Regions that were evaluated; examples are taken from these."
+)
+@click.option(
+    "--calls",
+    metavar="BED",
+    help="Calls of the genome.  [default: from --scores, or scored with --model]",
+)
+@click.option(
+    "--scores",
+    metavar="BED",
+    help="Per-base scores, drawn where there is no --model, and called where there are no --calls.",
+)
+@options.class_name
+@options.ignore_classes
+@options.span
+@click.option(
+    "--examples",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="Regions to draw of each kind: best, worst, at random.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, help="Of the regions drawn at random."
+)
+@options.threads
+@options.device
+@options.engine
+@click.pass_obj
+def report(
+    quiet: bool,
+    /,
+    out: str,
+    title: str,
+    date: str,
+    command_log: tuple[str, ...],
+    model: str | None,
+    encoded: tuple[str, ...],
+    log: tuple[str, ...],
+    metrics: tuple[str, ...],
+    curves: tuple[str, ...],
+    fasta: tuple[str, ...],
+    labels: tuple[str, ...],
+    regions: str | None,
+    calls: str | None,
+    scores: str | None,
+    class_name: str | None,
+    ignore_classes: tuple[str, ...],
+    span: bool,
+    examples: int,
+    seed: int,
+    threads: int,
+    device: str,
+    engine: str,
+) -> None:
+    """Write a page of what was run, on what, and how good it is.
+
+    One HTML file that opens without a network. Every input may be left out, and its section with
+    it.
+    """
+    from dnabirnn.gallery import Genome, gather
+    from dnabirnn.intervals import Regions
+    from dnabirnn.material import Material
+    from dnabirnn.model import load
+    from dnabirnn.outputs import check_target, write_text
+    from dnabirnn.report import report_html
+
+    inputs = [model, *log, *metrics, *curves, *command_log, *fasta, *labels]
+    options.check_apart([out], [*inputs, regions, calls, scores])
+    check_target(out)
+    given = {"--regions": regions, "--calls": calls, "--scores": scores}
+    _check_genome(fasta, labels, [name for name, value in given.items() if value is not None])
+    if not any([*inputs, *encoded]):
+        raise OptionError("nothing to report; give --model, --metrics or another input")
+    material = Material.read(
+        model=model,
+        encoded=encoded,
+        logs=log,
+        metrics=metrics,
+        curves=curves,
+        commands=command_log,
+        seed=seed,
+    )
+    if fasta:
+        loaded = (
+            None if model is None else load(model, device=device, engine=engine, threads=threads)
+        )
+        genome = Genome(
+            fasta,
+            _labels(loaded, labels, class_name, ignore_classes, span),
+            loaded,
+            calls,
+            scores,
+            None if regions is None else Regions.read(regions),
+        )
+        with Progress("scored", quiet=quiet) as progress:
+            gallery = gather(genome, each=examples, seed=seed, progress=progress.add)
+        material = replace(material, gallery=gallery)
+    write_text(out, report_html(material, title=title, date=date))
+
+
+def _check_genome(fasta: Sequence[str], labels: Sequence[str], others: Sequence[str]) -> None:
+    """Raise unless the genome's options are complete."""
+    if fasta and not labels:
+        raise OptionError("--fasta: pictures of regions need truth too; give --labels")
+    for option in (*(["--labels"] if labels else []), *others):
+        if not fasta:
+            raise OptionError(f"{option}: pictures of regions need the genome too; give --fasta")
+
+
+def _labels(
+    model: Model | None,
+    labels: Sequence[str],
+    class_name: str | None,
+    ignore_classes: Sequence[str],
+    span: bool,
+) -> Labels:
+    """Truth of the model's classes, or of those that the labels have."""
+    from dnabirnn.labels import load_labels, load_truth
+
+    if model is None:
+        return load_labels(labels, class_name=class_name, ignore_classes=ignore_classes, span=span)
+    return load_truth(
+        labels,
+        model.checkpoint.architecture.classes,
+        class_name=class_name,
+        ignore_classes=ignore_classes,
+        span=span,
+    )

@@ -1,0 +1,370 @@
+"""A genome's sites beside its calls, and a few of them to look at."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from dnabirnn.alphabet import AMBIGUOUS
+from dnabirnn.architecture import Architecture, Output
+from dnabirnn.bed import read_bed
+from dnabirnn.bits import IGNORE_BIT, intervals_of, output_masks, paint
+from dnabirnn.calling import CALLS_SCHEMA, calls_frame, find_calls
+from dnabirnn.errors import OptionError, TrackError
+from dnabirnn.fasta import read_fasta
+from dnabirnn.inputs import read_blocks
+from dnabirnn.rules import CallSettings, default_min_score
+from dnabirnn.runs import find_runs
+from dnabirnn.sites import SITES_SCHEMA, Example, choose, compare
+from dnabirnn.tracks import read_scores
+from dnabirnn.views import Span, View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.fasta import Record
+    from dnabirnn.inputs import PathLike
+    from dnabirnn.intervals import Regions
+    from dnabirnn.labels import Labels
+    from dnabirnn.model import Model
+    from dnabirnn.runs import Rows
+    from dnabirnn.scoring import Block
+
+__all__ = ["Example", "Gallery", "Genome", "gather", "read_calls"]
+
+
+@dataclass(frozen=True)
+class Genome:
+    """What a gallery is made of.
+
+    Attributes
+    ----------
+    fasta : sequence of str or PathLike
+        Read several times, so none is standard input.
+    labels : Labels
+        Of the model's classes, where there is a model.
+    model : Model, optional
+        Scores what is drawn, and all of the regions where neither calls nor scores are given.
+    calls, scores : str or PathLike, optional
+        BED that `dnabirnn score` and `dnabirnn call` wrote.
+    regions : Regions, optional
+        Only what lies in these counts.
+    """
+
+    fasta: Sequence[PathLike]
+    labels: Labels
+    model: Model | None = None
+    calls: PathLike | None = None
+    scores: PathLike | None = None
+    regions: Regions | None = None
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """What scores and calls can be of."""
+        return Architecture(self.labels.classes).outputs
+
+    @property
+    def mask(self) -> str:
+        """What lower case means."""
+        return "none" if self.model is None else self.model.checkpoint.mask
+
+
+class Gallery(NamedTuple):
+    """Sites, and some of them drawn.
+
+    Attributes
+    ----------
+    sites : polars.DataFrame
+        Of `dnabirnn.sites.SITES_SCHEMA`.
+    views : list of (Example, View)
+    digests : dict
+        SHA-256 of the files that were read, by their basename.
+    """
+
+    sites: pl.DataFrame
+    views: list[tuple[Example, View]]
+    digests: dict[str, str]
+
+
+def gather(
+    genome: Genome,
+    *,
+    each: int,
+    seed: int = 0,
+    progress: Callable[[int], None] = lambda bases: None,
+) -> Gallery:
+    """Hold calls against labels, choose examples, and collect what there is to draw of them.
+
+    Parameters
+    ----------
+    genome : Genome
+    each : int
+        Examples of each kind.
+    seed : int
+        Of those chosen at random.
+    progress : callable
+        Told the bases of each block that is scored.
+
+    Returns
+    -------
+    gallery : Gallery
+
+    Raises
+    ------
+    OptionError, FastaError, LabelError, TrackError
+        Inputs that cannot be read, or do not fit one another.
+    """
+    if "-" in map(str, (*genome.fasta, genome.calls, genome.scores)):
+        raise OptionError("-: a report reads its files more than once; name a file")
+    digests: dict[str, str] = {}
+    calls = _calls(genome, digests, progress)
+    sites, lengths = _sites(genome, calls, digests)
+    views = _views(genome, choose(sites, lengths, each, seed), calls)
+    return Gallery(sites, views, digests | genome.labels.digests)
+
+
+def _calls(
+    genome: Genome, digests: dict[str, str], progress: Callable[[int], None]
+) -> pl.DataFrame:
+    """Calls: as given, or from the scores by the model's rules, or from the model."""
+    if genome.calls is not None:
+        return read_calls(genome.calls, genome.outputs, digests)
+    if genome.model is None:
+        raise OptionError(
+            "--fasta and --labels: there are no calls to hold against the labels; give --calls "
+            "or --model"
+        )
+    settings = CallSettings(genome.model.checkpoint.calls)
+    if genome.scores is not None:
+        rows = read_scores(genome.scores, genome.outputs)
+        return calls_frame(find_calls(rows, genome.outputs, settings), genome.outputs)
+    wanted = None if genome.regions is None else genome.regions.of
+    contigs = genome.model.contigs(*genome.fasta)
+    blocks = _told(genome.model.blocks(contigs, wanted), progress)
+    lowest = default_min_score(settings.rules.values())
+    found = find_runs(blocks, min_score=lowest, regions=wanted)
+    return calls_frame(find_calls(found, genome.outputs, settings), genome.outputs)
+
+
+def _told(blocks: Iterator[Block], progress: Callable[[int], None]) -> Iterator[Block]:
+    for block in blocks:
+        yield block
+        progress(len(block.codes))
+
+
+def read_calls(
+    path: PathLike, outputs: Sequence[Output], digests: dict[str, str] | None = None
+) -> pl.DataFrame:
+    """Calls of a BED6 that `dnabirnn call` or `dnabirnn score --calls` wrote.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        May hold no call at all.
+    outputs : sequence of Output
+        What calls can be of.
+    digests : dict, optional
+        As in `dnabirnn.read_bed`.
+
+    Returns
+    -------
+    calls : polars.DataFrame
+        Of `dnabirnn.calling.CALLS_SCHEMA`, sorted by start and end within a contig.
+
+    Raises
+    ------
+    TrackError
+        A class and strand that is none of the outputs, or a score that is no integer from 0 to
+        1000.
+    LabelError
+        A file that is no BED.
+    """
+    if not any(read_blocks(path, TrackError, digests)):
+        return pl.DataFrame(schema=CALLS_SCHEMA)
+    frame = read_bed(path, digests=digests)
+    known = pl.DataFrame(list(outputs), schema=["name", "strand"], orient="row")
+    for row in frame.join(known, on=["name", "strand"], how="anti").head(1).iter_rows(named=True):
+        raise TrackError(
+            f"{path}, line {row['line']}: class {row['name']!r} on strand {row['strand']!r}: not "
+            f"one of {', '.join(f'{o.class_name} {o.strand}' for o in outputs)}; give the calls "
+            "of this model"
+        )
+    score = pl.col("score")
+    bad = score.is_null() | ~score.is_between(0, 1000) | (score != score.floor())
+    for row in frame.filter(bad).head(1).iter_rows(named=True):
+        raise TrackError(
+            f"{path}, line {row['line']}: score {row['score']}: must be an integer from 0 to "
+            "1000; give the calls of this model"
+        )
+    return (
+        frame.rename({"name": "class"})
+        .select(pl.col(name).cast(kind) for name, kind in CALLS_SCHEMA.items())
+        .sort("chrom", "start", "end", maintain_order=True)
+    )
+
+
+class _Truth(NamedTuple):
+    """Labels of a contig, and which of its bases metrics look at; both (L,)."""
+
+    labels: NDArray[np.unsignedinteger]
+    counted: NDArray[np.bool_]
+
+
+def _truth(genome: Genome, record: Record, *, cut: bool) -> _Truth:
+    """Truth of a contig; cut at the ends of regions, as it is where metrics are made, or not."""
+    length = len(record.codes)
+    labels = paint(genome.labels.of(record.name, length), length, genome.labels.table)
+    counted = (record.codes < AMBIGUOUS) & ((labels & labels.dtype.type(IGNORE_BIT)) == 0)
+    if record.lower is not None:
+        counted &= ~record.lower
+    if genome.regions is not None:
+        inside = np.zeros(length, dtype=np.bool_)
+        for start, end in genome.regions.of(record.name).tolist():
+            inside[start:end] = True
+        counted &= inside
+        if cut:
+            labels = np.where(inside, labels, labels.dtype.type(0))
+    return _Truth(labels, counted)
+
+
+def _records(genome: Genome, digests: dict[str, str] | None = None) -> Iterator[Record]:
+    """Contigs as they are; `lower` is filled where lower-case letters do not count."""
+    return read_fasta(*genome.fasta, case=genome.mask != "none", digests=digests)
+
+
+def _sites(
+    genome: Genome, calls: pl.DataFrame, digests: dict[str, str]
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Sites of the whole genome, and the lengths of its contigs."""
+    of_contig = {str(key): own for (key,), own in calls.partition_by("chrom", as_dict=True).items()}
+    frames = [pl.DataFrame(schema=SITES_SCHEMA)]
+    lengths: dict[str, int] = {}
+    for record in _records(genome, digests):
+        lengths[record.name] = len(record.codes)
+        own = of_contig.get(record.name, calls.clear())
+        if (own["end"] > len(record.codes)).any():
+            raise TrackError(
+                f"{genome.calls or genome.scores}: a call goes past the end of {record.name} at "
+                f"{len(record.codes)}; give the calls of this FASTA"
+            )
+        truth = _truth(genome, record, cut=True)
+        frames.append(compare(record.name, own, *truth, genome.labels.classes))
+    genome.labels.check_contigs(lengths)
+    if genome.regions is not None:
+        genome.regions.check_contigs(lengths)
+    return pl.concat(frames), lengths
+
+
+class _Scene:
+    """An example, and what has been collected of it so far."""
+
+    def __init__(self, example: Example, outputs: int) -> None:
+        self.example = example
+        self.part = slice(example.start, example.end)
+        shape = (example.end - example.start, outputs)
+        self.scores: NDArray[np.float32] = np.zeros(shape, dtype=np.float32)
+        self.codes: NDArray[np.uint8] = np.empty(0, dtype=np.uint8)
+        self.counted: NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
+        self.truth: tuple[Span, ...] = ()
+
+    def look(
+        self, record: Record, counted: NDArray[np.bool_], truth: Sequence[NDArray[np.int64]]
+    ) -> None:
+        """Take sequence and truth: intervals (n, 2) of each output on the whole contig."""
+        self.codes = record.codes[self.part].copy()
+        self.counted = counted[self.part].copy()
+        self.truth = tuple(
+            Span(output, start, end)
+            for output, own in enumerate(truth)
+            for start, end in own[
+                (own[:, 0] < self.part.stop) & (own[:, 1] > self.part.start)
+            ].tolist()
+        )
+
+    def score(self, block: Block) -> None:
+        """Take scores, where a block has any of this region."""
+        first = max(self.part.start, block.start)
+        last = min(self.part.stop, block.start + len(block.codes))
+        if first < last:
+            own = block.probabilities[first - block.start : last - block.start]
+            self.scores[first - self.part.start : last - self.part.start] = own
+
+    def score_rows(self, rows: Rows) -> None:
+        """Take scores from rows of a track."""
+        own = rows.take((rows.start < self.part.stop) & (rows.end > self.part.start))
+        for output, start, end, score in zip(*own[1:5], strict=True):
+            first, last = max(start, self.part.start), min(end, self.part.stop)
+            self.scores[first - self.part.start : last - self.part.start, output] = score / 1000
+
+    def view(self, genome: Genome, calls: pl.DataFrame) -> View:
+        """What is drawn."""
+        example, outputs = self.example, genome.outputs
+        near = calls.filter(
+            (pl.col("chrom") == example.chrom)
+            & (pl.col("start") < example.end)
+            & (pl.col("end") > example.start)
+        )
+        rules = {} if genome.model is None else genome.model.checkpoint.calls
+        return View(
+            chrom=example.chrom,
+            start=example.start,
+            end=example.end,
+            class_name=str(example.site["class"]),
+            outputs=outputs,
+            codes=self.codes,
+            probabilities=self.scores if genome.model or genome.scores else None,
+            truth=self.truth,
+            calls=tuple(
+                Span(outputs.index(Output(name, strand)), start, end, score)
+                for start, end, name, score, strand in near.drop("chrom").iter_rows()
+            ),
+            counted=self.counted,
+            thresholds={name: rule.threshold / 1000 for name, rule in rules.items()},
+        )
+
+
+def _views(
+    genome: Genome, examples: Sequence[Example], calls: pl.DataFrame
+) -> list[tuple[Example, View]]:
+    """What there is to draw of each example, in their order; only what is needed is scored."""
+    scenes = [_Scene(example, len(genome.outputs)) for example in examples]
+    on: dict[str, list[_Scene]] = {}
+    for scene in scenes:
+        on.setdefault(scene.example.chrom, []).append(scene)
+    contigs = _seen(genome, on)
+    if genome.model is not None:
+        wanted = {
+            chrom: np.array(sorted((s.part.start, s.part.stop) for s in own), dtype=np.int64)
+            for chrom, own in on.items()
+        }
+        for block in genome.model.blocks(contigs, lambda name: wanted[name]):
+            for scene in on[block.name]:
+                scene.score(block)
+    else:
+        deque(contigs, maxlen=0)
+        if genome.scores is not None:
+            for rows in read_scores(genome.scores, genome.outputs):
+                for scene in on.get(rows.chrom, ()):
+                    scene.score_rows(rows)
+    return [(scene.example, scene.view(genome, calls)) for scene in scenes]
+
+
+def _seen(genome: Genome, on: Mapping[str, Sequence[_Scene]]) -> Iterator[Record]:
+    """Contigs with an example, as the model reads them, once the scenes have what they show."""
+    masks = output_masks(genome.labels.classes)
+    for record in _records(genome):
+        if record.name not in on:
+            continue
+        labels, counted = _truth(genome, record, cut=False)
+        truth = [intervals_of(labels, mask) for mask in masks]
+        for scene in on[record.name]:
+            scene.look(record, counted, truth)
+        if genome.mask == "hard" and record.lower is not None:
+            record.codes[record.lower] = AMBIGUOUS
+        yield record

@@ -1,0 +1,308 @@
+"""`dnabirnn report`: from its inputs to a page that Chromium opens without a word."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import chromium
+from commands import content, make_material, run, succeed
+
+from dnabirnn.errors import ReportError
+from dnabirnn.intervals import read_bed
+from dnabirnn.material import Material, read_curves, read_log, read_metrics
+from dnabirnn.metrics import PrecisionRecall, Reliability
+from dnabirnn.report import report_html
+from dnabirnn.tally import Curve
+
+ALL = ["regions", "log", "metrics", "curves", "encoded", "calls", "command-log"]
+
+
+def curve(ap, stranded):
+    recall = np.linspace(0.05, 1, 20)
+    slices = Reliability(np.array([0.1, 0.9]), np.array([0.2, 0.8]), np.array([900, 100]))
+    points = PrecisionRecall(recall, 1 - recall**4 * (1 - ap), 1 - recall)
+    return Curve("M", stranded, ap, 0.1, 0.01, points, slices)
+
+
+def shifted(rows):
+    """Calls: every fourth site missed, the others moved by up to two bases."""
+    return "".join(
+        f"{chrom}\t{start + i % 3}\t{end + i % 2}\tM\t{900 - i}\t{strand}\n"
+        for i, (chrom, start, end, strand) in enumerate(rows)
+        if i % 4
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = make_material(tmp_path_factory.mktemp("report"))
+    rows = read_bed(folder / "sites.bed").select("chrom", "start", "end", "strand").rows()
+    (folder / "calls.bed").write_text(shifted(rows))
+    (folder / "regions.bed").write_text("a\t0\t1990\nb\t0\t1000\n")
+    command = ["evaluate", folder / "genome.fa", "--labels", folder / "sites.bed", "--no-plots"]
+    metrics = folder / "metrics.json"
+    succeed(*command, "-m", folder / "m.safetensors", "-o", metrics)
+    told = json.loads(metrics.read_text())
+    told["baseline"] = {"M": told["classes"]["M"] | {"ap": 0.123, "ap_ci": [0.1, 0.2]}}
+    told["classes"]["<IS>"] = told["calls"]["<IS>"] = None
+    told["absent"] = {"<IS>": {"called_bases": 7, "bases": 4000, "called_per_mb": 1750.0}}
+    metrics.write_text(json.dumps(told))
+    (folder / "log.csv").write_text(
+        "step,bases,learning_rate,loss,seconds,ap_M\n1,1000,0.1,0.5,1.5,\n2,2000,0.2,0.25,61,0.75\n"
+    )
+    drawn = {
+        "network": [curve(0.9, False).plain(), curve(0.8, True).plain()],
+        "baseline": [curve(0.4, False).plain()],
+    }
+    (folder / "curves.json").write_text(json.dumps(drawn))
+    (folder / "commands.txt").write_text("dnabirnn train <set> & more\n")
+    return folder
+
+
+def arguments(folder, *names, fasta=True, model=True):
+    files = {
+        "regions": "regions.bed",
+        "log": "log.csv",
+        "metrics": "metrics.json",
+        "curves": "curves.json",
+        "encoded": "set",
+        "calls": "calls.bed",
+        "scores": "scores.bed",
+        "command-log": "commands.txt",
+    }
+    given = ["--model", folder / "m.safetensors"] if model else []
+    if fasta:
+        given += ["--fasta", folder / "genome.fa", "--labels", folder / "sites.bed"]
+    return [*given, *(part for name in names for part in (f"--{name}", folder / files[name]))]
+
+
+def written(folder, tmp_path, *extra, name="report.html"):
+    out = tmp_path / name
+    succeed("report", "-o", out, *extra)
+    return out.read_text()
+
+
+def sections(html):
+    return re.findall(r'<section id="([^"]+)"', html)
+
+
+def test_all_sections(folder, tmp_path):
+    html = written(folder, tmp_path, *arguments(folder, *ALL), "--title", "REP & <co>")
+    assert sections(html) == [
+        *("summary", "run", "data", "training", "precision-recall", "reliability"),
+        *("calls", "regions", "figures", "absent"),
+    ]
+    assert "<title>REP &amp; &lt;co&gt;</title>" in html
+    assert "dnabirnn train &lt;set&gt; &amp; more" in html
+    assert "the position weight matrix of the same training sites reaches 0.123" in html
+    assert "0.100 to 0.200" in html
+    assert "1,750.0" in html
+    assert "It took 1 min 1 s." in html
+    # Training, precision-recall, reliability, lengths, boundaries, and nine regions at most.
+    assert 11 <= html.count("<svg ") <= 14
+    for heading in ("Best", "Worst", "At random"):
+        assert f"<h3>{heading}</h3>" in html
+    for name in ("genome.fa", "sites.bed", "calls.bed", "m.safetensors"):
+        assert re.search(rf"<td class=\"text\">{re.escape(name)}</td>.*[0-9a-f]{{64}}", html)
+
+
+def test_the_same_bytes_each_time_and_for_any_threads(folder, tmp_path):
+    pages = [
+        written(folder, tmp_path, *arguments(folder, *ALL), "--threads", threads)
+        for threads in (1, 2)
+    ]
+    assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "expected"),
+    [
+        (["metrics"], {"fasta": False, "model": False}, ["summary", "calls", "figures", "absent"]),
+        (["log"], {"fasta": False, "model": False}, ["training"]),
+        (["encoded"], {"fasta": False, "model": False}, ["run", "data"]),
+        (["curves"], {"fasta": False, "model": False}, ["precision-recall", "reliability"]),
+        (["command-log"], {"fasta": False, "model": False}, ["run"]),
+        ([], {"fasta": False}, ["run"]),
+        ([], {}, ["run", "calls", "regions"]),
+        (["calls"], {"model": False}, ["run", "calls", "regions"]),
+        (["calls", "scores"], {"model": False}, ["run", "calls", "regions"]),
+        (["scores"], {}, ["run", "calls", "regions"]),
+    ],
+)
+def test_each_input_has_its_section_and_no_other(folder, tmp_path, names, options, expected):
+    html = written(folder, tmp_path, *arguments(folder, *names, **options))
+    assert sections(html) == expected
+
+
+def test_calls_are_those_that_score_writes(folder, tmp_path):
+    calls = tmp_path / "own.bed"
+    succeed(
+        *("score", folder / "genome.fa", "-m", folder / "m.safetensors", "-o", "/dev/null"),
+        *("--calls", calls),
+    )
+    named = written(folder, tmp_path, *arguments(folder), "--calls", calls)
+    digest = re.compile(r"<tr><th[^>]*>evaluation</th><td[^>]*>own.bed</td>.*?</tr>\n", re.DOTALL)
+    assert digest.search(named)
+    found = digest.sub("", named)
+    assert found == written(folder, tmp_path, *arguments(folder))
+    assert found == written(folder, tmp_path, *arguments(folder, "scores"))
+
+
+def test_several_samples_are_told_apart(folder, tmp_path):
+    for name in ("metrics", "curves"):
+        (tmp_path / f"other.{name}.json").write_bytes((folder / f"{name}.json").read_bytes())
+    html = written(
+        folder,
+        tmp_path,
+        *arguments(folder, "metrics", "curves", fasta=False, model=False),
+        *("--metrics", tmp_path / "other.metrics.json", "--curves", tmp_path / "other.curves.json"),
+    )
+    assert "metrics, M: average precision" in html
+    assert "other, M: average precision" in html
+    assert "per base on other." in html
+
+
+def test_no_examples_and_a_date(folder, tmp_path):
+    html = written(folder, tmp_path, *arguments(folder), "--examples", 0, "--date", "1 May 2031")
+    assert sections(html) == ["run", "calls"]
+    assert "1 May 2031" in html
+
+
+def test_empty_calls_are_calls(folder, tmp_path):
+    (tmp_path / "none.bed").write_text("")
+    html = written(folder, tmp_path, *arguments(folder), "--calls", tmp_path / "none.bed")
+    assert "Labelled, but no call on this strand shares half" in html
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ([], "nothing to report"),
+        (["--fasta", "{}/genome.fa"], "give --labels"),
+        (["--labels", "{}/sites.bed"], "give --fasta"),
+        (["--model", "{}/m.safetensors", "--calls", "{}/calls.bed"], "--calls: .* give --fasta"),
+        (["--fasta", "{}/genome.fa", "--labels", "{}/sites.bed"], "give --calls or --model"),
+        (["--fasta", "-", "--labels", "{}/sites.bed", "--calls", "{}/calls.bed"], "name a file"),
+        (["--metrics", "{}/log.csv"], "log.csv: no JSON"),
+        (["--metrics", "{}/curves.json"], "curves.json: .* holds no figures by class"),
+        (["--curves", "{}/metrics.json"], "metrics.json: no curves"),
+        (["--log", "{}/metrics.json"], "metrics.json: no log of a training"),
+        (["--encoded", "{}"], "manifest.json"),
+        (["--model", "{}/sites.bed"], "sites.bed"),
+        (["--command-log", "{}/absent.txt"], "absent.txt: no such file"),
+    ],
+)
+def test_bad_input_is_told_in_a_line_and_leaves_no_page(folder, tmp_path, extra, words):
+    out = tmp_path / "report.html"
+    done = run("report", "-o", out, *(word.format(folder) for word in extra))
+    assert done.exit_code != 0
+    assert re.search(words, done.stderr), done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not content(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("a\t1\t9\tN\t500\t+", "line 1: class 'N' on strand '\\+': not one of M \\+, M -"),
+        ("a\t1\t9\tM\t500\t.", "not one of"),
+        ("a\t1\t9\tM\t1001\t+", "an integer from 0 to 1000"),
+        ("a\t1\t9\tM\t0.5\t+", "an integer from 0 to 1000"),
+        ("a\t1\t9000\tM\t500\t+", "past the end of a at 2000"),
+    ],
+)
+def test_calls_of_something_else(folder, tmp_path, row, words):
+    (tmp_path / "calls.bed").write_text(f"{row}\n")
+    out = tmp_path / "report.html"
+    done = run("report", "-o", out, *arguments(folder), "--calls", tmp_path / "calls.bed")
+    assert done.exit_code != 0
+    assert re.search(words, done.stderr), done.stderr
+    assert not out.exists()
+
+
+def test_curves_and_logs_come_back_as_they_were(folder):
+    network, baseline = read_curves(folder / "curves.json")
+    for found, given in zip(
+        [*network, *baseline], [curve(0.9, False), curve(0.8, True), curve(0.4, False)], strict=True
+    ):
+        assert found[:5] == given[:5]
+        np.testing.assert_array_equal(found.precision_recall[:2], given.precision_recall[:2])
+        for mine, theirs in zip(found.reliability, given.reliability, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    log = read_log(folder / "log.csv")
+    assert log["bases"].to_list() == [1000, 2000]
+    assert log["ap_M"].to_list() == [None, 0.75]
+    assert read_metrics(folder / "metrics.json")["baseline"]["M"]["ap"] == 0.123
+
+
+def test_metrics_without_a_baseline(tmp_path):
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps({"classes": {"M": None}}))
+    assert read_metrics(path) == {
+        "classes": {"M": None},
+        "calls": {},
+        "absent": {},
+        "baseline": {},
+    }
+    path.write_text(json.dumps({"classes": {"M": {"ap": 1}}}))
+    with pytest.raises(ReportError, match="a class in 'classes' has no 'bases'"):
+        read_metrics(path)
+    path.write_text(json.dumps({"classes": {"M": 3}}))
+    with pytest.raises(ReportError, match="holds no figures by class"):
+        read_metrics(path)
+
+
+def test_names_of_files(folder, tmp_path):
+    for name in ("NC_1.3.json", "NC_1.4.metrics.json", "NC_1.4.json"):
+        (tmp_path / name).write_bytes((folder / "metrics.json").read_bytes())
+    files = [tmp_path / name for name in ("NC_1.3.json", "NC_1.4.metrics.json", "NC_1.4.json")]
+    assert list(Material.read(metrics=files).metrics) == ["NC_1.3", "NC_1.4", "NC_1.4 (2)"]
+
+
+def test_nothing_gives_an_empty_page():
+    assert sections(report_html(Material())) == []
+
+
+def test_chromium_opens_it_without_a_word(folder, tmp_path):
+    html = written(folder, tmp_path, *arguments(folder, *ALL))
+    with chromium(tmp_path / "report.html", tmp_path / "profile") as page:
+        assert page.console() == []
+        asked = [url for url in page.requests() if not url.startswith("data:")]
+        assert asked == [(tmp_path / "report.html").resolve().as_uri()]
+        boxes = page.run(
+            "return [...document.querySelectorAll('figure')].map(f => {"
+            "const b = f.querySelector('svg').getBoundingClientRect();"
+            "return [b.width, b.height, f.querySelector('figcaption').innerText.length,"
+            " f.querySelectorAll('svg path').length]})"
+        )
+        assert len(boxes) == html.count("<figure ") >= 11
+        for width, height, caption, paths in boxes:
+            assert 300 < width <= 1000
+            assert height > 100
+            assert caption > 80
+            assert paths > 5
+        # Names are given once, every link and clip path leads somewhere, nothing sticks out.
+        assert (
+            page.run(
+                "const ids = [...document.querySelectorAll('[id]')].map(e => e.id);"
+                "return ids.length - new Set(ids).size"
+            )
+            == 0
+        )
+        assert (
+            page.run(
+                "return [...document.querySelectorAll('[href^=\"#\"]')]"
+                ".filter(e => !document.getElementById(e.getAttribute('href').slice(1))).length"
+            )
+            == 0
+        )
+        assert page.run(
+            "return document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+        )
+        assert page.run("return document.scripts.length") == 0
+        page.screenshot(tmp_path / "seen.png")
+        assert (tmp_path / "seen.png").stat().st_size > 10_000
