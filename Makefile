@@ -5,8 +5,10 @@ BIN := .venv/bin
 
 .PHONY: run test slow check format clean
 
+# The sample, from FASTA and labels to results/report.html.
 run: .venv/installed
-	$(BIN)/python examples/train.py
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --configfile sample_data/config.yaml \
+		--workflow-profile workflows/profiles/laptop
 
 test: .venv/installed
 	$(BIN)/python -m pytest -m "not slow"
@@ -19,10 +21,13 @@ check: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflows
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint --configfile sample_data/config.yaml
 
 format: .venv/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflows
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
@@ -31,4 +36,4 @@ format: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv results build *.egg-info
+	rm -rf .venv .snakemake results build *.egg-info

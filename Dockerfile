@@ -1,0 +1,24 @@
+# docker build -t dnabirnn .
+# docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/data" dnabirnn \
+#     dnabirnn score genome.fa.gz -m sites.safetensors -o scores.bed.gz
+# docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/data" dnabirnn \
+#     snakemake --snakefile /opt/dnabirnn/Snakefile --configfile mine.yaml --cores all
+#
+# PyPI's torch brings CUDA along. For a smaller image without it, name PyTorch's index of CPU
+# builds: --build-arg PIP_EXTRA_INDEX_URL=...
+FROM python:3.11-slim
+
+ARG PIP_EXTRA_INDEX_URL=""
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    HOME=/tmp XDG_CACHE_HOME=/tmp/.cache MPLCONFIGDIR=/tmp/.matplotlib
+
+WORKDIR /opt/dnabirnn
+COPY constraints.txt pyproject.toml README.md LICENSE ./
+COPY dnabirnn dnabirnn
+RUN pip install --constraint constraints.txt ".[workflow]" && dnabirnn --version
+COPY Snakefile ./
+COPY workflows workflows
+COPY sample_data sample_data
+
+WORKDIR /data
+CMD ["dnabirnn", "--help"]

@@ -1,0 +1,80 @@
+"""From assemblies and a model to scores and calls."""
+
+
+rule score:
+    input:
+        fasta=lambda wildcards: SAMPLES[wildcards.sample]["fasta"],
+        model=MODEL,
+    output:
+        temp("<results>/shards/{sample}/{scatteritem}.bed.gz"),
+    log:
+        "<logs>/score/{sample}/{scatteritem}.log",
+    benchmark:
+        "<benchmarks>/score/{sample}/{scatteritem}.tsv"
+    conda:
+        CONDA
+    threads: config["threads"]
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(240),
+    params:
+        options=options("score"),
+        hardware=hardware("device", "engine"),
+        format=FORMAT["scores"],
+    shell:
+        "exec 2> {log:q}; set -x; "
+        "dnabirnn score {input.fasta:q} -m {input.model:q} -o {output:q} "
+        "--shard {wildcards.scatteritem} {params.options} "
+        "{params.hardware} --threads {threads}"
+
+
+# Shards are runs of whole contigs in FASTA order, and bgzip files end to end are one.
+rule gather:
+    input:
+        lambda wildcards: expand(
+            "<results>/shards/{sample}/{scatteritem}.bed.gz",
+            sample=wildcards.sample,
+            scatteritem=shards(wildcards.sample),
+        ),
+    output:
+        "<results>/scores/{sample}.bed.gz",
+    log:
+        "<logs>/gather/{sample}.log",
+    benchmark:
+        "<benchmarks>/gather/{sample}.tsv"
+    conda:
+        CONDA
+    threads: 1
+    resources:
+        mem_mb=memory(500),
+        runtime=minutes(60),
+    shell:
+        "exec 2> {log:q}; set -x; " "cat {input:q} > {output:q}"
+
+
+rule call:
+    input:
+        scores="<results>/scores/{sample}.bed.gz",
+        model=MODEL,
+    output:
+        report(
+            "<results>/calls/{sample}.bed",
+            caption="../report/calls.rst",
+            category="Calls",
+            labels={"sample": "{sample}"},
+        ),
+    log:
+        "<logs>/call/{sample}.log",
+    benchmark:
+        "<benchmarks>/call/{sample}.tsv"
+    conda:
+        CONDA
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(120),
+    params:
+        options=options("call"),
+    shell:
+        "exec 2> {log:q}; set -x; "
+        "dnabirnn call {input.scores:q} -m {input.model:q} -o {output:q} {params.options} "

@@ -1,0 +1,76 @@
+"""From genomes and labels to a model."""
+
+
+rule encode:
+    input:
+        fasta=files_of("fasta", TRAINING),
+        labels=files_of("labels", TRAINING),
+        regions=files_named("encode", "split", "exclude"),
+    output:
+        ENCODED,
+    log:
+        f"<logs>/encode/{NAME}.log",
+    benchmark:
+        f"<benchmarks>/encode/{NAME}.tsv"
+    conda:
+        CONDA
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(60),
+    params:
+        folder=subpath(output[0], parent=True),
+        labels=lambda wildcards, input: repeated("--labels", input.labels),
+        options=options("labels", "encode"),
+        format=FORMAT["encoded"],
+    shell:
+        "exec 2> {log:q}; set -x; "
+        "dnabirnn encode {input.fasta:q} {params.labels} -o {params.folder:q} {params.options}"
+
+
+# What training resumes from lies in MODEL.resume: no output, so that it outlives a job that was
+# killed, and `dnabirnn train` removes it in the end.
+rule train:
+    input:
+        encoded=ENCODED,
+        init=files_named("train", "init"),
+    output:
+        model=MODEL,
+        curve=MODEL.replace(".safetensors", ".log.csv"),
+    log:
+        f"<logs>/train/{NAME}.log",
+    benchmark:
+        f"<benchmarks>/train/{NAME}.tsv"
+    conda:
+        CONDA
+    threads: config["threads"]
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(720),
+    params:
+        folder=subpath(input[0], parent=True),
+        options=options("train"),
+        hardware=hardware("device"),
+        format=FORMAT["model"],
+    shell:
+        "exec 2> {log:q}; set -x; "
+        "dnabirnn train {params.folder:q} -o {output.model:q} --log {output.curve:q} "
+        "{params.options} {params.hardware} --threads {threads}"
+
+
+rule held_out:
+    input:
+        ENCODED[-1],
+    output:
+        f"<results>/encoded/{NAME}.held_out.bed",
+    log:
+        f"<logs>/held_out/{NAME}.log",
+    benchmark:
+        f"<benchmarks>/held_out/{NAME}.tsv"
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=memory(500),
+        runtime=minutes(5),
+    run:
+        write_held_out(input[0], output[0])
