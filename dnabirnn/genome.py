@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+import logging
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from dnabirnn.tracks import (
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,57 +40,16 @@ if TYPE_CHECKING:
     from dnabirnn.rules import CallSettings
     from dnabirnn.runs import Rows
     from dnabirnn.scoring import Block, Contig
+    from dnabirnn.shards import Shard
 
     PathLike = str | os.PathLike[str]
     Progress = Callable[[int], None]
 
 _Contig = TypeVar("_Contig", bound="Contig")
 
-__all__ = ["Shard", "call_track", "evaluate_baseline", "evaluate_genome", "score_genome"]
+logger = logging.getLogger(__name__)
 
-
-class Shard(NamedTuple):
-    """One of several parts of consecutive contigs, of about equal bases; numbers from 1."""
-
-    number: int
-    of: int
-
-    @classmethod
-    def parse(cls, text: str) -> Shard:
-        """Read "1-of-8".
-
-        Raises
-        ------
-        OptionError
-            Anything else.
-
-        Examples
-        --------
-        >>> Shard.parse("1-of-8")
-        Shard(number=1, of=8)
-        """
-        match = re.fullmatch(r"(\d+)-of-(\d+)", text)
-        if match is None or not 1 <= int(match[1]) <= int(match[2]):
-            raise OptionError(f"--shard {text}: must be like 1-of-8, the first of eight")
-        return cls(int(match[1]), int(match[2]))
-
-    def names(self, lengths_bp: Mapping[str, int]) -> set[str]:
-        """Contigs of this shard: those whose middle lies in its part of all bases.
-
-        Examples
-        --------
-        >>> lengths = {"a": 60, "b": 30, "c": 20}
-        >>> Shard(1, 2).names(lengths), sorted(Shard(2, 2).names(lengths))
-        ({'a'}, ['b', 'c'])
-        """
-        twice_total = max(1, 2 * sum(lengths_bp.values()))
-        mine, before = set(), 0
-        for name, length in lengths_bp.items():
-            part = min((2 * before + length) * self.of // twice_total, self.of - 1)
-            if part == self.number - 1:
-                mine.add(name)
-            before += length
-        return mine
+__all__ = ["call_track", "evaluate_baseline", "evaluate_genome", "score_genome"]
 
 
 def score_genome(
@@ -195,12 +154,21 @@ def call_track(
     TrackError, OutputError
         Nothing is written then.
     """
+    passed = _Passed(read_scores(scores, outputs), progress)
     with Outputs() as files:
         track = BedTrack(files.open(out), outputs)
-        rows = _passed(read_scores(scores, outputs), progress)
-        for found in find_calls(rows, outputs, calls):
+        for found in find_calls(passed, outputs, calls):
             track.add(found)
         track.close()
+    wanted = min(rule.threshold for rule in calls.rules.values())
+    if passed.lowest is not None and passed.lowest > wanted:
+        logger.warning(
+            "%s: no score below %d, and calls look at scores from %d on: was it written with a "
+            "higher --min-score? What it left out counts as 0",
+            scores,
+            passed.lowest,
+            wanted,
+        )
 
 
 def evaluate_genome(
@@ -375,15 +343,26 @@ def _check_min_score(min_score: int, calls: CallSettings | None) -> None:
         )
 
 
-def _passed(rows: Iterable[Rows], progress: Progress) -> Iterator[Rows]:
-    chrom, place = "", 0
-    for piece in rows:
-        yield piece
-        if piece.chrom != chrom:
-            chrom, place = piece.chrom, 0
-        end = int(piece.end.max(initial=place))
-        progress(end - place)
-        place = end
+class _Passed:
+    """Rows of a track as they pass, and the lowest score among them."""
+
+    def __init__(self, rows: Iterable[Rows], progress: Progress) -> None:
+        self._rows = rows
+        self._progress = progress
+        self.lowest: int | None = None
+
+    def __iter__(self) -> Iterator[Rows]:
+        chrom, place = "", 0
+        for piece in self._rows:
+            yield piece
+            if piece.score.size:
+                lowest = int(piece.score.min())
+                self.lowest = lowest if self.lowest is None else min(lowest, self.lowest)
+            if piece.chrom != chrom:
+                chrom, place = piece.chrom, 0
+            end = int(piece.end.max(initial=place))
+            self._progress(end - place)
+            place = end
 
 
 def _counted(blocks: Iterable[Block], progress: Progress) -> Iterator[Block]:

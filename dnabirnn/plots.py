@@ -173,6 +173,12 @@ def save(figure: Figure, target: str | os.PathLike[str] | IO[bytes], form: str) 
     form : str
         "png" or "svg". Text in SVG stays text.
     """
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        # Names of classes and contigs are text, dollar signs and all; ticks are mathematics.
+        if "$" in text.get_text() and r"\mathdefault" not in text.get_text():
+            text.set_parse_math(False)
     no_date = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
     with styled():
         figure.savefig(target, format=form, dpi=_DPI, metadata=no_date)

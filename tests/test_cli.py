@@ -405,11 +405,12 @@ def test_call_options(folder: Path) -> None:
 
 
 def test_call_warns_of_scores_that_the_track_lacks(folder: Path) -> None:
-    command = ["call", "scores.bed", "-m", "m.safetensors", "-o", "c.bed", "--threshold"]
-    assert succeed(*command, 0.1).stderr == ""
-    (line,) = succeed(*command, 0.099).stderr.splitlines()
-    assert line.startswith("dnabirnn: warning: --threshold 0.099: ")
-    assert "--min-score 99" in line
+    succeed(*["score", "genome.fa", "-m", "m.safetensors", "-o", "high.bed", "--min-score", "700"])
+    command = ["call", "high.bed", "-m", "m.safetensors", "-o", "c.bed", "--threshold"]
+    assert succeed(*command, 0.9).stderr == ""
+    (line,) = succeed(*command, 0.5).stderr.splitlines()
+    assert line.startswith("dnabirnn: warning: high.bed: no score below 7")
+    assert "calls look at scores from 500 on" in line
 
 
 def test_call_of_an_empty_track(folder: Path) -> None:

@@ -17,11 +17,12 @@ from sklearn.metrics import average_precision_score
 from dnabirnn.alphabet import AMBIGUOUS, decode, encode
 from dnabirnn.architecture import MotifClass
 from dnabirnn.errors import FastaError, LabelError, OptionError, OutputError, TrackError
-from dnabirnn.genome import Shard, call_track, evaluate_genome, score_genome
+from dnabirnn.genome import call_track, evaluate_genome, score_genome
 from dnabirnn.intervals import Regions
 from dnabirnn.labels import Labels, load_truth
 from dnabirnn.model import Model
 from dnabirnn.rules import CallRule, CallSettings
+from dnabirnn.shards import Shard
 
 CLASSES = (MotifClass("A", True), MotifClass("B", False))
 RECORDS = {

@@ -62,6 +62,7 @@ ORDER = [
     "views",
     "page",
     "model",
+    "shards",
     "genome",
     "gallery",
     "material",

@@ -120,3 +120,9 @@ def test_no_global_state_is_touched_and_matplotlib_waits():
         "import matplotlib as m; assert m.rcParams['svg.fonttype'] == 'path'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+@pytest.mark.parametrize("name", [r"L1$\foo$", "$x$", "a$b"])
+def test_dollar_signs_in_names_are_text(draw, name):
+    assert any(name in text for text in svg_text(draw([curve(name)])) if text)

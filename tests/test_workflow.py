@@ -143,7 +143,7 @@ class TestTrainAndScore:
 
     def test_the_test_split_is_what_counts(self, trained: Path) -> None:
         held_out = trained / "results/encoded/motifs.held_out.bed"
-        assert held_out.read_text() == "c\t0\t3000\n"
+        assert held_out.read_text() == "c\t0\t3000\ttest\n"
         metrics = json.loads((trained / "results/metrics/motifs.json").read_text())
         assert metrics["classes"]["M"]["bases"] == 3_000
 

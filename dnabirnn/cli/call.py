@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import click
@@ -11,8 +10,6 @@ from dnabirnn.cli import options
 from dnabirnn.cli.progress import Progress
 
 __all__ = ["call"]
-
-logger = logging.getLogger(__name__)
 
 
 @click.command()
@@ -30,21 +27,9 @@ def call(quiet: bool, /, scores: str, model: str, out: str, **calls: Any) -> Non
     """
     from dnabirnn.checkpoint import load_checkpoint
     from dnabirnn.genome import call_track
-    from dnabirnn.rules import default_min_score
 
     options.check_apart([out], [scores, model])
     checkpoint = load_checkpoint(model)
     settings = options.call_settings(checkpoint, calls, wanted=True)
-    lowest = min(rule.threshold for rule in settings.rules.values())
-    usual = default_min_score(checkpoint.calls.values())
-    if lowest < usual:
-        logger.warning(
-            "--threshold %g: unless `dnabirnn score` had --min-score %d, %s lacks scores below %d, "
-            "which count as 0",
-            lowest / 1000,
-            lowest,
-            scores,
-            usual,
-        )
     with Progress("called", quiet=quiet) as progress:
         call_track(scores, out, checkpoint.architecture.outputs, settings, progress.add)

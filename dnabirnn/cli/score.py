@@ -60,9 +60,10 @@ def score(
 
     FASTA may be plain, gzip or bgzip, or - for standard input.
     """
-    from dnabirnn.genome import Shard, score_genome
+    from dnabirnn.genome import score_genome
     from dnabirnn.intervals import Regions
     from dnabirnn.model import load
+    from dnabirnn.shards import Shard
 
     options.check_apart([out, calls_out], [*fasta, model, regions])
     part = None if shard is None else Shard.parse(shard)

@@ -128,6 +128,11 @@ def simulate(
         )
     main = known[0] if motif is None else find_motif(known, motif, source)
     other = known[1] if partner is None else find_motif(known, partner, source)
+    if main.name == other.name or main.identifier == other.identifier:
+        raise MotifError(
+            f"{source}: {main.name} is both the motif and the partner, so that a copy could be "
+            "either; name another as --partner"
+        )
     with Progress("simulated", length, quiet) as progress:
         if background is None:
             chain = built_in_background(order)

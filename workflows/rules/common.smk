@@ -26,7 +26,11 @@ def read_sheet(path):
         )
     try:
         frame = pl.read_csv(
-            path, separator="\t", comment_prefix="#", infer_schema=False
+            path,
+            separator="\t",
+            comment_prefix="#",
+            infer_schema=False,
+            quote_char=None,
         )
     except pl.exceptions.PolarsError as error:
         raise WorkflowError(
@@ -46,6 +50,8 @@ def read_sheet(path):
             key: row.get(key) and str(path.parent / row[key])
             for key in ("fasta", "labels", "regions")
         }
+        for file in filter(None, files.values()):
+            check_braces(f"{path}: sample {row['sample']}", file)
         role = row.get("role") or ("both" if files["labels"] else "score")
         if role != "score" and not files["labels"]:
             raise WorkflowError(
@@ -54,6 +60,14 @@ def read_sheet(path):
             )
         rows[row["sample"]] = files | {"role": role}
     return rows
+
+
+def check_braces(where, text):
+    """Raise for what Snakemake would take for a wildcard."""
+    if "{" in text or "}" in text:
+        raise WorkflowError(
+            f"{where}: {text!r} has a brace, which Snakemake keeps for wildcards; rename it"
+        )
 
 
 def files_of(key, samples):
@@ -74,11 +88,28 @@ def options(*sections):
             if value is None or value is False or value == []:
                 continue
             words.append(f"--{key.replace('_', '-')}")
+            check_braces(f"{section}: {key}", str(value))
             if isinstance(value, list):
                 words.append(",".join(map(str, value)))
             elif value is not True:
                 words.append(str(value))
     return shlex.join(words)
+
+
+def score_options():
+    """Options of `score`: its track has to hold every score that `call` looks at."""
+    threshold, lowest = config["call"]["threshold"], config["score"]["min_score"]
+    if threshold is None:
+        return options("score")
+    called = int(threshold * 1000 + 0.5)
+    if lowest is not None and lowest > called:
+        raise WorkflowError(
+            f"score: min_score {lowest} leaves out scores that call: threshold {threshold} "
+            f"looks at; set it to {called} or less"
+        )
+    if lowest is None and called < 100:
+        return f"--min-score {max(called, 1)}"
+    return options("score")
 
 
 def repeated(option, paths):
@@ -166,11 +197,18 @@ def folders_of(files):
 
 
 def write_held_out(manifest, out):
-    """Write intervals of the test split, or of the next one where there is none."""
+    """Write intervals of the test split, or of the validation split where there is none."""
     splits = json.loads(Path(manifest).read_text())["splits"]
-    held_out = splits["test"] or splits["val"] or splits["train"]
+    split = "test" if splits["test"] else "val"
+    if not splits[split]:
+        raise WorkflowError(
+            f"{manifest}: neither a test nor a validation split; set one under `encode`, or "
+            "nothing is left to hold the model against"
+        )
     Path(out).write_text(
-        "".join(f"{name}\t{start}\t{end}\n" for name, start, end in held_out)
+        "".join(
+            f"{name}\t{start}\t{end}\t{split}\n" for name, start, end in splits[split]
+        )
     )
 
 

@@ -18,7 +18,7 @@ rule score:
         mem_mb=memory(4000),
         runtime=minutes(240),
     params:
-        options=options("score"),
+        options=score_options(),
         hardware=hardware("device", "engine"),
         format=FORMAT["scores"],
     shell:
