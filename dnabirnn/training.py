@@ -27,7 +27,7 @@ from dnabirnn.calibration import (
 )
 from dnabirnn.checkpoint import Checkpoint
 from dnabirnn.devices import Hardware, launch
-from dnabirnn.engine.torch_engine import TorchEngine
+from dnabirnn.engine import engine_of
 from dnabirnn.errors import EncodedSetError, OptionError, OutputError
 from dnabirnn.fitting import Fit, FitSettings
 from dnabirnn.initial import first_network, start_from
@@ -262,7 +262,7 @@ class _Run:
 
     def _average_precision(self) -> dict[str, float | None]:
         window = scoring_windows(self.fit.window_bp)[-1]
-        engine = TorchEngine(self.fit.network, self.shift)
+        engine = engine_of(self.fit.network, self.shift)
         return self.validation.average_precision(engine, window, self.threads)
 
     def _note(self, validation: dict[str, float | None]) -> None:
@@ -341,7 +341,7 @@ def _finish(
     """The best weights as a model, with what is set on validation sequence."""
     network, architecture = run.fit.network, run.fit.network.architecture
     load_weights(network, run.best or weights_of(network))
-    engine = TorchEngine(network.eval(), run.shift)
+    engine = engine_of(network.eval(), run.shift)
     window = choose_scoring_window(run.validation, engine, sampler.settings.window_bp, run.threads)
     measured, _ = run.validation.histograms(engine, window, run.threads)
     absent = [name for name, histogram in measured.items() if not histogram.positives.any()]
@@ -352,7 +352,7 @@ def _finish(
         measured |= {name: known[name] for name in absent}
     left = [fitted_shift(measured[motif_class.name]) for motif_class in architecture.classes]
     shift = tuple(prior + rest for prior, rest in zip(run.shift, left, strict=True))
-    engine = TorchEngine(network, shift)
+    engine = engine_of(network, shift)
     histograms, counts = Validation(encoded).histograms(engine, window, run.threads)
     if standing_in is not None:
         _, known_counts = standing_in.histograms(engine, window, run.threads)

@@ -16,7 +16,6 @@ from dnabirnn.alphabet import AMBIGUOUS, PADDING, reverse_complement
 from dnabirnn.architecture import Cell
 from dnabirnn.checkpoint import Checkpoint
 from dnabirnn.engine import make_engine
-from dnabirnn.engine.torch_engine import TorchEngine
 from dnabirnn.network import Network, load_weights, to_probabilities
 from dnabirnn.scoring import Block, score
 from dnabirnn.windows import ScoringWindow, lay, stitch
@@ -33,8 +32,18 @@ class Sequence(NamedTuple):
     codes: np.ndarray
 
 
+@pytest.fixture(params=["fused", "torch"], autouse=True)
+def engine_name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each test runs with each engine."""
+    monkeypatch.setitem(globals(), "ENGINE", request.param)
+    return str(request.param)
+
+
+ENGINE = ""
+
+
 def blocks_of(checkpoint: Checkpoint, contigs: list[Sequence], **options: object) -> list[Block]:
-    engine = make_engine(checkpoint, device="cpu")
+    engine = make_engine(checkpoint, ENGINE, "cpu")
     outputs = len(checkpoint.architecture.outputs)
     return list(score(contigs, engine, checkpoint.scoring_window, outputs, **options))  # type: ignore[arg-type]
 
@@ -231,8 +240,7 @@ def test_threads_of_torch_stay_as_the_caller_set_them() -> None:
 
 def test_position_in_the_batch_changes_no_bit() -> None:
     checkpoint = random_checkpoint(hidden=32, layers=2)
-    engine = make_engine(checkpoint, device="cpu")
-    assert isinstance(engine, TorchEngine)
+    engine = make_engine(checkpoint, ENGINE, "cpu")
     rows = engine.batch_windows(300)
     codes = np.random.default_rng(11).integers(0, 5, (rows, 300)).astype(np.uint8)
     order = np.random.default_rng(12).permutation(rows)
@@ -244,7 +252,7 @@ def test_position_in_the_batch_changes_no_bit() -> None:
 @pytest.mark.parametrize("exclusive", [False, True])
 def test_every_row_of_a_batch_gets_the_same_bits(cell: Cell, hidden: int, exclusive: bool) -> None:
     checkpoint = random_checkpoint(cell=cell, hidden=hidden, exclusive=exclusive)
-    engine = make_engine(checkpoint, device="cpu")
+    engine = make_engine(checkpoint, ENGINE, "cpu")
     for length in (32, 48, 80, 176, 304, 512, 720, 1008, 1072, 1488):
         window = random_codes(np.random.default_rng(length), length)
         scores = engine.score(np.tile(window, (engine.batch_windows(length), 1)))

@@ -7,20 +7,26 @@ threads and shards change nothing.
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from typing import TYPE_CHECKING, Protocol
 
 from dnabirnn.errors import OptionError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
     from dnabirnn.checkpoint import Checkpoint
+    from dnabirnn.network import Network
 
-__all__ = ["ENGINES", "Engine", "make_engine"]
+__all__ = ["ENGINES", "Engine", "engine_of", "make_engine"]
 
-ENGINES = ("auto", "torch")
+ENGINES = ("auto", "fused", "torch")
+"""Compiled kernels on CPUs, torch on any device; "auto" takes the kernels where they serve."""
 
 
 class Engine(Protocol):
@@ -72,7 +78,51 @@ def make_engine(checkpoint: Checkpoint, name: str = "auto", device: str = "auto"
     """
     if name not in ENGINES:
         raise OptionError(f"--engine {name}: must be one of {', '.join(ENGINES)}")
-    # torch takes seconds to import: only when there is something to score.
+    on_cpu = device == "cpu" or (device == "auto" and not _cuda_is_there())
+    # torch takes seconds to import: only where something else than a CPU may be meant.
+    if not on_cpu:
+        from dnabirnn.devices import find_device
+
+        on_cpu = find_device(device).type == "cpu"
+    if name == "torch" or (name == "auto" and not on_cpu):
+        from dnabirnn.engine.torch_engine import TorchEngine
+
+        return TorchEngine.of_checkpoint(checkpoint, device)
+    if not on_cpu:
+        raise OptionError(
+            f"--engine fused: computes on CPUs, not on {device}; choose --device cpu, or "
+            "--engine torch"
+        )
+    from dnabirnn.engine.fused_engine import FusedEngine
+
+    return FusedEngine.of_checkpoint(checkpoint)
+
+
+def engine_of(network: Network, class_shift: Sequence[float]) -> Engine:
+    """The engine for a network as it is now, on its device.
+
+    Parameters
+    ----------
+    network : Network
+    class_shift : sequence of float
+        Prior correction of the log-odds, a class.
+    """
+    if next(network.parameters()).device.type == "cpu":
+        from dnabirnn.engine.fused_engine import FusedEngine
+        from dnabirnn.network import weights_of
+
+        return FusedEngine(network.architecture, weights_of(network), class_shift)
     from dnabirnn.engine.torch_engine import TorchEngine
 
-    return TorchEngine.of_checkpoint(checkpoint, device)
+    return TorchEngine(network, class_shift)
+
+
+def _cuda_is_there() -> bool:
+    """Whether the CUDA driver finds a device."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int()
+    ready = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
+    return ready and count.value > 0

@@ -1,0 +1,124 @@
+"""Kernels: functions that Numba compiles for this machine, once."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from numba import njit
+from numba.core.caching import FunctionCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["inlined", "kernel"]
+
+logger = logging.getLogger(__name__)
+
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
+
+_SECONDS_BEFORE_NOTICE = 0.75
+
+
+@cache
+def _sources() -> str:
+    """Digest of all modules that kernels are made of."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class _KernelCache(FunctionCache):
+    """Numba's cache on disk, which by itself sees no change of what a kernel calls."""
+
+    def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
+        return (*super()._index_key(sig, codegen), _sources())
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Compiled code, or None: then it is compiled, and the user told if that takes time."""
+        try:
+            found = super().load_overload(sig, target_context)
+        except Exception as error:  # whatever reading a damaged file raises
+            logger.debug("compiled kernel not read: %r", error)
+            found = None
+        if found is None:
+            _Notice.begin(f"it is kept in {self.cache_path}")
+        return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep compiled code; a folder that takes no files is no reason to fail."""
+        _Notice.end()
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            logger.warning(
+                "%s: compiled code cannot be kept (%s), and is compiled again in the next run; "
+                "set NUMBA_CACHE_DIR to a folder with room",
+                self.cache_path,
+                error.strerror or error,
+            )
+
+
+class _Notice:
+    """A line to the user, once, if compiling takes a while."""
+
+    _timer: threading.Timer | None = None
+    _told = False
+
+    @classmethod
+    def begin(cls, where: str) -> None:
+        cls.end()
+        cls._timer = threading.Timer(_SECONDS_BEFORE_NOTICE, cls._tell, (where,))
+        cls._timer.daemon = True
+        cls._timer.start()
+
+    @classmethod
+    def _tell(cls, where: str) -> None:
+        if not cls._told:
+            cls._told = True
+            logger.info("compiling for this machine, which takes some seconds; %s", where)
+
+    @classmethod
+    def end(cls) -> None:
+        if cls._timer is not None:
+            cls._timer.cancel()
+            cls._timer = None
+
+
+def kernel(function: _Function) -> _Function:
+    """Compile a function at its first call, and keep the code on disk.
+
+    It runs without the GIL, divides as floating-point numbers do, and checks no bounds. Where no
+    folder takes files, it is compiled anew in each process, and the user told.
+    """
+    compiled: Any = njit(nogil=True, error_model="numpy")(function)
+    try:
+        compiled._cache = _KernelCache(function)
+    except RuntimeError:
+        compiled._cache = _NoCache()
+    return cast(_Function, compiled)
+
+
+class _NoCache:
+    """Stands where no folder can be written."""
+
+    cache_path = None
+
+    def load_overload(self, sig: Any, target_context: Any) -> None:
+        _Notice.begin(
+            "it is not kept, since neither the package's nor the user's cache folder can be "
+            "written: set NUMBA_CACHE_DIR to one that can"
+        )
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        _Notice.end()
+
+
+def inlined(function: _Function) -> _Function:
+    """Compile a function into each kernel that calls it."""
+    return cast(_Function, njit(forceinline=True, error_model="numpy")(function))

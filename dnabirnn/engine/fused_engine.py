@@ -1,0 +1,156 @@
+"""The network as compiled kernels, on CPUs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dnabirnn.alphabet import PADDING
+from dnabirnn.architecture import Cell
+from dnabirnn.engine import gru, lstm, rnn
+from dnabirnn.engine.head import answer, pack_head
+from dnabirnn.engine.layers import Direction, Gates
+from dnabirnn.engine.simd import LANES, aligned
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.architecture import Architecture
+    from dnabirnn.checkpoint import Checkpoint
+
+__all__ = ["FusedEngine"]
+
+# Bases of a batch: 20 ms of work for a GRU of 32 units, against which what Python does for a batch
+# is little; its answer takes 1 MiB an output and a few a direction.
+_BATCH_BP = 1 << 17
+
+_CELLS = {Cell.RNN: rnn, Cell.GRU: gru, Cell.LSTM: lstm}
+
+
+class _Layer(NamedTuple):
+    forward: Direction
+    reverse: Direction
+
+
+class FusedEngine:
+    """Scores on a CPU, block by block of `LANES` windows; float32 arithmetic.
+
+    A window's scores depend on its own bases alone: lanes do not meet.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    weights : mapping
+        As `dnabirnn.checkpoint.weight_shapes` names them.
+    class_shift : sequence of float
+        Prior correction of the log-odds, a class.
+    """
+
+    concurrent = True
+    device = "cpu"
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        weights: Mapping[str, NDArray[np.float32]],
+        class_shift: Sequence[float],
+    ) -> None:
+        self._cell = _CELLS[architecture.cell]
+        units = self._cell.UNITS
+        self._hidden = -(-architecture.hidden // units) * units
+        self._outputs = len(architecture.outputs)
+        self._head = pack_head(architecture, weights, class_shift, self._hidden)
+        self._layers = []
+        for layer in range(architecture.layers):
+            numbers = (layer, layer) if architecture.tied else (2 * layer, 2 * layer + 1)
+            forward, reverse = (
+                Gates.of(weights, number, architecture.cell.gates, self._hidden)
+                for number in numbers
+            )
+            reverse = reverse.of_reverse_complement(architecture.tied)
+            self._layers.append(_Layer(self._cell.pack(forward), self._cell.pack(reverse)))
+
+    @classmethod
+    def of_checkpoint(cls, checkpoint: Checkpoint) -> FusedEngine:
+        """Engine of a model."""
+        return cls(checkpoint.architecture, checkpoint.weights, checkpoint.prior_shift)
+
+    def batch_windows(self, length_bp: int) -> int:
+        """Windows of `length_bp` that make a batch."""
+        return max(1, _BATCH_BP // (length_bp * LANES)) * LANES
+
+    def score(self, codes: Codes) -> NDArray[np.float32]:
+        """Probabilities (B, L, O) of a batch of codes (B, L)."""
+        windows, length = codes.shape
+        scores = np.empty((windows, length, self._outputs), np.float32)
+        buffers = _Buffers(self, length)
+        for first in range(0, windows, LANES):
+            block = codes[first : first + LANES]
+            if (block[:, 0] == PADDING).all():
+                scores[first:] = 0
+                break
+            if len(block) < LANES:
+                full = np.full((LANES, length), PADDING, np.uint8)
+                full[: len(block)] = block
+                answers = np.empty((LANES, length, self._outputs), np.float32)
+                self._score_block(full, buffers, answers)
+                scores[first:] = answers[: len(block)]
+            else:
+                self._score_block(block, buffers, scores[first : first + LANES])
+        return scores
+
+    def _score_block(self, block: Codes, buffers: _Buffers, out: NDArray[np.float32]) -> None:
+        """Probabilities (LANES, L, O) of LANES windows, into `out`."""
+        length = block.shape[1]
+        codes = np.ascontiguousarray(block.T).reshape(-1)  # (L, LANES)
+        head = self._head
+        above, below = buffers.features
+        for number, layer in enumerate(self._layers):
+            last = number == len(self._layers) - 1
+            for direction, half, reverse in (
+                (layer.forward, head.forward, False),
+                (layer.reverse, head.reverse, True),
+            ):
+                self._cell.run(
+                    codes,
+                    length,
+                    reverse,
+                    *direction,
+                    self._hidden,
+                    below,
+                    buffers.none if last else above,
+                    half,
+                    head.rows if last else 0,
+                    buffers.answers,
+                    buffers.memory,
+                )
+            above, below = below, above
+        answer(
+            codes,
+            buffers.answers,
+            head.rows,
+            head.first,
+            head.second,
+            head.bias,
+            head.strands,
+            head.exclusive,
+            buffers.columns,
+            out,
+        )
+
+
+class _Buffers:
+    """What the kernels write on their way, flat, for windows of one length."""
+
+    def __init__(self, engine: FusedEngine, length: int) -> None:
+        head, hidden, layers = engine._head, engine._hidden, len(engine._layers)
+        wide = length * 2 * hidden * LANES
+        self.none = aligned(0)
+        self.features = [aligned(wide if layers > 1 + n else 0) for n in range(2)]
+        self.answers = aligned(length * head.rows * LANES)
+        self.columns = aligned(16 * head.first.size * LANES)
+        self.memory = aligned(3 * hidden * LANES)
