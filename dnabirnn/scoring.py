@@ -34,6 +34,8 @@ _WAITING_SCORES = 1 << 24
 _SHORTEST_PADDED_BP = 32
 # Windows whose scores are not asked for are handed on so many at a time.
 _UNSCORED_WINDOWS = 64
+# Scores of a block: 0.5 MiB, which the L2 cache holds.
+_BLOCK_SCORES = 1 << 17
 _EMPTY = Window(0, 0, 0, 0)
 
 
@@ -278,6 +280,23 @@ def _join(windows: Iterable[_Kept], scoring: ScoringWindow) -> Iterator[Block]:
             yield Block(contig.name, 0, first.scores, contig.codes, last=True)
             continue
         kept = (window.scores for window in chain([first], of_contig))
-        for start, scores in stitch(kept, length, scoring):
+        for start, scores in _gather(stitch(kept, length, scoring)):
             end = start + len(scores)
             yield Block(contig.name, start, scores, contig.codes[start:end], end == length)
+
+
+def _gather(
+    pieces: Iterable[tuple[int, NDArray[np.float32]]],
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Neighbouring pieces joined to blocks, so that what is done for a block is done for many."""
+    held: list[NDArray[np.float32]] = []
+    begin = size = 0
+    for start, scores in pieces:
+        begin = start if not held else begin
+        held.append(scores)
+        size += scores.size
+        if size >= _BLOCK_SCORES:
+            yield begin, np.concatenate(held)
+            held, size = [], 0
+    if held:
+        yield begin, held[0] if len(held) == 1 else np.concatenate(held)

@@ -110,7 +110,7 @@ def run_in_copy(folder: Path, **environment: str) -> str:
     """Score with a copy of the package; what the kernels say of compiling."""
     code = (
         "import logging, sys; logging.basicConfig(level=logging.INFO, stream=sys.stdout)\n"
-        "import dnabirnn.engine.compiled as compiled; compiled._SECONDS_BEFORE_NOTICE = 0.05\n"
+        "import dnabirnn.compiled as compiled; compiled._SECONDS_BEFORE_NOTICE = 0.05\n"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "import numpy as np\n"
         "from conftest import random_checkpoint\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dnabirnn.engine.compiled import inlined
+from dnabirnn.compiled import inlined
 from dnabirnn.engine.simd import Vector, fma, maximum, minimum, scale, splat
 
 __all__ = ["exp", "half_logistic", "logistic", "tanh"]

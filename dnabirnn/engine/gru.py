@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dnabirnn.compiled import inlined, kernel
 from dnabirnn.engine.activation import half_logistic, tanh
-from dnabirnn.engine.compiled import inlined, kernel
 from dnabirnn.engine.head import project
 from dnabirnn.engine.layers import Direction, Gates, pack_direction
 from dnabirnn.engine.simd import (

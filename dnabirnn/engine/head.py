@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from dnabirnn.compiled import inlined, kernel
 from dnabirnn.engine.activation import exp, logistic
-from dnabirnn.engine.compiled import inlined, kernel
 from dnabirnn.engine.simd import (
     LANES,
     VECTOR,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dnabirnn.compiled import kernel
 from dnabirnn.engine.activation import tanh
-from dnabirnn.engine.compiled import kernel
 from dnabirnn.engine.head import project
 from dnabirnn.engine.layers import Direction, Gates, pack_direction
 from dnabirnn.engine.simd import (

@@ -1,4 +1,7 @@
-"""Kernels: functions that Numba compiles for this machine, once."""
+"""Kernels: functions that Numba compiles for this machine, once.
+
+What a kernel calls stands in its own file or in `engine/`: then a change there is seen.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +29,10 @@ _SECONDS_BEFORE_NOTICE = 0.75
 
 @cache
 def _sources() -> str:
-    """Digest of all modules that kernels are made of."""
+    """Digest of all modules that kernels call, beside the kernel's own."""
+    here = Path(__file__)
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in (here, *sorted((here.parent / "engine").glob("*.py"))):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
