@@ -16,6 +16,7 @@ __all__ = [
     "OptionError",
     "OutputError",
     "ReportError",
+    "ScoreError",
     "TrackError",
     "TrainingError",
 ]
@@ -59,6 +60,10 @@ class OutputError(DnabirnnError):
 
 class ReportError(DnabirnnError):
     """A file that a report is made of, and that is not what it should be."""
+
+
+class ScoreError(DnabirnnError):
+    """A model that gives no numbers."""
 
 
 class TrackError(DnabirnnError):

@@ -78,8 +78,8 @@ def score_genome(
     calls : CallSettings, optional
         How calls are made; needed with `calls_out`.
     min_score : int, optional
-        Rows below it are left out of the BED. By default 100, or the lowest threshold if that
-        is lower.
+        Rows below it are left out of the BED; with 0 every base has one but those of code 4. By
+        default 100, or the lowest threshold if that is lower.
     single_base : bool
         A row a base.
     shard : Shard, optional
@@ -334,8 +334,8 @@ def _checked(
 
 
 def _check_min_score(min_score: int, calls: CallSettings | None) -> None:
-    if not 1 <= min_score <= 1000:
-        raise OptionError(f"--min-score {min_score}: must be 1 to 1000, thousandths of p")
+    if not 0 <= min_score <= 1000:
+        raise OptionError(f"--min-score {min_score}: must be 0 to 1000, thousandths of p")
     lowest = min((rule.threshold for rule in calls.rules.values()), default=1000) if calls else 1000
     if min_score > lowest:
         raise OptionError(

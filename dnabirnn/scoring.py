@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from dnabirnn.alphabet import PADDING
+from dnabirnn.errors import ScoreError
 from dnabirnn.windows import Window, lay, stitch
 
 if TYPE_CHECKING:
@@ -136,6 +137,11 @@ def score(
     Yields
     ------
     block : Block
+
+    Raises
+    ------
+    ScoreError
+        A score that is not a finite number.
     """
     tasks = _cut(contigs, scoring, wanted)
     batches = _fill(tasks, engine, max(1, _WAITING_SCORES // outputs))
@@ -231,10 +237,24 @@ def _run(engine: Engine, batch: _Batch, outputs: int) -> list[_Kept]:
             for task in batch.tasks
         ]
     scores = engine.score(batch.codes)  # (B, P, O)
-    return [
+    kept = [
         _Kept(task, row[task.window.keep_start - task.window.start :][: _kept_bp(task.window)])
         for row, task in zip(scores, batch.tasks, strict=False)
     ]
+    for window in kept:
+        # A sum is finite if and only if all of these are, since none is beyond 1.
+        if not np.isfinite(window.scores.sum()):
+            raise _not_finite(window)
+    return kept
+
+
+def _not_finite(kept: _Kept) -> ScoreError:
+    task = kept.task
+    place = task.window.keep_start + int(np.isfinite(kept.scores).all(axis=1).argmin())
+    return ScoreError(
+        f"record {task.contig.name!r}, base {place} (0-based): the score is not a finite number; "
+        "the model's weights are too large: train it again, with a lower --lr"
+    )
 
 
 def _kept_bp(window: Window) -> int:

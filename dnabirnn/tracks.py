@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dnabirnn.errors import OutputError, TrackError
 from dnabirnn.inputs import read_blocks
+from dnabirnn.lines import Lines
 from dnabirnn.outputs import is_stream
 from dnabirnn.runs import Rows, joined, output_ranks
 
@@ -37,7 +38,6 @@ __all__ = [
 ]
 
 _MAX_SCORE = 1000
-_WRITE_ROWS, _WRITE_PIECES = 1 << 17, 1 << 12
 # Reading and calling 14.8 million rows: 160 MB and 4.9 s with 4 MiB, 330 MB and 5.3 s with 16.
 _READ_BYTES = 1 << 22
 _COLUMNS: dict[str, type[pl.DataType]] = {
@@ -106,42 +106,6 @@ def track_path(path: str | os.PathLike[str], output: Output) -> str:
     return f"{name[:at]}.{label}{name[at:]}"
 
 
-class _Lines:
-    """Lines of chrom, start, end and one of a few known tails, written many at a time."""
-
-    def __init__(self, file: BinaryIO, tails: Sequence[str]) -> None:
-        self._file = file
-        self._tails = pl.Series(tails, dtype=pl.String)
-        self._pieces: list[tuple[Rows, NDArray[np.integer]]] = []
-        self._n_rows = 0
-
-    def add(self, rows: Rows, tail: NDArray[np.integer]) -> None:
-        if tail.size:
-            self._pieces.append((rows, tail))
-            self._n_rows += tail.size
-        if self._n_rows >= _WRITE_ROWS or len(self._pieces) >= _WRITE_PIECES:
-            self.flush()
-
-    def flush(self) -> None:
-        if not self._pieces:
-            return
-        rows, tails = [rows for rows, _ in self._pieces], [tail for _, tail in self._pieces]
-        chrom = np.repeat(np.arange(len(tails), dtype=np.uint32), [tail.size for tail in tails])
-        frame = pl.DataFrame(
-            {
-                "chrom": pl.Series([piece.chrom for piece in rows]).gather(chrom),
-                "start": np.concatenate([piece.start for piece in rows]),
-                "end": np.concatenate([piece.end for piece in rows]),
-                "tail": self._tails.gather(np.concatenate(tails)),
-            }
-        )
-        text = io.BytesIO()
-        frame.write_csv(text, include_header=False, separator="\t", quote_style="never")
-        self._file.write(text.getbuffer())
-        self._pieces.clear()
-        self._n_rows = 0
-
-
 class BedTrack:
     """Rows of any contigs as BED6, ordered by start, end, class and strand within a contig.
 
@@ -160,7 +124,7 @@ class BedTrack:
             for output in outputs
             for score in range(_MAX_SCORE + 1)
         ]
-        self._lines = _Lines(file, tails)
+        self._lines = Lines(file, tails)
         self._ranks = output_ranks(outputs)
         self._held: list[Rows] = []
         self._held_from = 0
@@ -201,7 +165,7 @@ class BedGraphTracks:
 
     def __init__(self, files: Sequence[BinaryIO]) -> None:
         tails = [f"{score / _MAX_SCORE:.3f}" for score in range(_MAX_SCORE + 1)]
-        self._lines = [_Lines(file, tails) for file in files]
+        self._lines = [Lines(file, tails) for file in files]
 
     def add(self, rows: Rows) -> None:
         """Take the next rows."""

@@ -474,7 +474,7 @@ OPTIONS = {
         "score genome.fa -m m.safetensors -o - --calls -", "-: two outputs have this name"
     ),
     "score: lowest score 0": Case(
-        "score genome.fa -m m.safetensors -o out.bed --min-score 0", "--min-score 0: must be 1"
+        "score genome.fa -m m.safetensors -o out.bed --min-score -1", "--min-score -1: must be 0"
     ),
     "score: lowest score": Case(
         "score genome.fa -m m.safetensors -o out.bed --min-score 1001", "--min-score 1001: must be"

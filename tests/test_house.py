@@ -57,6 +57,7 @@ ORDER = [
     "resume",
     "training",
     "runs",
+    "lines",
     "tracks",
     "calling",
     "tally",

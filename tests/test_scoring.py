@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from dnabirnn.alphabet import AMBIGUOUS, PADDING, reverse_complement
 from dnabirnn.architecture import Cell
 from dnabirnn.checkpoint import Checkpoint
 from dnabirnn.engine import make_engine
+from dnabirnn.errors import ScoreError
 from dnabirnn.network import Network, load_weights, to_probabilities
 from dnabirnn.scoring import Block, score
 from dnabirnn.windows import ScoringWindow, lay, stitch
@@ -230,6 +232,29 @@ def test_an_engine_that_fails_stops_the_stream() -> None:
     stream = score([Sequence("c", np.zeros(900, np.uint8))], Broken(2), ScoringWindow(200, 20), 1)
     with pytest.raises(RuntimeError, match="no"):
         list(stream)
+
+
+def test_a_score_that_is_no_number_stops_the_stream_and_tells_its_place() -> None:
+    class Broken(CountingEngine):
+        def score(self, codes: np.ndarray) -> np.ndarray:
+            scores = super().score(codes)
+            scores[:, 50] = np.nan
+            return scores
+
+    contig = Sequence("chr7", np.zeros(900, np.uint8))
+    with pytest.raises(ScoreError, match=r"'chr7', base 50 \(0-based\): the score is not a finite"):
+        list(score([contig], Broken(2), ScoringWindow(200, 20), 1))
+
+
+def test_weights_beyond_float32_are_an_error() -> None:
+    checkpoint = random_checkpoint()
+    largest = np.sign(checkpoint.weights["head.weight"]) * np.finfo(np.float32).max
+    huge = dict(checkpoint.weights) | {"head.weight": largest}
+    with pytest.raises(ScoreError, match="weights are too large"):
+        scores_of(
+            replace(checkpoint, weights=huge),
+            [Sequence("c", (np.arange(300) % 4).astype(np.uint8))],
+        )
 
 
 def test_threads_of_torch_stay_as_the_caller_set_them() -> None:

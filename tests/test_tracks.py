@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnabirnn import runs, tracks
+from dnabirnn import lines, runs, tracks
 from dnabirnn.architecture import Output
 from dnabirnn.errors import OutputError, TrackError
 from dnabirnn.outputs import Outputs
@@ -130,13 +130,15 @@ CUTS = st.lists(st.integers(1, 24), max_size=6)
 SMALL = st.integers(1, 40)
 
 
-@given(genomes(), CUTS, SMALL, SMALL, st.sampled_from([1, 100, 1000]), st.booleans())
+@given(
+    genomes(), CUTS, SMALL, st.integers(1, 400), st.sampled_from([0, 1, 100, 1000]), st.booleans()
+)
 def test_bed_is_that_of_a_scan_however_it_is_cut(
-    genome: list[Contig], cuts: list[int], size: int, rows: int, least: int, single: bool
+    genome: list[Contig], cuts: list[int], size: int, buffer: int, least: int, single: bool
 ) -> None:
     with (
         mock.patch.object(runs, "_SLICE_SCORES", size),
-        mock.patch.object(tracks, "_WRITE_ROWS", rows),
+        mock.patch.object(lines, "_BUFFER_BYTES", buffer),
     ):
         found = bed(find_runs(blocks(genome, cuts), min_score=least, single_base=single))
     assert found == text(naive(genome, least, single_base=single))

@@ -30,7 +30,8 @@ logger = logging.getLogger(__name__)
     "--min-score",
     type=int,
     metavar="N",
-    help="Leave rows below N thousandths out.  [default: 100, or the lowest threshold if lower]",
+    help="Leave rows below N thousandths out; 0 keeps all.  "
+    "[default: 100, or the lowest threshold if lower]",
 )
 @click.option("--single-base", is_flag=True, help="A row a base, not a run.")
 @click.option("--shard", metavar="I-of-N", help="Only this part of the contigs: 1-of-8.")
