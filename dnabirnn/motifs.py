@@ -172,7 +172,7 @@ def parse_motifs(text: str, source: str) -> list[Motif]:
     if text.startswith(">"):
         kind, heads = "jaspar", re.findall(r"^>", text, re.MULTILINE)
     elif re.search(r"^MEME version", text, re.MULTILINE):
-        kind, heads = "minimal", re.findall(r"^MOTIF\b", text, re.MULTILINE)
+        kind, heads = "minimal", re.findall(r"^MOTIF\b.*", text, re.MULTILINE)
         text = _regular_meme(text)
     else:
         raise MotifError(f"{source}: neither JASPAR's nor MEME's format; give motifs in one")
@@ -185,8 +185,25 @@ def parse_motifs(text: str, source: str) -> list[Motif]:
         raise MotifError(
             f"{source}: {len(found)} of {len(heads)} motifs can be read; fetch the file again"
         )
+    if kind == "minimal":  # whose names Biopython leaves out
+        found = [
+            motif._replace(name=_alternate_name(head) or motif.name)
+            for motif, head in zip(found, heads, strict=True)
+        ]
     _check(found, source)
     return found
+
+
+def _alternate_name(head: str) -> str:
+    """Name that MEME's format has after the identifier, if it has one.
+
+    Examples
+    --------
+    >>> _alternate_name("MOTIF MA0139.1 CTCF"), _alternate_name("MOTIF 1 width = 7 sites = 9")
+    ('CTCF', '')
+    """
+    _, _, name, *rest = [*head.split(), "", "", ""]
+    return "" if "=" in name + rest[0] else name
 
 
 def _regular_meme(text: str) -> str:

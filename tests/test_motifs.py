@@ -75,9 +75,9 @@ MEME = {
 @pytest.mark.parametrize("text", MEME.values(), ids=MEME)
 def test_meme_loses_neither_the_last_motif_nor_decimals(text: str) -> None:
     found = {motif.name: motif.frequencies for motif in parse_motifs(text, "text")}
-    assert sorted(found) == ["one", "two"]
+    assert sorted(found) == ["first", "two"]
     expected = [[0.125, 0.25, 0.5, 0.125], [1e-6, 1 - 3e-6, 1e-6, 1e-6]]
-    assert found["one"] == pytest.approx(np.array(expected), abs=1e-9)
+    assert found["first"] == pytest.approx(np.array(expected), abs=1e-9)
     assert found["two"].tolist() == [[1, 0, 0, 0], [0, 0, 0, 1], [0.5, 0.5, 0, 0]]
 
 
@@ -92,6 +92,25 @@ def test_as_many_motifs_come_out_as_go_in(count: int, gaps: list[int]) -> None:
 def test_rna() -> None:
     text = (HEAD + FIRST).replace("ACGT", "ACGU").replace("T 0.3", "U 0.3")
     assert parse_motifs(text, "text")[0].frequencies[0].tolist() == [0.125, 0.25, 0.5, 0.125]
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        ("MOTIF MA0139.1 CTCF", "CTCF"),
+        ("MOTIF MA0139.1\tCTCF  ", "CTCF"),
+        ("MOTIF MA0139.1 CTCF more words", "CTCF"),
+        ("MOTIF MA0139.1", "MA0139.1"),
+        ("MOTIF MA0139.1 width = 2 sites = 7", "MA0139.1"),
+        ("MOTIF MA0139.1 width= 2", "MA0139.1"),
+        ("MOTIF MA0139.1 MEME-1 width = 2 sites = 7", "MEME-1"),
+    ],
+)
+def test_meme_names_a_motif_after_its_identifier(head: str, name: str) -> None:
+    found = parse_motifs(HEAD + SECOND + FIRST.replace("MOTIF one first", head), "text")
+    assert [(m.name, m.identifier) for m in found] == [("two", "two"), (name, "MA0139.1")]
+    for wanted in (name, "ma0139.1"):
+        assert find_motif(found, wanted, "text") is found[1]
 
 
 def test_files_may_be_compressed(tmp_path: Path) -> None:
