@@ -96,7 +96,7 @@ def key_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     caption = (
         "Key figures on the evaluated sequence, with intervals of 95 %. AP is per base, the "
         "larger score of the two strands; by strand, each strand's bases count as their own. A "
-        "call counts as right where it and a labelled site share half of either."
+        "call counts as right where it and a labelled site share half of each."
     )
     return Table(caption, head, rows, 1 + named)
 
