@@ -22,6 +22,8 @@ MOST_CLASSES = 12
 """Classes that have a panel of their own in a figure of calls."""
 _COLUMNS = 3
 _LENGTH_BINS = 30
+_HEADROOM = 1.4
+"""Height of a panel over that of its tallest bar: two lines of legend need a quarter of it."""
 _ERROR_BARS = 10
 """Bars on either side of no error; the outermost hold all that lies beyond."""
 
@@ -126,10 +128,10 @@ def length_figure(sites: pl.DataFrame) -> Figure:
         if logarithmic:
             axes.set_xscale("log")
         else:
-            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
             axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, _HEADROOM * max(truth.max(), calls.max()))
         axes.legend(loc="upper right", fontsize=8, framealpha=0.9, edgecolor="none")
     figure.supxlabel("Length (bp)", fontsize=10, color=DARK)
     figure.supylabel("Intervals", fontsize=10, color=DARK)
@@ -178,10 +180,9 @@ def boundary_figure(errors: pl.DataFrame) -> Figure:
                 linewidth=0,
                 **look,
             )
-        ticks = [-_ERROR_BARS, -_ERROR_BARS // 2, 0, _ERROR_BARS // 2, _ERROR_BARS]
-        texts = [f"{place * step:+,}".replace("-", "\N{MINUS SIGN}") for place in ticks]
-        texts[0], texts[2], texts[-1] = f"≤ {texts[0]}", "0", f"≥ {texts[-1]}"
-        axes.set_xticks(ticks, texts)
+        # Five would touch in the narrow panels of several classes.
+        ticks = places[:: _ERROR_BARS if len(names) > 1 else _ERROR_BARS // 2].tolist()
+        axes.set_xticks(ticks, _error_texts(ticks, step))
         axes.legend(loc="upper right", fontsize=8, framealpha=0.9, edgecolor="none")
     figure.supxlabel(
         "Error (bp): the call stops short of the truth (below 0), reaches beyond it (above 0)",
@@ -190,6 +191,19 @@ def boundary_figure(errors: pl.DataFrame) -> Figure:
     )
     figure.supylabel("Matched sites (%)", fontsize=10, color=DARK)
     return figure
+
+
+def _error_texts(places: Sequence[int], step: int) -> list[str]:
+    """Errors that bars stand for, from lowest to highest, which hold all that lies beyond.
+
+    Examples
+    --------
+    >>> _error_texts([-10, 0, 10], 200) == ["≤ \N{MINUS SIGN}2,000", "0", "≥ +2,000"]
+    True
+    """
+    texts = [f"{place * step:+,}".replace("-", "\N{MINUS SIGN}") for place in places]
+    texts = ["0" if text == "+0" else text for text in texts]
+    return [f"≤ {texts[0]}", *texts[1:-1], f"≥ {texts[-1]}"]
 
 
 def _error_step(errors: NDArray[np.int64]) -> int:
