@@ -9,8 +9,9 @@
 FROM python:3.11-slim
 
 ARG PIP_EXTRA_INDEX_URL=""
+# `--user` gives a number that /etc/passwd does not know: who asks for a name finds it in USER.
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    HOME=/tmp XDG_CACHE_HOME=/tmp/.cache MPLCONFIGDIR=/tmp/.matplotlib
+    USER=dnabirnn HOME=/tmp XDG_CACHE_HOME=/tmp/.cache MPLCONFIGDIR=/tmp/.matplotlib
 
 WORKDIR /opt/dnabirnn
 COPY constraints.txt pyproject.toml README.md LICENSE ./

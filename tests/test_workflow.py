@@ -381,6 +381,33 @@ def test_the_environment_installs_this_package() -> None:
 
 
 @needs_snakemake
+def test_the_image_runs_as_a_user_without_a_name(tmp_path: Path) -> None:
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
+    told = dict(
+        word.split("=", 1)
+        for line in re.findall(r"^ENV (.*)", text, re.MULTILINE)
+        for word in line.split()
+    )
+    nameless = tmp_path / "nameless.py"
+    nameless.write_text(
+        "import pwd, runpy\n"
+        "def nobody(number):\n"
+        "    raise KeyError(f'getpwuid(): uid not found: {number}')\n"
+        "pwd.getpwuid = nobody\n"
+        "runpy.run_module('snakemake', run_name='__main__')\n"
+    )
+    (tmp_path / "Snakefile").write_text("rule all:\n    shell: 'true'\n")
+    done = subprocess.run(
+        [sys.executable, nameless, "--cores", "1"],
+        cwd=tmp_path,
+        env=told | {"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@needs_snakemake
 @pytest.mark.slow
 @pytest.mark.slurm
 def test_on_a_cluster(tmp_path: Path) -> None:
