@@ -28,6 +28,17 @@ scattergather:
 include: "workflows/rules/common.smk"
 
 
+# First, as the default target; a `default_target` would be that of a workflow that uses this one.
+rule all:
+    input:
+        MODEL,
+        expand("<results>/scores/{sample}.bed.gz", sample=SCORED),
+        expand("<results>/calls/{sample}.bed", sample=SCORED),
+        expand("<results>/metrics/{truth}.json", truth=TRUTHS),
+        "<results>/report.html" if TRUTHS else [],
+    localrule: True
+
+
 # With a trained model in the config, nothing is encoded or trained.
 if TRAINING:
 
@@ -45,14 +56,3 @@ if TRUTHS:
 wildcard_constraints:
     sample=one_of(SCORED),
     truth=one_of(TRUTHS),
-
-
-rule all:
-    default_target: True
-    input:
-        MODEL,
-        expand("<results>/scores/{sample}.bed.gz", sample=SCORED),
-        expand("<results>/calls/{sample}.bed", sample=SCORED),
-        expand("<results>/metrics/{truth}.json", truth=TRUTHS),
-        "<results>/report.html" if TRUTHS else [],
-    localrule: True

@@ -327,6 +327,28 @@ def test_as_a_module_of_another_workflow(tmp_path: Path) -> None:
 
 
 @needs_snakemake
+@pytest.mark.parametrize("outer_first", [True, False])
+def test_the_default_target_is_the_first_rule(tmp_path: Path, outer_first: bool) -> None:
+    write_assembly(tmp_path / "data", "s", {"c": 800})
+    write_sheet(tmp_path / "data", "s s.fa", columns="sample fasta")
+    write_model(tmp_path / "m.safetensors")
+    module = (
+        "module dnabirnn:\n"
+        f'    snakefile: "{ROOT / "Snakefile"}"\n'
+        '    config: {"samples": "data/samples.tsv", "model": "m.safetensors", "threads": 1}\n'
+        "use rule * from dnabirnn as dnabirnn_*\n"
+    )
+    outer = (
+        'rule all:\n    input: "results/calls/s.bed", "own.txt"\nrule own:\n    output: "own.txt"\n'
+    )
+    (tmp_path / "Snakefile").write_text(outer + module if outer_first else module + outer)
+    words = done(tmp_path, "--snakefile", tmp_path / "Snakefile", "--dry-run")
+    targets = set(re.findall(r"^((?:\w+_)?all) +1$", words, re.MULTILINE))
+    assert targets == ({"all"} if outer_first else {"dnabirnn_all"})
+    assert ("own.txt" in words) == outer_first
+
+
+@needs_snakemake
 def test_lint(trained: Path) -> None:
     assert "your workflow is in a good condition" in done(trained, "--lint", config=TINY)
 
