@@ -252,6 +252,21 @@ class TestTrainedModel:
         config = self.write(tmp_path, 20)
         self.check(tmp_path, config, [f"s{i}" for i in range(20)], bad="s7")
 
+    @pytest.mark.parametrize("least", [501, 500])
+    def test_scores_that_calls_look_at_are_not_left_out(self, tmp_path: Path, least: int) -> None:
+        config = self.write(tmp_path, 1) | {"shards": 1, "score": {"min_score": least}}
+        process = snakemake(tmp_path, config=config)
+        results = tmp_path / "results"
+        assert process.returncode == (1 if least > 500 else 0), process.stdout
+        log = (results / "logs/score/s0/1-of-1.log").read_text()
+        words = "error: --min-score 501: calls are made of scores from 500 on; give at most that"
+        assert (words in log) == (least > 500)
+        assert (results / "calls/s0.bed").exists() == (least <= 500)
+        if least <= 500:
+            whole, model = tmp_path / "whole.bed", tmp_path / "m.safetensors"
+            succeed("score", tmp_path / "data/s0.fa", "-m", model, "-o", "-", "--calls", whole)
+            assert (results / "calls/s0.bed").read_bytes() == whole.read_bytes() != b""
+
     def test_labels_are_evaluated_and_not_trained_on(self, tmp_path: Path) -> None:
         config = self.write(tmp_path, 3)
         write_sheet(tmp_path / "data", "s0 s0.fa s0.bed ", "s1 s1.fa  ", "s2 s2.fa s2.bed ")

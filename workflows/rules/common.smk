@@ -100,7 +100,9 @@ def score_options():
     """Options of `score`: its track has to hold every score that `call` looks at."""
     threshold, lowest = config["call"]["threshold"], config["score"]["min_score"]
     if threshold is None:
-        return options("score")
+        # Only the model knows what its calls look at. Asked for calls too, `score` refuses a
+        # --min-score above that, before it scores; `call` makes those that are kept.
+        return options("score") + (" --calls /dev/null" if lowest else "")
     called = int(threshold * 1000 + 0.5)
     if lowest is not None and lowest > called:
         raise WorkflowError(
