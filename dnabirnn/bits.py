@@ -90,7 +90,9 @@ class Rows(NamedTuple):
     bits: NDArray[np.uint64]
 
 
-def paint(rows: Rows, length: int, table: ClassTable) -> NDArray[np.unsignedinteger]:
+def paint(
+    rows: Rows, length: int, table: ClassTable, ignored: NDArray[np.int64] | None = None
+) -> NDArray[np.unsignedinteger]:
     """Labels of a contig's bases.
 
     Parameters
@@ -100,6 +102,8 @@ def paint(rows: Rows, length: int, table: ClassTable) -> NDArray[np.unsignedinte
     length : int
         Bases of the contig.
     table : ClassTable
+    ignored : ndarray, (n, 2) int64, optional
+        Intervals whose bases get the ignore bit too.
 
     Returns
     -------
@@ -111,11 +115,16 @@ def paint(rows: Rows, length: int, table: ClassTable) -> NDArray[np.unsignedinte
     >>> rows = Rows(np.array([0, 1, 4]), np.array([2, 3, 5]), np.array([2, 4, 1], np.uint64))
     >>> paint(rows, 6, table)
     array([2, 6, 4, 0, 1, 0], dtype=uint8)
+    >>> paint(rows, 6, table, ignored=np.array([[2, 4]]))
+    array([2, 6, 5, 1, 1, 0], dtype=uint8)
     """
     labels = np.zeros(length, dtype=table.dtype)
     bits = rows.bits.astype(table.dtype)
     for start, end, bit in zip(rows.starts.tolist(), rows.ends.tolist(), bits, strict=True):
         labels[start:end] |= bit
+    if ignored is not None:
+        for start, end in ignored.tolist():
+            labels[start:end] |= labels.dtype.type(IGNORE_BIT)
     return labels
 
 

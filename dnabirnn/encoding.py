@@ -229,13 +229,10 @@ class _Writer:
     def _add(self, record: Record) -> None:
         name, length = record.name, len(record.codes)
         assert record.lower is not None, "read with case=True"
-        labels = paint(self.labels.of(name, length), length, self.labels.table)
-        ignore = labels.dtype.type(IGNORE_BIT)
+        excluded = None if self.exclude is None else self.exclude.of(name)
+        labels = paint(self.labels.of(name, length), length, self.labels.table, excluded)
         if self.mask is Mask.LOSS:
-            labels[record.lower] |= ignore
-        if self.exclude is not None:
-            for start, end in self.exclude.of(name).tolist():
-                labels[start:end] |= ignore
+            labels[record.lower] |= labels.dtype.type(IGNORE_BIT)
         self.contigs[name] = Contig(name, self.codes_file.size, length)
         self.case_offsets[name] = self.case_file.size
         self.codes_file.append(record.codes)

@@ -55,6 +55,8 @@ class Genome:
         BED that `dnabirnn score` and `dnabirnn call` wrote.
     regions : Regions, optional
         Only what lies in these counts.
+    exclude : Regions, optional
+        What lies in these does not.
     """
 
     fasta: Sequence[PathLike]
@@ -63,6 +65,7 @@ class Genome:
     calls: PathLike | None = None
     scores: PathLike | None = None
     regions: Regions | None = None
+    exclude: Regions | None = None
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -219,7 +222,9 @@ class _Truth(NamedTuple):
 def _truth(genome: Genome, record: Record, *, cut: bool) -> _Truth:
     """Truth of a contig; cut at the ends of regions, as it is where metrics are made, or not."""
     length = len(record.codes)
-    labels = paint(genome.labels.of(record.name, length), length, genome.labels.table)
+    excluded = None if genome.exclude is None else genome.exclude.of(record.name)
+    rows = genome.labels.of(record.name, length)
+    labels = paint(rows, length, genome.labels.table, excluded)
     counted = (record.codes < AMBIGUOUS) & ((labels & labels.dtype.type(IGNORE_BIT)) == 0)
     if record.lower is not None:
         counted &= ~record.lower
@@ -255,9 +260,9 @@ def _sites(
             )
         truth = _truth(genome, record, cut=True)
         frames.append(compare(record.name, own, *truth, genome.labels.classes))
-    genome.labels.check_contigs(lengths)
-    if genome.regions is not None:
-        genome.regions.check_contigs(lengths)
+    for intervals in (genome.labels, genome.regions, genome.exclude):
+        if intervals is not None:
+            intervals.check_contigs(lengths)
     return pl.concat(frames), lengths
 
 

@@ -178,6 +178,7 @@ def evaluate_genome(
     *,
     calls: CallSettings,
     regions: Regions | None = None,
+    exclude: Regions | None = None,
     seed: int = 0,
     progress: Progress = lambda bases: None,
 ) -> Report:
@@ -192,6 +193,8 @@ def evaluate_genome(
     calls : CallSettings
     regions : Regions, optional
         Only what lies in these counts: outside them scores count as 0, and truth as none.
+    exclude : Regions, optional
+        What lies in these does not count.
     seed : int
         Of the bootstrap.
     progress : callable
@@ -206,8 +209,8 @@ def evaluate_genome(
     FastaError, LabelError
         Inputs that cannot be read or do not fit one another.
     """
-    truth = _Truth(fasta, labels, model.checkpoint.mask)
-    contigs = _checked(truth, fasta, labels, regions)
+    truth = _Truth(fasta, labels, model.checkpoint.mask, exclude)
+    contigs = _checked(truth, fasta, labels, regions, exclude)
     wanted = None if regions is None else regions.of
     return evaluate(
         _counted(model.blocks(contigs, wanted), progress),
@@ -228,6 +231,7 @@ def evaluate_baseline(
     *,
     mask: str = "none",
     regions: Regions | None = None,
+    exclude: Regions | None = None,
     seed: int = 0,
     progress: Progress = lambda bases: None,
 ) -> Report:
@@ -243,6 +247,8 @@ def evaluate_baseline(
         What lower-case letters mean, as in the model that it is compared with.
     regions : Regions, optional
         Only what lies in these counts.
+    exclude : Regions, optional
+        What lies in these does not.
     seed : int
         Of the bootstrap.
     progress : callable
@@ -259,7 +265,7 @@ def evaluate_baseline(
         Inputs that cannot be read or do not fit one another.
     """
     wanted = None if regions is None else regions.of
-    truth = _Truth(fasta, labels, mask)
+    truth = _Truth(fasta, labels, mask, exclude)
     return evaluate(
         _counted(baseline.blocks(truth, wanted), progress),
         truth.labels_of,
@@ -273,15 +279,20 @@ def evaluate_baseline(
 class _Truth:
     """Contigs, whose labels are kept from when a contig is read until they are asked for."""
 
-    def __init__(self, fasta: Sequence[PathLike], labels: Labels, mask: str) -> None:
+    def __init__(
+        self, fasta: Sequence[PathLike], labels: Labels, mask: str, exclude: Regions | None
+    ) -> None:
         self._records = read_fasta(*fasta, case=mask == "loss", hard_mask=mask == "hard")
         self._labels = labels
+        self._exclude = exclude
         self._waiting: dict[str, NDArray[np.unsignedinteger]] = {}
 
     def __iter__(self) -> Iterator[Record]:
         for record in self._records:
             length = len(record.codes)
-            painted = paint(self._labels.of(record.name, length), length, self._labels.table)
+            rows = self._labels.of(record.name, length)
+            excluded = None if self._exclude is None else self._exclude.of(record.name)
+            painted = paint(rows, length, self._labels.table, excluded)
             if record.lower is not None:
                 painted[record.lower] |= painted.dtype.type(IGNORE_BIT)
             self._waiting[record.name] = painted

@@ -111,6 +111,7 @@ BED_COMMANDS = (
     "score genome.fa -m m.safetensors --regions BAD -o out.bed --calls calls.bed",
     "score genome.fa -m m.safetensors --regions BAD -o out.bed --shard 1-of-2",
     "evaluate genome.fa --labels sites.bed -m m.safetensors --regions BAD -o out.json",
+    "evaluate genome.fa --labels sites.bed -m m.safetensors --exclude BAD -o out.json",
 )
 
 

@@ -492,6 +492,25 @@ def test_evaluate_options(folder: Path) -> None:
     assert json.loads((folder / "o.json").read_text()) == usual
 
 
+def test_evaluate_counts_what_encode_counts(folder: Path) -> None:
+    (folder / "x.bed").write_text("c 0 300\nc 900 910\n")
+    (folder / "r.bed").write_text("c 0 1000\n")
+    ok("encode genome.fa --labels sites.bed -o x --val-chroms b --test-chroms c --exclude x.bed")
+    summary = EncodedSet.open(folder / "x").manifest["summary"]
+    counts = summary["splits"]["test"]
+    bases = counts["bases"] - counts["ignored"]
+    strands = [numbers["test"]["bases"] for numbers in summary["classes"]["M"].values()]
+    command = f"-q {EVALUATE} -o - --regions r.bed --exclude x.bed --baseline x"
+    found = json.loads(ok(command))
+    assert bases == 690
+    assert sum(strands) > 0
+    for figures in (found["classes"]["M"], found["baseline"]["M"]):
+        assert (figures["bases"], figures["positives"]) == (bases, sum(strands))
+    rows = [row.split() for row in (folder / "sites.bed").read_text().splitlines()]
+    left = [row for row in rows if row[0] == "c" and int(row[1]) >= 300]
+    assert found["calls"]["M"]["truth"] == len(left) > 0
+
+
 def test_evaluate_labels_of_another_name(folder: Path) -> None:
     text = (folder / "sites.bed").read_text()
     (folder / "sites.bed").write_text(text.replace("\tM\t", "\tsite\t"))

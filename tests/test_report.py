@@ -152,6 +152,15 @@ def test_calls_are_those_that_score_writes(folder, tmp_path):
     assert found == written(folder, tmp_path, *arguments(folder, "scores"))
 
 
+def test_what_is_excluded_counts_nowhere(folder, tmp_path):
+    rows = read_bed(folder / "sites.bed").select("chrom", "start").rows()
+    left = [chrom for chrom, start in rows if chrom != "a" or start >= 1_000]
+    (tmp_path / "x.bed").write_text("a\t0\t1000\n")
+    html = written(folder, tmp_path, *arguments(folder), "--exclude", tmp_path / "x.bed")
+    assert len(left) < len(rows)
+    assert f">truth ({len(left)})<" in html
+
+
 def test_several_samples_are_told_apart(folder, tmp_path):
     for name in ("metrics", "curves"):
         (tmp_path / f"other.{name}.json").write_bytes((folder / f"{name}.json").read_bytes())

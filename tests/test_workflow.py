@@ -289,6 +289,21 @@ class TestSheetAndConfig:
         )
         assert jobs == dict.fromkeys(once, 1) | dict.fromkeys(twice, 2)
 
+    def test_what_is_excluded_counts_in_no_figure_of_the_encoded(self, tmp_path: Path) -> None:
+        data = write_material(tmp_path) / "data"
+        write_sheet(data, "known known.fa known.bed ", "other other.fa other.bed score")
+        (tmp_path / "x.bed").write_text("b\t0\t1500\n")
+        encode = {"val_chroms": ["b"], "exclude": "x.bed"}
+        words = done(tmp_path, "--dry-run", "--printshellcmds", config=TINY | {"encode": encode})
+        commands = re.findall(r"dnabirnn (encode|evaluate|report) (.*)", words)
+        told = [(name, "known.bed" in text, "--exclude x.bed" in text) for name, text in commands]
+        assert sorted(told) == [
+            ("encode", True, True),
+            ("evaluate", False, False),
+            ("evaluate", True, True),
+            ("report", True, True),
+        ]
+
     @pytest.mark.parametrize(
         ("rows", "config", "words"),
         [

@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
     show_default=True,
     help="Lower case: has no meaning, leaves loss and metrics, or becomes N.",
 )
-@click.option("--exclude", metavar="BED", help="Bases that count neither in loss nor in metrics.")
+@options.exclude
 @click.pass_obj
 def encode(
     quiet: bool,

@@ -41,6 +41,7 @@ logger = logging.getLogger(__name__)
 )
 @click.option("--curves", metavar="JSON", help="Points of all curves.")
 @options.regions
+@options.exclude
 @options.class_name
 @options.ignore_classes
 @options.span
@@ -61,6 +62,7 @@ def evaluate(
     baseline: str | None,
     curves: str | None,
     regions: str | None,
+    exclude: str | None,
     class_name: str | None,
     ignore_classes: tuple[str, ...],
     span: bool,
@@ -82,7 +84,7 @@ def evaluate(
     from dnabirnn.model import load
     from dnabirnn.outputs import check_target
 
-    options.check_apart([out, curves], [*fasta, *labels, model, regions])
+    options.check_apart([out, curves], [*fasta, *labels, model, regions, exclude])
     for path in (out, curves):
         if path is not None:
             check_target(path)
@@ -99,6 +101,7 @@ def evaluate(
         span=span,
     )
     wanted = None if regions is None else Regions.read(regions)
+    excluded = None if exclude is None else Regions.read(exclude)
     # First, since it is soon known whether it can be had.
     learned = None if baseline is None else _learn(baseline, loaded)
     logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)
@@ -109,6 +112,7 @@ def evaluate(
             truth,
             calls=options.call_settings(loaded.checkpoint, calls, wanted=True),
             regions=wanted,
+            exclude=excluded,
             seed=seed,
             progress=progress.add,
         )
@@ -122,6 +126,7 @@ def evaluate(
                 truth,
                 mask=mask,
                 regions=wanted,
+                exclude=excluded,
                 seed=seed,
                 progress=progress.add,
             )

@@ -32,6 +32,7 @@ __all__ = [
     "class_name",
     "device",
     "engine",
+    "exclude",
     "fasta",
     "fractions",
     "ignore_classes",
@@ -106,6 +107,9 @@ regions = click.option(
     "--regions",
     metavar="BED",
     help="Count or write only these; what the network reads is the whole contig all the same.",
+)
+exclude = click.option(
+    "--exclude", metavar="BED", help="Bases that count neither in loss nor in metrics."
 )
 threads = click.option(
     "--threads",

@@ -64,6 +64,7 @@ __all__ = ["report"]
 @click.option(
     "--regions", metavar="BED", help="Regions that were evaluated; examples are taken from these."
 )
+@options.exclude
 @click.option(
     "--calls",
     metavar="BED",
@@ -106,6 +107,7 @@ def report(
     fasta: tuple[str, ...],
     labels: tuple[str, ...],
     regions: str | None,
+    exclude: str | None,
     calls: str | None,
     scores: str | None,
     class_name: str | None,
@@ -130,9 +132,14 @@ def report(
     from dnabirnn.report import report_html
 
     inputs = [model, *log, *metrics, *curves, *command_log, *fasta, *labels]
-    options.check_apart([out], [*inputs, regions, calls, scores])
+    options.check_apart([out], [*inputs, regions, exclude, calls, scores])
     check_target(out)
-    given = {"--regions": regions, "--calls": calls, "--scores": scores}
+    given = {
+        "--regions": regions,
+        "--exclude": exclude,
+        "--calls": calls,
+        "--scores": scores,
+    }
     _check_genome(fasta, labels, [name for name, value in given.items() if value is not None])
     if not any([*inputs, *encoded]):
         raise OptionError("nothing to report; give --model, --metrics or another input")
@@ -156,6 +163,7 @@ def report(
             calls,
             scores,
             None if regions is None else Regions.read(regions),
+            None if exclude is None else Regions.read(exclude),
         )
         with Progress("scored", quiet=quiet) as progress:
             gallery = gather(genome, each=examples, seed=seed, progress=progress.add)

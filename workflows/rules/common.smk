@@ -185,6 +185,11 @@ def regions_of(truth):
     return list(filter(None, [SAMPLES[truth]["regions"]]))
 
 
+def excluded_of(truth):
+    """BED of bases that do not count: what the encoded genomes are encoded without."""
+    return files_named("encode", "exclude") if truth == NAME and TRAINING else []
+
+
 def calls_of(truth):
     """Calls of what a truth is about, where all of it is scored."""
     samples = samples_of(truth)

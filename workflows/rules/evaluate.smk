@@ -6,6 +6,7 @@ rule evaluate:
         fasta=lambda wildcards: files_of("fasta", samples_of(wildcards.truth)),
         labels=lambda wildcards: files_of("labels", samples_of(wildcards.truth)),
         regions=lambda wildcards: regions_of(wildcards.truth),
+        exclude=lambda wildcards: excluded_of(wildcards.truth),
         model=MODEL,
         encoded=ENCODED if TRAINING and config["evaluate"]["baseline"] else [],
     output:
@@ -31,6 +32,7 @@ rule evaluate:
             [
                 repeated("--labels", input.labels),
                 repeated("--regions", input.regions),
+                repeated("--exclude", input.exclude),
                 repeated("--baseline", folders_of(input.encoded)),
             ]
         ),
@@ -51,6 +53,7 @@ rule report:
         fasta=files_of("fasta", samples_of(TRUTHS[0])),
         labels=files_of("labels", samples_of(TRUTHS[0])),
         regions=regions_of(TRUTHS[0]),
+        exclude=excluded_of(TRUTHS[0]),
         calls=calls_of(TRUTHS[0]),
         model=MODEL,
         encoded=ENCODED if TRAINING else [],
