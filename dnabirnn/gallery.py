@@ -57,6 +57,8 @@ class Genome:
         Only what lies in these counts.
     exclude : Regions, optional
         What lies in these does not.
+    settings : CallSettings, optional
+        How calls are made, or were; by the model's rules where it is None.
     """
 
     fasta: Sequence[PathLike]
@@ -66,6 +68,7 @@ class Genome:
     scores: PathLike | None = None
     regions: Regions | None = None
     exclude: Regions | None = None
+    settings: CallSettings | None = None
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -76,6 +79,12 @@ class Genome:
     def mask(self) -> str:
         """What lower case means."""
         return "none" if self.model is None else self.model.checkpoint.mask
+
+    @property
+    def calling(self) -> CallSettings:
+        """How calls are made: of no class where nothing says it."""
+        own = {} if self.model is None else self.model.checkpoint.calls
+        return self.settings or CallSettings(own)
 
 
 class Gallery(NamedTuple):
@@ -135,7 +144,7 @@ def gather(
 def _calls(
     genome: Genome, digests: dict[str, str], progress: Callable[[int], None]
 ) -> pl.DataFrame:
-    """Calls: as given, or from the scores by the model's rules, or from the model."""
+    """Calls: as given, or from the scores, or from the model."""
     if genome.calls is not None:
         return read_calls(genome.calls, genome.outputs, digests)
     if genome.model is None:
@@ -143,14 +152,15 @@ def _calls(
             "--fasta and --labels: there are no calls to hold against the labels; give --calls "
             "or --model"
         )
-    settings = CallSettings(genome.model.checkpoint.calls)
+    settings = genome.calling
     if genome.scores is not None:
         rows = read_scores(genome.scores, genome.outputs)
         return calls_frame(find_calls(rows, genome.outputs, settings), genome.outputs)
     wanted = None if genome.regions is None else genome.regions.of
     contigs = genome.model.contigs(*genome.fasta)
     blocks = _told(genome.model.blocks(contigs, wanted), progress)
-    lowest = default_min_score(settings.rules.values())
+    rules = [*genome.model.checkpoint.calls.values(), *settings.rules.values()]
+    lowest = default_min_score(rules)
     found = find_runs(blocks, min_score=lowest, regions=wanted)
     return calls_frame(find_calls(found, genome.outputs, settings), genome.outputs)
 
@@ -315,7 +325,7 @@ class _Scene:
             & (pl.col("start") < example.end)
             & (pl.col("end") > example.start)
         )
-        rules = {} if genome.model is None else genome.model.checkpoint.calls
+        rules = genome.calling.rules
         return View(
             chrom=example.chrom,
             start=example.start,

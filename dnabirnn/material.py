@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dnabirnn.checkpoint import Checkpoint
     from dnabirnn.gallery import Gallery
     from dnabirnn.inputs import PathLike
+    from dnabirnn.rules import CallSettings
 
 __all__ = ["Curves", "Material", "NamedModel", "read_curves", "read_log", "read_metrics"]
 
@@ -80,6 +81,8 @@ class Material:
     curves : mapping of str to Curves
         Named as the metrics that they belong to.
     gallery : Gallery, optional
+    calling : CallSettings, optional
+        How calls are made; by the model's rules where it is None.
     seed : int
         With which the gallery's random examples were drawn.
     """
@@ -91,6 +94,7 @@ class Material:
     metrics: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     curves: Mapping[str, Curves] = field(default_factory=dict)
     gallery: Gallery | None = None
+    calling: CallSettings | None = None
     seed: int = 0
 
     @classmethod

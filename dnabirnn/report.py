@@ -114,7 +114,7 @@ def _run(material: Material) -> Iterator[Block]:
     for name, text in material.commands.items():
         yield Listing(name, text)
     if material.model is not None:
-        yield tables.model_table(material.model)
+        yield tables.model_table(material.model, material.calling)
     read = material.gallery.digests if material.gallery else {}
     files = tables.files_table(material.model, material.encoded, read)
     if files is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dnabirnn.page import Cell, Table
+from dnabirnn.rules import CallMethod, CallSettings
 from dnabirnn.splits import SPLITS
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _FIGURES = (
     ("area under the ROC curve", "auroc", 4),
     ("best F1 at any threshold", "best_f1", 4),
     ("that threshold", "best_f1_threshold", 3),
-    ("threshold of the model", "threshold", 3),
+    ("threshold", "threshold", 3),
     ("precision at it", "precision", 4),
     ("recall at it", "recall", 4),
     ("F1 at it", "f1", 4),
@@ -155,7 +156,7 @@ def absent_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
             rows.append([*cells, Cell(number(entry.get("calls")))])
     caption = (
         "Classes that the labels have nowhere in the evaluated sequence: whatever is called of "
-        "them is a false positive. Strand-blind, at the threshold of the model."
+        "them is a false positive. Strand-blind, at the threshold of calls."
     )
     return Table(caption, head, rows, 1 + named)
 
@@ -197,8 +198,15 @@ def class_table(manifest: Mapping[str, Any], name: str = "") -> Table:
     return Table(caption, head, rows, 2)
 
 
-def model_table(model: NamedModel) -> Table:
-    """What the network is, how it was fitted, with what, on which device."""
+def model_table(model: NamedModel, calling: CallSettings | None = None) -> Table:
+    """What the network is, how it was fitted, with what, on which device.
+
+    Parameters
+    ----------
+    model : NamedModel
+    calling : CallSettings, optional
+        How calls are made; by the model's rules where it is None.
+    """
     shape, window = model.checkpoint.architecture, model.checkpoint.scoring_window
     told = model.checkpoint.training
     weights = sum(array.size for array in model.checkpoint.weights.values())
@@ -218,14 +226,27 @@ def model_table(model: NamedModel) -> Table:
             "loss": "counts neither in the loss nor in figures",
             "hard": "is read as N",
         }[model.checkpoint.mask],
-        "calls": "; ".join(
-            f"{name}: probability of {rule.threshold / 1000:.3f} or more, at least "
-            f"{rule.min_length_bp:,} bp, gaps up to {rule.merge_gap_bp:,} bp"
-            for name, rule in model.checkpoint.calls.items()
-        ),
+        "calls": _calls_fact(calling or CallSettings(model.checkpoint.calls)),
     }
     rows = [[Cell(key), Cell(value)] for key, value in (facts | _fit_facts(told)).items()]
     return Table(f"The model {model.name}.", [], rows, 2)
+
+
+def _calls_fact(calling: CallSettings) -> str:
+    """How calls are made.
+
+    Examples
+    --------
+    >>> from dnabirnn.rules import CallRule
+    >>> _calls_fact(CallSettings({"REP": CallRule(640, 15, 0)}))
+    'REP: probability of 0.640 or more, at least 15 bp, gaps up to 0 bp'
+    """
+    segments = "maximal scoring segments, " * (calling.method is CallMethod.MSS)
+    return "; ".join(
+        f"{name}: {segments}probability of {rule.threshold / 1000:.3f} or more, at least "
+        f"{rule.min_length_bp:,} bp, gaps up to {rule.merge_gap_bp:,} bp"
+        for name, rule in calling.rules.items()
+    )
 
 
 def _fit_facts(told: Mapping[str, Any]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,14 @@ from browser import chromium
 from commands import content, make_material, run, succeed
 
 from dnabirnn.errors import ReportError
+from dnabirnn.gallery import Genome, gather
 from dnabirnn.intervals import read_bed
+from dnabirnn.labels import load_truth
 from dnabirnn.material import Material, read_curves, read_log, read_metrics
 from dnabirnn.metrics import PrecisionRecall, Reliability
+from dnabirnn.model import load
 from dnabirnn.report import report_html
+from dnabirnn.rules import CallRule, CallSettings
 from dnabirnn.tally import Curve
 
 ALL = ["regions", "log", "metrics", "curves", "encoded", "calls", "command-log"]
@@ -138,18 +143,46 @@ def test_each_input_has_its_section_and_no_other(folder, tmp_path, names, option
     assert sections(html) == expected
 
 
-def test_calls_are_those_that_score_writes(folder, tmp_path):
-    calls = tmp_path / "own.bed"
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("", "M: probability of 0.500 or more, at least 1 bp, gaps up to 0 bp"),
+        (
+            "--threshold 0.7 --min-length 5 --merge-gap 2",
+            "M: probability of 0.700 or more, at least 5 bp, gaps up to 2 bp",
+        ),
+        ("--threshold 0.99 --min-length 200", "M: probability of 0.990 or more, at least 200 bp"),
+        ("--method mss", "M: maximal scoring segments, probability of 0.500 or more"),
+    ],
+)
+def test_calls_are_those_that_score_writes(folder, tmp_path, options, told):
+    calls, options = tmp_path / "own.bed", options.split()
     succeed(
         *("score", folder / "genome.fa", "-m", folder / "m.safetensors", "-o", "/dev/null"),
-        *("--calls", calls),
+        *("--calls", calls, *options),
     )
-    named = written(folder, tmp_path, *arguments(folder), "--calls", calls)
+    named = written(folder, tmp_path, *arguments(folder), "--calls", calls, *options)
     digest = re.compile(r"<tr><th[^>]*>evaluation</th><td[^>]*>own.bed</td>.*?</tr>\n", re.DOTALL)
     assert digest.search(named)
     found = digest.sub("", named)
-    assert found == written(folder, tmp_path, *arguments(folder))
-    assert found == written(folder, tmp_path, *arguments(folder, "scores"))
+    assert found == written(folder, tmp_path, *arguments(folder), *options)
+    assert found == written(folder, tmp_path, *arguments(folder, "scores"), *options)
+    assert told in found
+    metrics = tmp_path / "metrics.json"
+    command = ["evaluate", folder / "genome.fa", "--labels", folder / "sites.bed", "--no-plots"]
+    succeed(*command, "-m", folder / "m.safetensors", "-o", metrics, *options)
+    counts = json.loads(metrics.read_text())["calls"]["M"]
+    assert f">calls ({counts['calls']:,})<" in found
+
+
+def test_the_threshold_drawn_is_that_of_the_calls(folder):
+    model = load(folder / "m.safetensors")
+    labels = load_truth([folder / "sites.bed"], model.checkpoint.architecture.classes)
+    genome = Genome([folder / "genome.fa"], labels, model, folder / "calls.bed")
+    for threshold, settings in ((0.5, None), (0.7, CallSettings({"M": CallRule(700)}))):
+        gallery = gather(replace(genome, settings=settings), each=1)
+        assert gallery.views
+        assert all(view.thresholds == {"M": threshold} for _, view in gallery.views)
 
 
 def test_what_is_excluded_counts_nowhere(folder, tmp_path):
@@ -196,6 +229,7 @@ def test_empty_calls_are_calls(folder, tmp_path):
         (["--model", "{}/m.safetensors", "--calls", "{}/calls.bed"], "--calls: .* give --fasta"),
         (["--fasta", "{}/genome.fa", "--labels", "{}/sites.bed"], "give --calls or --model"),
         (["--fasta", "-", "--labels", "{}/sites.bed", "--calls", "{}/calls.bed"], "name a file"),
+        (["--metrics", "{}/metrics.json", "--min-length", "9"], "--min-length: .* give --model"),
         (["--metrics", "{}/log.csv"], "log.csv: no JSON"),
         (["--metrics", "{}/curves.json"], "curves.json: .* holds no figures by class"),
         (["--curves", "{}/metrics.json"], "metrics.json: no curves"),

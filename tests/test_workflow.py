@@ -201,6 +201,13 @@ class TestTrainAndScore:
         assert model.read_bytes() == (trained / target).read_bytes()
         assert not (tmp_path / f"{target}.resume").exists()
 
+    def test_all_figures_are_of_the_same_calls(self, trained: Path) -> None:
+        call = {"threshold": 0.95, "min_length": 30}
+        words = done(trained, "--dry-run", "--printshellcmds", config=TINY | {"call": call})
+        commands = re.findall(r"dnabirnn (call|evaluate|report) (.*)", words)
+        assert {name for name, _ in commands} == {"call", "evaluate", "report"}
+        assert all("--min-length 30 --threshold 0.95" in text for _, text in commands)
+
     def test_the_report_tells_what_was_run(self, trained: Path) -> None:
         lines = (trained / "results/commands.txt").read_text().splitlines()
         commands = ["encode", "train", "evaluate"]

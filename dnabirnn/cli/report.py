@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,10 +12,12 @@ from dnabirnn.cli.progress import Progress
 from dnabirnn.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from dnabirnn.labels import Labels
+    from dnabirnn.material import Material
     from dnabirnn.model import Model
+    from dnabirnn.rules import CallSettings
 
 __all__ = ["report"]
 
@@ -88,6 +90,7 @@ __all__ = ["report"]
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, help="Of the regions drawn at random."
 )
+@options.calls
 @options.threads
 @options.device
 @options.engine
@@ -118,6 +121,7 @@ def report(
     threads: int,
     device: str,
     engine: str,
+    **rules: Any,
 ) -> None:
     """Write a page of what was run, on what, and how good it is.
 
@@ -152,6 +156,8 @@ def report(
         commands=command_log,
         seed=seed,
     )
+    calling = _calling(material, rules)
+    material = replace(material, calling=calling)
     if fasta:
         loaded = (
             None if model is None else load(model, device=device, engine=engine, threads=threads)
@@ -164,6 +170,7 @@ def report(
             scores,
             None if regions is None else Regions.read(regions),
             None if exclude is None else Regions.read(exclude),
+            calling,
         )
         with Progress("scored", quiet=quiet) as progress:
             gallery = gather(genome, each=examples, seed=seed, progress=progress.add)
@@ -178,6 +185,17 @@ def _check_genome(fasta: Sequence[str], labels: Sequence[str], others: Sequence[
     for option in (*(["--labels"] if labels else []), *others):
         if not fasta:
             raise OptionError(f"{option}: pictures of regions need the genome too; give --fasta")
+
+
+def _calling(material: Material, given: Mapping[str, Any]) -> CallSettings | None:
+    """How calls of the model are made, or raise for options that have none to say it of."""
+    if material.model is not None:
+        return options.call_settings(material.model.checkpoint, given, wanted=True)
+    for name in (name for name, value in given.items() if value is not None):
+        raise OptionError(
+            f"--{name.replace('_', '-')}: says how calls of a model are made; give --model too"
+        )
+    return None
 
 
 def _labels(

@@ -86,7 +86,7 @@ rule report:
         # As logs they may be gone without anything being run again.
         logs=([*rules.encode.log, *rules.train.log] if TRAINING else [])
         + expand(rules.evaluate.log, truth=TRUTHS),
-        options=options("labels", "report"),
+        options=options("labels", "call", "report"),
         hardware=hardware("device", "engine"),
     shell:
         "exec 2> {log:q}; (grep -hs '^+ ' {params.logs:q} || true) | cut -c 3- > {output.commands:q}; "
