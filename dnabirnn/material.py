@@ -19,6 +19,7 @@ from dnabirnn.encoded import EncodedSet
 from dnabirnn.errors import ReportError
 from dnabirnn.inputs import read_blocks
 from dnabirnn.metrics import PrecisionRecall, Reliability
+from dnabirnn.splits import SPLITS
 from dnabirnn.tally import Curve
 
 if TYPE_CHECKING:
@@ -218,6 +219,9 @@ def read_metrics(path: PathLike) -> dict[str, Any]:
         for key in wanted:
             if any(entry is not None and key not in entry for entry in entries):
                 raise ReportError(f"{path}: a class in {name!r} has no {key!r}; give {what}")
+    splits = metrics.setdefault("splits", [])
+    if not isinstance(splits, list) or not set(map(str, splits)) <= {*SPLITS}:
+        raise ReportError(f"{path}: 'splits' names none of {', '.join(SPLITS)}; give {what}")
     if not metrics["classes"]:
         raise ReportError(f"{path}: no figures of any class; give {what}")
     return metrics

@@ -87,6 +87,10 @@ def _summary(material: Material) -> Iterator[Block]:
         for class_name, entry in list(told["classes"].items())[:MOST_CLASSES]:
             if entry is not None:
                 yield Text(_finding(where + class_name, entry, told, class_name), finding=True)
+    for name, told in material.metrics.items():
+        of = f" of {name}" if len(material.metrics) > 1 else ""
+        if text := tables.optimism(told["splits"], of):
+            yield Text(text)
     yield tables.key_table(material.metrics)
 
 
@@ -95,7 +99,8 @@ def _finding(name: str, entry: Mapping[str, Any], told: Mapping[str, Any], class
     text = f"{name}: average precision {entry['ap']:.3f}"
     if ends := entry.get("ap_ci"):
         text += f" (95 % interval {ends[0]:.3f} to {ends[1]:.3f})"
-    text += f" over {entry['bases']:,} bases, of which {entry['positives']:,} are positive"
+    of = f" of {tables.sequence_of(told['splits'])}" if told["splits"] else ""
+    text += f" over {entry['bases']:,} bases{of}, of which {entry['positives']:,} are positive"
     matrix = told["baseline"].get(class_name)
     if matrix is not None:
         text += (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from dnabirnn.inputs import PathLike
 
-__all__ = ["SPLITS", "BedSplit", "ChromSplit", "FractionSplit", "Piece", "SplitPlan", "split_plan"]
+__all__ = [
+    "SPLITS",
+    "BedSplit",
+    "ChromSplit",
+    "FractionSplit",
+    "Piece",
+    "SplitPlan",
+    "split_plan",
+    "splits_of",
+]
 
 SPLITS = ("train", "val", "test")
 """Names of the splits, in the order in which they are written and dealt."""
@@ -28,6 +37,18 @@ _BLOCKS_A_GENOME = 200
 _SHORTEST_BLOCK_BP, _LONGEST_BLOCK_BP = 10_000, 1_000_000
 _FEWEST_BLOCKS, _SHORTEST_OF_ALL_BP = 20, 1_000
 _FARTHEST_MOVE_BP = 10_000
+
+
+def splits_of(names: Iterable[str | None]) -> list[str]:
+    """Splits that intervals are of: none unless every one is named after its split.
+
+    Examples
+    --------
+    >>> splits_of(["val", "test", "val"]), splits_of(["val", None]), splits_of([])
+    (['val', 'test'], [], [])
+    """
+    found = set(names)
+    return [split for split in SPLITS if split in found] if found <= {*SPLITS} else []
 
 
 class Piece(NamedTuple):

@@ -22,9 +22,12 @@ __all__ = [
     "key_table",
     "model_table",
     "number",
+    "optimism",
+    "sequence_of",
     "split_table",
 ]
 
+_SPLIT_TITLES = {"train": "training", "val": "validation", "test": "test"}
 _FIGURES = (
     ("average precision (AP)", "ap", 4),
     ("area under the ROC curve", "auroc", 4),
@@ -72,6 +75,46 @@ def _figure(entry: Mapping[str, Any] | None, key: str, digits: int) -> Cell:
     return Cell(number(entry.get(key), digits), note)
 
 
+def sequence_of(splits: Sequence[str]) -> str:
+    """What was evaluated, in words.
+
+    Examples
+    --------
+    >>> sequence_of(["test"]), sequence_of(["val", "test"]), sequence_of([])
+    ('the test split', 'the validation and test splits', 'the evaluated sequence')
+    """
+    named = " and ".join(_SPLIT_TITLES[split] for split in splits)
+    return f"the {named} split{'s' * (len(splits) > 1)}" if splits else "the evaluated sequence"
+
+
+def optimism(splits: Sequence[str], of: str = "") -> str:
+    """Say why figures of some splits are too good, if they are.
+
+    Examples
+    --------
+    >>> optimism(["val"], " of rep")
+    'Figures of rep are optimistic: weights and thresholds are chosen on the validation split.'
+    >>> optimism(["test"])
+    ''
+    """
+    reasons = {
+        "train": "the network is fitted on the training split",
+        "val": "weights and thresholds are chosen on the validation split",
+    }
+    why = " and ".join(reason for split, reason in reasons.items() if split in splits)
+    return f"Figures{of} are optimistic: {why}." if why else ""
+
+
+def _sequences(metrics: Mapping[str, Mapping[str, Any]]) -> str:
+    """What was evaluated, by name where it is not of one kind."""
+    by_name = {name: told.get("splits", ()) for name, told in metrics.items()}
+    kinds = {sequence_of(splits) for splits in by_name.values()}
+    if len(kinds) == 1:
+        return kinds.pop()
+    known = [f"{name}: {sequence_of(splits)}" for name, splits in by_name.items() if splits]
+    return f"the evaluated sequence ({'; '.join(known)})"
+
+
 def key_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     """The figures that matter most, a row a class.
 
@@ -95,7 +138,7 @@ def key_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
             row += [_figure(calls, key, 3) for key in ("precision", "recall", "f1")]
             rows.append(row)
     caption = (
-        "Key figures on the evaluated sequence, with intervals of 95 %. AP is per base, the "
+        f"Key figures on {_sequences(metrics)}, with intervals of 95 %. AP is per base, the "
         "larger score of the two strands; by strand, each strand's bases count as their own. A "
         "call counts as right where it and a labelled site share half of each."
     )
@@ -191,9 +234,16 @@ def class_table(manifest: Mapping[str, Any], name: str = "") -> Table:
                 row += [Cell(number(counts[split][key])) for key in ("intervals", "bases")]
             rows.append(row)
     of = f" of {name}" if name else ""
+    filled = {s for s, counts in manifest["summary"]["splits"].items() if counts["bases"]}
+    chosen = "val" if "val" in filled else "train"
+    test = (
+        "test is not looked at"
+        if "test" in filled
+        else f"there is no test, and figures of {chosen} are optimistic"
+    )
     caption = (
         f"Labelled intervals and bases{of} by class, strand and split. The network is fitted on "
-        "train; thresholds and the weights that are kept are chosen on val; test is not looked at."
+        f"train; thresholds and the weights that are kept are chosen on {chosen}; {test}."
     )
     return Table(caption, head, rows, 2)
 

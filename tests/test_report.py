@@ -208,6 +208,31 @@ def test_several_samples_are_told_apart(folder, tmp_path):
     assert "per base on other." in html
 
 
+@pytest.mark.parametrize(
+    ("split", "named", "warned"),
+    [
+        ("", "Key figures on the evaluated sequence, with", ""),
+        ("test", "Key figures on the test split, with", ""),
+        ("val", "Key figures on the validation split, with", "thresholds are chosen on the val"),
+        ("train", "Key figures on the training split, with", "the network is fitted on the train"),
+    ],
+)
+def test_the_split_of_figures_is_named(folder, tmp_path, split, named, warned):
+    (tmp_path / "r.bed").write_text(f"a\t0\t1990\t{split}\n")
+    metrics = tmp_path / "val.json"
+    command = ["evaluate", folder / "genome.fa", "--labels", folder / "sites.bed", "--no-plots"]
+    model = ["-m", folder / "m.safetensors"]
+    succeed(*command, *model, "--regions", tmp_path / "r.bed", "-o", metrics)
+    html = written(folder, tmp_path, "--metrics", metrics)
+    assert named in html
+    assert bool(re.search(r"over 1,990 bases of the \w+ split, of which", html)) == bool(split)
+    assert ("Figures are optimistic" in html) == bool(warned)
+    assert warned in html
+    both = written(folder, tmp_path, "--metrics", metrics, "--metrics", folder / "metrics.json")
+    assert ("the evaluated sequence (val: the " in both) == bool(split)
+    assert ("Figures of val are optimistic" in both) == bool(warned)
+
+
 def test_no_examples_and_a_date(folder, tmp_path):
     html = written(folder, tmp_path, *arguments(folder), "--examples", 0, "--date", "1 May 2031")
     assert sections(html) == ["run", "calls"]
@@ -290,7 +315,11 @@ def test_metrics_without_a_baseline(tmp_path):
         "calls": {},
         "absent": {},
         "baseline": {},
+        "splits": [],
     }
+    path.write_text(json.dumps({"classes": {"M": None}, "splits": ["dev"]}))
+    with pytest.raises(ReportError, match="'splits' names none of train, val, test"):
+        read_metrics(path)
     path.write_text(json.dumps({"classes": {"M": {"ap": 1}}}))
     with pytest.raises(ReportError, match="a class in 'classes' has no 'bases'"):
         read_metrics(path)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dnabirnn.tables import key_table
+import pytest
+
+from dnabirnn.tables import class_table, key_table
 
 FIGURES = {"ap": 0.9, "bases": 100, "positives": 10}
 
@@ -16,3 +18,17 @@ def told(**more: Any) -> dict[str, Any]:
 
 def test_a_call_shares_half_of_itself_and_half_of_the_site() -> None:
     assert "a labelled site share half of each." in key_table({"m": told()}).caption
+
+
+@pytest.mark.parametrize(
+    ("bases", "words"),
+    [
+        ({"train": 9, "val": 9, "test": 9}, "chosen on val; test is not looked at."),
+        ({"train": 9, "val": 9, "test": 0}, "val; there is no test, and figures of val are opt"),
+        ({"train": 9, "val": 0, "test": 0}, "train; there is no test, and figures of train are"),
+        ({"train": 9, "val": 0, "test": 9}, "chosen on train; test is not looked at."),
+    ],
+)
+def test_data_without_a_split_say_so(bases: dict[str, int], words: str) -> None:
+    splits = {split: {"bases": number} for split, number in bases.items()}
+    assert words in class_table({"summary": {"splits": splits, "classes": {}}}).caption

@@ -83,6 +83,7 @@ def evaluate(
     from dnabirnn.labels import load_truth
     from dnabirnn.model import load
     from dnabirnn.outputs import check_target
+    from dnabirnn.splits import splits_of
 
     options.check_apart([out, curves], [*fasta, *labels, model, regions, exclude])
     for path in (out, curves):
@@ -116,6 +117,7 @@ def evaluate(
             seed=seed,
             progress=progress.add,
         )
+    report.metrics["splits"] = [] if wanted is None else splits_of(wanted.frame["name"])
     other = None
     if learned is not None:
         mask = loaded.checkpoint.mask
