@@ -25,6 +25,7 @@ from dnabirnn.encoded import (
 )
 from dnabirnn.errors import EncodedSetError, FastaError, OutputError
 from dnabirnn.fasta import Record, read_fasta
+from dnabirnn.inputs import listed
 from dnabirnn.intervals import Regions
 from dnabirnn.labels import IGNORE_BIT, IGNORED, Labels, paint
 from dnabirnn.outputs import temporary_path
@@ -280,15 +281,11 @@ class _Writer:
             "ignore_classes": list(self.labels.table.ignore),
             "excluded": self.exclude is not None,
             "inputs": {
-                "fasta": _inputs(digests),
-                "labels": _inputs(self.labels.digests),
+                "fasta": listed(digests),
+                "labels": listed(self.labels.digests),
             },
             "summary": summary,
         }
-
-
-def _inputs(digests: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"name": name, "sha256": digest} for name, digest in digests.items()]
 
 
 def _tool_version() -> str:

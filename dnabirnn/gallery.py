@@ -16,7 +16,7 @@ from dnabirnn.bits import IGNORE_BIT, intervals_of, output_masks, paint
 from dnabirnn.calling import CALLS_SCHEMA, calls_frame, find_calls
 from dnabirnn.errors import OptionError, TrackError
 from dnabirnn.fasta import read_fasta
-from dnabirnn.inputs import read_blocks
+from dnabirnn.inputs import listed, read_blocks
 from dnabirnn.rules import CallSettings, default_min_score
 from dnabirnn.runs import find_runs
 from dnabirnn.sites import SITES_SCHEMA, Example, choose, compare
@@ -51,8 +51,10 @@ class Genome:
         Of the model's classes, where there is a model.
     model : Model, optional
         Scores what is drawn, and all of the regions where neither calls nor scores are given.
-    calls, scores : str or PathLike, optional
-        BED that `dnabirnn score` and `dnabirnn call` wrote.
+    calls : sequence of str or PathLike
+        BED that `dnabirnn call` wrote; none where there is no file, which is not an empty one.
+    scores : str or PathLike, optional
+        BED that `dnabirnn score` wrote.
     regions : Regions, optional
         Only what lies in these counts.
     exclude : Regions, optional
@@ -64,7 +66,7 @@ class Genome:
     fasta: Sequence[PathLike]
     labels: Labels
     model: Model | None = None
-    calls: PathLike | None = None
+    calls: Sequence[PathLike] = ()
     scores: PathLike | None = None
     regions: Regions | None = None
     exclude: Regions | None = None
@@ -81,6 +83,12 @@ class Genome:
         return "none" if self.model is None else self.model.checkpoint.mask
 
     @property
+    def intervals(self) -> dict[str, Labels | Regions]:
+        """What says which bases count, and as what, by what it is."""
+        own = {"labels": self.labels, "regions": self.regions, "exclude": self.exclude}
+        return {kind: intervals for kind, intervals in own.items() if intervals is not None}
+
+    @property
     def calling(self) -> CallSettings:
         """How calls are made: of no class where nothing says it."""
         own = {} if self.model is None else self.model.checkpoint.calls
@@ -95,13 +103,14 @@ class Gallery(NamedTuple):
     sites : polars.DataFrame
         Of `dnabirnn.sites.SITES_SCHEMA`.
     views : list of (Example, View)
-    digests : dict
-        SHA-256 of the files that were read, by their basename.
+    inputs : dict
+        Name and SHA-256 of the files that were read, by what they are: fasta, labels, regions,
+        exclude, calls, scores.
     """
 
     sites: pl.DataFrame
     views: list[tuple[Example, View]]
-    digests: dict[str, str]
+    inputs: dict[str, list[dict[str, str]]]
 
 
 def gather(
@@ -132,21 +141,26 @@ def gather(
     OptionError, FastaError, LabelError, TrackError
         Inputs that cannot be read, or do not fit one another.
     """
-    if "-" in map(str, (*genome.fasta, genome.calls, genome.scores)):
+    if "-" in map(str, (*genome.fasta, *genome.calls, genome.scores)):
         raise OptionError("-: a report reads its files more than once; name a file")
-    digests: dict[str, str] = {}
-    calls = _calls(genome, digests, progress)
-    sites, lengths = _sites(genome, calls, digests)
+    read: dict[str, dict[str, str]] = {"fasta": {}, "calls": {}, "scores": {}}
+    calls = _calls(genome, read, progress)
+    sites, lengths = _sites(genome, calls, read["fasta"])
     views = _views(genome, choose(sites, lengths, each, seed), calls)
-    return Gallery(sites, views, digests | genome.labels.digests)
+    for kind, own in genome.intervals.items():
+        read[kind] = own.digests
+    return Gallery(sites, views, {kind: listed(digests) for kind, digests in read.items()})
 
 
 def _calls(
-    genome: Genome, digests: dict[str, str], progress: Callable[[int], None]
+    genome: Genome, read: Mapping[str, dict[str, str]], progress: Callable[[int], None]
 ) -> pl.DataFrame:
     """Calls: as given, or from the scores, or from the model."""
-    if genome.calls is not None:
-        return read_calls(genome.calls, genome.outputs, digests)
+    if genome.scores is not None:
+        deque(read_blocks(genome.scores, TrackError, read["scores"]), maxlen=0)
+    if genome.calls:
+        frames = [read_calls(path, genome.outputs, read["calls"]) for path in genome.calls]
+        return pl.concat(frames).sort("chrom", "start", "end", maintain_order=True)
     if genome.model is None:
         raise OptionError(
             "--fasta and --labels: there are no calls to hold against the labels; give --calls "
@@ -260,19 +274,19 @@ def _sites(
     of_contig = {str(key): own for (key,), own in calls.partition_by("chrom", as_dict=True).items()}
     frames = [pl.DataFrame(schema=SITES_SCHEMA)]
     lengths: dict[str, int] = {}
+    source = ", ".join(map(str, genome.calls)) or genome.scores
     for record in _records(genome, digests):
         lengths[record.name] = len(record.codes)
         own = of_contig.get(record.name, calls.clear())
         if (own["end"] > len(record.codes)).any():
             raise TrackError(
-                f"{genome.calls or genome.scores}: a call goes past the end of {record.name} at "
+                f"{source}: a call goes past the end of {record.name} at "
                 f"{len(record.codes)}; give the calls of this FASTA"
             )
         truth = _truth(genome, record, cut=True)
         frames.append(compare(record.name, own, *truth, genome.labels.classes))
-    for intervals in (genome.labels, genome.regions, genome.exclude):
-        if intervals is not None:
-            intervals.check_contigs(lengths)
+    for intervals in genome.intervals.values():
+        intervals.check_contigs(lengths)
     return pl.concat(frames), lengths
 
 

@@ -180,6 +180,7 @@ def evaluate_genome(
     regions: Regions | None = None,
     exclude: Regions | None = None,
     seed: int = 0,
+    digests: dict[str, str] | None = None,
     progress: Progress = lambda bases: None,
 ) -> Report:
     """Hold the scores and calls of FASTA files against labels.
@@ -197,6 +198,8 @@ def evaluate_genome(
         What lies in these does not count.
     seed : int
         Of the bootstrap.
+    digests : dict, optional
+        As in `dnabirnn.read_fasta`.
     progress : callable
         Told the bases of each block that is done.
 
@@ -209,7 +212,7 @@ def evaluate_genome(
     FastaError, LabelError
         Inputs that cannot be read or do not fit one another.
     """
-    truth = _Truth(fasta, labels, model.checkpoint.mask, exclude)
+    truth = _Truth(fasta, labels, model.checkpoint.mask, exclude, digests)
     contigs = _checked(truth, fasta, labels, regions, exclude)
     wanted = None if regions is None else regions.of
     return evaluate(
@@ -280,9 +283,15 @@ class _Truth:
     """Contigs, whose labels are kept from when a contig is read until they are asked for."""
 
     def __init__(
-        self, fasta: Sequence[PathLike], labels: Labels, mask: str, exclude: Regions | None
+        self,
+        fasta: Sequence[PathLike],
+        labels: Labels,
+        mask: str,
+        exclude: Regions | None,
+        digests: dict[str, str] | None = None,
     ) -> None:
-        self._records = read_fasta(*fasta, case=mask == "loss", hard_mask=mask == "hard")
+        case, hard = mask == "loss", mask == "hard"
+        self._records = read_fasta(*fasta, case=case, hard_mask=hard, digests=digests)
         self._labels = labels
         self._exclude = exclude
         self._waiting: dict[str, NDArray[np.unsignedinteger]] = {}

@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 if TYPE_CHECKING:
     from dnabirnn.errors import DnabirnnError
 
-__all__ = ["BLOCK_BYTES", "PathLike", "check_readable", "read_blocks"]
+__all__ = ["BLOCK_BYTES", "PathLike", "check_readable", "listed", "read_blocks"]
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 
@@ -85,6 +85,17 @@ def _free_key(name: str, taken: dict[str, str]) -> str:
         number += 1
         key = f"{name} ({number})"
     return key
+
+
+def listed(digests: Mapping[str, str]) -> list[dict[str, str]]:
+    """Digests as manifests and metrics hold them.
+
+    Examples
+    --------
+    >>> listed({"genome.fa": "4355a46b"})
+    [{'name': 'genome.fa', 'sha256': '4355a46b'}]
+    """
+    return [{"name": name, "sha256": digest} for name, digest in digests.items()]
 
 
 def _open(path: PathLike) -> AbstractContextManager[BinaryIO]:

@@ -156,6 +156,8 @@ class Regions:
         With the columns chrom, start, end; and line, for `check_contigs`.
     source : str
         Name of the BED file, for errors.
+    digests : mapping
+        SHA-256 of the file, by its basename.
 
     Examples
     --------
@@ -164,9 +166,15 @@ class Regions:
     ([[2, 9]], [])
     """
 
-    def __init__(self, frame: pl.DataFrame, source: str = "regions") -> None:
+    def __init__(
+        self,
+        frame: pl.DataFrame,
+        source: str = "regions",
+        digests: Mapping[str, str] | None = None,
+    ) -> None:
         self.frame = frame
         self.source = source
+        self.digests = dict(digests or {})
         merged = merge(frame)
         spans = merged.select("start", "end").to_numpy().astype(np.int64, copy=False)
         self._spans = {
@@ -180,7 +188,8 @@ class Regions:
     @classmethod
     def read(cls, path: PathLike) -> Regions:
         """Read regions from a BED file; a row of twelve columns is one, from start to end."""
-        return cls(read_bed(path, span=True), str(path))
+        digests: dict[str, str] = {}
+        return cls(read_bed(path, span=True, digests=digests), str(path), digests)
 
     @property
     def names(self) -> list[str]:

@@ -219,6 +219,11 @@ def read_metrics(path: PathLike) -> dict[str, Any]:
         for key in wanted:
             if any(entry is not None and key not in entry for entry in entries):
                 raise ReportError(f"{path}: a class in {name!r} has no {key!r}; give {what}")
+    inputs = metrics.setdefault("inputs", {})
+    kinds = inputs.values() if isinstance(inputs, dict) else [None]
+    files = [file for kind in kinds for file in (kind if isinstance(kind, list) else [None])]
+    if not all(isinstance(file, dict) and {"name", "sha256"} <= file.keys() for file in files):
+        raise ReportError(f"{path}: 'inputs' holds no digests of files; give {what}")
     splits = metrics.setdefault("splits", [])
     if not isinstance(splits, list) or not set(map(str, splits)) <= {*SPLITS}:
         raise ReportError(f"{path}: 'splits' names none of {', '.join(SPLITS)}; give {what}")

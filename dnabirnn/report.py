@@ -120,8 +120,8 @@ def _run(material: Material) -> Iterator[Block]:
         yield Listing(name, text)
     if material.model is not None:
         yield tables.model_table(material.model, material.calling)
-    read = material.gallery.digests if material.gallery else {}
-    files = tables.files_table(material.model, material.encoded, read)
+    read = material.gallery.inputs if material.gallery else {}
+    files = tables.files_table(material.model, material.encoded, material.metrics, read)
     if files is not None:
         yield files
 

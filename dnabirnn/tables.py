@@ -319,7 +319,8 @@ def _fit_facts(told: Mapping[str, Any]) -> dict[str, str]:
 def files_table(
     model: NamedModel | None,
     encoded: Mapping[str, Mapping[str, Any]],
-    read: Mapping[str, str],
+    metrics: Mapping[str, Mapping[str, Any]],
+    read: Mapping[str, Sequence[Mapping[str, str]]],
 ) -> Table | None:
     """Digests of what went in; None if nothing is known.
 
@@ -328,8 +329,10 @@ def files_table(
     model : NamedModel, optional
     encoded : mapping of str to dict
         Manifests of encoded sets.
-    read : mapping of str to str
-        SHA-256 of the files that sites were taken from, by name.
+    metrics : mapping of str to dict
+        By name, each what `metrics.json` holds.
+    read : mapping of str to sequence of mapping
+        Name and SHA-256 of the files that sites were taken from, by what they are.
     """
     rows: list[Sequence[Cell]] = []
     if model is not None:
@@ -341,15 +344,29 @@ def files_table(
             *_inputs("encoding", manifest["inputs"]),
             _file("encoding", name, manifest["digest"]),
         ]
-        known = {row[2].text for row in rows}
-        rows += [row for row in own if row[2].text not in known]
+        rows += _fresh(own, rows)
     if model is not None:
         rows.append(_file("model", model.name, model.sha256))
-    rows += [_file("evaluation", name, digest) for name, digest in read.items()]
+    evaluated: list[Sequence[Cell]] = []
+    for name, told in metrics.items():
+        step = f"evaluation of {name}" if len(metrics) > 1 else "evaluation"
+        evaluated += _inputs(step, told["inputs"])
+    # Sites are mostly of what was evaluated; calls and scores have steps of their own.
+    made = ("calls", "scores")
+    drawn = {kind: files for kind, files in read.items() if kind not in made}
+    rows += [*evaluated, *_fresh(_inputs("sites", drawn), evaluated)]
+    for kind in made:
+        rows += _inputs(kind, {kind: read.get(kind, ())})
     if not rows:
         return None
     caption = "What went in: SHA-256 of each file as it is stored, and of encoded data."
     return Table(caption, ["step", "file", "SHA-256"], rows, 3)
+
+
+def _fresh(own: Iterable[Sequence[Cell]], known: Iterable[Sequence[Cell]]) -> list[Sequence[Cell]]:
+    """Rows of files that are not there yet."""
+    digests = {row[2].text for row in known}
+    return [row for row in own if row[2].text not in digests]
 
 
 def _inputs(step: str, inputs: Mapping[str, Iterable[Mapping[str, str]]]) -> list[list[Cell]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import logging
 import os
@@ -465,6 +466,9 @@ def test_evaluate(folder: Path) -> None:
     assert figures["bases"] == sum(GENOME.values())
     for name in ("ap", "ap_stranded", "auroc", "best_f1", "mcc", "precision", "recall"):
         assert -1 <= figures[name] <= 1
+    for kind, name in {"fasta": "genome.fa", "labels": "sites.bed"}.items():
+        digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        assert metrics["inputs"][kind] == [{"name": name, "sha256": digest}]
     low, high = figures["ap_ci"]
     assert low <= figures["ap"] <= high
     assert {"precision", "recall", "f1", "boundary_median_bp"} <= set(calls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import replace
@@ -95,6 +96,22 @@ def sections(html):
     return re.findall(r'<section id="([^"]+)"', html)
 
 
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def digests(html):
+    """Steps, files and digests of the table of files."""
+    row = r"<tr><th[^>]*>([^<]*)</th><td[^>]*>([^<]*)</td><td[^>]*>(?:<[^>]*>)?([0-9a-f]{64})<"
+    return re.findall(row, html)
+
+
+def without(step, html):
+    """The page without the rows of a step in the table of files."""
+    row = rf"<tr><th[^>]*>{step}</th>((?!</tr>).)*[0-9a-f]{{64}}((?!</tr>).)*</tr>\n"
+    return re.sub(row, "", html, flags=re.DOTALL)
+
+
 def test_all_sections(folder, tmp_path):
     html = written(folder, tmp_path, *arguments(folder, *ALL), "--title", "REP & <co>")
     assert sections(html) == [
@@ -126,7 +143,11 @@ def test_the_same_bytes_each_time_and_for_any_threads(folder, tmp_path):
 @pytest.mark.parametrize(
     ("names", "options", "expected"),
     [
-        (["metrics"], {"fasta": False, "model": False}, ["summary", "calls", "figures", "absent"]),
+        (
+            ["metrics"],
+            {"fasta": False, "model": False},
+            ["summary", "run", "calls", "figures", "absent"],
+        ),
         (["log"], {"fasta": False, "model": False}, ["training"]),
         (["encoded"], {"fasta": False, "model": False}, ["run", "data"]),
         (["curves"], {"fasta": False, "model": False}, ["precision-recall", "reliability"]),
@@ -162,11 +183,12 @@ def test_calls_are_those_that_score_writes(folder, tmp_path, options, told):
         *("--calls", calls, *options),
     )
     named = written(folder, tmp_path, *arguments(folder), "--calls", calls, *options)
-    digest = re.compile(r"<tr><th[^>]*>evaluation</th><td[^>]*>own.bed</td>.*?</tr>\n", re.DOTALL)
-    assert digest.search(named)
-    found = digest.sub("", named)
+    assert ("calls", "own.bed", sha256(calls)) in digests(named)
+    found = without("calls", named)
     assert found == written(folder, tmp_path, *arguments(folder), *options)
-    assert found == written(folder, tmp_path, *arguments(folder, "scores"), *options)
+    scored = written(folder, tmp_path, *arguments(folder, "scores"), *options)
+    assert ("scores", "scores.bed", sha256(folder / "scores.bed")) in digests(scored)
+    assert found == without("scores", scored)
     assert told in found
     metrics = tmp_path / "metrics.json"
     command = ["evaluate", folder / "genome.fa", "--labels", folder / "sites.bed", "--no-plots"]
@@ -178,7 +200,7 @@ def test_calls_are_those_that_score_writes(folder, tmp_path, options, told):
 def test_the_threshold_drawn_is_that_of_the_calls(folder):
     model = load(folder / "m.safetensors")
     labels = load_truth([folder / "sites.bed"], model.checkpoint.architecture.classes)
-    genome = Genome([folder / "genome.fa"], labels, model, folder / "calls.bed")
+    genome = Genome([folder / "genome.fa"], labels, model, [folder / "calls.bed"])
     for threshold, settings in ((0.5, None), (0.7, CallSettings({"M": CallRule(700)}))):
         gallery = gather(replace(genome, settings=settings), each=1)
         assert gallery.views
@@ -231,6 +253,39 @@ def test_the_split_of_figures_is_named(folder, tmp_path, split, named, warned):
     both = written(folder, tmp_path, "--metrics", metrics, "--metrics", folder / "metrics.json")
     assert ("the evaluated sequence (val: the " in both) == bool(split)
     assert ("Figures of val are optimistic" in both) == bool(warned)
+
+
+def test_digests_of_all_that_was_read(folder, tmp_path):
+    (tmp_path / "r.bed").write_text("a\t0\t1990\tval\n")
+    (tmp_path / "x.bed").write_text("a\t9\t29\n")
+    # Calls by the name of the labels, and of a contig a file.
+    calls = [tmp_path / "1" / "sites.bed", tmp_path / "2" / "sites.bed"]
+    rows = (folder / "calls.bed").read_text().splitlines(keepends=True)
+    for path, own in zip(calls, ("a", "bc"), strict=True):
+        path.parent.mkdir()
+        path.write_text("".join(row for row in rows if row[0] in own))
+    command = ["evaluate", folder / "genome.fa", "--labels", folder / "sites.bed", "--no-plots"]
+    command += ["-m", folder / "m.safetensors"]
+    parts = ["--regions", tmp_path / "r.bed", "--exclude", tmp_path / "x.bed"]
+    plain, part = tmp_path / "plain.json", tmp_path / "part.json"
+    succeed(*command, "-o", plain)
+    succeed(*command, *parts, "-o", part)
+    metrics = [word for path in (plain, part) for word in ("--metrics", path)]
+    given = [word for path in calls for word in ("--calls", path)]
+    html = written(folder, tmp_path, *arguments(folder), *metrics, *given)
+    sources = [(path.name, sha256(path)) for path in (folder / "genome.fa", folder / "sites.bed")]
+    cuts = [(path.name, sha256(path)) for path in (tmp_path / "r.bed", tmp_path / "x.bed")]
+    listed = [row for row in digests(html) if row[0] != "model"]
+    assert sorted(listed) == sorted(
+        [
+            *(("evaluation of plain", *file) for file in sources),
+            *(("evaluation of part", *file) for file in (*sources, *cuts)),
+            ("calls", "sites.bed", sha256(calls[0])),
+            ("calls", "sites.bed (2)", sha256(calls[1])),
+        ]
+    )
+    whole = written(folder, tmp_path, *arguments(folder, "calls"), *metrics)
+    assert without("calls", whole) == without("calls", html)
 
 
 def test_no_examples_and_a_date(folder, tmp_path):
@@ -316,7 +371,12 @@ def test_metrics_without_a_baseline(tmp_path):
         "absent": {},
         "baseline": {},
         "splits": [],
+        "inputs": {},
     }
+    for inputs in (3, {"fasta": 3}, {"fasta": [3]}, {"fasta": [{"name": "a"}]}):
+        path.write_text(json.dumps({"classes": {"M": None}, "inputs": inputs}))
+        with pytest.raises(ReportError, match="'inputs' holds no digests of files"):
+            read_metrics(path)
     path.write_text(json.dumps({"classes": {"M": None}, "splits": ["dev"]}))
     with pytest.raises(ReportError, match="'splits' names none of train, val, test"):
         read_metrics(path)

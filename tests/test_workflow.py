@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -212,6 +213,16 @@ class TestTrainAndScore:
         lines = (trained / "results/commands.txt").read_text().splitlines()
         commands = ["encode", "train", "evaluate"]
         assert [line.split()[:2] for line in lines] == [["dnabirnn", name] for name in commands]
+
+    def test_the_report_has_the_digest_of_every_file(self, trained: Path) -> None:
+        text = (trained / "results/report.html").read_text()
+        names = ["known.fa", "known.bed", "more.fa", "more.bed"]
+        files = [trained / "data" / name for name in names]
+        files += [trained / "results/calls" / name for name in ("known.bed", "more.bed")]
+        files.append(trained / "results/encoded/motifs.held_out.bed")
+        for path in files:
+            assert hashlib.sha256(path.read_bytes()).hexdigest() in text, path
+        assert "report.calls" not in text
 
     def test_snakemakes_own_report(self, trained: Path) -> None:
         pytest.importorskip("pygments")

@@ -79,6 +79,7 @@ def evaluate(
     """
     from dnabirnn.evaluation import metrics_table
     from dnabirnn.genome import evaluate_baseline, evaluate_genome
+    from dnabirnn.inputs import listed
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import load_truth
     from dnabirnn.model import load
@@ -105,6 +106,7 @@ def evaluate(
     excluded = None if exclude is None else Regions.read(exclude)
     # First, since it is soon known whether it can be had.
     learned = None if baseline is None else _learn(baseline, loaded)
+    digests: dict[str, str] = {}
     logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)
     with Progress("evaluated", quiet=quiet) as progress:
         report = evaluate_genome(
@@ -115,8 +117,13 @@ def evaluate(
             regions=wanted,
             exclude=excluded,
             seed=seed,
+            digests=digests,
             progress=progress.add,
         )
+    read = {"fasta": digests, "labels": truth.digests}
+    read |= {"regions": wanted.digests} if wanted is not None else {}
+    read |= {"exclude": excluded.digests} if excluded is not None else {}
+    report.metrics["inputs"] = {kind: listed(own) for kind, own in read.items()}
     report.metrics["splits"] = [] if wanted is None else splits_of(wanted.frame["name"])
     other = None
     if learned is not None:

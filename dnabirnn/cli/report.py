@@ -69,8 +69,10 @@ __all__ = ["report"]
 @options.exclude
 @click.option(
     "--calls",
+    multiple=True,
     metavar="BED",
-    help="Calls of the genome.  [default: from --scores, or scored with --model]",
+    help="Calls of the genome; may be given several times.  "
+    "[default: from --scores, or scored with --model]",
 )
 @click.option(
     "--scores",
@@ -111,7 +113,7 @@ def report(
     labels: tuple[str, ...],
     regions: str | None,
     exclude: str | None,
-    calls: str | None,
+    calls: tuple[str, ...],
     scores: str | None,
     class_name: str | None,
     ignore_classes: tuple[str, ...],
@@ -136,15 +138,10 @@ def report(
     from dnabirnn.report import report_html
 
     inputs = [model, *log, *metrics, *curves, *command_log, *fasta, *labels]
-    options.check_apart([out], [*inputs, regions, exclude, calls, scores])
+    options.check_apart([out], [*inputs, *calls, regions, exclude, scores])
     check_target(out)
-    given = {
-        "--regions": regions,
-        "--exclude": exclude,
-        "--calls": calls,
-        "--scores": scores,
-    }
-    _check_genome(fasta, labels, [name for name, value in given.items() if value is not None])
+    given = {"--regions": regions, "--exclude": exclude, "--calls": calls, "--scores": scores}
+    _check_genome(fasta, labels, [name for name, value in given.items() if value])
     if not any([*inputs, *encoded]):
         raise OptionError("nothing to report; give --model, --metrics or another input")
     material = Material.read(

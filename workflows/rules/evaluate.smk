@@ -63,7 +63,6 @@ rule report:
             "<results>/report.html", caption="../report/report.rst", category="Report"
         ),
         commands="<results>/commands.txt",
-        calls=temp("<results>/report.calls.bed"),
     log:
         "<logs>/report/report.log",
     benchmark:
@@ -78,10 +77,6 @@ rule report:
         files=lambda wildcards, input: " ".join(
             repeated(f"--{key}", folders_of(files) if key == "encoded" else files)
             for key, files in sorted(input.items())
-            if key != "calls"
-        ),
-        calls=lambda wildcards, input, output: (
-            repeated("--calls", output.calls) if input.calls else ""
         ),
         # As logs they may be gone without anything being run again.
         logs=([*rules.encode.log, *rules.train.log] if TRAINING else [])
@@ -90,7 +85,6 @@ rule report:
         hardware=hardware("device", "engine"),
     shell:
         "exec 2> {log:q}; (grep -hs '^+ ' {params.logs:q} || true) | cut -c 3- > {output.commands:q}; "
-        "cat /dev/null {input.calls:q} > {output.calls:q}; "
         "set -x; "
         "dnabirnn report -o {output.page:q} --command-log {output.commands:q} {params.files} "
-        "{params.calls} {params.options} {params.hardware} --threads {threads}"
+        "{params.options} {params.hardware} --threads {threads}"
