@@ -82,6 +82,8 @@ class Material:
     curves : mapping of str to Curves
         Named as the metrics that they belong to.
     gallery : Gallery, optional
+    sample : str
+        Name of what the gallery is of, as its metrics are named.
     calling : CallSettings, optional
         How calls are made; by the model's rules where it is None.
     seed : int
@@ -95,6 +97,7 @@ class Material:
     metrics: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     curves: Mapping[str, Curves] = field(default_factory=dict)
     gallery: Gallery | None = None
+    sample: str = ""
     calling: CallSettings | None = None
     seed: int = 0
 

@@ -18,7 +18,6 @@ from dnabirnn.views import region_figure
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from dnabirnn.gallery import Gallery
     from dnabirnn.material import Material
     from dnabirnn.sites import Example
     from dnabirnn.views import View
@@ -57,7 +56,7 @@ def report_html(material: Material, *, title: str = "dnabirnn report", date: str
         Section("precision-recall", "Precision and recall", list(_precision_recall(material))),
         Section("reliability", "Reliability", list(_reliability(material))),
         Section("calls", "Calls", list(_calls(material))),
-        Section("regions", "Regions", list(_regions(material.gallery, material.seed))),
+        Section("regions", "Regions", list(_regions(material))),
         Section("figures", "All figures", list(_figures(material))),
         Section("absent", "False positives of absent classes", list(_absent(material))),
     ]
@@ -202,7 +201,7 @@ def _calls(material: Material) -> Iterator[Block]:
     least = f" The {MOST_CLASSES} most frequent classes." if len(names) > MOST_CLASSES else ""
     yield Figure(
         length_figure(sites),
-        "Lengths of calls and of labelled sites.",
+        f"Lengths of calls and of labelled sites{_of_sample(material)}.",
         "Grey: labelled sites, touching ones of a strand joined. Blue outline: calls. Where the "
         f"two differ, calls are cut short, run together, or missing at some lengths.{least}",
     )
@@ -212,32 +211,39 @@ def _calls(material: Material) -> Iterator[Block]:
     exact = errors.filter((pl.col("five") == 0) & (pl.col("three") == 0)).height
     yield Figure(
         boundary_figure(errors),
-        "Errors at the ends of matched calls.",
+        f"Errors at the ends of matched calls{_of_sample(material)}.",
         "Blue: at the 5' end of the motif; orange, hatched: at its 3' end (start and end where a "
         "class has no strand). 0 is exact; the outermost bars hold all that lies beyond. "
         f"{exact:,} of {errors.height:,} matched calls are exact at both ends.{least}",
     )
 
 
-def _regions(gallery: Gallery | None, seed: int) -> Iterator[Block]:
+def _of_sample(material: Material) -> str:
+    """What the gallery is of, where there is more than one sample."""
+    several = max(len(material.metrics), len(material.curves)) > 1
+    return f" on {material.sample}" if several and material.sample else ""
+
+
+def _regions(material: Material) -> Iterator[Block]:
+    gallery, of = material.gallery, _of_sample(material)
     if gallery is None or not gallery.views:
         return
     yield Text(
-        "Sites drawn with some flank. Best: matched sites of highest agreement, which is the bases "
-        "that call and truth share over the bases of either. Worst: sites without a call, the "
-        "longest first, and calls without a site, the most certain first, in turn. At random: "
-        f"drawn from all sites and all calls without a site (seed {seed}). Coordinates are those "
-        "of BED: 0-based, half-open."
+        f"Sites{of} drawn with some flank. Best: matched sites of highest agreement, which is the "
+        "bases that call and truth share over the bases of either. Worst: sites without a call, "
+        "the longest first, and calls without a site, the most certain first, in turn. At random: "
+        f"drawn from all sites and all calls without a site (seed {material.seed}). Coordinates "
+        "are those of BED: 0-based, half-open."
     )
     for kind in KINDS:
         own = [pair for pair in gallery.views if pair[0].kind == kind]
         if own:
             yield Heading(_KIND_TITLES[kind])
         for example, view in own:
-            yield _region(example, view)
+            yield _region(example, view, of)
 
 
-def _region(example: Example, view: View) -> Figure:
+def _region(example: Example, view: View, of: str) -> Figure:
     site = example.site
     strand = {"+": ", + strand", "-": ", \N{MINUS SIGN} strand", ".": ""}[str(site["strand"])]
     size = f"{site['end'] - site['start']:,} bp"  # type: ignore[operator]
@@ -248,7 +254,7 @@ def _region(example: Example, view: View) -> Figure:
     sequence = ""
     if view.lettered:
         sequence = f">{view.chrom}:{view.start}-{view.end}(+)\n{decode(view.codes)}"
-    return Figure(region_figure(view), f"{site['class']}{strand}.", caption, sequence=sequence)
+    return Figure(region_figure(view), f"{site['class']}{strand}{of}.", caption, sequence=sequence)
 
 
 def _reading(view: View) -> str:

@@ -255,6 +255,23 @@ def test_the_split_of_figures_is_named(folder, tmp_path, split, named, warned):
     assert ("Figures of val are optimistic" in both) == bool(warned)
 
 
+@pytest.mark.parametrize("several", [True, False])
+def test_figures_of_one_sample_name_it_where_there_are_several(folder, tmp_path, several):
+    (tmp_path / "other.json").write_bytes((folder / "metrics.json").read_bytes())
+    more = ["--metrics", tmp_path / "other.json"] if several else []
+    given = [*arguments(folder, "metrics", "calls"), "--sample", "metrics", *more]
+    html = written(folder, tmp_path, *given)
+    titles = [
+        "Lengths of calls and of labelled sites",
+        "Errors at the ends of matched calls",
+        "M, [+\N{MINUS SIGN}] strand",
+    ]
+    for title in titles:
+        assert bool(re.search(rf"{title} on metrics\.", html)) == several
+        assert bool(re.search(rf"{title}\.", html)) != several
+    assert ("Sites on metrics drawn with some flank." in html) == several
+
+
 def test_digests_of_all_that_was_read(folder, tmp_path):
     (tmp_path / "r.bed").write_text("a\t0\t1990\tval\n")
     (tmp_path / "x.bed").write_text("a\t9\t29\n")

@@ -208,6 +208,7 @@ class TestTrainAndScore:
         commands = re.findall(r"dnabirnn (call|evaluate|report) (.*)", words)
         assert {name for name, _ in commands} == {"call", "evaluate", "report"}
         assert all("--min-length 30 --threshold 0.95" in text for _, text in commands)
+        assert "--sample motifs " in dict(commands)["report"]
 
     def test_the_report_tells_what_was_run(self, trained: Path) -> None:
         lines = (trained / "results/commands.txt").read_text().splitlines()

@@ -61,6 +61,12 @@ __all__ = ["report"]
     help="Genome, for call lengths and pictures of regions; needs --labels.",
 )
 @click.option(
+    "--sample",
+    default="",
+    metavar="NAME",
+    help="Name of the genome, as its metrics are named; told where there are several.",
+)
+@click.option(
     "--labels", multiple=True, metavar="BED", help="Labelled intervals; may be given several times."
 )
 @click.option(
@@ -110,6 +116,7 @@ def report(
     metrics: tuple[str, ...],
     curves: tuple[str, ...],
     fasta: tuple[str, ...],
+    sample: str,
     labels: tuple[str, ...],
     regions: str | None,
     exclude: str | None,
@@ -140,7 +147,13 @@ def report(
     inputs = [model, *log, *metrics, *curves, *command_log, *fasta, *labels]
     options.check_apart([out], [*inputs, *calls, regions, exclude, scores])
     check_target(out)
-    given = {"--regions": regions, "--exclude": exclude, "--calls": calls, "--scores": scores}
+    given = {
+        "--sample": sample,
+        "--regions": regions,
+        "--exclude": exclude,
+        "--calls": calls,
+        "--scores": scores,
+    }
     _check_genome(fasta, labels, [name for name, value in given.items() if value])
     if not any([*inputs, *encoded]):
         raise OptionError("nothing to report; give --model, --metrics or another input")
@@ -154,7 +167,7 @@ def report(
         seed=seed,
     )
     calling = _calling(material, rules)
-    material = replace(material, calling=calling)
+    material = replace(material, calling=calling, sample=sample)
     if fasta:
         loaded = (
             None if model is None else load(model, device=device, engine=engine, threads=threads)

@@ -78,6 +78,7 @@ rule report:
             repeated(f"--{key}", folders_of(files) if key == "encoded" else files)
             for key, files in sorted(input.items())
         ),
+        sample=TRUTHS[0],
         # As logs they may be gone without anything being run again.
         logs=([*rules.encode.log, *rules.train.log] if TRAINING else [])
         + expand(rules.evaluate.log, truth=TRUTHS),
@@ -87,4 +88,4 @@ rule report:
         "exec 2> {log:q}; (grep -hs '^+ ' {params.logs:q} || true) | cut -c 3- > {output.commands:q}; "
         "set -x; "
         "dnabirnn report -o {output.page:q} --command-log {output.commands:q} {params.files} "
-        "{params.options} {params.hardware} --threads {threads}"
+        "--sample {params.sample} {params.options} {params.hardware} --threads {threads}"
