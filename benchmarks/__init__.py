@@ -1,0 +1,1 @@
+"""Benchmarks: one command a figure, `python -m benchmarks --help`."""

@@ -1,0 +1,65 @@
+"""What is compared with: torch's own layers in a bare loop, nothing around them.
+
+`python -m benchmarks.bare_torch CELL HIDDEN LAYERS THREADS BATCH LENGTH BASES` scores random bases
+and writes bases a second; as a whole process it is held against `dnabirnn score`.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import torch
+from torch import nn
+
+__all__ = ["BATCHES", "Loop"]
+
+BATCHES = ((128, 200), (512, 200), (64, 1000), (256, 1000))
+"""Windows, and their length, among which the best is taken."""
+
+_CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+
+
+class Loop:
+    """Bidirectional layers, a linear head and a sigmoid over batches of windows.
+
+    Parameters
+    ----------
+    cell : str
+    hidden, layers, outputs : int
+    batch : (int, int)
+        Windows, and their length.
+    """
+
+    def __init__(
+        self, cell: str, hidden: int, layers: int, batch: tuple[int, int], outputs: int = 2
+    ) -> None:
+        torch.manual_seed(0)
+        self._layers = _CELLS[cell](4, hidden, layers, batch_first=True, bidirectional=True).eval()
+        self._head = nn.Linear(2 * hidden, outputs)
+        self._codes = torch.randint(0, 4, batch)
+        self._one_hot = torch.eye(4)
+        self.bases = batch[0] * batch[1]
+
+    def __call__(self) -> None:
+        """Score one batch."""
+        with torch.inference_mode():
+            features = self._layers(self._one_hot[self._codes])[0]
+            torch.sigmoid(self._head(features)).numpy()
+
+
+def main() -> None:
+    """Score as many bases as the command line says."""
+    cell = sys.argv[1]
+    hidden, layers, threads, windows, length, bases = map(int, sys.argv[2:])
+    torch.set_num_threads(threads)
+    loop = Loop(cell, hidden, layers, (windows, length))
+    begun = time.perf_counter()
+    batches = -(-bases // loop.bases)
+    for _ in range(batches):
+        loop()
+    print(batches * loop.bases / (time.perf_counter() - begun))
+
+
+if __name__ == "__main__":
+    main()

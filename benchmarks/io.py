@@ -1,0 +1,103 @@
+"""What is around the network: reading FASTA, rows of tracks, calls, metrics."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.material import model_of, write_genome
+from dnabirnn.architecture import MotifClass
+from dnabirnn.calling import find_calls
+from dnabirnn.evaluation import evaluate
+from dnabirnn.fasta import read_fasta
+from dnabirnn.model import Model
+from dnabirnn.rules import CallMethod, call_settings
+from dnabirnn.runs import find_runs
+from dnabirnn.tracks import BedGraphTracks, BedTrack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from dnabirnn.scoring import Block
+
+__all__ = ["io"]
+
+
+def io(folder: Path, bases: int, repeats: int) -> Iterator[dict[str, Any]]:
+    """Yield processor time, ns a base, of each step by itself, beside scoring on one core."""
+    fasta = write_genome(folder / "io.fa", [bases])
+    yield _row("FASTA to codes", bases, repeats, lambda: list(read_fasta(fasta)))
+    for classes in (1, 4):
+        for bias, rows in ((-6.0, "few rows"), (0.0, "rows for every base")):
+            checkpoint = model_of(classes=classes, bias=bias)
+            model = Model(checkpoint, device="cpu", engine="fused")
+            blocks = list(model.blocks(model.contigs(fasta)))
+            kind = f"{2 * classes} outputs, {rows}"
+            if rows == "few rows":
+                whole = partial(_score, model, fasta)
+                yield _row(f"scoring, {2 * classes} outputs", bases, repeats, whole)
+            for name, step in _steps(folder, model, blocks).items():
+                yield _row(f"{name}, {kind}", bases, repeats, step)
+
+
+def _steps(folder: Path, model: Model, blocks: list[Block]) -> dict[str, Callable[[], object]]:
+    """What is done with scores: functions by name."""
+    checkpoint, outputs = model.checkpoint, model.outputs
+    settings = call_settings(checkpoint.calls, CallMethod.THRESHOLD, None, None, None)
+    classes = [MotifClass(name, stranded) for name, stranded in checkpoint.architecture.classes]
+    labels = np.zeros(sum(len(block.codes) for block in blocks), np.uint16)
+    labels[::1000] = 2
+
+    def bed() -> None:
+        with (folder / "io.bed").open("wb") as file:
+            track = BedTrack(file, outputs)
+            for rows in find_runs(blocks, min_score=100):
+                track.add(rows)
+            track.close()
+
+    def bedgraph() -> None:
+        files = [(folder / f"io.{number}.bg").open("wb") for number in range(len(outputs))]
+        track = BedGraphTracks(files)
+        for rows in find_runs(blocks, min_score=0):
+            track.add(rows)
+        track.close()
+        for file in files:
+            file.close()
+
+    def calls() -> None:
+        drop(find_calls(find_runs(blocks, min_score=100), outputs, settings))
+
+    def metrics() -> None:
+        thresholds = {name: 500 for name, _ in classes}
+        evaluate(blocks, lambda name: labels, classes, thresholds, calls=settings)
+
+    return {"per-base BED": bed, "bedGraph": bedgraph, "calls": calls, "evaluate": metrics}
+
+
+def _score(model: Model, fasta: Path) -> None:
+    drop(model.blocks(model.contigs(fasta)))
+
+
+def drop(items: Iterable[object]) -> None:
+    """Take all, keep none."""
+    deque(items, maxlen=0)
+
+
+def _row(name: str, bases: int, repeats: int, step: Callable[[], object]) -> dict[str, Any]:
+    return {"step": name, "ns_a_base": _seconds(step, repeats) / bases * 1e9}
+
+
+def _seconds(step: Callable[[], object], repeats: int) -> float:
+    """Processor time, the least of several runs after one that compiles."""
+    step()
+    least = float("inf")
+    for _ in range(repeats):
+        begun = time.process_time()
+        step()
+        least = min(least, time.process_time() - begun)
+    return least

@@ -1,0 +1,71 @@
+"""Genomes and models for benchmarks, of a seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dnabirnn.architecture import Architecture, Cell, MotifClass
+from dnabirnn.checkpoint import Checkpoint, weight_shapes
+from dnabirnn.rules import CallRule
+from dnabirnn.windows import ScoringWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["model_of", "write_genome"]
+
+_LINE_BP = 80
+
+
+def write_genome(path: Path, lengths: Sequence[int], seed: int = 0) -> Path:
+    """FASTA of random contigs c0, c1, ... of these lengths."""
+    random = np.random.default_rng(seed)
+    letters = np.frombuffer(b"ACGT", np.uint8)
+    with path.open("wb") as file:
+        for number, length in enumerate(lengths):
+            file.write(b">c%d\n" % number)
+            lines = -(-length // _LINE_BP)
+            text = np.full((lines, _LINE_BP + 1), ord("\n"), np.uint8)
+            bases = np.zeros(lines * _LINE_BP, np.uint8)
+            bases[:length] = letters[random.integers(0, 4, length, dtype=np.uint8)]
+            text[:, :_LINE_BP] = bases.reshape(lines, _LINE_BP)
+            file.write(text.tobytes().replace(b"\0", b""))
+    return path
+
+
+def model_of(
+    cell: Cell = Cell.GRU,
+    hidden: int = 32,
+    layers: int = 1,
+    classes: int = 1,
+    *,
+    bias: float = -6.0,
+    length_bp: int = 4000,
+    halo_bp: int = 150,
+    seed: int = 0,
+) -> Checkpoint:
+    """A tied model with weights as a network's at its start: stranded classes M0, M1, ...
+
+    With a bias of -6 hardly a base reaches a score of 100, as in a genome with few sites; with 0
+    the scores of neighbours differ, and a track has rows for nearly every base.
+    """
+    motifs = tuple(MotifClass(f"M{i}", True) for i in range(classes))
+    architecture = Architecture(motifs, cell, hidden, layers)
+    random = np.random.default_rng(seed)
+    weights = {
+        name: random.uniform(-(hidden**-0.5), hidden**-0.5, shape).astype(np.float32)
+        for name, shape in weight_shapes(architecture).items()
+    }
+    weights["head.bias"][:] = bias
+    return Checkpoint(
+        architecture=architecture,
+        weights=weights,
+        training_window_bp=200,
+        scoring_window=ScoringWindow(length_bp, halo_bp),
+        mask="none",
+        prior_shift=(0.0,) * classes,
+        calls={name: CallRule(500, 10, 10) for name, _ in motifs},
+    )

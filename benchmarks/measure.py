@@ -1,0 +1,105 @@
+"""Time and memory, taken so that they can be trusted on a machine with other work."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["Cost", "interleaved", "machine", "pinned", "run", "seconds_of"]
+
+
+class Cost(NamedTuple):
+    """What a whole process took.
+
+    Attributes
+    ----------
+    wall_s, cpu_s : float
+        Elapsed, and of all its threads.
+    peak_mb : float
+        Largest resident memory, in 10^6 bytes.
+    """
+
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+
+
+def run(command: Sequence[str], cores: Sequence[int], stdin: Path | None = None) -> Cost:
+    """Run a command on some cores; raise if it fails."""
+    with Path(os.devnull if stdin is None else stdin).open("rb") as source:
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            stdin=source,
+            stdout=subprocess.DEVNULL,
+            preexec_fn=lambda: os.sched_setaffinity(0, cores),
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - begun
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6)
+
+
+def interleaved(
+    commands: Sequence[Sequence[str]], cores: Sequence[int], repeats: int
+) -> list[Cost]:
+    """Costs of commands that take turns, so that a slow minute slows them all: medians."""
+    costs: list[list[Cost]] = [[] for _ in commands]
+    for _ in range(repeats):
+        for found, command in zip(costs, commands, strict=True):
+            found.append(run(command, cores))
+    return [Cost(*map(statistics.median, zip(*found, strict=True))) for found in costs]
+
+
+def seconds_of(functions: Sequence[Callable[[], object]], repeats: int) -> list[float]:
+    """Elapsed seconds of functions that take turns: the least of several runs.
+
+    What is left out is other work of the machine, which only ever adds.
+    """
+    least = [float("inf")] * len(functions)
+    for function in functions:
+        function()
+    for _ in range(repeats):
+        for i, function in enumerate(functions):
+            begun = time.perf_counter()
+            function()
+            least[i] = min(least[i], time.perf_counter() - begun)
+    return least
+
+
+def pinned(cores: int) -> list[int]:
+    """Numbers of so many cores, the last ones: the first is where a system's other work goes."""
+    return sorted(os.sched_getaffinity(0))[-cores:]
+
+
+def machine() -> dict[str, str]:
+    """What the figures are of."""
+    return {
+        "processor": _processor(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("dnabirnn", "numpy", "numba", "torch")},
+    }
+
+
+def _processor() -> str:
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    found = {key.strip(): value.strip() for key, _, value in (x.partition(":") for x in lines)}
+    name = found.get("model name", platform.processor() or "unknown")
+    family = f" (family {found['cpu family']}, model {found['model']})" if "model" in found else ""
+    vectors = "AVX-512" if "avx512f" in found.get("flags", "") else "AVX2"
+    return f"{name}{family}, {vectors}" if sys.platform == "linux" else name

@@ -1,0 +1,185 @@
+"""docs/benchmarks.md and its figures, from the results that were kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from matplotlib.axes import Axes
+
+__all__ = ["RESULTS", "keep", "write_page"]
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results"
+# Okabe and Ito's, told apart by the colour-blind.
+_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")
+
+_TITLES = {
+    "speed": "Engines",
+    "score": "The command",
+    "start": "Start",
+    "io": "Around the network",
+    "memory": "Memory",
+    "scaling": "Scaling",
+    "windows": "Scoring windows",
+}
+_COLUMNS: dict[str, dict[str, str]] = {
+    "speed": {
+        "cell": "cell",
+        "hidden": "hidden",
+        "layers": "layers",
+        "threads": "threads",
+        "fused_mbs": "fused, Mb/s",
+        "torch_mbs": "torch, Mb/s",
+        "ratio": "ratio",
+        "share_of_floor": "share of the sgemm floor",
+    },
+    "score": {
+        "case": "case",
+        "mbs": "Mb/s",
+        "torch_mbs": "bare torch.nn.GRU, Mb/s",
+        "ratio": "ratio",
+        "cores_used": "cores used",
+        "peak_mb": "peak, MB",
+    },
+    "start": {"case": "what", "wall_s": "s", "peak_mb": "peak, MB"},
+    "io": {"step": "step", "ns_a_base": "ns a base"},
+    "memory": {"case": "case", "peak_mb": "peak, MB", "mbs": "Mb/s"},
+    "scaling": {"case": "case", "wall_s": "s", "mbs": "Mb/s", "peak_mb": "peak, MB"},
+    "windows": {
+        "task": "task",
+        "length_bp": "window, bp",
+        "halo_bp": "halo, bp",
+        "computed_per_kept": "bases computed per base kept",
+        "ap": "AP on validation sequence",
+    },
+}
+
+
+def keep(name: str, rows: Iterable[Mapping[str, Any]], machine: Mapping[str, str]) -> None:
+    """Write the results of a benchmark, once all are there."""
+    taken = list(rows)
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps({"machine": machine, "rows": taken}, indent=1)
+    (RESULTS / f"{name}.json").write_text(text + "\n")
+
+
+def write_page() -> None:
+    """Write the page from all results that are there."""
+    parts = [(ROOT / "benchmarks" / "page.md").read_text()]
+    for name, title in _TITLES.items():
+        path = RESULTS / f"{name}.json"
+        if not path.exists():
+            continue
+        found = json.loads(path.read_text())
+        figure = _FIGURES.get(name)
+        parts.append(
+            f"## {title}\n\n`python -m benchmarks {name}`, on {_told(found['machine'])}.\n"
+        )
+        if figure is not None:
+            parts.append(_drawn(name, figure, found["rows"]))
+        parts.append(_table(_COLUMNS[name], found["rows"]))
+    (ROOT / "docs" / "benchmarks.md").write_text("\n".join(parts))
+
+
+def _told(machine: Mapping[str, str]) -> str:
+    versions = ", ".join(f"{n} {machine[n]}" for n in ("python", "numpy", "numba", "torch"))
+    return f"{machine['processor']}, {machine['cores']} cores, {machine['system']} ({versions})"
+
+
+def _table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
+    lines = ["| " + " | ".join(columns.values()) + " |", "|" + " --- |" * len(columns)]
+    for row in rows:
+        lines.append("| " + " | ".join(_cell(row.get(key)) for key in columns) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4f}" if value < 1 else f"{value:.2f}" if value < 100 else f"{value:,.0f}"
+    return str(value)
+
+
+def _drawn(name: str, figure: Any, rows: Sequence[Mapping[str, Any]]) -> str:
+    plt.rcParams.update({"font.size": 9, "svg.hashsalt": name})
+    drawing, caption = figure(rows)
+    path = ROOT / "docs" / "images" / f"benchmarks-{name}.svg"
+    drawing.savefig(path, metadata={"Date": None})
+    plt.close(drawing)
+    return f"![{caption}](images/{path.name})\n\n*{caption}*\n"
+
+
+def _speed(rows: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
+    figure, panels = plt.subplots(1, 3, figsize=(9, 3), sharey=True, layout="constrained")
+    for panel, cell in zip(panels, ("gru", "lstm", "rnn"), strict=True):
+        for number, layers in enumerate((1, 2)):
+            for name, mark in (("fused", "o-"), ("torch", "s--")):
+                of_cell = [
+                    row
+                    for row in rows
+                    if (row["cell"], row["layers"], row["threads"]) == (cell, layers, 1)
+                ]
+                panel.plot(
+                    [row["hidden"] for row in of_cell],
+                    [row[f"{name}_mbs"] for row in of_cell],
+                    mark,
+                    color=_COLOURS[2 * number + (name == "torch")],
+                    label=f"{name}, {layers} layer{'s' * (layers > 1)}",
+                )
+        _log_axes(panel, "hidden units", cell.upper())
+    panels[0].set_ylabel("Mb/s, one thread")
+    panels[0].legend(frameon=False)
+    return figure, "Bases scored a second by one thread: fused kernels and a bare loop over torch"
+
+
+def _scaling(rows: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
+    kinds = list(dict.fromkeys(row["against"] for row in rows))
+    figure, panels = plt.subplots(1, len(kinds), figsize=(9, 2.6), layout="constrained")
+    for panel, kind in zip(panels, kinds, strict=True):
+        taken = [row for row in rows if row["against"] == kind]
+        values = [row["value"] for row in taken]
+        panel.plot(values, [row["wall_s"] for row in taken], "o-", color=_COLOURS[0], label="s")
+        memory = [row["peak_mb"] for row in taken]
+        panel.plot(values, memory, "s--", color=_COLOURS[1], label="peak MB")
+        _log_axes(panel, kind, "")
+        panel.set_ylim(1, 2000)
+    panels[0].legend(frameon=False)
+    return figure, "Seconds and peak memory of `dnabirnn score` on one core"
+
+
+def _windows(rows: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
+    tasks = list(dict.fromkeys(row["task"] for row in rows))
+    size = (3.2 * len(tasks), 3)
+    figure, panels = plt.subplots(1, len(tasks), figsize=size, layout="constrained", squeeze=False)
+    for panel, task in zip(panels[0], tasks, strict=True):
+        lengths = sorted({row["length_bp"] for row in rows})
+        for length, colour in zip(lengths, _COLOURS, strict=True):
+            taken = [row for row in rows if (row["task"], row["length_bp"]) == (task, length)]
+            panel.plot(
+                [row["computed_per_kept"] for row in taken],
+                [row["ap"] for row in taken],
+                "o-",
+                color=colour,
+                label=f"{length:,} bp",
+                markersize=3,
+            )
+        panel.set(title=task, xlabel="bases computed per base kept", xlim=(0.98, 2))
+    panels[0][0].set_ylabel("AP on validation sequence")
+    panels[0][0].legend(frameon=False, title="window")
+    return figure, "Average precision against the work of the halo; along each line the halo grows"
+
+
+def _log_axes(panel: Axes, across: str, title: str) -> None:
+    panel.set(xscale="log", yscale="log", xlabel=across, title=title)
+    panel.grid(alpha=0.3)
+
+
+_FIGURES = {"speed": _speed, "scaling": _scaling, "windows": _windows}

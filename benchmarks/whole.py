@@ -1,0 +1,192 @@
+"""`dnabirnn score` as a whole process: speed, memory, scaling, and what is around the network."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.bare_torch import BATCHES
+from benchmarks.material import model_of, write_genome
+from benchmarks.measure import Cost, interleaved, pinned, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dnabirnn.checkpoint import Checkpoint
+
+__all__ = ["memory", "scaling", "score", "start"]
+
+_MB = 1_000_000
+_CHRY_BP = 2_104_310
+
+
+class _Bench:
+    """Files in a folder, and the commands that work on them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def genome(self, name: str, lengths: Sequence[int]) -> Path:
+        path = self.folder / f"{name}.fa"
+        return path if path.exists() else write_genome(path, lengths)
+
+    def model(self, name: str, checkpoint: Checkpoint) -> Path:
+        path = self.folder / f"{name}.safetensors"
+        checkpoint.save(path)
+        return path
+
+    def command(self, fasta: Path, model: Path, *options: str, out: str = "out.bed") -> list[str]:
+        words = ["-q", "score", str(fasta), "-m", str(model), "-o", str(self.folder / out)]
+        return [sys.executable, "-m", "dnabirnn", *words, "--device", "cpu", *options]
+
+
+def _bare(threads: int, bases: int, batch: tuple[int, int]) -> list[str]:
+    words = ["gru", "32", "1", str(threads), *map(str, batch), str(bases)]
+    return [sys.executable, "-m", "benchmarks.bare_torch", *words]
+
+
+def score(folder: Path, bases: int, repeats: int) -> Iterator[dict[str, Any]]:
+    """Yield rows: the command on one and two cores against a bare loop of torch's GRU.
+
+    Start-up is in the figures of `dnabirnn score`, and left out of the bare loop's.
+    """
+    bench = _Bench(folder)
+    genome = bench.genome("long", [bases])
+    model = bench.model("gru32", model_of())
+    run(bench.command(genome, model), pinned(2))  # compiles, and warms the disk
+    for threads in (1, 2):
+        cores = pinned(threads)
+        batch = max(BATCHES, key=lambda b: _bare_rate(_bare(threads, 2 * _MB, b), cores))
+        ours, rates = [], []
+        for _ in range(repeats):
+            ours.append(run(bench.command(genome, model, "--threads", str(threads)), cores))
+            rates.append(_bare_rate(_bare(threads, bases // 10, batch), cores))
+        cost = Cost(*map(statistics.median, zip(*ours, strict=True)))
+        mbs, bare = bases / cost.wall_s / _MB, statistics.median(rates) / _MB
+        yield _row(f"one contig, {threads} thread(s)", bases, cost) | {
+            "threads": threads,
+            "torch_mbs": bare,
+            "torch_batch": list(batch),
+            "ratio": mbs / bare,
+        }
+    yield from _kinds(bench, repeats)
+
+
+def _kinds(bench: _Bench, repeats: int) -> Iterator[dict[str, Any]]:
+    """Yield what outputs and contigs cost, on one core, side by side."""
+    model, cores = bench.model("gru32", model_of()), pinned(1)
+    long = bench.genome("middle", [20 * _MB])
+    random = np.random.default_rng(1)
+    short = bench.genome("short", random.integers(200, 2001, 20_000).tolist())
+    short_bases = int(np.random.default_rng(1).integers(200, 2001, 20_000).sum())
+    cases: list[tuple[str, int, list[str]]] = []
+
+    def add(
+        name: str, bases: int, fasta: Path, *options: str, out: str = "out.bed", of: Path = model
+    ) -> None:
+        cases.append((name, bases, bench.command(fasta, of, "--threads", "1", *options, out=out)))
+
+    add("BED, few rows", 20 * _MB, long)
+    add("BED and calls", 20 * _MB, long, "--calls", str(bench.folder / "calls.bed"))
+    add("bgzip BED", 20 * _MB, long, out="out.bed.gz")
+    add("bedGraph", 20 * _MB, long, out="out.bedgraph")
+    add("20,000 contigs of 200 to 2,000 bp", short_bases, short)
+    data = os.environ.get("DNABIRNN_DATA")
+    if data:
+        packed = Path(data) / "human_satellites" / "chm13_chrY_cen.fa.gz"
+        every = bench.model("every", model_of(bias=0.0))
+        add("chrY, few rows", _CHRY_BP, packed)
+        add("chrY, --min-score 0", _CHRY_BP, packed, "--min-score", "0")
+        add("chrY, two rows a base", _CHRY_BP, packed, "--min-score", "0", of=every)
+    commands = [command for _, _, command in cases]
+    costs = interleaved(commands, cores, repeats)
+    for (name, bases, _), cost in zip(cases, costs, strict=True):
+        yield _row(name, bases, cost) | {"threads": 1}
+
+
+def _bare_rate(command: list[str], cores: list[int]) -> float:
+    done = subprocess.run(
+        command,
+        check=True,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),
+    )
+    return float(done.stdout)
+
+
+def _row(name: str, bases: int, cost: Cost) -> dict[str, Any]:
+    return {
+        "case": name,
+        "bases": bases,
+        "mbs": bases / cost.wall_s / _MB,
+        "wall_s": cost.wall_s,
+        "cores_used": cost.cpu_s / cost.wall_s,
+        "peak_mb": cost.peak_mb,
+    }
+
+
+def memory(folder: Path, longest: int) -> Iterator[dict[str, Any]]:
+    """Yield peak memory against the length and the number of contigs, and the kind of output."""
+    bench = _Bench(folder)
+    model = bench.model("gru32", model_of())
+    five = bench.genome("five", [5 * _MB])
+    cores = pinned(2)
+    random = np.random.default_rng(1)
+    lengths = random.integers(200, 2001, 100_000).tolist()
+    cases = [
+        ("5 Mb", five, "out.bed", [], 5 * _MB),
+        ("5 Mb, every row", five, "out.bed", ["--min-score", "0"], 5 * _MB),
+        ("5 Mb, bedGraph", five, "out.bedgraph", [], 5 * _MB),
+        (f"{longest // _MB} Mb", bench.genome("longest", [longest]), "out.bed", [], longest),
+        ("100,000 contigs", bench.genome("many", lengths), "out.bed", [], sum(lengths)),
+    ]
+    for name, fasta, out, options, bases in cases:
+        yield _row(name, bases, run(bench.command(fasta, model, *options, out=out), cores))
+
+
+def scaling(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield time and memory against bases, contigs, classes and hidden units, on one core."""
+    bench = _Bench(folder)
+    cores, one = pinned(1), bench.model("gru32", model_of())
+    ten = bench.genome("ten", [10 * _MB])
+    cases: list[tuple[str, float, Path, Path, int]] = []
+    for size in (1, 5, 20, 50):
+        fasta = bench.genome(f"size{size}", [size * _MB])
+        cases.append(("bases, Mb", size, fasta, one, size * _MB))
+    for number in (1, 100, 10_000):
+        fasta = bench.genome(f"contigs{number}", [10 * _MB // number] * number)
+        cases.append(("contigs", number, fasta, one, 10 * _MB))
+    for number in (1, 4, 16, 31):
+        model = bench.model(f"classes{number}", model_of(classes=number))
+        cases.append(("classes", number, ten, model, 10 * _MB))
+    for hidden in (16, 32, 64, 128):
+        model = bench.model(f"hidden{hidden}", model_of(hidden=hidden))
+        cases.append(("hidden", hidden, ten, model, 10 * _MB))
+    for what, value, fasta, model, bases in cases:
+        cost = run(bench.command(fasta, model, "--threads", "1"), cores)
+        yield _row(f"{what} {value:g}", bases, cost) | {"against": what, "value": value}
+
+
+def start(folder: Path, repeats: int) -> Iterator[dict[str, Any]]:
+    """Yield how long the first thing takes: help, imports, a file of a few bases."""
+    bench = _Bench(folder)
+    model = bench.model("gru32", model_of())
+    tiny = bench.genome("tiny", [300])
+    python = sys.executable
+    commands = {
+        "dnabirnn --help": [python, "-m", "dnabirnn", "--help"],
+        "import dnabirnn": [python, "-c", "import dnabirnn"],
+        "python -c pass": [python, "-c", "pass"],
+        "dnabirnn score, 300 bp": bench.command(tiny, model),
+    }
+    run(commands["dnabirnn score, 300 bp"], pinned(2))
+    costs = interleaved(list(commands.values()), pinned(1), repeats)
+    for name, cost in zip(commands, costs, strict=True):
+        yield {"case": name, "wall_s": cost.wall_s, "peak_mb": cost.peak_mb}
