@@ -42,7 +42,9 @@ _STYLE: Any = {
 }
 _DPI = 150
 _PANEL_COLUMNS = 3
-_LEGEND_ROWS = 14
+_LEGEND_ROWS = 22
+# Width of a figure but for its legend, in inches.
+_LEGENDLESS_IN = 5.2
 
 
 def precision_recall_figure(curves: Sequence[Curve], title: str = "") -> Figure:
@@ -68,7 +70,7 @@ def precision_recall_figure(curves: Sequence[Curve], title: str = "") -> Figure:
             axes.axhline(curve.prevalence, color=colour, linewidth=0.9, linestyle=":", zorder=1)
     if curves:
         axes.plot([], [], color=DARK, linewidth=0.9, linestyle=":", label="at random")
-    _legend(axes)
+    _legend(figure, axes)
     return figure
 
 
@@ -105,7 +107,7 @@ def reliability_figure(curves: Sequence[Curve], title: str = "") -> Figure:
     counts.set_yscale("log")
     counts.set_ylabel("Bases")
     counts.set_xlabel("Predicted probability (mean of a slice)")
-    _legend(axes)
+    _legend(figure, axes)
     return figure
 
 
@@ -143,7 +145,7 @@ def comparison_figure(network: Sequence[Curve], baseline: Sequence[Curve] = ()) 
                     axes.axhline(curve.prevalence, color=DARK, linewidth=0.9, linestyle=":")
         axes.legend(loc="best", fontsize=8, framealpha=0.9, edgecolor="none")
     if not names:
-        _legend(grid[0, 0])
+        _legend(figure, grid[0, 0])
     figure.supxlabel("Recall (share of positive bases found)", fontsize=10, color=DARK)
     figure.supylabel("Precision (share of called bases that are positive)", fontsize=10, color=DARK)
     return figure
@@ -275,12 +277,12 @@ def _name(curve: Curve) -> str:
     return f"{curve.class_name}, by strand" if curve.stranded else curve.class_name
 
 
-def _legend(axes: Axes) -> None:
+def _legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if len(handles) < 2:
         axes.text(0.5, 0.5, "no class has truth here", ha="center", color=DARK)
         return
-    axes.legend(
+    legend = axes.legend(
         handles,
         labels,
         loc="upper left",
@@ -290,3 +292,9 @@ def _legend(axes: Axes) -> None:
         fontsize=9,
         ncols=1 + (len(handles) - 1) // _LEGEND_ROWS,
     )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    # Many classes, or long names, widen the figure; what is drawn keeps its size.
+    with styled():
+        legend_in = legend.get_window_extent().width / figure.dpi
+    figure.set_figwidth(max(figure.get_figwidth(), _LEGENDLESS_IN + legend_in))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import warnings
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -110,6 +111,25 @@ def test_thirty_one_classes_have_colours_of_their_own(draw):
     lines = [x for x in figure.axes[0].get_lines() if str(x.get_label()).startswith("class")]
     assert len({line.get_color() for line in lines}) == 31
     assert written(figure, "png")
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+@pytest.mark.parametrize(
+    "names",
+    [["REP"], [f"class {i}" for i in range(14)], [f"class {i}" for i in range(31)], ["x" * 80]],
+    ids=["one", "fourteen", "thirty-one", "long"],
+)
+def test_the_legend_is_beside_axes_of_full_size(draw, names):
+    figure = draw([curve(name, stranded) for name in names for stranded in (False, True)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert written(figure, "png")
+        figure.canvas.draw()
+    axes = figure.axes[0]
+    drawn, legend = axes.get_window_extent(), axes.get_legend().get_window_extent()
+    assert drawn.width / figure.dpi > 4
+    assert figure.bbox.x0 <= drawn.x1 <= legend.x0 <= legend.x1 <= figure.bbox.x1
+    assert figure.bbox.y0 <= legend.y0 <= legend.y1 <= figure.bbox.y1
 
 
 def test_no_global_state_is_touched_and_matplotlib_waits():
