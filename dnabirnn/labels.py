@@ -224,7 +224,8 @@ def load_truth(
     class_name : str, optional
         Class of all rows. By default a row's class is its fourth column.
     ignore_classes : sequence of str
-        Classes whose bases are not counted.
+        Classes whose bases are not counted. One without a row is told of in a logged warning: it
+        may be mistyped, or lie on contigs that these files leave out.
     span : bool
         Label rows of twelve columns from start to end, not by block.
 
@@ -248,6 +249,10 @@ def load_truth(
         raise LabelError(
             f"no row has a class of the model ({shortened(names)}); the labels have "
             f"{shortened(present)}; name one for all rows with --class NAME"
+        )
+    for name in sorted(set(ignore_classes) - set(present)):
+        logger.warning(
+            "--ignore-classes: no row has class %r; the labels have %s", name, shortened(present)
         )
     frame = _of_classes(frame, (*names, *ignore_classes))
     for name in [c.name for c in classes if c.stranded]:

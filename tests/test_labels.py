@@ -9,7 +9,7 @@ import pytest
 
 from dnabirnn.architecture import MotifClass
 from dnabirnn.errors import LabelError, OptionError
-from dnabirnn.labels import load_labels, paint
+from dnabirnn.labels import load_labels, load_truth, paint
 
 
 @pytest.fixture
@@ -135,6 +135,18 @@ def test_label_errors(bed, text, options, message):
 def test_option_errors(bed, options, message):
     with pytest.raises(OptionError, match=message):
         load_labels([bed("c 0 5 X\n")], **options)
+
+
+def test_truth_may_lack_an_ignored_class_and_says_so(bed, caplog):
+    path, classes = bed(MIXED), [MotifClass("REP", True)]
+    mistyped = load_truth([path], classes, ignore_classes=["gap", "SI"])
+    assert mistyped.frame["class"].to_list() == [0, -1, 0]
+    assert caplog.messages == [
+        "--ignore-classes: no row has class 'SI'; the labels have IS, REP, gap"
+    ]
+    caplog.clear()
+    load_truth([path], classes, ignore_classes=["gap", "IS"])
+    assert caplog.messages == []
 
 
 def test_no_files():
