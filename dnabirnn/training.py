@@ -101,7 +101,7 @@ def train(
         Times that validation sequence is scored.
     resume : bool
         Go on from the state that the same run left; it ends in the same bytes as a run that
-        was never stopped.
+        was never stopped. Without, no state is kept.
     log_path : str or PathLike, optional
         CSV of losses and validation figures.
     report : callable, optional
@@ -149,7 +149,7 @@ def train(
         "device": fabric.device.type,
         "processes": fabric.world_size,
         "precision": hardware.precision,
-        "versions": _versions(),
+        "versions": {name: version(name) for name in ("dnabirnn", "numpy", "torch")},
     }
     digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
     fit = Fit(fabric, network, sampler, settings, hardware.threads)
@@ -172,6 +172,7 @@ def train(
         log=_Log(log_path if fabric.is_global_zero else None),
         report=report if fabric.is_global_zero else None,
         leads=fabric.is_global_zero,
+        keeps_states=resume and fabric.is_global_zero,
     )
     if resume:
         run.restore()
@@ -201,6 +202,7 @@ class _Run:
     log: _Log
     report: Callable[[Progress], None] | None
     leads: bool
+    keeps_states: bool
     best_ap: float = -1.0
     best: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
@@ -218,7 +220,7 @@ class _Run:
                 validate = fit.step in validate_at
                 if validate or fit.step % every == 0:
                     self._note(self._validate() if validate and self.leads else {})
-                if self.leads and time.monotonic() - self.saved > _SECONDS_BETWEEN_STATES:
+                if self.keeps_states and time.monotonic() - self.saved > _SECONDS_BETWEEN_STATES:
                     self._save()
         finally:
             fit.close()
@@ -394,7 +396,3 @@ def _warn_of_absence(absent: list[str], classes: int, split: str) -> None:
         split,
         ", and the last weights are kept" if len(absent) == classes else "",
     )
-
-
-def _versions() -> dict[str, str]:
-    return {name: version(name) for name in ("dnabirnn", "numpy", "torch")}

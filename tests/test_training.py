@@ -314,6 +314,17 @@ def test_probabilities_sum_to_the_positives_of_validation_sequence(
     assert scores.sum() == pytest.approx(positives, rel=0.05)
 
 
+@pytest.mark.parametrize("resume", [True, False])
+def test_states_are_kept_only_to_resume_from(
+    encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resume: bool
+) -> None:
+    monkeypatch.setattr("dnabirnn.training._SECONDS_BETWEEN_STATES", 0.0)
+    saved = []
+    monkeypatch.setattr("dnabirnn.resume.ResumeFolder.save", lambda *given: saved.append(given))
+    quick(encoded, tmp_path / "m", resume=resume)
+    assert bool(saved) == resume
+
+
 def test_foreign_files_beside_a_state_stay(
     encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,7 +70,7 @@ logger = logging.getLogger(__name__)
     type=click.Choice(["auto", "never"]),
     default="auto",
     show_default=True,
-    help="Go on from where the same run was stopped.",
+    help="Go on from where the same run was stopped; with never, no state is kept.",
 )
 @click.option("--log", metavar="CSV", help="Log of losses.  [default: MODEL with .log.csv]")
 @options.threads
