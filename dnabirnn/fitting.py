@@ -31,6 +31,11 @@ __all__ = ["Fit", "FitSettings", "learning_rate"]
 _SLICE_WINDOWS = 32
 _DROPOUT_STREAM = 2
 _MOMENTS = ("exp_avg", "exp_avg_sq")
+# Far beyond what fits a network, and such that no product of theirs overflows a float32. A step
+# of AdamW moves a weight by about the learning rate.
+_MOST_LEARNING_RATE = 1
+_MOST_WEIGHT_DECAY = 100
+_MOST_CLIP_NORM = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -42,10 +47,11 @@ class FitSettings:
     bases : int
         Bases of training windows, in all.
     learning_rate : float
-        The highest, reached after `warm_up` of the steps.
+        The highest, reached after three tenths of the steps; at most 1.
     weight_decay : float
+        At most 100.
     clip_norm : float
-        The gradient's norm is cut to this.
+        The gradient's norm is cut to this; at most 1,000,000.
     dropout : float
     """
 
@@ -58,13 +64,19 @@ class FitSettings:
     def __post_init__(self) -> None:
         if self.bases < 1:
             raise OptionError(f"--bases {self.bases}: must be 1 or more")
-        for option, value in (("--lr", self.learning_rate), ("--clip", self.clip_norm)):
-            if not (math.isfinite(value) and value > 0):
-                raise OptionError(f"{option} {value}: must be more than 0")
+        for option, value, most in (
+            ("--lr", self.learning_rate, _MOST_LEARNING_RATE),
+            ("--clip", self.clip_norm, _MOST_CLIP_NORM),
+        ):
+            if not 0 < value <= most:
+                raise OptionError(f"{option} {value}: must be more than 0 and at most {most}")
         if not 0 <= self.dropout < 1:
             raise OptionError(f"--dropout {self.dropout}: must be 0 or more and less than 1")
-        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
-            raise OptionError(f"--weight-decay {self.weight_decay}: must be 0 or more")
+        if not 0 <= self.weight_decay <= _MOST_WEIGHT_DECAY:
+            raise OptionError(
+                f"--weight-decay {self.weight_decay}: must be 0 or more and at most "
+                f"{_MOST_WEIGHT_DECAY}"
+            )
 
 
 def learning_rate(step: int, steps: int, highest: float) -> float:

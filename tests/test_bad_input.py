@@ -416,6 +416,11 @@ OPTIONS = {
     "train: batch": Case("train set -o out --batch 0", "--batch 0: must be 1"),
     "train: rate": Case("train set -o out --lr 0", "--lr 0.0: must be more than 0"),
     "train: rate of NaN": Case("train set -o out --lr nan", "--lr nan: must be more than 0"),
+    "train: endless rate": Case("train set -o out --lr 1e39", r"--lr 1e.39: must be .*at most 1"),
+    "train: endless decay": Case(
+        "train set -o out --weight-decay inf", "--weight-decay inf: must be .*at most 100"
+    ),
+    "train: endless clip": Case("train set -o out --clip 1e39", r"--clip 1e.39: .*at most 1000000"),
     "train: decay": Case("train set -o out --weight-decay -1", "--weight-decay -1.0: must be"),
     "train: decay of NaN": Case("train set -o out --weight-decay nan", "--weight-decay nan: must"),
     "train: compressed model": Case("train set -o out.safetensors.gz", "out.safetensors.gz: "),
@@ -669,8 +674,8 @@ def assert_fails(
 
 
 def test_training_that_diverges_leaves_its_log(folder: Path) -> None:
-    command = "train set -o out --lr 1e38 --bases 100k"
-    assert_fails(folder, command, "the loss is .*a lower --lr than 1e.38", ("out.log.csv",))
+    command = "train set -o out --lr 1 --weight-decay 100 --bases 500k"
+    assert_fails(folder, command, "the loss is .*a lower --lr than 1.0", ("out.log.csv",))
 
 
 def test_labels_that_overlap_for_exclusive_classes(folder: Path) -> None:

@@ -133,14 +133,23 @@ def test_a_loss_that_is_not_finite_stops_the_fit(encoded: EncodedSet) -> None:
         {"bases": 0},
         {"learning_rate": 0.0},
         {"learning_rate": float("nan")},
+        {"learning_rate": 1.1},
         {"clip_norm": -1.0},
+        {"clip_norm": 1.1e6},
         {"dropout": 1.0},
         {"weight_decay": -0.1},
+        {"weight_decay": 101.0},
     ],
 )
 def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(OptionError):
         FitSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_the_largest_settings_overflow_nothing(encoded: EncodedSet) -> None:
+    fit = fit_of(encoded, learning_rate=1.0, weight_decay=100.0, clip_norm=1e6)
+    weights = weights_after(fit, 3)
+    assert all(np.isfinite(array).all() for array in weights.values())
 
 
 def test_state_files_hold_everything(encoded: EncodedSet, tmp_path: Path) -> None:
