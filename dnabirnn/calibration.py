@@ -9,6 +9,7 @@ import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.bits import IGNORE_BIT, targets
+from dnabirnn.errors import TrainingError
 from dnabirnn.metrics import Histogram, ScoreCounts, bin_means
 from dnabirnn.rules import CallRule
 from dnabirnn.scoring import integer_scores, score
@@ -235,7 +236,13 @@ class Validation:
     def histograms(
         self, engine: Engine, scoring: ScoringWindow, threads: int
     ) -> tuple[dict[str, Histogram], dict[str, ScoreCounts]]:
-        """Scores of counted bases a class, each strand's bases as their own."""
+        """Scores of counted bases a class, each strand's bases as their own.
+
+        Raises
+        ------
+        TrainingError
+            A probability that is not finite.
+        """
         histograms = {motif_class.name: Histogram() for motif_class in self.classes}
         counts = {motif_class.name: ScoreCounts() for motif_class in self.classes}
         for probabilities, truth in self._scored(engine, scoring, threads):
@@ -263,6 +270,11 @@ class Validation:
         labels_of = {piece.name: piece.labels for piece in self.pieces}
         columns = sum(1 + stranded for _, stranded in self.classes)
         for block in score(self.pieces, engine, scoring, columns, threads=threads):
+            if not np.isfinite(block.probabilities).all():
+                raise TrainingError(
+                    f"{block.name}: the network gives probabilities that are not finite; train "
+                    "with a lower --lr"
+                )
             labels = np.asarray(labels_of[block.name][block.start : block.start + len(block.codes)])
             ignored = (labels & labels.dtype.type(IGNORE_BIT)) != 0
             counted = (block.codes < AMBIGUOUS) & ~ignored

@@ -161,7 +161,7 @@ class Fit:
         Raises
         ------
         TrainingError
-            A loss or gradient that is not finite.
+            A loss or gradient that is not finite, or a weight after the last step.
         """
         # The optimiser runs in the pool too, where torch uses one thread: the order of its sums
         # must not depend on the machine's cores.
@@ -248,6 +248,12 @@ class Fit:
             group["lr"] = self.learning_rate
         self._optimizer.step()
         self.step += 1
+        # A weight that is not finite stays so: it is enough to look at the end.
+        if self.step == self.steps and not all(p.isfinite().all() for p in self._parameters):
+            raise TrainingError(
+                f"step {self.step} of {self.steps}: a weight is not finite; train with a lower "
+                f"--lr than {self._settings.learning_rate}"
+            )
         return loss
 
 

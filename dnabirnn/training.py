@@ -119,7 +119,7 @@ def train(
     DeviceError
         A device that this machine does not have.
     TrainingError
-        A loss that is not finite.
+        A loss, a weight or a validation score that is not finite.
     OutputError
         A model path that cannot be written.
     """

@@ -19,8 +19,11 @@ from dnabirnn.calibration import (
 )
 from dnabirnn.encoded import EncodedSet
 from dnabirnn.encoding import encode
+from dnabirnn.engine.torch_engine import TorchEngine
+from dnabirnn.errors import TrainingError
 from dnabirnn.labels import load_labels
 from dnabirnn.metrics import Histogram
+from dnabirnn.network import Network
 from dnabirnn.rules import CallRule
 from dnabirnn.sampling import Prevalence
 from dnabirnn.splits import split_plan
@@ -120,3 +123,11 @@ def test_a_sample_of_validation_sequence_has_every_class(tmp_path: Path) -> None
 def test_validation_is_the_whole_split_by_default(encoded: EncodedSet) -> None:
     (piece,) = Validation(encoded).pieces
     assert len(piece.codes) == 15_000
+
+
+def test_probabilities_that_are_not_finite_are_refused(encoded: EncodedSet) -> None:
+    network = Network(Architecture(encoded.classes, hidden=4)).eval()
+    network.head.bias.data.fill_(float("nan"))
+    engine = TorchEngine(network, (0.0,))
+    with pytest.raises(TrainingError, match=r"^val:60000-75000: .*not finite; .*a lower --lr$"):
+        Validation(encoded).average_precision(engine, ScoringWindow(1000, 100), threads=1)

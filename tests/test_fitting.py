@@ -127,6 +127,15 @@ def test_a_loss_that_is_not_finite_stops_the_fit(encoded: EncodedSet) -> None:
     fit.close()
 
 
+def test_a_weight_that_is_not_finite_fails_the_fit(encoded: EncodedSet) -> None:
+    fit = fit_of(encoded, bases=1)
+    # A gate that is always open, which no loss tells.
+    fit.network.recurrent[0].bias_ih_l0.data[0] = float("inf")
+    with pytest.raises(TrainingError, match=r"step 1 of 1: a weight is not finite; .*lower --lr"):
+        fit.advance()
+    fit.close()
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -19,8 +19,8 @@ from dnabirnn.checkpoint import Checkpoint, load_checkpoint
 from dnabirnn.devices import Hardware
 from dnabirnn.encoded import EncodedSet
 from dnabirnn.encoding import encode
-from dnabirnn.errors import DeviceError, EncodedSetError, OptionError
-from dnabirnn.fitting import FitSettings
+from dnabirnn.errors import DeviceError, EncodedSetError, OptionError, TrainingError
+from dnabirnn.fitting import Fit, FitSettings
 from dnabirnn.labels import load_labels
 from dnabirnn.model import Model
 from dnabirnn.sampling import SamplingSettings
@@ -333,6 +333,22 @@ def test_foreign_files_beside_a_state_stay(
     (tmp_path / "m.resume" / "notes.txt").write_text("mine")
     quick(encoded, tmp_path / "m")
     assert [path.name for path in (tmp_path / "m.resume").iterdir()] == ["notes.txt"]
+
+
+def test_validation_scores_that_are_not_finite_make_no_model(
+    encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance = Fit.advance
+
+    def overflow(fit: Fit) -> float:
+        loss = advance(fit)
+        fit.network.head.bias.data.fill_(float("nan"))
+        return loss
+
+    monkeypatch.setattr(Fit, "advance", overflow)
+    with pytest.raises(TrainingError, match=r"val:60000-75000: .*not finite"):
+        train(encoded, tmp_path / "m", settings=FitSettings(bases=1))
+    assert not (tmp_path / "m").exists()
 
 
 @pytest.mark.slow
