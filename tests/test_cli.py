@@ -23,6 +23,7 @@ from dnabirnn.architecture import Cell, MotifClass
 from dnabirnn.checkpoint import load_checkpoint
 from dnabirnn.cli.progress import Progress
 from dnabirnn.encoded import EncodedSet
+from dnabirnn.errors import TrainingError
 
 COMMANDS = ("encode", "train", "score", "call", "evaluate", "info")
 
@@ -319,6 +320,48 @@ def test_train_from_another_model(folder: Path) -> None:
     name = "recurrent.0.weight_hh_l0"
     old, new = load_checkpoint("m.safetensors"), load_checkpoint("new")
     np.testing.assert_allclose(new.weights[name], old.weights[name], atol=1e-6)
+
+
+LEFT_ALONE = "[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:38307."
+
+
+@pytest.mark.parametrize("error", [TrainingError("the loss is nan"), RuntimeError(LEFT_ALONE)])
+def test_of_several_processes_one_tells_what_is_wrong(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr("dnabirnn.training.train", fail)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    second = run("train", "set", "-o", "new")
+    assert (second.exit_code, second.stderr) == (1, "")
+    assert isinstance(second.exception, SystemExit)
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    first = run("train", "set", "-o", "new")
+    assert first.exit_code == 1
+    assert first.exception is error or first.stderr == f"dnabirnn train: error: {error}\n"
+
+
+def test_a_defect_in_another_process_is_not_hidden(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr("dnabirnn.training.train", fail)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert isinstance(run("train", "set", "-o", "new").exception, RuntimeError)
+
+
+@pytest.mark.slow
+def test_two_processes_fail_in_one_line(folder: Path) -> None:
+    command = [sys.executable, "-m", "dnabirnn", "-q", "train", "set", "-o", "new", *QUICK.split()]
+    diverging = ["--bases", "500k", "--lr", "1", "--weight-decay", "100", "--devices", "2"]
+    done = subprocess.run([*command, *diverging], capture_output=True, text=True)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("dnabirnn train: error: step ")
 
 
 # -------------------------------------------------------------------------------- score

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.progress import Progress
-from dnabirnn.errors import OptionError
+from dnabirnn.errors import DnabirnnError, OptionError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dnabirnn.training import Progress as TrainingProgress
 
 __all__ = ["train"]
@@ -125,9 +128,12 @@ def train(
     from dnabirnn.training import train as fit
 
     # Of several processes, which Fabric starts with this variable, one speaks.
-    if os.environ.get("LOCAL_RANK", "0") != "0":
+    follows = os.environ.get("LOCAL_RANK", "0") != "0"
+    if follows:
         quiet = True
         logging.getLogger("dnabirnn").setLevel(logging.ERROR)
+    # How many processes there are we tell ourselves, unless we are to be quiet.
+    logging.getLogger("lightning_fabric.utilities").setLevel(logging.WARNING)
     log = log or f"{out.removesuffix('.safetensors')}.log.csv"
     for path in (out, log):
         check_target(path)
@@ -135,7 +141,7 @@ def train(
         raise OptionError(f"--log {log}: is the model's name; give another")
     options.check_apart([log], [init])
     data = EncodedSet.open(encoded)
-    with Progress("trained", bases, quiet) as progress:
+    with Progress("trained", bases, quiet) as progress, _one_speaks(follows):
 
         def report(now: TrainingProgress) -> None:
             progress.to(now.bases, f"loss {now.loss:.4f}")
@@ -166,3 +172,20 @@ def train(
             figures["best_f1_stranded"],
             checkpoint.metrics["split"],
         )
+
+
+@contextmanager
+def _one_speaks(follows: bool) -> Iterator[None]:
+    """End a process that follows another without a word where the other tells what is wrong."""
+    try:
+        yield
+    except (DnabirnnError, RuntimeError) as error:
+        if follows and (isinstance(error, DnabirnnError) or _is_left_alone(error)):
+            click.get_current_context().exit(1)
+        raise
+
+
+def _is_left_alone(error: RuntimeError) -> bool:
+    """Whether gloo or NCCL says that another process has ended."""
+    words = str(error).lower()
+    return any(end in words for end in ("closed by peer", "reset by peer", "closed by remote peer"))
