@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 import dnabirnn
 
 PACKAGE = Path(dnabirnn.__file__).parent
+ROOT = Path(__file__).parent.parent
 
 ORDER = [
     "errors",
@@ -143,6 +146,15 @@ def test_reading_and_model_files_need_no_torch() -> None:
     light = [n for n in names if n != "training"]
     statement = "import " + ", ".join(f"dnabirnn.{name}" for name in light)
     assert not {"torch", "matplotlib", "lightning_fabric"} & modules_after(statement)
+
+
+def test_markers_are_used_and_told_of() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]
+    markers = {text.split(":")[0] for text in settings["ini_options"]["markers"]}
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    assert markers == {name for name in markers if f"@pytest.mark.{name}\n" in tests}
+    (told,) = re.findall(r"Markers: (.*)\.", (ROOT / "CONTRIBUTING.md").read_text())
+    assert markers == set(re.findall(r"`(\w+)`", told))
 
 
 def test_public_names_are_there() -> None:
