@@ -484,6 +484,10 @@ def test_call_warns_of_scores_that_the_track_lacks(folder: Path) -> None:
 def test_call_of_an_empty_track(folder: Path) -> None:
     for data in (b"", b"# nothing above the threshold\n"):
         assert ok("call - -m m.safetensors -o -", data) == ""
+        (folder / "none.bed").write_bytes(data)
+        assert succeed("call", "none.bed", "-m", "m.safetensors", "-o", "c.bed").stderr == ""
+        assert (folder / "c.bed").read_bytes() == b""
+    assert "An empty one" in ok("call --help")
 
 
 # ----------------------------------------------------------------------------- evaluate

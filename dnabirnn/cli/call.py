@@ -23,7 +23,8 @@ __all__ = ["call"]
 def call(quiet: bool, /, scores: str, model: str, out: str, **calls: Any) -> None:
     """Call intervals from a track of scores.
 
-    SCORES is a per-base BED that `dnabirnn score` wrote, or - for standard input.
+    SCORES is a per-base BED that `dnabirnn score` wrote, or - for standard input. An empty one, as
+    of a shard without contigs, gives empty calls.
     """
     from dnabirnn.checkpoint import load_checkpoint
     from dnabirnn.genome import call_track
