@@ -21,13 +21,15 @@ def run(*arguments: object, input: bytes | str | None = None) -> Result:
     """Run `dnabirnn` with arguments; logger and signals are left as they were."""
     logger = logging.getLogger("dnabirnn")
     handlers, propagate, level = logger.handlers, logger.propagate, logger.level
-    terminate = signal.getsignal(signal.SIGTERM)
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    handled = {number: signal.getsignal(number) for number in numbers}
     try:
         return CliRunner().invoke(main, [str(argument) for argument in arguments], input=input)
     finally:
         logger.handlers, logger.propagate = handlers, propagate
         logger.setLevel(level)
-        signal.signal(signal.SIGTERM, terminate)
+        for number, handler in handled.items():
+            signal.signal(number, handler)
 
 
 def succeed(*arguments: object, input: bytes | str | None = None) -> Result:

@@ -654,8 +654,11 @@ def test_a_pipe_of_commands_and_a_reader_that_leaves(folder: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are of POSIX")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_run_that_is_stopped_leaves_nothing(folder: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_a_run_that_is_stopped_leaves_nothing(folder: Path, name: str) -> None:
+    number = getattr(signal, name)
+    if signal.getsignal(number) is signal.SIG_IGN:
+        pytest.skip("ignored here, as under nohup")
     write_fasta(folder / "big.fa", {"big": "ACGTTGCATT" * 1_000_000}, 10_000)
     before = content(folder)
     command = [*DNABIRNN, "-q", "score", "big.fa", "-m", "m.safetensors", "-o", "o.bed"]
@@ -670,6 +673,19 @@ def test_a_run_that_is_stopped_leaves_nothing(folder: Path, number: signal.Signa
     assert process.returncode not in (0, -number)
     assert b"Traceback" not in told
     assert content(folder) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are of POSIX")
+def test_a_hang_up_that_is_ignored_stays_so(folder: Path) -> None:
+    """As under nohup."""
+    lines = (
+        "import signal, sys",
+        "from dnabirnn.cli import main",
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)",
+        "main(['info', 'm.safetensors'], standalone_mode=False)",
+        "sys.exit(signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN)",
+    )
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True, stdout=subprocess.DEVNULL)
 
 
 def test_exit_codes(folder: Path) -> None:

@@ -108,7 +108,11 @@ def main(ctx: click.Context, quiet: bool) -> None:
     ctx.obj = quiet
     if threading.current_thread() is threading.main_thread():
         # As an exception, so that what is half-written goes away, as it does after Ctrl-C.
-        signal.signal(signal.SIGTERM, _terminate)
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            # What is to be survived, as a hang-up is under nohup, stays so.
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, _terminate)
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter())
     logger = logging.getLogger("dnabirnn")
