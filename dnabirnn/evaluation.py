@@ -9,13 +9,12 @@ import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.architecture import Architecture
-from dnabirnn.bits import IGNORE_BIT, targets
+from dnabirnn.bits import IGNORE_BIT
 from dnabirnn.calling import find_calls
 from dnabirnn.matching import CallEvaluation
-from dnabirnn.metrics import bin_of
 from dnabirnn.rules import default_min_score
 from dnabirnn.runs import find_runs
-from dnabirnn.tally import COARSE, GROUPS, Chunk, Tally, draw, intervals, lowest_probability
+from dnabirnn.tally import draw, intervals, lowest_probability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,13 +26,9 @@ if TYPE_CHECKING:
     from dnabirnn.rules import CallSettings
     from dnabirnn.runs import Rows
     from dnabirnn.scoring import Block
-    from dnabirnn.tally import Curve
+    from dnabirnn.tally import Curve, Tally
 
 __all__ = ["BaseMetrics", "Evaluation", "Report", "evaluate", "metrics_table"]
-
-_CHUNK_BASES = 1 << 18
-_CHUNK_ITEMS = 1 << 23
-"""Bases are counted so many at a time, so that short contigs cost no more than long ones."""
 
 
 class BaseMetrics(NamedTuple):
@@ -104,122 +99,59 @@ class Evaluation:
         seed: int = 0,
         block_bp: int = 10_000,
     ) -> None:
+        from dnabirnn.counting import BaseCounter  # loads Numba
+
         self._classes = tuple(classes)
         self._thresholds = {name: int(thresholds[name]) for name, _ in classes}
         self._replicates = replicates
         self._seed = seed
-        self._block_bp = block_bp
-        outputs = [name for name, stranded in classes for _ in range(1 + stranded)]
-        self._columns = {
-            name: [i for i, owner in enumerate(outputs) if owner == name] for name, _ in classes
-        }
-        self._blind = {name: Tally() for name, _ in classes}
-        self._by_strand = {
-            name: Tally() if stranded else self._blind[name] for name, stranded in classes
-        }
-        cuts = [lowest_probability(self._thresholds[name]) for name in outputs]
-        self._cuts = np.array(cuts, dtype=np.float32)[:, None]
-        size = min(_CHUNK_BASES, _CHUNK_ITEMS // len(outputs))
-        self._scores: NDArray[np.float32] = np.empty((len(outputs), size), dtype=np.float32)
-        self._truth: NDArray[np.bool_] = np.empty((len(outputs), size), dtype=np.bool_)
-        self._block: NDArray[np.int64] = np.empty(size, dtype=np.int64)
-        self._filled = 0
-        self._blocks = 0
-        self._open: tuple[str, int] | None = None
+        cuts = [
+            lowest_probability(self._thresholds[name])
+            for name, stranded in classes
+            for _ in range(1 + stranded)
+        ]
+        self._counter = BaseCounter(classes, cuts, block_bp)
 
-    def add(self, block: Block, truth: NDArray[np.bool_], counted: NDArray[np.bool_]) -> None:
+    def add(
+        self,
+        block: Block,
+        labels: NDArray[np.unsignedinteger],
+        counted: NDArray[np.bool_],
+    ) -> None:
         """Count the bases of a block.
 
         Parameters
         ----------
         block : Block
             Blocks come in the order of the contig.
-        truth : ndarray, (m, O) bool
-            What each output should say.
+        labels : ndarray, (m,) unsigned
+            Bits numbered as in `classes`; the ignore bit is not looked at.
         counted : ndarray, (m,) bool
             False where a base is left out.
         """
-        numbers = self._block_numbers(block, counted)
-        scores = block.probabilities
-        if numbers.size < counted.size:
-            scores, truth = scores[counted], truth[counted]
-        done = 0
-        while done < numbers.size:
-            taken = min(numbers.size - done, self._block.size - self._filled)
-            source = slice(done, done + taken)
-            target = slice(self._filled, self._filled + taken)
-            self._scores[:, target] = scores[source].T  # (O, m)
-            self._truth[:, target] = truth[source].T
-            self._block[target] = numbers[source]
-            self._filled += taken
-            done += taken
-            if self._filled == self._block.size:
-                self._count()
-
-    def _block_numbers(self, block: Block, counted: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """For each counted base the number of its 10 kb block, in order of first appearance."""
-        if not counted.size:
-            return np.empty(0, dtype=np.int64)
-        first = block.start // self._block_bp
-        last = (block.start + counted.size - 1) // self._block_bp
-        edges = np.arange(first, last + 1) * self._block_bp - block.start
-        edges[0] = 0
-        bases = np.add.reduceat(counted, edges, dtype=np.int64)
-        used = np.flatnonzero(bases)
-        if not used.size:
-            return np.empty(0, dtype=np.int64)
-        goes_on = self._open == (block.name, first + int(used[0]))
-        numbers = self._blocks - goes_on + np.arange(used.size)
-        self._blocks = int(numbers[-1]) + 1
-        self._open = (block.name, first + int(used[-1]))
-        return np.repeat(numbers, bases[used])
-
-    def _count(self) -> None:
-        """Count the bases that wait."""
-        filled, self._filled = self._filled, 0
-        if not filled:
-            return
-        scores, truth = self._scores[:, :filled], self._truth[:, :filled]
-        numbers = self._block[:filled]
-        group_count = min(int(numbers[-1] - numbers[0]) + 1, GROUPS)
-        chunk = Chunk(
-            row=((numbers - numbers[0]) % GROUPS * COARSE).astype(np.int32),
-            groups=(numbers[0] + np.arange(group_count)) % GROUPS,
-        )
-        bins = bin_of(scores)
-        called = scores >= self._cuts
-        for name, stranded in self._classes:
-            columns = self._columns[name]
-            for column in columns:
-                self._by_strand[name].add(bins[column], called[column], truth[column], chunk)
-            if stranded:
-                self._blind[name].add(
-                    bins[columns].max(axis=0),
-                    np.logical_or.reduce(called[columns]),
-                    np.logical_or.reduce(truth[columns]),
-                    chunk,
-                )
+        self._counter.add(block.start, block.probabilities, labels, counted)
 
     def finish(self) -> BaseMetrics:
         """Figures of all that was added."""
-        self._count()
-        weights = draw(self._blocks, self._replicates, self._seed)
+        weights = draw(self._counter.blocks, self._replicates, self._seed)
+        tallies = self._counter.tallies()
         metrics = BaseMetrics({}, {}, [])
         for name, stranded in self._classes:
-            forms = {"": self._blind[name], "_stranded": self._by_strand[name]}
-            if not self._blind[name].histogram.positives.any():
+            forms = {"": tallies[name].blind, "_stranded": tallies[name].by_strand}
+            if not forms[""].histogram.positives.any():
                 metrics.classes[name] = None
                 metrics.absent[name] = _absence(forms)
                 continue
             entry: dict[str, Any] = {}
-            for suffix, tally in forms.items():
-                figures = tally.figures() | {"threshold": self._thresholds[name] / 1000}
-                entry |= {f"{key}{suffix}": _plain(value) for key, value in figures.items()}
-                ends_of = intervals(tally, figures, weights)
-                entry |= {f"{key}{suffix}_ci": ends for key, ends in ends_of.items()}
-            metrics.classes[name] = entry
             for suffix, tally in list(forms.items())[: 1 + stranded]:
-                metrics.curves.append(tally.curve(name, bool(suffix)))
+                figures = tally.figures()
+                metrics.curves.append(tally.curve(name, bool(suffix), figures))
+                figures["threshold"] = self._thresholds[name] / 1000
+                ends_of = intervals(tally, figures, weights)
+                for form in (suffix,) if stranded else forms:
+                    entry |= {f"{key}{form}": _plain(value) for key, value in figures.items()}
+                    entry |= {f"{key}{form}_ci": ends for key, ends in ends_of.items()}
+            metrics.classes[name] = entry
         return metrics
 
 
@@ -274,7 +206,7 @@ def evaluate(
     """
     base = Evaluation(classes, thresholds, replicates=replicates, seed=seed)
     contig = _Contig(labels_of, regions)
-    counted = _count_bases(blocks, contig, base, classes)
+    counted = _count_bases(blocks, contig, base)
     sites = CallEvaluation(classes)
     if calls is None:
         deque(counted, maxlen=0)
@@ -321,16 +253,14 @@ class _Contig:
             self.labels = np.where(inside, self.labels, self.labels.dtype.type(0))
 
 
-def _count_bases(
-    blocks: Iterable[Block], contig: _Contig, base: Evaluation, classes: Sequence[MotifClass]
-) -> Iterator[Block]:
+def _count_bases(blocks: Iterable[Block], contig: _Contig, base: Evaluation) -> Iterator[Block]:
     """Count the bases of each block, and hand it on."""
     for block in blocks:
         if block.start == 0:
             contig.begin(block.name)
         span = slice(block.start, block.start + block.codes.size)
         contig.counted[span] &= block.codes < AMBIGUOUS
-        base.add(block, targets(contig.labels[span], classes), contig.counted[span])
+        base.add(block, contig.labels[span], contig.counted[span])
         yield block
 
 

@@ -280,20 +280,18 @@ class Histogram:
     positives, negatives : ndarray, (BINS,) int64
     """
 
-    def __init__(self) -> None:
-        self.positives: NDArray[np.int64] = np.zeros(BINS, dtype=np.int64)
-        self.negatives: NDArray[np.int64] = np.zeros(BINS, dtype=np.int64)
+    def __init__(self, counts: NDArray[np.int64] | None = None) -> None:
+        """Start from nothing, or hold `counts`, (2, BINS): positives and negatives."""
+        held = np.zeros((2, BINS), dtype=np.int64) if counts is None else counts
+        self.positives: NDArray[np.int64] = held[0]
+        self.negatives: NDArray[np.int64] = held[1]
 
     def add(self, probabilities: NDArray[np.float32], truth: NDArray[np.bool_]) -> None:
         """Count items: `probabilities` float32 and `truth` bool, of one shape."""
         bins = bin_of(probabilities)
-        self.add_bins(bins.ravel(), bins[truth])
-
-    def add_bins(self, bins: NDArray[np.int32], positive_bins: NDArray[np.int32]) -> None:
-        """Count items by their bins (n,), and those of the positives among them (k,)."""
-        self.negatives += np.bincount(bins, minlength=BINS)
-        if positive_bins.size:
-            counts = np.bincount(positive_bins, minlength=BINS)
+        self.negatives += np.bincount(bins.ravel(), minlength=BINS)
+        if truth.any():
+            counts = np.bincount(bins[truth], minlength=BINS)
             self.positives += counts
             self.negatives -= counts
 
@@ -328,12 +326,13 @@ class Histogram:
 
     def reliability(self, slices: int = 20) -> Reliability:
         """Mean probability against the share of positives, in slices of p of even width."""
-        means = bin_means()
+        used = np.flatnonzero(self.positives + self.negatives)
+        means, positives = bin_means()[used], self.positives[used]
+        counts = positives + self.negatives[used]
         slice_of = np.minimum((means * slices).astype(np.int64), slices - 1)
-        counts = self.positives + self.negatives
         items, found, total = (
             np.bincount(slice_of, weights=weights, minlength=slices)
-            for weights in (counts, self.positives, counts * means)
+            for weights in (counts, positives, counts * means)
         )
         kept = items > 0
         predicted, observed = total[kept] / items[kept], found[kept] / items[kept]

@@ -9,18 +9,17 @@ import numpy as np
 from dnabirnn.metrics import BINS, Histogram, auroc, average_precision, best_f1, thresholded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
     from dnabirnn.metrics import PrecisionRecall, Reliability
 
-__all__ = ["COARSE", "GROUPS", "Chunk", "Curve", "Tally", "draw", "intervals", "lowest_probability"]
+__all__ = ["COARSE", "GROUPS", "Curve", "Tally", "draw", "intervals", "lowest_probability"]
 
 GROUPS = 512
 """Most groups of blocks that the bootstrap draws from."""
-_COARSE_SHIFT = 8
-COARSE = BINS >> _COARSE_SHIFT
+COARSE = BINS >> 8
 """Bins of a group's histogram: 1,024, sixteen an octave of the odds."""
 _REPLICATES_AT_ONCE = 250
 _WITH_INTERVALS = ("ap", "auroc", "best_f1", "precision", "recall", "f1", "mcc")
@@ -38,13 +37,6 @@ def lowest_probability(threshold: int) -> np.float32:
     lowest = np.float32(exact)
     # Compared as float64: beside a float32, numpy would round the other number to one.
     return lowest if float(lowest) >= exact else np.nextafter(lowest, np.float32(2))
-
-
-class Chunk(NamedTuple):
-    """Bases that are counted together; `row` is each base's place in `groups`, times COARSE."""
-
-    row: NDArray[np.int32]
-    groups: NDArray[np.int64]
 
 
 class Curve(NamedTuple):
@@ -94,38 +86,18 @@ class Tally:
     ----------
     histogram : Histogram
     by_score : ndarray, (GROUPS, 2, COARSE) uint32
-        Positives and negatives. Memory is taken as groups come into use.
+        Positives and negatives.
     called : ndarray, (GROUPS, 2) int64
         Positives that are called, all that are called.
     """
 
-    def __init__(self) -> None:
-        self.histogram = Histogram()
-        self.by_score: NDArray[np.uint32] = np.zeros((GROUPS, 2, COARSE), dtype=np.uint32)
-        self.called: NDArray[np.int64] = np.zeros((GROUPS, 2), dtype=np.int64)
-
-    def add(
-        self,
-        bins: NDArray[np.int32],
-        called: NDArray[np.bool_],
-        truth: NDArray[np.bool_],
-        chunk: Chunk,
+    def __init__(
+        self, by_bin: NDArray[np.int64], by_score: NDArray[np.uint32], called: NDArray[np.int64]
     ) -> None:
-        """Count items; all arrays (n,)."""
-        positive = np.flatnonzero(truth)
-        self.histogram.add_bins(bins, bins[positive])
-        cells = (bins >> _COARSE_SHIFT) + chunk.row
-        size = chunk.groups.size * COARSE
-        counts = np.bincount(cells, minlength=size).reshape(-1, COARSE)
-        self.by_score[chunk.groups, 1] += counts.astype(np.uint32)
-        if positive.size:
-            counts = np.bincount(cells[positive], minlength=size).reshape(-1, COARSE)
-            self.by_score[chunk.groups, 0] += counts.astype(np.uint32)
-            self.by_score[chunk.groups, 1] -= counts.astype(np.uint32)
-        places = np.flatnonzero(called)
-        for column, chosen in enumerate((places[truth[places]], places)):
-            rows = chunk.row[chosen] // COARSE
-            self.called[chunk.groups, column] += np.bincount(rows, minlength=chunk.groups.size)
+        """Hold counts, those of `by_bin` as a histogram: (2, BINS), positives and negatives."""
+        self.histogram = Histogram(by_bin)
+        self.by_score = by_score
+        self.called = called
 
     def figures(self) -> dict[str, float]:
         """Figures over all items; NaN where one is not defined."""
@@ -147,15 +119,14 @@ class Tally:
             "ece": exact.expected_calibration_error(),
         }
 
-    def curve(self, class_name: str, stranded: bool) -> Curve:
-        """What figures show of the items; there must be a positive among them."""
-        positives = int(self.histogram.positives.sum())
+    def curve(self, class_name: str, stranded: bool, figures: Mapping[str, float]) -> Curve:
+        """What plots show of the items, whose `figures` are given; one of them is positive."""
         return Curve(
             class_name=class_name,
             stranded=stranded,
-            ap=self.histogram.average_precision(),
-            prevalence=positives / (positives + int(self.histogram.negatives.sum())),
-            expected_calibration_error=self.histogram.expected_calibration_error(),
+            ap=figures["ap"],
+            prevalence=figures["positives"] / figures["bases"],
+            expected_calibration_error=figures["ece"],
             precision_recall=self.histogram.precision_recall(),
             reliability=self.histogram.reliability(),
         )
@@ -167,20 +138,51 @@ class Tally:
         ----------
         weights : ndarray, (r, g) float64
             How often each replicate draws each of the first g groups.
+
+        Returns
+        -------
+        figures : dict of ndarray, (r,) float64
         """
         groups = weights.shape[1]
         counts = self.by_score[:groups]
         counts = counts[..., counts.any(axis=(0, 1))]  # (g, 2, k): bins that are in use
-        drawn = weights @ counts.reshape(groups, -1).astype(np.float64)
-        positives, negatives = np.moveaxis(drawn.reshape(len(weights), 2, -1), 1, 0)
-        found, called = (weights @ self.called[:groups].astype(np.float64)).T
-        total = positives.sum(axis=-1)
+        at_threshold = weights @ self.called[:groups].astype(np.float64)
+        pieces = [
+            _replicates(drawn.reshape(-1, *counts.shape[1:]), at_threshold[piece])
+            for piece, drawn in _products(weights, counts.reshape(groups, -1))
+        ]
         return {
-            "ap": average_precision(positives, negatives),
-            "auroc": auroc(positives, negatives),
-            "best_f1": best_f1(positives, negatives)[0],
-            **thresholded(found, called, total, total + negatives.sum(axis=-1))._asdict(),
+            name: np.concatenate([np.empty(0), *(piece[name] for piece in pieces)])
+            for name in _WITH_INTERVALS
         }
+
+
+def _products(
+    weights: NDArray[np.float64], counts: NDArray[np.uint32]
+) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """`weights @ counts`, (r, g) and (g, n), exact: some rows at a time, and which."""
+    # float32 holds whole numbers below 2**24, and its product takes half the time.
+    most = weights @ counts.max(axis=1, initial=0).astype(np.float64)
+    enough: type[np.floating] = np.float32 if most.max(initial=0) < 1 << 24 else np.float64
+    factors, table = weights.astype(enough), counts.astype(enough)
+    for first in range(0, len(weights), _REPLICATES_AT_ONCE):
+        piece = slice(first, first + _REPLICATES_AT_ONCE)
+        yield piece, (factors[piece] @ table).astype(np.float64)
+
+
+def _replicates(
+    drawn: NDArray[np.float64], at_threshold: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Figures (r,) of counts by bin, (r, 2, k), and of those found and called, (r, 2)."""
+    positives, negatives = drawn[:, 0], drawn[:, 1]
+    found, called = at_threshold.T
+    total = positives.sum(axis=-1)
+    return {
+        "ap": average_precision(positives, negatives),
+        "auroc": auroc(positives, negatives),
+        "best_f1": best_f1(positives, negatives)[0],
+        **thresholded(found, called, total, total + negatives.sum(axis=-1))._asdict(),
+    }
 
 
 def draw(blocks: int, replicates: int, seed: int) -> NDArray[np.float64]:
@@ -209,14 +211,11 @@ def intervals(
     tally: Tally, figures: Mapping[str, float], weights: NDArray[np.float64]
 ) -> dict[str, list[float] | None]:
     """Intervals of 95 %; None where a figure, or more than half of its replicates, is undefined."""
-    pieces = [
-        tally.replicates(weights[first : first + _REPLICATES_AT_ONCE])
-        for first in range(0, len(weights), _REPLICATES_AT_ONCE)
-    ]
+    replicates = tally.replicates(weights)
     coarse = tally.replicates(np.ones((1, weights.shape[1])))
     found: dict[str, list[float] | None] = {}
     for name in _WITH_INTERVALS:
-        values = np.concatenate([piece[name] for piece in pieces]) if pieces else np.empty(0)
+        values = replicates[name]
         defined = values[~np.isnan(values)]
         if np.isnan(figures[name]) or 2 * defined.size <= values.size:
             found[name] = None

@@ -64,6 +64,7 @@ ORDER = [
     "tracks",
     "calling",
     "tally",
+    "counting",
     "matching",
     "sites",
     "evaluation",

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dnabirnn.metrics import BINS, auroc, average_precision, best_f1, thresholded
 from dnabirnn.scoring import integer_scores
-from dnabirnn.tally import COARSE, GROUPS, Chunk, Tally, draw, intervals, lowest_probability
+from dnabirnn.tally import COARSE, GROUPS, Tally, draw, intervals, lowest_probability
 
 
 def test_the_lowest_probability_of_each_threshold():
@@ -34,39 +35,24 @@ def test_nothing_is_drawn_from_fewer_than_two_groups(blocks):
     assert draw(blocks, 10, 0).shape == (0, blocks)
 
 
-def test_groups_hold_what_was_counted():
-    rng = np.random.default_rng(1)
-    tally, items = Tally(), []
-    for first in (0, 2, 510):  # the last piece goes round to group 0
-        groups = (first + np.arange(3)) % GROUPS
-        row = np.sort(rng.integers(0, 3, 500)).astype(np.int32)
-        bins = rng.integers(0, 262144, 500).astype(np.int32)
-        called, truth = rng.random((2, 500)) < 0.3
-        tally.add(bins, called, truth, Chunk(row * COARSE, groups))
-        items.append((groups[row], bins, called, truth))
-    group, bins, called, truth = map(np.concatenate, zip(*items, strict=True))
-    for number in (0, 1, 2, 3, 4, 5, 510, 511):
-        here = group == number
-        assert tally.called[number].tolist() == [
-            np.sum(here & called & truth),
-            np.sum(here & called),
-        ]
-        for kind, chosen in enumerate((here & truth, here & ~truth)):
-            expected = np.bincount(bins[chosen] >> 8, minlength=COARSE)
-            np.testing.assert_array_equal(tally.by_score[number, kind], expected)
-    assert tally.histogram.positives.sum() == truth.sum()
-    assert tally.by_score.sum() == tally.histogram.positives.sum() + tally.histogram.negatives.sum()
+def tally_of(group, bins, called, truth):
+    """Counts of items, each (n,), base by base."""
+    by_bin = np.zeros((2, BINS), dtype=np.int64)
+    by_score = np.zeros((GROUPS, 2, COARSE), dtype=np.uint32)
+    counts = np.zeros((GROUPS, 2), dtype=np.int64)
+    np.add.at(by_bin, (np.where(truth, 0, 1), bins), 1)
+    np.add.at(by_score, (group, np.where(truth, 0, 1), bins >> 8), 1)
+    np.add.at(counts, (group, 0), called & truth)
+    np.add.at(counts, (group, 1), called)
+    return Tally(by_bin, by_score, counts)
 
 
 def one_positive_group(groups):
     """A positive in group 0 only, found at the top; every group has a negative."""
-    tally = Tally()
-    for number in range(groups):
-        truth = np.array([number == 0, False])
-        bins = np.array([180000 if number == 0 else 200, 100], dtype=np.int32)
-        chunk = Chunk(np.zeros(2, dtype=np.int32), np.array([number]))
-        tally.add(bins, truth, truth, chunk)
-    return tally
+    group = np.repeat(np.arange(groups), 2)
+    truth = np.arange(2 * groups) == 0
+    bins = np.where(truth, 180000, np.tile([200, 100], groups))
+    return tally_of(group, bins, truth, truth)
 
 
 def test_replicates_without_positives_are_left_out():
@@ -84,12 +70,33 @@ def test_no_interval_where_most_replicates_are_undefined():
 
 def test_intervals_stay_within_what_is_possible():
     rng = np.random.default_rng(0)
-    tally = Tally()
-    for number in range(30):
-        truth = rng.random(200) < 0.1
-        bins = np.where(truth, 180000, 120000) + rng.integers(0, 9000, 200)
-        chunk = Chunk(np.zeros(200, dtype=np.int32), np.array([number]))
-        tally.add(bins.astype(np.int32), bins > 160000, truth, chunk)
+    truth = rng.random(6000) < 0.1
+    bins = np.where(truth, 180000, 120000) + rng.integers(0, 9000, 6000)
+    tally = tally_of(np.repeat(np.arange(30), 200), bins, bins > 160000, truth)
     figures = tally.figures()
     for name, (low, high) in intervals(tally, figures, draw(30, 200, 0)).items():
         assert 0 <= low <= figures[name] <= high <= 1
+
+
+@pytest.mark.parametrize("size", [1000, 1 << 22], ids=["float32", "float64"])
+def test_replicates_are_those_of_plain_sums(size):
+    rng = np.random.default_rng(2)
+    tally = tally_of(*np.zeros((4, 0), dtype=np.int64))
+    bins = rng.permutation(COARSE)[:60]
+    tally.by_score[:40, :, bins] = rng.integers(0, size, (40, 2, 60))
+    tally.called[:40] = np.sort(rng.integers(0, 60 * size, (40, 2)), axis=1)
+    weights = draw(40, 300, 1)
+    found = tally.replicates(weights)
+    for number in (0, 249, 250, 299):
+        groups = np.repeat(np.arange(40), weights[number].astype(np.int64))
+        positives, negatives = tally.by_score[groups].sum(axis=0, dtype=np.int64)
+        items = positives.sum() + negatives.sum()
+        at_threshold = thresholded(*tally.called[groups].sum(axis=0), positives.sum(), items)
+        expected = {
+            "ap": average_precision(positives, negatives),
+            "auroc": auroc(positives, negatives),
+            "best_f1": best_f1(positives, negatives)[0],
+            **at_threshold._asdict(),
+        }
+        for name, value in expected.items():
+            assert found[name][number] == pytest.approx(value, rel=1e-9), name
