@@ -9,7 +9,7 @@ import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.bits import IGNORE_BIT, targets
-from dnabirnn.errors import TrainingError
+from dnabirnn.errors import ScoreError, TrainingError
 from dnabirnn.metrics import Histogram, ScoreCounts, bin_means
 from dnabirnn.rules import CallRule
 from dnabirnn.scoring import integer_scores, score
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.engine import Engine
     from dnabirnn.sampling import Prevalence
+    from dnabirnn.scoring import Block
 
 __all__ = [
     "Piece",
@@ -269,13 +270,16 @@ class Validation:
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
         labels_of = {piece.name: piece.labels for piece in self.pieces}
         columns = sum(1 + stranded for _, stranded in self.classes)
-        for block in score(self.pieces, engine, scoring, columns, threads=threads):
-            if not np.isfinite(block.probabilities).all():
-                raise TrainingError(
-                    f"{block.name}: the network gives probabilities that are not finite; train "
-                    "with a lower --lr"
-                )
+        for block in _finite(score(self.pieces, engine, scoring, columns, threads=threads)):
             labels = np.asarray(labels_of[block.name][block.start : block.start + len(block.codes)])
             ignored = (labels & labels.dtype.type(IGNORE_BIT)) != 0
             counted = (block.codes < AMBIGUOUS) & ~ignored
             yield block.probabilities[counted], targets(labels[counted], self.classes)
+
+
+def _finite(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Blocks of a network that is being trained; what is not finite ends the training."""
+    try:
+        yield from blocks
+    except ScoreError as error:
+        raise TrainingError(f"validation: {error}") from error

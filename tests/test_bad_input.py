@@ -785,7 +785,7 @@ def test_no_memory(folder: Path, monkeypatch: pytest.MonkeyPatch, error: Excepti
     def fail(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr("dnabirnn.engine.torch_engine.TorchEngine.score", fail)
+    monkeypatch.setattr("dnabirnn.engine.fused_engine.FusedEngine.score", fail)
     assert_fails(folder, "score genome.fa -m m.safetensors -o out.bed", "out of memory; free some")
 
 
@@ -793,7 +793,7 @@ def test_a_defect_of_ours_is_not_hidden(folder: Path, monkeypatch: pytest.Monkey
     def fail(*arguments: object) -> None:
         raise RuntimeError("shapes do not fit")
 
-    monkeypatch.setattr("dnabirnn.engine.torch_engine.TorchEngine.score", fail)
+    monkeypatch.setattr("dnabirnn.engine.fused_engine.FusedEngine.score", fail)
     before = content(folder)
     result = run("-q", "score", "genome.fa", "-m", "m.safetensors", "-o", "out.bed")
     assert isinstance(result.exception, RuntimeError)

@@ -129,5 +129,7 @@ def test_probabilities_that_are_not_finite_are_refused(encoded: EncodedSet) -> N
     network = Network(Architecture(encoded.classes, hidden=4)).eval()
     network.head.bias.data.fill_(float("nan"))
     engine = TorchEngine(network, (0.0,))
-    with pytest.raises(TrainingError, match=r"^val:60000-75000: .*not finite; .*a lower --lr$"):
+    with pytest.raises(
+        TrainingError, match=r"record 'val:60000-75000', base 0.*not a finite.* lower --lr$"
+    ):
         Validation(encoded).average_precision(engine, ScoringWindow(1000, 100), threads=1)

@@ -346,7 +346,7 @@ def test_validation_scores_that_are_not_finite_make_no_model(
         return loss
 
     monkeypatch.setattr(Fit, "advance", overflow)
-    with pytest.raises(TrainingError, match=r"val:60000-75000: .*not finite"):
+    with pytest.raises(TrainingError, match=r"record 'val:60000-75000', .*not a finite"):
         train(encoded, tmp_path / "m", settings=FitSettings(bases=1))
     assert not (tmp_path / "m").exists()
 
