@@ -48,7 +48,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "cores_used": "cores used",
         "peak_mb": "peak, MB",
     },
-    "start": {"case": "what", "wall_s": "s", "peak_mb": "peak, MB"},
+    "start": {"case": "what", "wall_s": "s"},
     "io": {"step": "step", "ns_a_base": "ns a base"},
     "memory": {"case": "case", "peak_mb": "peak, MB", "mbs": "Mb/s"},
     "scaling": {"case": "case", "wall_s": "s", "mbs": "Mb/s", "peak_mb": "peak, MB"},

@@ -189,4 +189,4 @@ def start(folder: Path, repeats: int) -> Iterator[dict[str, Any]]:
     run(commands["dnabirnn score, 300 bp"], pinned(2))
     costs = interleaved(list(commands.values()), pinned(1), repeats)
     for name, cost in zip(commands, costs, strict=True):
-        yield {"case": name, "wall_s": cost.wall_s, "peak_mb": cost.peak_mb}
+        yield {"case": name, "wall_s": cost.wall_s}

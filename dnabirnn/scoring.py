@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "Contig", "integer_scores", "score"]
 
-# Scores that may wait for a window that is still in a batch half full: 64 MiB of float32.
-_WAITING_SCORES = 1 << 24
+# Scores that may wait for a window that is still in a batch half full: 8 MiB of float32, or those
+# of so many full batches.
+_WAITING_SCORES = 1 << 21
+_WAITING_BATCHES = 4
 # Windows shorter than a scoring window are padded to one of these lengths, 19 % apart.
 _SHORTEST_PADDED_BP = 32
 # Windows whose scores are not asked for are handed on so many at a time.
@@ -144,7 +146,9 @@ def score(
         A score that is not a finite number.
     """
     tasks = _cut(contigs, scoring, wanted)
-    batches = _fill(tasks, engine, max(1, _WAITING_SCORES // outputs))
+    batch_bp = engine.batch_windows(scoring.length_bp) * scoring.length_bp
+    waiting_bp = max(_WAITING_SCORES // outputs, _WAITING_BATCHES * batch_bp)
+    batches = _fill(tasks, engine, waiting_bp)
     scored = _ordered_map(
         lambda batch: _run(engine, batch, outputs), batches, threads if engine.concurrent else 1
     )
