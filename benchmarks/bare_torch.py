@@ -12,12 +12,12 @@ import time
 import torch
 from torch import nn
 
-__all__ = ["BATCHES", "Loop"]
+__all__ = ["BATCHES", "CELLS", "Loop"]
 
 BATCHES = ((128, 200), (512, 200), (64, 1000), (256, 1000))
 """Windows, and their length, among which the best is taken."""
 
-_CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
 class Loop:
@@ -35,7 +35,7 @@ class Loop:
         self, cell: str, hidden: int, layers: int, batch: tuple[int, int], outputs: int = 2
     ) -> None:
         torch.manual_seed(0)
-        self._layers = _CELLS[cell](4, hidden, layers, batch_first=True, bidirectional=True).eval()
+        self._layers = CELLS[cell](4, hidden, layers, batch_first=True, bidirectional=True).eval()
         self._head = nn.Linear(2 * hidden, outputs)
         self._codes = torch.randint(0, 4, batch)
         self._one_hot = torch.eye(4)

@@ -209,9 +209,11 @@ def targets(
            [False,  True, False],
            [False, False,  True]])
     """
-    masks = np.array(output_masks(classes), dtype=labels.dtype)
-    hits: NDArray[np.bool_] = (labels[..., None] & masks) != 0
-    return hits
+    masks = output_masks(classes)
+    truth = np.empty((*labels.shape, len(masks)), np.bool_)
+    for column, mask in enumerate(masks):
+        truth[..., column] = (labels & labels.dtype.type(mask)) != 0
+    return truth
 
 
 def overlaps(

@@ -18,13 +18,15 @@ from numba.core.caching import FunctionCache
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["inlined", "kernel"]
+__all__ = ["INLINED", "inlined", "kernel"]
 
 logger = logging.getLogger(__name__)
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 _SECONDS_BEFORE_NOTICE = 0.75
+INLINED: Any = {"forceinline": True, "error_model": "numpy"}
+"""Numba's options for what is compiled into each kernel that calls it."""
 
 
 @cache
@@ -125,4 +127,4 @@ class _NoCache:
 
 def inlined(function: _Function) -> _Function:
     """Compile a function into each kernel that calls it."""
-    return cast(_Function, njit(forceinline=True, error_model="numpy")(function))
+    return cast(_Function, njit(**INLINED)(function))

@@ -35,6 +35,8 @@ class Hardware:
         "f32", or "bf16" for mixed precision.
     threads : int
         Cores to use on a CPU.
+    engine : str
+        "auto", "fused" (compiled kernels, on CPUs) or "torch".
     """
 
     device: str = "auto"
@@ -42,6 +44,7 @@ class Hardware:
     nodes: int = 1
     precision: str = "f32"
     threads: int = 1
+    engine: str = "auto"
 
 
 def find_device(name: str) -> torch.device:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,17 +13,21 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from dnabirnn.engine.differentiable import FusedNetwork
 from dnabirnn.errors import OptionError, TrainingError
-from dnabirnn.network import Dropout, Network, load_weights, weights_of
+from dnabirnn.network import Dropout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from lightning_fabric import Fabric
     from numpy.typing import NDArray
 
-    from dnabirnn.sampling import Batch, Sampler
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.network import Network
+    from dnabirnn.sampling import Sampler
 
 __all__ = ["Fit", "FitSettings", "learning_rate"]
 
@@ -30,6 +36,7 @@ __all__ = ["Fit", "FitSettings", "learning_rate"]
 # with slices of 32 windows, at 0.16 with 16.
 _SLICE_WINDOWS = 32
 _DROPOUT_STREAM = 2
+_LEFT_OUT = -100  # a target that is none
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 # Far beyond what fits a network, and such that no product of theirs overflows a float32. A step
 # of AdamW moves a weight by about the learning rate.
@@ -99,6 +106,9 @@ def learning_rate(step: int, steps: int, highest: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
 
 
+_LossOf = Callable[["Codes", "NDArray[np.bool_]", "NDArray[np.bool_]", float, "Dropout"], Tensor]
+
+
 class Fit:
     """A network, its optimiser and the step they are at.
 
@@ -114,6 +124,8 @@ class Fit:
     settings : FitSettings
     threads : int
         Slices that are worked on at once, on a CPU.
+    fused : bool
+        By compiled kernels, which are for CPUs; else by torch's autograd.
 
     Attributes
     ----------
@@ -130,6 +142,7 @@ class Fit:
         sampler: Sampler,
         settings: FitSettings,
         threads: int = 1,
+        fused: bool = True,
     ) -> None:
         self.network = network.to(fabric.device)
         self.step = 0
@@ -143,16 +156,26 @@ class Fit:
         on_cpu = fabric.device.type == "cpu"
         size = _SLICE_WINDOWS if on_cpu else -(-windows // fabric.world_size)
         slices = [slice(first, first + size) for first in range(0, windows, size)]
+        self._slice_count = len(slices)
         self._slices = list(enumerate(slices))[fabric.global_rank :: fabric.world_size]
+        self._on_cpu = on_cpu
+        self._helpers = min(threads, len(self._slices)) - 1 if on_cpu else 0
         self._pool = ThreadPoolExecutor(
-            max(1, min(threads, len(self._slices))) if on_cpu else 1,
+            max(self._helpers, 1),
             thread_name_prefix="dnabirnn-fit",
             initializer=torch.set_num_threads,
             initargs=(1,),
         )
         self._parameters = list(self.network.parameters())
+        # One vector, of which the network's weights are views: one gradient, one update.
+        self._weights = torch.nn.Parameter(parameters_to_vector(self._parameters).detach())
+        vector_to_parameters(self._weights.data, self._parameters)
+        self._fused = FusedNetwork(self.network) if fused else None
         self._optimizer = torch.optim.AdamW(
-            self._parameters, settings.learning_rate, weight_decay=settings.weight_decay
+            [self._weights],
+            settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
 
     def advance(self) -> float:
@@ -163,9 +186,9 @@ class Fit:
         TrainingError
             A loss or gradient that is not finite, or a weight after the last step.
         """
-        # The optimiser runs in the pool too, where torch uses one thread: the order of its sums
-        # must not depend on the machine's cores.
-        return self._pool.submit(self._update, *self._gradient()).result()
+        # The order of torch's sums must not depend on the machine's cores.
+        with _one_thread() if self._on_cpu else nullcontext():
+            return self._update(*self._gradient())
 
     @property
     def learning_rate(self) -> float:
@@ -178,60 +201,67 @@ class Fit:
         self._pool.shutdown()
 
     def state(self) -> dict[str, NDArray[np.float32]]:
-        """Weights and moments, by names that `restore` knows."""
-        arrays = {f"weight/{name}": array for name, array in weights_of(self.network).items()}
-        for number, parameter in enumerate(self._parameters):
-            for moment in _MOMENTS:
-                tensor = self._optimizer.state[parameter][moment]
-                arrays[f"{moment}/{number}"] = tensor.detach().cpu().numpy().copy()
-        return arrays
+        """Weights and moments, end to end, by names that `restore` knows."""
+        state = self._optimizer.state[self._weights]
+        tensors = {"weights": self._weights.data, **{name: state[name] for name in _MOMENTS}}
+        return {name: tensor.cpu().numpy().copy() for name, tensor in tensors.items()}
 
     def restore(self, arrays: Mapping[str, NDArray[np.float32]], step: int) -> None:
         """Go on from a state after `step` steps."""
-        prefix = "weight/"
-        weights = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
-        load_weights(self.network, weights)
-        for number, parameter in enumerate(self._parameters):
-            state = self._optimizer.state[parameter]
-            state["step"] = torch.tensor(float(step))
-            for moment in _MOMENTS:
-                state[moment] = torch.tensor(arrays[f"{moment}/{number}"], device=parameter.device)
+        self._weights.data.copy_(torch.from_numpy(arrays["weights"]))
+        state = self._optimizer.state[self._weights]
+        state["step"] = torch.tensor(float(step))
+        for name in _MOMENTS:
+            state[name] = torch.tensor(arrays[name], device=self._weights.device)
         self.step = step
 
     def _gradient(self) -> tuple[Tensor, float]:
-        """Gradient of the step's loss, all weights end to end, and the loss."""
+        """Gradient of the step's loss, end to end as the weights are, and the loss."""
         batch = self._sampler.batch(self.step)
         counted = max(int(batch.counted.sum()), 1)
-        parts = list(
-            self._pool.map(lambda part: self._slice(part[0], part[1], batch, counted), self._slices)
-        )
-        total = parts[0] if parts else torch.zeros(1 + sum(p.numel() for p in self._parameters))
-        for part in parts[1:]:
-            total = total + part
+        loss_of: _LossOf = self._loss
+        by = self._parameters
+        if self._fused:
+            loss_of, by = self._fused.snapshot(self._weights).loss, [self._weights]
+        key = [self._sampler.settings.seed, _DROPOUT_STREAM, self.step]
+        seeds = np.random.SeedSequence(key).generate_state(self._slice_count, np.uint64)
+        parts: dict[int, Tensor] = {}
+        left = iter(self._slices)
+
+        def work() -> None:
+            for number, windows in left:
+                dropout = Dropout(self._settings.dropout, int(seeds[number] >> 1))
+                loss = loss_of(*batch.part(windows), 1 / counted, dropout)
+                found = [loss.detach(), *torch.autograd.grad(loss, by)]
+                parts[number] = torch.cat([tensor.reshape(-1) for tensor in found])
+
+        helpers = [self._pool.submit(work) for _ in range(self._helpers)]
+        work()
+        for helper in helpers:
+            helper.result()
+        total = torch.zeros(1 + self._weights.numel(), device=self._fabric.device)
+        for number, _ in self._slices:
+            total = total + parts[number]
         if self._fabric.world_size > 1:
-            reduced = self._fabric.all_reduce(total.to(self._fabric.device), reduce_op="sum")
+            reduced = self._fabric.all_reduce(total, reduce_op="sum")
             assert isinstance(reduced, Tensor)
             total = reduced
         return total[1:], float(total[0])
 
-    def _slice(self, number: int, windows: slice, batch: Batch, counted: int) -> Tensor:
-        """A slice's part of the loss and of its gradient, end to end: (1 + weights,) float32."""
+    def _loss(
+        self,
+        codes: Codes,
+        truth: NDArray[np.bool_],
+        counted: NDArray[np.bool_],
+        factor: float,
+        dropout: Dropout,
+    ) -> Tensor:
+        """Summed loss of windows by torch, as `Snapshot.loss`."""
         device = self._fabric.device
-        codes, truth, real = (torch.from_numpy(a[windows]).to(device) for a in batch)
         with self._fabric.autocast():
-            logits = self.network(codes, self._dropout(number))
-        exclusive = self.network.architecture.exclusive
-        loss = _summed_loss(logits.float()[real], truth[real], exclusive) / counted
-        gradients = torch.autograd.grad(loss, self._parameters)
-        return torch.cat([loss.detach().reshape(1), *(g.reshape(-1) for g in gradients)])
-
-    def _dropout(self, number: int) -> Dropout | None:
-        if not self._settings.dropout:
-            return None
-        key = [self._sampler.settings.seed, _DROPOUT_STREAM, self.step, number]
-        seed = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
-        generator = torch.Generator(self._fabric.device).manual_seed(seed)
-        return Dropout(self._settings.dropout, generator)
+            logits = self.network(torch.from_numpy(codes).to(device), dropout).float()
+        right, real = (torch.from_numpy(array).to(device) for array in (truth, counted))
+        return factor * _summed_loss(logits, right, real, self.network.architecture.exclusive)
 
     def _update(self, gradient: Tensor, loss: float) -> float:
         norm = float(torch.linalg.vector_norm(gradient))
@@ -241,15 +271,13 @@ class Fit:
                 f"{norm}; train with a lower --lr than {self._settings.learning_rate}"
             )
         gradient = gradient * min(1.0, self._settings.clip_norm / max(norm, 1e-12))
-        sizes = [parameter.numel() for parameter in self._parameters]
-        for parameter, part in zip(self._parameters, torch.split(gradient, sizes), strict=True):
-            parameter.grad = part.view_as(parameter)
+        self._weights.grad = gradient
         for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate
         self._optimizer.step()
         self.step += 1
         # A weight that is not finite stays so: it is enough to look at the end.
-        if self.step == self.steps and not all(p.isfinite().all() for p in self._parameters):
+        if self.step == self.steps and not self._weights.isfinite().all():
             raise TrainingError(
                 f"step {self.step} of {self.steps}: a weight is not finite; train with a lower "
                 f"--lr than {self._settings.learning_rate}"
@@ -257,11 +285,36 @@ class Fit:
         return loss
 
 
-def _summed_loss(logits: Tensor, truth: Tensor, exclusive: bool) -> Tensor:
-    """Cross-entropy summed over bases: logits (n, O) or (n, 1 + O), truth (n, O) bool."""
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch compute in this thread alone."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _summed_loss(logits: Tensor, truth: Tensor, real: Tensor, exclusive: bool) -> Tensor:
+    """Cross-entropy summed over the bases that count.
+
+    Parameters
+    ----------
+    logits : Tensor, (B, L, O) or (B, L, 1 + O) float32
+    truth : Tensor, (B, L, O) bool
+    real : Tensor, (B, L) bool
+        Bases that count.
+    exclusive : bool
+    """
     if exclusive:
-        background = ~truth.any(dim=1, keepdim=True)
-        target = torch.cat([background, truth], dim=1).int().argmax(dim=1)
-        return functional.cross_entropy(logits, target, reduction="sum")
-    loss = functional.binary_cross_entropy_with_logits(logits, truth.float(), reduction="sum")
-    return loss / truth.shape[1]
+        background = ~truth.any(dim=2, keepdim=True)
+        target = torch.cat([background, truth], dim=2).int().argmax(dim=2)
+        target = target.masked_fill(~real, _LEFT_OUT).flatten()
+        return functional.cross_entropy(
+            logits.flatten(0, 1), target, reduction="sum", ignore_index=_LEFT_OUT
+        )
+    loss = functional.binary_cross_entropy_with_logits(
+        logits, truth.float(), weight=real.unsqueeze(2).float(), reduction="sum"
+    )
+    return loss / truth.shape[2]

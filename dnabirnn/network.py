@@ -49,21 +49,30 @@ class Features(NamedTuple):
     last_hidden: Tensor
 
 
-class Dropout(NamedTuple):
-    """Zeroes features while training, by numbers of a generator of its own.
+class Dropout:
+    """Zeroes features while training, by a seed of its own.
 
     The global generator of torch would make what a slice of a batch gets depend on the order
     in which threads run.
+
+    Parameters
+    ----------
+    rate : float
+    seed : int
     """
 
-    rate: float
-    generator: torch.Generator
+    def __init__(self, rate: float, seed: int) -> None:
+        self.rate = rate
+        self.seed = seed
+        self._generator: torch.Generator | None = None
 
     def __call__(self, features: Tensor) -> Tensor:
         """Features with the share `rate` zeroed, the others scaled up."""
         if self.rate == 0:
             return features
-        draw = torch.rand(features.shape, generator=self.generator, device=features.device)
+        if self._generator is None:
+            self._generator = torch.Generator(features.device).manual_seed(self.seed)
+        draw = torch.rand(features.shape, generator=self._generator, device=features.device)
         return features * (draw >= self.rate) / (1 - self.rate)
 
 

@@ -73,6 +73,10 @@ class Batch(NamedTuple):
     truth: NDArray[np.bool_]
     counted: NDArray[np.bool_]
 
+    def part(self, windows: slice) -> Batch:
+        """Some of the windows."""
+        return Batch(self.codes[windows], self.truth[windows], self.counted[windows])
+
 
 class Prevalence(NamedTuple):
     """Share of positive bases, a class, in order of the classes; strands averaged.

@@ -27,7 +27,7 @@ from dnabirnn.calibration import (
 )
 from dnabirnn.checkpoint import Checkpoint
 from dnabirnn.devices import Hardware, launch
-from dnabirnn.engine import engine_of
+from dnabirnn.engine import engine_of, trains_fused
 from dnabirnn.errors import EncodedSetError, OptionError, OutputError
 from dnabirnn.fitting import Fit, FitSettings
 from dnabirnn.initial import first_network, start_from
@@ -136,6 +136,7 @@ def train(
     sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
     prevalence = sampler.prevalence()
     fabric = launch(hardware)
+    fused = trains_fused(hardware.engine, fabric.device.type, hardware.precision)
     network = first_network(architecture, prevalence, sampling.seed)
     if initial is not None:
         start_from(network, initial)
@@ -149,13 +150,15 @@ def train(
         "device": fabric.device.type,
         "processes": fabric.world_size,
         "precision": hardware.precision,
+        "engine": "fused" if fused else "torch",
         "versions": {name: version(name) for name in ("dnabirnn", "numpy", "torch")},
     }
     digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
-    fit = Fit(fabric, network, sampler, settings, hardware.threads)
+    fit = Fit(fabric, network, sampler, settings, hardware.threads, fused)
     logger.info(
-        "training on %s (threads: %d, processes: %d): %d steps of %d windows of %d bp",
+        "training on %s (%s, threads: %d, processes: %d): %d steps of %d windows of %d bp",
         fabric.device,
+        plan["engine"],
         hardware.threads,
         fabric.world_size,
         fit.steps,

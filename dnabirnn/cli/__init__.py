@@ -20,8 +20,8 @@ __all__ = ["main"]
 
 _COMMANDS = ("encode", "train", "score", "call", "evaluate", "report", "info", "simulate")
 
-# Objects made between two searches for unreachable ones: of Python's own 700, a tenth of the time to
-# the first score goes into searches while modules are loaded.
+# Objects made between two searches for unreachable ones. With Python's own 700, a tenth of the time
+# to the first score goes into searches while modules are loaded.
 _GC_THRESHOLD = 50_000
 
 _OUT_OF_MEMORY = "out of memory; free some, use fewer --threads, or make the network smaller"

@@ -78,6 +78,7 @@ logger = logging.getLogger(__name__)
 @click.option("--log", metavar="CSV", help="Log of losses.  [default: MODEL with .log.csv]")
 @options.threads
 @options.device
+@options.engine
 @click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option(
@@ -113,6 +114,7 @@ def train(
     log: str | None,
     threads: int,
     device: str,
+    engine: str,
     devices: int,
     nodes: int,
     precision: str,
@@ -157,7 +159,7 @@ def train(
             Architecture(data.classes, Cell(cell), hidden, layers, not untied, exclusive),
             SamplingSettings(window, batch, positive_share, seed),
             FitSettings(bases, lr, weight_decay, clip, dropout),
-            hardware=Hardware(device, devices, nodes, precision, threads),
+            hardware=Hardware(device, devices, nodes, precision, threads, engine),
             initial=None if init is None else load_checkpoint(init),
             validations=validations,
             resume=resume == "auto",

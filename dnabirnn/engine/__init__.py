@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dnabirnn.checkpoint import Checkpoint
     from dnabirnn.network import Network
 
-__all__ = ["ENGINES", "Engine", "engine_of", "make_engine"]
+__all__ = ["ENGINES", "Engine", "engine_of", "make_engine", "trains_fused"]
 
 ENGINES = ("auto", "fused", "torch")
 """Compiled kernels on CPUs, torch on any device; "auto" takes the kernels where they serve."""
@@ -76,8 +76,7 @@ def make_engine(checkpoint: Checkpoint, name: str = "auto", device: str = "auto"
     DeviceError
         A device that this machine does not have.
     """
-    if name not in ENGINES:
-        raise OptionError(f"--engine {name}: must be one of {', '.join(ENGINES)}")
+    _check_name(name)
     on_cpu = device == "cpu" or (device == "auto" and not _cuda_is_there())
     # torch takes seconds to import: only where something else than a CPU may be meant.
     if not on_cpu:
@@ -115,6 +114,38 @@ def engine_of(network: Network, class_shift: Sequence[float]) -> Engine:
     from dnabirnn.engine.torch_engine import TorchEngine
 
     return TorchEngine(network, class_shift)
+
+
+def trains_fused(name: str, device_type: str, precision: str) -> bool:
+    """Whether compiled kernels fit a network: on CPUs in float32, unless torch is asked for.
+
+    Parameters
+    ----------
+    name : str
+        One of `ENGINES`.
+    device_type : str
+        "cpu" or "cuda".
+    precision : str
+        "f32" or "bf16".
+
+    Raises
+    ------
+    OptionError
+        No such engine, or kernels asked for where there are none.
+    """
+    _check_name(name)
+    possible = device_type == "cpu" and precision == "f32"
+    if name == "fused" and not possible:
+        raise OptionError(
+            f"--engine fused: trains on CPUs in f32, not on {device_type} in {precision}; choose "
+            "--device cpu --precision f32, or --engine torch"
+        )
+    return possible and name != "torch"
+
+
+def _check_name(name: str) -> None:
+    if name not in ENGINES:
+        raise OptionError(f"--engine {name}: must be one of {', '.join(ENGINES)}")
 
 
 def _cuda_is_there() -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
-from dnabirnn.compiled import inlined
-from dnabirnn.engine.simd import Vector, fma, maximum, minimum, scale, splat
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+from dnabirnn.compiled import INLINED, inlined
+from dnabirnn.engine.simd import Vector, by_lane, fma, like, maximum, minimum, scale, splat
 
 __all__ = ["exp", "half_logistic", "logistic", "tanh"]
 
@@ -42,9 +46,20 @@ _E0, _E1, _E2, _E3, _E4, _E5 = map(
 )
 
 
-@inlined
 def tanh(x: Vector) -> Vector:
-    """Hyperbolic tangent, within 5e-7."""
+    """Hyperbolic tangent: of float32 within 5e-7, of float64 as the system's."""
+    raise NotImplementedError("for kernels")
+
+
+@overload(tanh, jit_options=INLINED)
+def _tanh(x):  # type: ignore[no-untyped-def]
+    if x.number == types.float64:
+        return lambda x: by_lane(math.tanh, x)
+    return lambda x: _rational_tanh(x)
+
+
+@inlined
+def _rational_tanh(x: Vector) -> Vector:
     x = minimum(splat(_BOUND), maximum(splat(-_BOUND), x))
     s = x * x
     p = fma(fma(fma(splat(_P3), s, splat(_P2)), s, splat(_P1)), s, splat(_P0))
@@ -55,7 +70,7 @@ def tanh(x: Vector) -> Vector:
 @inlined
 def half_logistic(x: Vector) -> Vector:
     """1 / (1 + exp(-2 x)), within 3e-7: gates halve their weights, which loses no bit."""
-    return fma(tanh(x), splat(_HALF), splat(_HALF))
+    return fma(tanh(x), like(x, _HALF), like(x, _HALF))
 
 
 @inlined

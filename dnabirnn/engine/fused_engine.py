@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from dnabirnn.architecture import Architecture
     from dnabirnn.checkpoint import Checkpoint
 
-__all__ = ["FusedEngine"]
+__all__ = ["CELLS", "FusedEngine"]
 
 # Bases of a batch: 20 ms of work for a GRU of 32 units, against which what Python does for a batch
 # is little; its answer takes 1 MiB an output and a few a direction.
 _BATCH_BP = 1 << 17
 
-_CELLS = {Cell.RNN: rnn, Cell.GRU: gru, Cell.LSTM: lstm}
+CELLS = {Cell.RNN: rnn, Cell.GRU: gru, Cell.LSTM: lstm}
+"""Kernels of each cell."""
 
 
 class _Layer(NamedTuple):
@@ -59,7 +60,7 @@ class FusedEngine:
         weights: Mapping[str, NDArray[np.float32]],
         class_shift: Sequence[float],
     ) -> None:
-        self._cell = _CELLS[architecture.cell]
+        self._cell = CELLS[architecture.cell]
         units = self._cell.UNITS
         self._hidden = -(-architecture.hidden // units) * units
         self._outputs = len(architecture.outputs)
@@ -127,6 +128,7 @@ class FusedEngine:
                     head.rows if last else 0,
                     buffers.answers,
                     buffers.memory,
+                    None,
                 )
             above, below = below, above
         answer(

@@ -12,31 +12,36 @@ import numpy as np
 
 from dnabirnn.compiled import inlined, kernel
 from dnabirnn.engine.activation import half_logistic, tanh
+from dnabirnn.engine.gradients import STEPS, carry, sum_gradients
 from dnabirnn.engine.head import project
-from dnabirnn.engine.layers import Direction, Gates, pack_direction
+from dnabirnn.engine.layers import Backward, Direction, Gates, pack_direction
 from dnabirnn.engine.simd import (
     LANES,
     TABLE_ENTRIES,
     VECTOR,
     Vector,
     fma,
+    like,
     load,
     load_codes,
-    product6,
     store,
     take,
     zero_where_padding,
+    zeros,
 )
+from dnabirnn.engine.tiles import product6
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
 
-__all__ = ["UNITS", "pack", "run"]
+__all__ = ["BACKWARD", "UNITS", "backward", "pack", "run"]
 
 UNITS = 2
 """Units of a tile: with three gates, six rows."""
+BACKWARD = Backward(saved=4, deltas=4, of_inputs=(2, 0, 1), first_of_states=1)
+"""Saved are r, z, n and U_n h; deltas are of W_n x, r, z and U_n h."""
 _ENTRIES = 8 * TABLE_ENTRIES
 # s(x) = (1 + tanh(x / 2)) / 2: the sums of r and z are halved with their weights.
 _FACTORS = np.array([0.5, 0.5, 1], np.float32)
@@ -54,9 +59,24 @@ def pack(gates: Gates) -> Direction:
 
 
 @inlined
-def _next(r: Vector, z: Vector, of_input: Vector, of_state: Vector, state: Vector) -> Vector:
-    n = tanh(fma(half_logistic(r), of_state, of_input))
-    return fma(half_logistic(z), state - n, n)
+def _next(
+    r: Vector,
+    z: Vector,
+    of_input: Vector,
+    of_state: Vector,
+    state: Vector,
+    saved: NDArray[np.float32] | None,
+    at: int,
+    size: int,
+) -> Vector:
+    r, z = half_logistic(r), half_logistic(z)
+    n = tanh(fma(r, of_state, of_input))
+    if saved is not None:
+        store(saved, at, r)
+        store(saved, at + size, z)
+        store(saved, at + 2 * size, n)
+        store(saved, at + 3 * size, of_state)
+    return fma(z, state - n, n)
 
 
 @kernel
@@ -74,6 +94,7 @@ def run(
     rows: int,
     answers: NDArray[np.float32],
     memory: NDArray[np.float32],
+    saved: NDArray[np.float32] | None,
 ) -> None:
     """Run one direction of a layer over a block of windows.
 
@@ -99,6 +120,8 @@ def run(
         Filled by the forward direction, added to by the reverse one.
     memory : ndarray, (3 * H * LANES,) float32
         Overwritten.
+    saved : ndarray, (L * BACKWARD.saved * H * LANES,) float32, or None
+        Filled with what the backward pass reads.
     """
     size = hidden * LANES
     memory[: 2 * size] = 0
@@ -140,11 +163,13 @@ def run(
             sums = sums[:8] + of_states
             sums = product6(states, tile * hidden * 6, memory, now, hidden, sums)
             unit = UNITS * tile * LANES
-            old = now + unit
-            h0a = _next(sums[0], sums[4], x0a, sums[8], load(memory, old))
-            h0b = _next(sums[1], sums[5], x0b, sums[9], load(memory, old + VECTOR))
-            h1a = _next(sums[2], sums[6], x1a, sums[10], load(memory, old + LANES))
-            h1b = _next(sums[3], sums[7], x1b, sums[11], load(memory, old + LANES + VECTOR))
+            h, s, last = now + unit, t * 4 * size + unit, LANES + VECTOR
+            h0a, h0b = load(memory, h), load(memory, h + VECTOR)
+            h1a, h1b = load(memory, h + LANES), load(memory, h + last)
+            h0a = _next(sums[0], sums[4], x0a, sums[8], h0a, saved, s, size)
+            h0b = _next(sums[1], sums[5], x0b, sums[9], h0b, saved, s + VECTOR, size)
+            h1a = _next(sums[2], sums[6], x1a, sums[10], h1a, saved, s + LANES, size)
+            h1b = _next(sums[3], sums[7], x1b, sums[11], h1b, saved, s + last, size)
             h0a, h0b = zero_where_padding(h0a, a), zero_where_padding(h0b, b)
             h1a, h1b = zero_where_padding(h1a, a), zero_where_padding(h1b, b)
             new = then + unit
@@ -160,3 +185,89 @@ def run(
                 store(above, place + LANES + VECTOR, h1b)
         now, then = then, now
         project(head, rows, hidden, memory, now, answers, t * rows * LANES, reverse)
+
+
+@kernel
+def backward(
+    codes: Codes,
+    length: int,
+    reverse: bool,
+    hidden: int,
+    saved: NDArray[np.float32],
+    features: NDArray[np.float32],
+    feature_gradient: NDArray[np.float32],
+    states: NDArray[np.float32],
+    below: NDArray[np.float32],
+    below_rows: int,
+    inputs: NDArray[np.float32],
+    below_gradient: NDArray[np.float32],
+    state_sums: NDArray[np.float32],
+    input_sums: NDArray[np.float32],
+    bias_sums: NDArray[np.float32],
+    deltas: NDArray[np.float32],
+    memory: NDArray[np.float32],
+) -> None:
+    """Go back through one direction of a layer over a block of windows.
+
+    Parameters
+    ----------
+    codes, length, reverse, hidden
+        As in `run`; H is a multiple of `gradients.TILE`.
+    saved : ndarray, (L * BACKWARD.saved * H * LANES,) float32
+    features : ndarray, (L * 2 * H * LANES,) float32
+        States of both directions.
+    feature_gradient : ndarray, as `features`
+    states : ndarray, (H / TILE * rows * TILE,) float32
+        Weights of the states, transposed.
+    below, below_rows, inputs, below_gradient, state_sums, input_sums, bias_sums
+        As in `gradients.sum_gradients`.
+    deltas : ndarray, (STEPS * BACKWARD.deltas * H * LANES,) float32
+        Overwritten.
+    memory : ndarray, (3 * H * LANES,) float32
+        Overwritten.
+    """
+    size, wide = hidden * LANES, 2 * hidden * LANES
+    half, onward = size if reverse else 0, 1 if reverse else -1
+    memory[:size] = 0
+    for done in range(0, length, STEPS):
+        steps = min(STEPS, length - done)
+        for k in range(steps):
+            t = done + k if reverse else length - 1 - done - k
+            first = done + k == length - 1  # whose state before is zeros
+            for unit in range(hidden):
+                for v in range(0, LANES, VECTOR):
+                    at, bases = unit * LANES + v, load_codes(codes, t * LANES + v)
+                    here = t * wide + half + at
+                    s, d = t * 4 * size + at, k * 4 * size + at
+                    r, z = load(saved, s), load(saved, s + size)
+                    n, of_state = load(saved, s + 2 * size), load(saved, s + 3 * size)
+                    h = zeros(features) if first else load(features, here + onward * wide)
+                    of_new = load(feature_gradient, here) + load(memory, at)
+                    of_new = zero_where_padding(of_new, bases)
+                    one = like(h, np.float32(1))
+                    of_n = of_new * (one - z) * (one - n * n)
+                    store(deltas, d, of_n)
+                    store(deltas, d + size, of_n * of_state * (r * (one - r)))
+                    store(deltas, d + 2 * size, of_new * (h - n) * (z * (one - z)))
+                    store(deltas, d + 3 * size, of_n * r)
+                    store(memory, at, of_new * z)
+            carry(states, hidden, 3 * hidden, deltas, (4 * k + 1) * size, memory)
+        sum_gradients(
+            length,
+            reverse,
+            done,
+            steps,
+            hidden,
+            4 * hidden,
+            hidden,
+            3 * hidden,
+            deltas,
+            features,
+            below,
+            below_rows,
+            inputs,
+            below_gradient,
+            state_sums,
+            input_sums,
+            bias_sums,
+        )

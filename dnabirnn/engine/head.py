@@ -21,11 +21,12 @@ from dnabirnn.engine.simd import (
     load,
     load_codes,
     maximum,
-    product2,
     splat,
     store,
     zero_where_n,
+    zeros,
 )
+from dnabirnn.engine.tiles import product2
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Head", "answer", "pack_head", "project"]
 
-_ZERO, _HALF = np.float32(0), np.float32(0.5)
+_HALF = np.float32(0.5)
 _STEPS = 16
 """Steps that are turned from (step, output, window) to (window, step, output) at once."""
 
@@ -53,6 +54,8 @@ class Head(NamedTuple):
         Even; a row of zeros is added where the network has an odd number.
     first, second : ndarray, (C,) int64
         Rows whose mean is a column: the strands of an unstranded class, else twice the same.
+    logits : ndarray, (C,) int64
+        Logit of each column.
     bias : ndarray, (C,) float32
         Added to each column: bias of the head and correction of the prior.
     strands : ndarray, (K,) int64
@@ -66,6 +69,7 @@ class Head(NamedTuple):
     rows: int
     first: NDArray[np.int64]
     second: NDArray[np.int64]
+    logits: NDArray[np.int64]
     bias: NDArray[np.float32]
     strands: NDArray[np.int64]
     exclusive: bool
@@ -115,7 +119,8 @@ def pack_head(
         rows=forward.shape[0] + forward.shape[0] % 2,
         first=np.array([first for first, _, _, _ in columns], np.int64),
         second=np.array([second for _, second, _, _ in columns], np.int64),
-        bias=np.array([bias[n] + np.float32(s) for _, _, n, s in columns], np.float32),
+        logits=np.array([logit for _, _, logit, _ in columns], np.int64),
+        bias=np.array([bias[n] + bias.dtype.type(s) for _, _, n, s in columns], bias.dtype),
         strands=np.array([1 + stranded for _, stranded in architecture.classes], np.int64),
         exclusive=exclusive,
     )
@@ -124,7 +129,7 @@ def pack_head(
 def _in_pairs(rows: NDArray[np.float32], hidden: int) -> NDArray[np.float32]:
     """Rows (n, H) as (n / 2, hidden, 2), filled up with zeros, flat."""
     n = rows.shape[0] + rows.shape[0] % 2
-    full = aligned(n, hidden)
+    full = aligned(n, hidden, dtype=rows.dtype)
     full[: rows.shape[0], : rows.shape[1]] = rows
     return np.ascontiguousarray(full.reshape(-1, 2, hidden).transpose(0, 2, 1)).reshape(-1)
 
@@ -145,7 +150,7 @@ def project(
     Each half is summed by itself before the halves meet, so that their order changes no bit, and
     the opposite strand has the very same answer.
     """
-    zero = splat(_ZERO)
+    zero = zeros(states)
     for pair in range(rows // 2):
         sums = product2(head, pair * hidden * 2, states, at, hidden, (zero, zero, zero, zero))
         first = place + pair * 2 * LANES

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Direction", "Gates", "pack_direction", "tiles"]
+__all__ = ["Backward", "Direction", "Gates", "flat", "pack_direction", "tiles"]
 
 
 class Direction(NamedTuple):
@@ -38,6 +38,27 @@ class Direction(NamedTuple):
     table: NDArray[np.float32]
     inputs: NDArray[np.float32]
     states: NDArray[np.float32]
+
+
+class Backward(NamedTuple):
+    """What a cell's backward pass reads and writes, in rows of `hidden` units.
+
+    Attributes
+    ----------
+    saved : int
+        Rows that the forward pass saves for each base.
+    deltas : int
+        Rows of gradients of sums. Those that the input is part of come first.
+    of_inputs : tuple of int
+        The gate of each row that the input is part of.
+    first_of_states : int
+        From here on stand the rows that the state is part of, gate by gate.
+    """
+
+    saved: int
+    deltas: int
+    of_inputs: tuple[int, ...]
+    first_of_states: int
 
 
 class Gates(NamedTuple):
@@ -67,16 +88,16 @@ class Gates(NamedTuple):
         states = weights[f"{prefix}weight_hh_l0"]
         units = states.shape[1]
         inputs = weights[f"{prefix}weight_ih_l0"].reshape(gates, units, -1)
-        full = np.zeros((gates, hidden, 4), np.float32)
+        full = np.zeros((gates, hidden, 4), states.dtype)
         if inputs.shape[2] == 4:
             full[:, :units] = inputs
         else:  # features of both directions, each filled up
-            full = np.zeros((gates, hidden, 2, hidden), np.float32)
+            full = np.zeros((gates, hidden, 2, hidden), states.dtype)
             full[:, :units, :, :units] = inputs.reshape(gates, units, 2, units)
             full = full.reshape(gates, hidden, 2 * hidden)
-        square = np.zeros((gates, hidden, hidden), np.float32)
+        square = np.zeros((gates, hidden, hidden), states.dtype)
         square[:, :units, :units] = states.reshape(gates, units, units)
-        biases = np.zeros((2, gates, hidden), np.float32)
+        biases = np.zeros((2, gates, hidden), states.dtype)
         for filled, name in zip(biases, ("bias_ih_l0", "bias_hh_l0"), strict=True):
             filled[:, :units] = weights[prefix + name].reshape(gates, units)
         return cls(full, square, biases[0], biases[1])
@@ -133,14 +154,16 @@ def pack_direction(
     if table_inputs is not None:
         entries[:, :, :4] += table_inputs
     return Direction(
-        _flat(tiles(entries, units)),
-        aligned(0) if inputs is None else _flat(tiles(inputs, units).transpose(0, 2, 1)),
-        _flat(tiles(states, units).transpose(0, 2, 1)),
+        flat(tiles(entries, units)),
+        aligned(0, dtype=states.dtype)
+        if inputs is None
+        else flat(tiles(inputs, units).transpose(0, 2, 1)),
+        flat(tiles(states, units).transpose(0, 2, 1)),
     )
 
 
-def _flat(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A copy whose tables each lie in one cache line."""
-    copy = aligned(array.size)
+def flat(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A flat copy whose tables, and rows of vectors, each begin with a cache line."""
+    copy = aligned(array.size, dtype=array.dtype)
     copy[:] = array.reshape(-1)
     return copy

@@ -10,32 +10,39 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dnabirnn.compiled import kernel
+from dnabirnn.compiled import inlined, kernel
 from dnabirnn.engine.activation import half_logistic, tanh
+from dnabirnn.engine.gradients import STEPS, carry, sum_gradients
 from dnabirnn.engine.head import project
-from dnabirnn.engine.layers import Direction, Gates, pack_direction
+from dnabirnn.engine.layers import Backward, Direction, Gates, pack_direction
 from dnabirnn.engine.simd import (
     LANES,
     TABLE_ENTRIES,
     VECTOR,
+    Vector,
     fma,
+    like,
     load,
     load_codes,
-    product4,
     store,
     take,
     zero_where_padding,
+    zeros,
 )
+from dnabirnn.engine.tiles import product4
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
+    from dnabirnn.engine.simd import Codes as CodeVector
 
-__all__ = ["UNITS", "pack", "run"]
+__all__ = ["BACKWARD", "UNITS", "backward", "pack", "run"]
 
 UNITS = 1
 """Units of a tile: with four gates, four rows."""
+BACKWARD = Backward(saved=6, deltas=4, of_inputs=(0, 1, 2, 3), first_of_states=0)
+"""Saved are i, f, g, o, c' and tanh(c'); deltas are of i, f, g and o."""
 _ENTRIES = 4 * TABLE_ENTRIES
 # s(x) = (1 + tanh(x / 2)) / 2: the sums of i, f and o are halved with their weights.
 _FACTORS = np.array([0.5, 0.5, 1, 0.5], np.float32)
@@ -48,6 +55,34 @@ def pack(gates: Gates) -> Direction:
     if gates.inputs.shape[2] > 4:
         return pack_direction(bias, None, gates.inputs, gates.states, UNITS)
     return pack_direction(bias, gates.inputs, None, gates.states, UNITS)
+
+
+@inlined
+def _next(
+    i: Vector,
+    f: Vector,
+    g: Vector,
+    o: Vector,
+    memory: NDArray[np.float32],
+    cell: int,
+    bases: CodeVector,
+    saved: NDArray[np.float32] | None,
+    at: int,
+    size: int,
+) -> Vector:
+    i, f, g, o = half_logistic(i), half_logistic(f), tanh(g), half_logistic(o)
+    c = zero_where_padding(fma(f, load(memory, cell), i * g), bases)
+    store(memory, cell, c)
+    # Where c is 0, so is h: padding leaves both at 0.
+    of_cell = tanh(c)
+    if saved is not None:
+        store(saved, at, i)
+        store(saved, at + size, f)
+        store(saved, at + 2 * size, g)
+        store(saved, at + 3 * size, o)
+        store(saved, at + 4 * size, c)
+        store(saved, at + 5 * size, of_cell)
+    return o * of_cell
 
 
 @kernel
@@ -65,6 +100,7 @@ def run(
     rows: int,
     answers: NDArray[np.float32],
     memory: NDArray[np.float32],
+    saved: NDArray[np.float32] | None,
 ) -> None:
     """Run one direction of a layer over a block of windows; as `gru.run`."""
     size = hidden * LANES
@@ -94,18 +130,10 @@ def run(
                 weights, other = weights + hidden * 4, t * 2 * size + size - half
                 sums = product4(inputs, weights, below, other, hidden, sums)
             sums = product4(states, unit * hidden * 4, memory, now, hidden, sums)
-            cell = 2 * size + unit * LANES
-            written_a, written_b = (
-                half_logistic(sums[0]) * tanh(sums[4]),
-                half_logistic(sums[1]) * tanh(sums[5]),
-            )
-            ca = fma(half_logistic(sums[2]), load(memory, cell), written_a)
-            cb = fma(half_logistic(sums[3]), load(memory, cell + VECTOR), written_b)
-            ca, cb = zero_where_padding(ca, a), zero_where_padding(cb, b)
-            store(memory, cell, ca)
-            store(memory, cell + VECTOR, cb)
-            # Where c is 0, so is h: padding leaves both at 0.
-            ha, hb = half_logistic(sums[6]) * tanh(ca), half_logistic(sums[7]) * tanh(cb)
+            cell, s = 2 * size + unit * LANES, t * 6 * size + unit * LANES
+            ha = _next(sums[0], sums[2], sums[4], sums[6], memory, cell, a, saved, s, size)
+            cell, s = cell + VECTOR, s + VECTOR
+            hb = _next(sums[1], sums[3], sums[5], sums[7], memory, cell, b, saved, s, size)
             store(memory, then + unit * LANES, ha)
             store(memory, then + unit * LANES + VECTOR, hb)
             if above.size:
@@ -114,3 +142,75 @@ def run(
                 store(above, place + VECTOR, hb)
         now, then = then, now
         project(head, rows, hidden, memory, now, answers, t * rows * LANES, reverse)
+
+
+@kernel
+def backward(
+    codes: Codes,
+    length: int,
+    reverse: bool,
+    hidden: int,
+    saved: NDArray[np.float32],
+    features: NDArray[np.float32],
+    feature_gradient: NDArray[np.float32],
+    states: NDArray[np.float32],
+    below: NDArray[np.float32],
+    below_rows: int,
+    inputs: NDArray[np.float32],
+    below_gradient: NDArray[np.float32],
+    state_sums: NDArray[np.float32],
+    input_sums: NDArray[np.float32],
+    bias_sums: NDArray[np.float32],
+    deltas: NDArray[np.float32],
+    memory: NDArray[np.float32],
+) -> None:
+    """Go back through one direction of a layer over a block of windows; as `gru.backward`."""
+    size, wide = hidden * LANES, 2 * hidden * LANES
+    half, onward = size if reverse else 0, 1 if reverse else -1
+    memory[: 2 * size] = 0
+    for done in range(0, length, STEPS):
+        steps = min(STEPS, length - done)
+        for k in range(steps):
+            t = done + k if reverse else length - 1 - done - k
+            first = done + k == length - 1  # whose state before is zeros
+            for unit in range(hidden):
+                for v in range(0, LANES, VECTOR):
+                    at, bases = unit * LANES + v, load_codes(codes, t * LANES + v)
+                    here = t * wide + half + at
+                    s, d = t * 6 * size + at, 4 * k * size + at
+                    i, f = load(saved, s), load(saved, s + size)
+                    g, o = load(saved, s + 2 * size), load(saved, s + 3 * size)
+                    before = s + (onward * 6 + 4) * size
+                    c = zeros(saved) if first else load(saved, before)
+                    of_cell = load(saved, s + 5 * size)
+                    one = like(i, np.float32(1))
+                    of_h = load(feature_gradient, here) + load(memory, at)
+                    of_h = zero_where_padding(of_h, bases)
+                    of_c = fma(of_h * o, one - of_cell * of_cell, load(memory, size + at))
+                    of_c = zero_where_padding(of_c, bases)
+                    store(deltas, d, of_c * g * (i * (one - i)))
+                    store(deltas, d + size, of_c * c * (f * (one - f)))
+                    store(deltas, d + 2 * size, of_c * i * (one - g * g))
+                    store(deltas, d + 3 * size, of_h * of_cell * (o * (one - o)))
+                    store(memory, at, zeros(memory))
+                    store(memory, size + at, of_c * f)
+            carry(states, hidden, 4 * hidden, deltas, 4 * k * size, memory)
+        sum_gradients(
+            length,
+            reverse,
+            done,
+            steps,
+            hidden,
+            4 * hidden,
+            0,
+            4 * hidden,
+            deltas,
+            features,
+            below,
+            below_rows,
+            inputs,
+            below_gradient,
+            state_sums,
+            input_sums,
+            bias_sums,
+        )

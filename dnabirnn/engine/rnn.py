@@ -8,28 +8,34 @@ import numpy as np
 
 from dnabirnn.compiled import kernel
 from dnabirnn.engine.activation import tanh
+from dnabirnn.engine.gradients import STEPS, carry, sum_gradients
 from dnabirnn.engine.head import project
-from dnabirnn.engine.layers import Direction, Gates, pack_direction
+from dnabirnn.engine.layers import Backward, Direction, Gates, pack_direction
 from dnabirnn.engine.simd import (
     LANES,
     TABLE_ENTRIES,
     VECTOR,
+    like,
+    load,
     load_codes,
-    product4,
     store,
     take,
     zero_where_padding,
+    zeros,
 )
+from dnabirnn.engine.tiles import product4
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
 
-__all__ = ["UNITS", "pack", "run"]
+__all__ = ["BACKWARD", "UNITS", "backward", "pack", "run"]
 
 UNITS = 4
 """Units of a tile: with one sum each, four rows."""
+BACKWARD = Backward(saved=0, deltas=1, of_inputs=(0,), first_of_states=0)
+"""Nothing is saved beside the states."""
 _ENTRIES = UNITS * TABLE_ENTRIES
 
 
@@ -56,6 +62,7 @@ def run(
     rows: int,
     answers: NDArray[np.float32],
     memory: NDArray[np.float32],
+    saved: NDArray[np.float32] | None,
 ) -> None:
     """Run one direction of a layer over a block of windows; as `gru.run`."""
     size = hidden * LANES
@@ -100,3 +107,62 @@ def run(
                     store(above, place + VECTOR, hb)
         now, then = then, now
         project(head, rows, hidden, memory, now, answers, t * rows * LANES, reverse)
+
+
+@kernel
+def backward(
+    codes: Codes,
+    length: int,
+    reverse: bool,
+    hidden: int,
+    saved: NDArray[np.float32],
+    features: NDArray[np.float32],
+    feature_gradient: NDArray[np.float32],
+    states: NDArray[np.float32],
+    below: NDArray[np.float32],
+    below_rows: int,
+    inputs: NDArray[np.float32],
+    below_gradient: NDArray[np.float32],
+    state_sums: NDArray[np.float32],
+    input_sums: NDArray[np.float32],
+    bias_sums: NDArray[np.float32],
+    deltas: NDArray[np.float32],
+    memory: NDArray[np.float32],
+) -> None:
+    """Go back through one direction of a layer over a block of windows; as `gru.backward`."""
+    size, wide = hidden * LANES, 2 * hidden * LANES
+    half = size if reverse else 0
+    memory[:size] = 0
+    for done in range(0, length, STEPS):
+        steps = min(STEPS, length - done)
+        for k in range(steps):
+            t = done + k if reverse else length - 1 - done - k
+            for unit in range(hidden):
+                for v in range(0, LANES, VECTOR):
+                    at, bases = unit * LANES + v, load_codes(codes, t * LANES + v)
+                    here = t * wide + half + at
+                    h = load(features, here)
+                    of_h = load(feature_gradient, here) + load(memory, at)
+                    of_sum = of_h * (like(h, np.float32(1)) - h * h)
+                    store(deltas, k * size + at, zero_where_padding(of_sum, bases))
+                    store(memory, at, zeros(memory))
+            carry(states, hidden, hidden, deltas, k * size, memory)
+        sum_gradients(
+            length,
+            reverse,
+            done,
+            steps,
+            hidden,
+            hidden,
+            0,
+            hidden,
+            deltas,
+            features,
+            below,
+            below_rows,
+            inputs,
+            below_gradient,
+            state_sums,
+            input_sums,
+            bias_sums,
+        )

@@ -1,9 +1,10 @@
-"""Vectors of float32 that kernels compute with: a type for Numba.
+"""Vectors that kernels compute with: a type for Numba.
 
 Left to itself the compiler neither keeps a tile of a matrix product in registers nor picks table
-entries by one instruction; written with vectors, it does both. A `Vector` holds as many numbers as
-the processor's widest registers, so a line of a kernel that works on vectors is about one
-instruction. What a lane holds never depends on its neighbours.
+entries by one instruction; written with vectors, it does both. A `Vector` holds as many numbers of
+float32 as the processor's widest registers, so a line of a kernel that works on vectors is about
+one instruction. What a lane holds never depends on its neighbours. Over arrays of float64 the same
+kernels compute in float64, two registers a vector, for whoever checks them.
 
 A kernel works on blocks of `LANES` windows side by side, two vectors: arrays are (..., LANES), and
 places in them are counted in numbers from the start of the flat array. Types stand in `simd.pyi`,
@@ -25,26 +26,33 @@ from numba.extending import intrinsic, models, overload, register_model
 from dnabirnn.alphabet import PADDING
 
 __all__ = [
+    "FLOATS",
     "LANES",
     "TABLE_ENTRIES",
     "VECTOR",
+    "VECTOR_OF",
     "Codes",
     "Vector",
     "aligned",
+    "by_lane",
     "fma",
+    "like",
     "load",
     "load_codes",
+    "load_vector",
     "maximum",
     "minimum",
-    "product2",
-    "product4",
-    "product6",
+    "multiply_add",
+    "pointer",
+    "repeat",
     "scale",
     "splat",
     "store",
     "take",
+    "total",
     "zero_where_n",
     "zero_where_padding",
+    "zeros",
 ]
 
 
@@ -64,16 +72,22 @@ TABLE_ENTRIES = 16
 """Entries of a table for `take`, more than there are codes: a register of the widest."""
 _ALIGNMENT = 64
 
-_F32, _I32, _I64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
-_FLOATS, _INTS = ir.VectorType(_F32, VECTOR), ir.VectorType(_I32, VECTOR)
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
+_INTS = ir.VectorType(_I32, VECTOR)
 _BYTES = ir.VectorType(ir.IntType(8), VECTOR)
+FLOATS = {
+    types.float32: ir.VectorType(ir.FloatType(), VECTOR),
+    types.float64: ir.VectorType(ir.DoubleType(), VECTOR),
+}
+"""What LLVM calls a vector of each kind of number."""
 
 
 class Vector(types.Type):
-    """`VECTOR` numbers of float32."""
+    """`VECTOR` numbers of one kind."""
 
-    def __init__(self):
-        super().__init__(f"Vector({VECTOR})")
+    def __init__(self, number):
+        super().__init__(f"Vector({VECTOR} {number})")
+        self.number = number
 
 
 class Codes(types.Type):
@@ -83,13 +97,15 @@ class Codes(types.Type):
         super().__init__(f"Codes({VECTOR})")
 
 
-_vector, _codes = Vector(), Codes()
+_codes = Codes()
+VECTOR_OF = {number: Vector(number) for number in FLOATS}
+"""The type of vectors of each kind of number."""
 
 
 @register_model(Vector)
 class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager, kind):
-        super().__init__(manager, kind, _FLOATS)
+        super().__init__(manager, kind, FLOATS[kind.number])
 
 
 @register_model(Codes)
@@ -98,25 +114,27 @@ class _CodesModel(models.PrimitiveModel):
         super().__init__(manager, kind, _INTS)
 
 
-def aligned(*shape):
-    """Zeros of float32 that begin where a cache line does: loads of vectors then touch one."""
-    size = math.prod(shape)
-    room = np.zeros(size + _ALIGNMENT // 4, np.float32)
-    first = -room.ctypes.data % _ALIGNMENT // 4
+def aligned(*shape, dtype=np.float32):
+    """Zeros that begin where a cache line does: loads of vectors then touch one."""
+    size, number_size = math.prod(shape), np.dtype(dtype).itemsize
+    room = np.zeros(size + _ALIGNMENT // number_size, dtype)
+    first = -room.ctypes.data % _ALIGNMENT // number_size
     return room[first : first + size].reshape(shape)
 
 
-def _pointer(context, builder, kind, array, at):
+def pointer(context, builder, kind, array, at):
     """Where number `at` of an array lies."""
     return builder.gep(context.make_array(kind)(context, builder, array).data, [at])
 
 
-def _as(builder, pointer, vector):
-    return builder.bitcast(pointer, vector.as_pointer())
+def load_vector(builder, place, vector, align=4):
+    """Code that loads a vector."""
+    return builder.load(builder.bitcast(place, vector.as_pointer()), align=align)
 
 
-def _splat(builder, number, vector):
-    undefined = ir.Constant(vector, ir.Undefined)
+def repeat(builder, number):
+    """Code that makes a vector of one number."""
+    undefined = ir.Constant(ir.VectorType(number.type, VECTOR), ir.Undefined)
     one = builder.insert_element(undefined, number, _I32(0))
     return builder.shuffle_vector(one, undefined, ir.Constant(_INTS, [0] * VECTOR))
 
@@ -127,32 +145,33 @@ def _call(builder, name: str, answer, arguments):
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
 
 
-def _fma(builder, a, b, c):
-    return _call(builder, f"llvm.fma.v{VECTOR}f32", _FLOATS, [a, b, c])
-
-
-def _numbers(values):
-    return ir.Constant(_FLOATS, values)
+def multiply_add(builder, a, b, c):
+    """Code of `a * b + c`."""
+    bits = 32 if a.type == FLOATS[types.float32] else 64
+    return _call(builder, f"llvm.fma.v{VECTOR}f{bits}", a.type, [a, b, c])
 
 
 @intrinsic
 def load(typing, array, at):
-    """Vector of the numbers from place `at` of a flat float32 array."""
+    """Vector of the numbers from place `at` of a flat array."""
+    vector = VECTOR_OF[array.dtype]
 
     def code(context, builder, signature, args):
-        pointer = _pointer(context, builder, signature.args[0], *args)
-        return builder.load(_as(builder, pointer, _FLOATS), align=4)
+        place = pointer(context, builder, signature.args[0], *args)
+        return load_vector(builder, place, FLOATS[array.dtype])
 
-    return _vector(array, types.int64), code
+    return vector(array, types.int64), code
 
 
 @intrinsic
 def store(typing, array, at, value):
-    """Put a vector at place `at` of a flat float32 array."""
+    """Put a vector at place `at` of a flat array of its kind of number."""
+    if value.number != array.dtype:
+        return None
 
     def code(context, builder, signature, args):
-        pointer = _pointer(context, builder, signature.args[0], args[0], args[1])
-        builder.store(args[2], _as(builder, pointer, _FLOATS), align=4)
+        place = pointer(context, builder, signature.args[0], args[0], args[1])
+        builder.store(args[2], builder.bitcast(place, args[2].type.as_pointer()), align=4)
         return context.get_dummy_value()
 
     return types.void(array, types.int64, value), code
@@ -163,8 +182,8 @@ def load_codes(typing, array, at):
     """Codes from place `at` of a flat uint8 array."""
 
     def code(context, builder, signature, args):
-        pointer = _pointer(context, builder, signature.args[0], *args)
-        return builder.zext(builder.load(_as(builder, pointer, _BYTES), align=1), _INTS)
+        place = pointer(context, builder, signature.args[0], *args)
+        return builder.zext(load_vector(builder, place, _BYTES, align=1), _INTS)
 
     return _codes(array, types.int64), code
 
@@ -174,9 +193,29 @@ def splat(typing, number):
     """Vector of one number."""
 
     def code(context, builder, signature, args):
-        return _splat(builder, args[0], _FLOATS)
+        return repeat(builder, args[0])
 
-    return _vector(types.float32), code
+    return VECTOR_OF[number](number), code
+
+
+@intrinsic
+def like(typing, vector, number):
+    """Vector of one number, of the same kind as another vector."""
+
+    def code(context, builder, signature, args):
+        return repeat(builder, context.cast(builder, args[1], number, vector.number))
+
+    return vector(vector, number), code
+
+
+@intrinsic
+def zeros(typing, array):
+    """Vector of zeros, of the kind of number that an array holds."""
+
+    def code(context, builder, signature, args):
+        return ir.Constant(FLOATS[array.dtype], [0.0] * VECTOR)
+
+    return VECTOR_OF[array.dtype](array), code
 
 
 @intrinsic
@@ -184,9 +223,40 @@ def fma(typing, a, b, c):
     """`a * b + c`, rounded once."""
 
     def code(context, builder, signature, args):
-        return _fma(builder, *args)
+        return multiply_add(builder, *args)
 
-    return _vector(_vector, _vector, _vector), code
+    return a(a, a, a), code
+
+
+@intrinsic
+def total(typing, vector):
+    """Sum of a vector's numbers."""
+
+    def code(context, builder, signature, args):
+        kind = "f32" if vector.number == types.float32 else "f64"
+        name = f"llvm.vector.reduce.fadd.v{VECTOR}{kind}"
+        first = context.get_constant(vector.number, 0)
+        function = ir.FunctionType(first.type, [first.type, args[0].type])
+        found = cgutils.get_or_insert_function(builder.module, function, name)
+        return builder.call(found, [first, args[0]], fastmath=["reassoc"])
+
+    return vector.number(vector), code
+
+
+@intrinsic
+def by_lane(typing, function, vector):
+    """Vector of what a function makes of each number."""
+    signature = function.get_call_type(typing, (vector.number,), {})
+
+    def code(context, builder, _, args):
+        call = context.get_function(function, signature)
+        answer = args[1]
+        for lane in range(VECTOR):
+            number = builder.extract_element(args[1], _I32(lane))
+            answer = builder.insert_element(answer, call(builder, [number]), _I32(lane))
+        return answer
+
+    return vector(function, vector), code
 
 
 @intrinsic
@@ -194,17 +264,17 @@ def take(typing, table, at, codes):
     """For each lane the entry of its code, in a table of `TABLE_ENTRIES` at place `at`."""
 
     def code(context, builder, signature, args):
-        pointer = _pointer(context, builder, signature.args[0], args[0], args[1])
-        if VECTOR >= 8:  # more than there are codes: a table is one register
-            row = builder.load(_as(builder, pointer, _FLOATS), align=4)
+        place = pointer(context, builder, signature.args[0], args[0], args[1])
+        vector = FLOATS[table.dtype]
+        if VECTOR >= 8 and table.dtype == types.float32:  # a table is one register
+            row = load_vector(builder, place, vector)
             if _AVX512:
                 name, arguments = "llvm.x86.avx512.permvar.sf.512", [row, args[2]]
             else:
                 name, arguments = "llvm.x86.avx2.permps", [row, args[2]]
-            return _call(builder, name, _FLOATS, arguments)
+            return _call(builder, name, vector, arguments)
         entries = [
-            _splat(builder, builder.load(builder.gep(pointer, [_I64(c)])), _FLOATS)
-            for c in range(PADDING)
+            repeat(builder, builder.load(builder.gep(place, [_I64(c)]))) for c in range(PADDING)
         ]
         taken = entries.pop()
         for number, entry in enumerate(entries):
@@ -212,7 +282,7 @@ def take(typing, table, at, codes):
             taken = builder.select(same, entry, taken)
         return taken
 
-    return _vector(table, types.int64, codes), code
+    return VECTOR_OF[table.dtype](table, types.int64, codes), code
 
 
 def _zero_from(least):
@@ -220,9 +290,9 @@ def _zero_from(least):
         def code(context, builder, signature, args):
             bound = ir.Constant(_INTS, [least] * VECTOR)
             kept = builder.icmp_unsigned("<", args[1], bound)
-            return builder.select(kept, args[0], _numbers([0.0] * VECTOR))
+            return builder.select(kept, args[0], ir.Constant(args[0].type, [0.0] * VECTOR))
 
-        return _vector(value, codes), code
+        return value(value, codes), code
 
     return typed
 
@@ -238,9 +308,10 @@ def scale(typing, value, power):
     def code(context, builder, signature, args):
         bits, steps = (builder.bitcast(argument, _INTS) for argument in args)
         exponent = builder.shl(steps, ir.Constant(_INTS, [23] * VECTOR))
-        return builder.bitcast(builder.add(bits, exponent), _FLOATS)
+        return builder.bitcast(builder.add(bits, exponent), args[0].type)
 
-    return _vector(_vector, _vector), code
+    single = VECTOR_OF[types.float32]
+    return single(single, single), code
 
 
 def _choice(order):
@@ -248,7 +319,7 @@ def _choice(order):
         def code(context, builder, signature, args):
             return builder.select(builder.fcmp_ordered(order, *args), *args)
 
-        return _vector(_vector, _vector), code
+        return a(a, a), code
 
     return typed
 
@@ -265,11 +336,11 @@ def _arithmetic(operation, instruction):
         def code(context, builder, signature, args):
             return getattr(builder, instruction)(*args)
 
-        return _vector(_vector, _vector), code
+        return a(a, a), code
 
     @overload(operation)
     def of_vectors(a, b):
-        if isinstance(a, Vector) and isinstance(b, Vector):
+        if isinstance(a, Vector) and a == b:
             return lambda a, b: computed(a, b)
         return None
 
@@ -278,59 +349,3 @@ _arithmetic(operator.add, "fadd")
 _arithmetic(operator.sub, "fsub")
 _arithmetic(operator.mul, "fmul")
 _arithmetic(operator.truediv, "fdiv")
-
-
-def _product(rows):
-    """A tile of a matrix product: so many rows by `LANES`.
-
-    Its sums, two vectors a row, stay in registers: 12 vectors for 6 rows, where 16 registers are
-    the fewest of the processors that matter. On one core of a Zen 4 server, tiles of 3 to 12 rows
-    all run at 113 to 118 GFLOP/s, the most that the core can do; a product of torch at 87 to 100.
-    """
-    tile = types.UniTuple(_vector, 2 * rows)
-
-    @intrinsic
-    def product(typing, weights, at, states, first, count, sums):
-        """Sums of a tile with a product added.
-
-        `weights` holds (count, rows) numbers from place `at`, `states` (count, LANES) from place
-        `first`; `sums` are two vectors for each row.
-        """
-
-        def code(context, builder, signature, args):
-            weight = _pointer(context, builder, signature.args[0], args[0], args[1])
-            state = _pointer(context, builder, signature.args[2], args[2], args[3])
-            before = [builder.extract_value(args[5], i) for i in range(2 * rows)]
-            entry = builder.block
-            loop, done = builder.append_basic_block(), builder.append_basic_block()
-            builder.branch(loop)
-            builder.position_at_end(loop)
-            k = builder.phi(_I64)
-            k.add_incoming(_I64(0), entry)
-            sums = [builder.phi(_FLOATS) for _ in before]
-            for total, value in zip(sums, before, strict=True):
-                total.add_incoming(value, entry)
-            lanes = builder.gep(state, [builder.mul(k, _I64(LANES))])
-            inputs = [
-                builder.load(_as(builder, builder.gep(lanes, [_I64(v)]), _FLOATS), align=4)
-                for v in (0, VECTOR)
-            ]
-            row = builder.gep(weight, [builder.mul(k, _I64(rows))])
-            after = []
-            for r in range(rows):
-                factor = _splat(builder, builder.load(builder.gep(row, [_I64(r)])), _FLOATS)
-                after += [_fma(builder, factor, inputs[v], sums[2 * r + v]) for v in (0, 1)]
-            following = builder.add(k, _I64(1))
-            for phi, value in zip([k, *sums], [following, *after], strict=True):
-                phi.add_incoming(value, loop)
-            builder.cbranch(builder.icmp_signed("<", following, args[4]), loop, done)
-            builder.position_at_end(done)
-            return context.make_tuple(builder, tile, after)
-
-        place = types.int64
-        return tile(weights, place, states, place, place, tile), code
-
-    return product
-
-
-product2, product4, product6 = _product(2), _product(4), _product(6)

@@ -50,7 +50,7 @@ rule train:
     params:
         folder=subpath(input[0], parent=True),
         options=options("train"),
-        hardware=hardware("device"),
+        hardware=hardware("device", "engine"),
         format=FORMAT["model"],
     shell:
         "exec 2> {log:q}; set -x; "

@@ -1,0 +1,127 @@
+"""Steps of training: compiled kernels against a bare loop of torch's autograd."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from benchmarks.bare_torch import CELLS
+from benchmarks.material import write_genome
+from benchmarks.measure import seconds_of
+from dnabirnn.architecture import Architecture, Cell
+from dnabirnn.encoding import encode
+from dnabirnn.fitting import Fit, FitSettings
+from dnabirnn.labels import load_labels
+from dnabirnn.network import Network
+from dnabirnn.sampling import Sampler, SamplingSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dnabirnn.encoded import EncodedSet
+
+__all__ = ["train"]
+
+_WINDOW_BP, _WINDOWS = 200, 64
+_BATCHES = (32, 64, 128, 256)
+_STEPS, _REPEATS = 8, 7
+
+
+class _Bare:
+    """Steps of torch's layers on drawn batches: one-hot, layers, head, loss, gradient, AdamW."""
+
+    def __init__(self, cell: str, hidden: int, layers: int, windows: int) -> None:
+        torch.manual_seed(0)
+        self._layers = CELLS[cell](4, hidden, layers, batch_first=True, bidirectional=True)
+        self._head = nn.Linear(2 * hidden, 2)
+        self._parameters = [*self._layers.parameters(), *self._head.parameters()]
+        self._optimizer = torch.optim.AdamW(self._parameters)
+        self._codes = torch.randint(0, 4, (windows, _WINDOW_BP))
+        self._truth = torch.rand(windows, _WINDOW_BP, 2).round()
+        self._one_hot = torch.eye(4)
+        self.step_bp = windows * _WINDOW_BP
+
+    def advance(self) -> None:
+        features = self._layers(self._one_hot[self._codes])[0]
+        features = nn.functional.dropout(features, 0.1)
+        loss = nn.functional.binary_cross_entropy_with_logits(self._head(features), self._truth)
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self._parameters, 1.0)
+        self._optimizer.step()
+
+
+def train(quick: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield a row for each cell, hidden size, layers and threads: Mb/s, ratios, and shares."""
+    hiddens, layer_counts = ((32,), (1,)) if quick else ((16, 32, 64, 128), (1, 2))
+    with tempfile.TemporaryDirectory() as folder:
+        encoded = _encoded(Path(folder))
+        for cell in (Cell.GRU, Cell.LSTM, Cell.RNN):
+            for hidden in hiddens:
+                for layers in layer_counts:
+                    yield from _rows(encoded, cell, hidden, layers)
+
+
+def _rows(encoded: EncodedSet, cell: Cell, hidden: int, layers: int) -> Iterator[dict[str, Any]]:
+    fits = {threads: _fit(encoded, cell, hidden, layers, threads) for threads in (1, 2)}
+    for threads, fit in fits.items():
+        torch.set_num_threads(threads)
+        loops = [_Bare(cell.value, hidden, layers, windows) for windows in _BATCHES]
+        times = seconds_of([loop.advance for loop in loops], 2)
+        bare = min(zip(loops, times, strict=True), key=lambda found: found[1] / found[0].step_bp)[0]
+        steps = [partial(_times, each.advance) for each in (fit, fits[1], bare)]
+        fused_s, one_s, bare_s = (s / _STEPS for s in seconds_of(steps, _REPEATS))
+        torch.set_num_threads(1)
+        fused, torch_mbs = fit.step_bp / fused_s / 1e6, bare.step_bp / bare_s / 1e6
+        yield {
+            "cell": cell.value,
+            "hidden": hidden,
+            "layers": layers,
+            "threads": threads,
+            "fused_mbs": fused,
+            "torch_mbs": torch_mbs,
+            "torch_windows": bare.step_bp // _WINDOW_BP,
+            "ratio": fused / torch_mbs,
+            "of_one_thread": one_s / fused_s,
+            **(_shares(fit, fused_s) if threads == 1 else {}),
+        }
+    for fit in fits.values():
+        fit.close()
+
+
+def _times(step: Any) -> None:
+    for _ in range(_STEPS):
+        step()
+
+
+def _shares(fit: Fit, step_s: float) -> dict[str, float]:
+    """Shares of a step that go into drawing windows, and into the optimiser."""
+    gradient, loss = fit._gradient()
+    sampling_s, optimiser_s = seconds_of(
+        [lambda: fit._sampler.batch(fit.step), lambda: fit._update(gradient, loss)], 20
+    )
+    return {"sampling": sampling_s / step_s, "optimiser": optimiser_s / step_s}
+
+
+def _fit(encoded: EncodedSet, cell: Cell, hidden: int, layers: int, threads: int) -> Fit:
+    torch.manual_seed(0)
+    network = Network(Architecture(encoded.classes, cell, hidden, layers))
+    sampler = Sampler(encoded, SamplingSettings(_WINDOW_BP, _WINDOWS))
+    fabric = Fabric(accelerator="cpu", devices=1)
+    return Fit(fabric, network, sampler, FitSettings(), threads)
+
+
+def _encoded(folder: Path) -> EncodedSet:
+    """A megabase with a stranded site every kilobase."""
+    fasta = write_genome(folder / "genome.fa", [1_000_000])
+    strands = np.random.default_rng(0).choice(["+", "-"], 1000)
+    rows = (f"c0\t{k}400\t{k}440\tM\t0\t{strand}\n" for k, strand in enumerate(strands))
+    (folder / "sites.bed").write_text("".join(rows))
+    return encode([fasta], load_labels([folder / "sites.bed"]), folder / "set")

@@ -1,0 +1,406 @@
+"""Backward passes: what all cells have in common.
+
+A cell goes through its steps in the opposite order and writes `deltas`, the gradients of the sums
+that its gates are functions of, for a few steps at a time, so that they are still in the cache
+when the gradients of the weights are summed over them. Those sums keep the lanes apart to the end:
+a tile of a weight's gradient is a few vectors to which products of vectors are added.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dnabirnn.alphabet import PADDING
+from dnabirnn.compiled import inlined, kernel
+from dnabirnn.engine.head import project
+from dnabirnn.engine.simd import LANES, VECTOR, load, store, total, zeros
+from dnabirnn.engine.tiles import COLUMNS, ROWS, outer, product4
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+
+__all__ = [
+    "STEPS",
+    "TILE",
+    "add_up",
+    "carry",
+    "cross_entropy",
+    "drop",
+    "enter",
+    "head_backward",
+    "head_forward",
+    "numbers_of_sums",
+    "sum_gradients",
+    "untiled",
+]
+
+STEPS = 16
+"""Steps whose deltas are kept at a time: with 32 units and 32 windows, 256 KiB."""
+TILE = 4
+"""Units of a tile of `carry`, and rows or columns that others come in."""
+_NUMBERS = ROWS * COLUMNS * VECTOR
+
+
+def numbers_of_sums(rows: int, columns: int) -> int:
+    """Numbers that the sums of a weight's gradient take."""
+    return rows * columns * VECTOR
+
+
+def untiled(sums: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
+    """Gradient (rows, columns) of tiles added up by `add_up`."""
+    tiles = sums.reshape(rows // ROWS, columns // COLUMNS, ROWS, COLUMNS)
+    return tiles.transpose(0, 2, 1, 3).reshape(rows, columns)
+
+
+@kernel
+def enter(windows: Codes, codes: Codes, one_hot: NDArray[np.float32]) -> None:
+    """Codes (up to LANES, L) as kernels read them, (L * LANES,), and as (L * 4 * LANES,) of 0, 1.
+
+    Lanes without a window are padding.
+    """
+    number, length = windows.shape
+    one_hot[:] = 0
+    for t in range(length):
+        for lane in range(LANES):
+            code = windows[lane, t] if lane < number else PADDING
+            codes[t * LANES + lane] = code
+            if code < 4:
+                one_hot[(t * 4 + code) * LANES + lane] = 1
+
+
+@kernel
+def add_up(sums: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+    """Add up the lanes: (n * VECTOR,) to (n,)."""
+    for number in range(out.size):
+        out[number] = total(load(sums, number * VECTOR))
+
+
+@inlined
+def carry(
+    transposed: NDArray[np.float32],
+    hidden: int,
+    count: int,
+    deltas: NDArray[np.float32],
+    at: int,
+    memory: NDArray[np.float32],
+) -> None:
+    """Add to the gradient of a state (hidden, LANES) what its products with weights give.
+
+    Parameters
+    ----------
+    transposed : ndarray, (hidden / TILE * count * TILE,) float32
+    hidden, count : int
+        Units, and rows of deltas that states are part of.
+    deltas : ndarray
+        The rows from place `at`.
+    memory : ndarray
+        The gradient lies at its beginning.
+    """
+    for tile in range(hidden // TILE):
+        first = tile * TILE * LANES
+        sums = (
+            load(memory, first),
+            load(memory, first + VECTOR),
+            load(memory, first + LANES),
+            load(memory, first + LANES + VECTOR),
+            load(memory, first + 2 * LANES),
+            load(memory, first + 2 * LANES + VECTOR),
+            load(memory, first + 3 * LANES),
+            load(memory, first + 3 * LANES + VECTOR),
+        )
+        sums = product4(transposed, tile * count * TILE, deltas, at, count, sums)
+        for number in range(2 * TILE):
+            store(memory, first + number * VECTOR, sums[number])
+
+
+@kernel
+def sum_gradients(
+    length: int,
+    reverse: bool,
+    done: int,
+    steps: int,
+    hidden: int,
+    delta_rows: int,
+    state_row: int,
+    rows: int,
+    deltas: NDArray[np.float32],
+    features: NDArray[np.float32],
+    below: NDArray[np.float32],
+    below_rows: int,
+    inputs: NDArray[np.float32],
+    below_gradient: NDArray[np.float32],
+    state_sums: NDArray[np.float32],
+    input_sums: NDArray[np.float32],
+    bias_sums: NDArray[np.float32],
+) -> None:
+    """Sum over a few steps what their deltas give to the gradients.
+
+    Parameters
+    ----------
+    length : int
+        L.
+    reverse : bool
+        As in the forward pass; steps are gone through in the opposite order.
+    done, steps : int
+        Steps gone through before these, and these.
+    hidden : int
+        H, a multiple of `TILE`.
+    delta_rows, state_row, rows : int
+        Rows of deltas of a step; the first of those that states are part of; how many there are
+        of these, and of those that inputs are part of, which begin at 0.
+    deltas : ndarray, (STEPS * delta_rows * LANES,) float32
+    features : ndarray, (L * 2 * H * LANES,) float32
+        States of this layer.
+    below : ndarray, (L * below_rows * LANES,) float32
+        What the layer reads.
+    inputs : ndarray, (below_rows / TILE * rows * TILE,) float32
+        Weights of that, transposed; empty where its gradient is of no interest.
+    below_gradient : ndarray, as `below`
+        Filled by the forward direction, added to by the reverse one.
+    state_sums, input_sums, bias_sums : ndarray, float32
+        Added to; see `numbers_of_sums`.
+    """
+    onward = 1 if reverse else -1
+    size, delta_step = hidden * LANES, delta_rows * LANES
+    first = done if reverse else length - 1 - done
+    # The states before the first step are zeros.
+    products = min(steps, length - 1 - done)
+    half = size if reverse else 0
+    if products > 0:
+        for i in range(0, rows, ROWS):
+            for j in range(0, hidden, COLUMNS):
+                outer(
+                    deltas,
+                    (state_row + i) * LANES,
+                    delta_step,
+                    features,
+                    (first + onward) * 2 * size + half + j * LANES,
+                    onward * 2 * size,
+                    products,
+                    state_sums,
+                    (i // ROWS * (hidden // COLUMNS) + j // COLUMNS) * _NUMBERS,
+                )
+    for i in range(0, rows, ROWS):
+        for j in range(0, below_rows, COLUMNS):
+            outer(
+                deltas,
+                i * LANES,
+                delta_step,
+                below,
+                (first * below_rows + j) * LANES,
+                onward * below_rows * LANES,
+                steps,
+                input_sums,
+                (i // ROWS * (below_rows // COLUMNS) + j // COLUMNS) * _NUMBERS,
+            )
+    for row in range(delta_rows):
+        found = load(bias_sums, row * VECTOR)
+        for k in range(steps):
+            at = k * delta_step + row * LANES
+            found = found + (load(deltas, at) + load(deltas, at + VECTOR))
+        store(bias_sums, row * VECTOR, found)
+    if inputs.size:
+        for k in range(steps):
+            at = (first + k * onward) * below_rows * LANES
+            for tile in range(below_rows // TILE):
+                place = at + tile * TILE * LANES
+                nothing = zeros(below_gradient)
+                sums = (nothing, nothing, nothing, nothing, nothing, nothing, nothing, nothing)
+                weights = tile * rows * TILE
+                sums = product4(inputs, weights, deltas, k * delta_step, rows, sums)
+                for number in range(2 * TILE):
+                    here = place + number * VECTOR
+                    if reverse:
+                        store(below_gradient, here, load(below_gradient, here) + sums[number])
+                    else:
+                        store(below_gradient, here, sums[number])
+
+
+@kernel
+def head_forward(
+    features: NDArray[np.float32],
+    length: int,
+    hidden: int,
+    forward: NDArray[np.float32],
+    reverse: NDArray[np.float32],
+    rows: int,
+    answers: NDArray[np.float32],
+) -> None:
+    """Rows of the head, (L * rows * LANES,), of features (L * 2 * H * LANES,)."""
+    size = hidden * LANES
+    for t in range(length):
+        place, at = t * rows * LANES, t * 2 * size
+        project(forward, rows, hidden, features, at, answers, place, False)
+        project(reverse, rows, hidden, features, at + size, answers, place, True)
+
+
+@kernel
+def cross_entropy(
+    answers: NDArray[np.float32],
+    rows: int,
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    bias: NDArray[np.float32],
+    exclusive: bool,
+    truth: NDArray[np.bool_],
+    counted: NDArray[np.bool_],
+    factor: float,
+    row_gradient: NDArray[np.float32],
+    gradient_rows: int,
+    bias_gradient: NDArray[np.float64],
+) -> float:
+    """Loss of a block of windows, and its gradient by the rows of the head.
+
+    Parameters
+    ----------
+    answers : ndarray, (L * rows * LANES,) float32
+    rows, first, second, bias, exclusive
+        As in `head.Head`.
+    truth : ndarray, (W, L, O) bool
+        Of W windows, at most LANES.
+    counted : ndarray, (W, L) bool
+        Bases that count.
+    factor : float
+        What a base's loss is multiplied by.
+    row_gradient : ndarray, (L * gradient_rows * LANES,) float32
+        Filled.
+    gradient_rows : int
+    bias_gradient : ndarray, (C,) float64
+        Added to.
+
+    Returns
+    -------
+    loss : float
+        The mean over outputs of the binary cross-entropy, or the cross-entropy of a softmax over
+        the background and the outputs; summed over bases.
+    """
+    windows, length, outputs = truth.shape
+    kind: Any = answers.dtype.type
+    background = 1 if exclusive else 0
+    columns = outputs + background
+    share = kind(1) if exclusive else kind(1 / outputs)
+    row_gradient[:] = 0
+    log_odds = np.empty(columns, answers.dtype)
+    loss, total, highest = 0.0, kind(1), kind(0)
+    # The sum of many logarithms is that of their product: one in hundreds is taken.
+    product, most = 1.0, 1e200
+    for lane in range(windows):
+        for t in range(length):
+            if not counted[lane, t]:
+                continue
+            target = -1
+            for c in range(columns):
+                one = answers[(t * rows + first[c]) * LANES + lane]
+                other = answers[(t * rows + second[c]) * LANES + lane]
+                log_odds[c] = (one + other) * kind(0.5) + bias[c]
+                if target < 0 and c >= background and truth[lane, t, c - background]:
+                    target = c
+            if exclusive:
+                target = max(target, 0)
+                highest, total = log_odds.max(), kind(0)
+                for c in range(columns):
+                    total += math.exp(log_odds[c] - highest)
+                loss += highest - log_odds[target]
+                product *= total
+            for c in range(columns):
+                x = log_odds[c]
+                if exclusive:
+                    wrong = math.exp(x - highest) / total - kind(c == target)
+                else:
+                    y, small = kind(truth[lane, t, c]), math.exp(-abs(x))
+                    p = (kind(1) if x >= 0 else small) / (kind(1) + small)
+                    loss += max(x, kind(0)) - x * y
+                    product *= kind(1) + small
+                    wrong = (p - y) * share
+                wrong *= kind(factor)
+                bias_gradient[c] += wrong
+                row_gradient[(t * gradient_rows + first[c]) * LANES + lane] += wrong * kind(0.5)
+                row_gradient[(t * gradient_rows + second[c]) * LANES + lane] += wrong * kind(0.5)
+            if product > most:
+                loss, product = loss + math.log(product), 1.0
+    mean = (loss + math.log(product)) * share
+    return float(mean * factor)
+
+
+@kernel
+def head_backward(
+    features: NDArray[np.float32],
+    length: int,
+    hidden: int,
+    transposed: NDArray[np.float32],
+    rows: int,
+    row_gradient: NDArray[np.float32],
+    feature_gradient: NDArray[np.float32],
+    sums: NDArray[np.float32],
+) -> None:
+    """Gradients of features and of the head's weights from those of its rows.
+
+    Parameters
+    ----------
+    features : ndarray, (L * 2 * H * LANES,) float32
+    length, hidden : int
+    transposed : ndarray, (2 * H / TILE * rows * TILE,) float32
+    rows : int
+        A multiple of `TILE`: rows of zeros are added.
+    row_gradient : ndarray, (L * rows * LANES,) float32
+    feature_gradient : ndarray, (L * 2 * H * LANES,) float32
+        Filled.
+    sums : ndarray, float32
+        Added to: gradient of the weights, (2 * H, rows), as tiles.
+    """
+    nothing = zeros(features)
+    wide = 2 * hidden
+    for t in range(length):
+        for tile in range(wide // TILE):
+            found = (nothing, nothing, nothing, nothing, nothing, nothing, nothing, nothing)
+            at = t * rows * LANES
+            found = product4(transposed, tile * rows * TILE, row_gradient, at, rows, found)
+            for number in range(2 * TILE):
+                place = (t * wide + tile * TILE) * LANES + number * VECTOR
+                store(feature_gradient, place, found[number])
+    for i in range(0, wide, ROWS):
+        for j in range(0, rows, COLUMNS):
+            outer(
+                features,
+                i * LANES,
+                wide * LANES,
+                row_gradient,
+                j * LANES,
+                rows * LANES,
+                length,
+                sums,
+                (i // ROWS * (rows // COLUMNS) + j // COLUMNS) * _NUMBERS,
+            )
+
+
+@kernel
+def drop(
+    values: NDArray[np.float32],
+    first_key: np.uint32,
+    second_key: np.uint32,
+    least: np.uint32,
+    factor: np.float32,
+    out: NDArray[np.float32],
+) -> None:
+    """Zero values by chance, and multiply the others.
+
+    Number i is kept if 16 bits of a hash of i and the keys are `least` or more: the same numbers
+    are dropped from values and from their gradient. The hash is Wellons' (2018) "lowbias32", keyed
+    twice; it serves a number of each half. `out` is another array, or this takes seven times as
+    long.
+    """
+    half = values.size // 2
+    low = np.uint32(0xFFFF)
+    for i in range(half):
+        x = np.uint32(i) ^ first_key
+        x = np.uint32((x ^ (x >> np.uint32(16))) * np.uint32(0x21F0AAAD))
+        x = np.uint32((x ^ second_key ^ (x >> np.uint32(15))) * np.uint32(0x735A2D97))
+        x = x ^ (x >> np.uint32(15))
+        nothing = values.dtype.type(0)
+        out[i] = values[i] * factor if (x & low) >= least else nothing
+        out[half + i] = values[half + i] * factor if (x >> np.uint32(16)) >= least else nothing
