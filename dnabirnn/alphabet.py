@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AMBIGUOUS",
     "CODE_OF_BYTE",
+    "COMPLEMENT",
     "INVALID",
     "ONE_HOT",
     "PADDING",
@@ -49,7 +50,8 @@ CODE_OF_BYTE = _code_of_byte()
 """For each of the 256 bytes, the code of the letter; a table for `bytes.translate`."""
 
 _LETTER_OF_CODE = np.frombuffer(b"ACGTN-", dtype=np.uint8)
-_COMPLEMENT = np.array([3, 2, 1, 0, AMBIGUOUS, PADDING], dtype=np.uint8)
+COMPLEMENT = np.array([3, 2, 1, 0, AMBIGUOUS, PADDING], dtype=np.uint8)
+"""Complement of each code; codes 4 and 5 are their own."""
 
 ONE_HOT: NDArray[np.float32] = np.eye(6, 4, dtype=np.float32)
 """Row c is the one-hot vector of code c: (6, 4), zeros for 4 and 5."""
@@ -135,4 +137,4 @@ def reverse_complement(codes: Codes) -> Codes:
     >>> decode(reverse_complement(encode("AACGN")))
     'NCGTT'
     """
-    return _COMPLEMENT[codes[..., ::-1]]
+    return COMPLEMENT[codes[..., ::-1]]

@@ -13,12 +13,28 @@ from dnabirnn.errors import DeviceError, OptionError
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["Hardware", "exact_products", "find_device", "launch"]
+    from dnabirnn.architecture import Architecture
 
-_PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {
+__all__ = [
+    "PRECISIONS",
+    "Hardware",
+    "bases_that_fit",
+    "find_device",
+    "free_cache",
+    "launch",
+    "set_precision",
+]
+
+_FABRIC_PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {
     "f32": "32-true",
+    "tf32": "32-true",
     "bf16": "bf16-mixed",
 }
+PRECISIONS = tuple(_FABRIC_PRECISIONS)
+"""float32; float32 whose products CUDA rounds to 10 bits; bfloat16 where it is enough."""
+# Of a device's free memory: the rest is for what libraries take, and for a guess that is off.
+_SHARE_OF_MEMORY = 0.4
+_UNBOUNDED = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -32,7 +48,7 @@ class Hardware:
     devices, nodes : int
         Processes a host, one a device, and hosts.
     precision : str
-        "f32", or "bf16" for mixed precision.
+        One of `PRECISIONS`.
     threads : int
         Cores to use on a CPU.
     engine : str
@@ -92,9 +108,8 @@ def launch(hardware: Hardware) -> Fabric:
     """
     from lightning_fabric import Fabric
 
-    if hardware.precision not in _PRECISIONS:
-        raise OptionError(f"--precision {hardware.precision}: must be one of f32, bf16")
     device = find_device(hardware.device)
+    set_precision(hardware.precision, device)
     devices: int | list[int] = hardware.devices
     if device.index is not None and hardware.devices == 1:
         devices = [device.index]
@@ -105,14 +120,43 @@ def launch(hardware: Hardware) -> Fabric:
             accelerator=device.type,
             devices=devices,
             num_nodes=hardware.nodes,
-            precision=_PRECISIONS[hardware.precision],
+            precision=_FABRIC_PRECISIONS[hardware.precision],
         )
         fabric.launch()
-    exact_products()
     return fabric
 
 
-def exact_products() -> None:
-    """Keep CUDA from reducing the precision of float32 products, which torch allows cuDNN."""
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+def set_precision(name: str, device: torch.device) -> None:
+    """Say how CUDA computes products of float32, which torch lets cuDNN round.
+
+    Raises
+    ------
+    OptionError
+        A precision that there is none of, or that is for another device.
+    """
+    if name not in PRECISIONS:
+        raise OptionError(f"--precision {name}: must be one of {', '.join(PRECISIONS)}")
+    if name == "tf32" and device.type != "cuda":
+        raise OptionError(f"--precision tf32: is of CUDA devices, not of {device.type}; use f32")
+    torch.backends.cuda.matmul.allow_tf32 = name == "tf32"
+    torch.backends.cudnn.allow_tf32 = name == "tf32"
+
+
+def bases_that_fit(device: torch.device, architecture: Architecture, *, training: bool) -> int:
+    """Bases of windows that a device's free memory takes at a time, by a careful guess.
+
+    For each base there are, a direction and a layer, inputs, sums of the gates, and states; and
+    what cuDNN keeps of them, and their gradients, in training.
+    """
+    if device.type != "cuda":
+        return _UNBOUNDED
+    free, _ = torch.cuda.mem_get_info(device)
+    numbers = 2 * architecture.layers * (architecture.cell.gates + 4) * architecture.hidden
+    bytes_a_base = 4 * (numbers + 8 * len(architecture.outputs)) * (3 if training else 1)
+    return int(free * _SHARE_OF_MEMORY) // bytes_a_base
+
+
+def free_cache(device: torch.device) -> None:
+    """Give back what torch keeps of a device's memory."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,9 +16,11 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from dnabirnn.devices import bases_that_fit, free_cache
 from dnabirnn.engine.differentiable import FusedNetwork
 from dnabirnn.errors import OptionError, TrainingError
 from dnabirnn.network import Dropout
+from dnabirnn.resident import Resident
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,11 +28,12 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from numpy.typing import NDArray
 
-    from dnabirnn.alphabet import Codes
     from dnabirnn.network import Network
     from dnabirnn.sampling import Sampler
 
 __all__ = ["Fit", "FitSettings", "learning_rate"]
+
+logger = logging.getLogger(__name__)
 
 # A slice of a batch is one thread's work. Slices are of one size and summed in one order, so
 # that the number of threads changes nothing. On one core a GRU of 32 units trains at 0.24 Mb/s
@@ -106,7 +110,8 @@ def learning_rate(step: int, steps: int, highest: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
 
 
-_LossOf = Callable[["Codes", "NDArray[np.bool_]", "NDArray[np.bool_]", float, "Dropout"], Tensor]
+_Array = Any  # of numpy on CPUs, of torch on other devices
+_LossOf = Callable[[_Array, _Array, _Array, float, "Dropout"], Tensor]
 
 
 class Fit:
@@ -153,13 +158,13 @@ class Fit:
         self._fabric = fabric
         self._sampler = sampler
         self._settings = settings
-        on_cpu = fabric.device.type == "cpu"
-        size = _SLICE_WINDOWS if on_cpu else -(-windows // fabric.world_size)
-        slices = [slice(first, first + size) for first in range(0, windows, size)]
-        self._slice_count = len(slices)
-        self._slices = list(enumerate(slices))[fabric.global_rank :: fabric.world_size]
-        self._on_cpu = on_cpu
-        self._helpers = min(threads, len(self._slices)) - 1 if on_cpu else 0
+        self._on_cpu = fabric.device.type == "cpu"
+        share = _SLICE_WINDOWS if self._on_cpu else -(-windows // fabric.world_size)
+        shares = [range(first, min(first + share, windows)) for first in range(0, windows, share)]
+        self._shares = shares[fabric.global_rank :: fabric.world_size]
+        bases = bases_that_fit(fabric.device, network.architecture, training=True)
+        self._slice_windows = max(min(share, bases // self.window_bp), 1)
+        self._helpers = min(threads, len(self._shares)) - 1 if self._on_cpu else 0
         self._pool = ThreadPoolExecutor(
             max(self._helpers, 1),
             thread_name_prefix="dnabirnn-fit",
@@ -171,6 +176,7 @@ class Fit:
         self._weights = torch.nn.Parameter(parameters_to_vector(self._parameters).detach())
         vector_to_parameters(self._weights.data, self._parameters)
         self._fused = FusedNetwork(self.network) if fused else None
+        self._windows = sampler if self._on_cpu else Resident(sampler, fabric.device)
         self._optimizer = torch.optim.AdamW(
             [self._weights],
             settings.learning_rate,
@@ -188,7 +194,13 @@ class Fit:
         """
         # The order of torch's sums must not depend on the machine's cores.
         with _one_thread() if self._on_cpu else nullcontext():
-            return self._update(*self._gradient())
+            while True:
+                try:
+                    return self._update(*self._gradient())
+                except torch.OutOfMemoryError:
+                    if self._slice_windows == 1:
+                        raise
+                    self._work_on_fewer_windows()
 
     @property
     def learning_rate(self) -> float:
@@ -215,23 +227,46 @@ class Fit:
             state[name] = torch.tensor(arrays[name], device=self._weights.device)
         self.step = step
 
+    def _work_on_fewer_windows(self) -> None:
+        before = self._slice_windows
+        self._slice_windows = -(-before // 2)
+        logger.warning(
+            "%s: out of memory with %d windows at a time; going on with %d, which changes no more "
+            "than rounding",
+            self._fabric.device,
+            before,
+            self._slice_windows,
+        )
+        free_cache(self._fabric.device)
+
+    def _slices(self) -> list[slice]:
+        """Windows of the batch that are worked on at a time."""
+        size = self._slice_windows
+        return [
+            slice(first, min(first + size, share.stop))
+            for share in self._shares
+            for first in share[::size]
+        ]
+
     def _gradient(self) -> tuple[Tensor, float]:
         """Gradient of the step's loss, end to end as the weights are, and the loss."""
-        batch = self._sampler.batch(self.step)
+        batch = self._windows.batch(self.step)
         counted = max(int(batch.counted.sum()), 1)
         loss_of: _LossOf = self._loss
         by = self._parameters
         if self._fused:
             loss_of, by = self._fused.snapshot(self._weights).loss, [self._weights]
         key = [self._sampler.settings.seed, _DROPOUT_STREAM, self.step]
-        seeds = np.random.SeedSequence(key).generate_state(self._slice_count, np.uint64)
-        parts: dict[int, Tensor] = {}
-        left = iter(self._slices)
+        seeds = np.random.SeedSequence(key).generate_state(len(batch.codes), np.uint64)
+        slices = self._slices()
+        parts: list[Tensor] = [torch.empty(0)] * len(slices)
+        left = iter(enumerate(slices))
 
         def work() -> None:
             for number, windows in left:
-                dropout = Dropout(self._settings.dropout, int(seeds[number] >> 1))
-                loss = loss_of(*batch.part(windows), 1 / counted, dropout)
+                dropout = Dropout(self._settings.dropout, int(seeds[windows.start] >> 1))
+                codes, truth, real = batch.part(windows)
+                loss = loss_of(codes, truth, real, 1 / counted, dropout)
                 found = [loss.detach(), *torch.autograd.grad(loss, by)]
                 parts[number] = torch.cat([tensor.reshape(-1) for tensor in found])
 
@@ -240,8 +275,8 @@ class Fit:
         for helper in helpers:
             helper.result()
         total = torch.zeros(1 + self._weights.numel(), device=self._fabric.device)
-        for number, _ in self._slices:
-            total = total + parts[number]
+        for part in parts:
+            total = total + part
         if self._fabric.world_size > 1:
             reduced = self._fabric.all_reduce(total, reduce_op="sum")
             assert isinstance(reduced, Tensor)
@@ -249,18 +284,13 @@ class Fit:
         return total[1:], float(total[0])
 
     def _loss(
-        self,
-        codes: Codes,
-        truth: NDArray[np.bool_],
-        counted: NDArray[np.bool_],
-        factor: float,
-        dropout: Dropout,
+        self, codes: _Array, truth: _Array, counted: _Array, factor: float, dropout: Dropout
     ) -> Tensor:
         """Summed loss of windows by torch, as `Snapshot.loss`."""
         device = self._fabric.device
         with self._fabric.autocast():
-            logits = self.network(torch.from_numpy(codes).to(device), dropout).float()
-        right, real = (torch.from_numpy(array).to(device) for array in (truth, counted))
+            logits = self.network(torch.as_tensor(codes, device=device), dropout).float()
+        right, real = (torch.as_tensor(array, device=device) for array in (truth, counted))
         return factor * _summed_loss(logits, right, real, self.network.architecture.exclusive)
 
     def _update(self, gradient: Tensor, loss: float) -> float:

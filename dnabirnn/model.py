@@ -47,9 +47,11 @@ class Model:
     device : str
         "auto" (CUDA where there is one, else the CPU), "cpu", "cuda" or "cuda:1".
     engine : str
-        "auto" or "torch".
+        "auto", "fused" (compiled kernels, on CPUs) or "torch".
     threads : int
         Cores to use on a CPU. They change nothing but the time.
+    precision : str
+        "f32"; on a GPU also "tf32" or "bf16", which are faster and less exact.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Model:
         device: str = "auto",
         engine: str = "auto",
         threads: int = 1,
+        precision: str = "f32",
     ) -> None:
         if threads < 1:
             raise OptionError(f"--threads {threads}: must be 1 or more")
@@ -66,6 +69,7 @@ class Model:
         self.threads = threads
         self._device = device
         self._engine_name = engine
+        self._precision = precision
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -75,7 +79,7 @@ class Model:
     @cached_property
     def engine(self) -> Engine:
         """What computes; made when first asked for, since that takes a moment."""
-        return make_engine(self.checkpoint, self._engine_name, self._device)
+        return make_engine(self.checkpoint, self._engine_name, self._device, self._precision)
 
     def blocks(
         self,
@@ -185,6 +189,7 @@ def load(
     device: str = "auto",
     engine: str = "auto",
     threads: int = 1,
+    precision: str = "f32",
 ) -> Model:
     """Load a model file.
 
@@ -192,7 +197,7 @@ def load(
     ----------
     path : str or PathLike
         What `dnabirnn train` wrote.
-    device, engine, threads
+    device, engine, threads, precision
         As `Model` takes them.
 
     Raises
@@ -200,4 +205,5 @@ def load(
     ModelFileError
         No such file; no model of this tool; damaged; or of a newer format.
     """
-    return Model(load_checkpoint(path), device=device, engine=engine, threads=threads)
+    checkpoint = load_checkpoint(path)
+    return Model(checkpoint, device=device, engine=engine, threads=threads, precision=precision)

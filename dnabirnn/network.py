@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from dnabirnn.alphabet import ONE_HOT, PADDING
+from dnabirnn.alphabet import COMPLEMENT, ONE_HOT, PADDING
 from dnabirnn.architecture import Cell
 
 if TYPE_CHECKING:
@@ -104,8 +104,7 @@ class Network(nn.Module):
             for _ in range(1 if architecture.tied else 2)
         )
         self.head = nn.Linear(2 * hidden, len(head_rows(architecture)))
-        # Complement of each code; codes 4 and 5 are their own.
-        self.register_buffer("_complement", torch.tensor([3, 2, 1, 0, 4, 5]), persistent=False)
+        self.register_buffer("_complement", torch.from_numpy(COMPLEMENT).long(), persistent=False)
         self.register_buffer("_one_hot", torch.from_numpy(ONE_HOT.copy()), persistent=False)
 
     def forward(self, codes: Tensor, dropout: Dropout | None = None) -> Tensor:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dnabirnn.alphabet import Codes
     from dnabirnn.encoded import EncodedSet
 
-__all__ = ["Batch", "Prevalence", "Sampler", "SamplingSettings"]
+__all__ = ["Batch", "Places", "Prevalence", "Sampler", "SamplingSettings"]
 
 _TRAINING_STREAM, _PREVALENCE_STREAM = 0, 1
 _PREVALENCE_BATCHES = 512
@@ -76,6 +76,22 @@ class Batch(NamedTuple):
     def part(self, windows: slice) -> Batch:
         """Some of the windows."""
         return Batch(self.codes[windows], self.truth[windows], self.counted[windows])
+
+
+class Places(NamedTuple):
+    """Where the windows of a step lie in the encoded set.
+
+    Attributes
+    ----------
+    starts, ends : ndarray, (B,) int64
+        Ends lie nearer than a window's length where the split's interval does.
+    turned : ndarray, (B,) bool
+        Windows that are read as their reverse complement, if they are whole.
+    """
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    turned: NDArray[np.bool_]
 
 
 class Prevalence(NamedTuple):
@@ -144,6 +160,10 @@ class Sampler:
 
     def batch(self, step: int) -> Batch:
         """Windows of step `step`, always the same for the same seed."""
+        return self._cut(self.places(step))
+
+    def places(self, step: int) -> Places:
+        """Where the windows of step `step` lie."""
         return self._draw(_TRAINING_STREAM, step)
 
     def prevalence(self) -> Prevalence:
@@ -166,7 +186,7 @@ class Sampler:
             return Prevalence(in_sequence, in_sequence)
         sampled = np.zeros(len(classes) + 1)
         for step in range(_PREVALENCE_BATCHES):
-            batch = self._draw(_PREVALENCE_STREAM, step)
+            batch = self._cut(self._draw(_PREVALENCE_STREAM, step))
             sampled += self._positives(batch.truth, batch.counted)
         in_windows = sampled[:-1] / max(sampled[-1], 1.0)
         return Prevalence(in_sequence, np.where(in_windows > 0, in_windows, in_sequence))
@@ -223,7 +243,7 @@ class Sampler:
             else sites
         )
 
-    def _draw(self, stream: int, step: int) -> Batch:
+    def _draw(self, stream: int, step: int) -> Places:
         settings = self.settings
         key = np.random.SeedSequence([settings.seed, stream, step])
         rng = np.random.Generator(np.random.Philox(key))
@@ -232,10 +252,10 @@ class Sampler:
         others = self._any_bases(rng, settings.batch_windows - positive)
         # In random order, so that every slice of the batch has its share of positive windows.
         starts, ends = self._around(rng.permutation(np.concatenate([bases, others])), rng)
-        batch = self._cut(starts, ends)
+        turned = np.zeros(settings.batch_windows, np.bool_)
         if self._either_strand:
-            batch = self._turned(batch, rng.random(settings.batch_windows) < 0.5)
-        return batch
+            turned = rng.random(settings.batch_windows) < 0.5
+        return Places(starts, ends, turned)
 
     def _positive_windows(self) -> int:
         """Windows of a batch that contain a positive base: at least one if any are wanted."""
@@ -275,13 +295,16 @@ class Sampler:
         starts = np.maximum(np.minimum(starts, last - window), first)
         return starts, np.minimum(starts + window, last)
 
-    def _cut(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Batch:
+    def _cut(self, drawn: Places) -> Batch:
+        starts, ends, turned = drawn
         places = starts[:, None] + np.arange(self.settings.window_bp)  # (B, L)
         real = places < ends[:, None]
         places = np.where(real, places, starts[:, None])
         codes = np.where(real, self.encoded.codes[places], np.uint8(PADDING))
         labels = self.encoded.labels[places]
-        return Batch(codes, targets(labels, self.encoded.classes), _counted(codes, labels))
+        truth = targets(labels, self.encoded.classes)
+        batch = Batch(codes, truth, _counted(codes, labels))
+        return self._turned(batch, turned) if turned.any() else batch
 
     def _turned(self, batch: Batch, chosen: NDArray[np.bool_]) -> Batch:
         """The chosen windows as their reverse complement; padded ones stay as they are."""

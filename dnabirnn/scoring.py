@@ -131,7 +131,7 @@ def score(
     outputs : int
         Columns of the engine's answer.
     threads : int
-        Cores to use, where the engine lets several threads in.
+        Cores to use on a CPU.
     wanted : callable, name -> ndarray (n, 2) int64, optional
         Sorted, disjoint intervals of a contig outside which scores are not asked for. Windows
         that keep none of them are not scored: their probabilities are 0.
@@ -150,7 +150,7 @@ def score(
     waiting_bp = max(_WAITING_SCORES // outputs, _WAITING_BATCHES * batch_bp)
     batches = _fill(tasks, engine, waiting_bp)
     scored = _ordered_map(
-        lambda batch: _run(engine, batch, outputs), batches, threads if engine.concurrent else 1
+        lambda batch: _run(engine, batch, outputs), batches, engine.workers(threads)
     )
     return _join(_in_order(scored), scoring)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import logging
 import time
@@ -32,13 +30,14 @@ from dnabirnn.errors import EncodedSetError, OptionError, OutputError
 from dnabirnn.fitting import Fit, FitSettings
 from dnabirnn.initial import first_network, start_from
 from dnabirnn.network import load_weights, weights_of
-from dnabirnn.outputs import check_target, is_compressed, is_stream, write_text
+from dnabirnn.outputs import check_target, is_compressed, is_stream
 from dnabirnn.resume import ResumeFolder
 from dnabirnn.sampling import Sampler, SamplingSettings
+from dnabirnn.training_log import TrainingLog
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -151,7 +150,7 @@ def train(
         "processes": fabric.world_size,
         "precision": hardware.precision,
         "engine": "fused" if fused else "torch",
-        "versions": {name: version(name) for name in ("dnabirnn", "numpy", "torch")},
+        "versions": {name: version(name) for name in ("dnabirnn", "numba", "numpy", "torch")},
     }
     digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
     fit = Fit(fabric, network, sampler, settings, hardware.threads, fused)
@@ -172,7 +171,7 @@ def train(
         folder=ResumeFolder(model_path, digest),
         validations=validations,
         threads=hardware.threads,
-        log=_Log(log_path if fabric.is_global_zero else None),
+        log=TrainingLog(log_path if fabric.is_global_zero else None),
         report=report if fabric.is_global_zero else None,
         leads=fabric.is_global_zero,
         keeps_states=resume and fabric.is_global_zero,
@@ -202,7 +201,7 @@ class _Run:
     folder: ResumeFolder
     validations: int
     threads: int
-    log: _Log
+    log: TrainingLog
     report: Callable[[Progress], None] | None
     leads: bool
     keeps_states: bool
@@ -277,40 +276,6 @@ class _Run:
         if self.report is not None:
             mean = mean_of(validation) if validation else None
             self.report(Progress(fit.step * fit.step_bp, fit.steps * fit.step_bp, loss, mean))
-
-
-class _Log:
-    """The CSV log: a row now and then; time is the only thing that differs between runs."""
-
-    def __init__(self, path: str | os.PathLike[str] | None) -> None:
-        self.rows: list[dict[str, Any]] = []
-        self._path = path
-        self._started = time.monotonic()
-
-    def restore(self, rows: list[dict[str, Any]]) -> None:
-        """Rows of the run that goes on; its seconds count on from the last."""
-        self.rows = rows
-        if rows:
-            self._started = time.monotonic() - rows[-1]["seconds"]
-
-    def add(self, fit: Fit, loss: float, validation: Mapping[str, float | None]) -> None:
-        """Add a row, and write the file anew: it is small, and so is always whole."""
-        row = {
-            "step": fit.step,
-            "bases": fit.step * fit.step_bp,
-            "learning_rate": fit.learning_rate,
-            "loss": loss,
-            "seconds": round(time.monotonic() - self._started, 1),
-        }
-        self.rows.append(row | {f"ap_{name}": ap for name, ap in validation.items()})
-        if self._path is None:
-            return
-        columns = list(dict.fromkeys(name for row in self.rows for name in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        write_text(self._path, text.getvalue())
 
 
 def _check(encoded: EncodedSet, architecture: Architecture, validations: int) -> None:

@@ -90,7 +90,8 @@ def test_shared_options_read_the_same_everywhere() -> None:
         "--merge-gap": ("score", "call", "evaluate", "report"),
         "--threads": ("train", "score", "evaluate"),
         "--device NAME": ("train", "score", "evaluate"),
-        "--engine": ("score", "evaluate"),
+        "--engine": ("train", "score", "evaluate"),
+        "--precision": ("train", "score", "evaluate"),
     }
     for option, commands in shared.items():
         found = set()
@@ -285,10 +286,11 @@ def test_train_options_reach_the_model(folder: Path) -> None:
     ok(
         f"-q train set -o m {QUICK} --cell lstm --layers 2 --untied --exclusive --seed 5 "
         "--lr 0.001 --weight-decay 0 --clip 2 --dropout 0.1 --positive-share 0.25 --log l.csv "
-        "--resume never --precision f32 --devices 1 --nodes 1"
+        "--resume never --engine torch --precision bf16 --devices 1 --nodes 1"
     )
     checkpoint = load_checkpoint("m")
     shape, training = checkpoint.architecture, checkpoint.training
+    assert (training["engine"], training["precision"]) == ("torch", "bf16")
     assert (shape.cell, shape.layers, shape.tied, shape.exclusive) == (Cell.LSTM, 2, False, True)
     assert training["fit"] == {
         "bases": 16_000,

@@ -50,6 +50,7 @@ logger = logging.getLogger(__name__)
 @options.threads
 @options.device
 @options.engine
+@options.precision
 @click.pass_obj
 def evaluate(
     quiet: bool,
@@ -70,6 +71,7 @@ def evaluate(
     threads: int,
     device: str,
     engine: str,
+    precision: str,
     **calls: Any,
 ) -> None:
     """Hold a model's scores and calls against labels.
@@ -94,7 +96,7 @@ def evaluate(
         raise OptionError(f"--curves {curves}: is the name of the metrics; give another")
     if baseline is not None and "-" in fasta:
         raise OptionError("--baseline: reads the FASTA twice, which standard input does not allow")
-    loaded = load(model, device=device, engine=engine, threads=threads)
+    loaded = load(model, device=device, engine=engine, threads=threads, precision=precision)
     truth = load_truth(
         labels,
         loaded.checkpoint.architecture.classes,

@@ -38,6 +38,7 @@ __all__ = [
     "ignore_classes",
     "labels",
     "model",
+    "precision",
     "regions",
     "span",
     "threads",
@@ -131,6 +132,13 @@ engine = click.option(
     default="auto",
     show_default=True,
     help="What computes the network.",
+)
+precision = click.option(
+    "--precision",
+    type=click.Choice(["f32", "tf32", "bf16"]),
+    default="f32",
+    show_default=True,
+    help="Of the arithmetic; tf32 and bf16 are faster on GPUs, and less exact.",
 )
 _CALLS = (
     click.option(

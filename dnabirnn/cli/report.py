@@ -102,6 +102,7 @@ __all__ = ["report"]
 @options.threads
 @options.device
 @options.engine
+@options.precision
 @click.pass_obj
 def report(
     quiet: bool,
@@ -130,6 +131,7 @@ def report(
     threads: int,
     device: str,
     engine: str,
+    precision: str,
     **rules: Any,
 ) -> None:
     """Write a page of what was run, on what, and how good it is.
@@ -170,7 +172,9 @@ def report(
     material = replace(material, calling=calling, sample=sample)
     if fasta:
         loaded = (
-            None if model is None else load(model, device=device, engine=engine, threads=threads)
+            None
+            if model is None
+            else load(model, device=device, engine=engine, threads=threads, precision=precision)
         )
         genome = Genome(
             fasta,

@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 @options.threads
 @options.device
 @options.engine
+@options.precision
 @click.pass_obj
 def score(
     quiet: bool,
@@ -55,6 +56,7 @@ def score(
     threads: int,
     device: str,
     engine: str,
+    precision: str,
     **calls: Any,
 ) -> None:
     """Score every base of FASTA files.
@@ -68,7 +70,7 @@ def score(
 
     options.check_apart([out, calls_out], [*fasta, model, regions])
     part = None if shard is None else Shard.parse(shard)
-    loaded = load(model, device=device, engine=engine, threads=threads)
+    loaded = load(model, device=device, engine=engine, threads=threads, precision=precision)
     settings = options.call_settings(loaded.checkpoint, calls, wanted=calls_out is not None)
     wanted = None if regions is None else Regions.read(regions)
     logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)

@@ -81,13 +81,7 @@ logger = logging.getLogger(__name__)
 @options.engine
 @click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option(
-    "--precision",
-    type=click.Choice(["f32", "bf16"]),
-    default="f32",
-    show_default=True,
-    help="Of the arithmetic; bf16 is for GPUs.",
-)
+@options.precision
 @click.pass_obj
 def train(
     quiet: bool,

@@ -32,9 +32,8 @@ ENGINES = ("auto", "fused", "torch")
 class Engine(Protocol):
     """What scores windows."""
 
-    @property
-    def concurrent(self) -> bool:
-        """True where several threads may call `score` at once, each using one core."""
+    def workers(self, threads: int) -> int:
+        """Threads that are to call `score` at once, where so many cores may be used."""
 
     @property
     def device(self) -> str:
@@ -58,7 +57,9 @@ class Engine(Protocol):
         """
 
 
-def make_engine(checkpoint: Checkpoint, name: str = "auto", device: str = "auto") -> Engine:
+def make_engine(
+    checkpoint: Checkpoint, name: str = "auto", device: str = "auto", precision: str = "f32"
+) -> Engine:
     """The engine of a name for a model.
 
     Parameters
@@ -68,11 +69,13 @@ def make_engine(checkpoint: Checkpoint, name: str = "auto", device: str = "auto"
         One of `ENGINES`.
     device : str
         "auto" (CUDA where there is one, else the CPU), "cpu", "cuda" or "cuda:1".
+    precision : str
+        "f32"; "tf32" or "bf16" are torch's.
 
     Raises
     ------
     OptionError
-        No such engine.
+        No such engine, or a precision that it does not compute in.
     DeviceError
         A device that this machine does not have.
     """
@@ -83,14 +86,14 @@ def make_engine(checkpoint: Checkpoint, name: str = "auto", device: str = "auto"
         from dnabirnn.devices import find_device
 
         on_cpu = find_device(device).type == "cpu"
-    if name == "torch" or (name == "auto" and not on_cpu):
+    if name == "torch" or (name == "auto" and not (on_cpu and precision == "f32")):
         from dnabirnn.engine.torch_engine import TorchEngine
 
-        return TorchEngine.of_checkpoint(checkpoint, device)
-    if not on_cpu:
+        return TorchEngine.of_checkpoint(checkpoint, device, precision)
+    if not on_cpu or precision != "f32":
         raise OptionError(
-            f"--engine fused: computes on CPUs, not on {device}; choose --device cpu, or "
-            "--engine torch"
+            f"--engine fused: computes on CPUs in f32, not on {device} in {precision}; choose "
+            "--device cpu --precision f32, or --engine torch"
         )
     from dnabirnn.engine.fused_engine import FusedEngine
 
@@ -126,7 +129,7 @@ def trains_fused(name: str, device_type: str, precision: str) -> bool:
     device_type : str
         "cpu" or "cuda".
     precision : str
-        "f32" or "bf16".
+        "f32", "tf32" or "bf16".
 
     Raises
     ------

@@ -51,7 +51,6 @@ class FusedEngine:
         Prior correction of the log-odds, a class.
     """
 
-    concurrent = True
     device = "cpu"
 
     def __init__(
@@ -79,6 +78,10 @@ class FusedEngine:
     def of_checkpoint(cls, checkpoint: Checkpoint) -> FusedEngine:
         """Engine of a model."""
         return cls(checkpoint.architecture, checkpoint.weights, checkpoint.prior_shift)
+
+    def workers(self, threads: int) -> int:
+        """A batch a thread."""
+        return threads
 
     def batch_windows(self, length_bp: int) -> int:
         """Windows of `length_bp` that make a batch."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ import torch
 
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.checkpoint import weight_shapes
-from dnabirnn.devices import exact_products, find_device
+from dnabirnn.devices import bases_that_fit, find_device, free_cache, set_precision
 from dnabirnn.network import Network, load_weights, to_probabilities
 
 if TYPE_CHECKING:
@@ -24,11 +26,14 @@ if TYPE_CHECKING:
 
 __all__ = ["TorchEngine", "shift_of_columns"]
 
+logger = logging.getLogger(__name__)
+
 # Bases of a batch. On one core 0.73 Mb/s with 32 windows of 2,000 and 0.85 with 128, for four
 # times the memory (GRU, hidden 32); a GPU is full at about a million.
 _CPU_BATCH_BP = 1 << 16
 _GPU_BATCH_BP = 1 << 20
 _MAX_BATCH_WINDOWS = 128
+_GPU_WORKERS = 2
 # Values that the widest vectors of a CPU hold.
 _UNITS = 16
 
@@ -71,7 +76,10 @@ def _padded(checkpoint: Checkpoint) -> tuple[Architecture, dict[str, NDArray[np.
 
 
 class TorchEngine:
-    """Scores with `Network`; float32 arithmetic, TF32 off.
+    """Scores with `Network`; products of float32 are not rounded unless that is asked for.
+
+    On a GPU two threads take turns, each with a stream of its own: one batch is computed while
+    the answers of another are copied out.
 
     Parameters
     ----------
@@ -79,27 +87,36 @@ class TorchEngine:
         In evaluation mode, on its device.
     class_shift : sequence of float
         Prior correction of the log-odds, a class.
+    precision : str
+        One of `dnabirnn.devices.PRECISIONS`.
     """
 
-    def __init__(self, network: Network, class_shift: Sequence[float]) -> None:
+    def __init__(
+        self, network: Network, class_shift: Sequence[float], precision: str = "f32"
+    ) -> None:
         self._network = network
         self._device = next(network.parameters()).device
         self._shift = shift_of_columns(network.architecture, class_shift).to(self._device)
-        if self._device.type == "cuda":
-            exact_products()
+        set_precision(precision, self._device)
+        self._bf16 = precision == "bf16"
+        self._most_bp = bases_that_fit(self._device, network.architecture, training=False)
+        self._most_windows = 1 << 62
+        self._of_thread = threading.local()
 
     @classmethod
-    def of_checkpoint(cls, checkpoint: Checkpoint, device: str = "auto") -> TorchEngine:
+    def of_checkpoint(
+        cls, checkpoint: Checkpoint, device: str = "auto", precision: str = "f32"
+    ) -> TorchEngine:
         """Engine of a model on a device."""
         architecture, weights = _padded(checkpoint)
         network = Network(architecture)
         load_weights(network, weights)
-        return cls(network.eval().to(find_device(device)), checkpoint.prior_shift)
+        place = find_device(device)
+        return cls(network.eval().to(place), checkpoint.prior_shift, precision)
 
-    @property
-    def concurrent(self) -> bool:
-        """CPUs run a batch a thread; a GPU runs one at a time."""
-        return self._device.type == "cpu"
+    def workers(self, threads: int) -> int:
+        """CPUs run a batch a thread; a GPU runs one while another is copied."""
+        return threads if self._device.type == "cpu" else _GPU_WORKERS
 
     @property
     def device(self) -> str:
@@ -110,21 +127,58 @@ class TorchEngine:
 
     def batch_windows(self, length_bp: int) -> int:
         """Windows of `length_bp` that make a batch."""
-        batch_bp = _CPU_BATCH_BP if self._device.type == "cpu" else _GPU_BATCH_BP
         if self._device.type == "cpu":
             # A multiple of the vectors' length: what is left over would be summed otherwise.
-            windows = min(batch_bp // length_bp, _MAX_BATCH_WINDOWS)
+            windows = min(_CPU_BATCH_BP // length_bp, _MAX_BATCH_WINDOWS)
             return max(windows // _UNITS, 1) * _UNITS
-        return max(1, batch_bp // length_bp)
+        return max(1, min(_GPU_BATCH_BP, self._most_bp // _GPU_WORKERS) // length_bp)
 
     def score(self, codes: Codes) -> NDArray[np.float32]:
         """Probabilities (B, L, O) of a batch of codes (B, L)."""
-        if self._device.type == "cpu" and torch.get_num_threads() != 1:
+        while True:
+            size = min(len(codes), self._most_windows)
+            try:
+                parts = [
+                    self._score(codes[first : first + size]) for first in range(0, len(codes), size)
+                ]
+                return parts[0] if len(parts) == 1 else np.concatenate(parts)
+            except torch.OutOfMemoryError:
+                if size == 1:
+                    raise
+                self._most_windows = -(-size // 2)
+                logger.warning(
+                    "%s: out of memory with %d windows at a time; going on with %d",
+                    self._device,
+                    size,
+                    self._most_windows,
+                )
+                free_cache(self._device)
+
+    def _score(self, codes: Codes) -> NDArray[np.float32]:
+        if self._device.type != "cpu":
+            with torch.cuda.stream(self._stream()):
+                answer = self._probabilities(torch.from_numpy(codes).to(self._device))
+                out = torch.empty(answer.shape, dtype=answer.dtype, pin_memory=True)
+                out.copy_(answer, non_blocking=True)
+                torch.cuda.current_stream(self._device).synchronize()
+                return out.numpy()
+        if torch.get_num_threads() != 1:
             # Of this thread alone: callers use as many threads as they want cores.
             torch.set_num_threads(1)
-        with torch.inference_mode():
-            batch = torch.from_numpy(codes).to(self._device)
-            logits = self._network(batch).float() + self._shift
-            probabilities = to_probabilities(logits, self._network.architecture)
-            probabilities *= (batch < AMBIGUOUS).unsqueeze(2)
-            return probabilities.cpu().numpy()
+        return self._probabilities(torch.from_numpy(codes)).numpy()
+
+    @torch.inference_mode()
+    def _probabilities(self, codes: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
+            log_odds = self._network(codes)
+        answer = to_probabilities(log_odds.float() + self._shift, self._network.architecture)
+        return answer * (codes < AMBIGUOUS).unsqueeze(2)
+
+    def _stream(self) -> torch.cuda.Stream:
+        """A stream of the calling thread's own."""
+        if not hasattr(self._of_thread, "stream"):
+            self._of_thread.stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+            # What the weights wait for is done on the stream of the thread that made them.
+            torch.cuda.synchronize(self._device)
+        stream: torch.cuda.Stream = self._of_thread.stream
+        return stream
