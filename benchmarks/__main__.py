@@ -53,6 +53,23 @@ def speed(quick: bool) -> None:
 
 
 @main.command()
+@click.option("--quick", is_flag=True, help="Only 32 units in one layer.")
+def train(quick: bool) -> None:
+    """Steps of training, against a bare loop of torch's autograd."""
+    from benchmarks.training import train as rows
+
+    _keep("train", rows(quick))
+
+
+@main.command()
+def devices() -> None:
+    """Scoring and training on a GPU."""
+    from benchmarks.devices import devices as rows
+
+    _keep("devices", rows())
+
+
+@main.command()
 @_folder
 @_repeats
 @click.option("--bases", default=50_000_000, show_default=True)

@@ -22,6 +22,8 @@ _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")
 
 _TITLES = {
     "speed": "Engines",
+    "train": "Training",
+    "devices": "GPUs",
     "score": "The command",
     "start": "Start",
     "io": "Around the network",
@@ -39,6 +41,26 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "torch_mbs": "torch, Mb/s",
         "ratio": "ratio",
         "share_of_floor": "share of the sgemm floor",
+    },
+    "train": {
+        "cell": "cell",
+        "hidden": "hidden",
+        "layers": "layers",
+        "threads": "threads",
+        "fused_mbs": "fused, Mb/s",
+        "torch_mbs": "torch, Mb/s",
+        "ratio": "ratio",
+        "of_one_thread": "of one thread",
+        "sampling": "share of sampling",
+        "optimiser": "share of the optimiser",
+    },
+    "devices": {
+        "device": "device",
+        "case": "case",
+        "hidden": "hidden",
+        "precision": "precision",
+        "mbs": "Mb/s",
+        "share_of_floor": "share of the product's floor",
     },
     "score": {
         "case": "case",
@@ -118,6 +140,18 @@ def _drawn(name: str, figure: Any, rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _speed(rows: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
+    return _by_hidden(rows), (
+        "Bases scored a second by one thread: fused kernels and a bare loop over torch"
+    )
+
+
+def _train(rows: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
+    return _by_hidden(rows), (
+        "Bases trained on a second by one thread: fused kernels and a bare loop of torch's autograd"
+    )
+
+
+def _by_hidden(rows: Sequence[Mapping[str, Any]]) -> Any:
     figure, panels = plt.subplots(1, 3, figsize=(9, 3), sharey=True, layout="constrained")
     for panel, cell in zip(panels, ("gru", "lstm", "rnn"), strict=True):
         for number, layers in enumerate((1, 2)):
@@ -137,7 +171,7 @@ def _speed(rows: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
         _log_axes(panel, "hidden units", cell.upper())
     panels[0].set_ylabel("Mb/s, one thread")
     panels[0].legend(frameon=False)
-    return figure, "Bases scored a second by one thread: fused kernels and a bare loop over torch"
+    return figure
 
 
 def _scaling(rows: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
@@ -182,4 +216,4 @@ def _log_axes(panel: Axes, across: str, title: str) -> None:
     panel.grid(alpha=0.3)
 
 
-_FIGURES = {"speed": _speed, "scaling": _scaling, "windows": _windows}
+_FIGURES = {"speed": _speed, "train": _train, "scaling": _scaling, "windows": _windows}

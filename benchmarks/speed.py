@@ -18,9 +18,10 @@ from dnabirnn.engine import make_engine
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["speed"]
+__all__ = ["flops_a_base", "speed"]
 
 _WINDOW_BP = 4000
+_BATCHES_A_THREAD = 4
 _REPEATS = 7
 
 
@@ -48,7 +49,7 @@ def _row(cell: Cell, hidden: int, layers: int, threads: int) -> dict[str, Any]:
     loop = loops[best]
     fused_s, torch_s = seconds_of([ours, loop], _REPEATS)
     torch.set_num_threads(1)
-    flops = _flops_a_base(cell, hidden, layers)
+    flops = flops_a_base(cell, hidden, layers)
     floor = threads * _gigaflops(cell.gates * hidden, hidden) * 1e3 / flops
     fused, bare = bases / fused_s / 1e6, loop.bases / torch_s / 1e6
     return {
@@ -66,7 +67,7 @@ def _row(cell: Cell, hidden: int, layers: int, threads: int) -> dict[str, Any]:
 
 
 def _fused(cell: Cell, hidden: int, layers: int, threads: int) -> tuple[Callable[[], object], int]:
-    """Scores a batch a thread; and the bases of that."""
+    """Scores a batch, or several a thread; and the bases of that."""
     engine = make_engine(model_of(cell, hidden, layers), "fused", "cpu")
     windows = engine.batch_windows(_WINDOW_BP)
     random = np.random.default_rng(0)
@@ -75,13 +76,15 @@ def _fused(cell: Cell, hidden: int, layers: int, threads: int) -> tuple[Callable
         return partial(engine.score, codes), codes.size
     pool = ThreadPoolExecutor(threads)
 
+    batches = _BATCHES_A_THREAD * threads
+
     def on_all() -> None:
-        list(pool.map(engine.score, [codes] * threads))
+        list(pool.map(engine.score, [codes] * batches))
 
-    return on_all, threads * codes.size
+    return on_all, batches * codes.size
 
 
-def _flops_a_base(cell: Cell, hidden: int, layers: int) -> int:
+def flops_a_base(cell: Cell, hidden: int, layers: int) -> int:
     """Of the matrix products of both directions; the first layer's input is a table."""
     inputs = hidden + (layers - 1) * 3 * hidden
     return 2 * 2 * cell.gates * hidden * inputs

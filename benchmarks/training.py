@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.encoded import EncodedSet
 
-__all__ = ["train"]
+__all__ = ["encoded_set", "train"]
 
 _WINDOW_BP, _WINDOWS = 200, 64
 _BATCHES = (32, 64, 128, 256)
@@ -62,7 +62,7 @@ def train(quick: bool = False) -> Iterator[dict[str, Any]]:
     """Yield a row for each cell, hidden size, layers and threads: Mb/s, ratios, and shares."""
     hiddens, layer_counts = ((32,), (1,)) if quick else ((16, 32, 64, 128), (1, 2))
     with tempfile.TemporaryDirectory() as folder:
-        encoded = _encoded(Path(folder))
+        encoded = encoded_set(Path(folder))
         for cell in (Cell.GRU, Cell.LSTM, Cell.RNN):
             for hidden in hiddens:
                 for layers in layer_counts:
@@ -118,7 +118,7 @@ def _fit(encoded: EncodedSet, cell: Cell, hidden: int, layers: int, threads: int
     return Fit(fabric, network, sampler, FitSettings(), threads)
 
 
-def _encoded(folder: Path) -> EncodedSet:
+def encoded_set(folder: Path) -> EncodedSet:
     """A megabase with a stranded site every kilobase."""
     fasta = write_genome(folder / "genome.fa", [1_000_000])
     strands = np.random.default_rng(0).choice(["+", "-"], 1000)

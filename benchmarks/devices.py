@@ -1,0 +1,102 @@
+"""Scoring and training on a GPU, against the rate of its matrix product."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from benchmarks.material import model_of
+from benchmarks.measure import seconds_of
+from benchmarks.speed import flops_a_base
+from benchmarks.training import encoded_set
+from dnabirnn.architecture import Architecture, Cell
+from dnabirnn.devices import PRECISIONS, Hardware, launch
+from dnabirnn.fitting import Fit, FitSettings
+from dnabirnn.model import Model
+from dnabirnn.network import Network
+from dnabirnn.sampling import Sampler, SamplingSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dnabirnn.encoded import EncodedSet
+
+__all__ = ["devices"]
+
+_SCORED_BP, _WINDOW_BP = 50_000_000, 200
+_STEPS = 10
+
+
+class _Contig(NamedTuple):
+    name: str
+    codes: Any
+
+
+def devices() -> Iterator[dict[str, Any]]:
+    """Yield a row for each hidden size and precision; one that says so where there is no GPU.
+
+    `floor` is what the device's product of large square matrices, of the same precision, would
+    allow for the products of the recurrence; training counts three times those of scoring.
+    """
+    if not torch.cuda.is_available():
+        yield {"device": "no GPU here", "case": "scoring and training", "mbs": "not measured"}
+        return
+    name = torch.cuda.get_device_name()
+    codes = np.random.default_rng(0).integers(0, 4, _SCORED_BP, dtype=np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        encoded = encoded_set(Path(folder))
+        for hidden in (32, 128):
+            for precision in PRECISIONS:
+                flops = flops_a_base(Cell.GRU, hidden, 1)
+                floor = _flops(precision) / flops / 1e6
+                shown = {"device": name, "hidden": hidden, "precision": precision}
+                mbs = _scoring(hidden, precision, codes)
+                yield shown | {"case": "scoring", "mbs": mbs, "share_of_floor": mbs / floor}
+                for windows in (64, 1024, 8192):
+                    mbs = _training(encoded, hidden, precision, windows)
+                    case = f"training, {windows} windows a step"
+                    yield shown | {"case": case, "mbs": mbs, "share_of_floor": 3 * mbs / floor}
+
+
+def _scoring(hidden: int, precision: str, codes: Any) -> float:
+    """Mb/s of a contig in memory."""
+    model = Model(model_of(hidden=hidden), device="cuda", engine="torch", precision=precision)
+
+    def score() -> None:
+        for _ in model.blocks([_Contig("c", codes)]):
+            pass
+
+    return _SCORED_BP / seconds_of([score], 3)[0] / 1e6
+
+
+def _training(encoded: EncodedSet, hidden: int, precision: str, windows: int) -> float:
+    """Mb/s of steps."""
+    fabric = launch(Hardware("cuda", precision=precision))
+    network = Network(Architecture(encoded.classes, Cell.GRU, hidden))
+    sampler = Sampler(encoded, SamplingSettings(_WINDOW_BP, windows))
+    fit = Fit(fabric, network, sampler, FitSettings(), fused=False)
+
+    def steps() -> None:
+        for _ in range(_STEPS):
+            fit.advance()
+
+    seconds = seconds_of([steps], 3)[0]
+    fit.close()
+    return _STEPS * fit.step_bp / seconds / 1e6
+
+
+def _flops(precision: str) -> float:
+    """Of a product of matrices of 4096 on the device, a second."""
+    launch(Hardware("cuda", precision=precision))
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    a, b = (torch.randn(4096, 4096, device="cuda", dtype=kind) for _ in range(2))
+
+    def product() -> None:
+        torch.mm(a, b)
+        torch.cuda.synchronize()
+
+    return 2 * 4096**3 / seconds_of([product], 20)[0]
