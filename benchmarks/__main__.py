@@ -131,12 +131,25 @@ def windows(tasks: tuple[str, ...], threads: int) -> None:
     _keep("windows", rows(pairs, threads))
 
 
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("task", type=click.Choice(["rep", "satellites", "fly"]))
+@click.argument("train_options", nargs=-1, type=click.UNPROCESSED, metavar="[TRAIN OPTIONS]...")
+@_folder
+@click.option("--seeds", default=3, show_default=True)
+def accuracy(task: str, train_options: tuple[str, ...], folder: Path | None, seeds: int) -> None:
+    """Models of the default recipe on a real task of DNABIRNN_DATA."""
+    from benchmarks.accuracy import accuracy as rows
+
+    _keep(f"accuracy-{task}", rows(task, _place(folder), seeds, train_options))
+
+
 @main.command()
 def page() -> None:
-    """Write docs/benchmarks.md from the results."""
-    from benchmarks.page import write_page
+    """Write docs/benchmarks.md and docs/accuracy.md from the results."""
+    from benchmarks.page import write_accuracy_page, write_page
 
     write_page()
+    write_accuracy_page()
 
 
 if __name__ == "__main__":

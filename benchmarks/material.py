@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnabirnn.architecture import Architecture, Cell, MotifClass
-from dnabirnn.checkpoint import Checkpoint, weight_shapes
+from dnabirnn.checkpoint import Checkpoint, LogOddsMap, weight_shapes
 from dnabirnn.rules import CallRule
 from dnabirnn.windows import ScoringWindow
 
@@ -66,6 +66,6 @@ def model_of(
         training_window_bp=200,
         scoring_window=ScoringWindow(length_bp, halo_bp),
         mask="none",
-        prior_shift=(0.0,) * classes,
+        maps=(LogOddsMap(1.0, 0.0),) * classes,
         calls={name: CallRule(500, 10, 10) for name, _ in motifs},
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-__all__ = ["RESULTS", "keep", "write_page"]
+__all__ = ["RESULTS", "keep", "write_accuracy_page", "write_page"]
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -108,6 +108,45 @@ def write_page() -> None:
             parts.append(_drawn(name, figure, found["rows"]))
         parts.append(_table(_COLUMNS[name], found["rows"]))
     (ROOT / "docs" / "benchmarks.md").write_text("\n".join(parts))
+
+
+def write_accuracy_page() -> None:
+    """Write docs/accuracy.md from the results of all tasks."""
+    parts = [(ROOT / "benchmarks" / "accuracy.md").read_text()]
+    for path in sorted(RESULTS.glob("accuracy-*.json")):
+        found = json.loads(path.read_text())
+        rows = [_with_spread(row) for row in found["rows"]]
+        first = found["rows"][0]
+        command = " -- ".join(filter(None, [first["task"], first["options"]]))
+        parts.append(
+            f"## {first['task']}\n\n`python -m benchmarks accuracy {command}`, on "
+            f"{_told(found['machine'])}; {first['train_s']:.0f} s of training.\n"
+        )
+        parts.append(_table(_ACCURACY_COLUMNS, rows))
+    (ROOT / "docs" / "accuracy.md").write_text("\n".join(parts))
+
+
+_ACCURACY_COLUMNS = {
+    "class": "class",
+    "ap": "AP",
+    "ap_stranded": "AP by strand",
+    "matrix_ap": "matrix, AP",
+    "matrix_ap_stranded": "matrix, by strand",
+    "call_f1": "F1 of calls",
+    "call_boundary_median_bp": "boundary, bp",
+    "expected_over_observed": "expected / observed",
+    "calibration_slope": "calibration slope",
+}
+
+
+def _with_spread(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Means as text, with the standard deviation over seeds where there is one."""
+    shown = dict(row)
+    for key in _ACCURACY_COLUMNS:
+        spread = row.get(f"{key}_sd")
+        if isinstance(row.get(key), float):
+            shown[key] = f"{row[key]:.3f}" + ("" if spread is None else f" ({spread:.3f})")
+    return shown
 
 
 def _told(machine: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ __all__ = ["flops_a_base", "speed"]
 
 _WINDOW_BP = 4000
 _BATCHES_A_THREAD = 4
-_REPEATS = 7
+_REPEATS = 5
 
 
 def speed(quick: bool = False) -> Iterator[dict[str, Any]]:
