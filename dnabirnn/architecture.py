@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 from dnabirnn.errors import OptionError
 
-__all__ = ["MAX_CLASSES", "Architecture", "Cell", "MotifClass", "Output"]
+__all__ = ["MAX_CLASSES", "PROBABILITY_BOUNDS", "Architecture", "Cell", "MotifClass", "Output"]
 
+PROBABILITY_BOUNDS = (1e-6, 1 - 1e-6)
+"""No base is surer than that to be of a class, or not to be."""
 MAX_CLASSES = 31
 """Two strands a class and one bit for *ignore* fit 64 bits."""
 

@@ -15,6 +15,7 @@ import numpy as np
 from dnabirnn.alignment import Sites, alignments
 from dnabirnn.alphabet import AMBIGUOUS, Codes
 from dnabirnn.bits import IGNORE_BIT, class_bits, intervals_of, targets
+from dnabirnn.calibration import logistic_fit
 from dnabirnn.errors import EncodedSetError
 from dnabirnn.matrix import Matrix, scan
 from dnabirnn.metrics import ScoreCounts, average_precision
@@ -189,7 +190,7 @@ class _Learner:
             self.sites.head.size,
             best_ap,
         )
-        slope, intercept = _logistic(*self._histogram(best))
+        slope, intercept = logistic_fit(*self._histogram(best))
         best = best._replace(slope=slope, intercept=intercept)
         return best._replace(threshold=self._threshold(best))
 
@@ -253,43 +254,3 @@ class _Histogram(NamedTuple):
     middles: NDArray[np.float64]
     positives: NDArray[np.int64]
     negatives: NDArray[np.int64]
-
-
-def _logistic(
-    scores: NDArray[np.float64], positives: NDArray[np.int64], negatives: NDArray[np.int64]
-) -> tuple[float, float]:
-    """Slope and intercept of the logistic function that fits best; the slope is above 0.
-
-    Newton's method on Platt's targets, which keep the slope finite where scores part the classes
-    (Platt 1999, Probabilistic outputs for support vector machines, section 2.2).
-
-    Examples
-    --------
-    >>> counts = np.array([1, 50, 99]), np.array([99, 50, 1])
-    >>> slope, intercept = _logistic(np.array([-5.0, 0.0, 5.0]), *counts)
-    >>> [round(float(p), 2) for p in 1 / (1 + np.exp(-slope * np.array([0, 5]) - intercept))]
-    [0.5, 0.98]
-    """
-    found, items = positives.sum(), positives + negatives
-    centre = np.average(scores, weights=items)
-    spread = np.sqrt(np.average((scores - centre) ** 2, weights=items)) or 1.0
-    design = np.stack([(scores - centre) / spread, np.ones(scores.size)])  # (2, K)
-    wanted = positives * (found + 1) / (found + 2) + negatives / (negatives.sum() + 2)
-    weights = np.array([1.0, np.log((found + 1) / (negatives.sum() + 1))])
-
-    def loss(at: NDArray[np.float64]) -> float:
-        odds = at @ design
-        return float(items @ np.logaddexp(0, odds) - wanted @ odds)
-
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-np.clip(weights @ design, -80, 80)))
-        gradient = design @ (items * p - wanted)
-        curvature = (design * (items * p * (1 - p))) @ design.T + 1e-9 * np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
-        while loss(weights - step) > loss(weights) and np.abs(step).max() > 1e-9:
-            step = step / 2
-        weights = weights - step
-        if np.abs(step).max() <= 1e-9:
-            break
-    slope = max(float(weights[0]), 1e-3)
-    return slope / spread, float(weights[1]) - slope * centre / spread

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS
-from dnabirnn.bits import IGNORE_BIT, targets
+from dnabirnn.bits import IGNORE_BIT, class_bits, targets
+from dnabirnn.checkpoint import LogOddsMap
 from dnabirnn.errors import ScoreError, TrainingError
 from dnabirnn.metrics import Histogram, ScoreCounts, bin_means
 from dnabirnn.rules import CallRule
@@ -32,9 +33,10 @@ __all__ = [
     "Validation",
     "call_defaults",
     "choose_scoring_window",
-    "fitted_shift",
+    "fitted_map",
+    "logistic_fit",
     "mean_of",
-    "prior_shift",
+    "prior_maps",
     "scoring_windows",
 ]
 
@@ -48,7 +50,9 @@ _LONGEST_DEFAULT_BP = 100
 # With fewer positive bases than this, validation sequence says too little of how many there are.
 _ENOUGH_POSITIVES = 100
 _LEAST_SHARE = 1e-12
-_MOST_SHIFT = 20.0
+# What lies below or above says no more to a fit than that it does.
+_LEAST_PROBABILITY = 1e-9
+_LEAST_SLOPE = 0.1
 
 
 class Piece(NamedTuple):
@@ -59,7 +63,7 @@ class Piece(NamedTuple):
     labels: NDArray[np.unsignedinteger]
 
 
-def prior_shift(prevalence: Prevalence, architecture: Architecture) -> tuple[float, ...]:
+def prior_maps(prevalence: Prevalence, architecture: Architecture) -> tuple[LogOddsMap, ...]:
     """What moves the log-odds of a class from training windows back to the sequence.
 
     An exclusive network has log-odds against background, else they are against all else.
@@ -71,9 +75,9 @@ def prior_shift(prevalence: Prevalence, architecture: Architecture) -> tuple[flo
 
     Returns
     -------
-    shift : tuple of float
-        One a class. By Bayes' rule with unchanged likelihoods: Elkan (2001), The foundations
-        of cost-sensitive learning, theorem 2.
+    maps : tuple of LogOddsMap
+        One a class, of slope 1. By Bayes' rule with unchanged likelihoods: Elkan (2001), The
+        foundations of cost-sensitive learning, theorem 2.
     """
     strands = np.array([1 + motif_class.stranded for motif_class in architecture.classes])
 
@@ -82,14 +86,15 @@ def prior_shift(prevalence: Prevalence, architecture: Architecture) -> tuple[flo
         return np.log(np.maximum(share, _LEAST_SHARE)) - np.log(np.maximum(rest, _LEAST_SHARE))
 
     shift = log_odds(prevalence.sequence) - log_odds(prevalence.sampled)
-    return tuple(float(value) for value in shift)
+    return tuple(LogOddsMap(1.0, float(value)) for value in shift)
 
 
-def fitted_shift(histogram: Histogram) -> float:
-    """What is left to add to a class's log-odds so that its probabilities sum to its positives.
+def fitted_map(histogram: Histogram) -> LogOddsMap:
+    """What makes of a class's log-odds the best probabilities that two numbers can give.
 
     Background near sites is drawn as often as the sites, background far from them is not, so
-    that the prior alone does not tell the shift.
+    that the prior alone does not tell the shift; and a network that has seen each site many times
+    is surer than it should be, which the slope mends.
 
     Parameters
     ----------
@@ -98,22 +103,58 @@ def fitted_shift(histogram: Histogram) -> float:
 
     Returns
     -------
-    shift : float
-        0 where there are fewer than 100 positives or no negatives.
+    map : LogOddsMap
+        The identity where there are fewer than 100 positives or no negatives.
     """
-    positives = int(histogram.positives.sum())
-    counts = histogram.positives + histogram.negatives
-    used = np.flatnonzero(counts)
-    if positives < _ENOUGH_POSITIVES or positives == counts.sum():
-        return 0.0
-    middles = np.clip(bin_means()[used], 1e-9, 1 - 1e-9)
-    log_odds = np.log(middles) - np.log1p(-middles)
-    low, high = -_MOST_SHIFT, _MOST_SHIFT
-    for _ in range(60):
-        shift = (low + high) / 2
-        expected = (counts[used] / (1 + np.exp(-(log_odds + shift)))).sum()
-        low, high = (shift, high) if expected < positives else (low, shift)
-    return shift
+    used = np.flatnonzero(histogram.positives + histogram.negatives)
+    positives, negatives = histogram.positives[used], histogram.negatives[used]
+    if positives.sum() < _ENOUGH_POSITIVES or not negatives.any():
+        return LogOddsMap(1.0, 0.0)
+    middles = np.clip(bin_means()[used], _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    slope, shift = logistic_fit(np.log(middles) - np.log1p(-middles), positives, negatives)
+    if _LEAST_SLOPE <= slope <= 1 / _LEAST_SLOPE:
+        return LogOddsMap(slope, shift)
+    return LogOddsMap(1.0, 0.0)
+
+
+def logistic_fit(
+    scores: NDArray[np.float64], positives: NDArray[np.int64], negatives: NDArray[np.int64]
+) -> tuple[float, float]:
+    """Slope and intercept of the logistic function that fits best; the slope is above 0.
+
+    Newton's method on Platt's targets, which keep the slope finite where scores part the classes
+    (Platt 1999, Probabilistic outputs for support vector machines, section 2.2).
+
+    Examples
+    --------
+    >>> counts = np.array([1, 50, 99]), np.array([99, 50, 1])
+    >>> slope, intercept = logistic_fit(np.array([-5.0, 0.0, 5.0]), *counts)
+    >>> [round(float(p), 2) for p in 1 / (1 + np.exp(-slope * np.array([0, 5]) - intercept))]
+    [0.5, 0.98]
+    """
+    found, items = positives.sum(), positives + negatives
+    centre = np.average(scores, weights=items)
+    spread = np.sqrt(np.average((scores - centre) ** 2, weights=items)) or 1.0
+    design = np.stack([(scores - centre) / spread, np.ones(scores.size)])  # (2, K)
+    wanted = positives * (found + 1) / (found + 2) + negatives / (negatives.sum() + 2)
+    weights = np.array([1.0, np.log((found + 1) / (negatives.sum() + 1))])
+
+    def loss(at: NDArray[np.float64]) -> float:
+        odds = at @ design
+        return float(items @ np.logaddexp(0, odds) - wanted @ odds)
+
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(weights @ design, -80, 80)))
+        gradient = design @ (items * p - wanted)
+        curvature = (design * (items * p * (1 - p))) @ design.T + 1e-9 * np.eye(2)
+        step = np.linalg.solve(curvature, gradient)
+        while loss(weights - step) > loss(weights) and np.abs(step).max() > 1e-9:
+            step = step / 2
+        weights = weights - step
+        if np.abs(step).max() <= 1e-9:
+            break
+    slope = max(float(weights[0]), 1e-3)
+    return slope / spread, float(weights[1]) - slope * centre / spread
 
 
 def scoring_windows(training_window_bp: int) -> list[ScoringWindow]:
@@ -233,6 +274,18 @@ class Validation:
             )
             for start, end in intervals
         ]
+        self._labels = {piece.name: piece.labels for piece in self.pieces}
+
+    def absent(self) -> list[str]:
+        """Names of the classes that have no counted base here."""
+        found = np.zeros(len(self.classes), np.bool_)
+        for piece in self.pieces:
+            labels = np.asarray(piece.labels)
+            counted = labels[(piece.codes < AMBIGUOUS) & ((labels & IGNORE_BIT) == 0)]
+            present = int(np.bitwise_or.reduce(counted, initial=0))
+            for number in range(len(self.classes)):
+                found[number] |= bool(present & class_bits(number, "."))
+        return [c.name for c, here in zip(self.classes, found, strict=True) if not here]
 
     def histograms(
         self, engine: Engine, scoring: ScoringWindow, threads: int
@@ -265,13 +318,26 @@ class Validation:
             for name, histogram in histograms.items()
         }
 
+    def blocks(self, engine: Engine, scoring: ScoringWindow, threads: int) -> Iterator[Block]:
+        """Scores of all pieces, each as a contig.
+
+        Raises
+        ------
+        TrainingError
+            A probability that is not finite.
+        """
+        columns = sum(1 + stranded for _, stranded in self.classes)
+        yield from _finite(score(self.pieces, engine, scoring, columns, threads=threads))
+
+    def labels_of(self, name: str) -> NDArray[np.unsignedinteger]:
+        """Labels of a piece."""
+        return np.asarray(self._labels[name])
+
     def _scored(
         self, engine: Engine, scoring: ScoringWindow, threads: int
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
-        labels_of = {piece.name: piece.labels for piece in self.pieces}
-        columns = sum(1 + stranded for _, stranded in self.classes)
-        for block in _finite(score(self.pieces, engine, scoring, columns, threads=threads)):
-            labels = np.asarray(labels_of[block.name][block.start : block.start + len(block.codes)])
+        for block in self.blocks(engine, scoring, threads):
+            labels = self.labels_of(block.name)[block.start : block.start + len(block.codes)]
             ignored = (labels & labels.dtype.type(IGNORE_BIT)) != 0
             counted = (block.codes < AMBIGUOUS) & ~ignored
             yield block.probabilities[counted], targets(labels[counted], self.classes)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,16 +19,34 @@ from dnabirnn.windows import ScoringWindow
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["FORMAT_VERSION", "Checkpoint", "load_checkpoint", "weight_shapes"]
+__all__ = [
+    "FORMAT_VERSION",
+    "Checkpoint",
+    "LogOddsMap",
+    "load_checkpoint",
+    "mapped_weights",
+    "weight_shapes",
+]
 
 FORMAT_VERSION = 1
 _KEY = "dnabirnn"
 # Far above any network of this kind: a larger header or weight is a hostile or broken file.
 _MAX_HEADER_BYTES = 1 << 24
+
+
+class LogOddsMap(NamedTuple):
+    """What a class's log-odds become: `slope * log_odds + shift`, of a slope above 0."""
+
+    slope: float
+    shift: float
+
+    def after(self, first: LogOddsMap) -> LogOddsMap:
+        """Map that does `first`, then this."""
+        return LogOddsMap(self.slope * first.slope, self.slope * first.shift + self.shift)
 
 
 @dataclass(frozen=True)
@@ -43,12 +61,15 @@ class Checkpoint:
     scoring_window : ScoringWindow
     mask : str
         What lower case means: "none", "loss" or "hard".
-    prior_shift : tuple of float
-        A class: what is added to its log-odds, so that they are those of the sequence as it
+    maps : tuple of LogOddsMap
+        A class: what its log-odds become, so that probabilities are those of the sequence as it
         is and not of the training windows.
     calls : mapping of class name to CallRule
         How calls are made unless the user says otherwise; thresholds are those with the best
         F1 on validation sequence.
+    discoveries : mapping of class name to mapping
+        "bases" and "calls": the lowest threshold of which no more are false on validation
+        sequence than a rate says, by rate ("0.05"); None where there is none.
     training : mapping
         Everything told about the fit: settings, data digests, prevalence, seed, versions.
     metrics : mapping
@@ -60,8 +81,9 @@ class Checkpoint:
     training_window_bp: int
     scoring_window: ScoringWindow
     mask: str
-    prior_shift: tuple[float, ...]
+    maps: tuple[LogOddsMap, ...]
     calls: Mapping[str, CallRule]
+    discoveries: Mapping[str, Mapping[str, Mapping[str, int | None]]] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
@@ -77,16 +99,78 @@ class Checkpoint:
                 "halo_bp": self.scoring_window.halo_bp,
             },
             "mask": self.mask,
-            "prior_shift": {
-                motif_class.name: shift
-                for motif_class, shift in zip(
-                    self.architecture.classes, self.prior_shift, strict=True
-                )
+            "log_odds": {
+                motif_class.name: log_odds._asdict()
+                for motif_class, log_odds in zip(self.architecture.classes, self.maps, strict=True)
             },
             "calls": {name: vars(defaults) for name, defaults in self.calls.items()},
+            "discoveries": {name: dict(kinds) for name, kinds in self.discoveries.items()},
             "training": dict(self.training),
             "metrics": dict(self.metrics),
         }
+
+    def rules_at(self, rate: float) -> dict[str, CallRule]:
+        """Rules of calls of which no more than a share is false, as far as validation tells.
+
+        The threshold is that of calls, or that of bases for a class with too few calls.
+
+        Raises
+        ------
+        OptionError
+            A rate for which a class has no threshold.
+        """
+        rules = {}
+        for name, rule in self.calls.items():
+            kinds = self.discoveries.get(name, {})
+            thresholds = [kinds.get(kind, {}).get(str(float(rate))) for kind in ("calls", "bases")]
+            threshold = thresholds[0] or thresholds[1]
+            if threshold is None:
+                rates = [r for r, value in kinds.get("bases", {}).items() if value is not None]
+                remedy = (
+                    f"it has {', '.join(rates)}; choose one" if rates else "choose a --threshold"
+                )
+                raise OptionError(
+                    f"--fdr {rate:g}: on validation sequence, no threshold of class {name} keeps "
+                    f"to that rate; {remedy}"
+                )
+            rules[name] = replace(rule, threshold=threshold)
+        return rules
+
+    def with_prior(self, shares: Mapping[str, float]) -> Checkpoint:
+        """The model for sequence in which classes have other shares of the bases of a strand.
+
+        The log-odds move by as much as the log-odds of the prior: Elkan (2001), The foundations of
+        cost-sensitive learning, theorem 2.
+
+        Raises
+        ------
+        OptionError
+            A class that the model has not, or a share that is none.
+        """
+        prevalence = self.training.get("prevalence", {})
+        names = [motif_class.name for motif_class in self.architecture.classes]
+        moved = dict(zip(names, self.maps, strict=True))
+        for name, share in shares.items():
+            if name not in moved:
+                raise OptionError(
+                    f"--prior {name}={share:g}: the model has no such class; it has "
+                    f"{', '.join(names)}"
+                )
+            if not 0 < share < 1:
+                raise OptionError(f"--prior {name}={share:g}: must be more than 0 and less than 1")
+            if name not in prevalence:
+                raise OptionError(
+                    f"--prior {name}={share:g}: the model does not tell the share that it was "
+                    "trained with; train it again"
+                )
+            trained = min(max(prevalence[name]["sequence"], 1e-12), 1 - 1e-12)
+            by = math.log(share / (1 - share)) - math.log(trained / (1 - trained))
+            moved[name] = LogOddsMap(moved[name].slope, moved[name].shift + by)
+        return replace(self, maps=tuple(moved.values()))
+
+    def scoring_weights(self) -> dict[str, NDArray[np.float32]]:
+        """Weights whose log-odds are mapped already."""
+        return mapped_weights(self.architecture, self.weights, self.maps)
 
     def to_bytes(self) -> bytes:
         """The model file. The same model gives the same bytes."""
@@ -133,6 +217,46 @@ def weight_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     shapes["head.weight"] = (logits, 2 * hidden)
     shapes["head.bias"] = (logits,)
     return shapes
+
+
+def mapped_weights(
+    architecture: Architecture,
+    weights: Mapping[str, NDArray[np.float32]],
+    maps: Sequence[LogOddsMap],
+) -> dict[str, NDArray[np.float32]]:
+    """Weights whose log-odds are mapped: the head's rows are scaled, and its biases shifted.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        An exclusive network's log-odds are against its background, whose row becomes 0.
+    weights : mapping
+        As `weight_shapes` names them.
+    maps : sequence of LogOddsMap
+        One a class.
+    """
+    of_class = {c.name: log_odds for c, log_odds in zip(architecture.classes, maps, strict=True)}
+    heads = architecture.classes if architecture.tied else architecture.outputs
+    wanted = [of_class[head[0]] for head in heads]
+    rows = np.concatenate([weights["head.weight"], weights["head.bias"][:, None]], axis=1)
+    rows = rows.astype(np.float64)
+    if architecture.exclusive:
+        background = rows[0].copy()
+        if architecture.tied:  # whose background is the mean of what both strands say
+            background[:-1] += np.roll(rows[0, :-1], architecture.hidden)
+            background[:-1] /= 2
+        rows -= background
+        rows[0] = 0
+        wanted.insert(0, LogOddsMap(1.0, 0.0))
+    rows *= np.array([slope for slope, _ in wanted])[:, None]
+    rows[:, -1] += [shift for _, shift in wanted]
+    with np.errstate(over="ignore"):  # what is infinite, the first score tells
+        mapped = rows.astype(np.float32)
+    return {
+        **weights,
+        "head.weight": np.ascontiguousarray(mapped[:, :-1]),
+        "head.bias": np.ascontiguousarray(mapped[:, -1]),
+    }
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
@@ -206,9 +330,12 @@ def _from_plain(plain: dict[str, Any], weights: dict[str, NDArray[np.float32]]) 
         raise ValueError("outputs are not those of the classes")
     names = [motif_class.name for motif_class in architecture.classes]
     scoring = plain["scoring_window"]
-    shift = tuple(float(plain["prior_shift"][name]) for name in names)
-    if not all(map(math.isfinite, shift)):
-        raise ValueError("prior_shift is not finite")
+    maps = tuple(
+        LogOddsMap(float(plain["log_odds"][name]["slope"]), float(plain["log_odds"][name]["shift"]))
+        for name in names
+    )
+    if not all(0 < slope < math.inf and math.isfinite(shift) for slope, shift in maps):
+        raise ValueError("log_odds are not finite numbers, or a slope is not above 0")
     calls = {
         name: CallRule(
             threshold=int(plain["calls"][name]["threshold"]),
@@ -217,6 +344,7 @@ def _from_plain(plain: dict[str, Any], weights: dict[str, NDArray[np.float32]]) 
         )
         for name in names
     }
+    known = [name for name in names if name in plain["discoveries"]]
     if plain["mask"] not in ("none", "loss", "hard"):
         raise ValueError(f"mask {plain['mask']!r}")
     return Checkpoint(
@@ -225,11 +353,22 @@ def _from_plain(plain: dict[str, Any], weights: dict[str, NDArray[np.float32]]) 
         training_window_bp=int(plain["training_window_bp"]),
         scoring_window=ScoringWindow(int(scoring["length_bp"]), int(scoring["halo_bp"])),
         mask=plain["mask"],
-        prior_shift=shift,
+        maps=maps,
         calls=calls,
+        discoveries={name: _discoveries(plain["discoveries"][name]) for name in known},
         training=dict(plain["training"]),
         metrics=dict(plain["metrics"]),
     )
+
+
+def _discoveries(plain: Mapping[str, Any]) -> dict[str, dict[str, int | None]]:
+    found: dict[str, dict[str, int | None]] = {}
+    for kind in ("bases", "calls"):
+        found[kind] = {str(float(rate)): value for rate, value in plain[kind].items()}
+        for value in found[kind].values():
+            if value is not None and not (isinstance(value, int) and 1 <= value <= 1000):
+                raise ValueError(f"discoveries: {value!r} is no threshold")
+    return found
 
 
 def _check_weights(path: Path, checkpoint: Checkpoint) -> None:

@@ -145,7 +145,7 @@ class Evaluation:
             entry: dict[str, Any] = {}
             for suffix, tally in list(forms.items())[: 1 + stranded]:
                 figures = tally.figures()
-                metrics.curves.append(tally.curve(name, bool(suffix), figures))
+                metrics.curves.append(tally.curve(name, bool(suffix), figures, weights))
                 figures["threshold"] = self._thresholds[name] / 1000
                 ends_of = intervals(tally, figures, weights)
                 for form in (suffix,) if stranded else forms:

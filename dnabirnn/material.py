@@ -18,7 +18,8 @@ from dnabirnn.checkpoint import load_checkpoint
 from dnabirnn.encoded import EncodedSet
 from dnabirnn.errors import ReportError
 from dnabirnn.inputs import read_blocks
-from dnabirnn.metrics import PrecisionRecall, Reliability
+from dnabirnn.metrics import PrecisionRecall
+from dnabirnn.reliability import Reliability
 from dnabirnn.splits import SPLITS
 from dnabirnn.tally import Curve
 
@@ -266,11 +267,14 @@ def _curve(plain: Mapping[str, Any]) -> Curve:
         stranded=bool(plain["stranded"]),
         ap=float(plain["ap"]),
         prevalence=float(plain["prevalence"]),
-        expected_calibration_error=float(plain["ece"]),
+        expected_over_observed=float(plain["expected_over_observed"]),
+        calibration_slope=float(plain["calibration_slope"]),
         precision_recall=PrecisionRecall(recall, precision, np.empty(0)),
         reliability=Reliability(
             np.array(slices["predicted"], dtype=np.float64),
             np.array(slices["observed"], dtype=np.float64),
             np.array(slices["items"], dtype=np.int64),
+            np.array(slices["low"], dtype=np.float64),  # NaN for null
+            np.array(slices["high"], dtype=np.float64),
         ),
     )

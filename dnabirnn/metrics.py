@@ -24,12 +24,12 @@ __all__ = [
     "Counts",
     "Histogram",
     "PrecisionRecall",
-    "Reliability",
     "ScoreCounts",
     "auroc",
     "average_precision",
     "best_f1",
     "bin_edges",
+    "bin_means",
     "bin_of",
     "thresholded",
 ]
@@ -257,21 +257,6 @@ class PrecisionRecall(NamedTuple):
     threshold: NDArray[np.float64]
 
 
-class Reliability(NamedTuple):
-    """Predicted against observed, by slices of p of even width; empty slices are left out.
-
-    Attributes
-    ----------
-    predicted, observed : ndarray, (n,) float64
-        Mean probability, and share of positives.
-    items : ndarray, (n,) int64
-    """
-
-    predicted: NDArray[np.float64]
-    observed: NDArray[np.float64]
-    items: NDArray[np.int64]
-
-
 class Histogram:
     """Counts of positives and negatives by score; grows by addition, never by items.
 
@@ -324,20 +309,6 @@ class Histogram:
         chosen = np.unique(np.clip(chosen, 0, last))
         return PrecisionRecall(recall[chosen], precision[chosen], bin_edges(kept[chosen]))
 
-    def reliability(self, slices: int = 20) -> Reliability:
-        """Mean probability against the share of positives, in slices of p of even width."""
-        used = np.flatnonzero(self.positives + self.negatives)
-        means, positives = bin_means()[used], self.positives[used]
-        counts = positives + self.negatives[used]
-        slice_of = np.minimum((means * slices).astype(np.int64), slices - 1)
-        items, found, total = (
-            np.bincount(slice_of, weights=weights, minlength=slices)
-            for weights in (counts, positives, counts * means)
-        )
-        kept = items > 0
-        predicted, observed = total[kept] / items[kept], found[kept] / items[kept]
-        return Reliability(predicted, observed, items[kept].astype(np.int64))
-
     def brier(self) -> float:
         """Mean squared difference of probability and truth (Brier 1950); NaN without items."""
         means = bin_means()
@@ -345,9 +316,13 @@ class Histogram:
         return float(_divide(error, np.sum(self.positives + self.negatives)))
 
     def expected_calibration_error(self, slices: int = 20) -> float:
-        """Mean distance of predicted and observed over the slices, weighted by items."""
-        predicted, observed, items = self.reliability(slices)
-        return float(_divide(items @ np.abs(predicted - observed), np.sum(items)))
+        """Mean distance of predicted and observed in slices of p of even width, by items."""
+        used = np.flatnonzero(self.positives + self.negatives)
+        means, positives = bin_means()[used], self.positives[used]
+        counts = positives + self.negatives[used]
+        slice_of = np.minimum((means * slices).astype(np.int64), slices - 1)
+        error = np.bincount(slice_of, weights=positives - counts * means, minlength=slices)
+        return float(_divide(np.abs(error).sum(), np.sum(counts)))
 
 
 class BestThreshold(NamedTuple):

@@ -19,7 +19,7 @@ from dnabirnn.scoring import score
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import polars as pl
     from numpy.typing import NDArray
@@ -190,6 +190,7 @@ def load(
     engine: str = "auto",
     threads: int = 1,
     precision: str = "f32",
+    priors: Mapping[str, float] | None = None,
 ) -> Model:
     """Load a model file.
 
@@ -199,11 +200,13 @@ def load(
         What `dnabirnn train` wrote.
     device, engine, threads, precision
         As `Model` takes them.
+    priors : mapping of class name to float, optional
+        Share of the bases of a strand that a class has in what will be scored.
 
     Raises
     ------
     ModelFileError
         No such file; no model of this tool; damaged; or of a newer format.
     """
-    checkpoint = load_checkpoint(path)
+    checkpoint = load_checkpoint(path).with_prior(priors or {})
     return Model(checkpoint, device=device, engine=engine, threads=threads, precision=precision)

@@ -75,7 +75,7 @@ def precision_recall_figure(curves: Sequence[Curve], title: str = "") -> Figure:
 
 
 def reliability_figure(curves: Sequence[Curve], title: str = "") -> Figure:
-    """Share of positives against the mean probability, per base, in slices of probability.
+    """Share of positives against the mean probability, in slices of about as many bases each.
 
     Parameters
     ----------
@@ -95,7 +95,10 @@ def reliability_figure(curves: Sequence[Curve], title: str = "") -> Figure:
     axes.set_ylabel("Observed share of positive bases")
     for curve in blind:
         slices, colour = curve.reliability, colours[curve.class_name]
-        label = f"{curve.class_name}   ECE {curve.expected_calibration_error:.2g}"
+        label = (
+            f"{curve.class_name}   slope {curve.calibration_slope:.2f}, "
+            f"expected / observed {curve.expected_over_observed:.2f}"
+        )
         look: dict[str, Any] = {
             "color": colour,
             "linewidth": 1.4,
@@ -103,10 +106,11 @@ def reliability_figure(curves: Sequence[Curve], title: str = "") -> Figure:
             "clip_on": False,
         }
         axes.plot(slices.predicted, slices.observed, marker="o", label=label, **look)
+        axes.vlines(slices.predicted, slices.low, slices.high, color=colour, linewidth=1)
         counts.plot(slices.predicted, slices.items, marker="o", **look)
     counts.set_yscale("log")
     counts.set_ylabel("Bases")
-    counts.set_xlabel("Predicted probability (mean of a slice)")
+    counts.set_xlabel("Predicted probability (mean of a slice, 0.05 or more)")
     _legend(figure, axes)
     return figure
 

@@ -61,12 +61,15 @@ class Resident:
     def batch(self, step: int) -> TensorBatch:
         """Windows of step `step`: what `Sampler.batch` gives, on the device."""
         drawn = self._sampler.places(step)
-        starts, ends, turned = (torch.from_numpy(array).to(self._device) for array in drawn)
+        starts, ends, turned = (torch.from_numpy(array).to(self._device) for array in drawn[:3])
         steps = torch.arange(self._sampler.settings.window_bp, device=self._device)
         places = starts.unsqueeze(1) + steps  # (B, L)
         real = places < ends.unsqueeze(1)
         places = torch.where(real, places, starts.unsqueeze(1))
         codes = self._codes[places].masked_fill(~real, PADDING)
+        if drawn.mutations is not None:
+            mutated = (codes + torch.from_numpy(drawn.mutations).to(self._device)) & 3
+            codes = torch.where(codes < AMBIGUOUS, mutated, codes)
         labels = self._labels[places]
         truth = (labels.unsqueeze(2) & self._masks) != 0
         counted = (codes < AMBIGUOUS) & ((labels & IGNORE_BIT) == 0)

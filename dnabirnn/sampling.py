@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "Places", "Prevalence", "Sampler", "SamplingSettings"]
 
+# Stream 2 is that of dropout.
 _TRAINING_STREAM, _PREVALENCE_STREAM = 0, 1
+_MOST_MUTATIONS = 0.75
 _PREVALENCE_BATCHES = 512
 _CHUNK_BP = 1 << 18
 
@@ -36,12 +38,16 @@ class SamplingSettings:
     positive_share : float
         Share of the windows that contain a positive base, drawn class by class.
     seed : int
+    mutation_rate : float
+        Share of the bases that are replaced by another at random: what a site may look like is
+        then not only what it looks like in the training sequence.
     """
 
     window_bp: int = 200
     batch_windows: int = 64
     positive_share: float = 0.5
     seed: int = 0
+    mutation_rate: float = 0.0
 
     def __post_init__(self) -> None:
         if self.window_bp < 1:
@@ -55,6 +61,11 @@ class SamplingSettings:
             )
         if not 0 <= self.positive_share <= 1:
             raise OptionError(f"--positive-share {self.positive_share}: must be 0 to 1")
+        if not 0 <= self.mutation_rate <= _MOST_MUTATIONS:
+            raise OptionError(
+                f"--mutate {self.mutation_rate}: must be 0 to {_MOST_MUTATIONS}, where a base "
+                "says nothing any more"
+            )
 
 
 class Batch(NamedTuple):
@@ -87,11 +98,14 @@ class Places(NamedTuple):
         Ends lie nearer than a window's length where the split's interval does.
     turned : ndarray, (B,) bool
         Windows that are read as their reverse complement, if they are whole.
+    mutations : ndarray, (B, L) uint8, or None
+        What is added to a base's code, modulo 4.
     """
 
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
     turned: NDArray[np.bool_]
+    mutations: Codes | None
 
 
 class Prevalence(NamedTuple):
@@ -255,7 +269,19 @@ class Sampler:
         turned = np.zeros(settings.batch_windows, np.bool_)
         if self._either_strand:
             turned = rng.random(settings.batch_windows) < 0.5
-        return Places(starts, ends, turned)
+        return Places(starts, ends, turned, self._mutations(rng))
+
+    def _mutations(self, rng: np.random.Generator) -> Codes | None:
+        settings = self.settings
+        if not settings.mutation_rate:
+            return None
+        # 16 random bits a base: below the rate, a base becomes each of the others alike.
+        shape = (settings.batch_windows, settings.window_bp)
+        bits = rng.integers(1 << 16, size=shape, dtype=np.uint16)
+        mutations = np.zeros(shape, np.uint8)
+        for share in (1 / 3, 2 / 3, 1):
+            mutations += bits < round(share * settings.mutation_rate * (1 << 16))
+        return mutations
 
     def _positive_windows(self) -> int:
         """Windows of a batch that contain a positive base: at least one if any are wanted."""
@@ -296,11 +322,13 @@ class Sampler:
         return starts, np.minimum(starts + window, last)
 
     def _cut(self, drawn: Places) -> Batch:
-        starts, ends, turned = drawn
+        starts, ends, turned, mutations = drawn
         places = starts[:, None] + np.arange(self.settings.window_bp)  # (B, L)
         real = places < ends[:, None]
         places = np.where(real, places, starts[:, None])
         codes = np.where(real, self.encoded.codes[places], np.uint8(PADDING))
+        if mutations is not None:
+            codes = np.where(codes < AMBIGUOUS, (codes + mutations) & 3, codes)
         labels = self.encoded.labels[places]
         truth = targets(labels, self.encoded.classes)
         batch = Batch(codes, truth, _counted(codes, labels))

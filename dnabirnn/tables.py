@@ -39,7 +39,8 @@ _FIGURES = (
     ("F1 at it", "f1", 4),
     ("Matthews correlation at it", "mcc", 4),
     ("Brier score", "brier", 5),
-    ("calibration error (ECE)", "ece", 5),
+    ("expected over observed positives", "expected_over_observed", 3),
+    ("calibration slope", "calibration_slope", 3),
     ("positive bases", "positives", 0),
     ("bases", "bases", 0),
 )
@@ -308,7 +309,8 @@ def _fit_facts(told: Mapping[str, Any]) -> dict[str, str]:
         "training": f"{fit['bases'] / 1e6:g} Mb in windows of {sampling['window_bp']:,} bp, "
         f"{sampling['batch_windows']:,} a step; learning rate {fit['learning_rate']:g}, weight "
         f"decay {fit['weight_decay']:g}, dropout {fit['dropout']:g}; share of windows with a "
-        f"site {sampling['positive_share']:g}",
+        f"site {sampling['positive_share']:g}, of bases mutated "
+        f"{sampling.get('mutation_rate', 0):g}",
         "seed": str(sampling["seed"]),
         "device": f"{told['device']}; precision {told.get('precision', 'f32')}; "
         f"{told.get('processes', 1)} process{'es' * (told.get('processes', 1) > 1)}",

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dnabirnn.metrics import BINS, Histogram, auroc, average_precision, best_f1, thresholded
+from dnabirnn.reliability import Reliability, calibration_figures, reliability
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from dnabirnn.metrics import PrecisionRecall, Reliability
+    from dnabirnn.metrics import PrecisionRecall
 
 __all__ = ["COARSE", "GROUPS", "Curve", "Tally", "draw", "intervals", "lowest_probability"]
 
@@ -47,7 +48,7 @@ class Curve(NamedTuple):
     class_name : str
     stranded : bool
         True where each strand's bases count as their own.
-    ap, prevalence, expected_calibration_error : float
+    ap, prevalence, expected_over_observed, calibration_slope : float
     precision_recall : PrecisionRecall
         At most 1,000 points.
     reliability : Reliability
@@ -57,7 +58,8 @@ class Curve(NamedTuple):
     stranded: bool
     ap: float
     prevalence: float
-    expected_calibration_error: float
+    expected_over_observed: float
+    calibration_slope: float
     precision_recall: PrecisionRecall
     reliability: Reliability
 
@@ -69,12 +71,14 @@ class Curve(NamedTuple):
             "stranded": self.stranded,
             "ap": self.ap,
             "prevalence": self.prevalence,
-            "ece": self.expected_calibration_error,
+            "expected_over_observed": self.expected_over_observed,
+            "calibration_slope": self.calibration_slope,
             "recall": points.recall.tolist(),
             "precision": points.precision.tolist(),
             "threshold": points.threshold.tolist(),
             "reliability": {
-                name: values.tolist() for name, values in self.reliability._asdict().items()
+                name: [None if np.isnan(value) else value for value in values.tolist()]
+                for name, values in self.reliability._asdict().items()
             },
         }
 
@@ -117,18 +121,29 @@ class Tally:
             "bases": items,
             "brier": exact.brier(),
             "ece": exact.expected_calibration_error(),
+            **calibration_figures(exact),
         }
 
-    def curve(self, class_name: str, stranded: bool, figures: Mapping[str, float]) -> Curve:
-        """What plots show of the items, whose `figures` are given; one of them is positive."""
+    def curve(
+        self,
+        class_name: str,
+        stranded: bool,
+        figures: Mapping[str, float],
+        weights: NDArray[np.float64],
+    ) -> Curve:
+        """What plots show of the items, whose `figures` are given; one of them is positive.
+
+        `weights` are those of the bootstrap, as `draw` gives them.
+        """
         return Curve(
             class_name=class_name,
             stranded=stranded,
             ap=figures["ap"],
             prevalence=figures["positives"] / figures["bases"],
-            expected_calibration_error=figures["ece"],
+            expected_over_observed=figures["expected_over_observed"],
             precision_recall=self.histogram.precision_recall(),
-            reliability=self.histogram.reliability(),
+            calibration_slope=figures["calibration_slope"],
+            reliability=reliability(self.histogram, self.by_score, weights),
         )
 
     def replicates(self, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

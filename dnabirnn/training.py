@@ -8,25 +8,18 @@ import logging
 import time
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from dnabirnn.architecture import Architecture
 from dnabirnn.bits import overlaps
-from dnabirnn.calibration import (
-    Validation,
-    call_defaults,
-    choose_scoring_window,
-    fitted_shift,
-    mean_of,
-    prior_shift,
-    scoring_windows,
-)
+from dnabirnn.calibration import Validation, mean_of, prior_maps, scoring_windows
 from dnabirnn.checkpoint import Checkpoint
 from dnabirnn.devices import Hardware, launch
 from dnabirnn.engine import engine_of, trains_fused
 from dnabirnn.errors import EncodedSetError, OptionError, OutputError
+from dnabirnn.finishing import VALIDATION_BP, finish
 from dnabirnn.fitting import Fit, FitSettings
 from dnabirnn.initial import first_network, start_from
 from dnabirnn.network import load_weights, weights_of
@@ -41,14 +34,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from dnabirnn.checkpoint import LogOddsMap
     from dnabirnn.encoded import EncodedSet
-    from dnabirnn.sampling import Prevalence
 
 __all__ = ["Progress", "train"]
 
 logger = logging.getLogger(__name__)
 
-_VALIDATION_BP = 4_000_000
 _LOG_ROWS = 100
 _SECONDS_BETWEEN_STATES = 15.0
 _CHUNK_BP = 1 << 22
@@ -166,8 +158,8 @@ def train(
     )
     run = _Run(
         fit=fit,
-        validation=Validation(encoded, _VALIDATION_BP),
-        shift=prior_shift(prevalence, architecture),
+        validation=Validation(encoded, VALIDATION_BP),
+        maps=prior_maps(prevalence, architecture),
         folder=ResumeFolder(model_path, digest),
         validations=validations,
         threads=hardware.threads,
@@ -183,7 +175,10 @@ def train(
     run.go()
     checkpoint = None
     if run.leads:
-        checkpoint = _finish(run, encoded, sampler, prevalence, plan)
+        load_weights(network, run.best or weights_of(network))
+        checkpoint = finish(
+            network, run.maps, encoded, sampler, run.validation, prevalence, plan, run.threads
+        )
         checkpoint.save(model_path)
         run.folder.clear()
     checkpoint = fabric.broadcast(checkpoint)
@@ -197,7 +192,7 @@ class _Run:
 
     fit: Fit
     validation: Validation
-    shift: tuple[float, ...]
+    maps: tuple[LogOddsMap, ...]
     folder: ResumeFolder
     validations: int
     threads: int
@@ -266,7 +261,7 @@ class _Run:
 
     def _average_precision(self) -> dict[str, float | None]:
         window = scoring_windows(self.fit.window_bp)[-1]
-        engine = engine_of(self.fit.network, self.shift)
+        engine = engine_of(self.fit.network, self.maps)
         return self.validation.average_precision(engine, window, self.threads)
 
     def _note(self, validation: dict[str, float | None]) -> None:
@@ -303,64 +298,3 @@ def _check(encoded: EncodedSet, architecture: Architecture, validations: int) ->
                         "labels, and --exclusive allows one a base; train without it, or mend "
                         "the labels"
                     )
-
-
-def _finish(
-    run: _Run, encoded: EncodedSet, sampler: Sampler, prevalence: Prevalence, plan: dict[str, Any]
-) -> Checkpoint:
-    """The best weights as a model, with what is set on validation sequence."""
-    network, architecture = run.fit.network, run.fit.network.architecture
-    load_weights(network, run.best or weights_of(network))
-    engine = engine_of(network.eval(), run.shift)
-    window = choose_scoring_window(run.validation, engine, sampler.settings.window_bp, run.threads)
-    measured, _ = run.validation.histograms(engine, window, run.threads)
-    absent = [name for name, histogram in measured.items() if not histogram.positives.any()]
-    standing_in = Validation(encoded, _VALIDATION_BP, "train") if absent else None
-    if standing_in is not None:
-        _warn_of_absence(absent, len(measured), run.validation.split)
-        known, _ = standing_in.histograms(engine, window, run.threads)
-        measured |= {name: known[name] for name in absent}
-    left = [fitted_shift(measured[motif_class.name]) for motif_class in architecture.classes]
-    shift = tuple(prior + rest for prior, rest in zip(run.shift, left, strict=True))
-    engine = engine_of(network, shift)
-    histograms, counts = Validation(encoded).histograms(engine, window, run.threads)
-    if standing_in is not None:
-        _, known_counts = standing_in.histograms(engine, window, run.threads)
-        counts |= {name: known_counts[name] for name in absent}
-    best = {name: counted.best() for name, counted in counts.items()}
-    metrics = {
-        name: {
-            "ap_stranded": histogram.average_precision(),
-            "best_f1_stranded": best[name].f1,
-            "positives": int(histogram.positives.sum()),
-        }
-        for name, histogram in histograms.items()
-        if histogram.positives.any()
-    }
-    names = [motif_class.name for motif_class in architecture.classes]
-    shares = zip(names, prevalence.sequence, prevalence.sampled, strict=True)
-    training = plan | {
-        "inputs": encoded.manifest["inputs"],
-        "prevalence": {n: {"sequence": float(p), "sampled": float(q)} for n, p, q in shares},
-    }
-    return Checkpoint(
-        architecture=architecture,
-        weights=weights_of(network),
-        training_window_bp=sampler.settings.window_bp,
-        scoring_window=window,
-        mask=str(encoded.mask.value),
-        prior_shift=shift,
-        calls=call_defaults({n: best[n].threshold for n in names}, sampler.site_lengths_bp()),
-        training=training,
-        metrics={"split": run.validation.split, "classes": metrics},
-    )
-
-
-def _warn_of_absence(absent: list[str], classes: int, split: str) -> None:
-    """Tell for which classes validation sequence says nothing."""
-    logger.warning(
-        "%s: no site in the %s split; the training split stands in to set the threshold%s",
-        ", ".join(absent),
-        split,
-        ", and the last weights are kept" if len(absent) == classes else "",
-    )

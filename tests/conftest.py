@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from dnabirnn.architecture import Architecture, Cell, MotifClass
-from dnabirnn.checkpoint import Checkpoint, weight_shapes
+from dnabirnn.checkpoint import Checkpoint, LogOddsMap, weight_shapes
 from dnabirnn.rules import CallRule
 from dnabirnn.windows import ScoringWindow
 
@@ -50,7 +50,7 @@ def random_checkpoint(
         training_window_bp=20,
         scoring_window=scoring or ScoringWindow(60, 10),
         mask=mask,
-        prior_shift=tuple(0.1 * i for i in range(len(classes))),
+        maps=tuple(LogOddsMap(1.0, 0.1 * i) for i in range(len(classes))),
         calls={name: CallRule(threshold, 1, 0) for name, _ in classes},
     )
 

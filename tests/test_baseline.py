@@ -14,13 +14,12 @@ import pytest
 from commands import content, make_material, run, succeed, write_fasta, write_model
 from conftest import random_codes
 from planted import MOTIF, encoded_set, plant, write_genome
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
 import dnabirnn.baseline as module
 from dnabirnn.alphabet import AMBIGUOUS, decode, encode, reverse_complement
 from dnabirnn.architecture import MotifClass
-from dnabirnn.baseline import Baseline, _logistic, learn_baseline
+from dnabirnn.baseline import Baseline, learn_baseline
 from dnabirnn.bits import targets
 from dnabirnn.encoded import EncodedSet
 from dnabirnn.encoding import encode as encode_set
@@ -249,35 +248,6 @@ def test_classes_that_cannot_be_learned(planted_set: EncodedSet) -> None:
             learn_baseline(planted_set, [wrong])
 
 
-def test_the_logistic_function_is_scikit_learns() -> None:
-    rng = np.random.default_rng(0)
-    scores = np.sort(rng.normal(-10, 8, 300))
-    positives = rng.binomial(2000, 1 / (1 + np.exp(4 - 0.3 * scores)))
-    negatives = 2000 - positives
-    model = LogisticRegression(C=np.inf, tol=1e-10)
-    design, weights = np.tile(scores, 2)[:, None], np.concatenate((positives, negatives))
-    model.fit(design, np.repeat([1, 0], 300), sample_weight=weights)
-    found = _logistic(scores, positives, negatives)
-    assert found == pytest.approx((model.coef_[0, 0], model.intercept_[0]), rel=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("positives", "negatives"),
-    [
-        ([0, 0, 5], [9, 9, 0]),
-        ([0, 0, 0], [9, 9, 9]),
-        ([5, 0, 0], [0, 9, 9]),
-        ([0, 5, 0], [0, 9, 0]),
-    ],
-)
-def test_the_slope_is_always_up(positives: list[int], negatives: list[int]) -> None:
-    slope, intercept = _logistic(
-        np.array([-9.0, 0.0, 4.0]), np.array(positives), np.array(negatives)
-    )
-    assert 0 < slope < 100
-    assert np.isfinite(intercept)
-
-
 # --- command --------------------------------------------------------------------------------------
 
 
@@ -309,10 +279,11 @@ def test_metrics_and_curves_hold_both(material: Path, tmp_path: Path) -> None:
         assert [(c["class"], c["stranded"]) for c in drawn[name]] == [("M", False), ("M", True)]
         blind = drawn[name][0]
         assert blind["ap"] == metrics[part]["M"]["ap"]
-        assert blind["ece"] == metrics[part]["M"]["ece"]
+        slope = metrics[part]["M"]["calibration_slope"]
+        assert blind["calibration_slope"] == slope
         assert 0 < blind["prevalence"] < 1
         assert len(blind["recall"]) == len(blind["precision"]) == len(blind["threshold"]) <= 1000
-        assert set(blind["reliability"]) == {"predicted", "observed", "items"}
+        assert set(blind["reliability"]) == {"predicted", "observed", "items", "low", "high"}
 
 
 def test_curves_without_a_baseline(material: Path, tmp_path: Path) -> None:

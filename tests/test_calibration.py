@@ -6,17 +6,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from planted import encoded_set, write_genome
+from sklearn.linear_model import LogisticRegression
 
 from dnabirnn.architecture import Architecture, MotifClass
 from dnabirnn.calibration import (
     Validation,
     call_defaults,
     choose_scoring_window,
-    fitted_shift,
+    fitted_map,
+    logistic_fit,
     mean_of,
-    prior_shift,
+    prior_maps,
     scoring_windows,
 )
+from dnabirnn.checkpoint import LogOddsMap
 from dnabirnn.encoded import EncodedSet
 from dnabirnn.encoding import encode
 from dnabirnn.engine.torch_engine import TorchEngine
@@ -39,33 +42,51 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
 
-def test_prior_shift_is_bayes_rule() -> None:
+def test_the_prior_moves_log_odds_as_bayes_says() -> None:
     prevalence = Prevalence(sequence=np.array([0.01]), sampled=np.array([0.2]))
     overlapping = Architecture((MotifClass("A", True),))
     expected = np.log(0.01 / 0.99) - np.log(0.2 / 0.8)
-    assert prior_shift(prevalence, overlapping) == pytest.approx((expected,))
+    assert prior_maps(prevalence, overlapping) == (LogOddsMap(1.0, pytest.approx(expected)),)
     exclusive = Architecture((MotifClass("A", True),), exclusive=True)
     expected = np.log(0.01 / 0.98) - np.log(0.2 / 0.6)
-    assert prior_shift(prevalence, exclusive) == pytest.approx((expected,))
+    assert prior_maps(prevalence, exclusive) == (LogOddsMap(1.0, pytest.approx(expected)),)
 
 
-@pytest.mark.parametrize("wrong_by", [-4.0, -0.5, 0.0, 2.5])
-def test_fitted_shift_makes_probabilities_sum_to_the_positives(wrong_by: float) -> None:
+@pytest.mark.parametrize("slope", [0.4, 1.0, 2.5])
+@pytest.mark.parametrize("shift", [-4.0, 0.0, 2.5])
+def test_the_fitted_map_gives_the_probabilities_back(slope: float, shift: float) -> None:
     rng = np.random.default_rng(1)
-    log_odds = rng.normal(-4, 2, 200_000)
-    truth = rng.random(200_000) < sigmoid(log_odds)
+    log_odds = rng.normal(-4, 2, 400_000)
+    truth = rng.random(log_odds.size) < sigmoid(log_odds)
+    given = (log_odds - shift) / slope
     histogram = Histogram()
-    given = sigmoid(log_odds + wrong_by).astype(np.float32)
-    histogram.add(given, truth)
-    shift = fitted_shift(histogram)
-    assert shift == pytest.approx(-wrong_by, abs=0.05)
-    assert sigmoid(log_odds + wrong_by + shift).sum() == pytest.approx(truth.sum(), rel=0.01)
+    histogram.add(sigmoid(given).astype(np.float32), truth)
+    found = fitted_map(histogram)
+    assert found.slope == pytest.approx(slope, rel=0.03)
+    mapped = sigmoid(found.slope * given + found.shift)
+    assert mapped.sum() == pytest.approx(truth.sum(), rel=0.01)
+    for low in (0.05, 0.3, 0.7):
+        some = mapped >= low
+        assert mapped[some].sum() == pytest.approx(truth[some].sum(), rel=0.05)
 
 
-def test_too_few_positives_fit_no_shift() -> None:
+def test_too_few_positives_fit_no_map() -> None:
     histogram = Histogram()
     histogram.add(np.full(5000, 0.01, np.float32), np.arange(5000) < 99)
-    assert fitted_shift(histogram) == 0.0
+    assert fitted_map(histogram) == LogOddsMap(1.0, 0.0)
+
+
+def test_scores_that_say_the_opposite_fit_no_map() -> None:
+    rng = np.random.default_rng(1)
+    log_odds = rng.normal(0, 2, 10_000)
+    histogram = Histogram()
+    histogram.add(sigmoid(-log_odds).astype(np.float32), rng.random(10_000) < sigmoid(log_odds))
+    assert fitted_map(histogram) == LogOddsMap(1.0, 0.0)
+
+
+def test_maps_follow_one_another() -> None:
+    first, second = LogOddsMap(2.0, 1.0), LogOddsMap(0.5, -3.0)
+    assert second.after(first) == LogOddsMap(1.0, -2.5)
 
 
 def test_call_defaults_follow_short_sites_but_not_far() -> None:
@@ -128,8 +149,37 @@ def test_validation_is_the_whole_split_by_default(encoded: EncodedSet) -> None:
 def test_probabilities_that_are_not_finite_are_refused(encoded: EncodedSet) -> None:
     network = Network(Architecture(encoded.classes, hidden=4)).eval()
     network.head.bias.data.fill_(float("nan"))
-    engine = TorchEngine(network, (0.0,))
+    engine = TorchEngine(network)
     with pytest.raises(
         TrainingError, match=r"record 'val:60000-75000', base 0.*not a finite.* lower --lr$"
     ):
         Validation(encoded).average_precision(engine, ScoringWindow(1000, 100), threads=1)
+
+
+def test_the_logistic_function_is_scikit_learns() -> None:
+    rng = np.random.default_rng(0)
+    scores = np.sort(rng.normal(-10, 8, 300))
+    positives = rng.binomial(2000, 1 / (1 + np.exp(4 - 0.3 * scores)))
+    negatives = 2000 - positives
+    model = LogisticRegression(C=np.inf, tol=1e-10)
+    design, weights = np.tile(scores, 2)[:, None], np.concatenate((positives, negatives))
+    model.fit(design, np.repeat([1, 0], 300), sample_weight=weights)
+    found = logistic_fit(scores, positives, negatives)
+    assert found == pytest.approx((model.coef_[0, 0], model.intercept_[0]), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("positives", "negatives"),
+    [
+        ([0, 0, 5], [9, 9, 0]),
+        ([0, 0, 0], [9, 9, 9]),
+        ([5, 0, 0], [0, 9, 9]),
+        ([0, 5, 0], [0, 9, 0]),
+    ],
+)
+def test_the_slope_is_always_up(positives: list[int], negatives: list[int]) -> None:
+    slope, intercept = logistic_fit(
+        np.array([-9.0, 0.0, 4.0]), np.array(positives), np.array(negatives)
+    )
+    assert 0 < slope < 100
+    assert np.isfinite(intercept)

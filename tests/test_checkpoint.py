@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import random_checkpoint
+import torch
+from conftest import random_checkpoint, random_codes
 from safetensors.numpy import save_file
 
 from dnabirnn.architecture import Cell, MotifClass
-from dnabirnn.checkpoint import load_checkpoint, weight_shapes
-from dnabirnn.errors import ModelFileError
-from dnabirnn.network import Network, weights_of
+from dnabirnn.checkpoint import LogOddsMap, load_checkpoint, mapped_weights, weight_shapes
+from dnabirnn.errors import ModelFileError, OptionError
+from dnabirnn.model import Model
+from dnabirnn.network import Network, load_weights, weights_of
 
 
 @pytest.mark.parametrize("cell", list(Cell))
@@ -50,6 +52,9 @@ def broken(path: Path, **changes: object) -> Path:
     return path
 
 
+IDENTITY = {"slope": 1, "shift": 0}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -58,8 +63,13 @@ def broken(path: Path, **changes: object) -> Path:
         ({"architecture": {}}, "damaged"),
         ({"architecture": None}, "damaged"),
         ({"scoring_window": {"length_bp": 10, "halo_bp": 9}}, "damaged"),
-        ({"prior_shift": {"A": "x", "B": 0}}, "damaged"),
-        ({"prior_shift": {"A": float("nan"), "B": 0}}, "damaged"),
+        ({"log_odds": {"A": {"slope": 1, "shift": "x"}, "B": IDENTITY}}, "damaged"),
+        ({"log_odds": {"A": {"slope": 1, "shift": float("nan")}, "B": IDENTITY}}, "damaged"),
+        ({"log_odds": {"A": {"slope": 0, "shift": 0}, "B": IDENTITY}}, "damaged"),
+        ({"log_odds": {"A": IDENTITY}}, "damaged"),
+        ({"discoveries": {"A": {"bases": {"0.05": 0}, "calls": {}}}}, "damaged"),
+        ({"discoveries": {"A": {"bases": {"0.05": 1.5}, "calls": {}}}}, "damaged"),
+        ({"discoveries": {"A": {"bases": {}}}}, "damaged"),
         ({"calls": {}}, "damaged"),
         (
             {"calls": {n: {"threshold": 0, "min_length_bp": 1, "merge_gap_bp": 0} for n in "AB"}},
@@ -122,3 +132,71 @@ def test_class_names_of_any_letters_survive(tmp_path: Path) -> None:
     checkpoint = random_checkpoint((MotifClass('é/1 "x"', True),))
     checkpoint.save(tmp_path / "m")
     assert load_checkpoint(tmp_path / "m").architecture == checkpoint.architecture
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_mapped_weights_map_the_log_odds(tied: bool, exclusive: bool) -> None:
+    classes = (MotifClass("A", True), MotifClass("B", False), MotifClass("C", True))
+    checkpoint = random_checkpoint(classes, tied=tied, exclusive=exclusive)
+    maps = (LogOddsMap(0.5, -1.0), LogOddsMap(2.0, 0.25), LogOddsMap(1.0, 3.0))
+    columns = np.array([maps[k] for k in (0, 0, 1, 2, 2)])
+    codes = torch.randint(0, 5, (3, 40), dtype=torch.uint8)
+    before, after = Network(checkpoint.architecture), Network(checkpoint.architecture)
+    load_weights(before, checkpoint.weights)
+    load_weights(after, mapped_weights(checkpoint.architecture, checkpoint.weights, maps))
+    with torch.no_grad():
+        plain, mapped = before(codes).numpy(), after(codes).numpy()
+    if exclusive:
+        np.testing.assert_allclose(mapped[..., 0], 0, atol=1e-6)
+        plain, mapped = plain[..., 1:] - plain[..., :1], mapped[..., 1:]
+    expected = columns[:, 0] * plain + columns[:, 1]
+    np.testing.assert_allclose(mapped, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_prior_moves_the_odds_as_bayes_says() -> None:
+    checkpoint = random_checkpoint()
+    training = {"prevalence": {"A": {"sequence": 0.2, "sampled": 0.5}}}
+    checkpoint = dataclasses.replace(checkpoint, training=training)
+    codes = random_codes(np.random.default_rng(2), 60, ambiguous=0)  # one window
+    before = Model(checkpoint, device="cpu").score(codes).astype(np.float64)
+    rarer = checkpoint.with_prior({"A": 0.01})
+    after = Model(rarer, device="cpu").score(codes)
+    odds = before[:, :2] / (1 - before[:, :2]) * (0.01 / 0.99) / (0.2 / 0.8)
+    np.testing.assert_allclose(after[:, :2], np.clip(odds / (1 + odds), 1e-6, 1), atol=1e-5)
+    np.testing.assert_allclose(after[:, 2], before[:, 2], atol=1e-6)
+    same = checkpoint.with_prior({"A": 0.2})
+    np.testing.assert_allclose(Model(same, device="cpu").score(codes), before, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [
+        ({"Z": 0.1}, r"--prior Z=0.1: the model has no such class; it has A, B"),
+        ({"A": 0.0}, r"--prior A=0: must be more than 0 and less than 1"),
+        ({"A": float("nan")}, r"--prior A=nan: must be more than 0"),
+        ({"B": 0.1}, r"--prior B=0.1: the model does not tell the share"),
+    ],
+)
+def test_priors_that_make_no_sense(shares: dict[str, float], message: str) -> None:
+    training = {"prevalence": {"A": {"sequence": 0.2, "sampled": 0.5}}}
+    checkpoint = dataclasses.replace(random_checkpoint(), training=training)
+    with pytest.raises(OptionError, match=message):
+        checkpoint.with_prior(shares)
+
+
+def test_rules_at_a_false_discovery_rate() -> None:
+    found = {
+        "A": {"bases": {"0.01": None, "0.05": 300}, "calls": {"0.01": None, "0.05": 420}},
+        "B": {"bases": {"0.01": 900, "0.05": 700}, "calls": {"0.01": None, "0.05": None}},
+    }
+    checkpoint = dataclasses.replace(random_checkpoint(), discoveries=found)
+    rules = checkpoint.rules_at(0.05)
+    assert {name: rule.threshold for name, rule in rules.items()} == {"A": 420, "B": 700}
+    assert rules["A"].min_length_bp == checkpoint.calls["A"].min_length_bp
+    with pytest.raises(OptionError, match=r"--fdr 0.01: .* class A keeps .* it has 0.05; choose"):
+        checkpoint.rules_at(0.01)
+    with pytest.raises(OptionError, match=r"--fdr 0.2: .* it has 0.05"):
+        checkpoint.rules_at(0.2)
+    with pytest.raises(OptionError, match=r"choose a --threshold"):
+        random_checkpoint().rules_at(0.05)

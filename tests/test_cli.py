@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import hashlib
 import json
@@ -22,6 +23,7 @@ from commands import GENOME, content, make_material, run, succeed, write_fasta, 
 from dnabirnn.architecture import Cell, MotifClass
 from dnabirnn.checkpoint import load_checkpoint
 from dnabirnn.cli.progress import Progress
+from dnabirnn.cli.train import PRESETS
 from dnabirnn.encoded import EncodedSet
 from dnabirnn.errors import TrainingError
 
@@ -86,6 +88,8 @@ def test_shared_options_read_the_same_everywhere() -> None:
         "--exclude BED": ("encode", "evaluate", "report"),
         "--method": ("score", "call", "evaluate", "report"),
         "--threshold P": ("score", "call", "evaluate", "report"),
+        "--fdr RATE": ("score", "call", "evaluate", "report"),
+        "--prior CLASS=SHARE": ("score", "evaluate"),
         "--min-length": ("score", "call", "evaluate", "report"),
         "--merge-gap": ("score", "call", "evaluate", "report"),
         "--threads": ("train", "score", "evaluate"),
@@ -286,6 +290,7 @@ def test_train_options_reach_the_model(folder: Path) -> None:
     ok(
         f"-q train set -o m {QUICK} --cell lstm --layers 2 --untied --exclusive --seed 5 "
         "--lr 0.001 --weight-decay 0 --clip 2 --dropout 0.1 --positive-share 0.25 --log l.csv "
+        "--mutate 0.2 "
         "--resume never --engine torch --precision bf16 --devices 1 --nodes 1"
     )
     checkpoint = load_checkpoint("m")
@@ -302,11 +307,26 @@ def test_train_options_reach_the_model(folder: Path) -> None:
     assert training["sampling"] == {
         "window_bp": 50,
         "batch_windows": 16,
+        "mutation_rate": 0.2,
         "positive_share": 0.25,
         "seed": 5,
     }
     assert (folder / "l.csv").exists()
     assert not (folder / "m.log.csv").exists()
+
+
+def test_presets_are_options_by_name(folder: Path) -> None:
+    for preset, given, hidden, bases in (
+        ("fast", "--bases 1k", 16, 1_000),
+        ("default", "--bases 1k", 32, 1_000),
+        ("accurate", "--bases 1k", 64, 1_000),
+        ("accurate", "--hidden 4 --bases 2k", 4, 2_000),
+    ):
+        ok(f"-q train set -o p --window 50 --preset {preset} {given}")
+        checkpoint = load_checkpoint("p")
+        assert checkpoint.architecture.hidden == hidden
+        assert checkpoint.training["fit"]["bases"] == bases
+    assert PRESETS["accurate"]["bases"] == "60M"
 
 
 def test_train_gives_the_same_bytes_for_any_threads(folder: Path) -> None:
@@ -410,6 +430,61 @@ def test_score_options(folder: Path) -> None:
     # Another engine may round a score to the next thousandth, and begin another row there.
     one, other = (sums_of_rows(ok(f"{score} --engine {name}")) for name in ("fused", "torch"))
     assert one == pytest.approx(other, rel=1e-3)
+
+
+def told_of_rates(path: Path) -> None:
+    """Give a model thresholds for false discovery rates, and the share that it was trained with."""
+    found = {"M": {"bases": {"0.05": 450, "0.1": 60}, "calls": {"0.05": 620, "0.1": None}}}
+    training = {"prevalence": {"M": {"sequence": 0.1, "sampled": 0.2}}}
+    checkpoint = load_checkpoint(path)
+    dataclasses.replace(checkpoint, discoveries=found, training=training).save(path)
+
+
+def test_calls_at_a_false_discovery_rate(folder: Path) -> None:
+    told_of_rates(folder / "m.safetensors")
+    ok("score genome.fa -m m.safetensors -o s.bed --calls at.bed --fdr 0.05")
+    ok("score genome.fa -m m.safetensors -o t.bed --calls as.bed --threshold 0.62")
+    assert content(folder / "at.bed") == content(folder / "as.bed")
+    ok("call s.bed -m m.safetensors -o again.bed --fdr 0.05")
+    assert content(folder / "again.bed") == content(folder / "at.bed")
+    # A threshold below 100 keeps more rows.
+    ok("score genome.fa -m m.safetensors -o low.bed --calls low.calls.bed --fdr 0.1")
+    rows = (folder / "low.bed").read_text().splitlines()
+    assert 60 <= min(int(row.split("\t")[4]) for row in rows) < 100
+    ok("evaluate genome.fa --labels sites.bed -m m.safetensors -o fdr.json --fdr 0.05")
+    ok("evaluate genome.fa --labels sites.bed -m m.safetensors -o p.json --threshold 0.62")
+    calls = [json.loads((folder / name).read_text())["calls"] for name in ("fdr.json", "p.json")]
+    assert calls[0] == calls[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--fdr 0.01", "--fdr 0.01: on validation sequence, no threshold of class M keeps"),
+        ("--fdr 0.05 --threshold 0.5", "--fdr and --threshold: each sets the threshold"),
+    ],
+)
+def test_false_discovery_rates_that_cannot_be(folder: Path, options: str, message: str) -> None:
+    told_of_rates(folder / "m.safetensors")
+    command = f"score genome.fa -m m.safetensors -o s.bed --calls c.bed {options}"
+    result = run(*command.split())
+    assert result.exit_code != 0
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (folder / "c.bed").exists()
+    assert not (folder / "s.bed").exists()
+
+
+def test_a_prior_lowers_the_scores(folder: Path) -> None:
+    told_of_rates(folder / "m.safetensors")
+    score = "-q score genome.fa -m m.safetensors -o - --min-score 0"
+    plain, rarer = ok(score), ok(f"{score} --prior M=0.001")
+    assert ok(f"{score} --prior M=0.1") == plain
+    sums = [sums_of_rows(text) for text in (plain, rarer)]
+    assert all(sums[1][key] < 0.5 * sums[0][key] for key in sums[0])
+    result = run(*score.split(), "--prior", "M")
+    assert result.exit_code == 2
+    assert "'M' is no CLASS=SHARE, such as REP=0.002" in result.stderr
 
 
 def sums_of_rows(track: str) -> dict[str, int]:

@@ -48,8 +48,9 @@ def assert_same_batches(sampler: Sampler) -> None:
 
 @pytest.mark.parametrize("either_strand", [False, True])
 @pytest.mark.parametrize("classes", [1, 4, 31])
+@pytest.mark.parametrize("mutation_rate", [0.0, 0.2])
 def test_windows_cut_on_a_device_are_those_cut_on_the_host(
-    tmp_path: Path, either_strand: bool, classes: int
+    tmp_path: Path, either_strand: bool, classes: int, mutation_rate: float
 ) -> None:
     """All widths of labels, the highest bit of each included; ignored bases; short contigs."""
     fasta, _ = write_genome(tmp_path, {"a": 4000, "b": 30, "c": 900, "d": 500, "e": 500})
@@ -64,7 +65,8 @@ def test_windows_cut_on_a_device_are_those_cut_on_the_host(
     labels = load_labels([tmp_path / "sites.bed"], ignore_classes=["cloudy"])
     split = split_plan(val_chroms=["d"], test_chroms=["e"])
     encoded = encode([fasta], labels, tmp_path / "set", split=split)
-    assert_same_batches(Sampler(encoded, SamplingSettings(60, 40), either_strand))
+    settings = SamplingSettings(60, 40, mutation_rate=mutation_rate)
+    assert_same_batches(Sampler(encoded, settings, either_strand))
 
 
 def fit_of(encoded: EncodedSet, **settings: object) -> Fit:

@@ -22,7 +22,10 @@ CLASSES = (MotifClass("REP", True), MotifClass("IS", False), MotifClass("Chi", T
 THRESHOLDS = {"REP": 400, "IS": 700, "Chi": 500}
 COLUMNS = {"REP": [0, 1], "IS": [2], "Chi": [3, 4]}
 FIGURES = ("ap", "auroc", "best_f1", "precision", "recall", "f1", "mcc")
-OTHERS = ("best_f1_threshold", "threshold", "positives", "bases", "brier", "ece")
+OTHERS = (
+    *("best_f1_threshold", "threshold", "positives", "bases", "brier", "ece"),
+    *("expected_over_observed", "calibration_slope", "calibration_intercept"),
+)
 
 
 def contig(length, seed, prevalence=0.05):

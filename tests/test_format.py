@@ -16,7 +16,7 @@ from conftest import random_checkpoint, random_codes
 from planted import encoded_set
 
 from dnabirnn.architecture import Architecture, Cell, MotifClass
-from dnabirnn.checkpoint import load_checkpoint
+from dnabirnn.checkpoint import LogOddsMap, load_checkpoint
 from dnabirnn.devices import Hardware
 from dnabirnn.fitting import FitSettings
 from dnabirnn.model import Model
@@ -107,13 +107,14 @@ def window_scores(model: dict[str, Any], weights: Weights, codes: np.ndarray) ->
     """Probabilities of a window read alone: (L, O)."""
     shape = model["architecture"]
     logits = log_odds(shape, weights, codes)
-    shift = [model["prior_shift"][name] for name, _ in model["outputs"]]
+    maps = [model["log_odds"][name] for name, _ in model["outputs"]]
+    slope, shift = (np.array([log_odds[key] for log_odds in maps]) for key in ("slope", "shift"))
     if shape["exclusive"]:
-        odds = np.exp(logits + np.array([0.0, *shift]))
-        p = odds[:, 1:] / odds.sum(axis=1, keepdims=True)
+        odds = np.exp(slope * (logits[:, 1:] - logits[:, :1]) + shift)
+        p = odds / (1 + odds.sum(axis=1, keepdims=True))
     else:
-        p = sigmoid(logits + shift)
-    return np.where(codes[:, None] == 4, 0.0, p)
+        p = sigmoid(slope * logits + shift)
+    return np.where(codes[:, None] == 4, 0.0, np.clip(p, 1e-6, 1 - 1e-6))
 
 
 def contig_scores(model: dict[str, Any], weights: Weights, codes: np.ndarray) -> np.ndarray:
@@ -150,7 +151,9 @@ SHAPES = [
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_scores_from_the_document_alone(shape: dict[str, Any], tmp_path: Path) -> None:
     checkpoint = random_checkpoint(CLASSES, scoring=ScoringWindow(40, 8), **shape)
-    checkpoint = dataclasses.replace(checkpoint, prior_shift=(-1.5, 0.7, -0.2))
+    checkpoint = dataclasses.replace(
+        checkpoint, maps=(LogOddsMap(0.8, -1.5), LogOddsMap(1.2, 0.7), LogOddsMap(1.0, -0.2))
+    )
     checkpoint.save(tmp_path / "m.safetensors")
     model, weights = read_model(tmp_path / "m.safetensors")
     rng = np.random.default_rng(7)
@@ -196,6 +199,11 @@ def test_a_trained_model_and_its_encoded_set_are_as_documented(tmp_path: Path) -
     names = frozenset({"M", "REP"})
     shown_manifest, shown_model = examples()
     assert keys_of(shown_manifest, names) == keys_of(manifest, names)
+    # A threshold is a number, or null where no threshold keeps to the rate.
+    for thresholds in model["discoveries"]["M"].values():
+        assert {type(value) for value in thresholds.values()} <= {int, type(None)}
+        thresholds.update(dict.fromkeys(thresholds, 500))
+    shown_model["discoveries"]["REP"]["calls"]["0.01"] = 500
     assert keys_of(shown_model, names) == keys_of(model, names)
 
 

@@ -102,7 +102,7 @@ def test_auto_takes_the_kernels_on_a_cpu() -> None:
 
 def test_the_kernels_are_no_engine_for_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dnabirnn.devices.find_device", lambda name: type("D", (), {"type": name}))
-    with pytest.raises(OptionError, match="--engine fused: computes on CPUs, not on cuda"):
+    with pytest.raises(OptionError, match="--engine fused: computes on CPUs in f32, not on cuda"):
         make_engine(random_checkpoint(), "fused", "cuda")
 
 

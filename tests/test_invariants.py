@@ -15,7 +15,7 @@ from conftest import random_codes
 
 from dnabirnn.alphabet import decode
 from dnabirnn.architecture import Architecture, Cell, MotifClass
-from dnabirnn.checkpoint import Checkpoint
+from dnabirnn.checkpoint import Checkpoint, LogOddsMap
 from dnabirnn.model import load
 from dnabirnn.rules import CallRule
 from dnabirnn.windows import ScoringWindow
@@ -311,7 +311,7 @@ def finder(scoring: ScoringWindow) -> Checkpoint:
         training_window_bp=10,
         scoring_window=scoring,
         mask="none",
-        prior_shift=(0.0,),
+        maps=(LogOddsMap(1.0, 0.0),),
         calls={"M": CallRule(500)},
     )
 

@@ -177,15 +177,6 @@ def test_calibration_error_is_that_of_a_plain_loop(sample):
     assert counts.expected_calibration_error() == pytest.approx(expected, abs=3e-5)
 
 
-def test_reliability_rows(sample):
-    probabilities, truth, counts = sample
-    predicted, observed, items = counts.reliability()
-    assert items.sum() == truth.size
-    assert items @ observed == pytest.approx(truth.sum())
-    assert items @ predicted == pytest.approx(probabilities.sum(dtype=np.float64), rel=1e-4)
-    assert np.all(np.diff(predicted) > 0)
-
-
 def test_precision_recall_points_lie_on_the_curve(sample):
     probabilities, truth, counts = sample
     recall, precision, threshold = counts.precision_recall(points=50)
@@ -294,7 +285,6 @@ def test_an_empty_histogram():
     assert np.isnan(counts.brier())
     assert np.isnan(counts.expected_calibration_error())
     assert all(part.size == 0 for part in counts.precision_recall())
-    assert all(part.size == 0 for part in counts.reliability())
 
 
 def test_a_histogram_does_not_depend_on_the_pieces():

@@ -11,8 +11,9 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from dnabirnn.metrics import PrecisionRecall, Reliability
+from dnabirnn.metrics import PrecisionRecall
 from dnabirnn.plots import precision_recall_figure, reliability_figure, save
+from dnabirnn.reliability import Reliability
 from dnabirnn.tally import Curve
 
 FIGURES = [precision_recall_figure, reliability_figure]
@@ -25,10 +26,15 @@ def curve(name, stranded=False):
         stranded=stranded,
         ap=0.8765,
         prevalence=0.02,
-        expected_calibration_error=0.0123,
+        expected_over_observed=1.02,
+        calibration_slope=0.913,
         precision_recall=PrecisionRecall(recall, 1.02 - recall, 1 - recall),
         reliability=Reliability(
-            np.array([0.01, 0.5, 0.97]), np.array([0.02, 0.4, 1.0]), np.array([1000, 20, 30])
+            np.array([0.07, 0.5, 0.97]),
+            np.array([0.02, 0.4, 1.0]),
+            np.array([1000, 20, 30]),
+            np.array([0.01, 0.2, 0.9]),
+            np.array([0.05, np.nan, 1.0]),
         ),
     )
 
@@ -93,7 +99,7 @@ def test_the_curve_begins_at_recall_zero():
 def test_reliability_shows_the_blind_form_and_its_counts():
     figure = reliability_figure(CURVES)
     text = svg_text(figure)
-    assert "REP   ECE 0.012" in text
+    assert "REP   slope 0.91, expected / observed 1.02" in text
     assert not any("by strand" in t for t in text if t)
     counts = figure.axes[1]
     assert counts.get_yscale() == "log"

@@ -18,8 +18,9 @@ from dnabirnn.gallery import Genome, gather
 from dnabirnn.intervals import read_bed
 from dnabirnn.labels import load_truth
 from dnabirnn.material import Material, read_curves, read_log, read_metrics
-from dnabirnn.metrics import PrecisionRecall, Reliability
+from dnabirnn.metrics import PrecisionRecall
 from dnabirnn.model import load
+from dnabirnn.reliability import Reliability
 from dnabirnn.report import report_html
 from dnabirnn.rules import CallRule, CallSettings
 from dnabirnn.tally import Curve
@@ -29,9 +30,10 @@ ALL = ["regions", "log", "metrics", "curves", "encoded", "calls", "command-log"]
 
 def curve(ap, stranded):
     recall = np.linspace(0.05, 1, 20)
-    slices = Reliability(np.array([0.1, 0.9]), np.array([0.2, 0.8]), np.array([900, 100]))
+    ends = np.array([0.1, np.nan]), np.array([0.3, np.nan])
+    slices = Reliability(np.array([0.1, 0.9]), np.array([0.2, 0.8]), np.array([900, 100]), *ends)
     points = PrecisionRecall(recall, 1 - recall**4 * (1 - ap), 1 - recall)
-    return Curve("M", stranded, ap, 0.1, 0.01, points, slices)
+    return Curve("M", stranded, ap, 0.1, 1.02, 0.9, points, slices)
 
 
 def shifted(rows):

@@ -158,8 +158,42 @@ def test_a_window_longer_than_everything_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"window_bp": 0}, {"window_bp": 16_384}, {"batch_windows": 0}, {"positive_share": 1.5}],
+    [
+        {"window_bp": 0},
+        {"window_bp": 16_384},
+        {"batch_windows": 0},
+        {"positive_share": 1.5},
+        {"mutation_rate": 0.8},
+    ],
 )
 def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(OptionError):
         SamplingSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_bases_are_mutated_at_the_rate(encoded: EncodedSet) -> None:
+    plain = sampler(encoded, window_bp=150, batch_windows=100)
+    mutated = sampler(encoded, window_bp=150, batch_windows=100, mutation_rate=0.3)
+    became = np.zeros((4, 4))
+    for step in range(20):
+        ours, theirs = mutated.batch(step), plain.batch(step)
+        np.testing.assert_array_equal(ours.truth, theirs.truth)
+        np.testing.assert_array_equal(ours.counted, theirs.counted)
+        np.add.at(became, (theirs.codes.ravel(), ours.codes.ravel()), 1)
+    shares = became / became.sum(axis=1, keepdims=True)
+    assert np.diag(shares) == pytest.approx(0.7, abs=0.01)
+    assert shares[~np.eye(4, dtype=bool)] == pytest.approx(0.1, abs=0.01)
+
+
+def test_what_is_no_base_is_not_mutated(tmp_path: Path) -> None:
+    fasta = tmp_path / "g.fa"
+    fasta.write_text(">a\n" + "ACGTN" * 400 + "\n>b\n" + "ACGTN" * 4 + "\n>c\nAC\n>d\nAC\n")
+    (tmp_path / "s.bed").write_text("a\t10\t1900\tM\nb\t0\t20\tM\n")
+    split = split_plan(val_chroms=["c"], test_chroms=["d"])
+    labels = load_labels([tmp_path / "s.bed"])
+    encoded = encode([fasta], labels, tmp_path / "set", split=split)
+    codes = sampler(encoded, window_bp=50, batch_windows=200, mutation_rate=0.7).batch(0).codes
+    assert {4, 5} < set(np.unique(codes))
+    plain = sampler(encoded, window_bp=50, batch_windows=200).batch(0).codes
+    np.testing.assert_array_equal(codes >= 4, plain >= 4)
+    assert (codes != plain).mean() > 0.4

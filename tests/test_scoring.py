@@ -79,18 +79,12 @@ def test_reverse_complement_of_a_contig_scores_as_its_mirror(shape: dict[str, ob
 def naive_scores(checkpoint: Checkpoint, codes: np.ndarray) -> np.ndarray:
     """One window at a time, alone, unpadded."""
     network = Network(checkpoint.architecture)
-    load_weights(network, checkpoint.weights)
-    shift = {
-        c.name: s
-        for c, s in zip(checkpoint.architecture.classes, checkpoint.prior_shift, strict=True)
-    }
-    columns = [shift[o.class_name] for o in checkpoint.architecture.outputs]
-    columns = [0.0, *columns] if checkpoint.architecture.exclusive else columns
+    load_weights(network, checkpoint.scoring_weights())
     kept = []
     for window in lay(len(codes), checkpoint.scoring_window):
         with torch.inference_mode():
             logits = network(torch.from_numpy(codes[None, window.start : window.end]))
-            p = to_probabilities(logits + torch.tensor(columns), checkpoint.architecture)[0].numpy()
+            p = to_probabilities(logits, checkpoint.architecture)[0].clamp(1e-6, 1 - 1e-6).numpy()
         kept.append(p[window.keep_start - window.start : window.keep_end - window.start])
     joined = np.concatenate([s for _, s in stitch(kept, len(codes), checkpoint.scoring_window)])
     joined[codes == AMBIGUOUS] = 0
@@ -162,12 +156,15 @@ def test_wanted_regions_have_the_scores_of_the_whole(regions: list[tuple[int, in
 class CountingEngine:
     """Scores are the place in the window; counts what it is asked for."""
 
-    concurrent, device = True, "test"
+    device = "test"
 
     def __init__(self, windows: int) -> None:
         self.windows = windows
         self.shapes: list[tuple[int, ...]] = []
         self.real_rows = 0
+
+    def workers(self, threads: int) -> int:
+        return threads
 
     def batch_windows(self, length_bp: int) -> int:
         return self.windows

@@ -51,6 +51,7 @@ logger = logging.getLogger(__name__)
 @options.device
 @options.engine
 @options.precision
+@options.prior
 @click.pass_obj
 def evaluate(
     quiet: bool,
@@ -72,6 +73,7 @@ def evaluate(
     device: str,
     engine: str,
     precision: str,
+    priors: tuple[tuple[str, float], ...],
     **calls: Any,
 ) -> None:
     """Hold a model's scores and calls against labels.
@@ -96,7 +98,14 @@ def evaluate(
         raise OptionError(f"--curves {curves}: is the name of the metrics; give another")
     if baseline is not None and "-" in fasta:
         raise OptionError("--baseline: reads the FASTA twice, which standard input does not allow")
-    loaded = load(model, device=device, engine=engine, threads=threads, precision=precision)
+    loaded = load(
+        model,
+        device=device,
+        engine=engine,
+        threads=threads,
+        precision=precision,
+        priors=dict(priors),
+    )
     truth = load_truth(
         labels,
         loaded.checkpoint.architecture.classes,

@@ -19,9 +19,10 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
     _Names = click.ParamType[tuple[str, ...]]
+    _Pair = click.ParamType[tuple[str, float]]
     _Number = click.ParamType[int]
 else:  # generic only from click 8.4 on
-    _Names = _Number = click.ParamType
+    _Names = _Number = _Pair = click.ParamType
 
 __all__ = [
     "BASES",
@@ -39,10 +40,31 @@ __all__ = [
     "labels",
     "model",
     "precision",
+    "prior",
     "regions",
     "span",
     "threads",
 ]
+
+
+class _Share(_Pair):
+    """A class and its share."""
+
+    name = "CLASS=SHARE"
+
+    def convert(
+        self,
+        value: str | tuple[str, float],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[str, float]:
+        if isinstance(value, tuple):
+            return value
+        name, _, share = value.rpartition("=")
+        try:
+            return name, float(share)
+        except ValueError:
+            self.fail(f"{value!r} is no CLASS=SHARE, such as REP=0.002", param, ctx)
 
 
 class _CommaList(_Names):
@@ -140,6 +162,15 @@ precision = click.option(
     show_default=True,
     help="Of the arithmetic; tf32 and bf16 are faster on GPUs, and less exact.",
 )
+prior = click.option(
+    "--prior",
+    "priors",
+    type=_Share(),
+    multiple=True,
+    metavar="CLASS=SHARE",
+    help="Share of the bases of a strand that a class has here, where it is not that of the "
+    "training sequence. Repeat it.",
+)
 _CALLS = (
     click.option(
         "--method",
@@ -152,6 +183,13 @@ _CALLS = (
         type=float,
         metavar="P",
         help="Probability from which a base speaks for its class.  [default: the model's]",
+    ),
+    click.option(
+        "--fdr",
+        type=float,
+        metavar="RATE",
+        help="Thresholds with which no more than this share of the calls is false, as far as "
+        "validation sequence tells: 0.01, 0.05 or 0.1.",
     ),
     click.option(
         "--min-length", type=int, metavar="BP", help="Shortest call.  [default: the model's]"
@@ -180,8 +218,13 @@ def call_settings(checkpoint: Checkpoint, given: Mapping[str, Any], wanted: bool
             f"--{unused[0].replace('_', '-')}: says how calls are made, and none are asked for; "
             "name a file for them with --calls"
         )
+    rules = checkpoint.calls
+    if given["fdr"] is not None:
+        if given["threshold"] is not None:
+            raise OptionError("--fdr and --threshold: each sets the threshold; give one of them")
+        rules = checkpoint.rules_at(given["fdr"])
     return settings(
-        checkpoint.calls,
+        rules,
         given["method"] or CallMethod.THRESHOLD,
         given["threshold"],
         given["min_length"],

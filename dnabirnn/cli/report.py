@@ -103,6 +103,7 @@ __all__ = ["report"]
 @options.device
 @options.engine
 @options.precision
+@options.prior
 @click.pass_obj
 def report(
     quiet: bool,
@@ -132,6 +133,7 @@ def report(
     device: str,
     engine: str,
     precision: str,
+    priors: tuple[tuple[str, float], ...],
     **rules: Any,
 ) -> None:
     """Write a page of what was run, on what, and how good it is.
@@ -174,7 +176,14 @@ def report(
         loaded = (
             None
             if model is None
-            else load(model, device=device, engine=engine, threads=threads, precision=precision)
+            else load(
+                model,
+                device=device,
+                engine=engine,
+                threads=threads,
+                precision=precision,
+                priors=dict(priors),
+            )
         )
         genome = Genome(
             fasta,

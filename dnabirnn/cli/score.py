@@ -41,6 +41,7 @@ logger = logging.getLogger(__name__)
 @options.device
 @options.engine
 @options.precision
+@options.prior
 @click.pass_obj
 def score(
     quiet: bool,
@@ -57,6 +58,7 @@ def score(
     device: str,
     engine: str,
     precision: str,
+    priors: tuple[tuple[str, float], ...],
     **calls: Any,
 ) -> None:
     """Score every base of FASTA files.
@@ -70,7 +72,14 @@ def score(
 
     options.check_apart([out, calls_out], [*fasta, model, regions])
     part = None if shard is None else Shard.parse(shard)
-    loaded = load(model, device=device, engine=engine, threads=threads, precision=precision)
+    loaded = load(
+        model,
+        device=device,
+        engine=engine,
+        threads=threads,
+        precision=precision,
+        priors=dict(priors),
+    )
     settings = options.call_settings(loaded.checkpoint, calls, wanted=calls_out is not None)
     wanted = None if regions is None else Regions.read(regions)
     logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,9 +23,32 @@ __all__ = ["train"]
 logger = logging.getLogger(__name__)
 
 
+PRESETS: dict[str, dict[str, Any]] = {
+    "fast": {"hidden": 16},
+    "default": {},
+    "accurate": {"hidden": 64, "bases": "60M"},
+}
+"""Options by the name of a preset; those that are given count more."""
+
+
+def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    ctx.default_map = PRESETS[value]
+    return value
+
+
 @click.command()
 @click.argument("encoded", metavar="DIR")
 @click.option("-o", "--out", required=True, metavar="MODEL", help="Model file to write.")
+@click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    default="default",
+    show_default=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_take_preset,
+    help="Options by name: fast has 16 units, accurate 64 and twice the bases.",
+)
 @click.option(
     "--cell",
     type=click.Choice(["gru", "lstm", "rnn"]),
@@ -62,6 +85,13 @@ logger = logging.getLogger(__name__)
     default=0.5,
     show_default=True,
     help="Share of the windows that hold a labelled base.",
+)
+@click.option(
+    "--mutate",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Share of the bases of training windows that are replaced at random.",
 )
 @click.option("--init", metavar="MODEL", help="Model to start from.")
 @click.option(
@@ -101,6 +131,7 @@ def train(
     clip: float,
     dropout: float,
     positive_share: float,
+    mutate: float,
     init: str | None,
     validations: int,
     seed: int,
@@ -151,7 +182,7 @@ def train(
             data,
             out,
             Architecture(data.classes, Cell(cell), hidden, layers, not untied, exclusive),
-            SamplingSettings(window, batch, positive_share, seed),
+            SamplingSettings(window, batch, positive_share, seed, mutate),
             FitSettings(bases, lr, weight_decay, clip, dropout),
             hardware=Hardware(device, devices, nodes, precision, threads, engine),
             initial=None if init is None else load_checkpoint(init),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
-    from dnabirnn.checkpoint import Checkpoint
+    from dnabirnn.checkpoint import Checkpoint, LogOddsMap
     from dnabirnn.network import Network
 
 __all__ = ["ENGINES", "Engine", "engine_of", "make_engine", "trains_fused"]
@@ -100,23 +100,30 @@ def make_engine(
     return FusedEngine.of_checkpoint(checkpoint)
 
 
-def engine_of(network: Network, class_shift: Sequence[float]) -> Engine:
+def engine_of(network: Network, maps: Sequence[LogOddsMap]) -> Engine:
     """The engine for a network as it is now, on its device.
 
     Parameters
     ----------
     network : Network
-    class_shift : sequence of float
-        Prior correction of the log-odds, a class.
+    maps : sequence of LogOddsMap
+        What the log-odds of each class become.
     """
-    if next(network.parameters()).device.type == "cpu":
-        from dnabirnn.engine.fused_engine import FusedEngine
-        from dnabirnn.network import weights_of
+    from dnabirnn.checkpoint import mapped_weights
+    from dnabirnn.network import Network, load_weights, weights_of
 
-        return FusedEngine(network.architecture, weights_of(network), class_shift)
+    architecture = network.architecture
+    weights = mapped_weights(architecture, weights_of(network), maps)
+    device = next(network.parameters()).device
+    if device.type == "cpu":
+        from dnabirnn.engine.fused_engine import FusedEngine
+
+        return FusedEngine(architecture, weights)
     from dnabirnn.engine.torch_engine import TorchEngine
 
-    return TorchEngine(network, class_shift)
+    mapped = Network(architecture)
+    load_weights(mapped, weights)
+    return TorchEngine(mapped.eval().to(device))
 
 
 def trains_fused(name: str, device_type: str, precision: str) -> bool:

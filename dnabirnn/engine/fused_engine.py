@@ -14,7 +14,7 @@ from dnabirnn.engine.layers import Direction, Gates
 from dnabirnn.engine.simd import LANES, aligned
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -46,9 +46,7 @@ class FusedEngine:
     ----------
     architecture : Architecture
     weights : mapping
-        As `dnabirnn.checkpoint.weight_shapes` names them.
-    class_shift : sequence of float
-        Prior correction of the log-odds, a class.
+        As `dnabirnn.checkpoint.weight_shapes` names them, of log-odds that are mapped already.
     """
 
     device = "cpu"
@@ -57,13 +55,12 @@ class FusedEngine:
         self,
         architecture: Architecture,
         weights: Mapping[str, NDArray[np.float32]],
-        class_shift: Sequence[float],
     ) -> None:
         self._cell = CELLS[architecture.cell]
         units = self._cell.UNITS
         self._hidden = -(-architecture.hidden // units) * units
         self._outputs = len(architecture.outputs)
-        self._head = pack_head(architecture, weights, class_shift, self._hidden)
+        self._head = pack_head(architecture, weights, self._hidden)
         self._layers = []
         for layer in range(architecture.layers):
             numbers = (layer, layer) if architecture.tied else (2 * layer, 2 * layer + 1)
@@ -77,7 +74,7 @@ class FusedEngine:
     @classmethod
     def of_checkpoint(cls, checkpoint: Checkpoint) -> FusedEngine:
         """Engine of a model."""
-        return cls(checkpoint.architecture, checkpoint.weights, checkpoint.prior_shift)
+        return cls(checkpoint.architecture, checkpoint.scoring_weights())
 
     def workers(self, threads: int) -> int:
         """A batch a thread."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from dnabirnn.architecture import PROBABILITY_BOUNDS
 from dnabirnn.compiled import inlined, kernel
 from dnabirnn.engine.activation import exp, logistic
 from dnabirnn.engine.simd import (
@@ -21,6 +22,7 @@ from dnabirnn.engine.simd import (
     load,
     load_codes,
     maximum,
+    minimum,
     splat,
     store,
     zero_where_n,
@@ -29,7 +31,7 @@ from dnabirnn.engine.simd import (
 from dnabirnn.engine.tiles import product2
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["Head", "answer", "pack_head", "project"]
 
 _HALF = np.float32(0.5)
+_LEAST, _MOST = map(np.float32, PROBABILITY_BOUNDS)
 _STEPS = 16
 """Steps that are turned from (step, output, window) to (window, step, output) at once."""
 
@@ -57,7 +60,7 @@ class Head(NamedTuple):
     logits : ndarray, (C,) int64
         Logit of each column.
     bias : ndarray, (C,) float32
-        Added to each column: bias of the head and correction of the prior.
+        Added to each column: bias of the head.
     strands : ndarray, (K,) int64
         Columns of each class.
     exclusive : bool
@@ -78,7 +81,6 @@ class Head(NamedTuple):
 def pack_head(
     architecture: Architecture,
     weights: Mapping[str, NDArray[np.float32]],
-    class_shift: Sequence[float],
     hidden: int,
 ) -> Head:
     """Head of a network.
@@ -88,8 +90,6 @@ def pack_head(
     architecture : Architecture
     weights : mapping
         As `dnabirnn.checkpoint.weight_shapes` names them.
-    class_shift : sequence of float
-        Correction of the log-odds, a class.
     hidden : int
         Units that the kernel works with, the architecture's or a few more.
     """
@@ -99,28 +99,28 @@ def pack_head(
     if tied:  # a logit's row for + and for -, one after the other
         forward = np.stack([left, right], axis=1).reshape(-1, left.shape[1])
         reverse = np.stack([right, left], axis=1).reshape(-1, left.shape[1])
-    columns: list[tuple[int, int, int, float]] = []  # first row, second row, logit, shift
+    columns: list[tuple[int, int, int]] = []  # first row, second row, logit
     if exclusive:
-        columns.append((0, int(tied), 0, 0.0))
+        columns.append((0, int(tied), 0))
     logit = int(exclusive)
-    for (_, stranded), shift in zip(architecture.classes, class_shift, strict=True):
+    for _, stranded in architecture.classes:
         plus = logit * (1 + tied)
         if not tied:
-            columns += [(plus + s, plus + s, logit + s, shift) for s in range(1 + stranded)]
+            columns += [(plus + s, plus + s, logit + s) for s in range(1 + stranded)]
             logit += 1 + stranded
             continue
         rows = [(plus, plus), (plus + 1, plus + 1)] if stranded else [(plus, plus + 1)]
-        columns += [(*pair, logit, shift) for pair in rows]
+        columns += [(*pair, logit) for pair in rows]
         logit += 1
     bias = weights["head.bias"]
     return Head(
         forward=_in_pairs(forward, hidden),
         reverse=_in_pairs(reverse, hidden),
         rows=forward.shape[0] + forward.shape[0] % 2,
-        first=np.array([first for first, _, _, _ in columns], np.int64),
-        second=np.array([second for _, second, _, _ in columns], np.int64),
-        logits=np.array([logit for _, _, logit, _ in columns], np.int64),
-        bias=np.array([bias[n] + bias.dtype.type(s) for _, _, n, s in columns], bias.dtype),
+        first=np.array([first for first, _, _ in columns], np.int64),
+        second=np.array([second for _, second, _ in columns], np.int64),
+        logits=np.array([logit for _, _, logit in columns], np.int64),
+        bias=np.array([bias[n] for _, _, n in columns], bias.dtype),
         strands=np.array([1 + stranded for _, stranded in architecture.classes], np.int64),
         exclusive=exclusive,
     )
@@ -191,7 +191,7 @@ def answer(
     columns : ndarray, (16 * C * LANES,) float32
         Overwritten.
     out : ndarray, (LANES, L, O) float32
-        Filled: 0 where the code is 4, without meaning at padding.
+        Filled: within `PROBABILITY_BOUNDS`, 0 where the code is 4, without meaning at padding.
     """
     length, outputs = out.shape[1], out.shape[2]
     background = 1 if exclusive else 0
@@ -212,6 +212,7 @@ def answer(
                 for c in range(background, outputs + background):
                     at = base + c * LANES
                     p = load(columns, at) if exclusive else logistic(load(columns, at))
+                    p = minimum(splat(_MOST), maximum(splat(_LEAST), p))
                     store(columns, at, zero_where_n(p, bases))
         for lane in range(LANES):
             for t in range(begin, end):

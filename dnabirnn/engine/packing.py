@@ -48,7 +48,7 @@ class PackedNetwork:
         self.hidden = -(-architecture.hidden // gradients.TILE) * gradients.TILE
         self.dtype: np.dtype[Any] = weights["head.weight"].dtype
         self.logits = len(weights["head.bias"])
-        self.head = pack_head(architecture, weights, [0.0] * len(architecture.classes), self.hidden)
+        self.head = pack_head(architecture, weights, self.hidden)
         self.head_rows = -(-self.head.rows // gradients.TILE) * gradients.TILE
         self.head_transposed = self._transposed_head()
         self.layers = [

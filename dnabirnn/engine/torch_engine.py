@@ -11,20 +11,19 @@ import numpy as np
 import torch
 
 from dnabirnn.alphabet import AMBIGUOUS
+from dnabirnn.architecture import PROBABILITY_BOUNDS
 from dnabirnn.checkpoint import weight_shapes
 from dnabirnn.devices import bases_that_fit, find_device, free_cache, set_precision
 from dnabirnn.network import Network, load_weights, to_probabilities
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
     from dnabirnn.architecture import Architecture
     from dnabirnn.checkpoint import Checkpoint
 
-__all__ = ["TorchEngine", "shift_of_columns"]
+__all__ = ["TorchEngine"]
 
 logger = logging.getLogger(__name__)
 
@@ -38,20 +37,6 @@ _GPU_WORKERS = 2
 _UNITS = 16
 
 
-def shift_of_columns(architecture: Architecture, class_shift: Sequence[float]) -> torch.Tensor:
-    """What is added to each column of the network's log-odds: (O,) or (1 + O,) float32.
-
-    Parameters
-    ----------
-    architecture : Architecture
-    class_shift : sequence of float
-        Correction of the log-odds, a class.
-    """
-    shift_of = {c.name: s for c, s in zip(architecture.classes, class_shift, strict=True)}
-    columns = [shift_of[output.class_name] for output in architecture.outputs]
-    return torch.tensor([0.0, *columns] if architecture.exclusive else columns)
-
-
 def _padded(checkpoint: Checkpoint) -> tuple[Architecture, dict[str, NDArray[np.float32]]]:
     """The same network with so many units that every window gets the same sums.
 
@@ -63,7 +48,7 @@ def _padded(checkpoint: Checkpoint) -> tuple[Architecture, dict[str, NDArray[np.
     architecture = replace(checkpoint.architecture, hidden=-(-hidden // _UNITS) * _UNITS)
     shapes = weight_shapes(architecture)
     weights = {}
-    for name, array in checkpoint.weights.items():
+    for name, array in checkpoint.scoring_weights().items():
         for axis, (size, wanted) in enumerate(zip(array.shape, shapes[name], strict=True)):
             if size != wanted:  # an axis of several parts, each of `hidden`: gates, or both lanes
                 parts = np.split(array, size // hidden, axis)
@@ -84,19 +69,14 @@ class TorchEngine:
     Parameters
     ----------
     network : Network
-        In evaluation mode, on its device.
-    class_shift : sequence of float
-        Prior correction of the log-odds, a class.
+        In evaluation mode, on its device; its log-odds are mapped already.
     precision : str
         One of `dnabirnn.devices.PRECISIONS`.
     """
 
-    def __init__(
-        self, network: Network, class_shift: Sequence[float], precision: str = "f32"
-    ) -> None:
+    def __init__(self, network: Network, precision: str = "f32") -> None:
         self._network = network
         self._device = next(network.parameters()).device
-        self._shift = shift_of_columns(network.architecture, class_shift).to(self._device)
         set_precision(precision, self._device)
         self._bf16 = precision == "bf16"
         self._most_bp = bases_that_fit(self._device, network.architecture, training=False)
@@ -112,7 +92,7 @@ class TorchEngine:
         network = Network(architecture)
         load_weights(network, weights)
         place = find_device(device)
-        return cls(network.eval().to(place), checkpoint.prior_shift, precision)
+        return cls(network.eval().to(place), precision)
 
     def workers(self, threads: int) -> int:
         """CPUs run a batch a thread; a GPU runs one while another is copied."""
@@ -171,8 +151,8 @@ class TorchEngine:
     def _probabilities(self, codes: torch.Tensor) -> torch.Tensor:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             log_odds = self._network(codes)
-        answer = to_probabilities(log_odds.float() + self._shift, self._network.architecture)
-        return answer * (codes < AMBIGUOUS).unsqueeze(2)
+        answer = to_probabilities(log_odds.float(), self._network.architecture)
+        return answer.clamp(*PROBABILITY_BOUNDS) * (codes < AMBIGUOUS).unsqueeze(2)
 
     def _stream(self) -> torch.cuda.Stream:
         """A stream of the calling thread's own."""

@@ -99,6 +99,8 @@ def options(*sections):
 def score_options():
     """Options of `score`: its track has to hold every score that `call` looks at."""
     threshold, lowest = config["call"]["threshold"], config["score"]["min_score"]
+    if config["call"]["fdr"] is not None:
+        return options("score") + f" --fdr {config['call']['fdr']} --calls /dev/null"
     if threshold is None:
         # Only the model knows what its calls look at. Asked for calls too, `score` refuses a
         # --min-score above that, before it scores; `call` makes those that are kept.

@@ -1,0 +1,132 @@
+"""False discovery rates: thresholds that keep to them on validation sequence.
+
+A base is falsely called if it is not of the class and strand; a call, if under half of its bases
+that count are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dnabirnn.bits import IGNORE_BIT, output_masks
+from dnabirnn.calling import find_calls
+from dnabirnn.rules import CallSettings
+from dnabirnn.runs import find_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.architecture import MotifClass, Output
+    from dnabirnn.calibration import Validation
+    from dnabirnn.engine import Engine
+    from dnabirnn.metrics import ScoreCounts
+    from dnabirnn.rules import CallRule
+    from dnabirnn.runs import Rows
+    from dnabirnn.windows import ScoringWindow
+
+__all__ = ["RATES", "base_thresholds", "call_thresholds"]
+
+RATES = ("0.01", "0.05", "0.1")
+"""Rates that thresholds are set for."""
+_LEAST_SCORE = 10
+_THRESHOLDS = (*range(10, 100, 10), *range(100, 950, 25), *range(950, 1000, 10), 995, 999)
+
+
+def base_thresholds(counts: ScoreCounts) -> dict[str, int | None]:
+    """Lowest integer score, 1 to 1000, from which bases are falsely called at most at each rate.
+
+    None where none is, or where fewer bases are called than one false one would take.
+    """
+    positives, negatives = (
+        np.cumsum(array[::-1])[::-1][1:] for array in (counts.positives, counts.negatives)
+    )
+    return _lowest(np.arange(1, positives.size + 1), positives + negatives, negatives)
+
+
+def call_thresholds(
+    validation: Validation,
+    engine: Engine,
+    window: ScoringWindow,
+    outputs: Sequence[Output],
+    rules: Mapping[str, CallRule],
+    threads: int,
+) -> dict[str, dict[str, int | None]]:
+    """Thresholds with which calls are false at most at each rate, by class.
+
+    Of `base_thresholds`' kind, from a grid of some fifty, for calls of the rules' lengths and
+    gaps.
+    """
+    tried = np.array(_THRESHOLDS)
+    called, false = (
+        {motif_class.name: np.zeros(tried.size, np.int64) for motif_class in validation.classes}
+        for _ in range(2)
+    )
+    rows = find_runs(validation.blocks(engine, window, threads), min_score=_LEAST_SCORE)
+    for of_contig in _by_contig(rows):
+        truth = _Truth(validation.labels_of(of_contig[0].chrom), validation.classes)
+        for number, threshold in enumerate(_THRESHOLDS):
+            wanted = {name: replace(rule, threshold=threshold) for name, rule in rules.items()}
+            for calls in find_calls(of_contig, outputs, CallSettings(wanted)):
+                for column, own in calls.by_output():
+                    name = outputs[column].class_name
+                    share = truth.share(column, own.start, own.end)
+                    share = share[~np.isnan(share)]
+                    called[name][number] += share.size
+                    false[name][number] += int((share < 0.5).sum())
+    return {name: _lowest(tried, called[name], false[name]) for name in called}
+
+
+def _lowest(
+    thresholds: NDArray[np.int64], called: NDArray[np.int64], false: NDArray[np.int64]
+) -> dict[str, int | None]:
+    """The lowest threshold that keeps to each rate; None where none does."""
+    found: dict[str, int | None] = {}
+    for text in RATES:
+        rate = float(text)
+        kept = np.flatnonzero((false <= rate * called) & (called * rate >= 1))
+        found[text] = int(thresholds[kept[0]]) if kept.size else None
+    return found
+
+
+def _by_contig(rows: Iterable[Rows]) -> Iterator[list[Rows]]:
+    held: list[Rows] = []
+    for piece in rows:
+        held.append(piece)
+        if piece.last:
+            yield held
+            held = []
+
+
+class _Truth:
+    """How much of intervals is of an output, among the bases that count."""
+
+    def __init__(self, labels: NDArray[np.unsignedinteger], classes: Sequence[MotifClass]) -> None:
+        self._labels = labels
+        self._masks = output_masks(classes)
+        counted = (labels & labels.dtype.type(IGNORE_BIT)) == 0
+        self._counted = _sums(counted)
+        self._positive: dict[int, NDArray[np.int64]] = {}
+
+    def share(
+        self, column: int, start: NDArray[np.int64], end: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Share of the counted bases of each interval; NaN where none counts."""
+        if column not in self._positive:
+            mask = self._labels.dtype.type(self._masks[column])
+            ignore = self._labels.dtype.type(IGNORE_BIT)
+            positive = ((self._labels & mask) != 0) & ((self._labels & ignore) == 0)
+            self._positive[column] = _sums(positive)
+        positive = self._positive[column][end] - self._positive[column][start]
+        counted = self._counted[end] - self._counted[start]
+        share = np.full(start.size, np.nan)
+        np.divide(positive, counted, out=share, where=counted > 0)
+        return share
+
+
+def _sums(of_base: NDArray[np.bool_]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(of_base, dtype=np.int64)])
