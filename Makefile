@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test slow check format clean
+.PHONY: run test slow models check format clean
 
 # The sample, from FASTA and labels to results/report.html.
 run: .venv/installed
@@ -16,6 +16,10 @@ test: .venv/installed
 # What takes minutes: training on real data, for which DNABIRNN_DATA names the folder.
 slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
+
+# The models that ship, from data of which DNABIRNN_DATA names the folder, and docs/models.md.
+models: .venv/installed
+	$(BIN)/python -m benchmarks ship
 
 check: .venv/installed
 	$(BIN)/ruff check .

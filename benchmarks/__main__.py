@@ -144,6 +144,15 @@ def accuracy(task: str, train_options: tuple[str, ...], folder: Path | None, see
 
 
 @main.command()
+@_folder
+def ship(folder: Path | None) -> None:
+    """Make the models that ship, and docs/models.md."""
+    from benchmarks.ship import ship as make
+
+    make(_place(folder))
+
+
+@main.command()
 def page() -> None:
     """Write docs/benchmarks.md and docs/accuracy.md from the results."""
     from benchmarks.page import write_accuracy_page, write_page

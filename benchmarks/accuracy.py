@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.decoys import VALIDATION, write_decoys
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["TASKS", "accuracy"]
+__all__ = ["TASKS", "Prepared", "accuracy", "run"]
 
 _FIGURES = (
     "ap",
@@ -43,6 +45,9 @@ class _Task:
         Rows of a BED for `--split`.
     regions : str
         Rows of a BED for `--regions` of the test.
+    decoys : bool
+        Train on sequence that holds nothing, too: what the training genome lacks, a network would
+        call as it likes.
     """
 
     train: tuple[str, ...]
@@ -53,6 +58,7 @@ class _Task:
     label_options: tuple[str, ...] = ()
     split: str = ""
     regions: str = ""
+    decoys: bool = False
 
 
 _ECOLI, _HUMAN, _FLY = "ecoli_k12", "human_satellites", "splice_fly_genes_traintest"
@@ -75,8 +81,9 @@ TASKS = {
         train_labels=f"{_HUMAN}/satellites.strand.bed",
         test=(f"{_HUMAN}/chm13_chrY_cen.fa.gz",),
         test_labels=f"{_HUMAN}/satellites.strand.bed",
-        options=("--val-chroms", "hg002_chr14mat_parm"),
+        options=("--val-chroms", ",".join(["hg002_chr14mat_parm", *VALIDATION])),
         label_options=("--ignore-classes", "gSat,cenSat"),
+        decoys=True,
     ),
     "fly": _Task(
         train=(f"{_FLY}/train.fa.gz",),
@@ -89,6 +96,62 @@ TASKS = {
 """Tasks by name."""
 
 
+class Prepared:
+    """A task whose training data are encoded.
+
+    Parameters
+    ----------
+    name : str
+        One of `TASKS`.
+    folder : Path
+        For the encoded set and models.
+    """
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self._name, self._task, self._folder = name, TASKS[name], folder
+        self._data = Path(os.environ["DNABIRNN_DATA"])
+        split = self._option("--split", self._task.split)
+        self.encoded = str(folder / f"{name}.enc")
+        labels = self._labels(self._task.train_labels)
+        fasta = self._paths(self._task.train)
+        if self._task.decoys:
+            fasta.append(str(folder / "decoys.fa"))
+            write_decoys(folder / "decoys.fa")
+        run("encode", *fasta, *labels, *self._task.options, *split, "-o", self.encoded)
+
+    def train(self, model: Path, options: Sequence[str]) -> float:
+        """Train a model; the seconds it took."""
+        begun = time.perf_counter()
+        run("train", self.encoded, "-o", str(model), *options)
+        return time.perf_counter() - begun
+
+    def evaluate(self, model: Path, matrix: bool = False) -> dict[str, Any]:
+        """Metrics of the test sequence, and of the matrix of the training sites if asked for."""
+        regions = self._option("--regions", self._task.regions)
+        out = model.with_suffix(".json")
+        run(
+            *("evaluate", *self._paths(self._task.test), *self._labels(self._task.test_labels)),
+            *(*regions, *(["--baseline", self.encoded] if matrix else [])),
+            *("-m", str(model), "-o", str(out), "--no-plots"),
+        )
+        metrics: dict[str, Any] = json.loads(out.read_text())
+        return metrics
+
+    def _paths(self, files: Sequence[str]) -> list[str]:
+        return [str(self._data / file) for file in files]
+
+    def _labels(self, file: str) -> list[str]:
+        return ["--labels", str(self._data / file), *self._task.label_options]
+
+    def _option(self, option: str, rows: str) -> list[str]:
+        """An option with a BED of these rows; nothing without rows."""
+        if not rows:
+            return []
+        path = self._folder / f"{self._name}{option}.bed"
+        path.write_text(rows)
+        return [option, str(path)]
+
+
 def accuracy(
     name: str, folder: Path, seeds: int, train_options: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
@@ -99,37 +162,16 @@ def accuracy(
     name : str
         One of `TASKS`.
     folder : Path
-        For encoded sets and models.
     seeds : int
     train_options : sequence of str
         Options of `dnabirnn train` in place of the default recipe's.
     """
-    task, data = TASKS[name], Path(os.environ["DNABIRNN_DATA"])
-
-    def written(file: str, text: str) -> list[str]:
-        (folder / file).write_text(text)
-        return [str(folder / file)]
-
-    fasta = [str(data / file) for file in task.train]
-    labels = ["--labels", str(data / task.train_labels), *task.label_options]
-    split = ["--split", *written(f"{name}.split.bed", task.split)] if task.split else []
-    encoded = str(folder / f"{name}.enc")
-    _run("encode", *fasta, *labels, *task.options, *split, "-o", encoded)
-    regions = ["--regions", *written(f"{name}.test.bed", task.regions)] if task.regions else []
+    task = Prepared(name, folder)
     runs, seconds = [], []
     for seed in range(seeds):
-        model, metrics = str(folder / f"{name}.{seed}.safetensors"), folder / f"{name}.{seed}.json"
-        begun = time.perf_counter()
-        _run("train", encoded, "-o", model, "--seed", str(seed), *train_options)
-        seconds.append(time.perf_counter() - begun)
-        test = [str(data / file) for file in task.test]
-        truth = ["--labels", str(data / task.test_labels), *task.label_options]
-        matrix = ["--baseline", encoded] if seed == 0 else []
-        _run(
-            *("evaluate", *test, *truth, *regions, *matrix, "-m", model),
-            *("-o", str(metrics), "--no-plots"),
-        )
-        runs.append(json.loads(metrics.read_text()))
+        model = folder / f"{name}.{seed}.safetensors"
+        seconds.append(task.train(model, [*train_options, "--seed", str(seed)]))
+        runs.append(task.evaluate(model, matrix=seed == 0))
     for class_name, entry in runs[0]["classes"].items():
         if entry is not None:
             yield {
@@ -150,12 +192,13 @@ def _figures(runs: Sequence[dict[str, Any]], class_name: str) -> dict[str, Any]:
             told = [value for value in values if value is not None]
             figures[prefix + key] = statistics.mean(told) if told else None
             figures[f"{prefix}{key}_sd"] = statistics.stdev(told) if len(told) > 1 else None
-    matrix = runs[0].get("baseline", {}).get("classes", {}).get(class_name) or {}
+    matrix = runs[0].get("baseline", {}).get(class_name) or {}
     figures["matrix_ap"] = matrix.get("ap")
     figures["matrix_ap_stranded"] = matrix.get("ap_stranded")
     return figures
 
 
-def _run(*words: str) -> None:
+def run(*words: str) -> None:
+    """Run a command of dnabirnn."""
     command = [sys.executable, "-m", "dnabirnn", "-q", *words]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

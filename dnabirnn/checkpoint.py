@@ -15,6 +15,7 @@ from dnabirnn.architecture import Architecture
 from dnabirnn.errors import ModelFileError, OptionError
 from dnabirnn.outputs import Outputs
 from dnabirnn.rules import CallRule
+from dnabirnn.shipped import find_model, shipped_models
 from dnabirnn.windows import ScoringWindow
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class Checkpoint:
         Everything told about the fit: settings, data digests, prevalence, seed, versions.
     metrics : mapping
         Figures on validation sequence, by class.
+    card : mapping of str to str
+        What users should know, of models that ship: data, licence, figures, limits.
     """
 
     architecture: Architecture
@@ -86,6 +89,7 @@ class Checkpoint:
     discoveries: Mapping[str, Mapping[str, Mapping[str, int | None]]] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    card: Mapping[str, str] = field(default_factory=dict)
 
     def description(self) -> dict[str, Any]:
         """All but the weights, as plain values: what the file's metadata hold."""
@@ -107,6 +111,7 @@ class Checkpoint:
             "discoveries": {name: dict(kinds) for name, kinds in self.discoveries.items()},
             "training": dict(self.training),
             "metrics": dict(self.metrics),
+            **({"card": dict(self.card)} if self.card else {}),
         }
 
     def rules_at(self, rate: float) -> dict[str, CallRule]:
@@ -260,14 +265,14 @@ def mapped_weights(
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
-    """Read a model file and check all of it.
+    """Read a model file, or the model of a name that ships, and check all of it.
 
     Raises
     ------
     ModelFileError
         No such file; not a model of this tool; damaged; or of a newer format.
     """
-    path = Path(path)
+    path = find_model(path)
     text, weights = _read(path)
     if text is None:
         raise ModelFileError(
@@ -303,7 +308,11 @@ def _read(path: Path) -> tuple[str | None, dict[str, NDArray[np.float32]]]:
     if not path.is_file():
         found = "is a folder" if path.is_dir() else "no such file"
         found = "no regular file" if path.exists() and not path.is_dir() else found
-        raise ModelFileError(f"{path}: {found}; give a model that `dnabirnn train` wrote")
+        names = ", ".join(shipped_models())
+        raise ModelFileError(
+            f"{path}: {found}; give a model that `dnabirnn train` wrote, or the name of one that "
+            f"ships: {names or 'there is none'}"
+        )
     try:
         with path.open("rb") as file:
             header_bytes = int.from_bytes(file.read(8), "little")
@@ -358,6 +367,7 @@ def _from_plain(plain: dict[str, Any], weights: dict[str, NDArray[np.float32]]) 
         discoveries={name: _discoveries(plain["discoveries"][name]) for name in known},
         training=dict(plain["training"]),
         metrics=dict(plain["metrics"]),
+        card={str(key): str(text) for key, text in plain.get("card", {}).items()},
     )
 
 

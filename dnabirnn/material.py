@@ -8,7 +8,6 @@ import json
 import os
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,6 +19,7 @@ from dnabirnn.errors import ReportError
 from dnabirnn.inputs import read_blocks
 from dnabirnn.metrics import PrecisionRecall
 from dnabirnn.reliability import Reliability
+from dnabirnn.shipped import find_model
 from dnabirnn.splits import SPLITS
 from dnabirnn.tally import Curve
 
@@ -54,7 +54,7 @@ class NamedModel(NamedTuple):
             No model.
         """
         checkpoint = load_checkpoint(path)
-        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        digest = hashlib.sha256(find_model(path).read_bytes()).hexdigest()
         return cls(os.path.basename(path), checkpoint, digest)
 
 

@@ -22,6 +22,7 @@ ORDER = [
     "architecture",
     "compiled",
     "rules",
+    "shipped",
     "outputs",
     "inputs",
     "fasta",

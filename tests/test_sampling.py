@@ -21,7 +21,8 @@ def encoded(tmp_path_factory: pytest.TempPathFactory) -> EncodedSet:
 
 
 def sampler(encoded: EncodedSet, either_strand: bool = False, **settings: object) -> Sampler:
-    return Sampler(encoded, SamplingSettings(**settings), either_strand)  # type: ignore[arg-type]
+    options = {"mutation_rate": 0.0} | settings
+    return Sampler(encoded, SamplingSettings(**options), either_strand)  # type: ignore[arg-type]
 
 
 def places_of(encoded: EncodedSet, batch_codes: np.ndarray) -> np.ndarray:

@@ -18,7 +18,10 @@ from dnabirnn.errors import DnabirnnError
 
 __all__ = ["main"]
 
-_COMMANDS = ("encode", "train", "score", "call", "evaluate", "report", "info", "simulate")
+_COMMANDS = (
+    *("encode", "train", "score", "call", "evaluate", "report"),
+    *("info", "models", "simulate"),
+)
 
 # Objects made between two searches for unreachable ones. With Python's own 700, a tenth of the time
 # to the first score goes into searches while modules are loaded.

@@ -112,7 +112,11 @@ labels = click.option(
     help="Labelled intervals, BED3 to BED12; may be given several times.",
 )
 model = click.option(
-    "-m", "--model", required=True, metavar="MODEL", help="Model that `dnabirnn train` wrote."
+    "-m",
+    "--model",
+    required=True,
+    metavar="MODEL",
+    help="Model that `dnabirnn train` wrote, or the name of one that ships.",
 )
 class_name = click.option(
     "--class", "class_name", metavar="NAME", help="Class of every row, in place of column 4."

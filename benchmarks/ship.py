@@ -1,0 +1,125 @@
+"""Make the models that ship, each with its card, and the page that tells of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.accuracy import TASKS, Prepared, run
+from dnabirnn.checkpoint import load_checkpoint
+from dnabirnn.fasta import contig_lengths
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["ship"]
+
+_ROOT = Path(__file__).parent.parent
+_FOLDER = _ROOT / "dnabirnn" / "models"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Shipped:
+    """A model: its task, options of `train`, other tasks' tests that hold none of its classes."""
+
+    task: str
+    train: str
+    controls: tuple[str, ...]
+    card: Mapping[str, str]
+
+
+_MODELS = {
+    "satellites": _Shipped(
+        "satellites",
+        "--exclusive",
+        ("rep", "fly"),
+        {
+            "for": "alpha satellite, HSat1A, HSat3 and beta satellite of human centromeres and "
+            "acrocentric arms, in assemblies of long reads",
+            "data": "CHM13v2.0 chr8, HG002v1.1 chr13 (maternal); chosen and calibrated on "
+            "HG002v1.1 chr14 (maternal); tested on CHM13v2.0 chrY. Truth: CenSat's annotation. "
+            "And 6 Mb of random Markov chains of many compositions, as background",
+            "licence": "assemblies and annotation are public domain, CC0 (T2T consortium: Nurk "
+            "2022, Altemose 2022, Rhie 2023); the model has the licence of dnabirnn",
+            "limits": "chr13 and chr14 hold near-copies of each other, so that figures of chr14 "
+            "are too good. No chromosome with HSat1A was left to test it on. HSat2 and HSat1B were "
+            "not seen; gamma and other centromeric satellites are neither for nor against",
+        },
+    ),
+    "ecoli-rep": _Shipped(
+        "rep",
+        "--preset accurate",
+        ("satellites", "fly"),
+        {
+            "for": "REP elements of Escherichia coli and near relatives",
+            "data": "E. coli K-12 MG1655 (NC_000913.3), the first 3.7 Mb; tested on the rest. "
+            "Truth: RefSeq's repeat regions",
+            "licence": "the data are public, without restriction (NCBI RefSeq); the model has the "
+            "licence of dnabirnn",
+            "limits": "of one genome; about 2 % of its elements are not in the truth",
+        },
+    ),
+    "fly-splice": _Shipped(
+        "fly",
+        "--window 400",
+        ("rep",),
+        {
+            "for": "splice donors and acceptors and start codons of Drosophila genes",
+            "data": "392 gene loci of chr2L, a fifth of the sequence for choice and calibration; "
+            "tested on 100 others (AUGUSTUS training sets, FlyBase)",
+            "licence": "the loci are of AUGUSTUS (Artistic licence); the model has the licence of "
+            "dnabirnn",
+            "limits": "truth is of coding sequence: signals in untranslated regions count as "
+            "background. Far from precise enough to annotate genes with by itself",
+        },
+    ),
+}
+
+
+def ship(folder: Path) -> None:
+    """Train, test and write all models, and docs/models.md."""
+    _FOLDER.mkdir(exist_ok=True)
+    parts = [(_ROOT / "benchmarks" / "models.md").read_text()]
+    data = Path(os.environ["DNABIRNN_DATA"])
+    for name, model in _MODELS.items():
+        prepared = Prepared(model.task, folder)
+        path = folder / f"{name}.safetensors"
+        prepared.train(path, model.train.split())
+        metrics = prepared.evaluate(path)
+        controls = {
+            other: _called(path, [str(data / file) for file in TASKS[other].test], folder)
+            for other in model.controls
+        }
+        figures = "; ".join(
+            f"{class_name} AP {entry['ap']:.3f}, calls' F1 {metrics['calls'][class_name]['f1']:.3f}"
+            for class_name, entry in metrics["classes"].items()
+            if entry is not None
+        )
+        absent = "".join(
+            f"; {class_name}, of which there is none: {entry['called_bases']} of "
+            f"{entry['bases']} bases called"
+            for class_name, entry in metrics["absent"].items()
+        )
+        told = ", ".join(f"{called} of {bases:,} of {n}" for n, (called, bases) in controls.items())
+        card = {
+            **model.card,
+            "test": figures + absent,
+            "controls": f"bases called where there are none: {told}",
+            "command": f"dnabirnn train {model.task}.enc {model.train}",
+        }
+        checkpoint = dataclasses.replace(load_checkpoint(path), card=card)
+        checkpoint.save(_FOLDER / f"{name}.safetensors")
+        rows = "\n".join(f"| {key} | {text} |" for key, text in card.items())
+        parts.append(f"## {name}\n\n| | |\n|---|---|\n{rows}\n")
+    (_ROOT / "docs" / "models.md").write_text("\n".join(parts))
+
+
+def _called(model: Path, fasta: list[str], folder: Path) -> tuple[int, int]:
+    """Bases that a model calls, and bases, of genomes that hold none of its classes."""
+    calls, scores = folder / "control.bed", folder / "control.scores.bed"
+    run("score", *fasta, "-m", str(model), "-o", str(scores), "--calls", str(calls))
+    rows = [line.split("\t") for line in calls.read_text().splitlines()]
+    called = sum(int(row[2]) - int(row[1]) for row in rows)
+    return called, sum(contig_lengths(*fasta).values())

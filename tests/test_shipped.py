@@ -1,0 +1,57 @@
+"""Models that ship: whole, small, told of, and used by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from commands import run, succeed, write_fasta, write_model
+
+from dnabirnn.checkpoint import load_checkpoint
+from dnabirnn.errors import ModelFileError
+from dnabirnn.shipped import find_model, shipped_models
+
+ROOT = Path(__file__).parent.parent
+CARD = {"for", "data", "licence", "limits", "test", "controls", "command"}
+
+
+def test_they_are_those_that_the_page_tells_of() -> None:
+    assert set(shipped_models()) == {"satellites", "ecoli-rep", "fly-splice"}
+    page = (ROOT / "docs" / "models.md").read_text()
+    for name, path in shipped_models().items():
+        assert path.stat().st_size < 1_000_000
+        checkpoint = load_checkpoint(name)
+        assert set(checkpoint.card) == CARD
+        assert f"## {name}\n" in page
+        for key, text in checkpoint.card.items():
+            assert f"| {key} | {text} |" in page
+        # Each has thresholds for a rate, so that --fdr works.
+        assert checkpoint.rules_at(0.1)
+
+
+def test_they_are_listed_and_used_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = succeed("models").stdout
+    for name in shipped_models():
+        assert f"\n{name}: " in f"\n{text}"
+    assert "licence: " in text
+    write_fasta(tmp_path / "g.fa", {"a": "ACGTTGCATT" * 40})
+    succeed("-q", "score", "g.fa", "-m", "satellites", "-o", "s.bed", "--min-score", 0)
+    assert (tmp_path / "s.bed").read_text()
+    assert "HSat3" in succeed("info", "satellites").stdout
+
+
+def test_a_file_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_model(tmp_path / "satellites")
+    assert find_model("satellites") == Path("satellites")
+    assert [c.name for c in load_checkpoint("satellites").architecture.classes] == ["M"]
+
+
+def test_an_unknown_name_is_told_the_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelFileError, match=r"satelites: no such file; .* ships: ecoli-rep, fly"):
+        load_checkpoint("satelites")
+    result = run("info", "satelites")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
