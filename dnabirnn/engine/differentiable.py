@@ -1,7 +1,7 @@
 """The loss and its gradient by compiled kernels, on CPUs: an autograd function.
 
 What torch sees is one operation, from the weights to the loss. The kernels go forward and backward
-in one call, in a `_Workspace` that is used again and again: what the backward pass needs never
+in one call, in a `Workspace` that is used again and again: what the backward pass needs never
 becomes a tensor.
 """
 

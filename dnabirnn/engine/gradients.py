@@ -8,7 +8,7 @@ a tile of a weight's gradient is a few vectors to which products of vectors are 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "STEPS",
     "TILE",
+    "Sums",
     "add_up",
     "carry",
     "drop",
@@ -116,6 +117,31 @@ def carry(
             store(memory, first + number * VECTOR, sums[number])
 
 
+class Sums(NamedTuple):
+    """What one direction of a layer reads from below, and gradients summed over all steps.
+
+    Attributes
+    ----------
+    below : ndarray, (L * below_rows * LANES,) float32
+        What the layer reads.
+    below_rows : int
+    inputs : ndarray, (below_rows / TILE * rows * TILE,) float32
+        Weights of that, transposed; empty where its gradient is of no interest.
+    below_gradient : ndarray, as `below`
+        Filled by the forward direction, added to by the reverse one.
+    of_states, of_inputs, of_biases : ndarray, float32
+        Added to, the lanes kept apart; see `numbers_of_sums`.
+    """
+
+    below: NDArray[np.float32]
+    below_rows: int
+    inputs: NDArray[np.float32]
+    below_gradient: NDArray[np.float32]
+    of_states: NDArray[np.float32]
+    of_inputs: NDArray[np.float32]
+    of_biases: NDArray[np.float32]
+
+
 @kernel
 def sum_gradients(
     length: int,
@@ -128,13 +154,7 @@ def sum_gradients(
     rows: int,
     deltas: NDArray[np.float32],
     features: NDArray[np.float32],
-    below: NDArray[np.float32],
-    below_rows: int,
-    inputs: NDArray[np.float32],
-    below_gradient: NDArray[np.float32],
-    state_sums: NDArray[np.float32],
-    input_sums: NDArray[np.float32],
-    bias_sums: NDArray[np.float32],
+    sums: Sums,
 ) -> None:
     """Sum over a few steps what their deltas give to the gradients.
 
@@ -154,15 +174,9 @@ def sum_gradients(
     deltas : ndarray, (STEPS * delta_rows * LANES,) float32
     features : ndarray, (L * 2 * H * LANES,) float32
         States of this layer.
-    below : ndarray, (L * below_rows * LANES,) float32
-        What the layer reads.
-    inputs : ndarray, (below_rows / TILE * rows * TILE,) float32
-        Weights of that, transposed; empty where its gradient is of no interest.
-    below_gradient : ndarray, as `below`
-        Filled by the forward direction, added to by the reverse one.
-    state_sums, input_sums, bias_sums : ndarray, float32
-        Added to; see `numbers_of_sums`.
+    sums : Sums
     """
+    below_rows = sums.below_rows
     onward = 1 if reverse else -1
     size, delta_step = hidden * LANES, delta_rows * LANES
     first = done if reverse else length - 1 - done
@@ -180,7 +194,7 @@ def sum_gradients(
                     (first + onward) * 2 * size + half + j * LANES,
                     onward * 2 * size,
                     products,
-                    state_sums,
+                    sums.of_states,
                     (i // ROWS * (hidden // COLUMNS) + j // COLUMNS) * _NUMBERS,
                 )
     for i in range(0, rows, ROWS):
@@ -189,34 +203,34 @@ def sum_gradients(
                 deltas,
                 i * LANES,
                 delta_step,
-                below,
+                sums.below,
                 (first * below_rows + j) * LANES,
                 onward * below_rows * LANES,
                 steps,
-                input_sums,
+                sums.of_inputs,
                 (i // ROWS * (below_rows // COLUMNS) + j // COLUMNS) * _NUMBERS,
             )
     for row in range(delta_rows):
-        found = load(bias_sums, row * VECTOR)
+        of_row = load(sums.of_biases, row * VECTOR)
         for k in range(steps):
             at = k * delta_step + row * LANES
-            found = found + (load(deltas, at) + load(deltas, at + VECTOR))
-        store(bias_sums, row * VECTOR, found)
-    if inputs.size:
+            of_row = of_row + (load(deltas, at) + load(deltas, at + VECTOR))
+        store(sums.of_biases, row * VECTOR, of_row)
+    if sums.inputs.size:
         for k in range(steps):
             at = (first + k * onward) * below_rows * LANES
             for tile in range(below_rows // TILE):
                 place = at + tile * TILE * LANES
-                nothing = zeros(below_gradient)
-                sums = (nothing, nothing, nothing, nothing, nothing, nothing, nothing, nothing)
+                nothing = zeros(deltas)
+                found = (nothing, nothing, nothing, nothing, nothing, nothing, nothing, nothing)
                 weights = tile * rows * TILE
-                sums = product4(inputs, weights, deltas, k * delta_step, rows, sums)
+                found = product4(sums.inputs, weights, deltas, k * delta_step, rows, found)
                 for number in range(2 * TILE):
                     here = place + number * VECTOR
+                    value = found[number]
                     if reverse:
-                        store(below_gradient, here, load(below_gradient, here) + sums[number])
-                    else:
-                        store(below_gradient, here, sums[number])
+                        value = value + load(sums.below_gradient, here)
+                    store(sums.below_gradient, here, value)
 
 
 @kernel

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
+    from dnabirnn.engine.gradients import Sums
 
 __all__ = ["BACKWARD", "UNITS", "backward", "pack", "run"]
 
@@ -197,13 +198,7 @@ def backward(
     features: NDArray[np.float32],
     feature_gradient: NDArray[np.float32],
     states: NDArray[np.float32],
-    below: NDArray[np.float32],
-    below_rows: int,
-    inputs: NDArray[np.float32],
-    below_gradient: NDArray[np.float32],
-    state_sums: NDArray[np.float32],
-    input_sums: NDArray[np.float32],
-    bias_sums: NDArray[np.float32],
+    sums: Sums,
     deltas: NDArray[np.float32],
     memory: NDArray[np.float32],
 ) -> None:
@@ -219,8 +214,7 @@ def backward(
     feature_gradient : ndarray, as `features`
     states : ndarray, (H / TILE * rows * TILE,) float32
         Weights of the states, transposed.
-    below, below_rows, inputs, below_gradient, state_sums, input_sums, bias_sums
-        As in `gradients.sum_gradients`.
+    sums : Sums
     deltas : ndarray, (STEPS * BACKWARD.deltas * H * LANES,) float32
         Overwritten.
     memory : ndarray, (3 * H * LANES,) float32
@@ -252,22 +246,5 @@ def backward(
                     store(deltas, d + 3 * size, of_n * r)
                     store(memory, at, of_new * z)
             carry(states, hidden, 3 * hidden, deltas, (4 * k + 1) * size, memory)
-        sum_gradients(
-            length,
-            reverse,
-            done,
-            steps,
-            hidden,
-            4 * hidden,
-            hidden,
-            3 * hidden,
-            deltas,
-            features,
-            below,
-            below_rows,
-            inputs,
-            below_gradient,
-            state_sums,
-            input_sums,
-            bias_sums,
-        )
+        rows = (4 * hidden, hidden, 3 * hidden)
+        sum_gradients(length, reverse, done, steps, hidden, *rows, deltas, features, sums)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
+    from dnabirnn.engine.gradients import Sums
     from dnabirnn.engine.simd import Codes as CodeVector
 
 __all__ = ["BACKWARD", "UNITS", "backward", "pack", "run"]
@@ -154,13 +155,7 @@ def backward(
     features: NDArray[np.float32],
     feature_gradient: NDArray[np.float32],
     states: NDArray[np.float32],
-    below: NDArray[np.float32],
-    below_rows: int,
-    inputs: NDArray[np.float32],
-    below_gradient: NDArray[np.float32],
-    state_sums: NDArray[np.float32],
-    input_sums: NDArray[np.float32],
-    bias_sums: NDArray[np.float32],
+    sums: Sums,
     deltas: NDArray[np.float32],
     memory: NDArray[np.float32],
 ) -> None:
@@ -195,22 +190,5 @@ def backward(
                     store(memory, at, zeros(memory))
                     store(memory, size + at, of_c * f)
             carry(states, hidden, 4 * hidden, deltas, 4 * k * size, memory)
-        sum_gradients(
-            length,
-            reverse,
-            done,
-            steps,
-            hidden,
-            4 * hidden,
-            0,
-            4 * hidden,
-            deltas,
-            features,
-            below,
-            below_rows,
-            inputs,
-            below_gradient,
-            state_sums,
-            input_sums,
-            bias_sums,
-        )
+        rows = (4 * hidden, 0, 4 * hidden)
+        sum_gradients(length, reverse, done, steps, hidden, *rows, deltas, features, sums)

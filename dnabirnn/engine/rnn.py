@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
+    from dnabirnn.engine.gradients import Sums
 
 __all__ = ["BACKWARD", "UNITS", "backward", "pack", "run"]
 
@@ -119,13 +120,7 @@ def backward(
     features: NDArray[np.float32],
     feature_gradient: NDArray[np.float32],
     states: NDArray[np.float32],
-    below: NDArray[np.float32],
-    below_rows: int,
-    inputs: NDArray[np.float32],
-    below_gradient: NDArray[np.float32],
-    state_sums: NDArray[np.float32],
-    input_sums: NDArray[np.float32],
-    bias_sums: NDArray[np.float32],
+    sums: Sums,
     deltas: NDArray[np.float32],
     memory: NDArray[np.float32],
 ) -> None:
@@ -147,22 +142,5 @@ def backward(
                     store(deltas, k * size + at, zero_where_padding(of_sum, bases))
                     store(memory, at, zeros(memory))
             carry(states, hidden, hidden, deltas, k * size, memory)
-        sum_gradients(
-            length,
-            reverse,
-            done,
-            steps,
-            hidden,
-            hidden,
-            0,
-            hidden,
-            deltas,
-            features,
-            below,
-            below_rows,
-            inputs,
-            below_gradient,
-            state_sums,
-            input_sums,
-            bias_sums,
-        )
+        rows = (hidden, 0, hidden)
+        sum_gradients(length, reverse, done, steps, hidden, *rows, deltas, features, sums)

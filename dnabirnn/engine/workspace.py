@@ -143,9 +143,17 @@ class Workspace:
     ) -> Iterator[tuple[str, Array]]:
         backward, hidden = network.cell.BACKWARD, network.hidden
         weights = network.layers[layer][reverse]
-        below_rows, input_sums = 2 * hidden if layer else 4, self.input_sums[layer]
-        for sums in (self.state_sums, input_sums, self.bias_sums):
-            sums[:] = 0
+        sums = gradients.Sums(
+            self._read(layer - 1) if layer else self.one_hot,
+            2 * hidden if layer else 4,
+            weights.inputs,
+            below,
+            self.state_sums,
+            self.input_sums[layer],
+            self.bias_sums,
+        )
+        for gradient in (sums.of_states, sums.of_inputs, sums.of_biases):
+            gradient[:] = 0
         network.cell.backward(
             self.codes,
             self.length,
@@ -155,24 +163,18 @@ class Workspace:
             self.features[layer],
             mine,
             weights.states,
-            self._read(layer - 1) if layer else self.one_hot,
-            below_rows,
-            weights.inputs,
-            below,
-            self.state_sums,
-            input_sums,
-            self.bias_sums,
+            sums,
             self.deltas,
             self.memory,
         )
         rows = len(backward.of_inputs) * hidden
         biases = np.empty(backward.deltas * hidden, network.dtype)
-        gradients.add_up(self.bias_sums, biases)
+        gradients.add_up(sums.of_biases, biases)
         return network.gradients_of_layer(
             layer,
             reverse,
-            _added_up(self.state_sums, rows, hidden),
-            _added_up(input_sums, rows, below_rows),
+            _added_up(sums.of_states, rows, hidden),
+            _added_up(sums.of_inputs, rows, sums.below_rows),
             biases,
         )
 
