@@ -24,6 +24,7 @@ __all__ = [
     "class_bits",
     "intervals_of",
     "label_dtype",
+    "opposite_outputs",
     "output_masks",
     "overlaps",
     "paint",
@@ -185,6 +186,21 @@ def output_masks(classes: Sequence[MotifClass]) -> tuple[int, ...]:
         for number, (_, stranded) in enumerate(classes)
         for strand in ("+-" if stranded else ".")
     )
+
+
+def opposite_outputs(classes: Sequence[MotifClass]) -> list[int]:
+    """For each output, the one that it is on the opposite strand.
+
+    Examples
+    --------
+    >>> opposite_outputs([MotifClass("REP", True), MotifClass("IS", False)])
+    [1, 0, 2]
+    """
+    columns: list[int] = []
+    for _, stranded in classes:
+        column = len(columns)
+        columns += [column + 1, column] if stranded else [column]
+    return columns
 
 
 def targets(

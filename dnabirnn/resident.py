@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dnabirnn.alphabet import AMBIGUOUS, COMPLEMENT, PADDING
-from dnabirnn.bits import IGNORE_BIT, output_masks
+from dnabirnn.bits import IGNORE_BIT, opposite_outputs, output_masks
 
 if TYPE_CHECKING:
     from dnabirnn.sampling import Sampler
@@ -52,11 +52,7 @@ class Resident:
         masks = [_signed(mask, bits) for mask in output_masks(encoded.classes)]
         self._masks = torch.tensor(masks, dtype=self._labels.dtype, device=device)
         self._complement = torch.from_numpy(COMPLEMENT.copy()).to(device)
-        columns: list[int] = []
-        for motif_class in encoded.classes:
-            column = len(columns)
-            columns += [column + 1, column] if motif_class.stranded else [column]
-        self._opposite = torch.tensor(columns, device=device)
+        self._opposite = torch.tensor(opposite_outputs(encoded.classes), device=device)
 
     def batch(self, step: int) -> TensorBatch:
         """Windows of step `step`: what `Sampler.batch` gives, on the device."""

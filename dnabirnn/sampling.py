@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS, PADDING, reverse_complement
-from dnabirnn.bits import IGNORE_BIT, class_bits, runs, targets
+from dnabirnn.bits import IGNORE_BIT, class_bits, opposite_outputs, runs, targets
 from dnabirnn.errors import EncodedSetError, OptionError
 from dnabirnn.windows import MAX_WINDOW_BP
 
@@ -337,10 +337,7 @@ class Sampler:
     def _turned(self, batch: Batch, chosen: NDArray[np.bool_]) -> Batch:
         """The chosen windows as their reverse complement; padded ones stay as they are."""
         chosen = chosen & (batch.codes[:, -1] != PADDING)
-        columns, column = [], 0
-        for motif_class in self.encoded.classes:
-            columns += [column + 1, column] if motif_class.stranded else [column]
-            column = len(columns)
+        columns = opposite_outputs(self.encoded.classes)
         codes, truth, counted = batch.codes.copy(), batch.truth.copy(), batch.counted.copy()
         codes[chosen] = reverse_complement(codes[chosen])
         truth[chosen] = truth[chosen][:, ::-1][..., columns]
