@@ -274,7 +274,7 @@ class Validation:
             )
             for start, end in intervals
         ]
-        self._labels = {piece.name: piece.labels for piece in self.pieces}
+        self._by_name = {piece.name: piece for piece in self.pieces}
 
     def absent(self) -> list[str]:
         """Names of the classes that have no counted base here."""
@@ -329,15 +329,16 @@ class Validation:
         columns = sum(1 + stranded for _, stranded in self.classes)
         yield from _finite(score(self.pieces, engine, scoring, columns, threads=threads))
 
-    def labels_of(self, name: str) -> NDArray[np.unsignedinteger]:
-        """Labels of a piece."""
-        return np.asarray(self._labels[name])
+    def piece(self, name: str) -> Piece:
+        """The piece of a name."""
+        return self._by_name[name]
 
     def _scored(
         self, engine: Engine, scoring: ScoringWindow, threads: int
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
         for block in self.blocks(engine, scoring, threads):
-            labels = self.labels_of(block.name)[block.start : block.start + len(block.codes)]
+            part = slice(block.start, block.start + len(block.codes))
+            labels = np.asarray(self.piece(block.name).labels[part])
             ignored = (labels & labels.dtype.type(IGNORE_BIT)) != 0
             counted = (block.codes < AMBIGUOUS) & ~ignored
             yield block.probabilities[counted], targets(labels[counted], self.classes)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.bits import IGNORE_BIT, output_masks
 from dnabirnn.calling import find_calls
 from dnabirnn.rules import CallSettings
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.architecture import MotifClass, Output
-    from dnabirnn.calibration import Validation
+    from dnabirnn.calibration import Piece, Validation
     from dnabirnn.engine import Engine
     from dnabirnn.metrics import ScoreCounts
     from dnabirnn.rules import CallRule
@@ -68,7 +69,7 @@ def call_thresholds(
     )
     rows = find_runs(validation.blocks(engine, window, threads), min_score=_LEAST_SCORE)
     for of_contig in _by_contig(rows):
-        truth = _Truth(validation.labels_of(of_contig[0].chrom), validation.classes)
+        truth = _Truth(validation.piece(of_contig[0].chrom), validation.classes)
         for number, threshold in enumerate(_THRESHOLDS):
             wanted = {name: replace(rule, threshold=threshold) for name, rule in rules.items()}
             for calls in find_calls(of_contig, outputs, CallSettings(wanted)):
@@ -105,11 +106,11 @@ def _by_contig(rows: Iterable[Rows]) -> Iterator[list[Rows]]:
 class _Truth:
     """How much of intervals is of an output, among the bases that count."""
 
-    def __init__(self, labels: NDArray[np.unsignedinteger], classes: Sequence[MotifClass]) -> None:
-        self._labels = labels
+    def __init__(self, piece: Piece, classes: Sequence[MotifClass]) -> None:
+        self._labels = np.asarray(piece.labels)
         self._masks = output_masks(classes)
-        counted = (labels & labels.dtype.type(IGNORE_BIT)) == 0
-        self._counted = _sums(counted)
+        self._counts = (np.asarray(piece.codes) < AMBIGUOUS) & ((self._labels & IGNORE_BIT) == 0)
+        self._counted = _sums(self._counts)
         self._positive: dict[int, NDArray[np.int64]] = {}
 
     def share(
@@ -118,9 +119,7 @@ class _Truth:
         """Share of the counted bases of each interval; NaN where none counts."""
         if column not in self._positive:
             mask = self._labels.dtype.type(self._masks[column])
-            ignore = self._labels.dtype.type(IGNORE_BIT)
-            positive = ((self._labels & mask) != 0) & ((self._labels & ignore) == 0)
-            self._positive[column] = _sums(positive)
+            self._positive[column] = _sums(((self._labels & mask) != 0) & self._counts)
         positive = self._positive[column][end] - self._positive[column][start]
         counted = self._counted[end] - self._counted[start]
         share = np.full(start.size, np.nan)

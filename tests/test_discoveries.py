@@ -47,7 +47,7 @@ class _Told(Validation):
         self.classes = STRANDED
         codes = np.zeros(len(labels), np.uint8)
         self.pieces = [Piece("p", codes, labels)]
-        self._labels = {"p": labels}
+        self._by_name = {piece.name: piece for piece in self.pieces}
         self._block = Block("p", 0, scores, codes, True)
 
     def blocks(self, *_: object) -> object:
@@ -81,7 +81,11 @@ def test_calls_are_false_if_under_half_of_them_is_true() -> None:
     assert thresholds(told(sites, less)) == dict.fromkeys(RATES)
     opposite = [(start, end, "-+"["+-".index(strand)]) for start, end, strand in truth]
     assert thresholds(told(sites, opposite)) == dict.fromkeys(RATES)
-    # Of bases that do not count nothing is said.
+    # Of bases that do not count, ignored or N, nothing is said.
+    unknown = told(sites, less)
+    for start, end, _ in truth:
+        unknown.pieces[0].codes[start + 9 : end] = 4
+    assert thresholds(unknown) == {"0.01": 10, "0.05": 10, "0.1": 10}
     ignored = [(start + 9, end, "i") for start, end, _ in truth]
     assert thresholds(told(sites, less + ignored)) == {"0.01": 10, "0.05": 10, "0.1": 10}
 
