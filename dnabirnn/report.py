@@ -184,10 +184,12 @@ def _reliability(material: Material) -> Iterator[Block]:
         yield Figure(
             reliability_figure(network),
             f"Observed against predicted{of}.",
-            "Bases in slices of predicted probability. On the diagonal, of the bases that are "
-            "given 0.8, 80 % are positive; above it the network is too timid, below it too sure. "
-            "Beneath, the number of bases of each slice on a logarithmic axis: slices with few "
-            "bases scatter. ECE is the mean distance from the diagonal, by bases.",
+            "Bases with a probability of 0.05 or more, in ten slices of about as many bases each. "
+            "On the diagonal, of the bases that are given 0.8, 80 % are positive; above it the "
+            "network is too timid, below it too sure. Bars are intervals of 95 %. Beneath, the "
+            "number of bases of each slice on a logarithmic axis. The slope is what the log-odds "
+            "would have to be multiplied by, expected / observed the sum of all probabilities over "
+            "the number of positive bases: both are 1 where probabilities are right.",
         )
 
 
