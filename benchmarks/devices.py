@@ -78,7 +78,7 @@ def _training(encoded: EncodedSet, hidden: int, precision: str, windows: int) ->
     fabric = launch(Hardware("cuda", precision=precision))
     network = Network(Architecture(encoded.classes, Cell.GRU, hidden))
     sampler = Sampler(encoded, SamplingSettings(_WINDOW_BP, windows))
-    fit = Fit(fabric, network, sampler, FitSettings(), fused=False)
+    fit = Fit(fabric, network, sampler, FitSettings(), fused=False, precision=precision)
 
     def steps() -> None:
         for _ in range(_STEPS):

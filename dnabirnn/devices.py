@@ -127,7 +127,9 @@ def launch(hardware: Hardware) -> Fabric:
 
 
 def set_precision(name: str, device: torch.device) -> None:
-    """Say how CUDA computes products of float32, which torch lets cuDNN round.
+    """Say how CUDA computes products of float32 from now on, which torch lets cuDNN round.
+
+    The setting is the process's: who computes sets it first, each time.
 
     Raises
     ------

@@ -145,7 +145,7 @@ def train(
         "versions": {name: version(name) for name in ("dnabirnn", "numba", "numpy", "torch")},
     }
     digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
-    fit = Fit(fabric, network, sampler, settings, hardware.threads, fused)
+    fit = Fit(fabric, network, sampler, settings, hardware.threads, fused, hardware.precision)
     logger.info(
         "training on %s (%s, threads: %d, processes: %d): %d steps of %d windows of %d bp",
         fabric.device,

@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 from planted import encoded_set, write_genome
 
 from dnabirnn.architecture import Architecture, Cell, MotifClass
-from dnabirnn.devices import Hardware, bases_that_fit, launch
+from dnabirnn.devices import Hardware, bases_that_fit, launch, set_precision
 from dnabirnn.encoded import EncodedSet
 from dnabirnn.encoding import encode
 from dnabirnn.engine import make_engine, trains_fused
@@ -179,6 +179,26 @@ def test_precisions_and_engines_that_do_not_go_together() -> None:
     assert not trains_fused("auto", "cuda", "f32")
     assert not trains_fused("torch", "cpu", "f32")
     assert isinstance(make_engine(checkpoint, device="cpu"), FusedEngine)
+
+
+def test_whoever_computes_sets_the_precision_again(encoded: EncodedSet) -> None:
+    """Validation in float32 must not change how a GPU trains, nor the other way round."""
+    cuda = torch.device("cuda")
+    backend = torch.backends.cuda.matmul
+    checkpoint = random_checkpoint((MotifClass("A", True),))
+    engine = TorchEngine.of_checkpoint(checkpoint, "cpu")
+    fit = fit_of(encoded)
+    try:
+        for compute in (lambda: engine.score(np.zeros((16, 32), np.uint8)), fit.advance):
+            set_precision("tf32", cuda)
+            assert backend.allow_tf32
+            assert torch.backends.cudnn.allow_tf32
+            compute()
+            assert not backend.allow_tf32
+            assert not torch.backends.cudnn.allow_tf32
+    finally:
+        set_precision("f32", cuda)
+        fit.close()
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.2])

@@ -78,7 +78,7 @@ class TorchEngine:
         self._network = network
         self._device = next(network.parameters()).device
         set_precision(precision, self._device)
-        self._bf16 = precision == "bf16"
+        self._precision = precision
         self._most_bp = bases_that_fit(self._device, network.architecture, training=False)
         self._most_windows = 1 << 62
         self._of_thread = threading.local()
@@ -135,6 +135,7 @@ class TorchEngine:
                 free_cache(self._device)
 
     def _score(self, codes: Codes) -> NDArray[np.float32]:
+        set_precision(self._precision, self._device)
         if self._device.type != "cpu":
             with torch.cuda.stream(self._stream()):
                 answer = self._probabilities(torch.from_numpy(codes).to(self._device))
@@ -149,7 +150,7 @@ class TorchEngine:
 
     @torch.inference_mode()
     def _probabilities(self, codes: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
             log_odds = self._network(codes)
         answer = to_probabilities(log_odds.float(), self._network.architecture)
         return answer.clamp(*PROBABILITY_BOUNDS) * (codes < AMBIGUOUS).unsqueeze(2)
