@@ -33,7 +33,7 @@ class _Shipped:
 _MODELS = {
     "satellites": _Shipped(
         "satellites",
-        "--exclusive",
+        "--exclusive --mutate 0.05",
         ("rep", "fly"),
         {
             "for": "alpha satellite, HSat1A, HSat3 and beta satellite of human centromeres and "
@@ -50,7 +50,7 @@ _MODELS = {
     ),
     "ecoli-rep": _Shipped(
         "rep",
-        "--preset accurate",
+        "--preset accurate --mutate 0.05",
         ("satellites", "fly"),
         {
             "for": "REP elements of Escherichia coli and near relatives",
@@ -63,7 +63,7 @@ _MODELS = {
     ),
     "fly-splice": _Shipped(
         "fly",
-        "--window 400",
+        "--window 400 --mutate 0.05",
         ("rep",),
         {
             "for": "splice donors and acceptors and start codons of Drosophila genes",

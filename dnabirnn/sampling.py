@@ -47,7 +47,7 @@ class SamplingSettings:
     batch_windows: int = 64
     positive_share: float = 0.5
     seed: int = 0
-    mutation_rate: float = 0.05
+    mutation_rate: float = 0.02
 
     def __post_init__(self) -> None:
         if self.window_bp < 1:

@@ -89,7 +89,7 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.option(
     "--mutate",
     type=float,
-    default=0.05,
+    default=0.02,
     show_default=True,
     help="Share of the bases of training windows that are replaced at random.",
 )
