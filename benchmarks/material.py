@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnabirnn.architecture import Architecture, Cell, MotifClass
-from dnabirnn.checkpoint import Checkpoint, LogOddsMap, weight_shapes
+from dnabirnn.checkpoint import Checkpoint, weight_shapes
+from dnabirnn.logodds import LogOddsMap
 from dnabirnn.rules import CallRule
 from dnabirnn.windows import ScoringWindow
 

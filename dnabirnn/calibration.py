@@ -9,8 +9,8 @@ import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.bits import IGNORE_BIT, class_bits, targets
-from dnabirnn.checkpoint import LogOddsMap
 from dnabirnn.errors import ScoreError, TrainingError
+from dnabirnn.logodds import LogOddsMap
 from dnabirnn.metrics import Histogram, ScoreCounts, bin_means
 from dnabirnn.rules import CallRule
 from dnabirnn.scoring import integer_scores, score
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
-    from dnabirnn.architecture import Architecture
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.engine import Engine
-    from dnabirnn.sampling import Prevalence
     from dnabirnn.scoring import Block
 
 __all__ = [
@@ -36,7 +34,6 @@ __all__ = [
     "fitted_map",
     "logistic_fit",
     "mean_of",
-    "prior_maps",
     "scoring_windows",
 ]
 
@@ -49,7 +46,6 @@ _SHORT_SITE_QUANTILE = 0.05
 _LONGEST_DEFAULT_BP = 100
 # With fewer positive bases than this, validation sequence says too little of how many there are.
 _ENOUGH_POSITIVES = 100
-_LEAST_SHARE = 1e-12
 # What lies below or above says no more to a fit than that it does.
 _LEAST_PROBABILITY = 1e-9
 _LEAST_SLOPE = 0.1
@@ -61,32 +57,6 @@ class Piece(NamedTuple):
     name: str
     codes: Codes
     labels: NDArray[np.unsignedinteger]
-
-
-def prior_maps(prevalence: Prevalence, architecture: Architecture) -> tuple[LogOddsMap, ...]:
-    """What moves the log-odds of a class from training windows back to the sequence.
-
-    An exclusive network has log-odds against background, else they are against all else.
-
-    Parameters
-    ----------
-    prevalence : Prevalence
-    architecture : Architecture
-
-    Returns
-    -------
-    maps : tuple of LogOddsMap
-        One a class, of slope 1. By Bayes' rule with unchanged likelihoods: Elkan (2001), The
-        foundations of cost-sensitive learning, theorem 2.
-    """
-    strands = np.array([1 + motif_class.stranded for motif_class in architecture.classes])
-
-    def log_odds(share: NDArray[np.float64]) -> NDArray[np.float64]:
-        rest = 1 - (share * strands).sum() if architecture.exclusive else 1 - share
-        return np.log(np.maximum(share, _LEAST_SHARE)) - np.log(np.maximum(rest, _LEAST_SHARE))
-
-    shift = log_odds(prevalence.sequence) - log_odds(prevalence.sampled)
-    return tuple(LogOddsMap(1.0, float(value)) for value in shift)
 
 
 def fitted_map(histogram: Histogram) -> LogOddsMap:

@@ -7,12 +7,13 @@ import math
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dnabirnn.architecture import Architecture
 from dnabirnn.errors import ModelFileError, OptionError
+from dnabirnn.logodds import LogOddsMap, check_priors, prior_shift
 from dnabirnn.outputs import Outputs
 from dnabirnn.rules import CallRule
 from dnabirnn.shipped import find_model, shipped_models
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMAT_VERSION",
     "Checkpoint",
-    "LogOddsMap",
     "load_checkpoint",
     "mapped_weights",
     "weight_shapes",
@@ -37,17 +37,6 @@ FORMAT_VERSION = 1
 _KEY = "dnabirnn"
 # Far above any network of this kind: a larger header or weight is a hostile or broken file.
 _MAX_HEADER_BYTES = 1 << 24
-
-
-class LogOddsMap(NamedTuple):
-    """What a class's log-odds become: `slope * log_odds + shift`, of a slope above 0."""
-
-    slope: float
-    shift: float
-
-    def after(self, first: LogOddsMap) -> LogOddsMap:
-        """Map that does `first`, then this."""
-        return LogOddsMap(self.slope * first.slope, self.slope * first.shift + self.shift)
 
 
 @dataclass(frozen=True)
@@ -144,34 +133,31 @@ class Checkpoint:
     def with_prior(self, shares: Mapping[str, float]) -> Checkpoint:
         """The model for sequence in which classes have other shares of the bases of a strand.
 
-        The log-odds move by as much as the log-odds of the prior: Elkan (2001), The foundations of
-        cost-sensitive learning, theorem 2.
-
         Raises
         ------
         OptionError
-            A class that the model has not, or a share that is none.
+            A class that the model has not, a share that is none, or shares that leave no room.
         """
-        prevalence = self.training.get("prevalence", {})
+        if not shares:
+            return self
+        check_priors(self.architecture, shares)
+        told = {
+            name: float(of["calibrated"])
+            for name, of in self.training.get("prevalence", {}).items()
+            if "calibrated" in of
+        }
         names = [motif_class.name for motif_class in self.architecture.classes]
-        moved = dict(zip(names, self.maps, strict=True))
-        for name, share in shares.items():
-            if name not in moved:
+        for name in names if self.architecture.exclusive else shares:
+            if name not in told:
                 raise OptionError(
-                    f"--prior {name}={share:g}: the model has no such class; it has "
-                    f"{', '.join(names)}"
+                    f"--prior {' '.join(shares)}: the model does not tell the share of {name} that "
+                    "it was trained with; train it again"
                 )
-            if not 0 < share < 1:
-                raise OptionError(f"--prior {name}={share:g}: must be more than 0 and less than 1")
-            if name not in prevalence:
-                raise OptionError(
-                    f"--prior {name}={share:g}: the model does not tell the share that it was "
-                    "trained with; train it again"
-                )
-            trained = min(max(prevalence[name]["sequence"], 1e-12), 1 - 1e-12)
-            by = math.log(share / (1 - share)) - math.log(trained / (1 - trained))
-            moved[name] = LogOddsMap(moved[name].slope, moved[name].shift + by)
-        return replace(self, maps=tuple(moved.values()))
+        before = [told.get(name, 0.5) for name in names]
+        after = [shares.get(name, share) for name, share in zip(names, before, strict=True)]
+        moves = prior_shift(self.architecture, before, after)
+        maps = tuple(move.after(old) for move, old in zip(moves, self.maps, strict=True))
+        return replace(self, maps=maps)
 
     def scoring_weights(self) -> dict[str, NDArray[np.float32]]:
         """Weights whose log-odds are mapped already."""

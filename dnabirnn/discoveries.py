@@ -44,7 +44,8 @@ def base_thresholds(counts: ScoreCounts) -> dict[str, int | None]:
     None where none is, or where fewer bases are called than one false one would take.
     """
     positives, negatives = (
-        np.cumsum(array[::-1])[::-1][1:] for array in (counts.positives, counts.negatives)
+        np.cumsum(array[::-1])[::-1][1:].astype(np.float64)
+        for array in (counts.positives, counts.negatives)
     )
     return _lowest(np.arange(1, positives.size + 1), positives + negatives, negatives)
 
@@ -55,16 +56,18 @@ def call_thresholds(
     window: ScoringWindow,
     outputs: Sequence[Output],
     rules: Mapping[str, CallRule],
+    rarer: Mapping[str, float],
     threads: int,
 ) -> dict[str, dict[str, int | None]]:
     """Thresholds with which calls are false at most at each rate, by class.
 
     Of `base_thresholds`' kind, from a grid of some fifty, for calls of the rules' lengths and
-    gaps.
+    gaps. Where a class is `rarer[name]` times rarer than on validation sequence, by its odds, a
+    false call stands for so many.
     """
     tried = np.array(_THRESHOLDS)
-    called, false = (
-        {motif_class.name: np.zeros(tried.size, np.int64) for motif_class in validation.classes}
+    true, false = (
+        {motif_class.name: np.zeros(tried.size, np.float64) for motif_class in validation.classes}
         for _ in range(2)
     )
     rows = find_runs(validation.blocks(engine, window, threads), min_score=_LEAST_SCORE)
@@ -76,14 +79,15 @@ def call_thresholds(
                 for column, own in calls.by_output():
                     name = outputs[column].class_name
                     share = truth.share(column, own.start, own.end)
-                    share = share[~np.isnan(share)]
-                    called[name][number] += share.size
+                    true[name][number] += int((share >= 0.5).sum())
                     false[name][number] += int((share < 0.5).sum())
-    return {name: _lowest(tried, called[name], false[name]) for name in called}
+    for name in false:
+        false[name] *= rarer[name]
+    return {name: _lowest(tried, true[name] + false[name], false[name]) for name in true}
 
 
 def _lowest(
-    thresholds: NDArray[np.int64], called: NDArray[np.int64], false: NDArray[np.int64]
+    thresholds: NDArray[np.int64], called: NDArray[np.float64], false: NDArray[np.float64]
 ) -> dict[str, int | None]:
     """The lowest threshold that keeps to each rate; None where none does."""
     found: dict[str, int | None] = {}

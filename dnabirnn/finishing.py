@@ -9,13 +9,14 @@ from dnabirnn.calibration import Validation, call_defaults, choose_scoring_windo
 from dnabirnn.checkpoint import Checkpoint
 from dnabirnn.discoveries import base_thresholds, call_thresholds
 from dnabirnn.engine import engine_of
+from dnabirnn.logodds import prior_shift
 from dnabirnn.network import weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dnabirnn.checkpoint import LogOddsMap
     from dnabirnn.encoded import EncodedSet
+    from dnabirnn.logodds import LogOddsMap
     from dnabirnn.metrics import Histogram, ScoreCounts
     from dnabirnn.network import Network
     from dnabirnn.rules import CallRule
@@ -70,6 +71,17 @@ def finish(
         maps = tuple(later.after(first) for later, first in zip(left, maps, strict=True))
     whole = Validation(encoded)
     histograms, counts = measure.counts(network, maps, whole)
+    here = [_share(histograms[name]) for name, _ in architecture.classes]
+    priors = plan["priors"]
+    there = [priors.get(name, p) for (name, _), p in zip(architecture.classes, here, strict=True)]
+    rarer = dict.fromkeys(histograms, 1.0)
+    if priors:
+        moves = prior_shift(architecture, here, there)
+        maps = tuple(move.after(first) for move, first in zip(moves, maps, strict=True))
+        histograms, counts = measure.counts(network, maps, whole)
+        odds = zip(rarer, map(_odds, here), map(_odds, there), strict=True)
+        rarer = {name: one / other for name, one, other in odds}
+        counts = {name: counts[name].thinned(factor) for name, factor in rarer.items()}
     best = {name: counted.best() for name, counted in counts.items()}
     calls = call_defaults(
         {name: best[name].threshold for name, _ in architecture.classes},
@@ -85,7 +97,10 @@ def finish(
         if name not in measure.absent
     }
     names = [name for name, _ in architecture.classes]
-    shares = zip(names, prevalence.sequence, prevalence.sampled, strict=True)
+    shares = {
+        name: {"sequence": float(p), "sampled": float(q), "calibrated": float(r)}
+        for name, p, q, r in zip(names, prevalence.sequence, prevalence.sampled, there, strict=True)
+    }
     return Checkpoint(
         architecture=architecture,
         weights=weights_of(network),
@@ -94,11 +109,11 @@ def finish(
         mask=str(encoded.mask.value),
         maps=tuple(maps),
         calls=calls,
-        discoveries=measure.discoveries(network, maps, counts, calls),
+        discoveries=measure.discoveries(network, maps, counts, calls, rarer),
         training={
             **plan,
             "inputs": encoded.manifest["inputs"],
-            "prevalence": {n: {"sequence": float(p), "sampled": float(q)} for n, p, q in shares},
+            "prevalence": shares,
         },
         metrics={"split": validation.split, "classes": metrics},
     )
@@ -137,22 +152,32 @@ class _Measure:
         maps: Sequence[LogOddsMap],
         counts: Mapping[str, ScoreCounts],
         rules: Mapping[str, CallRule],
+        rarer: Mapping[str, float],
     ) -> dict[str, dict[str, dict[str, int | None]]]:
         """Thresholds for false discovery rates, a class, of bases and of calls."""
         engine = engine_of(network, maps)
         outputs = network.architecture.outputs
         of_calls = call_thresholds(
-            self._validation, engine, self._window, outputs, rules, self._threads
+            self._validation, engine, self._window, outputs, rules, rarer, self._threads
         )
         if self._standing_in is not None:
             known = call_thresholds(
-                self._standing_in, engine, self._window, outputs, rules, self._threads
+                self._standing_in, engine, self._window, outputs, rules, rarer, self._threads
             )
             of_calls |= {name: known[name] for name in self.absent}
         return {
             name: {"bases": base_thresholds(counted), "calls": of_calls[name]}
             for name, counted in counts.items()
         }
+
+
+def _share(histogram: Histogram) -> float:
+    positives, negatives = int(histogram.positives.sum()), int(histogram.negatives.sum())
+    return positives / max(positives + negatives, 1)
+
+
+def _odds(share: float) -> float:
+    return max(share, 1e-12) / max(1 - share, 1e-12)
 
 
 def _warn_of_absence(absent: Sequence[str], classes: int, split: str) -> None:

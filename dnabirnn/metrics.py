@@ -351,6 +351,13 @@ class ScoreCounts:
         self.positives += positives
         self.negatives += counts - positives
 
+    def thinned(self, factor: float) -> ScoreCounts:
+        """Counts of sequence in which positives are so many times rarer against negatives."""
+        thinned = ScoreCounts()
+        thinned.positives = self.positives
+        thinned.negatives = np.rint(self.negatives * factor).astype(np.int64)
+        return thinned
+
     def best(self) -> BestThreshold:
         """Threshold from 1 to 1000 with the largest F1.
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from dnabirnn.architecture import Architecture
 from dnabirnn.bits import overlaps
-from dnabirnn.calibration import Validation, mean_of, prior_maps, scoring_windows
+from dnabirnn.calibration import Validation, mean_of, scoring_windows
 from dnabirnn.checkpoint import Checkpoint
 from dnabirnn.devices import Hardware, launch
 from dnabirnn.engine import engine_of, trains_fused
@@ -22,6 +22,7 @@ from dnabirnn.errors import EncodedSetError, OptionError, OutputError
 from dnabirnn.finishing import VALIDATION_BP, finish
 from dnabirnn.fitting import Fit, FitSettings
 from dnabirnn.initial import first_network, start_from
+from dnabirnn.logodds import LogOddsMap, check_priors, prior_shift
 from dnabirnn.network import load_weights, weights_of
 from dnabirnn.outputs import check_target, is_compressed, is_stream
 from dnabirnn.resume import ResumeFolder
@@ -30,11 +31,10 @@ from dnabirnn.training_log import TrainingLog
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from dnabirnn.checkpoint import LogOddsMap
     from dnabirnn.encoded import EncodedSet
 
 __all__ = ["Progress", "train"]
@@ -65,6 +65,7 @@ def train(
     *,
     hardware: Hardware | None = None,
     initial: Checkpoint | None = None,
+    priors: Mapping[str, float] | None = None,
     validations: int = 10,
     resume: bool = True,
     log_path: str | os.PathLike[str] | None = None,
@@ -88,6 +89,9 @@ def train(
     hardware : Hardware, optional
     initial : Checkpoint, optional
         Model to start from, of the same cell, hidden size, layers and tying.
+    priors : mapping of class name to float, optional
+        Share of the bases of a strand that a class has where the model will be used, if that is
+        not validation sequence's.
     validations : int
         Times that validation sequence is scored.
     resume : bool
@@ -118,7 +122,9 @@ def train(
     sampling = sampling or SamplingSettings()
     settings = settings or FitSettings()
     hardware = hardware or Hardware()
+    priors = dict(priors or {})
     _check(encoded, architecture, validations)
+    check_priors(architecture, priors)
     if is_stream(model_path) or is_compressed(model_path):
         raise OutputError(
             f"{model_path}: a model is written to a file, uncompressed; name it .safetensors"
@@ -136,6 +142,7 @@ def train(
         "sampling": asdict(sampling),
         "fit": asdict(settings),
         "validations": validations,
+        "priors": priors,
         "initial": None if initial is None else hashlib.sha256(initial.to_bytes()).hexdigest(),
         "data": encoded.digest,
         "device": fabric.device.type,
@@ -159,7 +166,7 @@ def train(
     run = _Run(
         fit=fit,
         validation=Validation(encoded, VALIDATION_BP),
-        maps=prior_maps(prevalence, architecture),
+        maps=prior_shift(architecture, prevalence.sampled, prevalence.sequence),
         folder=ResumeFolder(model_path, digest),
         validations=validations,
         threads=hardware.threads,

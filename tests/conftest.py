@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from dnabirnn.architecture import Architecture, Cell, MotifClass
-from dnabirnn.checkpoint import Checkpoint, LogOddsMap, weight_shapes
+from dnabirnn.checkpoint import Checkpoint, weight_shapes
+from dnabirnn.logodds import LogOddsMap
 from dnabirnn.rules import CallRule
 from dnabirnn.windows import ScoringWindow
 

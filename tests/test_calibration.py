@@ -8,7 +8,7 @@ import pytest
 from planted import encoded_set, write_genome
 from sklearn.linear_model import LogisticRegression
 
-from dnabirnn.architecture import Architecture, MotifClass
+from dnabirnn.architecture import Architecture
 from dnabirnn.calibration import (
     Validation,
     call_defaults,
@@ -16,19 +16,17 @@ from dnabirnn.calibration import (
     fitted_map,
     logistic_fit,
     mean_of,
-    prior_maps,
     scoring_windows,
 )
-from dnabirnn.checkpoint import LogOddsMap
 from dnabirnn.encoded import EncodedSet
 from dnabirnn.encoding import encode
 from dnabirnn.engine.torch_engine import TorchEngine
 from dnabirnn.errors import TrainingError
 from dnabirnn.labels import load_labels
+from dnabirnn.logodds import LogOddsMap
 from dnabirnn.metrics import Histogram
 from dnabirnn.network import Network
 from dnabirnn.rules import CallRule
-from dnabirnn.sampling import Prevalence
 from dnabirnn.splits import split_plan
 from dnabirnn.windows import ScoringWindow
 
@@ -40,16 +38,6 @@ def encoded(tmp_path_factory: pytest.TempPathFactory) -> EncodedSet:
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
-
-
-def test_the_prior_moves_log_odds_as_bayes_says() -> None:
-    prevalence = Prevalence(sequence=np.array([0.01]), sampled=np.array([0.2]))
-    overlapping = Architecture((MotifClass("A", True),))
-    expected = np.log(0.01 / 0.99) - np.log(0.2 / 0.8)
-    assert prior_maps(prevalence, overlapping) == (LogOddsMap(1.0, pytest.approx(expected)),)
-    exclusive = Architecture((MotifClass("A", True),), exclusive=True)
-    expected = np.log(0.01 / 0.98) - np.log(0.2 / 0.6)
-    assert prior_maps(prevalence, exclusive) == (LogOddsMap(1.0, pytest.approx(expected)),)
 
 
 @pytest.mark.parametrize("slope", [0.4, 1.0, 2.5])

@@ -11,8 +11,9 @@ from conftest import random_checkpoint, random_codes
 from safetensors.numpy import save_file
 
 from dnabirnn.architecture import Cell, MotifClass
-from dnabirnn.checkpoint import LogOddsMap, load_checkpoint, mapped_weights, weight_shapes
+from dnabirnn.checkpoint import load_checkpoint, mapped_weights, weight_shapes
 from dnabirnn.errors import ModelFileError, OptionError
+from dnabirnn.logodds import LogOddsMap
 from dnabirnn.model import Model
 from dnabirnn.network import Network, load_weights, weights_of
 
@@ -156,7 +157,7 @@ def test_mapped_weights_map_the_log_odds(tied: bool, exclusive: bool) -> None:
 
 def test_a_prior_moves_the_odds_as_bayes_says() -> None:
     checkpoint = random_checkpoint()
-    training = {"prevalence": {"A": {"sequence": 0.2, "sampled": 0.5}}}
+    training = {"prevalence": {"A": {"sequence": 0.1, "sampled": 0.5, "calibrated": 0.2}}}
     checkpoint = dataclasses.replace(checkpoint, training=training)
     codes = random_codes(np.random.default_rng(2), 60, ambiguous=0)  # one window
     before = Model(checkpoint, device="cpu").score(codes).astype(np.float64)
@@ -175,14 +176,25 @@ def test_a_prior_moves_the_odds_as_bayes_says() -> None:
         ({"Z": 0.1}, r"--prior Z=0.1: the model has no such class; it has A, B"),
         ({"A": 0.0}, r"--prior A=0: must be more than 0 and less than 1"),
         ({"A": float("nan")}, r"--prior A=nan: must be more than 0"),
-        ({"B": 0.1}, r"--prior B=0.1: the model does not tell the share"),
+        ({"B": 0.1}, r"--prior B: the model does not tell the share of B"),
     ],
 )
 def test_priors_that_make_no_sense(shares: dict[str, float], message: str) -> None:
-    training = {"prevalence": {"A": {"sequence": 0.2, "sampled": 0.5}}}
+    training = {"prevalence": {"A": {"sequence": 0.1, "sampled": 0.5, "calibrated": 0.2}}}
     checkpoint = dataclasses.replace(random_checkpoint(), training=training)
     with pytest.raises(OptionError, match=message):
         checkpoint.with_prior(shares)
+
+
+def test_priors_of_classes_that_exclude_one_another_leave_room_for_background() -> None:
+    checkpoint = random_checkpoint(exclusive=True)
+    told = {"A": {"calibrated": 0.2}, "B": {"calibrated": 0.1}}
+    checkpoint = dataclasses.replace(checkpoint, training={"prevalence": told})
+    with pytest.raises(OptionError, match=r"leave no background"):
+        checkpoint.with_prior({"A": 0.45, "B": 0.2})
+    half = dataclasses.replace(checkpoint, training={"prevalence": {"A": told["A"]}})
+    with pytest.raises(OptionError, match=r"does not tell the share of B"):
+        half.with_prior({"A": 0.1})
 
 
 def test_rules_at_a_false_discovery_rate() -> None:

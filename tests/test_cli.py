@@ -435,7 +435,7 @@ def test_score_options(folder: Path) -> None:
 def told_of_rates(path: Path) -> None:
     """Give a model thresholds for false discovery rates, and the share that it was trained with."""
     found = {"M": {"bases": {"0.05": 450, "0.1": 60}, "calls": {"0.05": 620, "0.1": None}}}
-    training = {"prevalence": {"M": {"sequence": 0.1, "sampled": 0.2}}}
+    training = {"prevalence": {"M": {"sequence": 0.1, "sampled": 0.2, "calibrated": 0.1}}}
     checkpoint = load_checkpoint(path)
     dataclasses.replace(checkpoint, discoveries=found, training=training).save(path)
 

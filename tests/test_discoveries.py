@@ -63,11 +63,11 @@ def told(sites: list[tuple[int, int, str, float]], truth: list[tuple[int, int, s
     return _Told(scores, labels)
 
 
-def thresholds(validation: Validation) -> dict[str, int | None]:
+def thresholds(validation: Validation, rarer: float = 1) -> dict[str, int | None]:
     rules = {"A": CallRule(500, 5, 0)}
     engine = make_engine(random_checkpoint(STRANDED), device="cpu")
     window = ScoringWindow(60, 10)
-    return call_thresholds(validation, engine, window, OUTPUTS, rules, 1)["A"]
+    return call_thresholds(validation, engine, window, OUTPUTS, rules, {"A": rarer}, 1)["A"]
 
 
 def test_calls_are_false_if_under_half_of_them_is_true() -> None:
@@ -97,6 +97,8 @@ def test_false_calls_of_low_scores_raise_the_threshold() -> None:
     sites += [(30_000 + 100 * n, 30_020 + 100 * n, "+", 0.72) for n in range(3)]
     # 11 of 111 are false from 10 on, 3 of 103 from 301 on, none from 721 on.
     assert thresholds(told(sites, truth)) == {"0.01": 725, "0.05": 325, "0.1": 10}
+    # Where sites are four times rarer: 44 of 144, 12 of 112, 0 of 100.
+    assert thresholds(told(sites, truth), 4) == {"0.01": 725, "0.05": 725, "0.1": 725}
 
 
 def test_calls_shorter_than_the_rule_do_not_count() -> None:
@@ -113,7 +115,7 @@ def test_all_pieces_and_contigs_are_counted(tmp_path_factory: pytest.TempPathFac
     rules = {"M": CallRule(500, 1, 0)}
     outputs = checkpoint.architecture.outputs
     found = call_thresholds(
-        Validation(encoded), engine, checkpoint.scoring_window, outputs, rules, 2
+        Validation(encoded), engine, checkpoint.scoring_window, outputs, rules, {"M": 1}, 2
     )
     # Weights by chance find nothing.
     assert found == {"M": dict.fromkeys(RATES)}

@@ -16,9 +16,10 @@ from conftest import random_checkpoint, random_codes
 from planted import encoded_set
 
 from dnabirnn.architecture import Architecture, Cell, MotifClass
-from dnabirnn.checkpoint import LogOddsMap, load_checkpoint
+from dnabirnn.checkpoint import load_checkpoint
 from dnabirnn.devices import Hardware
 from dnabirnn.fitting import FitSettings
+from dnabirnn.logodds import LogOddsMap
 from dnabirnn.model import Model
 from dnabirnn.sampling import SamplingSettings
 from dnabirnn.training import train

@@ -39,6 +39,7 @@ ORDER = [
     "simulation",
     "leakage",
     "windows",
+    "logodds",
     "checkpoint",
     "devices",
     "network",

@@ -15,7 +15,8 @@ from conftest import random_codes
 
 from dnabirnn.alphabet import decode
 from dnabirnn.architecture import Architecture, Cell, MotifClass
-from dnabirnn.checkpoint import Checkpoint, LogOddsMap
+from dnabirnn.checkpoint import Checkpoint
+from dnabirnn.logodds import LogOddsMap
 from dnabirnn.model import load
 from dnabirnn.rules import CallRule
 from dnabirnn.windows import ScoringWindow

@@ -315,6 +315,24 @@ def test_probabilities_sum_to_the_positives_of_validation_sequence(
 
 
 @pytest.mark.parametrize("resume", [True, False])
+def test_a_prior_makes_thresholds_and_probabilities_those_of_rarer_sites(
+    encoded: EncodedSet, tmp_path: Path
+) -> None:
+    usual = quick(encoded, tmp_path / "usual.safetensors")
+    share = usual.training["prevalence"]["M"]["calibrated"]
+    rarer = quick(encoded, tmp_path / "rarer.safetensors", priors={"M": share / 50})
+    assert rarer.training["prevalence"]["M"]["calibrated"] == share / 50
+    moved = usual.with_prior({"M": share / 50})
+    assert rarer.maps == pytest.approx(moved.maps, abs=1e-9)
+    # As sure as before, but of sites that are rarer: more of what is called would be false.
+    for kind in ("bases", "calls"):
+        found = [model.discoveries["M"][kind]["0.1"] or 1001 for model in (moved, rarer)]
+        assert found[0] <= found[1]
+    with pytest.raises(OptionError, match=r"--prior Z=0.1: the model has no such class"):
+        quick(encoded, tmp_path / "none.safetensors", priors={"Z": 0.1})
+    assert not (tmp_path / "none.safetensors").exists()
+
+
 def test_states_are_kept_only_to_resume_from(
     encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resume: bool
 ) -> None:

@@ -172,8 +172,8 @@ prior = click.option(
     type=_Share(),
     multiple=True,
     metavar="CLASS=SHARE",
-    help="Share of the bases of a strand that a class has here, where it is not that of the "
-    "training sequence. Repeat it.",
+    help="Share of the bases of a strand that a class has where the model is used, if not that "
+    "of the sequence it was calibrated on. Repeat it.",
 )
 _CALLS = (
     click.option(

@@ -94,6 +94,7 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     help="Share of the bases of training windows that are replaced at random.",
 )
 @click.option("--init", metavar="MODEL", help="Model to start from.")
+@options.prior
 @click.option(
     "--validations", type=int, default=10, show_default=True, help="Times to score validation."
 )
@@ -133,6 +134,7 @@ def train(
     positive_share: float,
     mutate: float,
     init: str | None,
+    priors: tuple[tuple[str, float], ...],
     validations: int,
     seed: int,
     resume: str,
@@ -186,6 +188,7 @@ def train(
             FitSettings(bases, lr, weight_decay, clip, dropout),
             hardware=Hardware(device, devices, nodes, precision, threads, engine),
             initial=None if init is None else load_checkpoint(init),
+            priors=dict(priors),
             validations=validations,
             resume=resume == "auto",
             log_path=log,

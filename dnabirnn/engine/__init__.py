@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
-    from dnabirnn.checkpoint import Checkpoint, LogOddsMap
+    from dnabirnn.checkpoint import Checkpoint
+    from dnabirnn.logodds import LogOddsMap
     from dnabirnn.network import Network
 
 __all__ = ["ENGINES", "Engine", "engine_of", "make_engine", "trains_fused"]
