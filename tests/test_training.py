@@ -314,7 +314,6 @@ def test_probabilities_sum_to_the_positives_of_validation_sequence(
     assert scores.sum() == pytest.approx(positives, rel=0.05)
 
 
-@pytest.mark.parametrize("resume", [True, False])
 def test_a_prior_makes_thresholds_and_probabilities_those_of_rarer_sites(
     encoded: EncodedSet, tmp_path: Path
 ) -> None:
@@ -333,6 +332,7 @@ def test_a_prior_makes_thresholds_and_probabilities_those_of_rarer_sites(
     assert not (tmp_path / "none.safetensors").exists()
 
 
+@pytest.mark.parametrize("resume", [True, False])
 def test_states_are_kept_only_to_resume_from(
     encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resume: bool
 ) -> None:
