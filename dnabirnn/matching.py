@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -167,6 +168,7 @@ class CallMatches:
         self._sites: NDArray[np.int64] = np.zeros((GROUPS, 3), dtype=np.int64)
         self._blocks = 0
         self._error_sum = 0
+        self._shifts = np.zeros((2, 2), dtype=np.int64)  # sum of shifts, ends; a strand
         self._errors: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
 
     @property
@@ -197,8 +199,8 @@ class CallMatches:
         min_overlap : float
         """
         parts = [
-            self._match(*strand, min_overlap)
-            for strand in zip(calls, map(_join, truth), strict=True)
+            self._match(number, *strand, min_overlap)
+            for number, strand in enumerate(zip(calls, map(_join, truth), strict=True))
             if len(strand[0]) or len(strand[1])
         ]
         if not parts:
@@ -209,11 +211,13 @@ class CallMatches:
         self._blocks += blocks.size
 
     def _match(
-        self, calls: Intervals, truth: Intervals, min_overlap: float
+        self, strand: int, calls: Intervals, truth: Intervals, min_overlap: float
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Sites of a strand: where each lies, and its column in the counts; counts the errors."""
         pairs = match_calls(calls, truth, min_overlap)
-        self._count_errors(np.abs(calls[pairs.calls] - truth[pairs.truth]).ravel())
+        shifts = (calls[pairs.calls] - truth[pairs.truth]).ravel()
+        self._count_errors(np.abs(shifts))
+        self._shifts[strand] += [shifts.sum(), shifts.size]
         starts = (
             truth[pairs.truth, 0],
             np.delete(calls[:, 0], pairs.calls),
@@ -228,17 +232,27 @@ class CallMatches:
         counts[: self._errors.size] += self._errors
         self._errors = counts
 
-    def boundary_median_bp(self) -> float:
-        """Median distance of a call's start and end from those of its truth; NaN without pairs."""
-        boundaries = 2 * self.matched
-        if not boundaries:
+    def boundary_quantile_bp(self, share: float) -> float:
+        """Distance of a call's ends from its truth's that such a share do not go beyond.
+
+        Of two in the middle, the mean; NaN without pairs.
+        """
+        last = 2 * self.matched - 1
+        if last < 0:
             return float("nan")
-        cumulative = np.cumsum(self._errors)
-        middle = np.searchsorted(cumulative, [(boundaries - 1) // 2, boundaries // 2], side="right")
-        return float(middle.mean())
+        places = [math.floor(share * last), math.ceil(share * last)]
+        return float(np.searchsorted(np.cumsum(self._errors), places, side="right").mean())
+
+    def boundary_shift_bp(self, strand: int) -> float:
+        """Mean of the distances by which ends of calls lie to the right of their truth's."""
+        total, ends = self._shifts[strand]
+        return float(total / ends) if ends else float("nan")
 
     def finish(self, replicates: int = 1000, seed: int = 0) -> dict[str, Any] | None:
         """Figures for `metrics.json`, None if there is no truth; what is 0 / 0 is None.
+
+        Errors of boundaries are distances in bp; a shift is their mean with a sign, above 0 where
+        calls lie too far to the right: of the + strand, or of an unstranded class, and of -.
 
         Intervals (`_ci`) of 95 % are percentiles of a block bootstrap (Efron and Tibshirani 1993,
         An Introduction to the Bootstrap, sections 8.6 and 13.3): neighbouring sites are not
@@ -259,8 +273,11 @@ class CallMatches:
         mean = self._error_sum / (2 * self.matched) if self.matched else float("nan")
         figures: dict[str, Any] = {
             **{name: _plain(float(value)) for name, value in shares.items()},
-            "boundary_median_bp": _plain(self.boundary_median_bp()),
+            "boundary_median_bp": _plain(self.boundary_quantile_bp(0.5)),
+            "boundary_p90_bp": _plain(self.boundary_quantile_bp(0.9)),
             "boundary_mean_bp": _plain(mean),
+            "boundary_shift_bp": _plain(self.boundary_shift_bp(0)),
+            "boundary_shift_minus_bp": _plain(self.boundary_shift_bp(1)),
             "calls": self.calls,
             "truth": self.truth,
             "matched": self.matched,

@@ -53,6 +53,9 @@ _CALL_FIGURES = (
     ("F1", "f1", 3),
     ("boundary error, median (bp)", "boundary_median_bp", 1),
     ("boundary error, mean (bp)", "boundary_mean_bp", 1),
+    ("boundary error, 90 % quantile (bp)", "boundary_p90_bp", 1),
+    ("boundary shift, + strand (bp)", "boundary_shift_bp", 2),
+    ("boundary shift, - strand (bp)", "boundary_shift_minus_bp", 2),
 )
 
 

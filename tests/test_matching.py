@@ -105,7 +105,11 @@ def test_the_mirror_image_has_as_many_pairs_and_the_same_errors(calls, truth):
     direct, opposite = CallMatches(), CallMatches()
     direct.add([calls], [truth])
     opposite.add([mirrored(calls)], [mirrored(truth)])
-    assert direct.finish() == opposite.finish()
+    figures, mirrored_figures = (matches.finish() for matches in (direct, opposite))
+    for entry in (figures, mirrored_figures):
+        # Of pairs that do equally well, either may be taken, and lie to either side.
+        (entry or {}).pop("boundary_shift_bp", None)
+    assert figures == mirrored_figures
 
 
 def test_a_long_chain_of_halves():
@@ -184,6 +188,8 @@ def test_a_class_without_calls():
     assert figures["precision_ci"] is figures["recall_ci"] is None
     assert figures["boundary_median_bp"] is None
     assert figures["boundary_mean_bp"] is None
+    assert figures["boundary_p90_bp"] is None
+    assert figures["boundary_shift_bp"] is None
     assert figures["recall"] == figures["f1"] == 0
     matches.add([intervals()], [intervals((0, 10))])
     figures = matches.finish()
@@ -197,14 +203,17 @@ def test_the_median_is_that_of_the_errors(shifts):
     for shift in shifts:
         matches.add([intervals((100, 200))], [intervals((100 + shift, 200))])
     errors = shifts + [0] * len(shifts)
-    assert matches.boundary_median_bp() == np.median(errors)
+    assert matches.boundary_quantile_bp(0.5) == np.median(errors)
+    assert (matches.finish(replicates=0) or {})["boundary_p90_bp"] == np.mean(
+        [np.quantile(errors, 0.9, method=side) for side in ("lower", "higher")]
+    )
     assert matches.finish(replicates=0)["boundary_mean_bp"] == np.mean(errors)
 
 
 def test_errors_beyond_a_million_are_counted_there():
     matches = CallMatches()
     matches.add([intervals((0, 10_000_000))], [intervals((1_500_000, 12_000_000))])
-    assert matches.boundary_median_bp() == 1_000_000
+    assert matches.boundary_quantile_bp(0.5) == 1_000_000
     assert matches.finish()["boundary_mean_bp"] == 1_750_000
 
 
@@ -398,3 +407,13 @@ def test_bases_that_do_not_count_take_calls_and_truth_with_them():
     evaluation.add([intervals((4, 14), (20, 30))], labels, counted)
     figures = evaluation.finish()["a"]
     assert (figures["calls"], figures["truth"], figures["matched"]) == (1, 1, 1)
+
+
+def test_shifts_have_a_sign_and_are_told_by_strand() -> None:
+    matches = CallMatches()
+    plus, minus = np.array([[100, 120], [200, 230]]), np.array([[100, 130]])
+    matches.add([plus + np.array([1, 3]), minus - 2], [plus, minus])
+    figures = matches.finish(0) or {}
+    assert figures["boundary_shift_bp"] == 2
+    assert figures["boundary_shift_minus_bp"] == -2
+    assert figures["boundary_mean_bp"] == 2

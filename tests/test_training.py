@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import logging
 import signal
 import subprocess
@@ -9,23 +10,29 @@ import time
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from planted import MOTIF, encoded_set, plant, write_genome
 
 from dnabirnn.alphabet import reverse_complement
 from dnabirnn.architecture import Architecture, Cell, MotifClass
+from dnabirnn.calling import calls_frame, find_calls
 from dnabirnn.checkpoint import Checkpoint, load_checkpoint
 from dnabirnn.devices import Hardware
 from dnabirnn.encoded import EncodedSet
 from dnabirnn.encoding import encode
 from dnabirnn.errors import DeviceError, EncodedSetError, OptionError, TrainingError
+from dnabirnn.fasta import Record
 from dnabirnn.fitting import Fit, FitSettings
 from dnabirnn.labels import load_labels
 from dnabirnn.model import Model
+from dnabirnn.rules import CallSettings
+from dnabirnn.runs import find_runs
 from dnabirnn.sampling import SamplingSettings
 from dnabirnn.splits import split_plan
 from dnabirnn.training import Progress, train
+from dnabirnn.windows import ScoringWindow, lay
 
 SAMPLING = SamplingSettings(window_bp=80, batch_windows=48)
 QUICK = FitSettings(bases=80 * 48 * 24, learning_rate=2e-2)
@@ -77,6 +84,51 @@ def test_motifs_at_the_ends_are_found_to_the_base(trained: Path) -> None:
                 assert scores[edge, column] > 0.3
                 if 0 <= outside < len(codes):
                     assert scores[outside, column] < 0.3
+
+
+def test_ends_of_calls_do_not_know_where_windows_end(trained: Path) -> None:
+    """A thousand ends, at every place of the window grid, each called to the base."""
+    scoring = ScoringWindow(500, 100)
+    checkpoint = dataclasses.replace(load_checkpoint(trained), scoring_window=scoring)
+    rng, n = np.random.default_rng(8), len(MOTIF)
+    starts = (np.arange(500) * 200 + rng.integers(0, 200 - n, 500)).tolist()
+    strands = "".join(rng.choice(["+", "-"], 500))
+    codes = plant(rng, 100_000, starts, strands)
+    model = Model(checkpoint, device="cpu")
+    settings = CallSettings(checkpoint.calls)
+    blocks = model.blocks([Record("planted", codes, None)])
+    calls = calls_frame(
+        find_calls(find_runs(blocks, min_score=1), model.outputs, settings), model.outputs
+    )
+    truth = pl.DataFrame(
+        {"truth": starts, "strand": list(strands)}, schema={"truth": pl.Int64, "strand": pl.String}
+    )
+    near = calls.sort("start").join_asof(
+        truth,
+        left_on="start",
+        right_on="truth",
+        by="strand",
+        strategy="nearest",
+        check_sortedness=False,
+    )
+    pairs = near.filter((pl.col("start") - pl.col("truth")).abs() < n // 2)
+    assert pairs["truth"].n_unique() >= 495
+    assert len(calls) <= 510
+    true_ends = np.concatenate([pairs["truth"], pairs["truth"] + n])
+    errors = np.concatenate([pairs["start"], pairs["end"]]) - true_ends
+    assert np.median(np.abs(errors)) == 0
+    assert abs(errors.mean()) < 0.1
+    cuts = [w.keep_start for w in lay(len(codes), scoring)]
+    cuts += [w.keep_end for w in lay(len(codes), scoring)]
+    at_cut = np.abs(true_ends[:, None] - np.array(cuts)).min(axis=1) <= n
+    assert 200 < at_cut.sum() < 800
+    for among in (at_cut, ~at_cut):
+        assert (np.abs(errors[among]) > 2).mean() <= 0.015
+    exact = [(errors[among] == 0).mean() for among in (at_cut, ~at_cut)]
+    assert abs(exact[0] - exact[1]) < 0.1
+    # Where called ends pile up is where true ones do, place by place of the grid.
+    places = [np.bincount(e % 50, minlength=50) for e in (true_ends, true_ends + errors)]
+    assert np.abs(places[0] - places[1]).max() <= 5
 
 
 def test_the_same_run_gives_the_same_bytes(encoded: EncodedSet, tmp_path: Path) -> None:
