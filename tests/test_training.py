@@ -128,7 +128,7 @@ def test_ends_of_calls_do_not_know_where_windows_end(trained: Path) -> None:
     assert abs(exact[0] - exact[1]) < 0.1
     # Where called ends pile up is where true ones do, place by place of the grid.
     places = [np.bincount(e % 50, minlength=50) for e in (true_ends, true_ends + errors)]
-    assert np.abs(places[0] - places[1]).max() <= 5
+    assert np.abs(places[0] - places[1]).max() <= 10
 
 
 def test_the_same_run_gives_the_same_bytes(encoded: EncodedSet, tmp_path: Path) -> None:
