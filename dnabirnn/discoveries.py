@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dnabirnn.runs import Rows
     from dnabirnn.windows import ScoringWindow
 
-__all__ = ["RATES", "base_thresholds", "call_thresholds"]
+__all__ = ["RATES", "Truth", "base_thresholds", "call_thresholds"]
 
 RATES = ("0.01", "0.05", "0.1")
 """Rates that thresholds are set for."""
@@ -72,7 +72,7 @@ def call_thresholds(
     )
     rows = find_runs(validation.blocks(engine, window, threads), min_score=_LEAST_SCORE)
     for of_contig in _by_contig(rows):
-        truth = _Truth(validation.piece(of_contig[0].chrom), validation.classes)
+        truth = _truth_of(validation.piece(of_contig[0].chrom), validation.classes)
         for number, threshold in enumerate(_THRESHOLDS):
             wanted = {name: replace(rule, threshold=threshold) for name, rule in rules.items()}
             for calls in find_calls(of_contig, outputs, CallSettings(wanted)):
@@ -107,14 +107,33 @@ def _by_contig(rows: Iterable[Rows]) -> Iterator[list[Rows]]:
             held = []
 
 
-class _Truth:
-    """How much of intervals is of an output, among the bases that count."""
+def _truth_of(piece: Piece, classes: Sequence[MotifClass]) -> Truth:
+    labels = np.asarray(piece.labels)
+    counted = (np.asarray(piece.codes) < AMBIGUOUS) & ((labels & IGNORE_BIT) == 0)
+    return Truth(labels, counted, classes)
 
-    def __init__(self, piece: Piece, classes: Sequence[MotifClass]) -> None:
-        self._labels = np.asarray(piece.labels)
+
+class Truth:
+    """How much of intervals is of an output, among the bases that count.
+
+    Parameters
+    ----------
+    labels : ndarray, (L,) unsigned
+    counted : ndarray, (L,) bool
+    classes : sequence of MotifClass
+        In the order of the labels' bits.
+    """
+
+    def __init__(
+        self,
+        labels: NDArray[np.unsignedinteger],
+        counted: NDArray[np.bool_],
+        classes: Sequence[MotifClass],
+    ) -> None:
+        self._labels = labels
         self._masks = output_masks(classes)
-        self._counts = (np.asarray(piece.codes) < AMBIGUOUS) & ((self._labels & IGNORE_BIT) == 0)
-        self._counted = _sums(self._counts)
+        self._counts = counted
+        self._counted = _sums(counted)
         self._positive: dict[int, NDArray[np.int64]] = {}
 
     def share(

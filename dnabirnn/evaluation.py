@@ -10,8 +10,8 @@ import numpy as np
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.architecture import Architecture
 from dnabirnn.bits import IGNORE_BIT
+from dnabirnn.callevaluation import CallEvaluation
 from dnabirnn.calling import find_calls
-from dnabirnn.matching import CallEvaluation
 from dnabirnn.rules import default_min_score
 from dnabirnn.runs import find_runs
 from dnabirnn.tally import draw, intervals, lowest_probability

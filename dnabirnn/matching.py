@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from dnabirnn.bits import intervals_of, output_masks, runs
+from dnabirnn.bits import runs
 from dnabirnn.tally import GROUPS, draw
 
 if TYPE_CHECKING:
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dnabirnn.architecture import MotifClass
 
 __all__ = [
-    "CallEvaluation",
+    "BLOCK_BP",
     "CallMatches",
     "Intervals",
     "Matches",
     "counted_intervals",
+    "interval",
     "match_calls",
 ]
 
@@ -31,7 +31,7 @@ Intervals: TypeAlias = "NDArray[np.int64]"
 
 _LONGEST_ERROR_BP = 1_000_000
 """Errors of boundaries are counted by the base up to here, and as this beyond."""
-_BLOCK_BP = 10_000
+BLOCK_BP = 10_000
 
 
 class Matches(NamedTuple):
@@ -206,7 +206,7 @@ class CallMatches:
         if not parts:
             return  # the usual case where contigs are short and many
         starts, kinds = map(np.concatenate, zip(*parts, strict=True))
-        blocks, number = np.unique(starts // _BLOCK_BP, return_inverse=True)
+        blocks, number = np.unique(starts // BLOCK_BP, return_inverse=True)
         np.add.at(self._sites, ((self._blocks + number) % GROUPS, kinds), 1)
         self._blocks += blocks.size
 
@@ -284,11 +284,7 @@ class CallMatches:
         }
         weights = draw(self._blocks, replicates, seed)
         drawn = weights @ self._sites[: weights.shape[1]].astype(np.float64)
-        for name, values in _shares(drawn).items():
-            defined = values[~np.isnan(values)]
-            known = 2 * defined.size > values.size
-            figures[f"{name}_ci"] = np.percentile(defined, [2.5, 97.5]).tolist() if known else None
-        return figures
+        return figures | {f"{name}_ci": interval(drawn) for name, drawn in _shares(drawn).items()}
 
 
 def _shares(sites: NDArray[np.int64] | NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
@@ -306,50 +302,8 @@ def _plain(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-class CallEvaluation:
-    """Calls against truth, contig by contig, for every class.
-
-    Parameters
-    ----------
-    classes : sequence of MotifClass
-        In the order of the network's outputs and of the labels' bits.
-    """
-
-    def __init__(self, classes: Sequence[MotifClass]) -> None:
-        self._masks = output_masks(classes)
-        self._matches = {name: CallMatches() for name, _ in classes}
-        self._class_of = [name for name, stranded in classes for _ in range(1 + stranded)]
-
-    def add(
-        self,
-        calls: Sequence[Intervals],
-        labels: NDArray[np.unsignedinteger],
-        counted: NDArray[np.bool_],
-    ) -> None:
-        """Match the calls of a contig, each output's with the truth of its strand.
-
-        Parameters
-        ----------
-        calls : sequence of ndarray, (n, 2) int64
-            One an output; sorted, not overlapping.
-        labels : ndarray, (L,) unsigned
-        counted : ndarray, (L,) bool
-            Calls and truth of which more than half of the bases are False are left out.
-        """
-        by_class: dict[str, tuple[list[Intervals], list[Intervals]]] = {
-            name: ([], []) for name in self._matches
-        }
-        for name, mask, found in zip(self._class_of, self._masks, calls, strict=True):
-            truth = intervals_of(labels, mask)
-            by_class[name][0].append(counted_intervals(found, counted))
-            by_class[name][1].append(counted_intervals(truth, counted))
-        for name, strands in by_class.items():
-            self._matches[name].add(*strands)
-
-    def finish(self, replicates: int = 1000, seed: int = 0) -> dict[str, dict[str, Any] | None]:
-        """Figures of each class, None where it has no truth; see `CallMatches.finish`."""
-        return {name: found.finish(replicates, seed) for name, found in self._matches.items()}
-
-    def count(self, class_name: str) -> int:
-        """Calls of a class that count."""
-        return self._matches[class_name].calls
+def interval(values: NDArray[np.float64]) -> list[float] | None:
+    """Percentiles 2.5 and 97.5 of replicates; None where most are not defined."""
+    defined = values[~np.isnan(values)]
+    known = 2 * defined.size > values.size
+    return [float(end) for end in np.percentile(defined, [2.5, 97.5])] if known else None

@@ -51,6 +51,7 @@ _CALL_FIGURES = (
     ("precision", "precision", 3),
     ("recall", "recall", 3),
     ("F1", "f1", 3),
+    ("false discovery rate", "false_discovery_rate", 3),
     ("boundary error, median (bp)", "boundary_median_bp", 1),
     ("boundary error, mean (bp)", "boundary_mean_bp", 1),
     ("boundary error, 90 % quantile (bp)", "boundary_p90_bp", 1),

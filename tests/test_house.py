@@ -79,6 +79,7 @@ ORDER = [
     "tally",
     "counting",
     "matching",
+    "callevaluation",
     "sites",
     "evaluation",
     "matrix",

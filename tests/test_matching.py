@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnabirnn.architecture import MotifClass
 from dnabirnn.bits import runs
-from dnabirnn.matching import CallEvaluation, CallMatches, counted_intervals, match_calls
+from dnabirnn.matching import CallMatches, counted_intervals, match_calls
 from dnabirnn.tally import GROUPS, draw
 
 
@@ -378,35 +377,6 @@ def test_no_replicates_no_intervals():
 
 
 # --- whole contigs -------------------------------------------------------------------------------
-
-
-def test_each_strand_has_its_own_truth():
-    classes = (MotifClass("a", True), MotifClass("b", False), MotifClass("c", True))
-    labels = np.zeros(40, dtype=np.uint8)
-    labels[0:10] = 2  # a+
-    labels[10:20] = 4  # a-
-    labels[20:30] = 8 | 16  # b
-    evaluation = CallEvaluation(classes)
-    calls = [intervals((0, 10), (10, 20)), intervals((10, 20)), intervals((20, 29))]
-    calls += [intervals(), intervals((3, 5))]
-    counted = np.ones(40, dtype=np.bool_)
-    evaluation.add(calls, labels, counted)
-    figures = evaluation.finish()
-    assert (figures["a"]["calls"], figures["a"]["truth"], figures["a"]["matched"]) == (3, 2, 2)
-    assert (figures["b"]["calls"], figures["b"]["truth"], figures["b"]["matched"]) == (1, 1, 1)
-    assert figures["c"] is None
-    assert evaluation.count("c") == 1
-
-
-def test_bases_that_do_not_count_take_calls_and_truth_with_them():
-    evaluation = CallEvaluation((MotifClass("a", False),))
-    labels = np.zeros(40, dtype=np.uint8)
-    labels[5:15] = labels[20:30] = 6
-    counted = np.ones(40, dtype=np.bool_)
-    counted[:12] = False
-    evaluation.add([intervals((4, 14), (20, 30))], labels, counted)
-    figures = evaluation.finish()["a"]
-    assert (figures["calls"], figures["truth"], figures["matched"]) == (1, 1, 1)
 
 
 def test_shifts_have_a_sign_and_are_told_by_strand() -> None:
