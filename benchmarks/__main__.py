@@ -145,6 +145,15 @@ def accuracy(task: str, train_options: tuple[str, ...], folder: Path | None, see
 
 @main.command()
 @_folder
+def presets(folder: Path | None) -> None:
+    """Accuracy against speed, by preset."""
+    from benchmarks.presets import presets as rows
+
+    _keep("presets", rows(_place(folder)))
+
+
+@main.command()
+@_folder
 def ship(folder: Path | None) -> None:
     """Make the models that ship, and docs/models.md."""
     from benchmarks.ship import ship as make
@@ -155,7 +164,8 @@ def ship(folder: Path | None) -> None:
 @main.command()
 def page() -> None:
     """Write docs/benchmarks.md and docs/accuracy.md from the results."""
-    from benchmarks.page import write_accuracy_page, write_page
+    from benchmarks.accuracy_page import write_accuracy_page
+    from benchmarks.page import write_page
 
     write_page()
     write_accuracy_page()

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.decoys import VALIDATION, write_decoys
+from benchmarks.novelty import SEEN, write_seen
+from dnabirnn.checkpoint import load_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,10 +25,20 @@ _FIGURES = (
     "ap",
     "ap_stranded",
     "best_f1",
+    "precision",
+    "recall",
     "expected_over_observed",
     "calibration_slope",
 )
-_CALL_FIGURES = ("f1", "precision", "recall", "boundary_median_bp")
+_CALL_FIGURES = (
+    "f1",
+    "precision",
+    "recall",
+    "boundary_median_bp",
+    "boundary_p90_bp",
+    "boundary_shift_bp",
+    "boundary_shift_minus_bp",
+)
 
 
 @dataclass(frozen=True)
@@ -125,16 +137,32 @@ class Prepared:
         run("train", self.encoded, "-o", str(model), *options)
         return time.perf_counter() - begun
 
-    def evaluate(self, model: Path, matrix: bool = False) -> dict[str, Any]:
-        """Metrics of the test sequence, and of the matrix of the training sites if asked for."""
+    def evaluate(self, model: Path, *more: str) -> dict[str, Any]:
+        """Metrics of the test sequence, with more options of `evaluate`."""
         regions = self._option("--regions", self._task.regions)
         out = model.with_suffix(".json")
         run(
             *("evaluate", *self._paths(self._task.test), *self._labels(self._task.test_labels)),
-            *(*regions, *(["--baseline", self.encoded] if matrix else [])),
-            *("-m", str(model), "-o", str(out), "--no-plots"),
+            *(*regions, *more, "-m", str(model), "-o", str(out), "--no-plots"),
         )
         metrics: dict[str, Any] = json.loads(out.read_text())
+        return metrics
+
+    def figures(self, model: Path, matrix: bool) -> dict[str, Any]:
+        """Metrics; of the matrix too, without bases seen in training, and at a rate of 5 %."""
+        metrics = self.evaluate(model, *(["--baseline", self.encoded] if matrix else []))
+        seen = self._folder / f"{self._name}.seen.bed"
+        if not seen.exists():
+            paths = [Path(path) for path in self._paths(self._task.test)]
+            write_seen(Path(self.encoded), paths, self._data / self._task.test_labels, seen)
+        metrics["unseen"] = metrics["classes"]
+        if seen.read_text():
+            ignored = ",".join([SEEN, *self._task.label_options[1:]])
+            unseen = self.evaluate(model, "--labels", str(seen), "--ignore-classes", ignored)
+            metrics["unseen"] = unseen["classes"]
+        checkpoint = load_checkpoint(model)
+        if all(of["bases"]["0.05"] for of in checkpoint.discoveries.values()):
+            metrics["at_rate"] = self.evaluate(model, "--fdr", "0.05")
         return metrics
 
     def _paths(self, files: Sequence[str]) -> list[str]:
@@ -171,7 +199,7 @@ def accuracy(
     for seed in range(seeds):
         model = folder / f"{name}.{seed}.safetensors"
         seconds.append(task.train(model, [*train_options, "--seed", str(seed)]))
-        runs.append(task.evaluate(model, matrix=seed == 0))
+        runs.append(task.figures(model, matrix=seed == 0))
     for class_name, entry in runs[0]["classes"].items():
         if entry is not None:
             yield {
@@ -186,15 +214,48 @@ def accuracy(
 def _figures(runs: Sequence[dict[str, Any]], class_name: str) -> dict[str, Any]:
     """Means and standard deviations over runs; and the matrix' figures."""
     figures: dict[str, Any] = {}
-    for prefix, part, keys in (("", "classes", _FIGURES), ("call_", "calls", _CALL_FIGURES)):
+    for prefix, part, keys in (
+        ("", "classes", _FIGURES),
+        ("call_", "calls", _CALL_FIGURES),
+        ("unseen_", "unseen", ("ap", "ap_stranded", "positives")),
+    ):
         for key in keys:
-            values = [run[part][class_name].get(key) for run in runs]
-            told = [value for value in values if value is not None]
-            figures[prefix + key] = statistics.mean(told) if told else None
-            figures[f"{prefix}{key}_sd"] = statistics.stdev(told) if len(told) > 1 else None
+            figures |= _mean(prefix + key, [(run[part][class_name] or {}).get(key) for run in runs])
+    for key in ("ap", "ap_stranded"):
+        ends = zip(*(run["classes"][class_name][f"{key}_ci"] for run in runs), strict=True)
+        figures[f"{key}_ci"] = [statistics.mean(of) for of in ends]
+    figures |= _at_rate([run["at_rate"] for run in runs if "at_rate" in run], class_name)
+    figures["unseen_share"] = figures["unseen_positives"] and (
+        figures["unseen_positives"] / runs[0]["classes"][class_name]["positives"]
+    )
     matrix = runs[0].get("baseline", {}).get(class_name) or {}
     figures["matrix_ap"] = matrix.get("ap")
     figures["matrix_ap_stranded"] = matrix.get("ap_stranded")
+    return figures
+
+
+def _mean(key: str, values: Sequence[float | None]) -> dict[str, float | None]:
+    """Mean and standard deviation of what is told."""
+    told = [value for value in values if value is not None]
+    return {
+        key: statistics.mean(told) if told else None,
+        f"{key}_sd": statistics.stdev(told) if len(told) > 1 else None,
+    }
+
+
+def _at_rate(runs: Sequence[dict[str, Any]], class_name: str) -> dict[str, Any]:
+    """What is false of what is called with the thresholds of a rate of 5 %, at the first seed."""
+    figures = _mean(
+        "rate_calls",
+        [(run["calls"][class_name] or {}).get("false_discovery_rate") for run in runs],
+    )
+    figures |= _mean(
+        "rate_bases",
+        [None if (p := run["classes"][class_name]["precision"]) is None else 1 - p for run in runs],
+    )
+    if runs:
+        figures["rate_calls_ci"] = runs[0]["calls"][class_name].get("false_discovery_rate_ci")
+        figures["rate_calls_number"] = runs[0]["calls"][class_name]["calls"]
     return figures
 
 

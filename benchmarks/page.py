@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-__all__ = ["RESULTS", "keep", "write_accuracy_page", "write_page"]
+__all__ = ["COLOURS", "RESULTS", "ROOT", "drawn", "keep", "table", "told", "write_page"]
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 # Okabe and Ito's, told apart by the colour-blind.
-_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")
 
 _TITLES = {
     "speed": "Engines",
@@ -101,60 +101,21 @@ def write_page() -> None:
             continue
         found = json.loads(path.read_text())
         figure = _FIGURES.get(name)
-        parts.append(
-            f"## {title}\n\n`python -m benchmarks {name}`, on {_told(found['machine'])}.\n"
-        )
+        parts.append(f"## {title}\n\n`python -m benchmarks {name}`, on {told(found['machine'])}.\n")
         if figure is not None:
-            parts.append(_drawn(name, figure, found["rows"]))
-        parts.append(_table(_COLUMNS[name], found["rows"]))
+            parts.append(drawn(name, figure, found["rows"]))
+        parts.append(table(_COLUMNS[name], found["rows"]))
     (ROOT / "docs" / "benchmarks.md").write_text("\n".join(parts))
 
 
-def write_accuracy_page() -> None:
-    """Write docs/accuracy.md from the results of all tasks."""
-    parts = [(ROOT / "benchmarks" / "accuracy.md").read_text()]
-    for path in sorted(RESULTS.glob("accuracy-*.json")):
-        found = json.loads(path.read_text())
-        rows = [_with_spread(row) for row in found["rows"]]
-        first = found["rows"][0]
-        command = " -- ".join(filter(None, [first["task"], first["options"]]))
-        parts.append(
-            f"## {first['task']}\n\n`python -m benchmarks accuracy {command}`, on "
-            f"{_told(found['machine'])}; {first['train_s']:.0f} s of training.\n"
-        )
-        parts.append(_table(_ACCURACY_COLUMNS, rows))
-    (ROOT / "docs" / "accuracy.md").write_text("\n".join(parts))
-
-
-_ACCURACY_COLUMNS = {
-    "class": "class",
-    "ap": "AP",
-    "ap_stranded": "AP by strand",
-    "matrix_ap": "matrix, AP",
-    "matrix_ap_stranded": "matrix, by strand",
-    "call_f1": "F1 of calls",
-    "call_boundary_median_bp": "boundary, bp",
-    "expected_over_observed": "expected / observed",
-    "calibration_slope": "calibration slope",
-}
-
-
-def _with_spread(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Means as text, with the standard deviation over seeds where there is one."""
-    shown = dict(row)
-    for key in _ACCURACY_COLUMNS:
-        spread = row.get(f"{key}_sd")
-        if isinstance(row.get(key), float):
-            shown[key] = f"{row[key]:.3f}" + ("" if spread is None else f" ({spread:.3f})")
-    return shown
-
-
-def _told(machine: Mapping[str, str]) -> str:
+def told(machine: Mapping[str, str]) -> str:
+    """A machine in words."""
     versions = ", ".join(f"{n} {machine[n]}" for n in ("python", "numpy", "numba", "torch"))
     return f"{machine['processor']}, {machine['cores']} cores, {machine['system']} ({versions})"
 
 
-def _table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
+def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as a table; `columns` has the titles by key."""
     lines = ["| " + " | ".join(columns.values()) + " |", "|" + " --- |" * len(columns)]
     for row in rows:
         lines.append("| " + " | ".join(_cell(row.get(key)) for key in columns) + " |")
@@ -169,7 +130,8 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _drawn(name: str, figure: Any, rows: Sequence[Mapping[str, Any]]) -> str:
+def drawn(name: str, figure: Any, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Keep a figure of rows, and give what shows it."""
     plt.rcParams.update({"font.size": 9, "svg.hashsalt": name})
     drawing, caption = figure(rows)
     path = ROOT / "docs" / "images" / f"benchmarks-{name}.svg"
@@ -204,7 +166,7 @@ def _by_hidden(rows: Sequence[Mapping[str, Any]]) -> Any:
                     [row["hidden"] for row in of_cell],
                     [row[f"{name}_mbs"] for row in of_cell],
                     mark,
-                    color=_COLOURS[2 * number + (name == "torch")],
+                    color=COLOURS[2 * number + (name == "torch")],
                     label=f"{name}, {layers} layer{'s' * (layers > 1)}",
                 )
         _log_axes(panel, "hidden units", cell.upper())
@@ -219,9 +181,9 @@ def _scaling(rows: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
     for panel, kind in zip(panels, kinds, strict=True):
         taken = [row for row in rows if row["against"] == kind]
         values = [row["value"] for row in taken]
-        panel.plot(values, [row["wall_s"] for row in taken], "o-", color=_COLOURS[0], label="s")
+        panel.plot(values, [row["wall_s"] for row in taken], "o-", color=COLOURS[0], label="s")
         memory = [row["peak_mb"] for row in taken]
-        panel.plot(values, memory, "s--", color=_COLOURS[1], label="peak MB")
+        panel.plot(values, memory, "s--", color=COLOURS[1], label="peak MB")
         _log_axes(panel, kind, "")
         panel.set_ylim(1, 2000)
     panels[0].legend(frameon=False)
@@ -234,7 +196,7 @@ def _windows(rows: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
     figure, panels = plt.subplots(1, len(tasks), figsize=size, layout="constrained", squeeze=False)
     for panel, task in zip(panels[0], tasks, strict=True):
         lengths = sorted({row["length_bp"] for row in rows})
-        for length, colour in zip(lengths, _COLOURS, strict=True):
+        for length, colour in zip(lengths, COLOURS, strict=True):
             taken = [row for row in rows if (row["task"], row["length_bp"]) == (task, length)]
             panel.plot(
                 [row["computed_per_kept"] for row in taken],

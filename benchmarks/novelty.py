@@ -1,0 +1,70 @@
+"""Which bases of test sites lie in words that training sites have too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dnabirnn.alphabet import AMBIGUOUS
+from dnabirnn.bed import read_bed
+from dnabirnn.bits import runs
+from dnabirnn.encoded import EncodedSet
+from dnabirnn.fasta import read_fasta
+from dnabirnn.leakage import K, Sites, canonical_kmers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+
+__all__ = ["SEEN", "write_seen"]
+
+SEEN = "seen_31_mer"
+"""Class of the rows that `write_seen` writes."""
+
+
+def write_seen(encoded: Path, fasta: Sequence[Path], labels: Path, out: Path) -> None:
+    """BED of the bases of test sites that a 31-mer of a training site of their class covers."""
+    data = EncodedSet.open(encoded)
+    sites = Sites(data)
+    trained = {
+        motif_class.name: _words(np.asarray(data.codes), sites.of("train", number))
+        for number, motif_class in enumerate(data.classes)
+    }
+    rows = read_bed(labels)
+    with out.open("w") as file:
+        for record in read_fasta(*fasta):
+            own = rows.filter(rows["chrom"] == record.name)
+            for start, end, name in own.select("start", "end", "name").iter_rows():
+                if name in trained:
+                    for first, last in _seen(record.codes, start, end, trained[name]):
+                        file.write(f"{record.name}\t{first}\t{last}\t{SEEN}\t0\t.\n")
+
+
+def _words(codes: Codes, spans: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Distinct words that hold a base of the spans."""
+    reach = K - 1
+    found = [
+        canonical_kmers(codes[max(0, start - reach) : end + reach]) for start, end in spans.tolist()
+    ]
+    return np.unique(np.concatenate([np.empty(0, np.uint64), *found]))
+
+
+def _seen(
+    codes: Codes, start: int, end: int, trained: NDArray[np.uint64]
+) -> Iterator[tuple[int, int]]:
+    """Stretches of a site that words of the training sites cover."""
+    first = max(0, start - K + 1)
+    text = codes[first : end + K - 1]
+    covered = np.zeros(text.size + K, np.int64)
+    for begin, stop in runs(text < AMBIGUOUS).tolist():
+        hits = begin + np.flatnonzero(np.isin(canonical_kmers(text[begin:stop]), trained))
+        np.add.at(covered, hits, 1)
+        np.add.at(covered, hits + K, -1)
+    inside = covered.cumsum()[start - first : end - first] > 0
+    for begin, stop in runs(inside).tolist():
+        yield start + begin, start + stop

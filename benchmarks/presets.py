@@ -1,0 +1,59 @@
+"""Presets of `dnabirnn train`: what accuracy costs in speed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.accuracy import TASKS, Prepared
+from benchmarks.measure import seconds_of
+from dnabirnn.cli.train import PRESETS
+from dnabirnn.fasta import Record
+from dnabirnn.model import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+__all__ = ["TIMED_BP", "presets", "scoring"]
+
+TIMED_BP = 4_000_000
+"""Bases that speed is taken from."""
+_OPTIONS = {"satellites": ("--exclusive",)}
+
+
+def presets(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield a row for each task, preset and class, of one seed; speed is of one thread."""
+    for name in TASKS:
+        task, models = Prepared(name, folder), {}
+        for preset in PRESETS:
+            path = folder / f"{name}.{preset}.safetensors"
+            seconds = task.train(path, ["--preset", preset, *_OPTIONS.get(name, ())])
+            models[preset] = (path, seconds)
+        times = seconds_of([scoring(path) for path, _ in models.values()], repeats=3)
+        for (preset, (path, seconds)), time in zip(models.items(), times, strict=True):
+            for class_name, entry in task.evaluate(path)["classes"].items():
+                if entry is not None:
+                    yield {
+                        "task": name,
+                        "preset": preset,
+                        "class": class_name,
+                        "ap": entry["ap"],
+                        "ap_stranded": entry["ap_stranded"],
+                        "mbs": TIMED_BP / time / 1e6,
+                        "train_s": seconds,
+                    }
+
+
+def scoring(path: Path) -> Callable[[], object]:
+    """What scores `TIMED_BP` random bases on one thread."""
+    model = load(path, threads=1)
+    codes = np.random.default_rng(0).integers(0, 4, TIMED_BP, dtype=np.uint8)
+    record = Record("random", codes, None)
+
+    def score() -> None:
+        for _ in model.blocks([record]):
+            pass
+
+    return score
