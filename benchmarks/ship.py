@@ -44,8 +44,8 @@ _MODELS = {
             "data": "CHM13v2.0 chr8, HG002v1.1 chr13 (maternal); chosen and calibrated on "
             "HG002v1.1 chr14 (maternal); tested on CHM13v2.0 chrY. Truth: CenSat's annotation. "
             "And 9 Mb of random Markov chains and tandem repeats, of many compositions, as "
-            "background. Probabilities and thresholds are for the classes' shares of a whole human genome "
-            "(Altemose 2022)",
+            "background. Probabilities and thresholds are for the classes' shares of a whole "
+            "human genome (Altemose 2022)",
             "licence": "assemblies and annotation are public domain, CC0 (T2T consortium: Nurk "
             "2022, Altemose 2022, Rhie 2023); the model has the licence of dnabirnn",
             "limits": "chr13 and chr14 hold near-copies of each other, so that figures of chr14 "
