@@ -45,6 +45,11 @@ if TRAINING:
     include: "workflows/rules/train.smk"
 
 
+if SHIPPED:
+
+    include: "workflows/rules/shipped.smk"
+
+
 include: "workflows/rules/score.smk"
 
 

@@ -12,7 +12,17 @@ from dnabirnn.errors import ModelFileError
 from dnabirnn.shipped import find_model, shipped_models
 
 ROOT = Path(__file__).parent.parent
-CARD = {"for", "data", "licence", "limits", "test", "controls", "command"}
+CARD = {
+    "for",
+    "data",
+    "licence",
+    "limits",
+    "thresholds",
+    "speed",
+    "test",
+    "controls",
+    "command",
+}
 
 
 def test_they_are_those_that_the_page_tells_of() -> None:
@@ -43,6 +53,23 @@ def test_they_are_listed_and_used_by_name(tmp_path: Path, monkeypatch: pytest.Mo
     succeed("-q", "score", "g.fa", "-m", "satellites", "-o", "s.bed", "--min-score", 0)
     assert (tmp_path / "s.bed").read_text()
     assert "HSat3" in succeed("info", "satellites").stdout
+
+
+def test_one_is_told_of_and_written(tmp_path: Path) -> None:
+    text = succeed("models", "fly-splice").stdout
+    assert text.startswith("fly-splice: ")
+    assert "satellites: " not in text
+    out = tmp_path / "fly.safetensors"
+    succeed("models", "fly-splice", "-o", out)
+    assert out.read_bytes() == shipped_models()["fly-splice"].read_bytes()
+    for words, message in (
+        (("moth",), "moth: no model that ships; there are ecoli-rep, fly-splice, satellites"),
+        (("-o", tmp_path / "x"), "name the model to write: ecoli-rep, fly-splice"),
+    ):
+        result = run("models", *words)
+        assert result.exit_code == 1
+        assert message in result.stderr
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_file_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ TINY = {
     "threads": 1,
     "shards": 8,
     "encode": {"val_chroms": ["b"], "test_chroms": ["c"]},
-    "train": {"hidden": 4, "bases": "40k", "validations": 2, "batch": 16},
+    "train": {"hidden": 4, "bases": "40k", "validations": 2, "batch": 16, "prior": {"M": 0.01}},
 }
 """A config that trains a useless model in no time."""
 
@@ -352,6 +352,19 @@ class TestSheetAndConfig:
             words = done(tmp_path, "--dry-run", "--workflow-profile", PROFILES / name, config=TINY)
             assert f"Using workflow specific profile {PROFILES / name}" in words
             assert ("gpu=1" in words) == (name == "gpu")
+
+
+@needs_snakemake
+def test_a_model_that_ships_is_named(tmp_path: Path) -> None:
+    write_assembly(tmp_path / "data", "s", {"c": 800})
+    write_sheet(tmp_path / "data", "s s.fa", columns="sample fasta")
+    done(tmp_path, config={"samples": "data/samples.tsv", "model": "ecoli-rep", "threads": 1})
+    assert (tmp_path / "results/models/ecoli-rep.safetensors").is_file()
+    assert (tmp_path / "results/calls/s.bed").is_file()
+    # A file of that name is the user's own.
+    write_model(tmp_path / "ecoli-rep")
+    config = {"samples": "data/samples.tsv", "model": "ecoli-rep", "threads": 1}
+    assert "shipped" not in planned(tmp_path, config=config)
 
 
 @needs_snakemake

@@ -81,13 +81,22 @@ def one_of(names):
 
 
 def options(*sections):
-    """Options of a command from sections of the config: `val_chroms: [a]` is `--val-chroms a`."""
+    """Options of a command from sections of the config: `val_chroms: [a]` is `--val-chroms a`.
+
+    Of what has names, `prior: {a: 0.1}`, each is an option: `--prior a=0.1`.
+    """
     words = []
     for section in sections:
         for key, value in sorted(config[section].items()):
-            if value is None or value is False or value == []:
+            if value is None or value is False or value in ([], {}):
                 continue
-            words.append(f"--{key.replace('_', '-')}")
+            option = f"--{key.replace('_', '-')}"
+            if isinstance(value, dict):
+                for name, share in sorted(value.items()):
+                    check_braces(f"{section}: {key}", name)
+                    words += [option, f"{name}={share}"]
+                continue
+            words.append(option)
             check_braces(f"{section}: {key}", str(value))
             if isinstance(value, list):
                 words.append(",".join(map(str, value)))
@@ -236,7 +245,18 @@ ENCODED = [
     f"<results>/encoded/{NAME}/{file}"
     for file in ("codes.npy", "labels.npy", "manifest.json")
 ]
-MODEL = config["model"] or f"<results>/models/{NAME}.safetensors"
+# A model that ships has a name, and is no file: `dnabirnn models` writes it.
+SHIPPED = (
+    config["model"]
+    if re.fullmatch(r"[A-Za-z0-9_-]+", config["model"] or "")
+    and not Path(config["model"]).exists()
+    else None
+)
+MODEL = (
+    f"<results>/models/{SHIPPED or NAME}.safetensors"
+    if SHIPPED or not config["model"]
+    else config["model"]
+)
 # What the model is held against: the sequence that was held out of its training, under the
 # model's name, and every other sample with labels.
 TRUTHS = ([NAME] if TRAINING else []) + [
