@@ -68,7 +68,7 @@ _MODELS = {
     ),
     "fly-splice": _Shipped(
         "fly",
-        "--window 400 --mutate 0.05",
+        "--preset accurate --mutate 0.1 --window 400",
         ("rep",),
         {
             "for": "splice donors and acceptors and start codons of Drosophila genes",

@@ -44,6 +44,7 @@ _AP_LOSS = 0.002
 _PIECE_BP = 100_000
 _SHORT_SITE_QUANTILE = 0.05
 _LONGEST_DEFAULT_BP = 100
+_LONGEST_DEFAULT_GAP_BP = 500
 # With fewer positive bases than this, validation sequence says too little of how many there are.
 _ENOUGH_POSITIVES = 100
 # What lies below or above says no more to a fit than that it does.
@@ -145,8 +146,8 @@ def call_defaults(
     thresholds : mapping of class name to int
     site_lengths_bp : mapping of class name to ndarray, (n,) int64
         Lengths of the training sites: a call may be half as short as all but the shortest
-        twentieth of them, and may bridge gaps of the same length; neither is over 100 bp, since
-        a long array may be cut short by the end of a contig.
+        twentieth of them, and may bridge gaps of the same length. Lengths are not over 100 bp,
+        since a long array may be cut short by the end of a contig; gaps are not over 500 bp.
 
     Examples
     --------
@@ -156,8 +157,9 @@ def call_defaults(
     defaults = {}
     for name, threshold in thresholds.items():
         short = float(np.quantile(site_lengths_bp[name], _SHORT_SITE_QUANTILE)) / 2
-        length = min(int(short), _LONGEST_DEFAULT_BP)
-        defaults[name] = CallRule(threshold, max(1, length), length)
+        length = max(1, min(int(short), _LONGEST_DEFAULT_BP))
+        gap = min(int(short), _LONGEST_DEFAULT_GAP_BP)
+        defaults[name] = CallRule(threshold, length, gap)
     return defaults
 
 

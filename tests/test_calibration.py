@@ -83,7 +83,7 @@ def test_call_defaults_follow_short_sites_but_not_far() -> None:
     assert defaults == {
         "short": CallRule(500, 1, 1),
         "REP": CallRule(30, 17, 17),
-        "array": CallRule(900, 100, 100),
+        "array": CallRule(900, 100, 500),
     }
 
 
