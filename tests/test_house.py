@@ -90,6 +90,7 @@ ORDER = [
     "views",
     "page",
     "model",
+    "selfcheck",
     "shards",
     "genome",
     "gallery",
