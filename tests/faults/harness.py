@@ -105,7 +105,9 @@ class Tally:
     lost: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        rows = [f"{kind}: {self.hit[kind]} of {n} ended the command" for kind, n in self.tried.items()]
+        rows = [
+            f"{kind}: {self.hit[kind]} of {n} ended the command" for kind, n in self.tried.items()
+        ]
         return "\n".join([*rows, *self.lost, f"lost: {len(self.lost) or 'none'}"])
 
 
@@ -250,7 +252,9 @@ class Harness:
     def no_memory(self, case: Case, place: Path) -> bool:
         """Memory that is refused from some size on."""
         limit = int(self._random.uniform(0.15, 2.5) * 2**30)
-        process = self._begin(case, place, lambda: resource.setrlimit(resource.RLIMIT_AS, (limit,) * 2))
+        process = self._begin(
+            case, place, lambda: resource.setrlimit(resource.RLIMIT_AS, (limit,) * 2)
+        )
         process.communicate()
         return process.returncode != 0
 
