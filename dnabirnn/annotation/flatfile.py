@@ -98,6 +98,7 @@ class _Table(io.TextIOBase):
         self._key = "     " if form == "genbank" else "FT   "
         self._first = "LOCUS " if form == "genbank" else "ID   "
         self._inside = False
+        self._waiting = ""
         self._lines = _text_lines(blocks, source, form)
 
     def read(self, size: int | None = -1) -> str:
@@ -107,7 +108,12 @@ class _Table(io.TextIOBase):
 
     def readline(self, size: int = -1) -> str:  # type: ignore[override]
         """Next line, counted."""
-        text = next(self._lines, "")
+        text = self._waiting or next(self._lines, "")
+        if self._inside and not self._waiting and self.form == "genbank" and text[:2] == "//":
+            # Biopython wants a sequence, if only an empty one, behind the features.
+            self._waiting, self._inside = text, False
+            return "ORIGIN\n"
+        self._waiting = ""
         self.line += 1
         if text.startswith(self._first):
             self.record_line, self.starts, self._inside = self.line, [], self.form == "embl"

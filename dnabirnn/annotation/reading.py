@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -45,6 +45,7 @@ _READERS: dict[LabelFormat, Reader] = {
     LabelFormat.RMSK: read_rmsk,
     LabelFormat.FASTQ: read_labelled_fastq,
 }
+_HEAD_BYTES = 1 << 16
 _WITH_TYPES = (LabelFormat.GFF3, LabelFormat.GTF, LabelFormat.GENBANK, LabelFormat.EMBL)
 _WITH_PARTS = (LabelFormat.BED, LabelFormat.GFF3, LabelFormat.GENBANK, LabelFormat.EMBL)
 
@@ -209,7 +210,7 @@ def _read(
     """Read a file in its format."""
     source = str(path)
     blocks = read_blocks(path, LabelError, digests)
-    head = next(blocks, b"")
+    head = _head(blocks)
     if not head:
         raise LabelError(f"{source}: no intervals; the file is empty: give labels with rows")
     form = _format(label_format, source, head)
@@ -226,6 +227,16 @@ def _read(
             features.landmarks,
         )
     return form, features
+
+
+def _head(blocks: Iterator[bytes]) -> bytes:
+    """Beginning of a file, long enough to hold its first row."""
+    head = b""
+    for block in blocks:
+        head += block
+        if len(head) >= _HEAD_BYTES:
+            break
+    return head
 
 
 def _format(label_format: str | None, source: str, head: bytes) -> LabelFormat:
