@@ -221,7 +221,8 @@ def _exploded(rows: pl.DataFrame) -> pl.DataFrame:
     filled = pl.col("name").list.eval(
         pl.element().filter(pl.element() != "").unique(maintain_order=True)
     )
-    return rows.with_columns(name=filled).explode("name")
+    # Of an empty list, `explode` leaves no row or one, by polars' version; of a null, one.
+    return rows.with_columns(name=pl.when(filled.list.len() > 0).then(filled)).explode("name")
 
 
 def _joined(pieces: list[_Piece], source: str, selection: Selection, form: str) -> Features:
