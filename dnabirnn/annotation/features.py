@@ -114,6 +114,8 @@ def wrapped(frame: pl.DataFrame, lengths: Mapping[str, int], source: str) -> pl.
     >>> wrapped(frame, {"p": 100}, "p.gff3").rows()
     [('p', 5, 9, 1), ('p', 95, 100, 1), ('p', 0, 3, 1), ('p', 0, 2, 1)]
     """
+    if not lengths:
+        return frame
     sized = frame.with_columns(
         size=pl.col("chrom").replace_strict(dict(lengths), default=None, return_dtype=pl.Int64)
     )

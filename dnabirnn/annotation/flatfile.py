@@ -164,7 +164,7 @@ def _read(table: _Table, source: str, selection: Selection, form: str) -> Featur
                 for value in _classes(feature, selection):
                     rows += [(name, p.start, p.end, value, None, p.strand, line) for p in parts]
     if not lengths:
-        raise LabelError(f"{source}: no records; the file is empty: give {form}")
+        raise LabelError(f"{source}: no records; give {form}")
     frame = pl.DataFrame(rows, schema=BED_SCHEMA, orient="row")
     column = selection.class_column or "type"
     return Features(
@@ -204,7 +204,7 @@ def _records(table: _Table, source: str) -> Iterator[tuple[SeqRecord, Sequence[i
             )
         _check(record, starts, [str(one.message) for one in told], source)
         yield record, starts
-    if not table.ended:
+    if table.record_line and not table.ended:
         raise LabelError(f"{source}: cut short, for no // ends its last record; {_WHOLE}")
 
 

@@ -214,14 +214,13 @@ def _lengths(frame: pl.DataFrame, source: str) -> Mapping[str, int]:
     """Bases of each contig; raises where two rows do not agree."""
     sized = frame.select("chrom", "line", size=pl.col("end") + pl.col("left"))
     first = sized.unique("chrom", keep="first", maintain_order=True)
-    lengths: dict[str, int] = dict(first.select("chrom", "size").iter_rows())
-    own = pl.col("chrom").replace_strict(lengths, return_dtype=pl.Int64)
+    own = first.select("chrom", own="size")
     first_error(
-        sized.with_columns(own=own),
+        sized.join(own, on="chrom", maintain_order="left"),
         {
             "{chrom} has {size} bases by this row, and {own} by the first; give repeats of one "
-            "assembly": pl.col("size") != own
+            "assembly": pl.col("size") != pl.col("own")
         },
         source,
     )
-    return lengths
+    return dict(own.iter_rows())
