@@ -216,7 +216,7 @@ def _lengths(frame: pl.DataFrame, source: str) -> Mapping[str, int]:
     first = sized.unique("chrom", keep="first", maintain_order=True)
     own = first.select("chrom", own="size")
     first_error(
-        sized.join(own, on="chrom", maintain_order="left"),
+        sized.join(own, on="chrom"),
         {
             "{chrom} has {size} bases by this row, and {own} by the first; give repeats of one "
             "assembly": pl.col("size") != pl.col("own")
