@@ -258,6 +258,10 @@ def with_sequence(text, sequence="a" * 100):
 
 
 BAD = {
+    "two places": (
+        genbank([("REP", "5..9,11")]),
+        r"in\.gb, lines 1 to 7: cannot be understood; fetch or export",
+    ),
     "no place": (
         genbank([("source", "1..100"), ("REP", "5..x")]),
         r"in\.gb, line 7: REP of record 'X1.2': .*'5\.\.x'.*; mend it",
@@ -285,7 +289,7 @@ BAD = {
     ),
     "empty": ("\n", r"in\.gb: no records; give GenBank"),
     "other text": ("nothing\n", "no records"),
-    "a wrong LOCUS": ("LOCUS       X1 y bp\n//\n", "in.gb, line 1: "),
+    "a wrong LOCUS": ("LOCUS       X1 y bp\n//\n", r"in\.gb, line 1: "),
     "too long for its circle": (
         genbank([("REP", "5..190")]),
         "line 6: X1.2:4-190 is longer than the circular contig",

@@ -107,6 +107,7 @@ def test_span_is_for_formats_with_parts(write):
             {"class_name": "x", "classes_map": {"a": "b"}},
             "--class and --classes-map: all rows have",
         ),
+        ({"class_column": " "}, "--class-column: names no column"),
         ({"class_name": ""}, "--class '': give a name"),
         ({"classes_map": {"a": " "}}, "--classes-map ' ': give names"),
         ({"classes_map": {"a": "x\ty"}}, "--classes-map .*: give names of printable"),

@@ -106,7 +106,7 @@ def wrapped(frame: pl.DataFrame, lengths: Mapping[str, int], source: str) -> pl.
     Raises
     ------
     LabelError
-        A row longer than its contig.
+        A row longer than its contig, or more than a turn beyond its end.
 
     Examples
     --------
@@ -123,14 +123,15 @@ def wrapped(frame: pl.DataFrame, lengths: Mapping[str, int], source: str) -> pl.
     if not sized.select(past.any()).item():
         return frame
     long = pl.col("end") - pl.col("start") > pl.col("size")
-    first_error(
-        sized,
-        {
-            "{chrom}:{start}-{end} is longer than the circular contig, of {size} bases; mend the "
-            "row": past & long
-        },
-        source,
-    )
+    far = pl.col("end") > 2 * pl.col("size")
+    checks = {
+        "{chrom}:{start}-{end} is longer than the circular contig, of {size} bases; mend the row": (
+            past & long
+        ),
+        "{chrom}:{start}-{end} lies a whole turn beyond the circular contig, of {size} bases; mend "
+        "the row": past & far,
+    }
+    first_error(sized, checks, source)
     start = pl.col("start") % pl.col("size")
     moved = (
         sized.with_row_index("row")

@@ -191,9 +191,10 @@ def _records(table: _Table, source: str) -> Iterator[tuple[SeqRecord, Sequence[i
                 raise
             # Of damage Biopython tells by whatever it stumbles over.
             except Exception as cause:
-                raise LabelError(
-                    f"{source}, line {table.line}: {' '.join(str(cause).split())}; {_WHOLE}"
-                ) from cause
+                reason = " ".join(str(cause).split()) or "cannot be understood"
+                first = max(table.record_line, 1)
+                place = f"line {first}" if first == table.line else f"lines {first} to {table.line}"
+                raise LabelError(f"{source}, {place}: {reason}; {_WHOLE}") from cause
         if record is None:
             break
         starts = table.starts

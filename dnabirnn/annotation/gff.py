@@ -252,11 +252,10 @@ def _joined(pieces: list[_Piece], source: str, selection: Selection, form: str) 
 
 
 def _is_landmark(frame: pl.DataFrame) -> pl.Expr:
-    """Whether a row spans its contig, as far as the file tells, and its type says so too."""
+    """Whether a row is a circle, or spans its contig by its type and as far as the file tells."""
     whole = (pl.col("start") == 0) & (pl.col("end") == pl.col("end").max().over("chrom"))
-    if "circular" in frame.columns:
-        whole |= pl.col("circular")
-    return whole & pl.col("type").is_in(_LANDMARKS)
+    landmark = whole & pl.col("type").is_in(_LANDMARKS)
+    return landmark | pl.col("circular") if "circular" in frame.columns else landmark
 
 
 def _spanned(frame: pl.DataFrame) -> pl.DataFrame:

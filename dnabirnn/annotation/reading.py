@@ -177,6 +177,8 @@ def _check_options(
     class_name: str | None, class_column: str | None, mapping: Mapping[str, str]
 ) -> None:
     """Raise for options that contradict one another."""
+    if class_column is not None and not class_column.strip():
+        raise OptionError("--class-column: names no column; give a number or a name")
     if class_name is not None:
         if class_name.strip() in ("", ".") or not class_name.isprintable():
             raise OptionError(f"--class {class_name!r}: give a name of printable characters")
