@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import logging
+import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from commands import succeed
 
 from dnabirnn.alphabet import encode, reverse_complement
 from dnabirnn.encoded import EncodedSet
+from dnabirnn.errors import LabelError
 from dnabirnn.labels import load_labels
 
 LENGTHS = {"NC_1.2": 400, "NC_2.1": 240}
@@ -369,3 +371,59 @@ def test_files_of_several_formats_go_together(tmp_path: Path) -> None:
         (s.chrom, s.start, s.end, s.strand) for s in SITES
     ]
     assert labels.frame["line"].to_list() == [1, 2, 1, 2, 4, 5]
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_damage_is_always_an_error_of_ours(tmp_path: Path, name: str) -> None:
+    """Characters changed, lines lost, ends cut: read, or refused in one line; no traceback."""
+    form = FORMS[name]
+    random_state, text, path = random.Random(name), form.write(), tmp_path / form.file
+    refused = []
+    for _ in range(40):
+        damaged = list(text)
+        for _ in range(random_state.randint(1, 5)):
+            place = random_state.randrange(len(damaged))
+            damaged[place] = random_state.choice(
+                ["", "\n", "\t", " ", "x", "-9", '"', ";", "%", "é"]
+            )
+        cut = len(damaged) if random_state.random() < 0.7 else random_state.randrange(len(damaged))
+        path.write_text("".join(damaged[:cut]))
+        try:
+            load_labels([path], label_format=form.form, **form.options)  # type: ignore[arg-type]
+        except LabelError as error:
+            refused.append(str(error))
+    assert refused
+    assert not [message for message in refused if "\n" in message]
+
+
+@pytest.mark.parametrize("form", ["gff3", "genbank", "repeatmasker"])
+def test_real_sites_are_the_same_in_other_formats(
+    real_data: Path, tmp_path: Path, form: str
+) -> None:
+    """REP elements of E. coli, written by other hands, against BED."""
+    source = real_data / "ecoli_k12" / "rep.bed"
+    rows = [Site(c, int(s), int(e), n, t) for c, s, e, n, _, t in
+            (line.split("\t")[:6] for line in source.read_text().splitlines())]  # fmt: skip
+    path, length = tmp_path / "labels", 4_641_652
+    if form == "genbank":
+        record = SeqRecord(Seq(None, length=length), rows[0].chrom, "U00096")
+        record.annotations |= {"molecule_type": "DNA", "topology": "circular"}
+        record.features = [
+            SeqFeature(SimpleLocation(r.start, r.end, 1 if r.strand == "+" else -1), r.name)
+            for r in rows
+        ]
+        SeqIO.write([record], path, "genbank")
+    else:
+        lines = [
+            str(gffutils.Feature(r.chrom, "x", r.name, r.start + 1, r.end, strand=r.strand))
+            if form == "gff3"
+            else f"9 1.0 0.0 0.0 {r.chrom} {r.start + 1} {r.end} ({length - r.end}) "
+            f"{r.strand.replace('-', 'C')} rep {r.name} 1 9 (0) 1"
+            for r in rows
+        ]
+        path.write_text("".join(f"{line}\n" for line in lines))
+    ours, theirs = load_labels([path]), load_labels([source])
+    assert ours.origin.told["formats"] == [form]
+    columns = ["chrom", "start", "end", "class", "strand"]
+    assert ours.classes == theirs.classes
+    assert ours.frame.select(columns).equals(theirs.frame.select(columns))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import polars as pl
 
@@ -78,6 +78,14 @@ class Reading(TypedDict, total=False):
     span: bool
 
 
+class _File(NamedTuple):
+    """What was read of a file."""
+
+    source: str
+    form: LabelFormat
+    features: Features
+
+
 @dataclass(frozen=True)
 class Annotation:
     """Rows of all files of labels.
@@ -140,36 +148,21 @@ def read_annotation(
     _check_options(class_name, class_column, mapping)
     selection = Selection(class_column, class_name, tuple(feature_types), span)
     digests: dict[str, str] = {}
-    found: list[tuple[str, LabelFormat, Features]] = []
-    for path in paths:
-        form, features = _read(path, selection, label_format, digests)
-        found.append((str(path), form, features))
+    found = [_read(path, selection, label_format, digests) for path in paths]
     if not found:
         raise LabelError("no labels given; name a file with --labels")
-    forms = [form for _, form, _ in found]
+    forms = [file.form for file in found]
     _check_used(forms, selection)
-    frame = pl.concat(_classed(features, source, class_name) for source, _, features in found)
-    types = frozenset().union(*(features.types for _, _, features in found))
+    frame = pl.concat(_classed(file, class_name) for file in found)
     if frame.is_empty():
-        raise LabelError(_nothing([source for source, _, _ in found], types, feature_types))
-    absent = [
-        f"--feature-type: no feature is of type {name!r}; the labels have {_some(types)}"
-        for name in feature_types
-        if name not in types
-    ]
-    present = frame["name"].unique().to_list()
-    absent += [
-        f"--classes-map: no row has class {name!r}; the labels have {_some(present)}"
-        for name in mapping
-        if name not in present
-    ]
+        raise LabelError(_nothing(found, selection))
     return Annotation(
         frame.with_columns(pl.col("name").replace(mapping)) if mapping else frame,
         digests,
         _lengths(found),
-        _aliases([features for _, _, features in found]),
+        _aliases(found),
         _told(forms, selection, mapping),
-        absent,
+        _absent(frame, found, selection, mapping),
     )
 
 
@@ -208,7 +201,7 @@ def _check_used(forms: Sequence[LabelFormat], selection: Selection) -> None:
 
 def _read(
     path: PathLike, selection: Selection, label_format: str | None, digests: dict[str, str]
-) -> tuple[LabelFormat, Features]:
+) -> _File:
     """Read a file in its format."""
     source = str(path)
     blocks = read_blocks(path, LabelError, digests)
@@ -228,7 +221,7 @@ def _read(
             source,
             features.landmarks,
         )
-    return form, features
+    return _File(source, form, features)
 
 
 def _head(blocks: Iterator[bytes]) -> bytes:
@@ -250,8 +243,9 @@ def _format(label_format: str | None, source: str, head: bytes) -> LabelFormat:
     raise OptionError(f"--label-format {label_format!r}: is none of {', '.join(LabelFormat)}")
 
 
-def _classed(features: Features, source: str, class_name: str | None) -> pl.DataFrame:
+def _classed(file: _File, class_name: str | None) -> pl.DataFrame:
     """Rows with their classes and their file; raises for the first row that has none."""
+    source, _, features = file
     frame = features.frame.with_columns(file=pl.lit(source))
     if class_name is not None:
         return frame.with_columns(name=pl.lit(class_name))
@@ -269,14 +263,33 @@ def _classed(features: Features, source: str, class_name: str | None) -> pl.Data
     return frame
 
 
-def _nothing(sources: Sequence[str], types: Iterable[str], wanted: Sequence[str]) -> str:
+def _nothing(found: Sequence[_File], selection: Selection) -> str:
     """Message for files without a single interval."""
-    if wanted and types:
-        return (
-            f"{', '.join(sources)}: no feature of type {', '.join(wanted)}; the labels have "
-            f"{_some(types)}"
-        )
-    return f"{', '.join(sources)}: no intervals; give labels with rows"
+    sources, types = ", ".join(file.source for file in found), _types(found)
+    if selection.feature_types and types:
+        wanted = ", ".join(selection.feature_types)
+        return f"{sources}: no feature of type {wanted}; the labels have {_some(types)}"
+    return f"{sources}: no intervals; give labels with rows"
+
+
+def _absent(
+    frame: pl.DataFrame, found: Sequence[_File], selection: Selection, mapping: Mapping[str, str]
+) -> list[str]:
+    """Messages for types and classes that options name and no row has."""
+    types, present = _types(found), frame["name"].unique().to_list()
+    return [
+        f"--feature-type: no feature is of type {name!r}; the labels have {_some(types)}"
+        for name in selection.feature_types
+        if name not in types
+    ] + [
+        f"--classes-map: no row has class {name!r}; the labels have {_some(present)}"
+        for name in mapping
+        if name not in present
+    ]
+
+
+def _types(found: Sequence[_File]) -> frozenset[str]:
+    return frozenset().union(*(file.features.types for file in found))
 
 
 def _some(names: Iterable[str]) -> str:
@@ -284,11 +297,11 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")
 
 
-def _aliases(found: Sequence[Features]) -> dict[str, str]:
+def _aliases(found: Sequence[_File]) -> dict[str, str]:
     """Other names of contigs, without those that two contigs have."""
-    names = {name for features in found for name in features.lengths}
+    names = {name for file in found for name in file.features.lengths}
     owners: dict[str, set[str]] = {}
-    for features in found:
+    for _, _, features in found:
         for other, own in features.owners.items():
             owners.setdefault(other, set()).update(own)
     return {
@@ -296,7 +309,7 @@ def _aliases(found: Sequence[Features]) -> dict[str, str]:
     }
 
 
-def _lengths(found: Sequence[tuple[str, LabelFormat, Features]]) -> dict[str, tuple[int, str]]:
+def _lengths(found: Sequence[_File]) -> dict[str, tuple[int, str]]:
     """Bases of contigs, and the file that tells them; raises where two files do not agree."""
     lengths: dict[str, tuple[int, str]] = {}
     for source, _, features in found:

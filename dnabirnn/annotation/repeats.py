@@ -113,7 +113,8 @@ def _class_column(source: str, selection: Selection, form: str) -> str:
     return column
 
 
-def _out_rows(lines: pl.DataFrame, source: str, column: str) -> pl.DataFrame:
+def _out_columns(lines: pl.DataFrame, source: str) -> pl.DataFrame:
+    """Split rows at white space into c0, c1, ..., headers gone."""
     text = pl.col("text")
     rows = lines.filter((text.str.strip_chars() != "") & ~text.str.contains(_HEADER))
     tabbed = text.str.strip_chars().str.replace_all(r"\s+", "\t")
@@ -122,30 +123,27 @@ def _out_rows(lines: pl.DataFrame, source: str, column: str) -> pl.DataFrame:
         tabbed.str.count_matches("\t", literal=True).alias("count") + 1,
         fields(tabbed, _MOST).alias("fields"),
     ).unnest("fields")
-    first_error(
-        rows,
-        {
-            f"{{count}} columns, RepeatMasker's .out has {_FEWEST} to {_MOST}; mend the row": (
-                ~pl.col("count").is_between(_FEWEST, _MOST)
-            )
-        },
-        source,
-    )
+    message = f"{{count}} columns, RepeatMasker's .out has {_FEWEST} to {_MOST}; mend the row"
+    first_error(rows, {message: ~pl.col("count").is_between(_FEWEST, _MOST)}, source)
+    return rows
+
+
+def _out_rows(lines: pl.DataFrame, source: str, column: str) -> pl.DataFrame:
+    """Columns of BED_SCHEMA, checked, and the bases left of the contig."""
     both = pl.col("c10").str.splitn("/", 2)
     names = {
         "repName": pl.col("c9"),
         "repClass": both.struct[0],
         "repFamily": pl.coalesce(both.struct[1], pl.col("c10")),
     }
-    left = pl.col("c7").str.extract(r"^\(([0-9]+)\)$").cast(pl.Int64, strict=False)
-    rows = rows.with_columns(
+    rows = _out_columns(lines, source).with_columns(
         chrom="c4",
         start=whole_number("c5") - 1,
         end=whole_number("c6"),
         name=names[column],
         score=pl.col("c0").cast(pl.Float64, strict=False),
         strand=pl.col("c8").replace("C", "-"),
-        left=left,
+        left=pl.col("c7").str.extract(r"^\(([0-9]+)\)$").cast(pl.Int64, strict=False),
     )
     checks = {
         "score {c0!r} is no number; mend the row": pl.col("score").is_null(),
@@ -162,26 +160,27 @@ def _out_rows(lines: pl.DataFrame, source: str, column: str) -> pl.DataFrame:
     return rows.select(*BED_SCHEMA.names(), "left")
 
 
-def _rmsk_rows(lines: pl.DataFrame, source: str, column: str) -> pl.DataFrame:
+def _rmsk_columns(lines: pl.DataFrame, source: str) -> pl.DataFrame:
+    """Split rows at tabs into c0, c1, ..., as if all had `bin`; the header gone."""
     text = pl.col("text")
     rows = lines.filter((text != "") & ~text.str.contains(r"^#|^(?:bin\t)?swScore\t"))
     count = text.str.count_matches("\t", literal=True) + 1
-    # Without `bin` all others stand one column further left.
     aligned = pl.when(count == _RMSK_COLUMNS - 1).then("\t" + text).otherwise(text)
     rows = rows.select(
         "line", count.alias("count"), fields(aligned, _RMSK_COLUMNS).alias("fields")
     ).unnest("fields")
-    first_error(
-        rows,
-        {
-            f"{{count}} columns between tabs, a rmsk table has {_RMSK_COLUMNS}, or one fewer "
-            "without bin; mend the row": (
-                ~pl.col("count").is_between(_RMSK_COLUMNS - 1, _RMSK_COLUMNS)
-            )
-        },
-        source,
+    message = (
+        f"{{count}} columns between tabs, a rmsk table has {_RMSK_COLUMNS}, or one fewer without "
+        "bin; mend the row"
     )
-    rows = rows.with_columns(
+    wrong = ~pl.col("count").is_between(_RMSK_COLUMNS - 1, _RMSK_COLUMNS)
+    first_error(rows, {message: wrong}, source)
+    return rows
+
+
+def _rmsk_rows(lines: pl.DataFrame, source: str, column: str) -> pl.DataFrame:
+    """Columns of BED_SCHEMA, checked, and the bases left of the contig."""
+    rows = _rmsk_columns(lines, source).with_columns(
         chrom="c5",
         start=whole_number("c6"),
         end=whole_number("c7"),
