@@ -5,18 +5,19 @@ Coordinates are 0-based and half-open, in base pairs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
 import polars as pl
 
 from dnabirnn.errors import LabelError
 from dnabirnn.inputs import read_blocks
+from dnabirnn.text import fields, first_error, text_frames, whole_number
 
 if TYPE_CHECKING:
     from dnabirnn.inputs import PathLike
 
-__all__ = ["BED_SCHEMA", "read_bed", "write_bed"]
+__all__ = ["BED_SCHEMA", "parse_bed", "read_bed", "write_bed"]
 
 BED_SCHEMA = pl.Schema(
     {
@@ -87,68 +88,100 @@ def read_bed(
     >>> read_bed(path).rows()
     [('chr1', 10, 44, 'REP', 0.0, '-', 2), ('chr2', 5, 9, None, None, '.', 3)]
     """
-    source = str(path)
-    data = b"".join(read_blocks(path, LabelError, digests))
-    columns = _columns(_lines(data, source))
+    return parse_bed(read_blocks(path, LabelError, digests), str(path), span)
+
+
+def parse_bed(
+    blocks: Iterable[bytes],
+    source: str,
+    span: bool = False,
+    *,
+    name_column: int = 3,
+    width: tuple[str, int] | None = None,
+) -> pl.DataFrame:
+    r"""Intervals of the text of a BED file.
+
+    Parameters
+    ----------
+    blocks : iterable of bytes
+        As `dnabirnn.inputs.read_blocks` gives them.
+    source : str
+        Name of the file, for errors.
+    span : bool
+        As in `read_bed`.
+    name_column : int
+        Column that becomes `name`, counted from 0; null in rows that lack it.
+    width : tuple of str and int, optional
+        Name of a format, and the number of columns that each of its rows has.
+
+    Returns
+    -------
+    frame : polars.DataFrame
+        As `read_bed` gives it.
+
+    Raises
+    ------
+    LabelError
+        As in `read_bed`; a row of another width.
+
+    Examples
+    --------
+    >>> parse_bed([b"chr1\t0\t9\tx7\t0\t+\tREP\n"], "in.bed", name_column=6)["name"].item()
+    'REP'
+    """
+    most = max(_MOST_COLUMNS, name_column + 1)
+    lines = [_rows(frame) for frame in text_frames(blocks, source, "BED, plain, gzip or bgzip")]
+    if not lines:
+        raise LabelError(f"{source}: no intervals; the file is empty: give a BED with rows")
+    columns = _columns(pl.concat(lines), most)
     if columns.is_empty():
         raise LabelError(
             f"{source}: no intervals; the file is empty but for comments: give a BED with rows"
         )
-    frame = _typed(columns, source)
+    if width is not None:
+        _check_width(columns, width, source)
+    frame = _typed(columns, source, name_column)
     return frame.select(BED_SCHEMA.names()) if span else _exploded(frame, source)
 
 
-def _lines(data: bytes, source: str) -> pl.DataFrame:
+def _rows(lines: pl.DataFrame) -> pl.DataFrame:
     """Rows of a BED file as text, (text, line), comments gone."""
-    if not data:
-        raise LabelError(f"{source}: no intervals; the file is empty: give a BED with rows")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise LabelError(f"{source}: not a text file; give BED, plain, gzip or bgzip")
-    rows = pl.DataFrame({"text": text.removeprefix("\ufeff").split("\n")})
-    text_column = pl.col("text")
-    return (
-        rows.with_columns(line=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32))
-        .with_columns(text_column.str.strip_chars_end(" \t\r"))
-        .filter(
-            (text_column != "")
-            & ~text_column.str.starts_with("#")
-            & ~text_column.str.contains(r"^(track|browser)(\s|$)")
-        )
+    text = pl.col("text")
+    return lines.with_columns(text.str.strip_chars_end(" \t")).filter(
+        (text != "") & ~text.str.starts_with("#") & ~text.str.contains(r"^(track|browser)(\s|$)")
     )
 
 
-def _columns(lines: pl.DataFrame) -> pl.DataFrame:
-    """Split rows into text columns c0 to c11 (null where absent) and line."""
+def _columns(lines: pl.DataFrame, most: int) -> pl.DataFrame:
+    """Split rows into text columns c0, c1, ... (null where absent), what is left, and line."""
     text = pl.col("text")
     tabbed = (
         pl.when(text.str.contains("\t", literal=True))
         .then(text)
         .otherwise(text.str.strip_chars_start(" ").str.replace_all(" +", "\t"))
     )
-    # A thirteenth field takes whatever columns are left.
-    fields = tabbed.str.splitn("\t", _MOST_COLUMNS + 1).struct.rename_fields(
-        [f"c{i}" for i in range(_MOST_COLUMNS + 1)]
-    )
-    return lines.select("line", fields.alias("fields")).unnest("fields").drop(f"c{_MOST_COLUMNS}")
+    return lines.select("line", fields(tabbed, most).alias("fields")).unnest("fields")
 
 
-def _whole_number(column: str) -> pl.Expr:
-    # The pattern comes first: a cast alone also takes "1e3" and the like.
-    digits = pl.col(column).str.contains(r"^-?[0-9]+$")
-    return pl.when(digits).then(pl.col(column)).cast(pl.Int64, strict=False)
+def _check_width(columns: pl.DataFrame, width: tuple[str, int], source: str) -> None:
+    """Raise for a row of more or fewer columns than its format has."""
+    name, count = width
+    checks = {
+        f"fewer than {count} columns, which {name} has; mend the row, or say what it is with "
+        "--label-format": pl.col(f"c{count - 1}").is_null(),
+        f"more than {count} columns, which {name} has; mend the row, or say what it is with "
+        "--label-format": pl.col(f"c{count}").is_not_null(),
+    }
+    first_error(columns, checks, source)
 
 
-def _typed(columns: pl.DataFrame, source: str) -> pl.DataFrame:
+def _typed(columns: pl.DataFrame, source: str, name_column: int) -> pl.DataFrame:
     """Columns of BED_SCHEMA, checked, beside c9, c10 and c11."""
     frame = columns.with_columns(
         chrom=pl.col("c0"),
-        start=_whole_number("c1"),
-        end=_whole_number("c2"),
-        name=pl.col("c3"),
+        start=whole_number("c1"),
+        end=whole_number("c2"),
+        name=pl.col(f"c{name_column}"),
         score=pl.col("c4").replace([".", ""], None).cast(pl.Float64, strict=False),
         strand=pl.col("c5").replace("", ".").fill_null("."),
     )
@@ -165,20 +198,8 @@ def _typed(columns: pl.DataFrame, source: str) -> pl.DataFrame:
         "score {c4!r} is no number; give one, or '.'": no_score & ~pl.col("c4").is_in([".", ""]),
         "strand {c5!r} is not '+', '-' or '.'; mend it": ~pl.col("strand").is_in(_STRANDS),
     }
-    _raise_first(frame, checks, source)
+    first_error(frame, checks, source)
     return frame
-
-
-def _raise_first(frame: pl.DataFrame, checks: Mapping[str, pl.Expr], source: str) -> None:
-    """Raise for the first row that any check is true of."""
-    failed = pl.concat(
-        frame.filter(check).head(1).with_columns(message=pl.lit(message))
-        for message, check in checks.items()
-    )
-    if failed.is_empty():
-        return
-    row = failed.sort("line", maintain_order=True).row(0, named=True)
-    raise LabelError(f"{source}, line {row['line']}: {row['message'].format_map(row)}")
 
 
 def _exploded(frame: pl.DataFrame, source: str) -> pl.DataFrame:
@@ -188,12 +209,12 @@ def _exploded(frame: pl.DataFrame, source: str) -> pl.DataFrame:
     if not frame.select(has_blocks.any()).item():
         return frame.select(names)
     blocks = frame.filter(has_blocks).with_columns(
-        count=_whole_number("c9"), sizes=_numbers("c10"), starts=_numbers("c11")
+        count=whole_number("c9"), sizes=_numbers("c10"), starts=_numbers("c11")
     )
     unequal = (pl.col("sizes").list.len() != pl.col("count")) | (
         pl.col("starts").list.len() != pl.col("count")
     )
-    _raise_first(
+    first_error(
         blocks,
         {
             f"block count {{c9!r}} is no number above 0; {_NO_SPAN}": ~(pl.col("count") > 0)
@@ -208,7 +229,7 @@ def _exploded(frame: pl.DataFrame, source: str) -> pl.DataFrame:
     )
     text = pl.col("sizes").is_null() | pl.col("starts").is_null()
     outside = (pl.col("starts") < 0) | (pl.col("sizes") < 0) | (pl.col("block_end") > pl.col("end"))
-    _raise_first(
+    first_error(
         blocks,
         {
             f"block sizes {{c10!r}} or starts {{c11!r}} are no whole numbers; {_NO_SPAN}": text,

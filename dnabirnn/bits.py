@@ -22,6 +22,8 @@ __all__ = [
     "ClassTable",
     "Rows",
     "class_bits",
+    "ignore_flanks",
+    "ignore_outside",
     "intervals_of",
     "label_dtype",
     "opposite_outputs",
@@ -127,6 +129,54 @@ def paint(
         for start, end in ignored.tolist():
             labels[start:end] |= labels.dtype.type(IGNORE_BIT)
     return labels
+
+
+def ignore_outside(labels: NDArray[np.unsignedinteger], known: NDArray[np.int64]) -> None:
+    """Set the ignore bit of bases of no class that lie outside some intervals.
+
+    Parameters
+    ----------
+    labels : ndarray, (L,) unsigned
+        Changed in place.
+    known : ndarray, (n, 2) int64
+        Where bases of no class are known to be that.
+
+    Examples
+    --------
+    >>> labels = np.array([0, 2, 0, 0, 0], dtype=np.uint8)
+    >>> ignore_outside(labels, np.array([[3, 4]]))
+    >>> labels
+    array([1, 2, 1, 0, 1], dtype=uint8)
+    """
+    unknown = labels <= IGNORE_BIT
+    for start, end in known.tolist():
+        unknown[start:end] = False
+    labels[unknown] |= labels.dtype.type(IGNORE_BIT)
+
+
+def ignore_flanks(labels: NDArray[np.unsignedinteger], flank_bp: int) -> None:
+    """Set the ignore bit on both sides of where the classes of bases change.
+
+    Where a contig ends, nothing changes: an interval that reaches its end is not in doubt there.
+
+    Parameters
+    ----------
+    labels : ndarray, (L,) unsigned
+        Changed in place.
+    flank_bp : int
+        Bases on each side.
+
+    Examples
+    --------
+    >>> labels = np.array([2, 2, 2, 0, 0, 0, 4, 2], dtype=np.uint8)
+    >>> ignore_flanks(labels, 1)
+    >>> labels
+    array([2, 2, 3, 1, 0, 1, 5, 3], dtype=uint8)
+    """
+    kinds = labels >> 1
+    edges = np.flatnonzero(kinds[1:] != kinds[:-1]) + 1
+    for edge in edges.tolist():
+        labels[max(edge - flank_bp, 0) : edge + flank_bp] |= labels.dtype.type(IGNORE_BIT)
 
 
 def runs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:

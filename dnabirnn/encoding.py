@@ -27,7 +27,7 @@ from dnabirnn.errors import EncodedSetError, FastaError, OutputError
 from dnabirnn.fasta import Record, read_fasta
 from dnabirnn.inputs import listed
 from dnabirnn.intervals import Regions
-from dnabirnn.labels import IGNORE_BIT, IGNORED, Labels, paint
+from dnabirnn.labels import IGNORE_BIT, IGNORED, Labels
 from dnabirnn.outputs import temporary_path
 from dnabirnn.splits import SPLITS, FractionSplit, Piece, SplitPlan
 from dnabirnn.summary import count
@@ -221,8 +221,10 @@ class _Writer:
             raise FastaError(f"{fasta_paths[0]}: every record is empty; give sequences")
         lengths = {contig.name: contig.length for contig in self.contigs.values()}
         self.labels.check_contigs(lengths)
-        if self.exclude is not None:
-            self.exclude.check_contigs(lengths)
+        for regions in (self.exclude, self.labels.negatives):
+            if regions is not None:
+                regions.check_contigs(lengths)
+        self.labels = self.labels.renamed(lengths)
         splits = plan.resolve(lengths, self._labelled(lengths))
         summary = self._summary(splits)
         return self._manifest(splits, summary, digests)
@@ -231,7 +233,7 @@ class _Writer:
         name, length = record.name, len(record.codes)
         assert record.lower is not None, "read with case=True"
         excluded = None if self.exclude is None else self.exclude.of(name)
-        labels = paint(self.labels.of(name, length), length, self.labels.table, excluded)
+        labels = self.labels.paint(name, length, excluded)
         if self.mask is Mask.LOSS:
             labels[record.lower] |= labels.dtype.type(IGNORE_BIT)
         self.contigs[name] = Contig(name, self.codes_file.size, length)
@@ -259,6 +261,13 @@ class _Writer:
                 )
         return summary
 
+    def _inputs(self, fasta: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
+        """Digests of the files that were read, by what they are."""
+        inputs = {"fasta": fasta, "labels": self.labels.digests}
+        if self.labels.negatives is not None:
+            inputs["negatives"] = self.labels.negatives.digests
+        return inputs
+
     def _manifest(
         self,
         splits: Mapping[str, Sequence[Piece]],
@@ -280,10 +289,8 @@ class _Writer:
             "digest": hashlib.sha256(canonical.encode("utf-8")).hexdigest(),
             "ignore_classes": list(self.labels.table.ignore),
             "excluded": self.exclude is not None,
-            "inputs": {
-                "fasta": listed(digests),
-                "labels": listed(self.labels.digests),
-            },
+            "reading": dict(self.labels.origin.told),
+            "inputs": {kind: listed(own) for kind, own in self._inputs(digests).items()},
             "summary": summary,
         }
 

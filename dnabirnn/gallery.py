@@ -12,7 +12,7 @@ import polars as pl
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.architecture import Architecture, Output
 from dnabirnn.bed import read_bed
-from dnabirnn.bits import IGNORE_BIT, intervals_of, output_masks, paint
+from dnabirnn.bits import IGNORE_BIT, intervals_of, output_masks
 from dnabirnn.calling import CALLS_SCHEMA, calls_frame, find_calls
 from dnabirnn.errors import OptionError, TrackError
 from dnabirnn.fasta import read_fasta
@@ -85,8 +85,8 @@ class Genome:
     @property
     def intervals(self) -> dict[str, Labels | Regions]:
         """What says which bases count, and as what, by what it is."""
-        own = {"labels": self.labels, "regions": self.regions, "exclude": self.exclude}
-        return {kind: intervals for kind, intervals in own.items() if intervals is not None}
+        own = {"regions": self.regions, "exclude": self.exclude, "negatives": self.labels.negatives}
+        return {"labels": self.labels, **{kind: of for kind, of in own.items() if of is not None}}
 
     @property
     def calling(self) -> CallSettings:
@@ -105,7 +105,7 @@ class Gallery(NamedTuple):
     views : list of (Example, View)
     inputs : dict
         Name and SHA-256 of the files that were read, by what they are: fasta, labels, regions,
-        exclude, calls, scores.
+        exclude, negatives, calls, scores.
     """
 
     sites: pl.DataFrame
@@ -247,8 +247,7 @@ def _truth(genome: Genome, record: Record, *, cut: bool) -> _Truth:
     """Truth of a contig; cut at the ends of regions, as it is where metrics are made, or not."""
     length = len(record.codes)
     excluded = None if genome.exclude is None else genome.exclude.of(record.name)
-    rows = genome.labels.of(record.name, length)
-    labels = paint(rows, length, genome.labels.table, excluded)
+    labels = genome.labels.paint(record.name, length, excluded)
     counted = (record.codes < AMBIGUOUS) & ((labels & labels.dtype.type(IGNORE_BIT)) == 0)
     if record.lower is not None:
         counted &= ~record.lower

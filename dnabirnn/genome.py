@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from dnabirnn.bits import IGNORE_BIT, paint
+from dnabirnn.bits import IGNORE_BIT
 from dnabirnn.calling import Caller, find_calls
 from dnabirnn.errors import OptionError
 from dnabirnn.evaluation import evaluate
@@ -213,7 +213,7 @@ def evaluate_genome(
         Inputs that cannot be read or do not fit one another.
     """
     truth = _Truth(fasta, labels, model.checkpoint.mask, exclude, digests)
-    contigs = _checked(truth, fasta, labels, regions, exclude)
+    contigs = _checked(truth, fasta, labels, labels.negatives, regions, exclude)
     wanted = None if regions is None else regions.of
     return evaluate(
         _counted(model.blocks(contigs, wanted), progress),
@@ -299,9 +299,8 @@ class _Truth:
     def __iter__(self) -> Iterator[Record]:
         for record in self._records:
             length = len(record.codes)
-            rows = self._labels.of(record.name, length)
             excluded = None if self._exclude is None else self._exclude.of(record.name)
-            painted = paint(rows, length, self._labels.table, excluded)
+            painted = self._labels.paint(record.name, length, excluded)
             if record.lower is not None:
                 painted[record.lower] |= painted.dtype.type(IGNORE_BIT)
             self._waiting[record.name] = painted

@@ -121,16 +121,16 @@ def past_end(source: str, line: int, chrom: str, start: int, end: int, length: i
     """Make the error for a row that goes past the end of its contig."""
     return LabelError(
         f"{source}, line {line}: {chrom}:{start}-{end} goes past the contig's end at {length}; "
-        "use the assembly that the BED was made for"
+        "use the assembly that the file was made for"
     )
 
 
 def check_names(bed_names: Sequence[str], fasta_names: Mapping[str, int], source: str) -> None:
-    """Raise LabelError unless a BED file shares a contig name with the FASTA."""
+    """Raise LabelError unless a file of intervals shares a contig name with the FASTA."""
     if any(name in fasta_names for name in bed_names):
         return
     raise LabelError(
-        f"{source}: no contig in common with the FASTA; BED has {shortened(bed_names)}, FASTA "
+        f"{source}: no contig in common with the FASTA; file has {shortened(bed_names)}, FASTA "
         f"has {shortened(list(fasta_names))}; rename one side's contigs"
     )
 

@@ -97,10 +97,13 @@ BEDS = {
     "two columns": ("BAD, line 1: fewer than three columns", bed("a 1")),
     "cut gzip": ("BAD: truncated gzip", truncated_bed),
     "binary": ("BAD: not a text file", b"\xff\0\1" * 9),
-    "FASTA": (r"BAD, line 1: fewer than three columns", ">a\nACGT\n"),
+    "FASTA": (
+        r"BAD(, line 1: fewer than three columns|: is FASTA, no labels)",
+        ">a\nACGT\n",
+    ),
     "folder": ("BAD: is a folder", Path.mkdir),
     "no contig in common": (
-        "BAD: no contig in common with the FASTA; BED has chr1, FASTA has a, b, c; rename",
+        "BAD: no contig in common with the FASTA; file has chr1, FASTA has a, b, c; rename",
         bed("chr1 1 20 M 0 +"),
     ),
 }
@@ -401,7 +404,8 @@ OPTIONS = {
         "encode genome.fa --labels sites.bed -o no/out", "no/out: there is no folder .*make it"
     ),
     "encode: labels for a FASTA": Case(
-        "encode sites.bed --labels genome.fa -o out", "genome.fa, line 1: fewer than three"
+        "encode sites.bed --labels genome.fa -o out",
+        "genome.fa: is FASTA, no labels; give one of bed",
     ),
     # train
     "train: nothing": Case("train", "Missing argument 'DIR'"),

@@ -80,7 +80,13 @@ def test_shared_options_read_the_same_everywhere() -> None:
     texts = {command: ok(f"{command} --help") for command in COMMANDS}
     shared = {
         "--model MODEL": ("score", "call", "evaluate"),
-        "--labels BED": ("encode", "evaluate"),
+        "--labels FILE": ("encode", "evaluate"),
+        "--label-format": ("encode", "evaluate"),
+        "--label-flank-ignore": ("encode", "evaluate"),
+        "--class-column": ("encode", "evaluate"),
+        "--classes-map": ("encode", "evaluate"),
+        "--feature-type": ("encode", "evaluate"),
+        "--negatives BED": ("encode", "evaluate"),
         "--ignore-classes": ("encode", "evaluate"),
         "--class NAME": ("encode", "evaluate"),
         "--span": ("encode", "evaluate"),

@@ -231,7 +231,7 @@ def test_summary(fasta, labels, write, tmp_path):
         ),
         (FASTA, "a 4 7 X\n", {"mask": "hard"}, EncodedSetError, "class 'X' has no labelled base"),
         (FASTA, "a 4 11 X\n", {}, LabelError, "a:4-11 goes past the contig's end at 10"),
-        (FASTA, "q 4 11 X\n", {}, LabelError, "BED has q, FASTA has a, empty, b"),
+        (FASTA, "q 4 11 X\n", {}, LabelError, "file has q, FASTA has a, empty, b"),
         (
             FASTA,
             LABELS,

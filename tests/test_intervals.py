@@ -102,7 +102,7 @@ def test_no_name_in_common_shows_both_lists():
     with pytest.raises(LabelError) as caught:
         check_contigs(ROWS, lengths, "my.bed")
     message = str(caught.value)
-    assert "BED has a, x, y, b, FASTA has chr0, chr1, chr2, chr3, chr4 and 4 more" in message
+    assert "file has a, x, y, b, FASTA has chr0, chr1, chr2, chr3, chr4 and 4 more" in message
 
 
 def test_regions_of_a_file(tmp_path):

@@ -167,5 +167,5 @@ def test_contigs_that_the_fasta_lacks(bed, caplog):
     with caplog.at_level(logging.WARNING):
         labels.check_contigs({"a": 10, "c": 10})
     assert "2 of 3 rows lie on contigs that the FASTA lacks (b)" in caplog.text
-    with pytest.raises(LabelError, match=r"BED has a, b, FASTA has chr1"):
+    with pytest.raises(LabelError, match=r"file has a, b, FASTA has chr1"):
         labels.check_contigs({"chr1": 10})

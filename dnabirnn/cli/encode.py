@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -18,7 +20,8 @@ logger = logging.getLogger(__name__)
 @options.fasta
 @options.labels
 @click.option("-o", "--out", required=True, metavar="DIR", help="Folder of the encoded set.")
-@options.class_name
+@options.reading
+@options.negatives
 @click.option("--classes", type=options.COMMA_LIST, help="Classes to keep.  [default: all]")
 @options.ignore_classes
 @click.option(
@@ -28,7 +31,6 @@ logger = logging.getLogger(__name__)
     metavar="CLASS",
     help="Classes whose strands carry no meaning.",
 )
-@options.span
 @click.option("--split", metavar="BED", help="Regions named train, val or test in column 4.")
 @click.option("--val-chroms", type=options.COMMA_LIST, default=(), help="Contigs to validate on.")
 @click.option("--test-chroms", type=options.COMMA_LIST, default=(), help="Contigs to test on.")
@@ -53,11 +55,11 @@ def encode(
     fasta: tuple[str, ...],
     labels: tuple[str, ...],
     out: str,
-    class_name: str | None,
+    reading: Mapping[str, Any],
+    negatives: str | None,
     classes: tuple[str, ...] | None,
     ignore_classes: tuple[str, ...],
     unstranded: tuple[tuple[str, ...], ...],
-    span: bool,
     split: str | None,
     val_chroms: tuple[str, ...],
     test_chroms: tuple[str, ...],
@@ -77,11 +79,11 @@ def encode(
     plan = split_plan(split, val_chroms, test_chroms, fractions)
     loaded = load_labels(
         labels,
-        class_name=class_name,
         classes=classes,
         ignore_classes=ignore_classes,
         unstranded=[name for names in unstranded for name in names],
-        span=span,
+        negatives=None if negatives is None else Regions.read(negatives),
+        **reading,
     )
     excluded = None if exclude is None else Regions.read(exclude)
     with Progress("encoded", quiet=quiet) as progress:

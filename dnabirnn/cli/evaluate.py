@@ -14,6 +14,8 @@ from dnabirnn.cli.progress import Progress
 from dnabirnn.errors import OptionError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dnabirnn.baseline import Baseline
     from dnabirnn.evaluation import Report
     from dnabirnn.model import Model
@@ -42,9 +44,9 @@ logger = logging.getLogger(__name__)
 @click.option("--curves", metavar="JSON", help="Points of all curves.")
 @options.regions
 @options.exclude
-@options.class_name
+@options.negatives
+@options.reading
 @options.ignore_classes
-@options.span
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the bootstrap.")
 @options.calls
 @options.threads
@@ -65,9 +67,9 @@ def evaluate(
     curves: str | None,
     regions: str | None,
     exclude: str | None,
-    class_name: str | None,
+    negatives: str | None,
+    reading: Mapping[str, Any],
     ignore_classes: tuple[str, ...],
-    span: bool,
     seed: int,
     threads: int,
     device: str,
@@ -90,7 +92,7 @@ def evaluate(
     from dnabirnn.outputs import check_target
     from dnabirnn.splits import splits_of
 
-    options.check_apart([out, curves], [*fasta, *labels, model, regions, exclude])
+    options.check_apart([out, curves], [*fasta, *labels, model, regions, exclude, negatives])
     for path in (out, curves):
         if path is not None:
             check_target(path)
@@ -109,9 +111,9 @@ def evaluate(
     truth = load_truth(
         labels,
         loaded.checkpoint.architecture.classes,
-        class_name=class_name,
         ignore_classes=ignore_classes,
-        span=span,
+        negatives=None if negatives is None else Regions.read(negatives),
+        **reading,
     )
     wanted = None if regions is None else Regions.read(regions)
     excluded = None if exclude is None else Regions.read(exclude)
@@ -132,9 +134,11 @@ def evaluate(
             progress=progress.add,
         )
     read = {"fasta": digests, "labels": truth.digests}
+    read |= {"negatives": truth.negatives.digests} if truth.negatives is not None else {}
     read |= {"regions": wanted.digests} if wanted is not None else {}
     read |= {"exclude": excluded.digests} if excluded is not None else {}
     report.metrics["inputs"] = {kind: listed(own) for kind, own in read.items()}
+    report.metrics["reading"] = dict(truth.origin.told)
     report.metrics["splits"] = [] if wanted is None else splits_of(wanted.frame["name"])
     other = None
     if learned is not None:

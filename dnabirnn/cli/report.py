@@ -67,7 +67,10 @@ __all__ = ["report"]
     help="Name of the genome, as its metrics are named; told where there are several.",
 )
 @click.option(
-    "--labels", multiple=True, metavar="BED", help="Labelled intervals; may be given several times."
+    "--labels",
+    multiple=True,
+    metavar="FILE",
+    help="Labelled intervals, as `dnabirnn evaluate` takes them; may be given several times.",
 )
 @click.option(
     "--regions", metavar="BED", help="Regions that were evaluated; examples are taken from these."
@@ -85,9 +88,9 @@ __all__ = ["report"]
     metavar="BED",
     help="Per-base scores, drawn where there is no --model, and called where there are no --calls.",
 )
-@options.class_name
+@options.negatives
+@options.reading
 @options.ignore_classes
-@options.span
 @click.option(
     "--examples",
     type=click.IntRange(min=0),
@@ -124,9 +127,9 @@ def report(
     exclude: str | None,
     calls: tuple[str, ...],
     scores: str | None,
-    class_name: str | None,
+    negatives: str | None,
+    reading: Mapping[str, Any],
     ignore_classes: tuple[str, ...],
-    span: bool,
     examples: int,
     seed: int,
     threads: int,
@@ -149,7 +152,7 @@ def report(
     from dnabirnn.report import report_html
 
     inputs = [model, *log, *metrics, *curves, *command_log, *fasta, *labels]
-    options.check_apart([out], [*inputs, *calls, regions, exclude, scores])
+    options.check_apart([out], [*inputs, *calls, regions, exclude, negatives, scores])
     check_target(out)
     given = {
         "--sample": sample,
@@ -157,6 +160,8 @@ def report(
         "--exclude": exclude,
         "--calls": calls,
         "--scores": scores,
+        "--negatives": negatives,
+        **options.given_reading(reading),
     }
     _check_genome(fasta, labels, [name for name, value in given.items() if value])
     if not any([*inputs, *encoded]):
@@ -187,7 +192,13 @@ def report(
         )
         genome = Genome(
             fasta,
-            _labels(loaded, labels, class_name, ignore_classes, span),
+            _labels(
+                loaded,
+                labels,
+                ignore_classes=ignore_classes,
+                negatives=None if negatives is None else Regions.read(negatives),
+                **reading,
+            ),
             loaded,
             calls,
             scores,
@@ -221,22 +232,10 @@ def _calling(material: Material, given: Mapping[str, Any]) -> CallSettings | Non
     return None
 
 
-def _labels(
-    model: Model | None,
-    labels: Sequence[str],
-    class_name: str | None,
-    ignore_classes: Sequence[str],
-    span: bool,
-) -> Labels:
+def _labels(model: Model | None, labels: Sequence[str], **reading: Any) -> Labels:
     """Truth of the model's classes, or of those that the labels have."""
     from dnabirnn.labels import load_labels, load_truth
 
     if model is None:
-        return load_labels(labels, class_name=class_name, ignore_classes=ignore_classes, span=span)
-    return load_truth(
-        labels,
-        model.checkpoint.architecture.classes,
-        class_name=class_name,
-        ignore_classes=ignore_classes,
-        span=span,
-    )
+        return load_labels(labels, **reading)
+    return load_truth(labels, model.checkpoint.architecture.classes, **reading)
