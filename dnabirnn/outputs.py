@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import io
 import os
 import re
-import secrets
 import shutil
-import socket
 import stat
 import sys
+import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from dnabirnn.errors import OutputError
+from dnabirnn.temporaries import temporary_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
     from typing import Self
 
@@ -32,7 +31,6 @@ __all__ = [
     "check_target",
     "is_compressed",
     "is_stream",
-    "temporary_path",
     "write_text",
 ]
 
@@ -45,7 +43,6 @@ _BLOCK_BYTES = 0xFF00
 # Score tracks, one core: level 4 writes 3.9 million rows/s to 21 % of their size, level 6 1.1
 # million to 20 %.
 _LEVEL = 4
-_LONGEST_STEM_BYTES = 150
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:
@@ -197,6 +194,8 @@ class Outputs:
     def __init__(self) -> None:
         self._files: list[OutputFile] = []
         self._renames: list[tuple[Path, Path]] = []
+        self._copies: list[tuple[Path, OutputFile]] = []
+        self._steps: list[Callable[[], None]] = []
         self._taken: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -210,13 +209,18 @@ class Outputs:
     ) -> None:
         try:
             if kind is None:
-                for file in self._files:
-                    file.close()
+                for source, stream in self._copies:
+                    with source.open("rb") as file:
+                        shutil.copyfileobj(file, stream)
+                for output in self._files:
+                    output.close()
+                for step in self._steps:
+                    step()
                 self._rename()
         finally:
-            for file in self._files:
-                file.abandon()
-            for temporary, _ in self._renames:
+            for output in self._files:
+                output.abandon()
+            for temporary, _ in [*self._renames, *self._copies]:
                 with suppress(OSError):
                     temporary.unlink(missing_ok=True)
 
@@ -243,6 +247,45 @@ class Outputs:
         file = self._open_stream(name) if is_stream(name) else self._open_regular(name)
         self._files.append(file)
         return cast("BinaryIO", file)
+
+    def reserve(self, path: str | os.PathLike[str], ending: str = "") -> Path:
+        """Temporary path of an output, for a library that writes by name.
+
+        What lies there when the block ends gets the output's name, or is copied to it where that
+        is no regular file.
+
+        Parameters
+        ----------
+        path : path
+        ending : str
+            End of the temporary name, for a library that tells formats by it.
+
+        Raises
+        ------
+        OutputError
+            As for `open`.
+        """
+        name = os.fspath(path)
+        if is_stream(name):
+            stream = self._open_stream(name)
+            self._files.append(stream)
+            temporary = temporary_path(Path(tempfile.gettempdir(), "dnabirnn"), ending)
+            self._copies.append((temporary, stream))
+            return temporary
+        target = _target(name)
+        self._take(str(target), name)
+        temporary = temporary_path(target, ending)
+        self._renames.append((temporary, target))
+        return temporary
+
+    def temporary_of(self, path: str | os.PathLike[str]) -> Path:
+        """Where an output that was opened or reserved lies until the block ends."""
+        target = Path(os.path.realpath(path))
+        return next(temporary for temporary, own in self._renames if own == target)
+
+    def before_renaming(self, step: Callable[[], None]) -> None:
+        """Do a step when all files are written and closed, such as an index of one."""
+        self._steps.append(step)
 
     def _take(self, key: str, name: str) -> None:
         if key in self._taken and key != os.devnull:
@@ -336,45 +379,3 @@ def _failures_of(name: str) -> Iterator[None]:
             errno.ENAMETOOLONG: "give a shorter name",
         }.get(error.errno or 0, "check the path and its permissions, or write elsewhere")
         raise OutputError(f"{name}: {error.strerror or error}; {remedy}") from error
-
-
-def _stem(target: Path) -> str:
-    """Begin temporary names of `target`; shorter than the name where that is near the limit."""
-    name = target.name
-    if len(os.fsencode(name)) > _LONGEST_STEM_BYTES:
-        name = hashlib.sha256(os.fsencode(name)).hexdigest()
-    # Process ids mean nothing on another host that shares the folder, so the host is in the name.
-    host = re.sub(r"[^A-Za-z0-9-]", "_", socket.gethostname())[:40]
-    return f".{name}.{host}."
-
-
-def temporary_path(target: Path) -> Path:
-    """A name beside `target` for what is not whole yet, once what killed runs left is gone."""
-    _sweep(target)
-    return target.with_name(f"{_stem(target)}{os.getpid()}.{secrets.token_hex(4)}.tmp")
-
-
-def _sweep(target: Path) -> None:
-    """Remove what processes of this host that were killed left of the same target."""
-    if os.name != "posix":  # elsewhere, signal 0 is no question but an end
-        return
-    left = re.compile(re.escape(_stem(target)) + r"(\d+)\.[0-9a-f]{8}\.tmp")
-    with suppress(OSError), os.scandir(target.parent) as entries:
-        for entry in entries:
-            found = left.fullmatch(entry.name)
-            if found and not _is_alive(int(found[1])):
-                if entry.is_dir(follow_symlinks=False):
-                    shutil.rmtree(entry.path, ignore_errors=True)
-                else:
-                    with suppress(OSError):
-                        os.unlink(entry.path)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True

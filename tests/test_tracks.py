@@ -15,20 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnabirnn import lines, runs, tracks
+from dnabirnn import lines, readback, runs
 from dnabirnn.architecture import Output
-from dnabirnn.errors import OutputError, TrackError
+from dnabirnn.errors import TrackError
 from dnabirnn.outputs import Outputs
+from dnabirnn.readback import read_scores
 from dnabirnn.runs import Rows, find_runs
 from dnabirnn.scoring import Block
-from dnabirnn.tracks import (
-    BedGraphTracks,
-    BedTrack,
-    TrackFormat,
-    read_scores,
-    track_format,
-    track_path,
-)
+from dnabirnn.tracks import BedGraphTracks, BedTrack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -98,7 +92,7 @@ def bed(rows: Iterable[Rows]) -> bytes:
 def tuples(rows: Iterable[Rows]) -> list[tuple]:
     """Rows of contigs in the order of a track."""
     found: list[tuple] = []
-    for chrom, output, start, end, score, _, _ in rows:
+    for chrom, output, start, end, score, *_ in rows:
         for o, *values in zip(output, start, end, score, strict=True):
             begin, stop, value = map(int, values)
             found.append((chrom, begin, stop, OUTPUTS[o].class_name, value, OUTPUTS[o].strand))
@@ -264,49 +258,6 @@ def test_regions_leave_out_what_lies_outside(
     assert rows == naive(masked, 0)
 
 
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("a.bed", TrackFormat.BED),
-        ("a.BED.GZ", TrackFormat.BED),
-        ("folder.bg/a.bed.bgz", TrackFormat.BED),
-        ("a.bedgraph", TrackFormat.BEDGRAPH),
-        ("a.bedGraph.gz", TrackFormat.BEDGRAPH),
-        ("a.bg.bgz", TrackFormat.BEDGRAPH),
-        ("-", TrackFormat.BED),
-        ("/dev/null", TrackFormat.BED),
-        ("/dev/stdout", TrackFormat.BED),
-    ],
-)
-def test_format_from_the_name(path: str, expected: TrackFormat) -> None:
-    assert track_format(path) is expected
-
-
-@pytest.mark.parametrize("path", ["a", "a.bw", "a.gz", "bed", "a.bed.xz", "a.bed/"])
-def test_an_unknown_format_names_those_that_are_known(path: str) -> None:
-    with pytest.raises(OutputError, match=r"\.bed, \.bedgraph or \.bg"):
-        track_format(path)
-
-
-@pytest.mark.parametrize(
-    ("path", "output", "expected"),
-    [
-        ("out.bedgraph", Output("REP", "+"), "out.REP.plus.bedgraph"),
-        ("d/out.x.bg.gz", Output("REP", "-"), "d/out.x.REP.minus.bg.gz"),
-        ("out.bedgraph.bgz", Output("a b/c", "."), "out.a%20b%2Fc.both.bedgraph.bgz"),
-    ],
-)
-def test_path_of_a_bedgraph(path: str, output: Output, expected: str) -> None:
-    assert track_path(path, output) == expected
-
-
-@given(st.lists(st.tuples(st.text(min_size=1), st.sampled_from("+-.")), unique=True, max_size=9))
-def test_paths_of_bedgraphs_differ(outputs: list[tuple[str, str]]) -> None:
-    paths = {track_path("out.bg", Output(*output)) for output in outputs}
-    assert len(paths) == len(outputs)
-    assert all("/" not in path and path.isascii() for path in paths)
-
-
 # ------------------------------------------------------------------------------- reading
 
 
@@ -325,7 +276,7 @@ def test_what_was_written_is_read(
         for rows in find_runs(blocks(genome), min_score=1, single_base=single):
             track.add(rows)
         track.close()
-    with mock.patch.object(tracks, "_READ_BYTES", size):
+    with mock.patch.object(readback, "_READ_BYTES", size):
         found = list(read_scores(path, OUTPUTS))
     assert tuples(found) == naive(genome, 1, single_base=single)
     # The track of the rows read is the track that was read.
@@ -398,7 +349,7 @@ def test_a_track_that_is_wrong(
     tmp_path: Path, content: str | bytes, message: str, size: int
 ) -> None:
     with (
-        mock.patch.object(tracks, "_READ_BYTES", size),
+        mock.patch.object(readback, "_READ_BYTES", size),
         pytest.raises(TrackError, match=rf"in\.bed, {message}") as caught,
     ):
         read(tmp_path, content)
@@ -407,7 +358,7 @@ def test_a_track_that_is_wrong(
 
 def test_lines_without_an_end(tmp_path: Path) -> None:
     with (
-        mock.patch.object(tracks, "_READ_BYTES", 100),
+        mock.patch.object(readback, "_READ_BYTES", 100),
         pytest.raises(TrackError, match="a line of over"),
     ):
         read(tmp_path, b"x" * 1000)

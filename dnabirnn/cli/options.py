@@ -10,6 +10,7 @@ import click
 
 from dnabirnn.engine import ENGINES
 from dnabirnn.errors import OptionError
+from dnabirnn.formats import FORMAT_NAMES
 
 if TYPE_CHECKING:
     from dnabirnn.checkpoint import Checkpoint
@@ -35,13 +36,16 @@ __all__ = [
     "engine",
     "exclude",
     "fasta",
+    "form",
     "fractions",
     "ignore_classes",
+    "index",
     "labels",
     "model",
     "precision",
     "prior",
     "regions",
+    "so_type",
     "span",
     "threads",
 ]
@@ -174,6 +178,21 @@ prior = click.option(
     metavar="CLASS=SHARE",
     help="Share of the bases of a strand that a class has here, where it is not that of the "
     "training sequence. Repeat it.",
+)
+form = click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMAT_NAMES),
+    help="What the output is written as.  [default: by the end of its name]",
+)
+index = click.option(
+    "--index", is_flag=True, help="Add a tabix index to text that ends in .gz (needs pysam)."
+)
+so_type = click.option(
+    "--so-type",
+    metavar="TERM",
+    help="What a call is in GFF3, in the words of the Sequence Ontology.  "
+    "[default: sequence_feature]",
 )
 _CALLS = (
     click.option(

@@ -9,6 +9,7 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.progress import Progress
+from dnabirnn.formats import FORMAT_NAMES, endings
 
 __all__ = ["score"]
 
@@ -23,9 +24,23 @@ logger = logging.getLogger(__name__)
     "--out",
     required=True,
     metavar="OUT",
-    help="Per-base .bed or .bedgraph, .gz at the end for bgzip; - for BED on standard output.",
+    help=f"Per-base scores; ends in {endings()}, text with .gz at the end for bgzip; - for BED on "
+    "standard output.",
 )
-@click.option("--calls", "calls_out", metavar="BED", help="Write calls too, in the same pass.")
+@options.form
+@click.option(
+    "--calls",
+    "calls_out",
+    metavar="CALLS",
+    help=f"Write calls too, in the same pass; ends in {endings(calls=True)}.",
+)
+@click.option(
+    "--calls-format",
+    type=click.Choice(FORMAT_NAMES),
+    help="What calls are written as.  [default: by the end of the name]",
+)
+@options.so_type
+@options.index
 @click.option(
     "--min-score",
     type=int,
@@ -49,7 +64,11 @@ def score(
     fasta: tuple[str, ...],
     model: str,
     out: str,
+    form: str | None,
     calls_out: str | None,
+    calls_format: str | None,
+    so_type: str | None,
+    index: bool,
     min_score: int | None,
     single_base: bool,
     shard: str | None,
@@ -69,8 +88,10 @@ def score(
     from dnabirnn.intervals import Regions
     from dnabirnn.model import load
     from dnabirnn.shards import Shard
+    from dnabirnn.writing import targets
 
     options.check_apart([out, calls_out], [*fasta, model, regions])
+    track, called = targets(out, form, calls_out, calls_format, index, so_type)
     part = None if shard is None else Shard.parse(shard)
     loaded = load(
         model,
@@ -87,8 +108,8 @@ def score(
         score_genome(
             loaded,
             fasta,
-            out,
-            calls_out=calls_out,
+            track,
+            calls_out=called,
             calls=settings,
             min_score=min_score,
             single_base=single_base,
