@@ -142,6 +142,8 @@ def track_format(
         form = TrackFormat.BED
     elif found:
         form = _BY_ENDING[found[1].lower()]
+    elif os.path.isdir(name):
+        raise OutputError(f"{name}: a folder; give the name of a file")
     else:
         raise OutputError(
             f"{name}: no known format; end the name in {endings(calls=calls)}, each text with .gz "

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dnabirnn.architecture import Output
     from dnabirnn.runs import Rows
 
-__all__ = ["COLUMNS", "MAX_SCORE", "SO_TYPE", "Layout", "layout_of"]
+__all__ = ["COLUMNS", "MAX_SCORE", "SO_TYPE", "Layout", "header_of", "layout_of"]
 
 MAX_SCORE = 1000
 COLUMNS = ("chrom", "start", "end", "class", "score", "strand")
@@ -42,8 +42,6 @@ class Layout(NamedTuple):
     ----------
     tails : sequence of str
         What stands after the end.
-    header : str
-        What the file begins with.
     before : function from the contig's name to what stands before the start
     first : int
         Number of a contig's first base in the start column.
@@ -54,7 +52,6 @@ class Layout(NamedTuple):
     """
 
     tails: Sequence[str]
-    header: str = ""
     before: Callable[[str], str] = str
     first: int = 0
     numbers: Callable[[Rows], NDArray[np.int64]] | None = None
@@ -98,7 +95,21 @@ def layout_of(form: TrackFormat, outputs: Sequence[Output], so_type: str | None 
         ]
         return Layout(tails, numbers=_peak)
     assert form in (TrackFormat.BED, TrackFormat.TSV)
-    return Layout(bed, header="\t".join(COLUMNS) + "\n" if form is TrackFormat.TSV else "")
+    return Layout(bed)
+
+
+def header_of(form: TrackFormat) -> str:
+    r"""Lines that a file of a text format begins with.
+
+    Examples
+    --------
+    >>> header_of(TrackFormat.GFF3), header_of(TrackFormat.BED)
+    ('##gff-version 3\n', '')
+    """
+    return {
+        TrackFormat.GFF3: "##gff-version 3\n",
+        TrackFormat.TSV: "\t".join(COLUMNS) + "\n",
+    }.get(form, "")
 
 
 def _scores() -> range:
@@ -134,4 +145,4 @@ def _gff3(outputs: Sequence[Output], so_type: str) -> Layout:
     def before(chrom: str) -> str:
         return f"{quote(chrom, safe=_GFF3_SEQID)}\tdnabirnn\t{so_type}"
 
-    return Layout(tails, "##gff-version 3\n", before, first=1)
+    return Layout(tails, before, first=1)

@@ -64,7 +64,9 @@ class ParquetTrack:
         """Write the file."""
         self._track.close()
         self._file.flush()
-        rows = pl.scan_csv(self._file.name, separator="\t", quote_char=None, schema=SCHEMA)
+        rows = pl.scan_csv(
+            self._file.name, separator="\t", has_header=False, quote_char=None, schema=SCHEMA
+        )
         sink(rows, self._path)
         self._file.close()
 

@@ -73,10 +73,14 @@ class TextTrack:
     file : binary file
     outputs : sequence of Output
     layout : Layout
+    header : str
+        What the file begins with.
     """
 
-    def __init__(self, file: BinaryIO, outputs: Sequence[Output], layout: Layout) -> None:
-        file.write(layout.header.encode())
+    def __init__(
+        self, file: BinaryIO, outputs: Sequence[Output], layout: Layout, header: str = ""
+    ) -> None:
+        file.write(header.encode())
         self._layout = layout
         self._lines = Lines(file, layout.tails, layout.finals)
         self._ordered = Ordered(outputs)

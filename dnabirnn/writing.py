@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dnabirnn.errors import OptionError
 from dnabirnn.formats import TrackFormat, track_format, track_path
 from dnabirnn.inputs import read_blocks
-from dnabirnn.layouts import layout_of
+from dnabirnn.layouts import header_of, layout_of
 from dnabirnn.outputs import is_stream
 from dnabirnn.tabix import add_index, can_index
 from dnabirnn.tracks import BedGraphTracks, TextTrack
@@ -56,6 +56,10 @@ class Target:
     def summits(self) -> bool:
         """Whether calls are to tell where the score is highest."""
         return self.form is TrackFormat.NARROWPEAK
+
+    def files(self, outputs: Sequence[Output]) -> list[str]:
+        """Names of the files that are written, see `track_paths`."""
+        return track_paths(self.path, self.form, outputs)
 
     def check_sizes(self, sizes: Mapping[str, int] | None) -> None:
         """Raise OptionError where lengths of contigs are lacking, or given in vain."""
@@ -171,7 +175,7 @@ def open_track(
     elif form is TrackFormat.BEDGRAPH:
         track = BedGraphTracks([files.open(one) for one in paths])
     else:
-        track = TextTrack(files.open(path), outputs, layout)
+        track = TextTrack(files.open(path), outputs, layout, header_of(form))
     if index:
         for one in paths:
             add_index(files, one, form)

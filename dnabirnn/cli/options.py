@@ -33,6 +33,7 @@ __all__ = [
     "check_apart",
     "class_name",
     "device",
+    "email",
     "engine",
     "exclude",
     "fasta",
@@ -187,6 +188,13 @@ form = click.option(
 )
 index = click.option(
     "--index", is_flag=True, help="Add a tabix index to text that ends in .gz (needs pysam)."
+)
+email = click.option(
+    "--email",
+    default="nobody@example.org",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Of whoever answers for the hub.",
 )
 so_type = click.option(
     "--so-type",

@@ -9,6 +9,7 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.progress import Progress
+from dnabirnn.errors import OptionError
 from dnabirnn.formats import FORMAT_NAMES, endings
 
 __all__ = ["score"]
@@ -42,6 +43,14 @@ logger = logging.getLogger(__name__)
 @options.so_type
 @options.index
 @click.option(
+    "--hub",
+    "hub_folder",
+    metavar="DIR",
+    help="Make the folder of the outputs, bigWig and bigBed, a track hub of the UCSC browser.",
+)
+@click.option("--genome", metavar="NAME", help="For --hub: the assembly, as UCSC names it: hs1.")
+@options.email
+@click.option(
     "--min-score",
     type=int,
     metavar="N",
@@ -69,6 +78,9 @@ def score(
     calls_format: str | None,
     so_type: str | None,
     index: bool,
+    hub_folder: str | None,
+    genome: str | None,
+    email: str,
     min_score: int | None,
     single_base: bool,
     shard: str | None,
@@ -85,6 +97,7 @@ def score(
     FASTA may be plain, gzip or bgzip, or - for standard input.
     """
     from dnabirnn.genome import score_genome
+    from dnabirnn.hub import check_hub, write_hub
     from dnabirnn.intervals import Regions
     from dnabirnn.model import load
     from dnabirnn.shards import Shard
@@ -92,6 +105,10 @@ def score(
 
     options.check_apart([out, calls_out], [*fasta, model, regions])
     track, called = targets(out, form, calls_out, calls_format, index, so_type)
+    if hub_folder is not None:
+        check_hub([out] if called is None else [out, called.path], hub_folder, genome)
+    elif genome is not None:
+        raise OptionError("--genome: is for a hub, and none is asked for; add --hub")
     part = None if shard is None else Shard.parse(shard)
     loaded = load(
         model,
@@ -117,3 +134,6 @@ def score(
             regions=wanted,
             progress=progress.add,
         )
+    if hub_folder is not None and genome is not None:
+        written = track.files(loaded.outputs) + ([] if called is None else called.files([]))
+        write_hub(written, hub_folder, genome, email=email)
