@@ -9,9 +9,8 @@ doi:10.1093/bioinformatics/btq351, supplementary tables 5 to 19, for all numbers
 from __future__ import annotations
 
 import struct
-import tempfile
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -40,7 +39,8 @@ _LONGEST_CONTIG_BP = (1 << 32) - 1
 
 _BIGWIG_MAGIC, _BIGBED_MAGIC = 0x888FFC26, 0x8789F2EB
 _HEADER = struct.Struct("<IHHQQQHHQQIQ")
-_FIELD_COUNTS_AT = 32
+_SUMMARY = struct.Struct("<Qdddd")
+_FIELD_COUNTS_AT, _SUMMARY_FIELD = 32, 9
 _N_BED9 = 9
 _BED9_SQL = b"""table bed9
 "Calls or scores of dnabirnn"
@@ -62,15 +62,15 @@ class _Stretch(NamedTuple):
     """Rows of a contig that lie together in a spool."""
 
     first: int
-    count: int
+    rows: int
     end: int
 
 
 class _Spool:
     """Rows of contigs, on disk, to be had contig by contig."""
 
-    def __init__(self, folder: Path | None) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
         self._contigs: dict[str, _Stretch] = {}
         self._count = 0
 
@@ -113,9 +113,6 @@ class _Spool:
                 size = min(_CHUNK_ROWS, count - done) * _ROW.itemsize
                 yield chrom, np.frombuffer(self._file.read(size), _ROW)
 
-    def close(self) -> None:
-        self._file.close()
-
 
 class BigWigTracks:
     """Rows of `find_runs(..., min_score=0)` as bigWig, a file an output.
@@ -128,16 +125,16 @@ class BigWigTracks:
         One an output, in the order of the model's outputs; each ends in ".bw".
     sizes : mapping
         Length of each contig; may be filled until `close`.
-    folder : Path, optional
-        Where rows wait.
+    spools : sequence of binary files
+        Where the rows of each output wait; to be written, sought and read.
     """
 
     def __init__(
-        self, paths: Sequence[Path], sizes: Mapping[str, int], folder: Path | None = None
+        self, paths: Sequence[Path], sizes: Mapping[str, int], spools: Sequence[BinaryIO]
     ) -> None:
         self._paths = paths
         self._sizes = sizes
-        self._spools = [_Spool(folder) for _ in paths]
+        self._spools = [_Spool(file) for file in spools]
 
     def add(self, rows: Rows) -> None:
         """Take the next rows."""
@@ -149,7 +146,6 @@ class BigWigTracks:
         for path, spool in zip(self._paths, self._spools, strict=True):
             items = chain.from_iterable(map(_values, spool.chunks()))
             write_bigwig(path, spool.sizes(self._sizes), items)
-            spool.close()
 
 
 class BigBedTrack:
@@ -162,8 +158,8 @@ class BigBedTrack:
     outputs : sequence of Output
     sizes : mapping
         Length of each contig; may be filled until `close`.
-    folder : Path, optional
-        Where rows wait.
+    spool : binary file
+        Where rows wait; to be written, sought and read.
     """
 
     def __init__(
@@ -171,7 +167,7 @@ class BigBedTrack:
         path: Path,
         outputs: Sequence[Output],
         sizes: Mapping[str, int],
-        folder: Path | None = None,
+        spool: BinaryIO,
     ) -> None:
         self._path = path
         self._sizes = sizes
@@ -180,7 +176,7 @@ class BigBedTrack:
         self._strands = [output.strand for output in outputs]
         self._colours = [colours[name] for name in self._names]
         self._ordered = Ordered(outputs)
-        self._spool = _Spool(folder)
+        self._spool = _Spool(spool)
 
     def add(self, rows: Rows) -> None:
         """Take the next rows."""
@@ -192,7 +188,6 @@ class BigBedTrack:
         """Write the file."""
         items = chain.from_iterable(map(self._items, self._spool.chunks()))
         write_bigbed(self._path, self._spool.sizes(self._sizes), items)
-        self._spool.close()
 
     def _items(self, chunk: tuple[str, NDArray[Any]]) -> Iterator[tuple[str, int, int, str]]:
         chrom, rows = chunk
@@ -250,14 +245,19 @@ def write_bigbed(path: Path, sizes: Mapping[str, int], items: _Items) -> None:
     if _write(path, sizes, items, _BIGBED_MAGIC):
         # pybigtools calls every bigBed one of three columns (jackh726/bigtools#48).
         with path.open("r+b") as file:
+            header = _HEADER.unpack(file.read(_HEADER.size))
+            file.seek(header[_SUMMARY_FIELD])
+            summary = file.read(_SUMMARY.size)
             sql_at = file.seek(0, 2)
-            file.write(_BED9_SQL + struct.pack("<I", _BIGBED_MAGIC))
+            # libBigWig takes for the text what lies between its place and that of the summary.
+            file.write(_BED9_SQL + summary + struct.pack("<I", _BIGBED_MAGIC))
             file.seek(_FIELD_COUNTS_AT)
-            file.write(struct.pack("<HHQ", _N_BED9, _N_BED9, sql_at))
+            places = sql_at, sql_at + len(_BED9_SQL)
+            file.write(struct.pack("<HHQQ", _N_BED9, _N_BED9, *places))
 
 
 class _Checked:
-    """Items as they pass: pybigtools keeps what is raised among them to itself."""
+    """Items as they pass; a fault ends them, since pybigtools would print it and go on."""
 
     def __init__(self, items: _Items) -> None:
         self._items = items
@@ -266,9 +266,10 @@ class _Checked:
     def __iter__(self) -> Iterator[tuple[str, int, int, Any]]:
         try:
             yield from self._items
+        except GeneratorExit:
+            raise
         except BaseException as fault:
             self.fault = fault
-            raise
 
 
 def _write(path: Path, sizes: Mapping[str, int], items: _Items, magic: int) -> bool:
@@ -299,7 +300,7 @@ def _empty(magic: int) -> bytes:
     fields = _N_BED9 if bed else 0
     summary_at = _HEADER.size + len(sql)
     tree = struct.pack("<IIIIQQBBH", 0x78CA8C91, 1, 1, 8, 0, 0, 1, 0, 0)
-    tree_at = summary_at + struct.calcsize("<Qdddd")
+    tree_at = summary_at + _SUMMARY.size
     data_at = tree_at + len(tree)
     index_at = data_at + struct.calcsize("<Q")
     header = _HEADER.pack(
@@ -309,5 +310,5 @@ def _empty(magic: int) -> bytes:
     index = struct.pack(
         "<IIQIIIIQIIBBH", 0x2468ACE0, 256, 0, 0, 0, 0, 0, index_at, 1024, 0, 1, 0, 0
     )
-    summary = struct.pack("<Qdddd", 0, 0, 0, 0, 0)
+    summary = _SUMMARY.pack(0, 0, 0, 0, 0)
     return header + sql + summary + tree + bytes(8) + index + struct.pack("<I", magic)

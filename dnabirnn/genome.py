@@ -92,9 +92,11 @@ def score_genome(
     calls_to = None if calls_out is None else Target.of(calls_out, calls=True)
     split = track_to.form.traits.split
     if single_base and split:
-        raise OptionError(f"--single-base: a row a base is for BED, and {out} is none")
+        raise OptionError(f"--single-base: a row a base is for BED, and {track_to.path} is none")
     if min_score is not None and split and calls_to is None:
-        raise OptionError(f"--min-score: is for BED and calls, and {out} tells every score")
+        raise OptionError(
+            f"--min-score: is for BED and calls, and {track_to.path} tells every score"
+        )
     rules = [*model.checkpoint.calls.values(), *(calls.rules.values() if calls else ())]
     floor = default_min_score(rules) if min_score is None else min_score
     _check_min_score(floor, calls if calls_to is not None else None)

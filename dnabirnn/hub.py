@@ -22,10 +22,7 @@ if TYPE_CHECKING:
 
     PathLike = str | os.PathLike[str]
 
-__all__ = ["EMAIL", "check_hub", "write_hub"]
-
-EMAIL = "nobody@example.org"
-"""Address of a hub whose maker gives none; UCSC wants one."""
+__all__ = ["check_hub", "write_hub"]
 
 _STRAND_OF_LABEL = {"plus": "+", "minus": "-", "both": "."}
 _SPLIT_NAME = re.compile(r"\.([^.]+)\.(plus|minus|both)\.\w+$")
@@ -41,9 +38,7 @@ class _Track(NamedTuple):
     colour: str
 
 
-def write_hub(
-    tracks: Sequence[PathLike], folder: PathLike, genome: str, *, email: str = EMAIL
-) -> None:
+def write_hub(tracks: Sequence[PathLike], folder: PathLike, genome: str, *, email: str) -> None:
     """Write hub.txt, genomes.txt, trackDb.txt and igv_session.xml into the folder of tracks.
 
     Scores are one overlay, a colour a class; calls show the colours that they hold. Paths are
@@ -57,7 +52,7 @@ def write_hub(
     genome : str
         Name of the assembly at UCSC, such as hs1.
     email : str
-        Of whoever answers for the hub.
+        Of whoever answers for the hub; UCSC wants one.
 
     Raises
     ------

@@ -198,8 +198,7 @@ class _Masker:
                 "'>' header"
             )
         if INVALID in codes:
-            letters = text.translate(None, _WHITE_SPACE)
-            letter = chr(letters[codes.index(INVALID)])
+            letter = chr(text.translate(None, _WHITE_SPACE)[codes.index(INVALID)])
             raise FastaError(
                 f"{self._source}: record {self._name!r}: {letter!r} is no nucleotide letter"
             )

@@ -43,6 +43,8 @@ _BLOCK_BYTES = 0xFF00
 # Score tracks, one core: level 4 writes 3.9 million rows/s to 21 % of their size, level 6 1.1
 # million to 20 %.
 _LEVEL = 4
+# Beside it lies what is on its way to a stream.
+_NOWHERE = Path(tempfile.gettempdir(), "dnabirnn")
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:
@@ -196,6 +198,7 @@ class Outputs:
         self._renames: list[tuple[Path, Path]] = []
         self._copies: list[tuple[Path, OutputFile]] = []
         self._steps: list[Callable[[], None]] = []
+        self._scratch: list[BinaryIO] = []
         self._taken: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -220,9 +223,13 @@ class Outputs:
         finally:
             for output in self._files:
                 output.abandon()
-            for temporary, _ in [*self._renames, *self._copies]:
+            left = [temporary for temporary, _ in [*self._renames, *self._copies]]
+            for scratch in self._scratch:
+                scratch.close()
+                left.append(Path(scratch.name))
+            for path in left:
                 with suppress(OSError):
-                    temporary.unlink(missing_ok=True)
+                    path.unlink(missing_ok=True)
 
     def open(self, path: str | os.PathLike[str]) -> BinaryIO:
         """Open an output.
@@ -269,7 +276,7 @@ class Outputs:
         if is_stream(name):
             stream = self._open_stream(name)
             self._files.append(stream)
-            temporary = temporary_path(Path(tempfile.gettempdir(), "dnabirnn"), ending)
+            temporary = temporary_path(_NOWHERE, ending)
             self._copies.append((temporary, stream))
             return temporary
         target = _target(name)
@@ -277,6 +284,15 @@ class Outputs:
         temporary = temporary_path(target, ending)
         self._renames.append((temporary, target))
         return temporary
+
+    def scratch(self, path: str | os.PathLike[str]) -> BinaryIO:
+        """Open a file in the folder of an output for what waits; it is gone with the block."""
+        name = os.fspath(path)
+        place = _NOWHERE if is_stream(name) else _target(name)
+        with _failures_of(name):
+            file = temporary_path(place, ".scratch").open("x+b")
+        self._scratch.append(file)
+        return file
 
     def temporary_of(self, path: str | os.PathLike[str]) -> Path:
         """Where an output that was opened or reserved lies until the block ends."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 import polars as pl
 
@@ -40,21 +39,20 @@ class ParquetTrack:
     """Rows of all outputs as one table, in the order of `Ordered`.
 
     polars writes Parquet from a file in pieces, not from rows that come one by one: they wait as
-    text in a file without a name.
+    text in a file.
 
     Parameters
     ----------
     path : Path
     outputs : sequence of Output
-    folder : Path, optional
-        Where rows wait.
+    spool : binary file
+        Where rows wait; it has a name.
     """
 
-    def __init__(self, path: Path, outputs: Sequence[Output], folder: Path | None = None) -> None:
+    def __init__(self, path: Path, outputs: Sequence[Output], spool: BinaryIO) -> None:
         self._path = path
-        self._file = tempfile.NamedTemporaryFile(dir=folder, prefix=".dnabirnn.", suffix=".tsv")  # noqa: SIM115
-        file = cast("BinaryIO", self._file)
-        self._track = TextTrack(file, outputs, layout_of(TrackFormat.TSV, outputs))
+        self._spool = spool
+        self._track = TextTrack(spool, outputs, layout_of(TrackFormat.TSV, outputs))
 
     def add(self, rows: Rows) -> None:
         """Take the next rows."""
@@ -63,12 +61,11 @@ class ParquetTrack:
     def close(self) -> None:
         """Write the file."""
         self._track.close()
-        self._file.flush()
+        self._spool.flush()
         rows = pl.scan_csv(
-            self._file.name, separator="\t", has_header=False, quote_char=None, schema=SCHEMA
+            self._spool.name, separator="\t", has_header=False, quote_char=None, schema=SCHEMA
         )
         sink(rows, self._path)
-        self._file.close()
 
 
 def sink(rows: pl.LazyFrame, path: Path) -> None:

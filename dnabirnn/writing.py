@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dnabirnn.errors import OptionError
@@ -12,7 +11,7 @@ from dnabirnn.formats import TrackFormat, track_format, track_path
 from dnabirnn.inputs import read_blocks
 from dnabirnn.layouts import header_of, layout_of
 from dnabirnn.outputs import is_stream
-from dnabirnn.tabix import add_index, can_index
+from dnabirnn.tabix import add_index, can_index, check_index
 from dnabirnn.tracks import BedGraphTracks, TextTrack
 
 if TYPE_CHECKING:
@@ -155,7 +154,9 @@ def open_track(
         As for `Outputs.open`; several files on one stream.
     """
     paths = track_paths(path, form, outputs)
-    folder = None if is_stream(path) else Path(os.path.realpath(path)).parent
+    if index:
+        for one in paths:
+            check_index(one, form)
     layout: Any = None
     if not form.traits.split and (so_type is not None or not form.traits.binary):
         layout = layout_of(form, outputs, so_type)
@@ -163,15 +164,16 @@ def open_track(
     if form is TrackFormat.BIGWIG:
         from dnabirnn.bigtracks import BigWigTracks
 
-        track = BigWigTracks([files.reserve(one, ".bw") for one in paths], sizes, folder)
+        spools = [files.scratch(one) for one in paths]
+        track = BigWigTracks([files.reserve(one, ".bw") for one in paths], sizes, spools)
     elif form is TrackFormat.BIGBED:
         from dnabirnn.bigtracks import BigBedTrack
 
-        track = BigBedTrack(files.reserve(path, ".bb"), outputs, sizes, folder)
+        track = BigBedTrack(files.reserve(path, ".bb"), outputs, sizes, files.scratch(path))
     elif form is TrackFormat.PARQUET:
         from dnabirnn.parquet import ParquetTrack
 
-        track = ParquetTrack(files.reserve(path), outputs, folder)
+        track = ParquetTrack(files.reserve(path), outputs, files.scratch(path))
     elif form is TrackFormat.BEDGRAPH:
         track = BedGraphTracks([files.open(one) for one in paths])
     else:

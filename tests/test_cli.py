@@ -27,7 +27,7 @@ from dnabirnn.cli.train import PRESETS
 from dnabirnn.encoded import EncodedSet
 from dnabirnn.errors import TrainingError
 
-COMMANDS = ("encode", "train", "score", "call", "evaluate", "info")
+COMMANDS = ("encode", "train", "score", "call", "evaluate", "info", "mask", "merge", "hub")
 
 
 @pytest.fixture(scope="session")

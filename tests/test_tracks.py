@@ -5,56 +5,26 @@ from __future__ import annotations
 import gzip
 import io
 import sys
-from itertools import groupby, pairwise
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scored import CUTS, OUTPUTS, Contig, blocks, contig, genomes, tuples
 
 from dnabirnn import lines, readback, runs
-from dnabirnn.architecture import Output
 from dnabirnn.errors import TrackError
 from dnabirnn.outputs import Outputs
 from dnabirnn.readback import read_scores
 from dnabirnn.runs import Rows, find_runs
-from dnabirnn.scoring import Block
 from dnabirnn.tracks import BedGraphTracks, BedTrack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from numpy.typing import NDArray
-
-# Neither the classes nor, by text, their strands come in the order of the rows.
-OUTPUTS = (Output("b", "+"), Output("b", "-"), Output("a", "."), Output("B", "+"))
-
-
-class Contig(NamedTuple):
-    name: str
-    scores: NDArray[np.int16]  # (L, O)
-    codes: NDArray[np.uint8]  # (L,)
-
-
-def contig(name: str, *columns: Sequence[int], n_at: Sequence[int] = ()) -> Contig:
-    scores = np.array(columns, dtype=np.int16).T
-    codes = np.zeros(len(scores), dtype=np.uint8)
-    codes[list(n_at)] = 4
-    return Contig(name, scores, codes)
-
-
-def blocks(contigs: Iterable[Contig], cuts: Sequence[int] = ()) -> Iterator[Block]:
-    """Blocks of contigs, cut at the same places in each."""
-    for name, scores, codes in contigs:
-        length = len(codes)
-        edges = [0, *sorted({cut for cut in cuts if 0 < cut < length}), length]
-        for start, end in pairwise(edges):
-            probabilities = (scores[start:end] / 1000).astype(np.float32)
-            probabilities[codes[start:end] == 4] = 0
-            yield Block(name, start, probabilities, codes[start:end], end == length)
+    from collections.abc import Iterable
 
 
 def naive(contigs: Iterable[Contig], min_score: int, *, single_base: bool = False) -> list[tuple]:
@@ -89,38 +59,6 @@ def bed(rows: Iterable[Rows]) -> bytes:
     return file.getvalue()
 
 
-def tuples(rows: Iterable[Rows]) -> list[tuple]:
-    """Rows of contigs in the order of a track."""
-    found: list[tuple] = []
-    for chrom, output, start, end, score, *_ in rows:
-        for o, *values in zip(output, start, end, score, strict=True):
-            begin, stop, value = map(int, values)
-            found.append((chrom, begin, stop, OUTPUTS[o].class_name, value, OUTPUTS[o].strand))
-    order = {name: i for i, name in enumerate(dict.fromkeys(row[0] for row in found))}
-    return sorted(found, key=lambda row: (order[row[0]], row[1], row[2], row[3], row[5]))
-
-
-RUNS = st.lists(
-    st.tuples(st.sampled_from([0, 1, 99, 100, 500, 1000]), st.integers(1, 8)), max_size=12
-)
-
-
-@st.composite
-def genomes(draw: st.DrawFn) -> list[Contig]:
-    found = []
-    for i in range(draw(st.integers(1, 3))):
-        length = draw(st.integers(0, 25))
-        scores = np.zeros((length, 4), dtype=np.int16)
-        for column in scores.T:
-            runs = [score for score, times in draw(RUNS) for _ in range(times)][:length]
-            column[: len(runs)] = runs
-        n_at = draw(st.sets(st.integers(0, 24), max_size=4))
-        codes = np.where(np.isin(np.arange(length), list(n_at)), 4, 0).astype(np.uint8)
-        found.append(Contig(f"c{i}", scores, codes))
-    return found
-
-
-CUTS = st.lists(st.integers(1, 24), max_size=6)
 SMALL = st.integers(1, 40)
 
 

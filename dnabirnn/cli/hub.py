@@ -11,12 +11,8 @@ __all__ = ["hub"]
 
 @click.command()
 @click.argument("tracks", nargs=-1, required=True, metavar="TRACKS...")
-@click.option(
-    "-o", "--out", required=True, metavar="DIR", help="Folder that the tracks lie in, to be served."
-)
-@click.option(
-    "--genome", required=True, metavar="NAME", help="The assembly, as UCSC names it: hs1."
-)
+@click.option("-o", "--out", required=True, metavar="DIR", help="Folder that the tracks lie in.")
+@click.option("--genome", required=True, metavar="NAME", help="The assembly, in UCSC's words: hs1.")
 @options.email
 def hub(tracks: tuple[str, ...], out: str, genome: str, email: str) -> None:
     """Write what browsers need to show tracks.
