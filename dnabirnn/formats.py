@@ -25,7 +25,7 @@ class Traits(NamedTuple):
     title : str
         Its name in prose.
     endings : tuple of str
-        Ends of names that tell it, in lower case, the usual one first.
+        Ends of names that tell it, in lower case, the usual one first; none if it must be named.
     scores, calls : bool
         Whether it holds per-base scores, and whether calls.
     split : bool
@@ -102,7 +102,9 @@ def endings(*, calls: bool = False, binary: bool = True) -> str:
     first = [
         traits.endings[0]
         for traits in _TRAITS.values()
-        if (traits.calls if calls else traits.scores) and (binary or not traits.binary)
+        if (traits.calls if calls else traits.scores)
+        and traits.endings
+        and (binary or not traits.binary)
     ]
     return f"{', '.join(first[:-1])} or {first[-1]}"
 

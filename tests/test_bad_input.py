@@ -632,7 +632,7 @@ OPTIONS = {
         "mask genome.fa --calls sites.bed -o genome.fa", "genome.fa: is read by this command too"
     ),
     "mask: negative length": Case(
-        "mask genome.fa --calls sites.bed -o out.fa --min-length -1", "-1 is not in the range"
+        "mask genome.fa --calls sites.bed -o out.fa --at-least -1", "-1 is not in the range"
     ),
     "merge: nothing": Case("merge -o out.bed", "Missing argument 'SHARDS...'"),
     "hub: no genome": Case("hub out.bw -o .", "Missing option '--genome'"),

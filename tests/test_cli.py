@@ -96,6 +96,10 @@ def test_shared_options_read_the_same_everywhere() -> None:
         "--device NAME": ("train", "score", "evaluate"),
         "--engine": ("train", "score", "evaluate"),
         "--precision": ("train", "score", "evaluate"),
+        "--format": ("score", "call", "merge"),
+        "--index": ("score", "call", "merge"),
+        "--so-type": ("score", "call"),
+        "--email": ("score", "hub"),
     }
     for option, commands in shared.items():
         found = set()

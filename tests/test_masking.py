@@ -37,8 +37,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("--unmask", ">a first\nacgTACGTNn\naCGTRY\n>b\n\n>c\r\nAC\r\nGt\r\n"),
         ("--hard --unmask", ">a first\nNNNTACGTNN\nNCGTRY\n>b\n\n>c\r\nAC\r\nGN\r\n"),
         ("--classes y", ">a first\nACGTacgtNn\naCGTRY\n>b\n\n>c\r\nAC\r\nGT\r\n"),
-        ("--classes x,y --min-length 2", ">a first\nacgTacgtNn\naCGTRY\n>b\n\n>c\r\nAC\r\nGT\r\n"),
-        ("--min-length 4", FASTA),
+        ("--classes x,y --at-least 2", ">a first\nacgTacgtNn\naCGTRY\n>b\n\n>c\r\nAC\r\nGT\r\n"),
+        ("--at-least 4", FASTA),
     ],
 )
 @pytest.mark.parametrize("out", ["o.fa", "o.fa.gz", "-"])
@@ -70,7 +70,7 @@ def test_no_calls_mask_nothing(folder: Path, empty: bytes) -> None:
         ("c\t1\t2\nc\t4\t5\n", FASTA, "", "c.bed, line 2: c:4-5 goes past the contig's end at 4"),
         ("a\t1\t2\nb\t0\t1\n", FASTA, "", "c.bed, line 2: b:0-1 goes past the contig's end at 0"),
         ("a\t1\t2\nz\t0\t1\n", FASTA, "", "c.bed: intervals on z, which the FASTA lacks; it has a"),
-        ("a\t0\t9\na\t8\t17\n", FASTA, "--min-length 3", "line 1: a:0-17 goes past"),
+        ("a\t0\t9\na\t8\t17\n", FASTA, "--at-least 3", "line 1: a:0-17 goes past"),
         (BED, FASTA, "--classes z", "--classes z: no row of c.bed has it; there are x, y"),
         ("a\t0\t3\n", FASTA, "--classes z", "there are none"),
         ("a\t0\n", FASTA, "", "c.bed, line 1: fewer than three columns"),

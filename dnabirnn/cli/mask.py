@@ -36,7 +36,7 @@ __all__ = ["mask"]
     "--classes", type=options.COMMA_LIST, default=(), help="Only rows of these, by column 4."
 )
 @click.option(
-    "--min-length",
+    "--at-least",
     type=click.IntRange(min=0),
     default=0,
     metavar="BP",
@@ -52,7 +52,7 @@ def mask(
     hard: bool,
     unmask: bool,
     classes: tuple[str, ...],
-    min_length: int,
+    at_least: int,
 ) -> None:
     """Mask the calls in a FASTA: lower case, or N.
 
@@ -62,8 +62,6 @@ def mask(
     from dnabirnn.outputs import Outputs
 
     options.check_apart([out], [fasta, calls_in])
-    wanted = read_mask(
-        calls_in, classes=classes, min_length_bp=min_length, hard=hard, unmask=unmask
-    )
+    wanted = read_mask(calls_in, classes=classes, min_length_bp=at_least, hard=hard, unmask=unmask)
     with Progress("masked", quiet=quiet) as progress, Outputs() as outputs:
         mask_fasta(fasta, outputs.open(out), wanted, progress.add)
