@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import io
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from dnabirnn.architecture import Output
 from dnabirnn.scoring import Block
+from dnabirnn.tracks import BedTrack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -44,6 +46,38 @@ def blocks(contigs: Iterable[Contig], cuts: Sequence[int] = ()) -> Iterator[Bloc
             probabilities = (scores[start:end] / 1000).astype(np.float32)
             probabilities[codes[start:end] == 4] = 0
             yield Block(name, start, probabilities, codes[start:end], end == length)
+
+
+def naive(contigs: Iterable[Contig], min_score: int, *, single_base: bool = False) -> list[tuple]:
+    """Rows of BED6, base by base."""
+    rows = []
+    for name, scores, codes in contigs:
+        found = []
+        for (class_name, strand), column in zip(OUTPUTS, scores.T, strict=False):
+            keys = [
+                (None, i) if code == 4 or s < min_score else (int(s), i if single_base else 0)
+                for i, (s, code) in enumerate(zip(column, codes, strict=True))
+            ]
+            place = 0
+            for (score, _), group in groupby(keys):
+                start, place = place, place + len(list(group))
+                if score is not None:
+                    found.append((name, start, place, class_name, score, strand))
+        rows += sorted(found, key=lambda row: (row[1], row[2], row[3], row[5]))
+    return rows
+
+
+def text(rows: Iterable[tuple]) -> bytes:
+    return "".join("\t".join(map(str, row)) + "\n" for row in rows).encode()
+
+
+def bed(rows: Iterable[Rows]) -> bytes:
+    file = io.BytesIO()
+    track = BedTrack(file, OUTPUTS)
+    for piece in rows:
+        track.add(piece)
+    track.close()
+    return file.getvalue()
 
 
 def tuples(rows: Iterable[Rows]) -> list[tuple]:

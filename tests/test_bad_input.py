@@ -631,6 +631,9 @@ OPTIONS = {
     "mask: into itself": Case(
         "mask genome.fa --calls sites.bed -o genome.fa", "genome.fa: is read by this command too"
     ),
+    "mask: all on standard input": Case(
+        "mask - --calls - -o out.fa", "--calls -: standard input is the FASTA; name a file"
+    ),
     "mask: negative length": Case(
         "mask genome.fa --calls sites.bed -o out.fa --at-least -1", "-1 is not in the range"
     ),

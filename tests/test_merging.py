@@ -145,6 +145,15 @@ def test_what_cannot_be_merged(
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_a_shard_that_is_cut_short(folder: Path) -> None:
+    one = score("one", True, ".bed.gz")
+    Path("cut.bed.gz").write_bytes(Path(one).read_bytes()[:-40])
+    result = run("merge", "cut.bed.gz", "-o", "o.bed")
+    assert result.exit_code == 1
+    assert "cut.bed.gz: truncated" in result.stderr
+    assert not Path("o.bed").exists()
+
+
 def test_contigs_of_bigwigs_and_tables_too(folder: Path) -> None:
     for ending in (".bw", ".bb", ".parquet"):
         one = score("one", False, ending)

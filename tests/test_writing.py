@@ -14,8 +14,11 @@ import polars as pl
 import pyBigWig
 import pysam
 import pytest
+from commands import succeed, write_fasta, write_model
+from conftest import random_codes
 from scored import OUTPUTS, blocks, contig
 
+from dnabirnn.alphabet import decode
 from dnabirnn.architecture import Output
 from dnabirnn.calling import find_calls
 from dnabirnn.errors import OptionError, OutputError
@@ -338,3 +341,68 @@ def test_sizes_that_are_none(tmp_path: Path, content: str | None, message: str) 
         (tmp_path / "s").write_text(content)
     with pytest.raises(OptionError, match=message):
         read_sizes(tmp_path / "s")
+
+
+# ------------------------------------------------------------------------------ commands
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("commands")
+    rng = np.random.default_rng(3)
+    records = {name: decode(random_codes(rng, 900)) for name in ("z", "b")}
+    write_fasta(folder / "g.fa", records)
+    (folder / "g.sizes").write_text("z\t900\nb\t900\n")
+    write_model(folder / "m.safetensors", spread=2.0)
+    return folder
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize(
+    "ending",
+    [".bed", ".bed9", ".gff3", ".narrowPeak", ".tsv", ".parquet", ".bb", ".bed.gz", ".gff3.bgz"],
+)
+def test_calls_of_a_track_are_those_made_with_it(
+    material: Path, tmp_path: Path, ending: str, single: bool
+) -> None:
+    model = material / "m.safetensors"
+    with_it, later = tmp_path / f"a{ending}", tmp_path / f"b{ending}"
+    row = ["--single-base"] if single else []
+    options = ["--merge-gap", "3", "--method", "mss"]
+    track = tmp_path / "s.bed"
+    succeed(
+        *("-q", "score", material / "g.fa", "-m", model, "-o", track, "--calls", with_it),
+        *options,
+        *row,
+    )
+    sizes = ["--sizes", material / "g.sizes"] if ending == ".bb" else []
+    succeed("-q", "call", track, "-m", model, "-o", later, *options, *sizes)
+    assert with_it.stat().st_size > 100
+    assert later.read_bytes() == with_it.read_bytes()
+
+
+@pytest.mark.parametrize("ending", [".bw", ".bb", ".parquet", ".bed"])
+def test_standard_input_gives_what_a_file_gives(
+    material: Path, tmp_path: Path, ending: str
+) -> None:
+    model = material / "m.safetensors"
+    text = (material / "g.fa").read_bytes()
+    succeed("-q", "score", material / "g.fa", "-m", model, "-o", tmp_path / f"a{ending}")
+    succeed("-q", "score", "-", "-m", model, "-o", tmp_path / f"b{ending}", input=text)
+    written = sorted(tmp_path.iterdir())
+    half = len(written) // 2
+    assert [path.read_bytes() for path in written[:half]] == [
+        path.read_bytes() for path in written[half:]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("form", "ending"), [("bigbed", ".bb"), ("parquet", ".parquet"), ("tsv", ".tsv")]
+)
+def test_standard_output_gets_what_a_file_gets(
+    material: Path, tmp_path: Path, form: str, ending: str
+) -> None:
+    start = ("-q", "score", material / "g.fa", "-m", material / "m.safetensors", "-o")
+    succeed(*start, tmp_path / f"a{ending}")
+    piped = succeed(*start, "-", "--format", form)
+    assert piped.stdout_bytes == (tmp_path / f"a{ending}").read_bytes()

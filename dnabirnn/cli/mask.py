@@ -6,6 +6,7 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.progress import Progress
+from dnabirnn.errors import OptionError
 
 __all__ = ["mask"]
 
@@ -62,6 +63,8 @@ def mask(
     from dnabirnn.outputs import Outputs
 
     options.check_apart([out], [fasta, calls_in])
+    if fasta == calls_in == "-":
+        raise OptionError("--calls -: standard input is the FASTA; name a file for one of them")
     wanted = read_mask(calls_in, classes=classes, min_length_bp=at_least, hard=hard, unmask=unmask)
     with Progress("masked", quiet=quiet) as progress, Outputs() as outputs:
         mask_fasta(fasta, outputs.open(out), wanted, progress.add)
