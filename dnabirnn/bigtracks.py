@@ -8,7 +8,10 @@ doi:10.1093/bioinformatics/btq351, supplementary tables 5 to 19, for all numbers
 
 from __future__ import annotations
 
+import os
 import struct
+import sys
+from contextlib import contextmanager
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -282,15 +285,39 @@ def _write(path: Path, sizes: Mapping[str, int], items: _Items, magic: int) -> b
         path.write_bytes(_empty(magic))
         return False
     checked = _Checked(chain([first], stream))
-    # It prints what it finds wrong and returns all the same: the header is written last.
-    pybigtools.open(str(path), "w").write(dict(sizes), iter(checked))
+    whole = False
+    try:
+        # It prints what it finds wrong and returns all the same: the header is written last.
+        with _muted():
+            pybigtools.open(str(path), "w").write(dict(sizes), iter(checked))
+        with path.open("rb") as file:
+            whole = file.read(4) == struct.pack("<I", magic)
+    except BaseException as fault:
+        if type(fault).__name__ != "PanicException":  # Rust's, as of a full disk
+            raise
     if checked.fault is not None:
         raise checked.fault
-    with path.open("rb") as file:
-        if file.read(4) != struct.pack("<I", magic):
-            kind = "bigWig" if magic == _BIGWIG_MAGIC else "bigBed"
-            raise OutputError(f"a {kind} could not be written whole; make room or write elsewhere")
+    if not whole:
+        kind = "bigWig" if magic == _BIGWIG_MAGIC else "bigBed"
+        raise OutputError(
+            f"{path.parent}: a {kind} could not be written whole; make room or write elsewhere"
+        )
     return True
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Keep from standard error what pybigtools and Rust print of a fault, which we tell."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _empty(magic: int) -> bytes:

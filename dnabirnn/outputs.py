@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import re
@@ -10,15 +9,16 @@ import shutil
 import stat
 import sys
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from dnabirnn.errors import OutputError
-from dnabirnn.temporaries import temporary_path
+from dnabirnn.failures import failures_of
+from dnabirnn.temporaries import Scratch, temporary_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -104,7 +104,7 @@ class OutputFile(io.BufferedIOBase):
 
     def write(self, data: Buffer, /) -> int:
         """Write all of `data`; the number of its bytes."""
-        with memoryview(data) as view, view.cast("B") as octets, _failures_of(self.name):
+        with memoryview(data) as view, view.cast("B") as octets, failures_of(self.name):
             if self._bgzip is None:
                 self._raw.write(octets)
             else:
@@ -130,7 +130,7 @@ class OutputFile(io.BufferedIOBase):
         """Move within a plain regular file."""
         if not self.seekable():
             raise io.UnsupportedOperation("seek")
-        with _failures_of(self.name):
+        with failures_of(self.name):
             return self._raw.seek(offset, whence)
 
     def tell(self) -> int:
@@ -142,7 +142,7 @@ class OutputFile(io.BufferedIOBase):
     def flush(self) -> None:
         """Pass on what is buffered, but for a block of bgzip that is not full."""
         if not self.closed:
-            with _failures_of(self.name):
+            with failures_of(self.name):
                 self._raw.flush()
 
     def close(self) -> None:
@@ -150,7 +150,7 @@ class OutputFile(io.BufferedIOBase):
         if self.closed:
             return
         try:
-            with _failures_of(self.name):
+            with failures_of(self.name):
                 if self._bgzip is not None:
                     if self._block:
                         self._end_block()
@@ -198,7 +198,7 @@ class Outputs:
         self._renames: list[tuple[Path, Path]] = []
         self._copies: list[tuple[Path, OutputFile]] = []
         self._steps: list[Callable[[], None]] = []
-        self._scratch: list[BinaryIO] = []
+        self._scratch: list[Scratch] = []
         self._taken: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -223,13 +223,11 @@ class Outputs:
         finally:
             for output in self._files:
                 output.abandon()
-            left = [temporary for temporary, _ in [*self._renames, *self._copies]]
             for scratch in self._scratch:
-                scratch.close()
-                left.append(Path(scratch.name))
-            for path in left:
+                scratch.remove()
+            for temporary, _ in [*self._renames, *self._copies]:
                 with suppress(OSError):
-                    path.unlink(missing_ok=True)
+                    temporary.unlink(missing_ok=True)
 
     def open(self, path: str | os.PathLike[str]) -> BinaryIO:
         """Open an output.
@@ -289,10 +287,9 @@ class Outputs:
         """Open a file in the folder of an output for what waits; it is gone with the block."""
         name = os.fspath(path)
         place = _NOWHERE if is_stream(name) else _target(name)
-        with _failures_of(name):
-            file = temporary_path(place, ".scratch").open("x+b")
-        self._scratch.append(file)
-        return file
+        scratch = Scratch(temporary_path(place, ".scratch"), name)
+        self._scratch.append(scratch)
+        return cast("BinaryIO", scratch)
 
     def temporary_of(self, path: str | os.PathLike[str]) -> Path:
         """Where an output that was opened or reserved lies until the block ends."""
@@ -313,7 +310,7 @@ class Outputs:
             self._take("-", name)
             return OutputFile(sys.stdout.buffer, "standard output", compress=False, owned=False)
         self._take(os.path.realpath(name), name)
-        with _failures_of(name):
+        with failures_of(name):
             descriptor = _DESCRIPTOR.fullmatch(name)
             # A copy of the descriptor: opened anew by its name, a file would be cut to nothing.
             raw = open(os.dup(int(descriptor[1])) if descriptor else name, "wb")  # noqa: SIM115
@@ -324,7 +321,7 @@ class Outputs:
         self._take(str(target), name)
         temporary = temporary_path(target)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        with _failures_of(name):
+        with failures_of(name):
             # 0o666 is what umask cuts down, as for any file that a program makes.
             raw = open(os.open(temporary, flags, 0o666), "wb")  # noqa: SIM115
         self._renames.append((temporary, target))
@@ -333,7 +330,7 @@ class Outputs:
     def _rename(self) -> None:
         while self._renames:
             temporary, target = self._renames[-1]
-            with _failures_of(str(target)):
+            with failures_of(str(target)):
                 temporary.replace(target)
             self._renames.pop()
 
@@ -373,25 +370,10 @@ def _target(name: str) -> Path:
         raise OutputError(
             f"{name}: no permission to write in {target.parent}; choose another folder"
         )
-    with _failures_of(name):
+    with failures_of(name):
         exists = target.exists()
     if target.is_symlink():
         raise OutputError(f"{name}: a link that leads to itself; remove it")
     if exists and not os.access(target, os.W_OK):
         raise OutputError(f"{name}: write-protected; remove it or give another name")
     return target
-
-
-@contextmanager
-def _failures_of(name: str) -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        remedy = {
-            errno.ENOSPC: "make room or write elsewhere",
-            errno.EDQUOT: "make room or write elsewhere",
-            errno.ENAMETOOLONG: "give a shorter name",
-        }.get(error.errno or 0, "check the path and its permissions, or write elsewhere")
-        raise OutputError(f"{name}: {error.strerror or error}; {remedy}") from error

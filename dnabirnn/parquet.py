@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import polars as pl
 
+from dnabirnn.errors import OutputError
 from dnabirnn.formats import TrackFormat
 from dnabirnn.layouts import layout_of
 from dnabirnn.tracks import TextTrack
@@ -69,5 +70,16 @@ class ParquetTrack:
 
 
 def sink(rows: pl.LazyFrame, path: Path) -> None:
-    """Write a table of `SCHEMA` piece by piece, its rows in their order."""
-    rows.sink_parquet(path, row_group_size=_GROUP_ROWS, maintain_order=True)
+    """Write a table of `SCHEMA` piece by piece, its rows in their order.
+
+    Raises
+    ------
+    OutputError
+        It could not be written.
+    """
+    try:
+        rows.sink_parquet(path, row_group_size=_GROUP_ROWS, maintain_order=True)
+    except (OSError, pl.exceptions.PolarsError) as cause:
+        raise OutputError(
+            f"{path.parent}: Parquet could not be written ({cause}); make room or write elsewhere"
+        ) from cause

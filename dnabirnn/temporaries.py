@@ -1,8 +1,9 @@
-"""Names for what is not whole yet, and an end to those that killed runs left."""
+"""Names for what is not whole yet, files that wait, and an end to what killed runs left."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import secrets
@@ -10,10 +11,54 @@ import shutil
 import socket
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["stem", "temporary_path"]
+from dnabirnn.errors import OutputError
+from dnabirnn.failures import failures_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+__all__ = ["Scratch", "stem", "temporary_path"]
 
 _LONGEST_STEM_BYTES = 150
+
+
+class Scratch(io.BufferedRandom):
+    """A file to write, seek and read while an output is made.
+
+    Parameters
+    ----------
+    path : Path
+        Not there yet.
+    name : str
+        Of the output, for errors.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        with failures_of(name):
+            super().__init__(io.FileIO(path, "x+"))
+        self._path = path
+        self._output = name
+
+    def write(self, data: Buffer, /) -> int:
+        """Write all of `data`."""
+        with failures_of(self._output):
+            return super().write(data)
+
+    def flush(self) -> None:
+        """Pass on what is buffered."""
+        with failures_of(self._output):
+            super().flush()
+
+    def remove(self) -> None:
+        """Close the file and remove it, even if what is buffered has no room."""
+        with suppress(OSError, OutputError):
+            self.close()
+        with suppress(OSError):
+            self.raw.close()
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
 
 def stem(target: Path) -> str:

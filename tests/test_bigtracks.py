@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import re
+import resource
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -11,11 +16,14 @@ from unittest import mock
 import numpy as np
 import pyBigWig
 import pytest
+from commands import write_fasta, write_model
+from conftest import random_codes
 from hypothesis import given
 from hypothesis import strategies as st
 from scored import CUTS, OUTPUTS, Contig, blocks, contig, genomes
 
 from dnabirnn import bigtracks
+from dnabirnn.alphabet import decode
 from dnabirnn.bigtracks import BigBedTrack, BigWigTracks, write_bigbed, write_bigwig
 from dnabirnn.errors import OutputError, TrackError
 from dnabirnn.runs import Rows, find_runs
@@ -132,6 +140,43 @@ def test_what_pybigtools_keeps_to_itself_is_raised(tmp_path: Path) -> None:
         write_bigwig(tmp_path / "x.bw", {"c": 5}, broken())
     with pytest.raises(OutputError, match="a bigWig could not be written whole"):
         write_bigwig(tmp_path / "x.bw", {"c": 5}, [("c", 0, 2, 0.5), ("c", 1, 3, 0.5)])
+
+
+class PanicException(BaseException):
+    """As pyo3 names what Rust panics with, which no module exports."""
+
+
+def test_a_panic_is_an_error_and_no_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def panic(*_: object) -> None:
+        os.write(2, b"thread '<unnamed>' panicked")
+        raise PanicException
+
+    monkeypatch.setattr("pybigtools.open", panic)
+    with pytest.raises(OutputError, match=f"{tmp_path}: a bigBed could not be written whole"):
+        write_bigbed(tmp_path / "x.bb", {"c": 5}, [("c", 0, 2, "b\t5\t+\t0\t2\t1,2,3")])
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"
+
+
+@pytest.mark.parametrize("ending", [".bw", ".bb", ".parquet"])
+def test_no_room_for_what_waits(tmp_path: Path, ending: str) -> None:
+    write_fasta(tmp_path / "g.fa", {"c": decode(random_codes(np.random.default_rng(0), 20_000))})
+    write_model(tmp_path / "m.safetensors", spread=2.0)
+    before = sorted(tmp_path.iterdir())
+    words = ("-q", "score", "g.fa", "-m", "m.safetensors", "-o", f"o{ending}", "--calls", "c.bed")
+    done = subprocess.run(
+        [sys.executable, "-m", "dnabirnn", *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)),
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert re.search(r"error: o.*: File too large; check", line)
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_single_contig_of_one_base(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ ORDER = [
     "rules",
     "shipped",
     "colours",
+    "failures",
     "temporaries",
     "outputs",
     "formats",
