@@ -199,6 +199,7 @@ class Outputs:
         self._copies: list[tuple[Path, OutputFile]] = []
         self._steps: list[Callable[[], None]] = []
         self._scratch: list[Scratch] = []
+        self._temporaries: list[Path] = []
         self._taken: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -224,8 +225,8 @@ class Outputs:
             for output in self._files:
                 output.abandon()
             for scratch in self._scratch:
-                scratch.remove()
-            for temporary, _ in [*self._renames, *self._copies]:
+                scratch.abandon()
+            for temporary in self._temporaries:
                 with suppress(OSError):
                     temporary.unlink(missing_ok=True)
 
@@ -274,12 +275,12 @@ class Outputs:
         if is_stream(name):
             stream = self._open_stream(name)
             self._files.append(stream)
-            temporary = temporary_path(_NOWHERE, ending)
+            temporary = self._temporary(_NOWHERE, ending)
             self._copies.append((temporary, stream))
             return temporary
         target = _target(name)
         self._take(str(target), name)
-        temporary = temporary_path(target, ending)
+        temporary = self._temporary(target, ending)
         self._renames.append((temporary, target))
         return temporary
 
@@ -287,7 +288,7 @@ class Outputs:
         """Open a file in the folder of an output for what waits; it is gone with the block."""
         name = os.fspath(path)
         place = _NOWHERE if is_stream(name) else _target(name)
-        scratch = Scratch(temporary_path(place, ".scratch"), name)
+        scratch = Scratch(self._temporary(place, ".scratch"), name)
         self._scratch.append(scratch)
         return cast("BinaryIO", scratch)
 
@@ -299,6 +300,12 @@ class Outputs:
     def before_renaming(self, step: Callable[[], None]) -> None:
         """Do a step when all files are written and closed, such as an index of one."""
         self._steps.append(step)
+
+    def _temporary(self, target: Path, ending: str = "") -> Path:
+        """Path that is cleared away in the end; noted before the file is there, for a signal."""
+        temporary = temporary_path(target, ending)
+        self._temporaries.append(temporary)
+        return temporary
 
     def _take(self, key: str, name: str) -> None:
         if key in self._taken and key != os.devnull:
@@ -319,7 +326,7 @@ class Outputs:
     def _open_regular(self, name: str) -> OutputFile:
         target = _target(name)
         self._take(str(target), name)
-        temporary = temporary_path(target)
+        temporary = self._temporary(target)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         with failures_of(name):
             # 0o666 is what umask cuts down, as for any file that a program makes.

@@ -38,7 +38,6 @@ class Scratch(io.BufferedRandom):
     def __init__(self, path: Path, name: str) -> None:
         with failures_of(name):
             super().__init__(io.FileIO(path, "x+"))
-        self._path = path
         self._output = name
 
     def write(self, data: Buffer, /) -> int:
@@ -51,14 +50,12 @@ class Scratch(io.BufferedRandom):
         with failures_of(self._output):
             super().flush()
 
-    def remove(self) -> None:
-        """Close the file and remove it, even if what is buffered has no room."""
+    def abandon(self) -> None:
+        """Close the file, even if what is buffered has no room."""
         with suppress(OSError, OutputError):
             self.close()
         with suppress(OSError):
             self.raw.close()
-        with suppress(OSError):
-            self._path.unlink(missing_ok=True)
 
 
 def stem(target: Path) -> str:
