@@ -14,10 +14,13 @@ from dnabirnn.architecture import MotifClass
 from dnabirnn.calling import find_calls
 from dnabirnn.evaluation import evaluate
 from dnabirnn.fasta import read_fasta
+from dnabirnn.formats import TrackFormat
 from dnabirnn.model import Model
+from dnabirnn.outputs import Outputs
 from dnabirnn.rules import CallMethod, call_settings
 from dnabirnn.runs import find_runs
 from dnabirnn.tracks import BedGraphTracks, BedTrack
+from dnabirnn.writing import measured, open_track
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -69,6 +72,14 @@ def _steps(folder: Path, model: Model, blocks: list[Block]) -> dict[str, Callabl
         for file in files:
             file.close()
 
+    def bigwig() -> None:
+        sizes: dict[str, int] = {}
+        with Outputs() as files:
+            track = open_track(files, folder / "io.bw", TrackFormat.BIGWIG, outputs, sizes)
+            for rows in find_runs(measured(blocks, sizes), min_score=0):
+                track.add(rows)
+            track.close()
+
     def calls() -> None:
         drop(find_calls(find_runs(blocks, min_score=100), outputs, settings))
 
@@ -76,7 +87,13 @@ def _steps(folder: Path, model: Model, blocks: list[Block]) -> dict[str, Callabl
         thresholds = {name: 500 for name, _ in classes}
         evaluate(blocks, lambda name: labels, classes, thresholds, calls=settings)
 
-    return {"per-base BED": bed, "bedGraph": bedgraph, "calls": calls, "evaluate": metrics}
+    return {
+        "per-base BED": bed,
+        "bedGraph": bedgraph,
+        "bigWig": bigwig,
+        "calls": calls,
+        "evaluate": metrics,
+    }
 
 
 def _score(model: Model, fasta: Path) -> None:

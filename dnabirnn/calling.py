@@ -9,6 +9,7 @@ import polars as pl
 
 from dnabirnn.rules import CallMethod, CallRule
 from dnabirnn.runs import Rows, output_ranks
+from dnabirnn.summits import Summits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,9 +49,14 @@ class Caller:
     ----------
     outputs : sequence of Output
     settings : CallSettings
+    summits : bool
+        Tell where each call's score is highest.
     """
 
-    def __init__(self, outputs: Sequence[Output], settings: CallSettings) -> None:
+    def __init__(
+        self, outputs: Sequence[Output], settings: CallSettings, *, summits: bool = False
+    ) -> None:
+        self._summits = Summits(outputs, settings) if summits else None
         self._streams = [
             _Stream(settings.rules[output.class_name], settings.method)
             if output.class_name in settings.rules
@@ -70,6 +76,8 @@ class Caller:
             With the last rows of a contig all its calls, sorted by start, end, class and
             strand; None before. The score of a call is the mean of its bases, rounded half up.
         """
+        if self._summits is not None:
+            self._summits.add(rows)
         for output, own in rows.by_output():
             stream = self._streams[output]
             if stream is not None:
@@ -88,15 +96,19 @@ class Caller:
         self._begun.clear()
         self._calls.clear()
         order = np.lexsort((self._ranks[columns], found.end, found.start))
-        calls = Rows(chrom, columns, found.start, found.end, _means(found), 0, True)
-        return calls.take(order)
+        calls = Rows(chrom, columns, found.start, found.end, _means(found), 0, True).take(order)
+        return calls if self._summits is None else calls._replace(summit=self._summits.of(calls))
 
 
 def find_calls(
-    rows: Iterable[Rows], outputs: Sequence[Output], settings: CallSettings
+    rows: Iterable[Rows],
+    outputs: Sequence[Output],
+    settings: CallSettings,
+    *,
+    summits: bool = False,
 ) -> Iterator[Rows]:
     """Calls of each contig, from rows of scores; see `Caller`."""
-    caller = Caller(outputs, settings)
+    caller = Caller(outputs, settings, summits=summits)
     for piece in rows:
         calls = caller.add(piece)
         if calls is not None:

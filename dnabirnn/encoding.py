@@ -28,9 +28,9 @@ from dnabirnn.fasta import Record, read_fasta
 from dnabirnn.inputs import listed
 from dnabirnn.intervals import Regions
 from dnabirnn.labels import IGNORE_BIT, IGNORED, Labels
-from dnabirnn.outputs import temporary_path
 from dnabirnn.splits import SPLITS, FractionSplit, Piece, SplitPlan
 from dnabirnn.summary import count
+from dnabirnn.temporaries import temporary_path
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,10 +17,10 @@ from dnabirnn.calling import CALLS_SCHEMA, calls_frame, find_calls
 from dnabirnn.errors import OptionError, TrackError
 from dnabirnn.fasta import read_fasta
 from dnabirnn.inputs import listed, read_blocks
+from dnabirnn.readback import read_scores
 from dnabirnn.rules import CallSettings, default_min_score
 from dnabirnn.runs import find_runs
 from dnabirnn.sites import SITES_SCHEMA, Example, choose, compare
-from dnabirnn.tracks import read_scores
 from dnabirnn.views import Span, View
 
 if TYPE_CHECKING:

@@ -13,20 +13,14 @@ from dnabirnn.errors import OptionError
 from dnabirnn.evaluation import evaluate
 from dnabirnn.fasta import contig_lengths, read_fasta
 from dnabirnn.outputs import Outputs
+from dnabirnn.readback import read_scores
 from dnabirnn.rules import default_min_score
 from dnabirnn.runs import find_runs
-from dnabirnn.tracks import (
-    BedGraphTracks,
-    BedTrack,
-    TrackFormat,
-    read_scores,
-    track_format,
-    track_path,
-)
+from dnabirnn.writing import Target, measured
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -55,9 +49,9 @@ __all__ = ["call_track", "evaluate_baseline", "evaluate_genome", "score_genome"]
 def score_genome(
     model: Model,
     fasta: Sequence[PathLike],
-    out: PathLike,
+    out: PathLike | Target,
     *,
-    calls_out: PathLike | None = None,
+    calls_out: PathLike | Target | None = None,
     calls: CallSettings | None = None,
     min_score: int | None = None,
     single_base: bool = False,
@@ -71,10 +65,10 @@ def score_genome(
     ----------
     model : Model
     fasta : sequence of str or PathLike
-    out : str or PathLike
-        Per-base BED or bedGraph, by its ending; bedGraph writes a file an output.
-    calls_out : str or PathLike, optional
-        BED6 of calls.
+    out : str, PathLike or Target
+        Per-base scores, in the format of its ending; bedGraph and bigWig are a file an output.
+    calls_out : str, PathLike or Target, optional
+        Calls, in the format of its ending.
     calls : CallSettings, optional
         How calls are made; needed with `calls_out`.
     min_score : int, optional
@@ -94,29 +88,31 @@ def score_genome(
     OptionError, OutputError, FastaError, LabelError
         Nothing is written then.
     """
-    form = track_format(out)
-    if single_base and form is not TrackFormat.BED:
-        raise OptionError(f"--single-base: a row a base is for BED, and {out} is none")
-    if min_score is not None and form is not TrackFormat.BED and calls_out is None:
-        raise OptionError(f"--min-score: is for BED and calls, and {out} tells every score")
+    track_to = Target.of(out)
+    calls_to = None if calls_out is None else Target.of(calls_out, calls=True)
+    split = track_to.form.traits.split
+    if single_base and split:
+        raise OptionError(f"--single-base: a row a base is for BED, and {track_to.path} is none")
+    if min_score is not None and split and calls_to is None:
+        raise OptionError(
+            f"--min-score: is for BED and calls, and {track_to.path} tells every score"
+        )
     rules = [*model.checkpoint.calls.values(), *(calls.rules.values() if calls else ())]
     floor = default_min_score(rules) if min_score is None else min_score
-    _check_min_score(floor, calls if calls_out is not None else None)
+    _check_min_score(floor, calls if calls_to is not None else None)
     contigs = _contigs(model, fasta, shard, regions)
     wanted = None if regions is None else regions.of
-    blocks = _counted(model.blocks(contigs, wanted), progress)
-    # A bedGraph tells all scores, a BED those that matter.
-    lowest = floor if form is TrackFormat.BED else 0
+    sizes: dict[str, int] = {}
+    blocks = measured(_counted(model.blocks(contigs, wanted), progress), sizes)
+    # A file an output tells all scores, another those that matter.
+    lowest = 0 if split else floor
     runs = find_runs(blocks, min_score=lowest, single_base=single_base, regions=wanted)
     with Outputs() as outputs:
-        track: BedTrack | BedGraphTracks
-        if form is TrackFormat.BED:
-            track = BedTrack(outputs.open(out), model.outputs)
-        else:
-            files = [outputs.open(track_path(out, output)) for output in model.outputs]
-            track = BedGraphTracks(files)
-        called = None if calls_out is None else BedTrack(outputs.open(calls_out), model.outputs)
-        caller = None if calls is None else Caller(model.outputs, calls)
+        track = track_to.open(outputs, model.outputs, sizes)
+        called = None if calls_to is None else calls_to.open(outputs, model.outputs, sizes)
+        caller = None
+        if calls is not None and calls_to is not None:
+            caller = Caller(model.outputs, calls, summits=calls_to.summits)
         for rows in runs:
             track.add(rows)
             if called is not None and caller is not None:
@@ -130,10 +126,12 @@ def score_genome(
 
 def call_track(
     scores: PathLike,
-    out: PathLike,
+    out: PathLike | Target,
     outputs: Sequence[Output],
     calls: CallSettings,
     progress: Progress = lambda bases: None,
+    *,
+    sizes: Mapping[str, int] | None = None,
 ) -> None:
     """Write the calls of a per-base BED track.
 
@@ -141,23 +139,27 @@ def call_track(
     ----------
     scores : str or PathLike
         What `dnabirnn score` wrote as BED.
-    out : str or PathLike
-        BED6 of calls.
+    out : str, PathLike or Target
+        Calls, in the format of its ending.
     outputs : sequence of Output
         Those of the model that scored.
     calls : CallSettings
     progress : callable
         Told the bases of the track that are done.
+    sizes : mapping, optional
+        Length of each contig, which bigBed needs.
 
     Raises
     ------
-    TrackError, OutputError
+    OptionError, TrackError, OutputError
         Nothing is written then.
     """
+    calls_to = Target.of(out, calls=True)
+    calls_to.check_sizes(sizes)
     passed = _Passed(read_scores(scores, outputs), progress)
     with Outputs() as files:
-        track = BedTrack(files.open(out), outputs)
-        for found in find_calls(passed, outputs, calls):
+        track = calls_to.open(files, outputs, sizes or {})
+        for found in find_calls(passed, outputs, calls, summits=calls_to.summits):
             track.add(found)
         track.close()
     wanted = min(rule.threshold for rule in calls.rules.values())

@@ -191,6 +191,20 @@ class Regions:
         digests: dict[str, str] = {}
         return cls(read_bed(path, span=True, digests=digests), str(path), digests)
 
+    def at_least(self, length_bp: int) -> Regions:
+        """Return those of this length or more, once those that overlap or touch are one.
+
+        Examples
+        --------
+        >>> rows = {"chrom": ["a"] * 3, "start": [0, 3, 8], "end": [3, 5, 9], "line": [1, 2, 3]}
+        >>> Regions(pl.DataFrame(rows)).at_least(4).of("a").tolist()
+        [[0, 5]]
+        """
+        frame = merge(self.frame).filter(pl.col("end") - pl.col("start") >= length_bp)
+        # A row no longer stands on one line; its first one serves errors.
+        lines = self.frame.select("chrom", "start", "line").unique(["chrom", "start"], keep="first")
+        return Regions(frame.join(lines, on=["chrom", "start"]), self.source, self.digests)
+
     @property
     def names(self) -> list[str]:
         """Contigs that have an interval."""

@@ -1,17 +1,16 @@
-"""Lines of BED and bedGraph: a contig's name, start, end, and one of a few known tails."""
+"""Lines of tracks: a contig's name, start, end, one of a few known tails, and what follows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dnabirnn.compiled import inlined, kernel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from dnabirnn.runs import Rows
 
@@ -19,8 +18,8 @@ __all__ = ["Lines"]
 
 # Text that is written at once. A megabyte more or less makes no difference.
 _BUFFER_BYTES = 1 << 20
-# Digits of two int64, tabs and a newline.
-_MOST_NUMBERS_BYTES = 2 * 19 + 4
+# An int64 and the tab before or behind it.
+_NUMBER_BYTES = 20
 _ZERO, _TAB, _NEWLINE = 48, 9, 10
 
 
@@ -32,21 +31,38 @@ class Lines:
     file : binary file
     tails : sequence of str
         What may stand after the end: "REP\t981\t+".
+    finals : sequence of str
+        What stands at the end of a line with each tail, after its further numbers: "\t0,114,178".
+        Nothing by default.
     """
 
-    def __init__(self, file: BinaryIO, tails: Sequence[str]) -> None:
-        encoded = [tail.encode() for tail in tails]
+    def __init__(self, file: BinaryIO, tails: Sequence[str], finals: Sequence[str] = ()) -> None:
         self._file = file
-        self._tails = np.frombuffer(b"".join(encoded), np.uint8)
-        self._tail_ends = np.cumsum([len(tail) for tail in encoded], dtype=np.int64)
-        self._longest = max(map(len, encoded), default=0)
+        self._tails = _Texts.of(tails)
+        self._finals = _Texts.of(finals or [""] * len(tails))
         self._buffer = np.empty(_BUFFER_BYTES, np.uint8)
         self._filled = 0
 
-    def add(self, rows: Rows, tail: NDArray[np.integer]) -> None:
-        """Write rows of a contig; `tail` is the number of each row's tail: (n,)."""
+    def add(
+        self,
+        rows: Rows,
+        tail: NDArray[np.integer],
+        numbers: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Write rows of a contig.
+
+        Parameters
+        ----------
+        rows : Rows
+        tail : ndarray, (n,)
+            Number of each row's tail.
+        numbers : ndarray, (n, k) int64, optional
+            What follows the tail, each behind a tab; 0 or more.
+        """
         name = np.frombuffer(rows.chrom.encode(), np.uint8)
-        at_most = name.size + _MOST_NUMBERS_BYTES + self._longest
+        further = np.empty((tail.size, 0), np.int64) if numbers is None else numbers
+        at_most = name.size + 2 + (2 + further.shape[1]) * _NUMBER_BYTES
+        at_most += self._tails.longest + self._finals.longest
         if at_most > self._buffer.size:
             self.flush()
             self._buffer = np.empty(at_most, np.uint8)
@@ -62,8 +78,11 @@ class Lines:
                 rows.start[part],
                 rows.end[part],
                 tail[part].astype(np.int64),
-                self._tails,
-                self._tail_ends,
+                np.ascontiguousarray(further[part]),
+                self._tails.letters,
+                self._tails.ends,
+                self._finals.letters,
+                self._finals.ends,
                 self._buffer,
                 self._filled,
             )
@@ -75,14 +94,34 @@ class Lines:
         self._filled = 0
 
 
+class _Texts(NamedTuple):
+    """Texts end to end, and the end of each."""
+
+    letters: NDArray[np.uint8]
+    ends: NDArray[np.int64]
+    longest: int
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> _Texts:
+        encoded = [text.encode() for text in texts]
+        return cls(
+            np.frombuffer(b"".join(encoded), np.uint8),
+            np.cumsum([len(text) for text in encoded], dtype=np.int64),
+            max(map(len, encoded), default=0),
+        )
+
+
 @kernel
 def _write(
     name: NDArray[np.uint8],
     start: NDArray[np.int64],
     end: NDArray[np.int64],
     tail: NDArray[np.int64],
+    numbers: NDArray[np.int64],
     tails: NDArray[np.uint8],
     tail_ends: NDArray[np.int64],
+    finals: NDArray[np.uint8],
+    final_ends: NDArray[np.int64],
     buffer: NDArray[np.uint8],
     at: int,
 ) -> int:
@@ -96,12 +135,28 @@ def _write(
         buffer[at] = _TAB
         at = _write_number(buffer, at + 1, end[row])
         buffer[at] = _TAB
-        at += 1
-        first = tail_ends[tail[row] - 1] if tail[row] else 0
-        for i in range(first, tail_ends[tail[row]]):
-            buffer[at] = tails[i]
-            at += 1
+        at = _write_text(buffer, at + 1, tails, tail_ends, tail[row])
+        for k in range(numbers.shape[1]):
+            buffer[at] = _TAB
+            at = _write_number(buffer, at + 1, numbers[row, k])
+        at = _write_text(buffer, at, finals, final_ends, tail[row])
         buffer[at] = _NEWLINE
+        at += 1
+    return at
+
+
+@inlined
+def _write_text(
+    buffer: NDArray[np.uint8],
+    at: int,
+    texts: NDArray[np.uint8],
+    ends: NDArray[np.int64],
+    number: int,
+) -> int:
+    """One of several texts that lie end to end; the place behind it."""
+    first = ends[number - 1] if number else 0
+    for i in range(first, ends[number]):
+        buffer[at] = texts[i]
         at += 1
     return at
 

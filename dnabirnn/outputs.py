@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import io
 import os
 import re
-import secrets
 import shutil
-import socket
 import stat
 import sys
-from contextlib import contextmanager, suppress
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from dnabirnn.errors import OutputError
+from dnabirnn.failures import failures_of
+from dnabirnn.temporaries import Scratch, temporary_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -32,7 +31,6 @@ __all__ = [
     "check_target",
     "is_compressed",
     "is_stream",
-    "temporary_path",
     "write_text",
 ]
 
@@ -45,7 +43,8 @@ _BLOCK_BYTES = 0xFF00
 # Score tracks, one core: level 4 writes 3.9 million rows/s to 21 % of their size, level 6 1.1
 # million to 20 %.
 _LEVEL = 4
-_LONGEST_STEM_BYTES = 150
+# Beside it lies what is on its way to a stream.
+_NOWHERE = Path(tempfile.gettempdir(), "dnabirnn")
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:
@@ -105,7 +104,7 @@ class OutputFile(io.BufferedIOBase):
 
     def write(self, data: Buffer, /) -> int:
         """Write all of `data`; the number of its bytes."""
-        with memoryview(data) as view, view.cast("B") as octets, _failures_of(self.name):
+        with memoryview(data) as view, view.cast("B") as octets, failures_of(self.name):
             if self._bgzip is None:
                 self._raw.write(octets)
             else:
@@ -131,7 +130,7 @@ class OutputFile(io.BufferedIOBase):
         """Move within a plain regular file."""
         if not self.seekable():
             raise io.UnsupportedOperation("seek")
-        with _failures_of(self.name):
+        with failures_of(self.name):
             return self._raw.seek(offset, whence)
 
     def tell(self) -> int:
@@ -143,7 +142,7 @@ class OutputFile(io.BufferedIOBase):
     def flush(self) -> None:
         """Pass on what is buffered, but for a block of bgzip that is not full."""
         if not self.closed:
-            with _failures_of(self.name):
+            with failures_of(self.name):
                 self._raw.flush()
 
     def close(self) -> None:
@@ -151,7 +150,7 @@ class OutputFile(io.BufferedIOBase):
         if self.closed:
             return
         try:
-            with _failures_of(self.name):
+            with failures_of(self.name):
                 if self._bgzip is not None:
                     if self._block:
                         self._end_block()
@@ -197,6 +196,10 @@ class Outputs:
     def __init__(self) -> None:
         self._files: list[OutputFile] = []
         self._renames: list[tuple[Path, Path]] = []
+        self._copies: list[tuple[Path, OutputFile]] = []
+        self._steps: list[Callable[[], None]] = []
+        self._scratch: list[Scratch] = []
+        self._temporaries: list[Path] = []
         self._taken: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -210,13 +213,20 @@ class Outputs:
     ) -> None:
         try:
             if kind is None:
-                for file in self._files:
-                    file.close()
+                for source, stream in self._copies:
+                    with source.open("rb") as file:
+                        shutil.copyfileobj(file, stream)
+                for output in self._files:
+                    output.close()
+                for step in self._steps:
+                    step()
                 self._rename()
         finally:
-            for file in self._files:
-                file.abandon()
-            for temporary, _ in self._renames:
+            for output in self._files:
+                output.abandon()
+            for scratch in self._scratch:
+                scratch.abandon()
+            for temporary in self._temporaries:
                 with suppress(OSError):
                     temporary.unlink(missing_ok=True)
 
@@ -244,6 +254,59 @@ class Outputs:
         self._files.append(file)
         return cast("BinaryIO", file)
 
+    def reserve(self, path: str | os.PathLike[str], ending: str = "") -> Path:
+        """Temporary path of an output, for a library that writes by name.
+
+        What lies there when the block ends gets the output's name, or is copied to it where that
+        is no regular file.
+
+        Parameters
+        ----------
+        path : path
+        ending : str
+            End of the temporary name, for a library that tells formats by it.
+
+        Raises
+        ------
+        OutputError
+            As for `open`.
+        """
+        name = os.fspath(path)
+        if is_stream(name):
+            stream = self._open_stream(name)
+            self._files.append(stream)
+            temporary = self._temporary(_NOWHERE, ending)
+            self._copies.append((temporary, stream))
+            return temporary
+        target = _target(name)
+        self._take(str(target), name)
+        temporary = self._temporary(target, ending)
+        self._renames.append((temporary, target))
+        return temporary
+
+    def scratch(self, path: str | os.PathLike[str]) -> BinaryIO:
+        """Open a file in the folder of an output for what waits; it is gone with the block."""
+        name = os.fspath(path)
+        place = _NOWHERE if is_stream(name) else _target(name)
+        scratch = Scratch(self._temporary(place, ".scratch"), name)
+        self._scratch.append(scratch)
+        return cast("BinaryIO", scratch)
+
+    def temporary_of(self, path: str | os.PathLike[str]) -> Path:
+        """Where an output that was opened or reserved lies until the block ends."""
+        target = Path(os.path.realpath(path))
+        return next(temporary for temporary, own in self._renames if own == target)
+
+    def before_renaming(self, step: Callable[[], None]) -> None:
+        """Do a step when all files are written and closed, such as an index of one."""
+        self._steps.append(step)
+
+    def _temporary(self, target: Path, ending: str = "") -> Path:
+        """Path that is cleared away in the end; noted before the file is there, for a signal."""
+        temporary = temporary_path(target, ending)
+        self._temporaries.append(temporary)
+        return temporary
+
     def _take(self, key: str, name: str) -> None:
         if key in self._taken and key != os.devnull:
             raise OutputError(f"{name}: two outputs have this name; give each its own")
@@ -254,7 +317,7 @@ class Outputs:
             self._take("-", name)
             return OutputFile(sys.stdout.buffer, "standard output", compress=False, owned=False)
         self._take(os.path.realpath(name), name)
-        with _failures_of(name):
+        with failures_of(name):
             descriptor = _DESCRIPTOR.fullmatch(name)
             # A copy of the descriptor: opened anew by its name, a file would be cut to nothing.
             raw = open(os.dup(int(descriptor[1])) if descriptor else name, "wb")  # noqa: SIM115
@@ -263,9 +326,9 @@ class Outputs:
     def _open_regular(self, name: str) -> OutputFile:
         target = _target(name)
         self._take(str(target), name)
-        temporary = temporary_path(target)
+        temporary = self._temporary(target)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        with _failures_of(name):
+        with failures_of(name):
             # 0o666 is what umask cuts down, as for any file that a program makes.
             raw = open(os.open(temporary, flags, 0o666), "wb")  # noqa: SIM115
         self._renames.append((temporary, target))
@@ -274,7 +337,7 @@ class Outputs:
     def _rename(self) -> None:
         while self._renames:
             temporary, target = self._renames[-1]
-            with _failures_of(str(target)):
+            with failures_of(str(target)):
                 temporary.replace(target)
             self._renames.pop()
 
@@ -314,67 +377,10 @@ def _target(name: str) -> Path:
         raise OutputError(
             f"{name}: no permission to write in {target.parent}; choose another folder"
         )
-    with _failures_of(name):
+    with failures_of(name):
         exists = target.exists()
     if target.is_symlink():
         raise OutputError(f"{name}: a link that leads to itself; remove it")
     if exists and not os.access(target, os.W_OK):
         raise OutputError(f"{name}: write-protected; remove it or give another name")
     return target
-
-
-@contextmanager
-def _failures_of(name: str) -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        remedy = {
-            errno.ENOSPC: "make room or write elsewhere",
-            errno.EDQUOT: "make room or write elsewhere",
-            errno.ENAMETOOLONG: "give a shorter name",
-        }.get(error.errno or 0, "check the path and its permissions, or write elsewhere")
-        raise OutputError(f"{name}: {error.strerror or error}; {remedy}") from error
-
-
-def _stem(target: Path) -> str:
-    """Begin temporary names of `target`; shorter than the name where that is near the limit."""
-    name = target.name
-    if len(os.fsencode(name)) > _LONGEST_STEM_BYTES:
-        name = hashlib.sha256(os.fsencode(name)).hexdigest()
-    # Process ids mean nothing on another host that shares the folder, so the host is in the name.
-    host = re.sub(r"[^A-Za-z0-9-]", "_", socket.gethostname())[:40]
-    return f".{name}.{host}."
-
-
-def temporary_path(target: Path) -> Path:
-    """A name beside `target` for what is not whole yet, once what killed runs left is gone."""
-    _sweep(target)
-    return target.with_name(f"{_stem(target)}{os.getpid()}.{secrets.token_hex(4)}.tmp")
-
-
-def _sweep(target: Path) -> None:
-    """Remove what processes of this host that were killed left of the same target."""
-    if os.name != "posix":  # elsewhere, signal 0 is no question but an end
-        return
-    left = re.compile(re.escape(_stem(target)) + r"(\d+)\.[0-9a-f]{8}\.tmp")
-    with suppress(OSError), os.scandir(target.parent) as entries:
-        for entry in entries:
-            found = left.fullmatch(entry.name)
-            if found and not _is_alive(int(found[1])):
-                if entry.is_dir(follow_symlinks=False):
-                    shutil.rmtree(entry.path, ignore_errors=True)
-                else:
-                    with suppress(OSError):
-                        os.unlink(entry.path)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
+from dnabirnn.colours import COLOURS
+
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,9 +31,6 @@ __all__ = [
     "tidy",
 ]
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's palette, which colour-blind eyes tell apart, without its yellow. More classes
-than that get shades from dark to light."""
 DARK, LIGHT = "#333333", "#B0B0B0"
 _STYLE: Any = {
     "svg.fonttype": "none",

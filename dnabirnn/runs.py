@@ -41,6 +41,8 @@ class Rows(NamedTuple):
         No row of this contig that is still to come starts before it.
     last : bool
         True for the last rows of the contig, which may be none.
+    summit : ndarray, (n,) int64, optional
+        Place of each call's highest score, where it was asked for.
     """
 
     chrom: str
@@ -50,6 +52,7 @@ class Rows(NamedTuple):
     score: NDArray[np.int16]
     frontier: int
     last: bool
+    summit: NDArray[np.int64] | None = None
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Rows:
         """Return some of the rows, by mask, places or slice."""
@@ -58,6 +61,7 @@ class Rows(NamedTuple):
             start=self.start[which],
             end=self.end[which],
             score=self.score[which],
+            summit=None if self.summit is None else self.summit[which],
         )
 
     def at_least(self, score: int) -> Rows:
@@ -79,11 +83,13 @@ def joined(pieces: Sequence[Rows]) -> Rows:
     """Rows of a contig in one piece, which stands where the last of them stood."""
     if len(pieces) == 1:
         return pieces[0]
+    summits = [piece.summit for piece in pieces if piece.summit is not None]
     return pieces[-1]._replace(
         output=np.concatenate([piece.output for piece in pieces]),
         start=np.concatenate([piece.start for piece in pieces]),
         end=np.concatenate([piece.end for piece in pieces]),
         score=np.concatenate([piece.score for piece in pieces]),
+        summit=np.concatenate(summits) if summits else None,
     )
 
 

@@ -564,6 +564,85 @@ OPTIONS = {
     "call: into no folder": Case(
         "call scores.bed -m m.safetensors -o no/out.bed", "no/out.bed: there is no folder"
     ),
+    "call: unknown ending": Case(
+        "call scores.bed -m m.safetensors -o out.txt",
+        "out.txt: no known format; end the name in .bed, .bed9, .bb, .gff3, .narrowpeak",
+    ),
+    "call: format of scores": Case(
+        "call scores.bed -m m.safetensors -o out.bw", "out.bw: bigWig holds scores, and these are"
+    ),
+    "call: no such format": Case(
+        "call scores.bed -m m.safetensors -o out.bed --format vcf", "'vcf' is not one of 'bed'"
+    ),
+    "call: no sizes": Case(
+        "call scores.bed -m m.safetensors -o out.bb",
+        "out.bb: bigBed holds the lengths of the contigs, .*--sizes",
+    ),
+    "call: sizes in vain": Case(
+        "call scores.bed -m m.safetensors -o out.bed --sizes BAD",
+        "--sizes: is for bigBed, and out.bed is BED",
+        "a\t2000\n",
+    ),
+    "call: sizes without a contig": Case(
+        "call scores.bed -m m.safetensors -o out.bb --sizes BAD --threshold 0.001",
+        "b: its length is not known; give the sizes of all contigs",
+        "a\t2000\n",
+    ),
+    "call: sizes of another assembly": Case(
+        "call scores.bed -m m.safetensors -o out.bb --sizes BAD --threshold 0.001",
+        r"[abc]: a row ends at \d+, past the contig's end at 9; give the sizes of the assembly",
+        "a\t9\nb\t9\nc\t9\n",
+    ),
+    "call: type of no GFF3": Case(
+        "call scores.bed -m m.safetensors -o out.bed --so-type exon", "--so-type exon: is for GFF3"
+    ),
+    "call: no type": Case(
+        ["call", "scores.bed", "-m", "m.safetensors", "-o", "out.gff3", "--so-type", "a b"],
+        "--so-type a b: is no term of the Sequence Ontology",
+    ),
+    "call: index of plain text": Case(
+        "call scores.bed -m m.safetensors -o out.bed --index", "--index: out.bed is no bgzip file"
+    ),
+    "call: compressed bigBed": Case(
+        "call scores.bed -m m.safetensors -o out.bb.gz", "out.bb.gz: bigBed is compressed in itself"
+    ),
+    "score: format of calls": Case(
+        "score genome.fa -m m.safetensors -o out.gff3", "out.gff3: GFF3 holds calls, and these are"
+    ),
+    "score: calls as scores": Case(
+        "score genome.fa -m m.safetensors -o out.bed --calls out.bw", "out.bw: bigWig holds scores"
+    ),
+    "score: bigWig on standard output": Case(
+        "score genome.fa -m m.safetensors -o - --format bigwig",
+        "-: bigWig is a file an output, and the model has 2; give the name",
+    ),
+    "score: format of no calls": Case(
+        "score genome.fa -m m.safetensors -o out.bed --calls-format bed9",
+        "--calls-format: is for calls, and none are asked for",
+    ),
+    "score: index of bigWig": Case(
+        "score genome.fa -m m.safetensors -o out.bw --index",
+        "--index: out.M.plus.bw is bigWig, which is its own index",
+    ),
+    "score: single bases of a bigWig": Case(
+        "score genome.fa -m m.safetensors -o out.bw --single-base",
+        "--single-base: a row a base is for BED, and out.bw is none",
+    ),
+    "score: hub of no genome": Case(
+        "score genome.fa -m m.safetensors -o out.bw --hub .", "--hub: name the assembly too"
+    ),
+    "mask: no calls": Case("mask genome.fa -o out.fa", "Missing option '--calls'"),
+    "mask: into itself": Case(
+        "mask genome.fa --calls sites.bed -o genome.fa", "genome.fa: is read by this command too"
+    ),
+    "mask: all on standard input": Case(
+        "mask - --calls - -o out.fa", "--calls -: standard input is the FASTA; name a file"
+    ),
+    "mask: negative length": Case(
+        "mask genome.fa --calls sites.bed -o out.fa --at-least -1", "-1 is not in the range"
+    ),
+    "merge: nothing": Case("merge -o out.bed", "Missing argument 'SHARDS...'"),
+    "hub: no genome": Case("hub out.bw -o .", "Missing option '--genome'"),
     "call: into a folder": Case("call scores.bed -m m.safetensors -o set", "set: a folder; give"),
     # evaluate
     "evaluate: nothing": Case("evaluate", "Missing argument 'FASTA...'"),
@@ -669,7 +748,8 @@ def assert_fails(
     assert result.exit_code in (1, 2)
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
-    known = words[0] in ("encode", "train", "score", "call", "evaluate", "info")
+    commands = ("encode", "train", "score", "call", "evaluate", "info", "mask", "merge", "hub")
+    known = words[0] in commands
     prefix = f"dnabirnn {words[0]}: error: " if known else "dnabirnn: error: "
     assert line.startswith(prefix)
     assert re.search(message, line.removeprefix(prefix)), line

@@ -13,14 +13,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dnabirnn import runs, tracks
+from dnabirnn import readback, runs
 from dnabirnn.architecture import Output
 from dnabirnn.calling import CALLS_SCHEMA, Caller, calls_frame, find_calls
 from dnabirnn.errors import OptionError
+from dnabirnn.readback import read_scores
 from dnabirnn.rules import CallMethod, CallRule, CallSettings
 from dnabirnn.runs import Rows, find_runs
 from dnabirnn.scoring import Block
-from dnabirnn.tracks import BedTrack, read_scores
+from dnabirnn.tracks import BedTrack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -326,7 +327,7 @@ def test_calls_of_the_stream_are_those_of_the_track(
     chosen = settings_of(rule, method)
     path = tmp_path_factory.getbasetemp() / "scores.bed"
     path.write_text(bed(find_runs(genome, min_score=least, single_base=single)))
-    with mock.patch.object(tracks, "_READ_BYTES", 100):
+    with mock.patch.object(readback, "_READ_BYTES", 100):
         from_track = bed(find_calls(read_scores(path, BOTH), BOTH, chosen))
     from_stream = bed(find_calls(find_runs(genome, min_score=least), BOTH, chosen))
     # as while a bedGraph is written, which holds every score

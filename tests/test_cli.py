@@ -27,7 +27,7 @@ from dnabirnn.cli.train import PRESETS
 from dnabirnn.encoded import EncodedSet
 from dnabirnn.errors import TrainingError
 
-COMMANDS = ("encode", "train", "score", "call", "evaluate", "info")
+COMMANDS = ("encode", "train", "score", "call", "evaluate", "info", "mask", "merge", "hub")
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +102,10 @@ def test_shared_options_read_the_same_everywhere() -> None:
         "--device NAME": ("train", "score", "evaluate"),
         "--engine": ("train", "score", "evaluate"),
         "--precision": ("train", "score", "evaluate"),
+        "--format": ("score", "call", "merge"),
+        "--index": ("score", "call", "merge"),
+        "--so-type": ("score", "call"),
+        "--email": ("score", "hub"),
     }
     for option, commands in shared.items():
         found = set()

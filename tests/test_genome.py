@@ -122,7 +122,7 @@ def test_nothing_is_left_of_a_run_that_fails(model: Model, fasta: Path, tmp_path
     with pytest.raises(LabelError, match="no contig in common"):
         score_genome(model, [fasta], out, regions=regions)
     with pytest.raises(OutputError, match="no known format"):
-        score_genome(model, [fasta], tmp_path / "o.tsv")
+        score_genome(model, [fasta], tmp_path / "o.txt")
     with pytest.raises(OptionError, match="--min-score 401: calls are made of scores from 400"):
         score_genome(model, [fasta], out, calls_out=calls, calls=CALLS, min_score=401)
     with pytest.raises(TrackError, match="columns"):

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnabirnn import outputs as module
 from dnabirnn.errors import OutputError
 from dnabirnn.outputs import OutputFile, Outputs, is_stream, write_text
+from dnabirnn.temporaries import stem
 
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
@@ -279,15 +279,16 @@ def dead_process() -> int:
 
 def test_temporaries_of_dead_runs_are_swept(tmp_path: Path) -> None:
     target = tmp_path / "a.bed"
-    stem = module._stem(target)
-    dead = f"{stem}{dead_process()}.00000000.tmp"
+    own = stem(target)
+    dead = f"{own}{dead_process()}.00000000.tmp"
+    dead_too = f"{own}{dead_process()}.00000000.tmp.bw"
     kept = [
-        f"{stem}{os.getppid()}.00000000.tmp",  # alive
-        f"{module._stem(tmp_path / 'b.bed')}{dead_process()}.00000000.tmp",  # another target
+        f"{own}{os.getppid()}.00000000.tmp",  # alive
+        f"{stem(tmp_path / 'b.bed')}{dead_process()}.00000000.tmp",  # another target
         f".a.bed.elsewhere.{dead_process()}.00000000.tmp",  # another host
-        f"{stem}{dead_process()}.tmp",  # not ours
+        f"{own}{dead_process()}.tmp",  # not ours
     ]
-    for name in (dead, *kept):
+    for name in (dead, dead_too, *kept):
         (tmp_path / name).touch()
     write_text(target, "text")
     assert names(tmp_path) == sorted([*kept, "a.bed"])

@@ -20,6 +20,7 @@ __all__ = ["main"]
 
 _COMMANDS = (
     *("encode", "train", "score", "call", "evaluate", "report"),
+    *("mask", "merge", "hub"),
     *("info", "models", "selfcheck", "simulate"),
 )
 

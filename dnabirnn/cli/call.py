@@ -8,6 +8,7 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.progress import Progress
+from dnabirnn.formats import endings
 
 __all__ = ["call"]
 
@@ -16,21 +17,54 @@ __all__ = ["call"]
 @click.argument("scores")
 @options.model
 @click.option(
-    "-o", "--out", required=True, metavar="BED", help="Calls, BED6; - for standard output."
+    "-o",
+    "--out",
+    required=True,
+    metavar="CALLS",
+    help=f"Ends in {endings(calls=True)}, text with .gz at the end for bgzip; - for BED on "
+    "standard output.",
+)
+@options.form
+@options.so_type
+@options.index
+@click.option(
+    "--sizes", metavar="FILE", help="Lengths of the contigs for bigBed: chrom.sizes or .fai."
 )
 @options.calls
 @click.pass_obj
-def call(quiet: bool, /, scores: str, model: str, out: str, **calls: Any) -> None:
+def call(
+    quiet: bool,
+    /,
+    scores: str,
+    model: str,
+    out: str,
+    form: str | None,
+    so_type: str | None,
+    index: bool,
+    sizes: str | None,
+    **calls: Any,
+) -> None:
     """Call intervals from a track of scores.
 
     SCORES is a per-base BED that `dnabirnn score` wrote, or - for standard input. An empty one, as
     of a shard without contigs, gives empty calls.
     """
     from dnabirnn.checkpoint import load_checkpoint
+    from dnabirnn.formats import track_format
     from dnabirnn.genome import call_track
+    from dnabirnn.writing import Target, read_sizes
 
-    options.check_apart([out], [scores, model])
+    options.check_apart([out], [scores, model, sizes])
+    target = Target(out, track_format(out, form, calls=True), index, so_type)
+    lengths = None if sizes is None else read_sizes(sizes)
     checkpoint = load_checkpoint(model)
     settings = options.call_settings(checkpoint, calls, wanted=True)
     with Progress("called", quiet=quiet) as progress:
-        call_track(scores, out, checkpoint.architecture.outputs, settings, progress.add)
+        call_track(
+            scores,
+            target,
+            checkpoint.architecture.outputs,
+            settings,
+            progress.add,
+            sizes=lengths,
+        )

@@ -12,6 +12,7 @@ import click
 from dnabirnn.annotation.formats import LabelFormat
 from dnabirnn.engine import ENGINES
 from dnabirnn.errors import OptionError
+from dnabirnn.formats import FORMAT_NAMES
 
 if TYPE_CHECKING:
     from dnabirnn.checkpoint import Checkpoint
@@ -34,12 +35,15 @@ __all__ = [
     "calls",
     "check_apart",
     "device",
+    "email",
     "engine",
     "exclude",
     "fasta",
+    "form",
     "fractions",
     "given_reading",
     "ignore_classes",
+    "index",
     "labels",
     "model",
     "negatives",
@@ -47,6 +51,7 @@ __all__ = [
     "prior",
     "reading",
     "regions",
+    "so_type",
     "threads",
 ]
 
@@ -250,6 +255,28 @@ prior = click.option(
     metavar="CLASS=SHARE",
     help="Share of the bases of a strand that a class has where the model is used, if not that "
     "of the sequence it was calibrated on. Repeat it.",
+)
+form = click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMAT_NAMES),
+    help="What the output is written as.  [default: by the end of its name]",
+)
+index = click.option(
+    "--index", is_flag=True, help="Add a tabix index to text that ends in .gz (needs pysam)."
+)
+email = click.option(
+    "--email",
+    default="nobody@example.org",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Of whoever answers for the hub.",
+)
+so_type = click.option(
+    "--so-type",
+    metavar="TERM",
+    help="What a call is in GFF3, in the words of the Sequence Ontology.  "
+    "[default: sequence_feature]",
 )
 _CALLS = (
     click.option(

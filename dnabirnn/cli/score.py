@@ -9,6 +9,8 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.progress import Progress
+from dnabirnn.errors import OptionError
+from dnabirnn.formats import FORMAT_NAMES, endings
 
 __all__ = ["score"]
 
@@ -23,9 +25,31 @@ logger = logging.getLogger(__name__)
     "--out",
     required=True,
     metavar="OUT",
-    help="Per-base .bed or .bedgraph, .gz at the end for bgzip; - for BED on standard output.",
+    help=f"Per-base scores; ends in {endings()}, text with .gz at the end for bgzip; - for BED on "
+    "standard output.",
 )
-@click.option("--calls", "calls_out", metavar="BED", help="Write calls too, in the same pass.")
+@options.form
+@click.option(
+    "--calls",
+    "calls_out",
+    metavar="CALLS",
+    help=f"Write calls too, in the same pass; ends in {endings(calls=True)}.",
+)
+@click.option(
+    "--calls-format",
+    type=click.Choice(FORMAT_NAMES),
+    help="What calls are written as.  [default: by the end of the name]",
+)
+@options.so_type
+@options.index
+@click.option(
+    "--hub",
+    "hub_folder",
+    metavar="DIR",
+    help="Make the folder of the outputs, bigWig and bigBed, a track hub of the UCSC browser.",
+)
+@click.option("--genome", metavar="NAME", help="For --hub: the assembly, as UCSC names it: hs1.")
+@options.email
 @click.option(
     "--min-score",
     type=int,
@@ -49,7 +73,14 @@ def score(
     fasta: tuple[str, ...],
     model: str,
     out: str,
+    form: str | None,
     calls_out: str | None,
+    calls_format: str | None,
+    so_type: str | None,
+    index: bool,
+    hub_folder: str | None,
+    genome: str | None,
+    email: str,
     min_score: int | None,
     single_base: bool,
     shard: str | None,
@@ -66,11 +97,18 @@ def score(
     FASTA may be plain, gzip or bgzip, or - for standard input.
     """
     from dnabirnn.genome import score_genome
+    from dnabirnn.hub import check_hub, write_hub
     from dnabirnn.intervals import Regions
     from dnabirnn.model import load
     from dnabirnn.shards import Shard
+    from dnabirnn.writing import targets
 
     options.check_apart([out, calls_out], [*fasta, model, regions])
+    track, called = targets(out, form, calls_out, calls_format, index, so_type)
+    if hub_folder is not None:
+        check_hub([out] if called is None else [out, called.path], hub_folder, genome)
+    elif genome is not None:
+        raise OptionError("--genome: is for a hub, and none is asked for; add --hub")
     part = None if shard is None else Shard.parse(shard)
     loaded = load(
         model,
@@ -87,8 +125,8 @@ def score(
         score_genome(
             loaded,
             fasta,
-            out,
-            calls_out=calls_out,
+            track,
+            calls_out=called,
             calls=settings,
             min_score=min_score,
             single_base=single_base,
@@ -96,3 +134,6 @@ def score(
             regions=wanted,
             progress=progress.add,
         )
+    if hub_folder is not None and genome is not None:
+        written = track.files(loaded.outputs) + ([] if called is None else called.files([]))
+        write_hub(written, hub_folder, genome, email=email)
