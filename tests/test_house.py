@@ -40,6 +40,7 @@ ORDER = [
     "leakage",
     "windows",
     "checkpoint",
+    "onnx_model",
     "devices",
     "network",
     "engine.simd",
