@@ -172,7 +172,7 @@ def _head_of_strands(
     """The tied head with a row for each output, and one for the background before them."""
     plus = weights["head.weight"]
     minus = _exchanged(architecture, plus)
-    of_strand: _Named = {"+": plus, "-": minus, ".": (plus + minus) / 2}
+    of_strand: _Named = {"+": plus, "-": minus, ".": (plus + minus) / np.float32(2)}
     first = int(architecture.exclusive)
     names = [motif_class.name for motif_class in architecture.classes]
     rows = [(first + names.index(name), strand) for name, strand in architecture.outputs]
