@@ -20,7 +20,7 @@ __all__ = ["main"]
 
 _COMMANDS = (
     *("encode", "train", "score", "call", "evaluate", "report"),
-    *("info", "models", "export", "simulate"),
+    *("info", "models", "export", "scan", "simulate"),
 )
 
 # Objects made between two searches for unreachable ones. With Python's own 700, a tenth of the time

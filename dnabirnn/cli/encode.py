@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.progress import Progress
+from dnabirnn.errors import OptionError
+
+if TYPE_CHECKING:
+    from dnabirnn.labels import Labels
 
 __all__ = ["encode"]
 
@@ -16,7 +22,21 @@ logger = logging.getLogger(__name__)
 
 @click.command()
 @options.fasta
-@options.labels
+@click.option(
+    "--labels",
+    multiple=True,
+    metavar="BED",
+    help="Labelled intervals, BED3 to BED12; may be given several times.",
+)
+@click.option(
+    "--motifs",
+    metavar="FILE",
+    help="Motifs in JASPAR's, MEME's or TRANSFAC's format, whose sites are the labels; in place of "
+    "--labels.",
+)
+@options.pvalue
+@options.within
+@options.gc
 @click.option("-o", "--out", required=True, metavar="DIR", help="Folder of the encoded set.")
 @options.class_name
 @click.option("--classes", type=options.COMMA_LIST, help="Classes to keep.  [default: all]")
@@ -52,6 +72,10 @@ def encode(
     /,
     fasta: tuple[str, ...],
     labels: tuple[str, ...],
+    motifs: str | None,
+    pvalue: float | None,
+    within: str | None,
+    gc: float | None,
     out: str,
     class_name: str | None,
     classes: tuple[str, ...] | None,
@@ -65,7 +89,10 @@ def encode(
     mask: str,
     exclude: str | None,
 ) -> None:
-    """Encode FASTA files and labels for training."""
+    """Encode FASTA files and labels for training.
+
+    Labels are intervals, or the sites of motifs.
+    """
     from dnabirnn import encoding
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import load_labels
@@ -75,20 +102,81 @@ def encode(
 
     fractions = None if split_fractions is None else options.fractions(split_fractions)
     plan = split_plan(split, val_chroms, test_chroms, fractions)
-    loaded = load_labels(
-        labels,
-        class_name=class_name,
-        classes=classes,
-        ignore_classes=ignore_classes,
-        unstranded=[name for names in unstranded for name in names],
-        span=span,
-    )
+    flat = [name for names in unstranded for name in names]
+    searched = {"pvalue": pvalue, "within": within, "gc": gc}
+    _check_source(labels, motifs, searched, span)
+    origin = None
+    if motifs is None:
+        loaded = load_labels(
+            labels,
+            class_name=class_name,
+            classes=classes,
+            ignore_classes=ignore_classes,
+            unstranded=flat,
+            span=span,
+        )
+    else:
+        searched |= {"class_name": class_name, "hard_mask": mask == "hard"}
+        chosen = (classes, ignore_classes, flat)
+        loaded, origin = _of_motifs(fasta, motifs, searched, chosen, quiet)
     excluded = None if exclude is None else Regions.read(exclude)
     with Progress("encoded", quiet=quiet) as progress:
         encoded = encoding.encode(
-            fasta, loaded, out, split=plan, mask=mask, exclude=excluded, progress=progress.add
+            fasta,
+            loaded,
+            out,
+            split=plan,
+            mask=mask,
+            exclude=excluded,
+            origin=origin,
+            progress=progress.add,
         )
     if not quiet:
         click.echo(summary_table(encoded.manifest["summary"]), err=True)
     for warning in data_warnings(encoded):
         logger.warning("%s", warning)
+
+
+def _check_source(
+    labels: tuple[str, ...], motifs: str | None, searched: dict[str, Any], span: bool
+) -> None:
+    """Raise unless labels come from one source, and its options from no other."""
+    if not labels and motifs is None:
+        raise OptionError(
+            "no labels: name intervals with --labels BED, or motifs with --motifs FILE"
+        )
+    if labels and motifs is not None:
+        raise OptionError(
+            "--labels and --motifs: each gives the labels; choose one, or make a BED of the motifs "
+            "with `dnabirnn scan` and give both as --labels"
+        )
+    if motifs is not None and span:
+        raise OptionError("--span: is for intervals, and sites of motifs have no blocks; leave it")
+    for name, value in searched.items():
+        if motifs is None and value is not None:
+            raise OptionError(f"--{name}: says how motifs are searched; name them with --motifs")
+
+
+def _of_motifs(
+    fasta: tuple[str, ...],
+    motifs: str,
+    searched: dict[str, Any],
+    chosen: tuple[Sequence[str] | None, Sequence[str], Sequence[str]],
+    quiet: bool,
+) -> tuple[Labels, dict[str, Any]]:
+    """Labels from motifs, and what the manifest tells of them."""
+    from dnabirnn.weak_labels import motif_labels
+
+    classes, ignore_classes, unstranded = chosen
+    names = [*classes, *ignore_classes] if classes else ()
+    search = options.motif_search(motifs, fasta, names=names, **searched)
+    with Progress("searched", quiet=quiet) as progress:
+        labels = motif_labels(
+            fasta,
+            search,
+            classes=classes,
+            ignore_classes=ignore_classes,
+            unstranded=unstranded,
+            progress=progress.add,
+        )
+    return labels, search.origin()

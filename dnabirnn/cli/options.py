@@ -14,6 +14,7 @@ from dnabirnn.errors import OptionError
 if TYPE_CHECKING:
     from dnabirnn.checkpoint import Checkpoint
     from dnabirnn.rules import CallSettings
+    from dnabirnn.search import MotifSearch
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -36,14 +37,18 @@ __all__ = [
     "exclude",
     "fasta",
     "fractions",
+    "gc",
     "ignore_classes",
     "labels",
     "model",
+    "motif_search",
     "precision",
     "prior",
+    "pvalue",
     "regions",
     "span",
     "threads",
+    "within",
 ]
 
 
@@ -137,6 +142,24 @@ regions = click.option(
 )
 exclude = click.option(
     "--exclude", metavar="BED", help="Bases that count neither in loss nor in metrics."
+)
+pvalue = click.option(
+    "--pvalue",
+    type=float,
+    metavar="P",
+    help="Most chance that a site of random bases has, a motif and a strand.  [default: 0.0001]",
+)
+gc = click.option(
+    "--gc",
+    type=float,
+    metavar="SHARE",
+    help="Share of G and C in those random bases.  [default: that of the sequences]",
+)
+within = click.option(
+    "--within",
+    metavar="BED",
+    help="Peaks: sites wholly in one are bound, those only partly in one count neither for nor "
+    "against, all others are background.",
 )
 threads = click.option(
     "--threads",
@@ -234,6 +257,21 @@ def call_settings(checkpoint: Checkpoint, given: Mapping[str, Any], wanted: bool
         given["min_length"],
         given["merge_gap"],
     )
+
+
+def motif_search(
+    motifs: str,
+    fasta: tuple[str, ...],
+    *,
+    pvalue: float | None,
+    within: str | None,
+    **given: Any,
+) -> MotifSearch:
+    """Search from the options `pvalue` and `within`, and what else `read_search` takes."""
+    from dnabirnn.search import PVALUE, read_search
+
+    wanted = PVALUE if pvalue is None else pvalue
+    return read_search(motifs, fasta, pvalue=wanted, within_path=within, **given)
 
 
 def check_apart(outputs: Iterable[str | None], inputs: Iterable[str | None]) -> None:
