@@ -39,6 +39,7 @@ ORDER = [
     "simulation",
     "scanner",
     "search",
+    "motif_sites",
     "weak_labels",
     "leakage",
     "windows",

@@ -13,13 +13,16 @@ import pytest
 from commands import content, run, succeed, write_fasta
 from conftest import random_codes
 
+from dnabirnn import motif_sites
 from dnabirnn.alphabet import decode, encode, reverse_complement
 from dnabirnn.bits import class_bits
 from dnabirnn.encoded import EncodedSet
 from dnabirnn.fasta import read_fasta
 from dnabirnn.intervals import read_bed
+from dnabirnn.motif_sites import find_sites
 from dnabirnn.motifs import parse_motifs
 from dnabirnn.scanner import Scanner
+from dnabirnn.search import read_search
 
 # Sixteenths are exact in MEME's six decimals.
 SIXTEENTHS = {
@@ -355,10 +358,35 @@ def test_many_classes_have_room_as_one(folder: Path) -> None:
     assert [c["name"] for c in EncodedSet.open("set").manifest["classes"]] == ["TF"]
 
 
-def test_sites_come_contig_by_contig(folder: Path) -> None:
-    from dnabirnn.search import read_search
-    from dnabirnn.weak_labels import find_sites
+def test_contigs_scanned_together_are_as_those_scanned_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(4)
+    lengths = [int(length) for length in rng.integers(0, 60, 300)]
+    texts = {f"c{i}": decode(random_codes(rng, length)) for i, length in enumerate(lengths)}
+    # Halves of sites at ends that would meet, were nothing between contigs.
+    texts |= {f"c{i}": texts[f"c{i}"] + decode(ALPHA[:4]) for i in range(0, 300, 3)}
+    texts |= {f"c{i}": decode(ALPHA[4:]) + texts[f"c{i}"] for i in range(1, 300, 3)}
+    write_fasta(folder / "short.fa", texts)
+    peaks = [
+        f"{name}\t{len(text) // 3}\t{len(text)}\n" for name, text in texts.items() if len(text) > 2
+    ]
+    (folder / "some.bed").write_text("".join(peaks[::2]))
+    command = ["scan", "short.fa", "--motifs", "motifs", "--gc", GC, "--pvalue", "0.01"]
+    command += ["--within", "some.bed"]
+    monkeypatch.setattr(motif_sites, "_BATCH_BP", 1)
+    succeed(*command, "-o", "alone.bed", "--partly", "alone.partly")
+    for most in (100, 1000, 1 << 20):
+        monkeypatch.setattr(motif_sites, "_BATCH_BP", most)
+        succeed(*command, "-o", "both.bed", "--partly", "both.partly")
+        for kind in ("bed", "partly"):
+            ours, alone = ((folder / f"{n}.{kind}").read_bytes() for n in ("both", "alone"))
+            assert ours == alone
+            assert ours.count(b"\n") > 20
 
+
+def test_sites_come_some_contigs_at_a_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(motif_sites, "_BATCH_BP", 9_100)
     search = read_search("motifs", ["genome.fa"], pvalue=0.01, gc=GC)
-    sites = find_sites(["genome.fa"], search)
-    assert [found.frame["chrom"].unique().to_list() for found in sites] == [["a"], ["b"], [], []]
+    names = [s.frame["chrom"].unique().to_list() for s in find_sites(["genome.fa"], search)]
+    assert names == [["a"], ["b"]]
