@@ -156,6 +156,7 @@ def _composition(fasta_paths: Sequence[PathLike], hard_mask: bool) -> float:
             counts = np.bincount(record.codes[start : start + _CHUNK_BP], minlength=4)[:4]
             strong += int(counts[1] + counts[2])
             known += int(counts.sum())
+        del record  # or two contigs are held while the next one is read
     if not known:
         raise FastaError(f"{fasta_paths[0]}: no A, C, G or T to search; give sequences")
     return round(strong / known, 4)

@@ -22,12 +22,7 @@ logger = logging.getLogger(__name__)
 
 @click.command()
 @options.fasta
-@click.option(
-    "--labels",
-    multiple=True,
-    metavar="BED",
-    help="Labelled intervals, BED3 to BED12; may be given several times.",
-)
+@options.labels_or_motifs
 @click.option(
     "--motifs",
     metavar="FILE",

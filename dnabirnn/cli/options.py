@@ -40,6 +40,7 @@ __all__ = [
     "gc",
     "ignore_classes",
     "labels",
+    "labels_or_motifs",
     "model",
     "motif_search",
     "precision",
@@ -109,13 +110,13 @@ COMMA_LIST = _CommaList()
 BASES = _Bases()
 
 fasta = click.argument("fasta", nargs=-1, required=True, metavar="FASTA...")
-labels = click.option(
-    "--labels",
-    required=True,
-    multiple=True,
-    metavar="BED",
-    help="Labelled intervals, BED3 to BED12; may be given several times.",
-)
+_LABELS: dict[str, Any] = {
+    "multiple": True,
+    "metavar": "BED",
+    "help": "Labelled intervals, BED3 to BED12; may be given several times.",
+}
+labels = click.option("--labels", required=True, **_LABELS)
+labels_or_motifs = click.option("--labels", **_LABELS)
 model = click.option(
     "-m",
     "--model",
@@ -124,7 +125,10 @@ model = click.option(
     help="Model that `dnabirnn train` wrote, or the name of one that ships.",
 )
 class_name = click.option(
-    "--class", "class_name", metavar="NAME", help="Class of every row, in place of column 4."
+    "--class",
+    "class_name",
+    metavar="NAME",
+    help="Class of every row, in place of column 4, or of every site, in place of its motif.",
 )
 ignore_classes = click.option(
     "--ignore-classes",

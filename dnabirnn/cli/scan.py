@@ -34,9 +34,7 @@ logger = logging.getLogger(__name__)
     metavar="BED",
     help="With --within: sites that lie in a peak only partly; for --exclude.",
 )
-@click.option(
-    "--class", "class_name", metavar="NAME", help="Class of every site, in place of its motif."
-)
+@options.class_name
 @click.option(
     "--classes", type=options.COMMA_LIST, default=(), help="Motifs to look for.  [default: all]"
 )
