@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Hits", "Scanner", "background_of", "score_matrix", "tail_probabilities"]
 
 _PER_BIT = 100
-"""Scores are hundredths of a bit. FIMO rounds about as finely: 1,000 steps a column's range."""
+"""Scores are hundredths of a bit: a motif of 20 columns is off by 0.1 bit at the very most."""
 _BACKGROUND_SHARE = 0.01
 """Of each column, what is as the background: a base that a motif never has costs 6.6 bits, however
 many sites it was made of, since formats and tools do not agree on telling their number."""
