@@ -104,11 +104,15 @@ def _kept(
         raise OptionError(
             f"class {both[0]!r} is in --classes and in --ignore-classes; leave it out of one"
         )
-    for name in unstranded:
-        if name not in kept:
-            raise OptionError(
-                f"--unstranded: no motif has the class {name!r}; there are {shortened(kept)}"
-            )
+    for option, names, known in (
+        ("--ignore-classes", ignore_classes, search.names),
+        ("--unstranded", unstranded, kept),
+    ):
+        for name in names:
+            if name not in known:
+                raise OptionError(
+                    f"{option}: no motif has the class {name!r}; there are {shortened(known)}"
+                )
     if not kept:
         raise OptionError("every class of the motifs is ignored; leave one for the network")
     if len(kept) > MAX_CLASSES:

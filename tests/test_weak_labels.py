@@ -287,6 +287,10 @@ BAD = {
     "partly in nothing": (f"{SCAN} --partly p.bed", "--partly: .*name these with --within"),
     "no such class": (f"{SCAN} --classes CTCF", "no motif has the class 'CTCF'; there are alpha"),
     "no class of encode": (f"{ENCODE} --ignore-classes X --classes alpha", "the class 'X'"),
+    "nothing to ignore": (
+        f"{ENCODE} --ignore-classes X",
+        "--ignore-classes: no motif has the class 'X'; there are alpha, beta",
+    ),
     "unstranded": (f"{ENCODE} --unstranded X", "--unstranded: no motif has the class 'X'"),
     "twice": (f"{ENCODE} --classes alpha,alpha", "--classes: 'alpha' is there twice"),
     "kept and ignored": (
