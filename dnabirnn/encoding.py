@@ -49,6 +49,7 @@ def encode(
     split: SplitPlan | None = None,
     mask: Mask | str = Mask.NONE,
     exclude: Regions | None = None,
+    origin: Mapping[str, Any] | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> EncodedSet:
     """Write an encoded set, contig by contig.
@@ -70,6 +71,8 @@ def encode(
         What lower-case letters mean.
     exclude : Regions, optional
         Bases to ignore, in loss and metrics.
+    origin : mapping, optional
+        What the manifest is to tell of labels that come from motifs: `MotifSearch.origin()`.
     progress : callable, optional
         Called with the number of bases of each contig that is done.
 
@@ -93,6 +96,8 @@ def encode(
         partial.mkdir()
         writer = _Writer(partial, labels, Mask(mask), exclude)
         manifest = writer.write(fasta_paths, split or FractionSplit(), progress)
+        manifest["inputs"] |= (origin or {}).get("inputs", {})
+        manifest |= {key: value for key, value in (origin or {}).items() if key != "inputs"}
         (partial / MANIFEST).write_text(_json(manifest), encoding="utf-8")
         _replace(partial, target)
     except OSError as cause:

@@ -1,4 +1,4 @@
-"""Motifs as counts of bases: out of JASPAR and MEME files, and two built in."""
+"""Motifs as counts of bases: out of JASPAR, MEME and TRANSFAC files, and two built in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dnabirnn.errors import MotifError
 from dnabirnn.inputs import read_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,6 +39,9 @@ Acids Research 52, D174, doi:10.1093/nar/gkad1059. In vertebrate cells, YY1 is a
 _SITES = 1_000_000
 """What MEME's shares are multiplied with: Biopython makes whole counts of them, and by default
 takes twenty sites, which makes 0.02 a 0."""
+
+_TRANSFAC_MATRIX = r"^P[0O][ \t]+A[ \t]+C[ \t]+G[ \t]+T\b.*"
+_TRANSFAC_END = r"^//.*$"
 
 
 class Motif(NamedTuple):
@@ -127,29 +130,33 @@ def built_in_motifs() -> list[Motif]:
     return parse_motifs(_BUILT_IN, "built-in motifs")
 
 
-def read_motifs(path: PathLike) -> list[Motif]:
+def read_motifs(path: PathLike, *, digests: dict[str, str] | None = None) -> list[Motif]:
     """Motifs of a file, in its order.
 
     Parameters
     ----------
     path : str or PathLike
-        JASPAR's format, or MEME's (minimal), plain or gzip; "-" is standard input.
+        JASPAR's, MEME's (minimal) or TRANSFAC's format, plain or gzip; "-" is standard input.
+    digests : dict, optional
+        `digests[basename]` becomes the SHA-256 (hex) of the file's bytes as stored.
 
     Raises
     ------
     MotifError
-        A file that cannot be read, or is in neither format.
+        A file that cannot be read, or is in none of the formats.
     """
-    data = b"".join(read_blocks(path, MotifError))
+    data = b"".join(read_blocks(path, MotifError, digests))
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as cause:
-        raise MotifError(f"{path}: not a text file; give JASPAR or MEME motifs") from cause
+        raise MotifError(
+            f"{path}: not a text file; give JASPAR, MEME or TRANSFAC motifs"
+        ) from cause
     return parse_motifs(text, str(path))
 
 
 def parse_motifs(text: str, source: str) -> list[Motif]:
-    """Motifs of a text in JASPAR's or MEME's format.
+    """Motifs of a text in JASPAR's, MEME's or TRANSFAC's format.
 
     Parameters
     ----------
@@ -160,7 +167,7 @@ def parse_motifs(text: str, source: str) -> list[Motif]:
     Raises
     ------
     MotifError
-        Neither format, or a motif that is damaged.
+        None of the formats, or a motif that is damaged.
     """
     from Bio import motifs
 
@@ -174,10 +181,15 @@ def parse_motifs(text: str, source: str) -> list[Motif]:
     elif re.search(r"^MEME version", text, re.MULTILINE):
         kind, heads = "minimal", re.findall(r"^MOTIF\b.*", text, re.MULTILINE)
         text = _regular_meme(text)
+    elif re.search(_TRANSFAC_MATRIX, text, re.MULTILINE):
+        kind, heads = "transfac", _transfac_heads(text)
+        text = _regular_transfac(text)
     else:
-        raise MotifError(f"{source}: neither JASPAR's nor MEME's format; give motifs in one")
+        raise MotifError(
+            f"{source}: neither JASPAR's, MEME's nor TRANSFAC's format; give motifs in one"
+        )
     try:
-        found = [_motif(motif) for motif in parse(io.StringIO(text), kind)]
+        found = [_motif(motif) for motif in parse(io.StringIO(text), kind, strict=False)]
     # Biopython's parsers stumble over what they meet, or raise an Exception of no other class.
     except Exception as cause:
         raise MotifError(f"{source}: damaged motifs ({cause}); fetch the file again") from cause
@@ -232,11 +244,44 @@ def _regular_meme(text: str) -> str:
     return head + "".join(regular)
 
 
+def _transfac_heads(text: str) -> list[str]:
+    """Names of what should be a motif each, or heads of matrices where a record has several."""
+    heads: list[str] = []
+    for record in re.split(_TRANSFAC_END, text, flags=re.MULTILINE):
+        matrices = re.findall(_TRANSFAC_MATRIX, record, re.MULTILINE)
+        heads += matrices or re.findall(r"^(?:AC|ID|NA)\b.*", record, re.MULTILINE)[:1]
+    return heads
+
+
+def _regular_transfac(text: str) -> str:
+    """TRANSFAC's format as Biopython's parser wants it.
+
+    The parser loses a last record without an end, gives a record without a matrix that of the
+    one before, and stumbles over references.
+    """
+    wanted = re.compile(r"(?:AC|ID|NA|P[0O]|\d+)\s")
+    records = re.split(_TRANSFAC_END, text, flags=re.MULTILINE)
+    return "".join(
+        "\n".join(line for line in record.splitlines() if wanted.match(line)) + "\nXX\n//\n"
+        for record in records
+        if re.search(_TRANSFAC_MATRIX, record, re.MULTILINE)
+    )
+
+
+def _transfac_names(motif: Mapping[str, str]) -> tuple[str, str]:
+    """Name and identifier: such as MyoD and M00001, or CTCF and MA0139.1 out of JASPAR."""
+    identifier = motif.get("AC") or motif.get("ID") or motif.get("NA") or "motif"
+    return motif.get("NA") or motif.get("ID") or identifier, identifier
+
+
 def _motif(motif: object) -> Motif:
     counts = getattr(motif, "counts")  # noqa: B009
     letters = "ACGT" if "T" in counts.alphabet else "ACGU"
-    identifier = getattr(motif, "matrix_id", None) or getattr(motif, "name")  # noqa: B009
-    name = getattr(motif, "name", None) or identifier
+    if isinstance(motif, dict):  # as TRANSFAC's are
+        name, identifier = _transfac_names(motif)
+    else:
+        identifier = getattr(motif, "matrix_id", None) or getattr(motif, "name")  # noqa: B009
+        name = getattr(motif, "name", None) or identifier
     columns = np.array([counts[letter] for letter in letters], dtype=np.float64).T
     return Motif("_".join(str(name).split()), str(identifier), columns)
 

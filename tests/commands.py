@@ -56,8 +56,9 @@ def write_fasta(path: Path, records: dict[str, str], width: int = 60) -> Path:
 
 
 def make_material(folder: Path) -> Path:
-    """Fill a folder: genome.fa, sites.bed, m.safetensors, scores.bed and the encoded set set/."""
+    """Fill a folder: genome.fa, sites.bed, motifs.jaspar, m.safetensors, scores.bed and set/."""
     write_genome(folder, GENOME)
+    (folder / "motifs.jaspar").write_text(">M1 M\nA [9 0]\nC [0 9]\nG [0 0]\nT [1 1]\n")
     write_model(folder / "m.safetensors")
     genome, sites = folder / "genome.fa", folder / "sites.bed"
     succeed("encode", genome, "--labels", sites, "-o", folder / "set", "--val-chroms", "b")

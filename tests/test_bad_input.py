@@ -75,6 +75,7 @@ FASTA = {
 }
 FASTA_COMMANDS = (
     "encode BAD --labels sites.bed -o out",
+    "scan BAD --motifs motifs.jaspar --gc 0.5 -o out.bed",
     "score BAD -m m.safetensors -o out.bed --calls calls.bed",
     "evaluate BAD --labels sites.bed -m m.safetensors -o out.json",
 )
@@ -111,6 +112,7 @@ BED_COMMANDS = (
     "encode genome.fa --labels BAD -o out",
     "evaluate genome.fa --labels BAD -m m.safetensors -o out.json",
     "encode genome.fa --labels sites.bed --exclude BAD -o out",
+    "scan genome.fa --motifs motifs.jaspar --within BAD -o out.bed",
     "score genome.fa -m m.safetensors --regions BAD -o out.bed --calls calls.bed",
     "score genome.fa -m m.safetensors --regions BAD -o out.bed --shard 1-of-2",
     "evaluate genome.fa --labels sites.bed -m m.safetensors --regions BAD -o out.json",
@@ -185,6 +187,7 @@ MODELS = {
 MODEL_COMMANDS = (
     "info BAD",
     "info BAD --json",
+    "export BAD -o out.onnx",
     "call scores.bed -m BAD -o out.bed",
     "score genome.fa -m BAD -o out.bed --calls calls.bed",
     "evaluate genome.fa --labels sites.bed -m BAD -o out.json",
@@ -292,7 +295,9 @@ MANY = "".join(f"a\t{10 * i}\t{10 * i + 5}\tpeak{i}\t0\t+\n" for i in range(32))
 OPTIONS = {
     # encode
     "encode: nothing": Case("encode", "Missing argument 'FASTA...'"),
-    "encode: no labels": Case("encode genome.fa -o out", "Missing option '--labels'"),
+    "encode: no labels": Case(
+        "encode genome.fa -o out", "no labels: name intervals with --labels BED, or motifs"
+    ),
     "encode: no out": Case("encode genome.fa --labels sites.bed", "Missing option '-o'"),
     "encode: BED3": Case(
         "encode genome.fa --labels BAD -o out",
@@ -749,7 +754,7 @@ def assert_fails(
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
     commands = ("encode", "train", "score", "call", "evaluate", "info", "mask", "merge", "hub")
-    known = words[0] in commands
+    known = words[0] in (*commands, "export", "scan")
     prefix = f"dnabirnn {words[0]}: error: " if known else "dnabirnn: error: "
     assert line.startswith(prefix)
     assert re.search(message, line.removeprefix(prefix)), line

@@ -27,7 +27,10 @@ from dnabirnn.cli.train import PRESETS
 from dnabirnn.encoded import EncodedSet
 from dnabirnn.errors import TrainingError
 
-COMMANDS = ("encode", "train", "score", "call", "evaluate", "info", "mask", "merge", "hub")
+COMMANDS = (
+    *("encode", "train", "score", "call", "evaluate", "info"),
+    *("mask", "merge", "hub", "export", "scan"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -88,14 +91,17 @@ def test_shared_options_read_the_same_everywhere() -> None:
         "--feature-type": ("encode", "evaluate"),
         "--negatives BED": ("encode", "evaluate"),
         "--ignore-classes": ("encode", "evaluate"),
-        "--class NAME": ("encode", "evaluate"),
+        "--class NAME": ("encode", "evaluate", "scan"),
+        "--pvalue P": ("encode", "scan"),
+        "--within BED": ("encode", "scan"),
+        "--gc SHARE": ("encode", "scan"),
         "--span": ("encode", "evaluate"),
         "--regions BED": ("score", "evaluate"),
         "--exclude BED": ("encode", "evaluate", "report"),
         "--method": ("score", "call", "evaluate", "report"),
         "--threshold P": ("score", "call", "evaluate", "report"),
         "--fdr RATE": ("score", "call", "evaluate", "report"),
-        "--prior CLASS=SHARE": ("score", "evaluate"),
+        "--prior CLASS=SHARE": ("score", "evaluate", "export"),
         "--min-length": ("score", "call", "evaluate", "report"),
         "--merge-gap": ("score", "call", "evaluate", "report"),
         "--threads": ("train", "score", "evaluate"),
@@ -113,7 +119,8 @@ def test_shared_options_read_the_same_everywhere() -> None:
             entry = re.search(rf"^ .*{option}.*\n(?:      .*\n)*", texts[command], re.MULTILINE)
             assert (entry is not None) == (command in commands), (option, command)
             if entry:
-                found.add(" ".join(entry[0].split()))
+                # Labels may be left out where motifs can be given.
+                found.add(" ".join(entry[0].replace("[required]", "").split()))
         assert len(found) == 1, option
 
 
@@ -144,6 +151,9 @@ def test_commands_without_a_network_do_not_load_torch(folder: Path) -> None:
     assert "torch" not in modules_of("info", "m.safetensors")
     assert "torch" not in modules_of("call", "scores.bed", "-m", "m.safetensors", "-o", "c.bed")
     assert "torch" not in modules_of("encode", "genome.fa", "--labels", "sites.bed", "-o", "e")
+    assert "torch" not in modules_of("export", "m.safetensors", "-o", "m.onnx")
+    scan = ("scan", "genome.fa", "--motifs", "motifs.jaspar", "-o", "hits.bed")
+    assert "torch" not in modules_of(*scan)
 
 
 def test_help_is_quick() -> None:
@@ -270,6 +280,7 @@ def test_encode_replaces_a_set_of_its_own(folder: Path) -> None:
         "set",
         "genome.fa",
         "sites.bed",
+        "motifs.jaspar",
         "m.safetensors",
         "scores.bed",
     }

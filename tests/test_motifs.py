@@ -1,4 +1,4 @@
-"""Motifs out of JASPAR and MEME files, none of them lost, and sites drawn from them."""
+"""Motifs out of JASPAR, MEME and TRANSFAC files, none of them lost, and sites drawn from them."""
 
 from __future__ import annotations
 
@@ -51,6 +51,46 @@ letter-probability matrix:
  0.0 0.0 0.0 1.0
  0.5 0.5 0.0 0.0
 """
+TRANSFAC = """\
+VV  TRANSFAC MATRIX TABLE, Release 7.0
+XX
+//
+AC  M00001
+XX
+ID  V$MYOD_01
+XX
+NA  MyoD
+XX
+P0      A      C      G      T
+01      1      2      2      0      S
+02      1      2      2.5    0      S
+XX
+BA  5 functional elements
+RN  [7]; out of order
+//
+AC  MA0139.1
+XX
+ID  CTCF
+XX
+PO\tA\tC\tG\tT
+01\t1\t2\t3\t4
+XX
+CC  tax_group:vertebrates
+//
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [TRANSFAC, TRANSFAC.removesuffix("//\n"), TRANSFAC.replace("\n", "\r\n"), "\n" + TRANSFAC],
+    ids=["whole", "without its last line", "from Windows", "after a blank line"],
+)
+def test_transfac(text: str) -> None:
+    first, second = parse_motifs(text, "text")
+    assert (first.name, first.identifier) == ("MyoD", "M00001")
+    assert first.counts.tolist() == [[1, 2, 2, 0], [1, 2, 2.5, 0]]
+    assert (second.name, second.identifier) == ("CTCF", "MA0139.1")
+    assert second.counts.tolist() == [[1, 2, 3, 4]]
 
 
 def test_jaspar() -> None:
@@ -122,7 +162,12 @@ def test_files_may_be_compressed(tmp_path: Path) -> None:
 BAD = {
     "empty": ("", "no motifs; the file is empty"),
     "blank": ("\n\n", "no motifs; the file is empty"),
-    "other": ("AC MA0001\nXX\n", "neither JASPAR's nor MEME's format"),
+    "other": ("AC MA0001\nXX\n", "neither JASPAR's, MEME's nor TRANSFAC's format"),
+    "matrix missing in TRANSFAC": (TRANSFAC + "AC  M3\nXX\n//\n", "2 of 3 motifs can be read"),
+    "no end between": (TRANSFAC.replace("order\n//", "order"), "1 of 2 motifs can be read"),
+    "TRANSFAC row cut": (TRANSFAC.replace("02      1      2", "02      1"), "damaged motifs"),
+    "TRANSFAC row lost": (TRANSFAC.replace("01      1", "03      1"), "damaged motifs"),
+    "TRANSFAC word": (TRANSFAC.replace("02      1", "02      x"), "damaged motifs"),
     "head alone": (HEAD, "no motifs in it"),
     "matrix missing": (HEAD + FIRST + "MOTIF two\n\n", "'two' has a column that holds no counts"),
     "matrix empty": (HEAD + "MOTIF two\nletter-probability matrix: w= 3\n\n", "no counts"),

@@ -21,7 +21,7 @@ __all__ = ["main"]
 _COMMANDS = (
     *("encode", "train", "score", "call", "evaluate", "report"),
     *("mask", "merge", "hub"),
-    *("info", "models", "selfcheck", "simulate"),
+    *("info", "models", "export", "scan", "selfcheck", "simulate"),
 )
 
 # Objects made between two searches for unreachable ones. With Python's own 700, a tenth of the time

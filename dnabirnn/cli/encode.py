@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.progress import Progress
+from dnabirnn.errors import OptionError
+
+if TYPE_CHECKING:
+    from dnabirnn.labels import Labels
 
 __all__ = ["encode"]
 
@@ -18,7 +22,16 @@ logger = logging.getLogger(__name__)
 
 @click.command()
 @options.fasta
-@options.labels
+@options.labels_or_motifs
+@click.option(
+    "--motifs",
+    metavar="FILE",
+    help="Motifs in JASPAR's, MEME's or TRANSFAC's format, whose sites are the labels; in place of "
+    "--labels.",
+)
+@options.pvalue
+@options.within
+@options.gc
 @click.option("-o", "--out", required=True, metavar="DIR", help="Folder of the encoded set.")
 @options.reading
 @options.negatives
@@ -54,6 +67,10 @@ def encode(
     /,
     fasta: tuple[str, ...],
     labels: tuple[str, ...],
+    motifs: str | None,
+    pvalue: float | None,
+    within: str | None,
+    gc: float | None,
     out: str,
     reading: Mapping[str, Any],
     negatives: str | None,
@@ -67,7 +84,10 @@ def encode(
     mask: str,
     exclude: str | None,
 ) -> None:
-    """Encode FASTA files and labels for training."""
+    """Encode FASTA files and labels for training.
+
+    Labels are intervals, or the sites of motifs.
+    """
     from dnabirnn import encoding
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import load_labels
@@ -77,20 +97,90 @@ def encode(
 
     fractions = None if split_fractions is None else options.fractions(split_fractions)
     plan = split_plan(split, val_chroms, test_chroms, fractions)
-    loaded = load_labels(
-        labels,
-        classes=classes,
-        ignore_classes=ignore_classes,
-        unstranded=[name for names in unstranded for name in names],
-        negatives=None if negatives is None else Regions.read(negatives),
-        **reading,
-    )
+    flat = [name for names in unstranded for name in names]
+    searched = {"pvalue": pvalue, "within": within, "gc": gc}
+    _check_source(labels, motifs, searched, reading, negatives)
+    origin = None
+    if motifs is None:
+        loaded = load_labels(
+            labels,
+            classes=classes,
+            ignore_classes=ignore_classes,
+            unstranded=flat,
+            negatives=None if negatives is None else Regions.read(negatives),
+            **reading,
+        )
+    else:
+        searched |= {"class_name": reading["class_name"], "hard_mask": mask == "hard"}
+        chosen = (classes, ignore_classes, flat)
+        loaded, origin = _of_motifs(fasta, motifs, searched, chosen, quiet)
     excluded = None if exclude is None else Regions.read(exclude)
     with Progress("encoded", quiet=quiet) as progress:
         encoded = encoding.encode(
-            fasta, loaded, out, split=plan, mask=mask, exclude=excluded, progress=progress.add
+            fasta,
+            loaded,
+            out,
+            split=plan,
+            mask=mask,
+            exclude=excluded,
+            origin=origin,
+            progress=progress.add,
         )
     if not quiet:
         click.echo(summary_table(encoded.manifest["summary"]), err=True)
     for warning in data_warnings(encoded):
         logger.warning("%s", warning)
+
+
+def _check_source(
+    labels: tuple[str, ...],
+    motifs: str | None,
+    searched: dict[str, Any],
+    reading: Mapping[str, Any],
+    negatives: str | None,
+) -> None:
+    """Raise unless labels come from one source, and its options from no other."""
+    if not labels and motifs is None:
+        raise OptionError(
+            "no labels: name intervals with --labels BED, or motifs with --motifs FILE"
+        )
+    if labels and motifs is not None:
+        raise OptionError(
+            "--labels and --motifs: each gives the labels; choose one, or make a BED of the motifs "
+            "with `dnabirnn scan` and give both as --labels"
+        )
+    if motifs is not None:
+        given = [*options.given_reading({**reading, "class_name": None})]
+        for option in [*given, *(["--negatives"] if negatives is not None else [])]:
+            raise OptionError(
+                f"{option}: says how intervals are read, and the labels are sites of motifs; "
+                "leave it, or make a BED of the motifs with `dnabirnn scan`"
+            )
+    for name, value in searched.items():
+        if motifs is None and value is not None:
+            raise OptionError(f"--{name}: says how motifs are searched; name them with --motifs")
+
+
+def _of_motifs(
+    fasta: tuple[str, ...],
+    motifs: str,
+    searched: dict[str, Any],
+    chosen: tuple[Sequence[str] | None, Sequence[str], Sequence[str]],
+    quiet: bool,
+) -> tuple[Labels, dict[str, Any]]:
+    """Labels from motifs, and what the manifest tells of them."""
+    from dnabirnn.weak_labels import motif_labels
+
+    classes, ignore_classes, unstranded = chosen
+    names = [*classes, *ignore_classes] if classes else ()
+    search = options.motif_search(motifs, fasta, names=names, **searched)
+    with Progress("searched", quiet=quiet) as progress:
+        labels = motif_labels(
+            fasta,
+            search,
+            classes=classes,
+            ignore_classes=ignore_classes,
+            unstranded=unstranded,
+            progress=progress.add,
+        )
+    return labels, search.origin()

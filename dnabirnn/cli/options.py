@@ -17,6 +17,7 @@ from dnabirnn.formats import FORMAT_NAMES
 if TYPE_CHECKING:
     from dnabirnn.checkpoint import Checkpoint
     from dnabirnn.rules import CallSettings
+    from dnabirnn.search import MotifSearch
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -41,18 +42,23 @@ __all__ = [
     "fasta",
     "form",
     "fractions",
+    "gc",
     "given_reading",
     "ignore_classes",
     "index",
     "labels",
+    "labels_or_motifs",
     "model",
+    "motif_search",
     "negatives",
     "precision",
     "prior",
+    "pvalue",
     "reading",
     "regions",
     "so_type",
     "threads",
+    "within",
 ]
 
 
@@ -135,20 +141,23 @@ COMMA_LIST = _CommaList()
 BASES = _Bases()
 
 fasta = click.argument("fasta", nargs=-1, required=True, metavar="FASTA...")
-labels = click.option(
-    "--labels",
-    required=True,
-    multiple=True,
-    metavar="FILE",
-    help="Labelled intervals: BED, narrowPeak, broadPeak, GFF3, GTF, GenBank, EMBL, "
+_LABELS: dict[str, Any] = {
+    "multiple": True,
+    "metavar": "FILE",
+    "help": "Labelled intervals: BED, narrowPeak, broadPeak, GFF3, GTF, GenBank, EMBL, "
     "RepeatMasker's .out, rmsk, dna-brnn's FASTQ. May be given several times.",
-)
+}
+labels = click.option("--labels", required=True, **_LABELS)
+labels_or_motifs = click.option("--labels", **_LABELS)
 model = click.option(
     "-m",
     "--model",
     required=True,
     metavar="MODEL",
     help="Model that `dnabirnn train` wrote, or the name of one that ships.",
+)
+class_name = click.option(
+    "--class", "class_name", metavar="NAME", help="Class of every site, in place of its motif."
 )
 ignore_classes = click.option(
     "--ignore-classes",
@@ -218,6 +227,24 @@ regions = click.option(
 )
 exclude = click.option(
     "--exclude", metavar="BED", help="Bases that count neither in loss nor in metrics."
+)
+pvalue = click.option(
+    "--pvalue",
+    type=float,
+    metavar="P",
+    help="Most chance that a site of random bases has, a motif and a strand.  [default: 0.0001]",
+)
+gc = click.option(
+    "--gc",
+    type=float,
+    metavar="SHARE",
+    help="Share of G and C in those random bases.  [default: that of the sequences]",
+)
+within = click.option(
+    "--within",
+    metavar="BED",
+    help="Peaks: sites wholly in one are bound, those only partly in one count neither for nor "
+    "against, all others are background.",
 )
 threads = click.option(
     "--threads",
@@ -378,6 +405,21 @@ def call_settings(checkpoint: Checkpoint, given: Mapping[str, Any], wanted: bool
         given["min_length"],
         given["merge_gap"],
     )
+
+
+def motif_search(
+    motifs: str,
+    fasta: tuple[str, ...],
+    *,
+    pvalue: float | None,
+    within: str | None,
+    **given: Any,
+) -> MotifSearch:
+    """Search from the options `pvalue` and `within`, and what else `read_search` takes."""
+    from dnabirnn.search import PVALUE, read_search
+
+    wanted = PVALUE if pvalue is None else pvalue
+    return read_search(motifs, fasta, pvalue=wanted, within_path=within, **given)
 
 
 def check_apart(outputs: Iterable[str | None], inputs: Iterable[str | None]) -> None:

@@ -46,7 +46,8 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--motifs",
     metavar="FILE",
-    help="Motifs in JASPAR's or MEME's format.  [default: CTCF and YY1 of JASPAR CORE, CC BY 4.0]",
+    help="Motifs in JASPAR's, MEME's or TRANSFAC's format.  [default: CTCF and YY1 of JASPAR "
+    "CORE, CC BY 4.0]",
 )
 @click.option("--motif", metavar="NAME", help="Motif whose sites are planted.  [default: first]")
 @click.option("--partner", metavar="NAME", help="Motif that makes it a site.  [default: second]")
