@@ -7,6 +7,7 @@ rule evaluate:
         labels=lambda wildcards: files_of("labels", samples_of(wildcards.truth)),
         regions=lambda wildcards: regions_of(wildcards.truth),
         exclude=lambda wildcards: excluded_of(wildcards.truth),
+        negatives=files_named("labels", "negatives"),
         model=MODEL,
         encoded=ENCODED if TRAINING and config["evaluate"]["baseline"] else [],
     output:
@@ -54,6 +55,7 @@ rule report:
         labels=files_of("labels", samples_of(TRUTHS[0])),
         regions=regions_of(TRUTHS[0]),
         exclude=excluded_of(TRUTHS[0]),
+        negatives=files_named("labels", "negatives"),
         calls=calls_of(TRUTHS[0]),
         model=MODEL,
         encoded=ENCODED if TRAINING else [],
@@ -77,6 +79,7 @@ rule report:
         files=lambda wildcards, input: " ".join(
             repeated(f"--{key}", folders_of(files) if key == "encoded" else files)
             for key, files in sorted(input.items())
+            if key != "negatives"  # among the options
         ),
         sample=TRUTHS[0],
         # As logs they may be gone without anything being run again.

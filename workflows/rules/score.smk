@@ -28,7 +28,7 @@ rule score:
         "{params.hardware} --threads {threads}"
 
 
-# Shards are runs of whole contigs in FASTA order, and bgzip files end to end are one.
+# Shards are runs of whole contigs in FASTA order.
 rule gather:
     input:
         lambda wildcards: expand(
@@ -49,7 +49,7 @@ rule gather:
         mem_mb=memory(500),
         runtime=minutes(60),
     shell:
-        "exec 2> {log:q}; set -x; " "cat {input:q} > {output:q}"
+        "exec 2> {log:q}; set -x; " "dnabirnn merge {input:q} -o {output:q}"
 
 
 rule call:

@@ -5,7 +5,8 @@ rule encode:
     input:
         fasta=files_of("fasta", TRAINING),
         labels=files_of("labels", TRAINING),
-        regions=files_named("encode", "split", "exclude"),
+        regions=files_named("encode", "split", "exclude")
+        + files_named("labels", "negatives"),
     output:
         ENCODED,
     log:
