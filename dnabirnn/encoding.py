@@ -28,6 +28,7 @@ from dnabirnn.fasta import Record, read_fasta
 from dnabirnn.inputs import listed
 from dnabirnn.intervals import Regions
 from dnabirnn.labels import IGNORE_BIT, IGNORED, Labels
+from dnabirnn.outputs import note_written
 from dnabirnn.splits import SPLITS, FractionSplit, Piece, SplitPlan
 from dnabirnn.summary import count
 from dnabirnn.temporaries import temporary_path
@@ -100,6 +101,7 @@ def encode(
         manifest |= {key: value for key, value in (origin or {}).items() if key != "inputs"}
         (partial / MANIFEST).write_text(_json(manifest), encoding="utf-8")
         _replace(partial, target)
+        note_written(target)
     except OSError as cause:
         raise OutputError(
             f"{out_dir}: cannot be written: {cause.strerror or cause}; free some space, or choose "

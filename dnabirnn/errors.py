@@ -72,3 +72,7 @@ class TrackError(DnabirnnError):
 
 class TrainingError(DnabirnnError):
     """A fit that cannot go on, such as a loss that is not finite."""
+
+
+class ProvenanceError(DnabirnnError):
+    """Provenance that is none, or that does not hold."""

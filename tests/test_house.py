@@ -27,6 +27,7 @@ ORDER = [
     "failures",
     "temporaries",
     "outputs",
+    "provenance",
     "formats",
     "inputs",
     "fasta",

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import click
 
+from dnabirnn.cli.recording import recorded, recording
 from dnabirnn.errors import DnabirnnError
 
 __all__ = ["main"]
@@ -21,8 +22,13 @@ __all__ = ["main"]
 _COMMANDS = (
     *("encode", "train", "score", "call", "evaluate", "report"),
     *("mask", "merge", "hub"),
-    *("info", "models", "export", "scan", "selfcheck", "simulate"),
+    *("info", "models", "export", "scan", "selfcheck", "simulate", "verify"),
 )
+_WRITING = {
+    *("encode", "train", "score", "call", "evaluate", "report"),
+    *("mask", "merge", "hub", "export", "scan", "simulate"),
+}
+"""Commands that can tell their provenance."""
 
 # Objects made between two searches for unreachable ones. With Python's own 700, a tenth of the time
 # to the first score goes into searches while modules are loaded.
@@ -43,7 +49,7 @@ class _Group(click.Group):
         module = importlib.import_module(f"dnabirnn.cli.{cmd_name}")
         command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)
-        return command
+        return recorded(command) if cmd_name in _WRITING else command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -53,7 +59,8 @@ class _Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with recording(ctx):
+                return super().invoke(ctx)
         except click.UsageError as error:
             _fail_usage(ctx, error)
         except DnabirnnError as error:

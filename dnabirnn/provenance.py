@@ -1,0 +1,159 @@
+"""What a run was: its command, versions, and the digests of what it read and wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dnabirnn.errors import ProvenanceError
+from dnabirnn.outputs import write_text
+
+__all__ = ["Finding", "verify", "write_provenance"]
+
+_FORMAT = "dnabirnn provenance"
+_VERSION = 1
+_PACKAGES = ("dnabirnn", "numba", "numpy", "polars", "safetensors", "torch")
+_CHUNK_BYTES = 1 << 20
+_REMEDY = "give what --provenance wrote"
+
+
+class Finding(NamedTuple):
+    """A file that a run read or wrote, as it is now.
+
+    Attributes
+    ----------
+    kind : str
+        "input" or "output".
+    path : str
+        As the provenance has it.
+    state : str
+        "same", "changed", "missing", or "stream" where nothing was kept.
+    """
+
+    kind: str
+    path: str
+    state: str
+
+
+def write_provenance(
+    path: str | os.PathLike[str],
+    arguments: Iterable[str],
+    settings: Mapping[str, Any],
+    inputs: Iterable[str | os.PathLike[str]],
+    outputs: Iterable[str | os.PathLike[str]],
+) -> None:
+    """Write the provenance of a run that went well, as JSON.
+
+    Parameters
+    ----------
+    path : str or PathLike
+    arguments : iterable of str
+        Of the command line.
+    settings : mapping
+        What the options came to, with defaults.
+    inputs, outputs : iterable of str or PathLike
+        Files, folders, or "-" for streams. Paths are kept relative to the provenance's folder.
+
+    Raises
+    ------
+    OutputError
+        A path that cannot be written.
+    ProvenanceError
+        A file that cannot be read any more.
+    """
+    folder = Path(path).resolve().parent
+    told = {
+        "format": _FORMAT,
+        "format_version": _VERSION,
+        "arguments": list(arguments),
+        "settings": dict(settings),
+        "versions": {"python": platform.python_version(), **_versions()},
+        "platform": platform.platform(),
+        "inputs": _described(inputs, folder),
+        "outputs": _described(outputs, folder),
+    }
+    write_text(path, json.dumps(told, indent=2, sort_keys=True) + "\n")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _described(paths: Iterable[str | os.PathLike[str]], folder: Path) -> list[dict[str, Any]]:
+    described: dict[str, dict[str, Any]] = {}
+    for path in [str(os.fspath(path)) for path in paths]:
+        if path == "-" or not (os.path.isfile(path) or os.path.isdir(path)):
+            described[path] = {"path": path, "sha256": None}
+            continue
+        for file in _files_of(Path(path)):
+            name = os.path.relpath(file.resolve(), folder)
+            described[name] = {"path": name, "sha256": _digest(file), "bytes": file.stat().st_size}
+    return [described[name] for name in sorted(described)]
+
+
+def _files_of(path: Path) -> list[Path]:
+    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    except OSError as cause:
+        raise ProvenanceError(f"{path}: cannot be read: {cause.strerror or cause}") from cause
+    return digest.hexdigest()
+
+
+def verify(path: str | os.PathLike[str]) -> list[Finding]:
+    """Hold files against a provenance: inputs first, then outputs, each by path.
+
+    Raises
+    ------
+    ProvenanceError
+        A file that is missing, or no provenance.
+    """
+    try:
+        told = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as cause:
+        raise ProvenanceError(f"{path}: {cause.strerror or cause}; {_REMEDY}") from cause
+    except ValueError as cause:
+        raise ProvenanceError(f"{path}: no JSON ({cause}); {_REMEDY}") from cause
+    if not isinstance(told, dict) or told.get("format") != _FORMAT:
+        raise ProvenanceError(f"{path}: no provenance of a run; {_REMEDY}")
+    if told.get("format_version") != _VERSION:
+        raise ProvenanceError(
+            f"{path}: format {told.get('format_version')}, this version reads {_VERSION}; use "
+            "the version of dnabirnn that wrote it"
+        )
+    folder = Path(path).resolve().parent
+    try:
+        return [
+            Finding(kind, str(entry["path"]), _state(folder, entry))
+            for kind in ("input", "output")
+            for entry in told[f"{kind}s"]
+        ]
+    except (KeyError, TypeError) as cause:
+        raise ProvenanceError(f"{path}: damaged ({cause}); {_REMEDY}") from cause
+
+
+def _state(folder: Path, entry: Mapping[str, Any]) -> str:
+    if entry["sha256"] is None:
+        return "stream"
+    file = folder / entry["path"]
+    if not file.is_file():
+        return "missing"
+    return "same" if _digest(file) == entry["sha256"] else "changed"
