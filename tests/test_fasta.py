@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from dnabirnn.alphabet import decode, encode
 from dnabirnn.errors import FastaError
 from dnabirnn.fasta import contig_lengths, parse_fasta, read_fasta
+from dnabirnn.records import Reading
 
 LETTERS = "ACGTUNRYSWKMBDHVXacgtunryswkmbdhvx"
 
@@ -64,7 +65,7 @@ def oracle(text):
 @given(fasta_texts())
 def test_same_as_biopython(case):
     text, blocks = case
-    records = list(parse_fasta(blocks, "text", case=True))
+    records = list(parse_fasta(blocks, Reading("text", case=True)))
     expected = oracle(text)
     assert [r.name for r in records] == [name for name, _ in expected]
     for record, (_, sequence) in zip(records, expected, strict=True):
@@ -76,7 +77,7 @@ def test_same_as_biopython(case):
 def test_hard_mask_same_as_biopython(case):
     text, blocks = case
     for record, (_, sequence) in zip(
-        parse_fasta(blocks, "text", hard_mask=True), oracle(text), strict=True
+        parse_fasta(blocks, Reading("text", hard_mask=True)), oracle(text), strict=True
     ):
         masked = "".join("N" if c.islower() else c for c in sequence)
         np.testing.assert_array_equal(record.codes, encode(masked))
@@ -95,14 +96,14 @@ def test_line_of_a_bad_letter(case, at, letter):
     data = "\n".join(lines).encode()
     blocks = [data[i : i + 1 + at % 7] for i in range(0, len(data), 1 + at % 7)]
     with pytest.raises(FastaError) as caught:
-        list(parse_fasta(blocks, "text"))
+        list(parse_fasta(blocks, Reading("text")))
     assert f"line {number + 1}:" in str(caught.value)
 
 
 @pytest.mark.parametrize("cut", range(1, 40))
 def test_every_cut(cut):
     data = b">one first\r\nACG\r\n\r\nTn\r\n>two\r\n>three\r\nGG"
-    records = list(parse_fasta([data[:cut], data[cut:]], "text"))
+    records = list(parse_fasta([data[:cut], data[cut:]], Reading("text")))
     assert [(r.name, decode(r.codes)) for r in records] == [
         ("one", "ACGTN"),
         ("two", ""),
@@ -187,7 +188,6 @@ def test_codes_are_the_callers(fasta):
         ("ACGT\n", r"not FASTA: it begins with 'A'"),
         ("\x00\x01\x02", r"begins with '\\x00'"),
         ("\n  ACGT\n>a\nAC\n", "not FASTA: it begins with 'A'"),
-        ("@read\nACGT\n+\nIIII\n", "FASTQ"),
         ("PK\x03\x04zzz", "zip"),
         (b"\xef\xbb\xbf>a\nAC\n", "byte-order mark"),
         (b"BZh91AY", "bzip2"),

@@ -25,6 +25,8 @@ ORDER = [
     "shipped",
     "outputs",
     "inputs",
+    "records",
+    "fastq",
     "fasta",
     "bed",
     "intervals",
