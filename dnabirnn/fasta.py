@@ -7,6 +7,7 @@ letters into codes and drops white space, so a contig never exists as text.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import chain
@@ -14,8 +15,10 @@ from itertools import chain
 from dnabirnn.alphabet import INVALID
 from dnabirnn.errors import FastaError
 from dnabirnn.fastq import parse_fastq
+from dnabirnn.genbank import is_genbank, parse_genbank
 from dnabirnn.inputs import BLOCK_BYTES, PathLike, check_readable, read_blocks
 from dnabirnn.records import PrefixedPath, Reading, Record, is_lower
+from dnabirnn.twobit import is_twobit, read_twobit
 
 __all__ = ["Record", "contig_lengths", "parse_fasta", "read_fasta"]
 
@@ -44,8 +47,8 @@ def read_fasta(
     Parameters
     ----------
     *paths : str or PathLike
-        FASTA or FASTQ, plain, gzip or bgzip, told apart by content; "-" is standard input. A
-        `PrefixedPath` has a prefix for its records' names.
+        FASTA, FASTQ or GenBank, plain, gzip or bgzip, or 2bit, told apart by content; "-" is
+        standard input. A `PrefixedPath` has a prefix for its records' names.
     case : bool
         Fill `Record.lower`, at one more byte a base.
     hard_mask : bool
@@ -92,8 +95,18 @@ def _records(path: PathLike, reading: Reading, digests: dict[str, str] | None) -
             head += block
             if head.strip() or len(head) > BLOCK_BYTES:
                 break
-        parse = parse_fastq if head.lstrip().startswith(b"@") else parse_fasta
-        yield from parse(chain([head], blocks), reading)
+        first = head.lstrip()
+        if not is_twobit(head):
+            parse = parse_fasta
+            if first.startswith(b"@"):
+                parse = parse_fastq
+            elif is_genbank(first):
+                parse = parse_genbank
+            yield from parse(chain([head], blocks), reading)
+            return
+    yield from read_twobit(path, reading)
+    if digests is not None:
+        deque(read_blocks(path, FastaError, digests), maxlen=0)
 
 
 def contig_lengths(*paths: PathLike) -> dict[str, int]:
@@ -196,6 +209,6 @@ def _what_is_it(text: bytes) -> str:
         if text.startswith(magic):
             return f"not FASTA but {what}"
     return (
-        f"not FASTA: it begins with {chr(text[0])!r}, not with a '>' header; give a FASTA, plain, "
-        "gzip or bgzip"
+        f"not FASTA: it begins with {chr(text[0])!r}, not with a '>' header; give FASTA, FASTQ or "
+        "GenBank, plain, gzip or bgzip, or 2bit"
     )

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from Bio import bgzf
 from Bio.SeqIO.FastaIO import SimpleFastaParser
+from commands import write_fasta
 from hypothesis import given
 from hypothesis import strategies as st
+from sequences import write_fastq, write_genbank, write_twobit
 
 from dnabirnn.alphabet import decode, encode
 from dnabirnn.errors import FastaError
@@ -238,3 +240,26 @@ def test_memory_is_a_byte_a_base(fasta, case, bytes_a_base):
     tracemalloc.stop()
     # A bytearray grows by an eighth, and a block is in flight.
     assert peak < length * bytes_a_base * 1.15 + 6_000_000
+
+
+def test_one_genome_in_every_format(tmp_path, rng):
+    genome = {
+        f"NC_{i}.1": "".join(rng.choice(list("ACGTNacgtn"), size)) for i, size in ((1, 333), (2, 7))
+    }
+    upper = {name: text.upper() for name, text in genome.items()}
+    paths = {
+        "FASTA": write_fasta(tmp_path / "genome.fa", genome),
+        "FASTQ": write_fastq(tmp_path / "genome.fq", genome),
+        "wrapped FASTQ": write_fastq(tmp_path / "wrapped.fq", genome, width=60),
+        "2bit": write_twobit(tmp_path / "genome.2bit", genome),
+        "big-endian 2bit": write_twobit(tmp_path / "big.2bit", genome, ">"),
+        "long 2bit": write_twobit(tmp_path / "long.2bit", genome, version=1),
+        "GenBank": write_genbank(tmp_path / "genome.gbff", upper),
+    }
+    for form, path in paths.items():
+        records = list(read_fasta(path, case=True))
+        assert [record.name for record in records] == list(genome), form
+        for name, codes, lower in records:
+            np.testing.assert_array_equal(codes, encode(genome[name]), form)
+            if form != "GenBank":
+                np.testing.assert_array_equal(lower, [c.islower() for c in genome[name]], form)

@@ -27,6 +27,8 @@ ORDER = [
     "inputs",
     "records",
     "fastq",
+    "twobit",
+    "genbank",
     "fasta",
     "bed",
     "intervals",
