@@ -72,7 +72,7 @@ def parse_genbank(blocks: Iterable[bytes], reading: Reading) -> Iterator[Record]
                 raise _unreadable(warning.message, reading, name)
         if entry is None:
             break
-        name = reading.name(entry.id.encode())
+        name = reading.name((entry.id or "").encode())
         yield _record(entry, name, reading)
         del entry
     if name is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +11,11 @@ from dnabirnn.bits import IGNORE_BIT, paint
 from dnabirnn.calling import Caller, find_calls
 from dnabirnn.errors import OptionError
 from dnabirnn.evaluation import evaluate
-from dnabirnn.fasta import contig_lengths, read_fasta
+from dnabirnn.fasta import read_fasta
 from dnabirnn.outputs import Outputs
 from dnabirnn.rules import default_min_score
 from dnabirnn.runs import find_runs
+from dnabirnn.selection import checked_contigs, contigs_of_shard
 from dnabirnn.tracks import (
     BedGraphTracks,
     BedTrack,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.architecture import Output
     from dnabirnn.baseline import Baseline
+    from dnabirnn.circular import Circular
     from dnabirnn.evaluation import Report
     from dnabirnn.fasta import Record
     from dnabirnn.intervals import Regions
@@ -39,13 +41,11 @@ if TYPE_CHECKING:
     from dnabirnn.model import Model
     from dnabirnn.rules import CallSettings
     from dnabirnn.runs import Rows
-    from dnabirnn.scoring import Block, Contig
+    from dnabirnn.scoring import Block
     from dnabirnn.shards import Shard
 
     PathLike = str | os.PathLike[str]
     Progress = Callable[[int], None]
-
-_Contig = TypeVar("_Contig", bound="Contig")
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ def score_genome(
     single_base: bool = False,
     shard: Shard | None = None,
     regions: Regions | None = None,
+    circular: Circular | None = None,
     progress: Progress = lambda bases: None,
 ) -> None:
     """Write the scores of FASTA files, and in the same pass their calls.
@@ -86,6 +87,8 @@ def score_genome(
         Only this part of the contigs.
     regions : Regions, optional
         Only what lies in these; the values are those of the whole contig.
+    circular : Circular, optional
+        Contigs across whose origin windows run. No call goes across one: it ends there.
     progress : callable
         Told the bases of each block that is done.
 
@@ -102,9 +105,9 @@ def score_genome(
     rules = [*model.checkpoint.calls.values(), *(calls.rules.values() if calls else ())]
     floor = default_min_score(rules) if min_score is None else min_score
     _check_min_score(floor, calls if calls_out is not None else None)
-    contigs = _contigs(model, fasta, shard, regions)
+    contigs = contigs_of_shard(model.contigs, fasta, shard, [regions, circular])
     wanted = None if regions is None else regions.of
-    blocks = _counted(model.blocks(contigs, wanted), progress)
+    blocks = _counted(model.blocks(contigs, wanted, circular or ()), progress)
     # A bedGraph tells all scores, a BED those that matter.
     lowest = floor if form is TrackFormat.BED else 0
     runs = find_runs(blocks, min_score=lowest, single_base=single_base, regions=wanted)
@@ -179,6 +182,7 @@ def evaluate_genome(
     calls: CallSettings,
     regions: Regions | None = None,
     exclude: Regions | None = None,
+    circular: Circular | None = None,
     seed: int = 0,
     digests: dict[str, str] | None = None,
     progress: Progress = lambda bases: None,
@@ -196,6 +200,8 @@ def evaluate_genome(
         Only what lies in these counts: outside them scores count as 0, and truth as none.
     exclude : Regions, optional
         What lies in these does not count.
+    circular : Circular, optional
+        Contigs across whose origin windows run.
     seed : int
         Of the bootstrap.
     digests : dict, optional
@@ -213,10 +219,10 @@ def evaluate_genome(
         Inputs that cannot be read or do not fit one another.
     """
     truth = _Truth(fasta, labels, model.checkpoint.mask, exclude, digests)
-    contigs = _checked(truth, fasta, labels, regions, exclude)
+    contigs = checked_contigs(truth, fasta, [labels, regions, exclude, circular])
     wanted = None if regions is None else regions.of
     return evaluate(
-        _counted(model.blocks(contigs, wanted), progress),
+        _counted(model.blocks(contigs, wanted, circular or ()), progress),
         truth.labels_of,
         labels.classes,
         {name: rule.threshold for name, rule in calls.rules.items()},
@@ -310,47 +316,6 @@ class _Truth:
     def labels_of(self, name: str) -> NDArray[np.unsignedinteger]:
         """Labels (L,) of a contig that is being scored; asked for once."""
         return self._waiting.pop(name)
-
-
-def _contigs(
-    model: Model, fasta: Sequence[PathLike], shard: Shard | None, regions: Regions | None
-) -> Iterable[Contig]:
-    """Contigs of a shard, or all."""
-    if shard is None:
-        return _checked(model.contigs(*fasta), fasta, regions)
-    if _is_stdin(fasta):
-        raise OptionError("--shard: reads the FASTA twice, which standard input does not allow")
-    lengths = contig_lengths(*fasta)
-    if regions is not None:
-        regions.check_contigs(lengths)
-    names = shard.names(lengths)
-    return (contig for contig in model.contigs(*fasta) if contig.name in names)
-
-
-def _is_stdin(fasta: Sequence[PathLike]) -> bool:
-    return "-" in map(str, fasta)
-
-
-def _checked(
-    contigs: Iterable[_Contig], fasta: Sequence[PathLike], *intervals: Regions | Labels | None
-) -> Iterator[_Contig]:
-    """Contigs that regions or labels must fit: checked before the first is scored.
-
-    Standard input, which can be read only once, is checked when it ends.
-    """
-    checks = [one for one in intervals if one is not None]
-    lengths: dict[str, int] = {}
-    if checks and not _is_stdin(fasta):
-        lengths = contig_lengths(*fasta)
-        for one in checks:
-            one.check_contigs(lengths)
-        yield from contigs
-        return
-    for contig in contigs:
-        lengths[contig.name] = len(contig.codes)
-        yield contig
-    for one in checks:
-        one.check_contigs(lengths)
 
 
 def _check_min_score(min_score: int, calls: CallSettings | None) -> None:

@@ -122,5 +122,5 @@ def test_any_cut_is_an_error(tmp_path):
 
 def test_a_protein(tmp_path):
     path = write_genbank(tmp_path / "in.gb", {"NP_1.1": "GATTACA"}, molecule="protein")
-    with pytest.raises(FastaError, match="record 'NP_1.1': is a protein; give DNA or RNA"):
+    with pytest.raises(FastaError, match=r"record 'NP_1\.1': is a protein; give DNA or RNA"):
         read(path)

@@ -41,6 +41,7 @@ logger = logging.getLogger(__name__)
 )
 @click.option("--curves", metavar="JSON", help="Points of all curves.")
 @options.regions
+@options.circular
 @options.exclude
 @options.class_name
 @options.ignore_classes
@@ -64,6 +65,7 @@ def evaluate(
     baseline: str | None,
     curves: str | None,
     regions: str | None,
+    circular: tuple[str, ...] | None,
     exclude: str | None,
     class_name: str | None,
     ignore_classes: tuple[str, ...],
@@ -81,6 +83,7 @@ def evaluate(
     Writes metrics with 95 % intervals from a bootstrap, and curves. With --baseline, the same for
     the position weight matrices that the training sites give.
     """
+    from dnabirnn.circular import Circular
     from dnabirnn.evaluation import metrics_table
     from dnabirnn.genome import evaluate_baseline, evaluate_genome
     from dnabirnn.inputs import listed
@@ -127,6 +130,7 @@ def evaluate(
             calls=options.call_settings(loaded.checkpoint, calls, wanted=True),
             regions=wanted,
             exclude=excluded,
+            circular=None if circular is None else Circular(circular),
             seed=seed,
             digests=digests,
             progress=progress.add,

@@ -30,6 +30,7 @@ __all__ = [
     "call_settings",
     "calls",
     "check_apart",
+    "circular",
     "class_name",
     "device",
     "engine",
@@ -134,6 +135,12 @@ regions = click.option(
     "--regions",
     metavar="BED",
     help="Count or write only these; what the network reads is the whole contig all the same.",
+)
+circular = click.option(
+    "--circular",
+    type=COMMA_LIST,
+    metavar="NAMES",
+    help="Contigs that are circles, or all: windows run across their origin.",
 )
 exclude = click.option(
     "--exclude", metavar="BED", help="Bases that count neither in loss nor in metrics."

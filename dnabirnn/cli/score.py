@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 @click.option("--single-base", is_flag=True, help="A row a base, not a run.")
 @click.option("--shard", metavar="I-of-N", help="Only this part of the contigs: 1-of-8.")
 @options.regions
+@options.circular
 @options.calls
 @options.threads
 @options.device
@@ -54,6 +55,7 @@ def score(
     single_base: bool,
     shard: str | None,
     regions: str | None,
+    circular: tuple[str, ...] | None,
     threads: int,
     device: str,
     engine: str,
@@ -65,6 +67,7 @@ def score(
 
     FASTA may be plain, gzip or bgzip, or - for standard input.
     """
+    from dnabirnn.circular import Circular
     from dnabirnn.genome import score_genome
     from dnabirnn.intervals import Regions
     from dnabirnn.model import load
@@ -94,5 +97,6 @@ def score(
             single_base=single_base,
             shard=part,
             regions=wanted,
+            circular=None if circular is None else Circular(circular),
             progress=progress.add,
         )
