@@ -34,6 +34,7 @@ ORDER = [
     "intervals",
     "bits",
     "labels",
+    "aliases",
     "splits",
     "summary",
     "encoded",

@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 @click.command()
 @options.fasta
+@options.name_prefix
 @options.labels
 @click.option("-o", "--out", required=True, metavar="DIR", help="Folder of the encoded set.")
 @options.class_name
@@ -46,11 +47,13 @@ logger = logging.getLogger(__name__)
     help="Lower case: has no meaning, leaves loss and metrics, or becomes N.",
 )
 @options.exclude
+@options.chrom_alias
 @click.pass_obj
 def encode(
     quiet: bool,
     /,
     fasta: tuple[str, ...],
+    name_prefixes: tuple[str, ...],
     labels: tuple[str, ...],
     out: str,
     class_name: str | None,
@@ -64,17 +67,22 @@ def encode(
     split_fractions: tuple[str, ...] | None,
     mask: str,
     exclude: str | None,
+    chrom_alias: str | None,
 ) -> None:
     """Encode FASTA files and labels for training."""
     from dnabirnn import encoding
+    from dnabirnn.aliases import read_aliases
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import load_labels
     from dnabirnn.leakage import data_warnings
+    from dnabirnn.records import prefixed
     from dnabirnn.splits import split_plan
     from dnabirnn.summary import summary_table
 
+    files = prefixed(fasta, name_prefixes)
     fractions = None if split_fractions is None else options.fractions(split_fractions)
-    plan = split_plan(split, val_chroms, test_chroms, fractions)
+    aliases = None if chrom_alias is None else read_aliases(chrom_alias, files)
+    plan = split_plan(split, val_chroms, test_chroms, fractions, aliases)
     loaded = load_labels(
         labels,
         class_name=class_name,
@@ -84,9 +92,11 @@ def encode(
         span=span,
     )
     excluded = None if exclude is None else Regions.read(exclude)
+    if aliases is not None:
+        loaded, excluded = aliases.labels(loaded), aliases.regions(excluded)
     with Progress("encoded", quiet=quiet) as progress:
         encoded = encoding.encode(
-            fasta, loaded, out, split=plan, mask=mask, exclude=excluded, progress=progress.add
+            files, loaded, out, split=plan, mask=mask, exclude=excluded, progress=progress.add
         )
     if not quiet:
         click.echo(summary_table(encoded.manifest["summary"]), err=True)

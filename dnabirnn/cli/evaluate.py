@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 @click.command()
 @options.fasta
+@options.name_prefix
 @options.labels
 @options.model
 @click.option("-o", "--out", required=True, metavar="JSON", help="Metrics; - for standard output.")
@@ -43,6 +44,7 @@ logger = logging.getLogger(__name__)
 @options.regions
 @options.circular
 @options.exclude
+@options.chrom_alias
 @options.class_name
 @options.ignore_classes
 @options.span
@@ -58,6 +60,7 @@ def evaluate(
     quiet: bool,
     /,
     fasta: tuple[str, ...],
+    name_prefixes: tuple[str, ...],
     labels: tuple[str, ...],
     model: str,
     out: str,
@@ -67,6 +70,7 @@ def evaluate(
     regions: str | None,
     circular: tuple[str, ...] | None,
     exclude: str | None,
+    chrom_alias: str | None,
     class_name: str | None,
     ignore_classes: tuple[str, ...],
     span: bool,
@@ -83,6 +87,7 @@ def evaluate(
     Writes metrics with 95 % intervals from a bootstrap, and curves. With --baseline, the same for
     the position weight matrices that the training sites give.
     """
+    from dnabirnn.aliases import read_aliases
     from dnabirnn.circular import Circular
     from dnabirnn.evaluation import metrics_table
     from dnabirnn.genome import evaluate_baseline, evaluate_genome
@@ -91,9 +96,11 @@ def evaluate(
     from dnabirnn.labels import load_truth
     from dnabirnn.model import load
     from dnabirnn.outputs import check_target
+    from dnabirnn.records import prefixed
     from dnabirnn.splits import splits_of
 
-    options.check_apart([out, curves], [*fasta, *labels, model, regions, exclude])
+    options.check_apart([out, curves], [*fasta, *labels, model, regions, exclude, chrom_alias])
+    files = prefixed(fasta, name_prefixes)
     for path in (out, curves):
         if path is not None:
             check_target(path)
@@ -118,6 +125,10 @@ def evaluate(
     )
     wanted = None if regions is None else Regions.read(regions)
     excluded = None if exclude is None else Regions.read(exclude)
+    aliases = None if chrom_alias is None else read_aliases(chrom_alias, files)
+    if aliases is not None:
+        truth, wanted = aliases.labels(truth), aliases.regions(wanted)
+        excluded = aliases.regions(excluded)
     # First, since it is soon known whether it can be had.
     learned = None if baseline is None else _learn(baseline, loaded)
     digests: dict[str, str] = {}
@@ -125,7 +136,7 @@ def evaluate(
     with Progress("evaluated", quiet=quiet) as progress:
         report = evaluate_genome(
             loaded,
-            fasta,
+            files,
             truth,
             calls=options.call_settings(loaded.checkpoint, calls, wanted=True),
             regions=wanted,
@@ -138,6 +149,7 @@ def evaluate(
     read = {"fasta": digests, "labels": truth.digests}
     read |= {"regions": wanted.digests} if wanted is not None else {}
     read |= {"exclude": excluded.digests} if excluded is not None else {}
+    read |= {"chrom_alias": aliases.digests} if aliases is not None else {}
     report.metrics["inputs"] = {kind: listed(own) for kind, own in read.items()}
     report.metrics["splits"] = [] if wanted is None else splits_of(wanted.frame["name"])
     other = None
@@ -146,7 +158,7 @@ def evaluate(
         with Progress("scanned", quiet=quiet) as progress:
             other = evaluate_baseline(
                 learned,
-                fasta,
+                files,
                 truth,
                 mask=mask,
                 regions=wanted,

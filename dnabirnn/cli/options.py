@@ -30,6 +30,7 @@ __all__ = [
     "call_settings",
     "calls",
     "check_apart",
+    "chrom_alias",
     "circular",
     "class_name",
     "device",
@@ -40,6 +41,7 @@ __all__ = [
     "ignore_classes",
     "labels",
     "model",
+    "name_prefix",
     "precision",
     "prior",
     "regions",
@@ -105,6 +107,19 @@ COMMA_LIST = _CommaList()
 BASES = _Bases()
 
 fasta = click.argument("fasta", nargs=-1, required=True, metavar="FASTA...")
+name_prefix = click.option(
+    "--name-prefix",
+    "name_prefixes",
+    multiple=True,
+    metavar="PREFIX",
+    help="Put before the names of contigs, such as HG002#1#; once for all FASTA files, or once "
+    "for each.",
+)
+chrom_alias = click.option(
+    "--chrom-alias",
+    metavar="FILE",
+    help="Names of contigs in columns, such as UCSC's chromAlias.txt: intervals may use any.",
+)
 labels = click.option(
     "--labels",
     required=True,

@@ -73,6 +73,8 @@ __all__ = ["report"]
     "--regions", metavar="BED", help="Regions that were evaluated; examples are taken from these."
 )
 @options.exclude
+@options.name_prefix
+@options.chrom_alias
 @click.option(
     "--calls",
     multiple=True,
@@ -122,6 +124,8 @@ def report(
     labels: tuple[str, ...],
     regions: str | None,
     exclude: str | None,
+    name_prefixes: tuple[str, ...],
+    chrom_alias: str | None,
     calls: tuple[str, ...],
     scores: str | None,
     class_name: str | None,
@@ -141,15 +145,17 @@ def report(
     One HTML file that opens without a network. Every input may be left out, and its section with
     it.
     """
+    from dnabirnn.aliases import Aliases, read_aliases
     from dnabirnn.gallery import Genome, gather
     from dnabirnn.intervals import Regions
     from dnabirnn.material import Material
     from dnabirnn.model import load
     from dnabirnn.outputs import check_target, write_text
+    from dnabirnn.records import prefixed
     from dnabirnn.report import report_html
 
     inputs = [model, *log, *metrics, *curves, *command_log, *fasta, *labels]
-    options.check_apart([out], [*inputs, *calls, regions, exclude, scores])
+    options.check_apart([out], [*inputs, *calls, regions, exclude, scores, chrom_alias])
     check_target(out)
     given = {
         "--sample": sample,
@@ -157,6 +163,8 @@ def report(
         "--exclude": exclude,
         "--calls": calls,
         "--scores": scores,
+        "--name-prefix": name_prefixes,
+        "--chrom-alias": chrom_alias,
     }
     _check_genome(fasta, labels, [name for name, value in given.items() if value])
     if not any([*inputs, *encoded]):
@@ -185,14 +193,16 @@ def report(
                 priors=dict(priors),
             )
         )
+        files = prefixed(fasta, name_prefixes)
+        aliases = Aliases([], []) if chrom_alias is None else read_aliases(chrom_alias, files)
         genome = Genome(
-            fasta,
-            _labels(loaded, labels, class_name, ignore_classes, span),
+            files,
+            aliases.labels(_labels(loaded, labels, class_name, ignore_classes, span)),
             loaded,
             calls,
             scores,
-            None if regions is None else Regions.read(regions),
-            None if exclude is None else Regions.read(exclude),
+            aliases.regions(None if regions is None else Regions.read(regions)),
+            aliases.regions(None if exclude is None else Regions.read(exclude)),
             calling,
         )
         with Progress("scored", quiet=quiet) as progress:

@@ -9,6 +9,7 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.progress import Progress
+from dnabirnn.errors import OptionError
 
 __all__ = ["score"]
 
@@ -17,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 @click.command()
 @options.fasta
+@options.name_prefix
 @options.model
 @click.option(
     "-o",
@@ -36,6 +38,7 @@ logger = logging.getLogger(__name__)
 @click.option("--single-base", is_flag=True, help="A row a base, not a run.")
 @click.option("--shard", metavar="I-of-N", help="Only this part of the contigs: 1-of-8.")
 @options.regions
+@options.chrom_alias
 @options.circular
 @options.calls
 @options.threads
@@ -48,6 +51,7 @@ def score(
     quiet: bool,
     /,
     fasta: tuple[str, ...],
+    name_prefixes: tuple[str, ...],
     model: str,
     out: str,
     calls_out: str | None,
@@ -55,6 +59,7 @@ def score(
     single_base: bool,
     shard: str | None,
     regions: str | None,
+    chrom_alias: str | None,
     circular: tuple[str, ...] | None,
     threads: int,
     device: str,
@@ -65,15 +70,20 @@ def score(
 ) -> None:
     """Score every base of FASTA files.
 
-    FASTA may be plain, gzip or bgzip, or - for standard input.
+    FASTA may also be FASTQ or GenBank, plain, gzip or bgzip, - for standard input, or 2bit.
     """
+    from dnabirnn.aliases import read_aliases
     from dnabirnn.circular import Circular
     from dnabirnn.genome import score_genome
     from dnabirnn.intervals import Regions
     from dnabirnn.model import load
+    from dnabirnn.records import prefixed
     from dnabirnn.shards import Shard
 
-    options.check_apart([out, calls_out], [*fasta, model, regions])
+    options.check_apart([out, calls_out], [*fasta, model, regions, chrom_alias])
+    files = prefixed(fasta, name_prefixes)
+    if chrom_alias is not None and regions is None:
+        raise OptionError("--chrom-alias: translates names of regions; give --regions too")
     part = None if shard is None else Shard.parse(shard)
     loaded = load(
         model,
@@ -85,11 +95,13 @@ def score(
     )
     settings = options.call_settings(loaded.checkpoint, calls, wanted=calls_out is not None)
     wanted = None if regions is None else Regions.read(regions)
+    if chrom_alias is not None:
+        wanted = read_aliases(chrom_alias, files).regions(wanted)
     logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)
     with Progress("scored", quiet=quiet) as progress:
         score_genome(
             loaded,
-            fasta,
+            files,
             out,
             calls_out=calls_out,
             calls=settings,
