@@ -85,8 +85,8 @@ def _split(blocks: Iterable[bytes]) -> Iterator[bytes]:
         first, *others = block.split(b"\n")
         parts.append(first)
         if others:
-            yield b"".join(parts)
-            parts = [others.pop()]
+            line, parts = b"".join(parts), [others.pop()]
+            yield line
             yield from others
     if last := b"".join(parts):
         yield last

@@ -150,3 +150,13 @@ def test_cut_anywhere_is_noticed_or_ends_a_read(tmp_path):
         else:
             with pytest.raises(FastaError):
                 read(path)
+
+
+def test_labelled_reads(real_data):
+    folder = real_data / "dna_brnn"
+    reads = list(read_fasta(folder / "reads150.fa.gz"))
+    labelled = list(read_fasta(folder / "reads150.labels.fq.gz"))
+    assert len(reads) == 4500
+    for read, same in zip(reads, labelled, strict=True):
+        assert read.name == same.name
+        np.testing.assert_array_equal(read.codes, same.codes)
