@@ -27,7 +27,7 @@ class DnabirnnError(Exception):
 
 
 class FastaError(DnabirnnError):
-    """A FASTA file that cannot be read as nucleotides."""
+    """A file of sequences that cannot be read as nucleotides."""
 
 
 class LabelError(DnabirnnError):

@@ -1,35 +1,28 @@
-"""Records out of FASTA: names and codes, one byte a base.
+"""Records out of files of sequences: names and codes, one byte a base.
 
-A block reader of our own: a block goes through one `bytes.translate`, which turns letters into
-codes and drops white space, so a contig never exists as text.
+`read_fasta` tells formats by content; those that are not FASTA have modules of their own. FASTA is
+read here, by a block reader of our own: a block goes through one `bytes.translate`, which turns
+letters into codes and drops white space, so a contig never exists as text.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import closing
+from itertools import chain
 
-import numpy as np
-
-from dnabirnn.alphabet import AMBIGUOUS, CODE_OF_BYTE, INVALID
+from dnabirnn.alphabet import INVALID
 from dnabirnn.errors import FastaError
-from dnabirnn.inputs import PathLike, check_readable, read_blocks
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from dnabirnn.alphabet import Codes
+from dnabirnn.fastq import parse_fastq
+from dnabirnn.genbank import is_genbank, parse_genbank
+from dnabirnn.inputs import BLOCK_BYTES, PathLike, check_readable, read_blocks
+from dnabirnn.records import PrefixedPath, Reading, Record, is_lower
+from dnabirnn.twobit import is_twobit, read_twobit
 
 __all__ = ["Record", "contig_lengths", "parse_fasta", "read_fasta"]
 
-_WHITE_SPACE = b" \t\r\n\v\f"
 _NEWLINE, _HEADER = ord("\n"), ord(">")
-
-_LOWER_OF_BYTE = bytes(chr(byte).islower() and byte < 128 for byte in range(256))
-_HARD_MASKED = bytes(
-    AMBIGUOUS if lower and code != INVALID else code
-    for code, lower in zip(CODE_OF_BYTE, _LOWER_OF_BYTE, strict=True)
-)
 
 _KINDS_BY_MAGIC = {
     b"BZh": "bzip2; decompress it first, or use gzip or bgzip",
@@ -37,36 +30,10 @@ _KINDS_BY_MAGIC = {
     b"\x28\xb5\x2f\xfd": "zstd; decompress it first, or use gzip or bgzip",
     b"PK\x03\x04": "zip; decompress it first, or use gzip or bgzip",
     b"\xef\xbb\xbf": "text with a byte-order mark; save it as UTF-8 without one",
-    b"@": "FASTQ or SAM, by its first letter; convert it to FASTA",
-    b"BAM\x01": "BAM; convert it to FASTA",
-    b"\x43\x27\x41\x1a": "2bit; convert it with twoBitToFa",
+    b"BAM\x01": "BAM; convert it with `samtools fasta`",
+    b"CRAM": "CRAM; convert it with `samtools fasta`",
 }
 """First bytes of what is mistaken for FASTA, and what to do about it."""
-
-_LETTER_HINTS = dict.fromkeys("EFIJLOPQZefijlopqz", "a protein? give DNA or RNA") | {
-    "-": "a gap of an alignment? remove gaps",
-    ".": "a gap of an alignment? remove gaps",
-    "*": "a protein with its stop codon? give DNA or RNA",
-    ">": "a header must begin its line",
-}
-
-
-class Record(NamedTuple):
-    """A sequence of a FASTA file.
-
-    Attributes
-    ----------
-    name : str
-        The first word of the header.
-    codes : ndarray, (L,) uint8
-        See `dnabirnn.alphabet`; owned by the caller.
-    lower : ndarray, (L,) bool, or None
-        True where the letter is lower case (soft-masked); None where case was not asked for.
-    """
-
-    name: str
-    codes: Codes
-    lower: NDArray[np.bool_] | None
 
 
 def read_fasta(
@@ -75,12 +42,13 @@ def read_fasta(
     hard_mask: bool = False,
     digests: dict[str, str] | None = None,
 ) -> Iterator[Record]:
-    r"""Records of FASTA files, in order, one contig in memory at a time.
+    r"""Records of files of sequences, in order, one contig in memory at a time.
 
     Parameters
     ----------
     *paths : str or PathLike
-        Plain, gzip or bgzip, told apart by content; "-" is standard input.
+        FASTA, FASTQ or GenBank, plain, gzip or bgzip, or 2bit, told apart by content; "-" is
+        standard input. A `PrefixedPath` has a prefix for its records' names.
     case : bool
         Fill `Record.lower`, at one more byte a base.
     hard_mask : bool
@@ -97,7 +65,7 @@ def read_fasta(
     Raises
     ------
     FastaError
-        A file that is missing, empty, cut short, damaged or no FASTA; a letter that is no
+        A file that is missing, empty, cut short, damaged or of no known format; a letter that is no
         nucleotide code; a name that is missing or comes twice, in one file or in two.
 
     Examples
@@ -114,8 +82,31 @@ def read_fasta(
         check_readable(path, FastaError)
     names: dict[str, str] = {}
     for path in paths:
-        blocks = read_blocks(path, FastaError, digests)
-        yield from parse_fasta(blocks, str(path), case=case, hard_mask=hard_mask, names=names)
+        prefix = path.prefix if isinstance(path, PrefixedPath) else ""
+        reading = Reading(str(path), case, hard_mask, prefix, names)
+        yield from _records(path, reading, digests)
+
+
+def _records(path: PathLike, reading: Reading, digests: dict[str, str] | None) -> Iterator[Record]:
+    """Records of one file, by the parser that its first bytes ask for."""
+    with closing(read_blocks(path, FastaError, digests)) as blocks:
+        head = b""
+        for block in blocks:
+            head += block
+            if head.strip() or len(head) > BLOCK_BYTES:
+                break
+        first = head.lstrip()
+        if not is_twobit(head):
+            parse = parse_fasta
+            if first.startswith(b"@"):
+                parse = parse_fastq
+            elif is_genbank(first):
+                parse = parse_genbank
+            yield from parse(chain([head], blocks), reading)
+            return
+    yield from read_twobit(path, reading)
+    if digests is not None:
+        deque(read_blocks(path, FastaError, digests), maxlen=0)
 
 
 def contig_lengths(*paths: PathLike) -> dict[str, int]:
@@ -132,106 +123,56 @@ def contig_lengths(*paths: PathLike) -> dict[str, int]:
 class _Parser:
     """What is known of the record that is being read."""
 
-    def __init__(self, source: str, case: bool, hard_mask: bool, names: dict[str, str]) -> None:
-        self.source = source
-        self.table = _HARD_MASKED if hard_mask else CODE_OF_BYTE
-        self.case = case
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
         self.line = 1
         self.name: str | None = None
-        self.file_of_name = names
         self.codes = bytearray()
         self.lower = bytearray()
 
     def begin(self, header: bytes) -> None:
         """Start the record of a header line, given without its ">" and its line end."""
         words = header.split(None, 1)
-        where = f"{self.source}, line {self.line}"
+        where = self.reading.place(self.line)
         if b"\r" in header.rstrip(b"\r"):
             raise FastaError(f"{where}: lines end in a bare carriage return; convert to \\n")
         if not words:
             raise FastaError(f"{where}: header without a name; write one after '>'")
-        name = words[0].decode("utf-8", "backslashreplace")
-        if name.startswith("#"):
-            raise FastaError(
-                f"{where}: record {name!r}: readers of BED take rows that begin with '#' for "
-                "comments; rename it"
-            )
-        if name in self.file_of_name:
-            raise FastaError(
-                f"{where}: record {name!r} comes twice, first in {self.file_of_name[name]}; "
-                "names must be unique, so rename one of them"
-            )
-        self.file_of_name[name] = self.source
-        self.name = name
+        self.name = self.reading.name(words[0], self.line)
 
     def add(self, text: bytes) -> None:
         """Append the letters of some text that holds no header."""
-        codes = text.translate(self.table, _WHITE_SPACE)
+        codes = self.reading.codes(text)
         if self.name is None:
             if codes:
-                raise FastaError(f"{self.source}: {_what_is_it(text.lstrip())}")
+                raise FastaError(f"{self.reading.source}: {_what_is_it(text.lstrip())}")
         else:
             if INVALID in codes:
-                raise self._bad_letter(text)
+                raise self.reading.bad_letter(self.name, text, self.line)
             self.codes += codes
-            if self.case:
-                self.lower += text.translate(_LOWER_OF_BYTE, _WHITE_SPACE)
+            if self.reading.case:
+                self.lower += is_lower(text)
         self.line += text.count(b"\n")
-
-    def _bad_letter(self, text: bytes) -> FastaError:
-        marked = text.translate(_INVALID_BYTES)
-        place = marked.index(1)
-        letter = chr(text[place])
-        line = self.line + text.count(b"\n", 0, place)
-        hint = _LETTER_HINTS.get(letter, "only IUPAC nucleotide letters are read")
-        return FastaError(
-            f"{self.source}: record {self.name!r}, line {line}: {letter!r} is no nucleotide "
-            f"letter ({hint})"
-        )
 
     def take(self) -> Iterator[Record]:
         """Hand over the record that has been read, if there is one, and forget it."""
         if self.name is None:
             return
-        codes = np.frombuffer(self.codes, dtype=np.uint8)
-        lower = np.frombuffer(self.lower, dtype=np.bool_) if self.case else None
-        record = Record(self.name, codes, lower)
+        record = self.reading.record(self.name, self.codes, self.lower)
         self.name, self.codes, self.lower = None, bytearray(), bytearray()
-        del codes, lower
         yield record
 
 
-_INVALID_BYTES = bytes(
-    code == INVALID and byte not in _WHITE_SPACE for byte, code in enumerate(CODE_OF_BYTE)
-)
-
-
-def parse_fasta(
-    blocks: Iterable[bytes],
-    source: str,
-    *,
-    case: bool = False,
-    hard_mask: bool = False,
-    names: dict[str, str] | None = None,
-) -> Iterator[Record]:
+def parse_fasta(blocks: Iterable[bytes], reading: Reading) -> Iterator[Record]:
     r"""Records of one FASTA text that comes in blocks, cut anywhere.
-
-    Parameters
-    ----------
-    blocks : iterable of bytes
-    source : str
-        Name of the text, for errors.
-    case, hard_mask : bool
-        As in `read_fasta`.
-    names : dict, optional
-        Source of each name met so far, for finding duplicates; grows.
 
     Examples
     --------
-    >>> [record.name for record in parse_fasta([b">fir", b"st\nAC", b"\n>second\n"], "text")]
+    >>> blocks = [b">fir", b"st\nAC", b"\n>second\n"]
+    >>> [record.name for record in parse_fasta(blocks, Reading("text"))]
     ['first', 'second']
     """
-    parser = _Parser(source, case, hard_mask, {} if names is None else names)
+    parser = _Parser(reading)
     header: bytearray | None = None
     line_starts, seen = True, False
     for block in blocks:
@@ -256,7 +197,9 @@ def parse_fasta(
     if header is not None:
         parser.begin(bytes(header))
     if not seen:
-        raise FastaError(f"{source}: no records; the file is empty: give a FASTA with sequences")
+        raise FastaError(
+            f"{reading.source}: no records; the file is empty: give a FASTA with sequences"
+        )
     yield from parser.take()
 
 
@@ -266,6 +209,6 @@ def _what_is_it(text: bytes) -> str:
         if text.startswith(magic):
             return f"not FASTA but {what}"
     return (
-        f"not FASTA: it begins with {chr(text[0])!r}, not with a '>' header; give a FASTA, plain, "
-        "gzip or bgzip"
+        f"not FASTA: it begins with {chr(text[0])!r}, not with a '>' header; give FASTA, FASTQ or "
+        "GenBank, plain, gzip or bgzip, or 2bit"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,11 +11,12 @@ from dnabirnn.bits import IGNORE_BIT
 from dnabirnn.calling import Caller, find_calls
 from dnabirnn.errors import OptionError
 from dnabirnn.evaluation import evaluate
-from dnabirnn.fasta import contig_lengths, read_fasta
+from dnabirnn.fasta import read_fasta
 from dnabirnn.outputs import Outputs
 from dnabirnn.readback import read_scores
 from dnabirnn.rules import default_min_score
 from dnabirnn.runs import find_runs
+from dnabirnn.selection import checked_contigs, contigs_of_shard
 from dnabirnn.writing import Target, measured
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.architecture import Output
     from dnabirnn.baseline import Baseline
+    from dnabirnn.circular import Circular
     from dnabirnn.evaluation import Report
     from dnabirnn.fasta import Record
     from dnabirnn.intervals import Regions
@@ -33,13 +35,11 @@ if TYPE_CHECKING:
     from dnabirnn.model import Model
     from dnabirnn.rules import CallSettings
     from dnabirnn.runs import Rows
-    from dnabirnn.scoring import Block, Contig
+    from dnabirnn.scoring import Block
     from dnabirnn.shards import Shard
 
     PathLike = str | os.PathLike[str]
     Progress = Callable[[int], None]
-
-_Contig = TypeVar("_Contig", bound="Contig")
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ def score_genome(
     single_base: bool = False,
     shard: Shard | None = None,
     regions: Regions | None = None,
+    circular: Circular | None = None,
     progress: Progress = lambda bases: None,
 ) -> None:
     """Write the scores of FASTA files, and in the same pass their calls.
@@ -80,6 +81,8 @@ def score_genome(
         Only this part of the contigs.
     regions : Regions, optional
         Only what lies in these; the values are those of the whole contig.
+    circular : Circular, optional
+        Contigs across whose origin windows run. No call goes across one: it ends there.
     progress : callable
         Told the bases of each block that is done.
 
@@ -100,10 +103,11 @@ def score_genome(
     rules = [*model.checkpoint.calls.values(), *(calls.rules.values() if calls else ())]
     floor = default_min_score(rules) if min_score is None else min_score
     _check_min_score(floor, calls if calls_to is not None else None)
-    contigs = _contigs(model, fasta, shard, regions)
+    contigs = contigs_of_shard(model.contigs, fasta, shard, [regions, circular])
     wanted = None if regions is None else regions.of
     sizes: dict[str, int] = {}
-    blocks = measured(_counted(model.blocks(contigs, wanted), progress), sizes)
+    scored = model.blocks(contigs, wanted, circular or ())
+    blocks = measured(_counted(scored, progress), sizes)
     # A file an output tells all scores, another those that matter.
     lowest = 0 if split else floor
     runs = find_runs(blocks, min_score=lowest, single_base=single_base, regions=wanted)
@@ -181,6 +185,7 @@ def evaluate_genome(
     calls: CallSettings,
     regions: Regions | None = None,
     exclude: Regions | None = None,
+    circular: Circular | None = None,
     seed: int = 0,
     digests: dict[str, str] | None = None,
     progress: Progress = lambda bases: None,
@@ -198,6 +203,8 @@ def evaluate_genome(
         Only what lies in these counts: outside them scores count as 0, and truth as none.
     exclude : Regions, optional
         What lies in these does not count.
+    circular : Circular, optional
+        Contigs across whose origin windows run.
     seed : int
         Of the bootstrap.
     digests : dict, optional
@@ -215,10 +222,11 @@ def evaluate_genome(
         Inputs that cannot be read or do not fit one another.
     """
     truth = _Truth(fasta, labels, model.checkpoint.mask, exclude, digests)
-    contigs = _checked(truth, fasta, labels, labels.negatives, regions, exclude)
+    naming = [labels, labels.negatives, regions, exclude, circular]
+    contigs = checked_contigs(truth, fasta, naming)
     wanted = None if regions is None else regions.of
     return evaluate(
-        _counted(model.blocks(contigs, wanted), progress),
+        _counted(model.blocks(contigs, wanted, circular or ()), progress),
         truth.labels_of,
         labels.classes,
         {name: rule.threshold for name, rule in calls.rules.items()},
@@ -311,47 +319,6 @@ class _Truth:
     def labels_of(self, name: str) -> NDArray[np.unsignedinteger]:
         """Labels (L,) of a contig that is being scored; asked for once."""
         return self._waiting.pop(name)
-
-
-def _contigs(
-    model: Model, fasta: Sequence[PathLike], shard: Shard | None, regions: Regions | None
-) -> Iterable[Contig]:
-    """Contigs of a shard, or all."""
-    if shard is None:
-        return _checked(model.contigs(*fasta), fasta, regions)
-    if _is_stdin(fasta):
-        raise OptionError("--shard: reads the FASTA twice, which standard input does not allow")
-    lengths = contig_lengths(*fasta)
-    if regions is not None:
-        regions.check_contigs(lengths)
-    names = shard.names(lengths)
-    return (contig for contig in model.contigs(*fasta) if contig.name in names)
-
-
-def _is_stdin(fasta: Sequence[PathLike]) -> bool:
-    return "-" in map(str, fasta)
-
-
-def _checked(
-    contigs: Iterable[_Contig], fasta: Sequence[PathLike], *intervals: Regions | Labels | None
-) -> Iterator[_Contig]:
-    """Contigs that regions or labels must fit: checked before the first is scored.
-
-    Standard input, which can be read only once, is checked when it ends.
-    """
-    checks = [one for one in intervals if one is not None]
-    lengths: dict[str, int] = {}
-    if checks and not _is_stdin(fasta):
-        lengths = contig_lengths(*fasta)
-        for one in checks:
-            one.check_contigs(lengths)
-        yield from contigs
-        return
-    for contig in contigs:
-        lengths[contig.name] = len(contig.codes)
-        yield contig
-    for one in checks:
-        one.check_contigs(lengths)
 
 
 def _check_min_score(min_score: int, calls: CallSettings | None) -> None:

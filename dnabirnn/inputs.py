@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from pathlib import Path
@@ -36,7 +36,7 @@ def read_blocks(
     error: type[DnabirnnError],
     digests: dict[str, str] | None = None,
     block_bytes: int = BLOCK_BYTES,
-) -> Iterator[bytes]:
+) -> Generator[bytes]:
     """Content of a file in blocks, decompressed where its first bytes say gzip.
 
     Parameters

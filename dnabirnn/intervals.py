@@ -131,7 +131,8 @@ def check_names(bed_names: Sequence[str], fasta_names: Mapping[str, int], source
         return
     raise LabelError(
         f"{source}: no contig in common with the FASTA; file has {shortened(bed_names)}, FASTA "
-        f"has {shortened(list(fasta_names))}; rename one side's contigs"
+        f"has {shortened(list(fasta_names))}; rename one side's contigs, or say with --chrom-alias "
+        "what they are called elsewhere"
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from dnabirnn.alphabet import AMBIGUOUS, encode
 from dnabirnn.calling import calls_frame, find_calls
 from dnabirnn.checkpoint import load_checkpoint
+from dnabirnn.circular import Circular
 from dnabirnn.engine import make_engine
 from dnabirnn.errors import OptionError
 from dnabirnn.fasta import read_fasta
@@ -19,7 +20,7 @@ from dnabirnn.scoring import score
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
     import polars as pl
     from numpy.typing import NDArray
@@ -85,6 +86,7 @@ class Model:
         self,
         contigs: Iterable[Contig],
         wanted: Callable[[str], NDArray[np.int64]] | None = None,
+        circular: Container[str] = (),
     ) -> Iterator[Block]:
         """Scores of contigs as a stream; see `dnabirnn.scoring.score`."""
         return score(
@@ -94,15 +96,20 @@ class Model:
             len(self.outputs),
             threads=self.threads,
             wanted=wanted,
+            circular=circular,
         )
 
-    def score(self, sequence: str | bytes | Codes) -> NDArray[np.float32]:
+    def score(
+        self, sequence: str | bytes | Codes, *, circular: bool = False
+    ) -> NDArray[np.float32]:
         """Probabilities of every base of a sequence.
 
         Parameters
         ----------
         sequence : str, bytes or ndarray, (L,) uint8
             Letters, or codes as `dnabirnn.alphabet.encode` gives them.
+        circular : bool
+            The sequence's end is joined to its beginning.
 
         Returns
         -------
@@ -122,17 +129,24 @@ class Model:
             codes = np.ascontiguousarray(sequence)
             if codes.dtype != np.uint8 or codes.ndim != 1 or (codes > AMBIGUOUS).any():
                 raise ValueError(f"codes are (L,) uint8 from 0 to {AMBIGUOUS}")
-        blocks = [block.probabilities for block in self.blocks([_Sequence("", codes)])]
-        return np.concatenate(blocks)
+        blocks = self.blocks([_Sequence("", codes)], circular=[""] if circular else [])
+        return np.concatenate([block.probabilities for block in blocks])
 
     def contigs(self, *fasta: str | os.PathLike[str]) -> Iterator[Contig]:
         """Contigs of FASTA files, lower case read as the model's training data were."""
         return read_fasta(*fasta, hard_mask=self.checkpoint.mask == "hard")
 
     def scan(
-        self, *fasta: str | os.PathLike[str]
+        self, *fasta: str | os.PathLike[str], circular: Iterable[str] = ()
     ) -> Iterator[tuple[str, int, NDArray[np.float32]]]:
         """Probabilities of FASTA files, block by block, in bounded memory.
+
+        Parameters
+        ----------
+        *fasta : str or PathLike
+            As `dnabirnn.read_fasta` takes them.
+        circular : iterable of str
+            Names of contigs that are circles, or "all": windows run across their origin.
 
         Yields
         ------
@@ -142,7 +156,7 @@ class Model:
             0-based place of the block's first base; the blocks of a contig are adjacent.
         probabilities : ndarray, (m, O) float32
         """
-        for block in self.blocks(self.contigs(*fasta)):
+        for block in self._scanned(fasta, circular):
             yield block.name, block.start, block.probabilities
 
     def calls(
@@ -152,6 +166,7 @@ class Model:
         threshold: float | None = None,
         min_length_bp: int | None = None,
         merge_gap_bp: int | None = None,
+        circular: Iterable[str] = (),
     ) -> pl.DataFrame:
         """Intervals called in FASTA files, as `dnabirnn score --calls` writes them.
 
@@ -164,6 +179,8 @@ class Model:
             Probability from which a base speaks for its class; by default the model's.
         min_length_bp, merge_gap_bp : int, optional
             Shortest call and longest gap in a call; by default the model's.
+        circular : iterable of str
+            As `scan` takes it. No call goes across an origin: it ends there.
 
         Returns
         -------
@@ -174,8 +191,17 @@ class Model:
             self.checkpoint.calls, method, threshold, min_length_bp, merge_gap_bp
         )
         lowest = default_min_score([*self.checkpoint.calls.values(), *settings.rules.values()])
-        runs = find_runs(self.blocks(self.contigs(*fasta)), min_score=lowest)
+        runs = find_runs(self._scanned(fasta, circular), min_score=lowest)
         return calls_frame(find_calls(runs, self.outputs, settings), self.outputs)
+
+    def _scanned(
+        self, fasta: Iterable[str | os.PathLike[str]], circular: Iterable[str]
+    ) -> Iterator[Block]:
+        circles = tuple(circular) if not isinstance(circular, str) else (circular,)
+        if not circles:
+            return self.blocks(self.contigs(*fasta))
+        chosen = Circular(circles)
+        return self.blocks(chosen.checked(self.contigs(*fasta)), circular=chosen)
 
 
 def _lower_case(sequence: str | bytes) -> NDArray[np.bool_]:

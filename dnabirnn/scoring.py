@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from dnabirnn.alphabet import PADDING
+from dnabirnn.circular import with_flanks
 from dnabirnn.errors import ScoreError
 from dnabirnn.windows import Window, lay, stitch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -80,12 +81,24 @@ class Block(NamedTuple):
     last: bool
 
 
+class _Laid(NamedTuple):
+    """A contig as windows are laid on it: a circular one goes on for a flank at both ends."""
+
+    name: str
+    codes: Codes  # (F + L + F,)
+    flank_bp: int
+
+    @property
+    def length_bp(self) -> int:
+        return len(self.codes) - 2 * self.flank_bp
+
+
 class _Task(NamedTuple):
     """A window to score; `padded_bp` is 0 where its scores are not asked for."""
 
     number: int
     contig_number: int
-    contig: Contig
+    contig: _Laid
     window: Window
     padded_bp: int
 
@@ -119,6 +132,7 @@ def score(
     *,
     threads: int = 1,
     wanted: Callable[[str], NDArray[np.int64]] | None = None,
+    circular: Container[str] = (),
 ) -> Iterator[Block]:
     """Probabilities of contigs, in blocks, in the order of the contigs.
 
@@ -135,6 +149,9 @@ def score(
     wanted : callable, name -> ndarray (n, 2) int64, optional
         Sorted, disjoint intervals of a contig outside which scores are not asked for. Windows
         that keep none of them are not scored: their probabilities are 0.
+    circular : container of str
+        Names of contigs that are circles: windows go on beyond their ends, by a halo that is
+        taken from the other end.
 
     Yields
     ------
@@ -145,7 +162,8 @@ def score(
     ScoreError
         A score that is not a finite number.
     """
-    tasks = _cut(contigs, scoring, wanted)
+    laid = (_lay_open(contig, contig.name in circular, scoring) for contig in contigs)
+    tasks = _cut(laid, scoring, wanted)
     batch_bp = engine.batch_windows(scoring.length_bp) * scoring.length_bp
     waiting_bp = max(_WAITING_SCORES // outputs, _WAITING_BATCHES * batch_bp)
     batches = _fill(tasks, engine, waiting_bp)
@@ -155,15 +173,23 @@ def score(
     return _join(_in_order(scored), scoring)
 
 
+def _lay_open(contig: Contig, circular: bool, scoring: ScoringWindow) -> _Laid:
+    if not circular or not len(contig.codes):
+        return _Laid(contig.name, contig.codes, 0)
+    # Both strands get the same flanks, so the grid stays its own mirror image.
+    flank_bp = scoring.halo_bp
+    return _Laid(contig.name, with_flanks(contig.codes, flank_bp), flank_bp)
+
+
 def _cut(
-    contigs: Iterable[Contig],
+    contigs: Iterable[_Laid],
     scoring: ScoringWindow,
     wanted: Callable[[str], NDArray[np.int64]] | None,
 ) -> Iterator[_Task]:
     """Windows of all contigs, numbered; an empty contig is one empty window."""
     number = 0
     for contig_number, contig in enumerate(contigs):
-        intervals = None if wanted is None else wanted(contig.name)
+        intervals = None if wanted is None else wanted(contig.name) + contig.flank_bp
         for window in lay(len(contig.codes), scoring) if len(contig.codes) else [_EMPTY]:
             padded_bp = 0
             if _touches(window, intervals):
@@ -255,6 +281,7 @@ def _run(engine: Engine, batch: _Batch, outputs: int) -> list[_Kept]:
 def _not_finite(kept: _Kept) -> ScoreError:
     task = kept.task
     place = task.window.keep_start + int(np.isfinite(kept.scores).all(axis=1).argmin())
+    place = (place - task.contig.flank_bp) % task.contig.length_bp
     return ScoreError(
         f"record {task.contig.name!r}, base {place} (0-based): the score is not a finite number; "
         "the model's weights are too large: train it again, with a lower --lr"
@@ -299,14 +326,26 @@ def _join(windows: Iterable[_Kept], scoring: ScoringWindow) -> Iterator[Block]:
     for _, of_contig in groupby(windows, key=lambda kept: kept.task.contig_number):
         first = next(of_contig)
         contig = first.task.contig
-        length = len(contig.codes)
-        if length == 0:
+        if not len(contig.codes):
             yield Block(contig.name, 0, first.scores, contig.codes, last=True)
             continue
         kept = (window.scores for window in chain([first], of_contig))
-        for start, scores in _gather(stitch(kept, length, scoring)):
+        pieces = _without_flanks(stitch(kept, len(contig.codes), scoring), contig)
+        codes = contig.codes[contig.flank_bp : contig.flank_bp + contig.length_bp]
+        for start, scores in _gather(pieces):
             end = start + len(scores)
-            yield Block(contig.name, start, scores, contig.codes[start:end], end == length)
+            yield Block(contig.name, start, scores, codes[start:end], end == contig.length_bp)
+
+
+def _without_flanks(
+    pieces: Iterable[tuple[int, NDArray[np.float32]]], contig: _Laid
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Scores of the contig itself, with places on it."""
+    for laid_start, scores in pieces:
+        start = laid_start - contig.flank_bp
+        first, last = max(start, 0), min(start + len(scores), contig.length_bp)
+        if first < last:
+            yield first, scores[first - start : last - start]
 
 
 def _gather(

@@ -15,6 +15,7 @@ from dnabirnn.intervals import check_contigs, merge, read_bed, shortened
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from dnabirnn.aliases import Aliases
     from dnabirnn.inputs import PathLike
 
 __all__ = [
@@ -88,6 +89,7 @@ class BedSplit:
     """Splits as a BED file says in its fourth column; what lies outside is in none."""
 
     path: PathLike
+    aliases: Aliases | None = None
 
     def resolve(
         self, lengths: Mapping[str, int], labelled: Mapping[str, NDArray[np.int64]]
@@ -102,6 +104,8 @@ class BedSplit:
                 f"{source}, line {row['line']}: {row['name'] or 'nothing'!r} in the fourth "
                 "column; write train, val or test"
             )
+        if self.aliases is not None:
+            frame = self.aliases.translated(frame)
         frame = check_contigs(frame, lengths, source)
         _check_apart(frame, source)
         merged = merge(frame, ("chrom", "name"))
@@ -267,6 +271,7 @@ def split_plan(
     val_chroms: Sequence[str] = (),
     test_chroms: Sequence[str] = (),
     fractions: Sequence[float] | None = None,
+    aliases: Aliases | None = None,
 ) -> SplitPlan:
     """Plan from options, of which at most one kind may be given.
 
@@ -278,6 +283,8 @@ def split_plan(
         Contigs for validation and for testing; the rest is for training.
     fractions : sequence of three floats, optional
         Shares of train, val and test. 0.8, 0.1, 0.1 where nothing is given.
+    aliases : Aliases, optional
+        Other names that contigs may have in the BED or in the options.
 
     Raises
     ------
@@ -291,9 +298,13 @@ def split_plan(
             "another; give one"
         )
     if bed is not None:
-        return BedSplit(bed)
+        return BedSplit(bed, aliases)
     if by_chrom:
-        return ChromSplit(tuple(val_chroms), tuple(test_chroms))
+        named = [
+            names if aliases is None else [aliases.name(name) for name in names]
+            for names in (val_chroms, test_chroms)
+        ]
+        return ChromSplit(*map(tuple, named))
     shares = tuple(DEFAULT_FRACTIONS if fractions is None else fractions)
     if len(shares) != len(SPLITS):
         raise OptionError(

@@ -13,12 +13,15 @@ import numpy as np
 import pytest
 from Bio import bgzf
 from Bio.SeqIO.FastaIO import SimpleFastaParser
+from commands import write_fasta
 from hypothesis import given
 from hypothesis import strategies as st
+from sequences import write_fastq, write_genbank, write_twobit
 
 from dnabirnn.alphabet import decode, encode
 from dnabirnn.errors import FastaError
 from dnabirnn.fasta import contig_lengths, parse_fasta, read_fasta
+from dnabirnn.records import Reading
 
 LETTERS = "ACGTUNRYSWKMBDHVXacgtunryswkmbdhvx"
 
@@ -64,7 +67,7 @@ def oracle(text):
 @given(fasta_texts())
 def test_same_as_biopython(case):
     text, blocks = case
-    records = list(parse_fasta(blocks, "text", case=True))
+    records = list(parse_fasta(blocks, Reading("text", case=True)))
     expected = oracle(text)
     assert [r.name for r in records] == [name for name, _ in expected]
     for record, (_, sequence) in zip(records, expected, strict=True):
@@ -76,7 +79,7 @@ def test_same_as_biopython(case):
 def test_hard_mask_same_as_biopython(case):
     text, blocks = case
     for record, (_, sequence) in zip(
-        parse_fasta(blocks, "text", hard_mask=True), oracle(text), strict=True
+        parse_fasta(blocks, Reading("text", hard_mask=True)), oracle(text), strict=True
     ):
         masked = "".join("N" if c.islower() else c for c in sequence)
         np.testing.assert_array_equal(record.codes, encode(masked))
@@ -95,14 +98,14 @@ def test_line_of_a_bad_letter(case, at, letter):
     data = "\n".join(lines).encode()
     blocks = [data[i : i + 1 + at % 7] for i in range(0, len(data), 1 + at % 7)]
     with pytest.raises(FastaError) as caught:
-        list(parse_fasta(blocks, "text"))
+        list(parse_fasta(blocks, Reading("text")))
     assert f"line {number + 1}:" in str(caught.value)
 
 
 @pytest.mark.parametrize("cut", range(1, 40))
 def test_every_cut(cut):
     data = b">one first\r\nACG\r\n\r\nTn\r\n>two\r\n>three\r\nGG"
-    records = list(parse_fasta([data[:cut], data[cut:]], "text"))
+    records = list(parse_fasta([data[:cut], data[cut:]], Reading("text")))
     assert [(r.name, decode(r.codes)) for r in records] == [
         ("one", "ACGTN"),
         ("two", ""),
@@ -187,10 +190,13 @@ def test_codes_are_the_callers(fasta):
         ("ACGT\n", r"not FASTA: it begins with 'A'"),
         ("\x00\x01\x02", r"begins with '\\x00'"),
         ("\n  ACGT\n>a\nAC\n", "not FASTA: it begins with 'A'"),
-        ("@read\nACGT\n+\nIIII\n", "FASTQ"),
         ("PK\x03\x04zzz", "zip"),
         (b"\xef\xbb\xbf>a\nAC\n", "byte-order mark"),
         (b"BZh91AY", "bzip2"),
+        (gzip.compress(b"BAM\x01\0\0"), "not FASTA but BAM; convert it with `samtools fasta`"),
+        (b"CRAM\x03\0", "not FASTA but CRAM"),
+        ("\n" * 2_000_000, "no records; the file is empty"),
+        ("\n" * 2_000_000 + "@a\nA\n+\nI\n", "not FASTA: it begins with '@'"),
         (">\nACGT\n", "line 1: header without a name"),
         (">a\nAC\n>  \t\nACGT\n", "line 3: header without a name"),
         (">a\nAC\n>", "line 3: header without a name"),
@@ -238,3 +244,26 @@ def test_memory_is_a_byte_a_base(fasta, case, bytes_a_base):
     tracemalloc.stop()
     # A bytearray grows by an eighth, and a block is in flight.
     assert peak < length * bytes_a_base * 1.15 + 6_000_000
+
+
+def test_one_genome_in_every_format(tmp_path, rng):
+    genome = {
+        f"NC_{i}.1": "".join(rng.choice(list("ACGTNacgtn"), size)) for i, size in ((1, 333), (2, 7))
+    }
+    upper = {name: text.upper() for name, text in genome.items()}
+    paths = {
+        "FASTA": write_fasta(tmp_path / "genome.fa", genome),
+        "FASTQ": write_fastq(tmp_path / "genome.fq", genome),
+        "wrapped FASTQ": write_fastq(tmp_path / "wrapped.fq", genome, width=60),
+        "2bit": write_twobit(tmp_path / "genome.2bit", genome),
+        "big-endian 2bit": write_twobit(tmp_path / "big.2bit", genome, ">"),
+        "long 2bit": write_twobit(tmp_path / "long.2bit", genome, version=1),
+        "GenBank": write_genbank(tmp_path / "genome.gbff", upper),
+    }
+    for form, path in paths.items():
+        records = list(read_fasta(path, case=True))
+        assert [record.name for record in records] == list(genome), form
+        for name, codes, lower in records:
+            np.testing.assert_array_equal(codes, encode(genome[name]), form)
+            if form != "GenBank":
+                np.testing.assert_array_equal(lower, [c.islower() for c in genome[name]], form)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from dnabirnn.cli.progress import Progress
 from dnabirnn.errors import OptionError
 
 if TYPE_CHECKING:
+    from dnabirnn.aliases import Aliases
+    from dnabirnn.inputs import PathLike
     from dnabirnn.labels import Labels
 
 __all__ = ["encode"]
@@ -22,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 @click.command()
 @options.fasta
+@options.name_prefix
 @options.labels_or_motifs
 @click.option(
     "--motifs",
@@ -61,11 +65,13 @@ logger = logging.getLogger(__name__)
     help="Lower case: has no meaning, leaves loss and metrics, or becomes N.",
 )
 @options.exclude
+@options.chrom_alias
 @click.pass_obj
 def encode(
     quiet: bool,
     /,
     fasta: tuple[str, ...],
+    name_prefixes: tuple[str, ...],
     labels: tuple[str, ...],
     motifs: str | None,
     pvalue: float | None,
@@ -83,20 +89,25 @@ def encode(
     split_fractions: tuple[str, ...] | None,
     mask: str,
     exclude: str | None,
+    chrom_alias: str | None,
 ) -> None:
     """Encode FASTA files and labels for training.
 
     Labels are intervals, or the sites of motifs.
     """
     from dnabirnn import encoding
+    from dnabirnn.aliases import read_aliases
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import load_labels
     from dnabirnn.leakage import data_warnings
+    from dnabirnn.records import prefixed
     from dnabirnn.splits import split_plan
     from dnabirnn.summary import summary_table
 
+    files = prefixed(fasta, name_prefixes)
     fractions = None if split_fractions is None else options.fractions(split_fractions)
-    plan = split_plan(split, val_chroms, test_chroms, fractions)
+    aliases = None if chrom_alias is None else read_aliases(chrom_alias, files)
+    plan = split_plan(split, val_chroms, test_chroms, fractions, aliases)
     flat = [name for names in unstranded for name in names]
     searched = {"pvalue": pvalue, "within": within, "gc": gc}
     _check_source(labels, motifs, searched, reading, negatives)
@@ -110,14 +121,16 @@ def encode(
             negatives=None if negatives is None else Regions.read(negatives),
             **reading,
         )
+        loaded = loaded if aliases is None else aliases.labels(loaded)
     else:
         searched |= {"class_name": reading["class_name"], "hard_mask": mask == "hard"}
         chosen = (classes, ignore_classes, flat)
-        loaded, origin = _of_motifs(fasta, motifs, searched, chosen, quiet)
+        loaded, origin = _of_motifs(files, motifs, searched, aliases, chosen, quiet)
     excluded = None if exclude is None else Regions.read(exclude)
+    excluded = excluded if aliases is None else aliases.regions(excluded)
     with Progress("encoded", quiet=quiet) as progress:
         encoded = encoding.encode(
-            fasta,
+            files,
             loaded,
             out,
             split=plan,
@@ -162,9 +175,10 @@ def _check_source(
 
 
 def _of_motifs(
-    fasta: tuple[str, ...],
+    fasta: Sequence[PathLike],
     motifs: str,
     searched: dict[str, Any],
+    aliases: Aliases | None,
     chosen: tuple[Sequence[str] | None, Sequence[str], Sequence[str]],
     quiet: bool,
 ) -> tuple[Labels, dict[str, Any]]:
@@ -174,6 +188,8 @@ def _of_motifs(
     classes, ignore_classes, unstranded = chosen
     names = [*classes, *ignore_classes] if classes else ()
     search = options.motif_search(motifs, fasta, names=names, **searched)
+    if aliases is not None:
+        search = dataclasses.replace(search, within=aliases.regions(search.within))
     with Progress("searched", quiet=quiet) as progress:
         labels = motif_labels(
             fasta,

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 @click.command()
 @options.fasta
+@options.name_prefix
 @options.labels
 @options.model
 @click.option("-o", "--out", required=True, metavar="JSON", help="Metrics; - for standard output.")
@@ -43,8 +44,10 @@ logger = logging.getLogger(__name__)
 )
 @click.option("--curves", metavar="JSON", help="Points of all curves.")
 @options.regions
+@options.circular
 @options.exclude
 @options.negatives
+@options.chrom_alias
 @options.reading
 @options.ignore_classes
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the bootstrap.")
@@ -59,6 +62,7 @@ def evaluate(
     quiet: bool,
     /,
     fasta: tuple[str, ...],
+    name_prefixes: tuple[str, ...],
     labels: tuple[str, ...],
     model: str,
     out: str,
@@ -66,8 +70,10 @@ def evaluate(
     baseline: str | None,
     curves: str | None,
     regions: str | None,
+    circular: tuple[str, ...] | None,
     exclude: str | None,
     negatives: str | None,
+    chrom_alias: str | None,
     reading: Mapping[str, Any],
     ignore_classes: tuple[str, ...],
     seed: int,
@@ -83,6 +89,8 @@ def evaluate(
     Writes metrics with 95 % intervals from a bootstrap, and curves. With --baseline, the same for
     the position weight matrices that the training sites give.
     """
+    from dnabirnn.aliases import read_aliases
+    from dnabirnn.circular import Circular
     from dnabirnn.evaluation import metrics_table
     from dnabirnn.genome import evaluate_baseline, evaluate_genome
     from dnabirnn.inputs import listed
@@ -90,9 +98,12 @@ def evaluate(
     from dnabirnn.labels import load_truth
     from dnabirnn.model import load
     from dnabirnn.outputs import check_target
+    from dnabirnn.records import prefixed
     from dnabirnn.splits import splits_of
 
-    options.check_apart([out, curves], [*fasta, *labels, model, regions, exclude, negatives])
+    inputs = [*fasta, *labels, model, regions, exclude, negatives, chrom_alias]
+    options.check_apart([out, curves], inputs)
+    files = prefixed(fasta, name_prefixes)
     for path in (out, curves):
         if path is not None:
             check_target(path)
@@ -117,6 +128,10 @@ def evaluate(
     )
     wanted = None if regions is None else Regions.read(regions)
     excluded = None if exclude is None else Regions.read(exclude)
+    aliases = None if chrom_alias is None else read_aliases(chrom_alias, files)
+    if aliases is not None:
+        truth, wanted = aliases.labels(truth), aliases.regions(wanted)
+        excluded = aliases.regions(excluded)
     # First, since it is soon known whether it can be had.
     learned = None if baseline is None else _learn(baseline, loaded)
     digests: dict[str, str] = {}
@@ -124,11 +139,12 @@ def evaluate(
     with Progress("evaluated", quiet=quiet) as progress:
         report = evaluate_genome(
             loaded,
-            fasta,
+            files,
             truth,
             calls=options.call_settings(loaded.checkpoint, calls, wanted=True),
             regions=wanted,
             exclude=excluded,
+            circular=None if circular is None else Circular(circular),
             seed=seed,
             digests=digests,
             progress=progress.add,
@@ -137,6 +153,7 @@ def evaluate(
     read |= {"negatives": truth.negatives.digests} if truth.negatives is not None else {}
     read |= {"regions": wanted.digests} if wanted is not None else {}
     read |= {"exclude": excluded.digests} if excluded is not None else {}
+    read |= {"chrom_alias": aliases.digests} if aliases is not None else {}
     report.metrics["inputs"] = {kind: listed(own) for kind, own in read.items()}
     report.metrics["reading"] = dict(truth.origin.told)
     report.metrics["splits"] = [] if wanted is None else splits_of(wanted.frame["name"])
@@ -146,7 +163,7 @@ def evaluate(
         with Progress("scanned", quiet=quiet) as progress:
             other = evaluate_baseline(
                 learned,
-                fasta,
+                files,
                 truth,
                 mask=mask,
                 regions=wanted,

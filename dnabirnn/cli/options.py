@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,6 +16,7 @@ from dnabirnn.formats import FORMAT_NAMES
 
 if TYPE_CHECKING:
     from dnabirnn.checkpoint import Checkpoint
+    from dnabirnn.inputs import PathLike
     from dnabirnn.rules import CallSettings
     from dnabirnn.search import MotifSearch
 
@@ -35,6 +36,9 @@ __all__ = [
     "call_settings",
     "calls",
     "check_apart",
+    "chrom_alias",
+    "circular",
+    "class_name",
     "device",
     "email",
     "engine",
@@ -50,6 +54,7 @@ __all__ = [
     "labels_or_motifs",
     "model",
     "motif_search",
+    "name_prefix",
     "negatives",
     "precision",
     "prior",
@@ -141,6 +146,19 @@ COMMA_LIST = _CommaList()
 BASES = _Bases()
 
 fasta = click.argument("fasta", nargs=-1, required=True, metavar="FASTA...")
+name_prefix = click.option(
+    "--name-prefix",
+    "name_prefixes",
+    multiple=True,
+    metavar="PREFIX",
+    help="Put before the names of contigs, such as HG002#1#; once for all FASTA files, or once "
+    "for each.",
+)
+chrom_alias = click.option(
+    "--chrom-alias",
+    metavar="FILE",
+    help="Names of contigs in columns, such as UCSC's chromAlias.txt: intervals may use any.",
+)
 _LABELS: dict[str, Any] = {
     "multiple": True,
     "metavar": "FILE",
@@ -224,6 +242,12 @@ regions = click.option(
     "--regions",
     metavar="BED",
     help="Count or write only these; what the network reads is the whole contig all the same.",
+)
+circular = click.option(
+    "--circular",
+    type=COMMA_LIST,
+    metavar="NAMES",
+    help="Contigs that are circles, or all: windows run across their origin.",
 )
 exclude = click.option(
     "--exclude", metavar="BED", help="Bases that count neither in loss nor in metrics."
@@ -409,7 +433,7 @@ def call_settings(checkpoint: Checkpoint, given: Mapping[str, Any], wanted: bool
 
 def motif_search(
     motifs: str,
-    fasta: tuple[str, ...],
+    fasta: Sequence[PathLike],
     *,
     pvalue: float | None,
     within: str | None,

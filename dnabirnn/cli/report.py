@@ -76,6 +76,8 @@ __all__ = ["report"]
     "--regions", metavar="BED", help="Regions that were evaluated; examples are taken from these."
 )
 @options.exclude
+@options.name_prefix
+@options.chrom_alias
 @click.option(
     "--calls",
     multiple=True,
@@ -125,6 +127,8 @@ def report(
     labels: tuple[str, ...],
     regions: str | None,
     exclude: str | None,
+    name_prefixes: tuple[str, ...],
+    chrom_alias: str | None,
     calls: tuple[str, ...],
     scores: str | None,
     negatives: str | None,
@@ -144,15 +148,18 @@ def report(
     One HTML file that opens without a network. Every input may be left out, and its section with
     it.
     """
+    from dnabirnn.aliases import Aliases, read_aliases
     from dnabirnn.gallery import Genome, gather
     from dnabirnn.intervals import Regions
     from dnabirnn.material import Material
     from dnabirnn.model import load
     from dnabirnn.outputs import check_target, write_text
+    from dnabirnn.records import prefixed
     from dnabirnn.report import report_html
 
     inputs = [model, *log, *metrics, *curves, *command_log, *fasta, *labels]
-    options.check_apart([out], [*inputs, *calls, regions, exclude, negatives, scores])
+    read = [*inputs, *calls, regions, exclude, negatives, scores, chrom_alias]
+    options.check_apart([out], read)
     check_target(out)
     given = {
         "--sample": sample,
@@ -161,6 +168,8 @@ def report(
         "--calls": calls,
         "--scores": scores,
         "--negatives": negatives,
+        "--name-prefix": name_prefixes,
+        "--chrom-alias": chrom_alias,
         **options.given_reading(reading),
     }
     _check_genome(fasta, labels, [name for name, value in given.items() if value])
@@ -190,20 +199,24 @@ def report(
                 priors=dict(priors),
             )
         )
+        files = prefixed(fasta, name_prefixes)
+        aliases = Aliases([], []) if chrom_alias is None else read_aliases(chrom_alias, files)
         genome = Genome(
-            fasta,
-            _labels(
-                loaded,
-                labels,
-                ignore_classes=ignore_classes,
-                negatives=None if negatives is None else Regions.read(negatives),
-                **reading,
+            files,
+            aliases.labels(
+                _labels(
+                    loaded,
+                    labels,
+                    ignore_classes=ignore_classes,
+                    negatives=None if negatives is None else Regions.read(negatives),
+                    **reading,
+                )
             ),
             loaded,
             calls,
             scores,
-            None if regions is None else Regions.read(regions),
-            None if exclude is None else Regions.read(exclude),
+            aliases.regions(None if regions is None else Regions.read(regions)),
+            aliases.regions(None if exclude is None else Regions.read(exclude)),
             calling,
         )
         with Progress("scored", quiet=quiet) as progress:

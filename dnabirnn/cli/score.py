@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 @click.command()
 @options.fasta
+@options.name_prefix
 @options.model
 @click.option(
     "-o",
@@ -60,6 +61,8 @@ logger = logging.getLogger(__name__)
 @click.option("--single-base", is_flag=True, help="A row a base, not a run.")
 @click.option("--shard", metavar="I-of-N", help="Only this part of the contigs: 1-of-8.")
 @options.regions
+@options.chrom_alias
+@options.circular
 @options.calls
 @options.threads
 @options.device
@@ -71,6 +74,7 @@ def score(
     quiet: bool,
     /,
     fasta: tuple[str, ...],
+    name_prefixes: tuple[str, ...],
     model: str,
     out: str,
     form: str | None,
@@ -85,6 +89,8 @@ def score(
     single_base: bool,
     shard: str | None,
     regions: str | None,
+    chrom_alias: str | None,
+    circular: tuple[str, ...] | None,
     threads: int,
     device: str,
     engine: str,
@@ -94,16 +100,22 @@ def score(
 ) -> None:
     """Score every base of FASTA files.
 
-    FASTA may be plain, gzip or bgzip, or - for standard input.
+    FASTA may also be FASTQ or GenBank, plain, gzip or bgzip, - for standard input, or 2bit.
     """
+    from dnabirnn.aliases import read_aliases
+    from dnabirnn.circular import Circular
     from dnabirnn.genome import score_genome
     from dnabirnn.hub import check_hub, write_hub
     from dnabirnn.intervals import Regions
     from dnabirnn.model import load
+    from dnabirnn.records import prefixed
     from dnabirnn.shards import Shard
     from dnabirnn.writing import targets
 
-    options.check_apart([out, calls_out], [*fasta, model, regions])
+    options.check_apart([out, calls_out], [*fasta, model, regions, chrom_alias])
+    files = prefixed(fasta, name_prefixes)
+    if chrom_alias is not None and regions is None:
+        raise OptionError("--chrom-alias: translates names of regions; give --regions too")
     track, called = targets(out, form, calls_out, calls_format, index, so_type)
     if hub_folder is not None:
         check_hub([out] if called is None else [out, called.path], hub_folder, genome)
@@ -120,11 +132,13 @@ def score(
     )
     settings = options.call_settings(loaded.checkpoint, calls, wanted=calls_out is not None)
     wanted = None if regions is None else Regions.read(regions)
+    if chrom_alias is not None:
+        wanted = read_aliases(chrom_alias, files).regions(wanted)
     logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)
     with Progress("scored", quiet=quiet) as progress:
         score_genome(
             loaded,
-            fasta,
+            files,
             track,
             calls_out=called,
             calls=settings,
@@ -132,6 +146,7 @@ def score(
             single_base=single_base,
             shard=part,
             regions=wanted,
+            circular=None if circular is None else Circular(circular),
             progress=progress.add,
         )
     if hub_folder is not None and genome is not None:
