@@ -28,7 +28,7 @@ from dnabirnn.fasta import Record, read_fasta
 from dnabirnn.inputs import listed
 from dnabirnn.intervals import Regions
 from dnabirnn.labels import IGNORE_BIT, IGNORED, Labels
-from dnabirnn.outputs import note_written
+from dnabirnn.noted import note_written
 from dnabirnn.splits import SPLITS, FractionSplit, Piece, SplitPlan
 from dnabirnn.summary import count
 from dnabirnn.temporaries import temporary_path

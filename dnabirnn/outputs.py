@@ -9,17 +9,17 @@ import shutil
 import stat
 import sys
 import tempfile
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from dnabirnn.errors import OutputError
 from dnabirnn.failures import failures_of
+from dnabirnn.noted import note_written
 from dnabirnn.temporaries import Scratch, temporary_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -32,8 +32,6 @@ __all__ = [
     "check_target",
     "is_compressed",
     "is_stream",
-    "note_written",
-    "noting",
     "write_text",
 ]
 
@@ -48,27 +46,6 @@ _BLOCK_BYTES = 0xFF00
 _LEVEL = 4
 # Beside it lies what is on its way to a stream.
 _NOWHERE = Path(tempfile.gettempdir(), "dnabirnn")
-
-
-_WRITTEN: ContextVar[set[Path] | None] = ContextVar("written", default=None)
-
-
-@contextmanager
-def noting() -> Iterator[set[Path]]:
-    """Note what files and folders get their names inside, for who wants to tell of them."""
-    written: set[Path] = set()
-    token = _WRITTEN.set(written)
-    try:
-        yield written
-    finally:
-        _WRITTEN.reset(token)
-
-
-def note_written(path: Path) -> None:
-    """Say that an output is there."""
-    written = _WRITTEN.get()
-    if written is not None:
-        written.add(path)
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:

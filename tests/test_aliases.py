@@ -114,7 +114,7 @@ def test_evaluate_score_and_report_translate(folder):
 FAULTS = {
     "no name in common": (
         "encode genome.fa --labels ucsc.bed -o out",
-        "no contig in common with the FASTA; BED has chrA, chrB, chrC, FASTA has a, b, c; rename "
+        "no contig in common with the FASTA; file has chrA, chrB, chrC, FASTA has a, b, c; rename "
         "one side's contigs, or say with --chrom-alias",
         None,
     ),
@@ -141,7 +141,7 @@ FAULTS = {
     ),
     "still no name in common": (
         "encode genome.fa --labels ucsc.bed -o out --chrom-alias BAD",
-        "no contig in common with the FASTA; BED has chrA",
+        "no contig in common with the FASTA; file has chrA",
         "chrX\tX\n",
     ),
     "standard input": (

@@ -25,6 +25,7 @@ ORDER = [
     "shipped",
     "colours",
     "failures",
+    "noted",
     "temporaries",
     "outputs",
     "provenance",

@@ -316,7 +316,7 @@ BAD = {
         "encode genome.fa -o out --labels peaks.bed --within peaks.bed",
         "--within: says how motifs are searched",
     ),
-    "span": (f"{ENCODE} --span", "--span: is for intervals"),
+    "span": (f"{ENCODE} --span", "--span: says how intervals are read"),
     "no site": (f"{ENCODE} --pvalue 1e-9", "motifs: no site of any motif was found .*larger"),
     "no site in a peak": (
         f"{ENCODE} --within gap.bed",

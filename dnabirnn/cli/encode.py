@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli import reading as reading_options
 from dnabirnn.cli.progress import Progress
 from dnabirnn.errors import OptionError
 
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 @click.command()
 @options.fasta
 @options.name_prefix
-@options.labels_or_motifs
+@reading_options.labels_or_motifs
 @click.option(
     "--motifs",
     metavar="FILE",
@@ -37,8 +38,8 @@ logger = logging.getLogger(__name__)
 @options.within
 @options.gc
 @click.option("-o", "--out", required=True, metavar="DIR", help="Folder of the encoded set.")
-@options.reading
-@options.negatives
+@reading_options.reading
+@reading_options.negatives
 @click.option("--classes", type=options.COMMA_LIST, help="Classes to keep.  [default: all]")
 @options.ignore_classes
 @click.option(
@@ -163,7 +164,7 @@ def _check_source(
             "with `dnabirnn scan` and give both as --labels"
         )
     if motifs is not None:
-        given = [*options.given_reading({**reading, "class_name": None})]
+        given = [*reading_options.given_reading({**reading, "class_name": None})]
         for option in [*given, *(["--negatives"] if negatives is not None else [])]:
             raise OptionError(
                 f"{option}: says how intervals are read, and the labels are sites of motifs; "

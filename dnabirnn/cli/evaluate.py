@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli import reading as reading_options
 from dnabirnn.cli.progress import Progress
 from dnabirnn.errors import OptionError
 
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 @click.command()
 @options.fasta
 @options.name_prefix
-@options.labels
+@reading_options.labels
 @options.model
 @click.option("-o", "--out", required=True, metavar="JSON", help="Metrics; - for standard output.")
 @click.option(
@@ -46,9 +47,9 @@ logger = logging.getLogger(__name__)
 @options.regions
 @options.circular
 @options.exclude
-@options.negatives
+@reading_options.negatives
 @options.chrom_alias
-@options.reading
+@reading_options.reading
 @options.ignore_classes
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the bootstrap.")
 @options.calls

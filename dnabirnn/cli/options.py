@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from dnabirnn.annotation.formats import LabelFormat
 from dnabirnn.engine import ENGINES
 from dnabirnn.errors import OptionError
 from dnabirnn.formats import FORMAT_NAMES
@@ -26,9 +24,8 @@ if TYPE_CHECKING:
     _Names = click.ParamType[tuple[str, ...]]
     _Pair = click.ParamType[tuple[str, float]]
     _Number = click.ParamType[int]
-    _Renamed = click.ParamType[tuple[tuple[str, str], ...]]
 else:  # generic only from click 8.4 on
-    _Names = _Number = _Pair = _Renamed = click.ParamType
+    _Names = _Number = _Pair = click.ParamType
 
 __all__ = [
     "BASES",
@@ -47,19 +44,14 @@ __all__ = [
     "form",
     "fractions",
     "gc",
-    "given_reading",
     "ignore_classes",
     "index",
-    "labels",
-    "labels_or_motifs",
     "model",
     "motif_search",
     "name_prefix",
-    "negatives",
     "precision",
     "prior",
     "pvalue",
-    "reading",
     "regions",
     "so_type",
     "threads",
@@ -103,28 +95,6 @@ class _CommaList(_Names):
         return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
-class _Renames(_Renamed):
-    """Pairs of an old and a new name, with commas between them."""
-
-    name = "OLD=NEW"
-
-    def convert(
-        self,
-        value: str | tuple[tuple[str, str], ...],
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[tuple[str, str], ...]:
-        if isinstance(value, tuple):
-            return value
-        pairs = []
-        for text in filter(None, (text.strip() for text in value.split(","))):
-            old, equals, new = (part.strip() for part in text.rpartition("="))
-            if not (old and equals and new):
-                self.fail(f"{text!r} is no OLD=NEW, such as ALR/Alpha=alpha", param, ctx)
-            pairs.append((old, new))
-        return tuple(pairs)
-
-
 class _Bases(_Number):
     """A number of bases, k, M or G for thousands, millions and billions."""
 
@@ -159,14 +129,6 @@ chrom_alias = click.option(
     metavar="FILE",
     help="Names of contigs in columns, such as UCSC's chromAlias.txt: intervals may use any.",
 )
-_LABELS: dict[str, Any] = {
-    "multiple": True,
-    "metavar": "FILE",
-    "help": "Labelled intervals: BED, narrowPeak, broadPeak, GFF3, GTF, GenBank, EMBL, "
-    "RepeatMasker's .out, rmsk, dna-brnn's FASTQ. May be given several times.",
-}
-labels = click.option("--labels", required=True, **_LABELS)
-labels_or_motifs = click.option("--labels", **_LABELS)
 model = click.option(
     "-m",
     "--model",
@@ -182,61 +144,6 @@ ignore_classes = click.option(
     type=COMMA_LIST,
     default=(),
     help="Classes whose bases count neither for nor against any class.",
-)
-_READING = (
-    click.option(
-        "--label-format",
-        type=click.Choice([form.value for form in LabelFormat], case_sensitive=False),
-        help="Format of the labels.  [default: told from name and content]",
-    ),
-    click.option(
-        "--class", "class_name", metavar="NAME", help="Class of every row, whatever the file says."
-    ),
-    click.option(
-        "--class-column",
-        metavar="COLUMN",
-        help="Where a row's class is told: of BED, a column's number or name; of GFF3 and GTF, "
-        "type, source or an attribute; of GenBank and EMBL, type or a qualifier; of repeats, "
-        "repName, repClass or repFamily.  [default: column 4; type; repClass]",
-    ),
-    click.option(
-        "--classes-map",
-        type=_Renames(),
-        multiple=True,
-        metavar="OLD=NEW,..",
-        help="New names of classes, before any other option speaks of them; several of one name "
-        "become one class. Repeat it.",
-    ),
-    click.option(
-        "--feature-type",
-        "feature_types",
-        type=COMMA_LIST,
-        multiple=True,
-        metavar="TYPE,..",
-        help="Types of features to take from GFF3, GTF, GenBank and EMBL. Repeat it.  "
-        "[default: all but those of whole contigs]",
-    ),
-    click.option(
-        "--span",
-        is_flag=True,
-        help="Label features of several parts (BED's blocks, GFF3's rows of one ID, a join of "
-        "GenBank) from start to end.",
-    ),
-    click.option(
-        "--label-flank-ignore",
-        "flank_bp",
-        type=click.IntRange(min=0),
-        default=0,
-        show_default=True,
-        metavar="BP",
-        help="Bases that count nowhere, on each side of each end of what is labelled.",
-    ),
-)
-negatives = click.option(
-    "--negatives",
-    metavar="BED",
-    help="Where bases without a label are known to be of no class; elsewhere they count nowhere.  "
-    "[default: everywhere]",
 )
 regions = click.option(
     "--regions",
@@ -363,47 +270,6 @@ def calls(command: _Command) -> _Command:
     for option in reversed(_CALLS):
         command = option(command)
     return command
-
-
-def reading(command: _Command) -> _Command:
-    """Options that say how labels are read; the command gets them as one dict, `reading`.
-
-    It is what `load_labels` and `load_truth` take, `flank_bp` included.
-    """
-
-    @functools.wraps(command)
-    def packed(*arguments: Any, **given: Any) -> Any:
-        names = ("class_name", "class_column", "label_format", "span", "flank_bp")
-        own = {name: given.pop(name) for name in names}
-        own["feature_types"] = [name for names in given.pop("feature_types") for name in names]
-        own["classes_map"] = _renamed(given.pop("classes_map"))
-        return command(*arguments, reading=own, **given)
-
-    for option in reversed(_READING):
-        packed = option(packed)
-    return packed  # type: ignore[return-value]
-
-
-def _renamed(pairs: Iterable[Iterable[tuple[str, str]]]) -> dict[str, str]:
-    renamed: dict[str, str] = {}
-    for old, new in (pair for own in pairs for pair in own):
-        if renamed.setdefault(old, new) != new:
-            raise OptionError(
-                f"--classes-map: {old!r} is to be {renamed[old]!r} and {new!r}; give it one name"
-            )
-    return renamed
-
-
-def given_reading(own: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of `reading` that were given, by the names that users know."""
-    names = {
-        "class_name": "class",
-        "feature_types": "feature-type",
-        "flank_bp": "label-flank-ignore",
-    }
-    return {
-        f"--{names.get(key, key.replace('_', '-'))}": value for key, value in own.items() if value
-    }
 
 
 def call_settings(checkpoint: Checkpoint, given: Mapping[str, Any], wanted: bool) -> CallSettings:

@@ -48,7 +48,7 @@ def recorded(command: click.Command) -> click.Command:
 @contextmanager
 def recording(ctx: click.Context) -> Iterator[None]:
     """Write the provenance of what runs inside, if it is asked for and all went well."""
-    from dnabirnn.outputs import noting
+    from dnabirnn.noted import noting
 
     with noting() as written:
         yield

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli import reading as reading_options
 from dnabirnn.cli.progress import Progress
 from dnabirnn.errors import OptionError
 
@@ -90,8 +91,8 @@ __all__ = ["report"]
     metavar="BED",
     help="Per-base scores, drawn where there is no --model, and called where there are no --calls.",
 )
-@options.negatives
-@options.reading
+@reading_options.negatives
+@reading_options.reading
 @options.ignore_classes
 @click.option(
     "--examples",
@@ -170,7 +171,7 @@ def report(
         "--negatives": negatives,
         "--name-prefix": name_prefixes,
         "--chrom-alias": chrom_alias,
-        **options.given_reading(reading),
+        **reading_options.given_reading(reading),
     }
     _check_genome(fasta, labels, [name for name, value in given.items() if value])
     if not any([*inputs, *encoded]):
