@@ -106,7 +106,8 @@ class Checkpoint:
     def rules_at(self, rate: float) -> dict[str, CallRule]:
         """Rules of calls of which no more than a share is false, as far as validation tells.
 
-        The threshold is that of calls, or that of bases for a class with too few calls.
+        The threshold is that of calls. For a class with too few calls it is that of bases, but
+        not a lower one than the rule's: a base that is called apart from others is a call.
 
         Raises
         ------
@@ -117,7 +118,7 @@ class Checkpoint:
         for name, rule in self.calls.items():
             kinds = self.discoveries.get(name, {})
             thresholds = [kinds.get(kind, {}).get(str(float(rate))) for kind in ("calls", "bases")]
-            threshold = thresholds[0] or thresholds[1]
+            threshold = thresholds[0] or (thresholds[1] and max(thresholds[1], rule.threshold))
             if threshold is None:
                 rates = [r for r, value in kinds.get("bases", {}).items() if value is not None]
                 remedy = (

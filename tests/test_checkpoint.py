@@ -206,6 +206,9 @@ def test_rules_at_a_false_discovery_rate() -> None:
     rules = checkpoint.rules_at(0.05)
     assert {name: rule.threshold for name, rule in rules.items()} == {"A": 420, "B": 700}
     assert rules["A"].min_length_bp == checkpoint.calls["A"].min_length_bp
+    low = {"calls": {"0.05": None}, "bases": {"0.05": 1}}
+    usual = dataclasses.replace(checkpoint, discoveries={"A": low, "B": low}).rules_at(0.05)
+    assert {name: rule.threshold for name, rule in usual.items()} == {"A": 500, "B": 500}
     with pytest.raises(OptionError, match=r"--fdr 0.01: .* class A keeps .* it has 0.05; choose"):
         checkpoint.rules_at(0.01)
     with pytest.raises(OptionError, match=r"--fdr 0.2: .* it has 0.05"):

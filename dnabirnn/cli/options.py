@@ -137,7 +137,7 @@ model = click.option(
     help="Model that `dnabirnn train` wrote, or the name of one that ships.",
 )
 class_name = click.option(
-    "--class", "class_name", metavar="NAME", help="Class of every site, in place of its motif."
+    "--class", "class_name", metavar="NAME", help="Class of every row, whatever the file says."
 )
 ignore_classes = click.option(
     "--ignore-classes",
