@@ -186,8 +186,8 @@ def weight_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the weights of a network.
 
     A layer's weights are those of torch.nn.RNN, GRU or LSTM with one layer; where products are
-    normalised there are gains too, and a state to begin with (the forward direction's alone if untied). A tied network has one set a layer, an untied one two: forward,
-    reverse.
+    normalised there are gains too, and a state to begin with, of the forward direction alone if
+    untied. A tied network has one set a layer, an untied one two: forward, reverse.
 
     Examples
     --------

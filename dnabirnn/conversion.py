@@ -24,7 +24,7 @@ from dnabirnn.windows import ScoringWindow
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 

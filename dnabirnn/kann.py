@@ -1,6 +1,6 @@
 """Files of KANN, the C library of dna-brnn's networks.
 
-A file is the magic "KAN\\1", a graph of nodes, and the values of its variables, then of its
+A file is KAN and a byte of 1, a graph of nodes, and the values of its variables, then of its
 constants. Source: github.com/attractivechaos/kann, `kann_save_fp` and `kad_save`; all numbers are
 little-endian.
 """

@@ -90,7 +90,7 @@ def test_states_are_zero_at_padding() -> None:
     assert features.forward[0, :3].any()
 
 
-@pytest.mark.parametrize("cell", list(Cell))
+@pytest.mark.parametrize("cell", [Cell.RNN, Cell.GRU, Cell.LSTM])
 @pytest.mark.parametrize("layers", [1, 2])
 def test_untied_is_what_bidirectional_torch_computes(cell: Cell, layers: int) -> None:
     """Reversed instead of reverse-complemented input: complement the first layer's columns."""

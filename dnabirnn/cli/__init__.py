@@ -20,7 +20,7 @@ __all__ = ["main"]
 
 _COMMANDS = (
     *("encode", "train", "score", "call", "evaluate", "report"),
-    *("info", "models", "selfcheck", "simulate"),
+    *("info", "models", "convert", "selfcheck", "simulate"),
 )
 
 # Objects made between two searches for unreachable ones. With Python's own 700, a tenth of the time
