@@ -118,6 +118,11 @@ class Checkpoint:
             kinds = self.discoveries.get(name, {})
             thresholds = [kinds.get(kind, {}).get(str(float(rate))) for kind in ("calls", "bases")]
             threshold = thresholds[0] or thresholds[1]
+            if not kinds:
+                raise OptionError(
+                    f"--fdr {rate:g}: the model has no figures of false discoveries for class "
+                    f"{name}, of which validation tells; choose a --threshold"
+                )
             if threshold is None:
                 rates = [r for r, value in kinds.get("bases", {}).items() if value is not None]
                 remedy = (

@@ -49,7 +49,7 @@ _Contig = TypeVar("_Contig", bound="Contig")
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["call_track", "evaluate_baseline", "evaluate_genome", "score_genome"]
+__all__ = ["call_track", "contigs_of", "evaluate_baseline", "evaluate_genome", "score_genome"]
 
 
 def score_genome(
@@ -102,7 +102,7 @@ def score_genome(
     rules = [*model.checkpoint.calls.values(), *(calls.rules.values() if calls else ())]
     floor = default_min_score(rules) if min_score is None else min_score
     _check_min_score(floor, calls if calls_out is not None else None)
-    contigs = _contigs(model, fasta, shard, regions)
+    contigs = contigs_of(model, fasta, shard, regions)
     wanted = None if regions is None else regions.of
     blocks = _counted(model.blocks(contigs, wanted), progress)
     # A bedGraph tells all scores, a BED those that matter.
@@ -312,7 +312,7 @@ class _Truth:
         return self._waiting.pop(name)
 
 
-def _contigs(
+def contigs_of(
     model: Model, fasta: Sequence[PathLike], shard: Shard | None, regions: Regions | None
 ) -> Iterable[Contig]:
     """Contigs of a shard, or all."""

@@ -97,6 +97,7 @@ ORDER = [
     "selfcheck",
     "shards",
     "genome",
+    "labelbed",
     "gallery",
     "material",
     "tables",

@@ -9,6 +9,7 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.progress import Progress
+from dnabirnn.errors import OptionError
 
 __all__ = ["score"]
 
@@ -24,6 +25,13 @@ logger = logging.getLogger(__name__)
     required=True,
     metavar="OUT",
     help="Per-base .bed or .bedgraph, .gz at the end for bgzip; - for BED on standard output.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["dna-brnn"]),
+    help="Write calls in place of scores, as dna-brnn does: BED4, the number of the class in "
+    "column 4.",
 )
 @click.option("--calls", "calls_out", metavar="BED", help="Write calls too, in the same pass.")
 @click.option(
@@ -49,6 +57,7 @@ def score(
     fasta: tuple[str, ...],
     model: str,
     out: str,
+    form: str | None,
     calls_out: str | None,
     min_score: int | None,
     single_base: bool,
@@ -67,9 +76,18 @@ def score(
     """
     from dnabirnn.genome import score_genome
     from dnabirnn.intervals import Regions
+    from dnabirnn.labelbed import score_labels
     from dnabirnn.model import load
     from dnabirnn.shards import Shard
 
+    if form is not None:
+        for option, given in (
+            ("--calls", calls_out is not None),
+            ("--min-score", min_score is not None),
+            ("--single-base", single_base),
+        ):
+            if given:
+                raise OptionError(f"{option}: is of tracks of scores, and --format {form} has none")
     options.check_apart([out, calls_out], [*fasta, model, regions])
     part = None if shard is None else Shard.parse(shard)
     loaded = load(
@@ -80,10 +98,23 @@ def score(
         precision=precision,
         priors=dict(priors),
     )
-    settings = options.call_settings(loaded.checkpoint, calls, wanted=calls_out is not None)
+    settings = options.call_settings(
+        loaded.checkpoint, calls, wanted=calls_out is not None or form is not None
+    )
     wanted = None if regions is None else Regions.read(regions)
     logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)
     with Progress("scored", quiet=quiet) as progress:
+        if form is not None:
+            score_labels(
+                loaded,
+                fasta,
+                out,
+                settings,
+                shard=part,
+                regions=wanted,
+                progress=progress.add,
+            )
+            return
         score_genome(
             loaded,
             fasta,

@@ -128,9 +128,7 @@ def engine_of(network: Network, maps: Sequence[LogOddsMap]) -> Engine:
     return TorchEngine(mapped.eval().to(device))
 
 
-def trains_fused(
-    name: str, device_type: str, precision: str, cell: Cell = Cell.GRU
-) -> bool:
+def trains_fused(name: str, device_type: str, precision: str, cell: Cell = Cell.GRU) -> bool:
     """Whether compiled kernels fit a network: on CPUs in float32, unless torch is asked for.
 
     Parameters
