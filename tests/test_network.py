@@ -64,7 +64,9 @@ def test_reverse_complement_scores_as_the_mirror(architecture: Architecture) -> 
     opposite = score(network, padded([reverse_complement(s) for s in sequences], 40))
     for sequence, one, other in zip(sequences, scores, opposite, strict=True):
         n = len(sequence)
-        np.testing.assert_allclose(other[:n], mirror(architecture, one[:n]), atol=1e-6)
+        # Dividing by a small deviation makes more of the last bits.
+        atol = 1e-5 if architecture.cell.normalized else 1e-6
+        np.testing.assert_allclose(other[:n], mirror(architecture, one[:n]), atol=atol)
 
 
 @pytest.mark.parametrize("architecture", TIED[::7], ids=label)
