@@ -36,7 +36,7 @@ _PUBLISHED = "74f40a8fd3e6279815f582176d40ed997a37c3d0c393fcae298159d51dafe9bd"
 _PUBLISHED_CLASSES = ("HSat2_3", "alpha")
 _PUBLISHED_CARD = {
     "source": "attcc-alpha.knm of github.com/lh3/dna-nn: 1 = HSat2 and HSat3, 2 = alpha satellite",
-    "licence": "MIT, Copyright (c) 2018-2019 Dana-Farber Cancer Institute",
+    "licence": "MIT, as dna-nn",
     "citation": "Li (2019), Identifying centromeric satellites with dna-brnn, Bioinformatics 35:"
     "4408, doi:10.1093/bioinformatics/btz264",
 }
@@ -176,7 +176,7 @@ class _Walk:
         forward, back = self._made_by(mean, Op.AVERAGE, 2)
         (reverse,) = self._made_by(back, Op.REVERSE, 1)
         directions = [
-            self._layers(*self._made_by(one, Op.STACK, 1), label)
+            self._layers(self._made_by(one, Op.STACK, 1)[0], label)
             for label, one in enumerate((forward, reverse), 1)
         ]
         if directions[0] != directions[1]:
@@ -237,7 +237,8 @@ class _Walk:
         befores = {before, also_before, reset.of_state.of, update.of_state.of}
         if len(read) != 1 or len(befores) != 1:
             raise self._unlike(f"the gates of node {state} do not read the same")
-        layer = _Layer(*(_without_sources(gate) for gate in (reset, update, new)), before)
+        own = [_without_sources(gate) for gate in (reset, update, new)]
+        layer = _Layer(own[0], own[1], own[2], before)
         return layer, read.pop()
 
     def _gate(self, number: int, activation: Op) -> _Gate:

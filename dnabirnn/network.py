@@ -40,7 +40,8 @@ def _direction(
     inputs = 2 * hidden if layer else 4
     if architecture.cell is Cell.GRU_LN:
         return NormalizedGRU(inputs, hidden, units or hidden, begins=not reverse)
-    return _CELLS[architecture.cell](inputs, hidden, batch_first=True)
+    direction: nn.Module = _CELLS[architecture.cell](inputs, hidden, batch_first=True)
+    return direction
 
 
 class Features(NamedTuple):

@@ -66,9 +66,9 @@ class NormalizedGRU(nn.Module):
         """
         hidden = self.hidden
         weight, gain, bias = self.weight_hh_l0, self.gain_hh_l0, self.bias_hh_l0
-        of_gates, of_new = weight.split([2 * hidden, hidden])
-        gate_gain, new_gain = gain.split([2 * hidden, hidden])
-        gate_bias, new_bias = bias.split([2 * hidden, hidden])
+        of_gates, of_new = weight[: 2 * hidden], weight[2 * hidden :]
+        gate_gain, new_gain = gain[: 2 * hidden], gain[2 * hidden :]
+        gate_bias, new_bias = bias[: 2 * hidden], bias[2 * hidden :]
         products = nn.functional.linear(lanes, self.weight_ih_l0)  # (B, L, 3H)
         of_inputs = self._normal(products, self.gain_ih_l0, self.bias_ih_l0)
         own = self.state_l0
@@ -76,7 +76,7 @@ class NormalizedGRU(nn.Module):
         assert state is not None
         states = []
         for of_input in of_inputs.unbind(1):  # (B, 3H)
-            for_gates, for_new = of_input.split([2 * hidden, hidden], dim=1)
+            for_gates, for_new = of_input[:, : 2 * hidden], of_input[:, 2 * hidden :]
             products = nn.functional.linear(state, of_gates)
             gates = torch.sigmoid(for_gates + self._normal(products, gate_gain, gate_bias))
             r, z = gates.chunk(2, dim=1)
@@ -88,11 +88,12 @@ class NormalizedGRU(nn.Module):
 
     def _normal(self, products: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
         """Products (..., gates * H), each gate's normalised over its units."""
-        rows = products.unflatten(-1, (-1, self.hidden)).to(gain.dtype)
+        rows = products.reshape(*products.shape[:-1], -1, self.hidden).to(gain.dtype)
         centred = rows - rows.sum(-1, keepdim=True) / self.units
         if self.units < self.hidden:
             centred = centred * (torch.arange(self.hidden, device=gain.device) < self.units)
         squares = centred.square().sum(-1, keepdim=True)
         # Without a deviation there is nothing to divide by, nor a gradient of it.
         variance = torch.where(squares > 0, squares / self.units, 1.0)
-        return (centred * variance.rsqrt()).flatten(-2) * gain + bias
+        normal: Tensor = (centred * variance.rsqrt()).flatten(-2)
+        return normal * gain + bias

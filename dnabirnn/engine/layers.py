@@ -114,7 +114,8 @@ class Gates(NamedTuple):
             filled[:, :units] = weights.get(prefix + name, ones).reshape(gates, units)
         start = weights.get(f"{prefix}state_l0", np.zeros(0, states.dtype))
         start = np.pad(start, (0, hidden - units if start.size else 0))
-        return cls(full, square, *rows, start, units)
+        input_bias, state_bias, input_gain, state_gain = rows
+        return cls(full, square, input_bias, state_bias, input_gain, state_gain, start, units)
 
     def scaled(self, factors: NDArray[np.float32]) -> Gates:
         """Gates whose sums are multiplied by these factors, powers of two: (gates,)."""
