@@ -58,14 +58,15 @@ class FusedEngine:
     ) -> None:
         self._cell: Any = CELLS[architecture.cell]
         units = self._cell.UNITS
-        self._hidden = -(-architecture.hidden // units) * units
+        # With 4 or more, what a deeper layer reads is never as wide as a base.
+        self._hidden = max(-(-architecture.hidden // units) * units, 4)
         self._outputs = len(architecture.outputs)
         self._head = pack_head(architecture, weights, self._hidden)
         self._layers = []
         for layer in range(architecture.layers):
             numbers = (layer, layer) if architecture.tied else (2 * layer, 2 * layer + 1)
             forward, reverse = (
-                Gates.of(weights, number, architecture.cell.gates, self._hidden)
+                Gates.of(weights, number, architecture.cell.gates, self._hidden, first=layer == 0)
                 for number in numbers
             )
             reverse = reverse.of_reverse_complement(architecture.tied)

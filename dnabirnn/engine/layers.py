@@ -88,9 +88,17 @@ class Gates(NamedTuple):
 
     @classmethod
     def of(
-        cls, weights: Mapping[str, NDArray[np.float32]], number: int, gates: int, hidden: int
+        cls,
+        weights: Mapping[str, NDArray[np.float32]],
+        number: int,
+        gates: int,
+        hidden: int,
+        *,
+        first: bool,
     ) -> Gates:
         """Gates of the weights `recurrent.<number>`, as torch.nn.RNN, GRU and LSTM order them.
+
+        `first` says whether they are a first layer's, which features of two units look like.
 
         Added units have weights of 0: their states stay 0, and nothing reads them.
         """
@@ -99,7 +107,7 @@ class Gates(NamedTuple):
         units = states.shape[1]
         inputs = weights[f"{prefix}weight_ih_l0"].reshape(gates, units, -1)
         full = np.zeros((gates, hidden, 4), states.dtype)
-        if inputs.shape[2] == 4:
+        if first:
             full[:, :units] = inputs
         else:  # features of both directions, each filled up
             full = np.zeros((gates, hidden, 2, hidden), states.dtype)
