@@ -17,16 +17,27 @@ MAX_CLASSES = 31
 
 
 class Cell(StrEnum):
-    """Kinds of recurrent cell, computed as torch.nn.RNN (tanh), GRU and LSTM do."""
+    """Kinds of recurrent cell, computed as torch.nn.RNN (tanh), GRU and LSTM do.
+
+    `gru-ln` is dna-brnn's: layer normalisation in each gate, the reset gate before the product, and
+    a state to begin with. In an untied network its reverse direction begins where the forward one
+    ended.
+    """
 
     RNN = "rnn"
     GRU = "gru"
+    GRU_LN = "gru-ln"
     LSTM = "lstm"
 
     @property
     def gates(self) -> int:
         """Rows of the weight matrices for each hidden unit."""
-        return {Cell.RNN: 1, Cell.GRU: 3, Cell.LSTM: 4}[self]
+        return {Cell.RNN: 1, Cell.GRU: 3, Cell.GRU_LN: 3, Cell.LSTM: 4}[self]
+
+    @property
+    def normalized(self) -> bool:
+        """Whether products go through layer normalisation, and have gains."""
+        return self is Cell.GRU_LN
 
 
 class MotifClass(NamedTuple):

@@ -119,6 +119,11 @@ class Checkpoint:
             kinds = self.discoveries.get(name, {})
             thresholds = [kinds.get(kind, {}).get(str(float(rate))) for kind in ("calls", "bases")]
             threshold = thresholds[0] or (thresholds[1] and max(thresholds[1], rule.threshold))
+            if not kinds:
+                raise OptionError(
+                    f"--fdr {rate:g}: the model has no figures of false discoveries for class "
+                    f"{name}, of which validation tells; choose a --threshold"
+                )
             if threshold is None:
                 rates = [r for r, value in kinds.get("bases", {}).items() if value is not None]
                 remedy = (
@@ -186,8 +191,9 @@ class Checkpoint:
 def weight_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the weights of a network.
 
-    A layer's weights are those of torch.nn.RNN, GRU or LSTM with one layer. A tied network
-    has one set a layer, an untied one two: forward, reverse.
+    A layer's weights are those of torch.nn.RNN, GRU or LSTM with one layer; where products are
+    normalised there are gains too, and a state to begin with, of the forward direction alone if
+    untied. A tied network has one set a layer, an untied one two: forward, reverse.
 
     Examples
     --------
@@ -204,6 +210,11 @@ def weight_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
         shapes[f"recurrent.{number}.weight_hh_l0"] = (rows, hidden)
         shapes[f"recurrent.{number}.bias_ih_l0"] = (rows,)
         shapes[f"recurrent.{number}.bias_hh_l0"] = (rows,)
+        if architecture.cell.normalized:
+            shapes[f"recurrent.{number}.gain_ih_l0"] = (rows,)
+            shapes[f"recurrent.{number}.gain_hh_l0"] = (rows,)
+            if number % directions == 0:
+                shapes[f"recurrent.{number}.state_l0"] = (hidden,)
     logits = len(architecture.classes if architecture.tied else architecture.outputs)
     logits += int(architecture.exclusive)
     shapes["head.weight"] = (logits, 2 * hidden)

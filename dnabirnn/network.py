@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from dnabirnn.alphabet import COMPLEMENT, ONE_HOT, PADDING
 from dnabirnn.architecture import Cell
+from dnabirnn.normalized import NormalizedGRU
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,18 @@ __all__ = [
 ]
 
 _CELLS = {Cell.RNN: nn.RNN, Cell.GRU: nn.GRU, Cell.LSTM: nn.LSTM}
+
+
+def _direction(
+    architecture: Architecture, layer: int, reverse: int, units: int | None
+) -> nn.Module:
+    """One direction of a layer."""
+    hidden = architecture.hidden
+    inputs = 2 * hidden if layer else 4
+    if architecture.cell is Cell.GRU_LN:
+        return NormalizedGRU(inputs, hidden, units or hidden, begins=not reverse)
+    direction: nn.Module = _CELLS[architecture.cell](inputs, hidden, batch_first=True)
+    return direction
 
 
 class Features(NamedTuple):
@@ -88,20 +101,25 @@ class Network(nn.Module):
     the reverse complement of a sequence therefore scores as the exact mirror. An untied
     network has weights of its own for the reverse lane and a row of the head for each
     output: what torch.nn.GRU(bidirectional=True) with a linear layer computes.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    units : int, optional
+        Hidden units that count, where others with weights of 0 fill them up.
     """
 
     _one_hot: Tensor
     _complement: Tensor
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, units: int | None = None) -> None:
         super().__init__()
         self.architecture = architecture
         hidden = architecture.hidden
-        cell = _CELLS[architecture.cell]
         self.recurrent = nn.ModuleList(
-            cell(4 if layer == 0 else 2 * hidden, hidden, batch_first=True)
+            _direction(architecture, layer, reverse, units)
             for layer in range(architecture.layers)
-            for _ in range(1 if architecture.tied else 2)
+            for reverse in range(1 if architecture.tied else 2)
         )
         self.head = nn.Linear(2 * hidden, len(head_rows(architecture)))
         self.register_buffer("_complement", torch.from_numpy(COMPLEMENT).long(), persistent=False)
@@ -163,7 +181,7 @@ class Network(nn.Module):
         at_last = (lengths - 1).clamp(min=0).unsqueeze(2)
         last_hidden: list[Tensor] = []
         for layer in range(self.architecture.layers):
-            forward, backward = self._run(layer, lanes).chunk(2)  # each (B, L, H)
+            forward, backward = self._run(layer, lanes, at_last)  # each (B, L, H)
             forward, backward = forward * real, backward * real
             last_hidden += [_take(forward, at_last), _take(backward, at_last)]
             reverse = _take(backward, flip.unsqueeze(2)) * real
@@ -172,14 +190,17 @@ class Network(nn.Module):
                 lanes = lanes if dropout is None else dropout(lanes)
         return Features(forward, reverse, torch.cat(last_hidden, dim=1).transpose(0, 1))
 
-    def _run(self, layer: int, lanes: Tensor) -> Tensor:
-        """States of one layer: (2B, L, H), each lane in its own coordinates."""
+    def _run(self, layer: int, lanes: Tensor, at_last: Tensor) -> tuple[Tensor, Tensor]:
+        """States of one layer's directions: each (B, L, H), in the lane's own coordinates."""
         if self.architecture.tied:
-            return self.recurrent[layer](lanes)[0]  # type: ignore[no-any-return]
-        forward, reverse = lanes.chunk(2)
-        return torch.cat(
-            [self.recurrent[2 * layer](forward)[0], self.recurrent[2 * layer + 1](reverse)[0]]
-        )
+            forward, backward = self.recurrent[layer](lanes)[0].chunk(2)
+            return forward, backward
+        first, second = lanes.chunk(2)
+        forward = self.recurrent[2 * layer](first)[0]
+        cell = self.recurrent[2 * layer + 1]
+        if isinstance(cell, NormalizedGRU):  # goes on from where the forward direction ended
+            return forward, cell(second, _take(forward, at_last)[:, 0])[0]
+        return forward, cell(second)[0]
 
     def _next_lanes(self, forward: Tensor, reverse: Tensor, flip: Tensor) -> Tensor:
         """Input of the next layer: (2B, L, 2H), each lane in its own coordinates."""

@@ -133,7 +133,7 @@ def train(
     sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
     prevalence = sampler.prevalence()
     fabric = launch(hardware)
-    fused = trains_fused(hardware.engine, fabric.device.type, hardware.precision)
+    fused = trains_fused(hardware.engine, fabric.device.type, hardware.precision, architecture.cell)
     network = first_network(architecture, prevalence, sampling.seed)
     if initial is not None:
         start_from(network, initial)

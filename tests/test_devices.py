@@ -178,6 +178,9 @@ def test_precisions_and_engines_that_do_not_go_together() -> None:
     assert trains_fused("auto", "cpu", "f32")
     assert not trains_fused("auto", "cuda", "f32")
     assert not trains_fused("torch", "cpu", "f32")
+    assert not trains_fused("auto", "cpu", "f32", Cell.GRU_LN)
+    with pytest.raises(OptionError, match="--engine fused: scores with --cell gru-ln and does not"):
+        trains_fused("fused", "cpu", "f32", Cell.GRU_LN)
     assert isinstance(make_engine(checkpoint, device="cpu"), FusedEngine)
 
 

@@ -20,7 +20,8 @@ from dnabirnn.fitting import _summed_loss
 from dnabirnn.network import Dropout, Network
 
 STRANDED, BOTH = MotifClass("A", True), MotifClass("B", False)
-SHAPES = list(itertools.product(Cell, (1, 2, 3), (True, False), (False, True)))
+CELLS = [cell for cell in Cell if cell is not Cell.GRU_LN]  # which only torch trains
+SHAPES = list(itertools.product(CELLS, (1, 2, 3), (True, False), (False, True)))
 
 
 def network_of(architecture: Architecture, dtype: torch.dtype = torch.float32) -> Network:
@@ -81,7 +82,7 @@ def test_agrees_with_torch(cell: Cell, layers: int, tied: bool, exclusive: bool)
             np.testing.assert_allclose(part, tensor.reshape(-1), atol=1e-4 * scale + 1e-5)
 
 
-@pytest.mark.parametrize("cell", list(Cell))
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_gradients_are_those_of_differences(cell: Cell, tied: bool, dropout: float) -> None:

@@ -52,8 +52,39 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
 
-def run_cell(cell: str, weights: Weights, number: int, inputs: np.ndarray) -> np.ndarray:
+def normalize(products: np.ndarray, gain: np.ndarray, bias: np.ndarray) -> list[np.ndarray]:
+    """N of the products of three gates."""
+    gates = products.reshape(3, -1)
+    centred = gates - gates.mean(axis=1, keepdims=True)
+    deviation = np.sqrt((centred**2).mean(axis=1, keepdims=True))
+    deviation[deviation == 0] = 1
+    return list(centred / deviation * gain.reshape(3, -1) + bias.reshape(3, -1))
+
+
+def run_normalized(
+    weights: Weights, number: int, inputs: np.ndarray, h: np.ndarray | None
+) -> np.ndarray:
+    """States (L, H) of a `gru-ln` over inputs (L, C), from a state."""
+    own = {n.split(".")[2]: w for n, w in weights.items() if n.startswith(f"recurrent.{number}.")}
+    h = own["state_l0"] if h is None else h
+    w_h, scale = own["weight_hh_l0"], (own["gain_hh_l0"], own["bias_hh_l0"])
+    states = []
+    for x in inputs:
+        a = normalize(own["weight_ih_l0"] @ x, own["gain_ih_l0"], own["bias_ih_l0"])
+        u = normalize(w_h @ h, *scale)
+        r, z = sigmoid(a[0] + u[0]), sigmoid(a[1] + u[1])
+        n = np.tanh(a[2] + normalize(w_h @ (r * h), *scale)[2])
+        h = (1 - z) * n + z * h
+        states.append(h)
+    return np.array(states)
+
+
+def run_cell(
+    cell: str, weights: Weights, number: int, inputs: np.ndarray, before: np.ndarray | None = None
+) -> np.ndarray:
     """States (L, H) of one set of recurrent weights over inputs (L, C)."""
+    if cell == "gru-ln":
+        return run_normalized(weights, number, inputs, before)
     prefix = f"recurrent.{number}."
     w_x, w_h = weights[f"{prefix}weight_ih_l0"], weights[f"{prefix}weight_hh_l0"]
     b_x, b_h = weights[f"{prefix}bias_ih_l0"], weights[f"{prefix}bias_hh_l0"]
@@ -82,7 +113,8 @@ def features(shape: dict[str, Any], weights: Weights, codes: np.ndarray) -> np.n
     for layer in range(shape["layers"]):
         numbers = (layer, layer) if shape["tied"] else (2 * layer, 2 * layer + 1)
         f = run_cell(shape["cell"], weights, numbers[0], lane_f)
-        r = run_cell(shape["cell"], weights, numbers[1], lane_r)[::-1]
+        before = None if shape["tied"] else f[-1]
+        r = run_cell(shape["cell"], weights, numbers[1], lane_r, before)[::-1]
         lane_f = np.hstack([f, r])
         lane_r = (np.hstack([r, f]) if shape["tied"] else lane_f)[::-1]
     return lane_f

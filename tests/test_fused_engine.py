@@ -23,7 +23,7 @@ from dnabirnn.engine.torch_engine import TorchEngine
 from dnabirnn.errors import OptionError
 
 STRANDED, BOTH = MotifClass("A", True), MotifClass("B", False)
-SHAPES = list(itertools.product((1, 2, 3), (True, False), (False, True), (5, 32)))
+SHAPES = list(itertools.product((1, 2, 3), (True, False), (False, True), (2, 5, 32)))
 
 
 def padded_batch(rng: np.random.Generator, windows: int, length: int) -> np.ndarray:

@@ -85,6 +85,7 @@ def mirrored(rows: list[Row], lengths: dict[str, int]) -> list[Row]:
         {"cell": Cell.LSTM, "layers": 2},
         {"cell": Cell.RNN, "exclusive": True},
         {"cell": Cell.GRU, "hidden": 20, "layers": 2, "exclusive": True},
+        {"cell": Cell.GRU_LN, "hidden": 6, "layers": 2},
     ],
     ids=str,
 )

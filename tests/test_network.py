@@ -64,7 +64,9 @@ def test_reverse_complement_scores_as_the_mirror(architecture: Architecture) -> 
     opposite = score(network, padded([reverse_complement(s) for s in sequences], 40))
     for sequence, one, other in zip(sequences, scores, opposite, strict=True):
         n = len(sequence)
-        np.testing.assert_allclose(other[:n], mirror(architecture, one[:n]), atol=1e-6)
+        # Dividing by a small deviation makes more of the last bits.
+        atol = 1e-5 if architecture.cell.normalized else 1e-6
+        np.testing.assert_allclose(other[:n], mirror(architecture, one[:n]), atol=atol)
 
 
 @pytest.mark.parametrize("architecture", TIED[::7], ids=label)
@@ -90,7 +92,7 @@ def test_states_are_zero_at_padding() -> None:
     assert features.forward[0, :3].any()
 
 
-@pytest.mark.parametrize("cell", list(Cell))
+@pytest.mark.parametrize("cell", [Cell.RNN, Cell.GRU, Cell.LSTM])
 @pytest.mark.parametrize("layers", [1, 2])
 def test_untied_is_what_bidirectional_torch_computes(cell: Cell, layers: int) -> None:
     """Reversed instead of reverse-complemented input: complement the first layer's columns."""

@@ -36,7 +36,7 @@ NAMES = [
 
 @settings(max_examples=15, deadline=None)
 @given(
-    cell=st.sampled_from([Cell.RNN, Cell.GRU, Cell.LSTM]),
+    cell=st.sampled_from(list(Cell)),
     layers=st.integers(1, 2),
     hidden=st.integers(1, 20),
     exclusive=st.booleans(),

@@ -22,11 +22,11 @@ __all__ = ["main"]
 _COMMANDS = (
     *("encode", "train", "score", "call", "evaluate", "report"),
     *("mask", "merge", "hub"),
-    *("info", "models", "export", "scan", "selfcheck", "simulate", "verify"),
+    *("info", "models", "convert", "export", "scan", "selfcheck", "simulate", "verify"),
 )
 _WRITING = {
     *("encode", "train", "score", "call", "evaluate", "report"),
-    *("mask", "merge", "hub", "export", "scan", "simulate"),
+    *("mask", "merge", "hub", "convert", "export", "scan", "simulate"),
 }
 """Commands that can tell their provenance."""
 

@@ -50,6 +50,8 @@ def _lines(checkpoint: Checkpoint) -> list[str]:
         f"mask             {checkpoint.mask}",
     ]
     lines += _training(checkpoint)
+    if not checkpoint.training:
+        lines += [f"{key:16} {text}" for key, text in checkpoint.card.items()]
     for name, rule in checkpoint.calls.items():
         figures = checkpoint.metrics.get("classes", {}).get(name)
         lines.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -15,6 +16,9 @@ from dnabirnn.formats import FORMAT_NAMES, endings
 __all__ = ["score"]
 
 logger = logging.getLogger(__name__)
+
+_LABELS = "dna-brnn"
+"""The format that holds calls alone."""
 
 
 @click.command()
@@ -29,7 +33,13 @@ logger = logging.getLogger(__name__)
     help=f"Per-base scores; ends in {endings()}, text with .gz at the end for bgzip; - for BED on "
     "standard output.",
 )
-@options.form
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([*FORMAT_NAMES, _LABELS]),
+    help="What scores are written as; dna-brnn: calls in place of scores, as dna-brnn prints them, "
+    "BED4 with the number of the class in column 4.  [default: by the end of the name]",
+)
 @click.option(
     "--calls",
     "calls_out",
@@ -107,6 +117,7 @@ def score(
     from dnabirnn.genome import score_genome
     from dnabirnn.hub import check_hub, write_hub
     from dnabirnn.intervals import Regions
+    from dnabirnn.labelbed import score_labels
     from dnabirnn.model import load
     from dnabirnn.records import prefixed
     from dnabirnn.shards import Shard
@@ -116,7 +127,21 @@ def score(
     files = prefixed(fasta, name_prefixes)
     if chrom_alias is not None and regions is None:
         raise OptionError("--chrom-alias: translates names of regions; give --regions too")
-    track, called = targets(out, form, calls_out, calls_format, index, so_type)
+    as_labels = form == _LABELS
+    if as_labels:
+        _check_labels(
+            {
+                "--calls": calls_out,
+                "--calls-format": calls_format,
+                "--so-type": so_type,
+                "--index": index or None,
+                "--hub": hub_folder,
+                "--min-score": min_score,
+                "--single-base": single_base or None,
+            }
+        )
+    else:
+        track, called = targets(out, form, calls_out, calls_format, index, so_type)
     if hub_folder is not None:
         check_hub([out] if called is None else [out, called.path], hub_folder, genome)
     elif genome is not None:
@@ -130,12 +155,27 @@ def score(
         precision=precision,
         priors=dict(priors),
     )
-    settings = options.call_settings(loaded.checkpoint, calls, wanted=calls_out is not None)
+    settings = options.call_settings(
+        loaded.checkpoint, calls, wanted=calls_out is not None or as_labels
+    )
     wanted = None if regions is None else Regions.read(regions)
     if chrom_alias is not None:
         wanted = read_aliases(chrom_alias, files).regions(wanted)
     logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)
     with Progress("scored", quiet=quiet) as progress:
+        circles = None if circular is None else Circular(circular)
+        if as_labels:
+            score_labels(
+                loaded,
+                files,
+                out,
+                settings,
+                shard=part,
+                regions=wanted,
+                circular=circles,
+                progress=progress.add,
+            )
+            return
         score_genome(
             loaded,
             files,
@@ -146,9 +186,16 @@ def score(
             single_base=single_base,
             shard=part,
             regions=wanted,
-            circular=None if circular is None else Circular(circular),
+            circular=circles,
             progress=progress.add,
         )
     if hub_folder is not None and genome is not None:
         written = track.files(loaded.outputs) + ([] if called is None else called.files([]))
         write_hub(written, hub_folder, genome, email=email)
+
+
+def _check_labels(given: Mapping[str, object]) -> None:
+    """Raise for options that calls in dna-brnn's format have no use for."""
+    for option, value in given.items():
+        if value is not None:
+            raise OptionError(f"{option}: is of tracks of scores, and --format {_LABELS} has none")

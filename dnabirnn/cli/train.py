@@ -51,7 +51,7 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
 )
 @click.option(
     "--cell",
-    type=click.Choice(["gru", "lstm", "rnn"]),
+    type=click.Choice(["gru", "gru-ln", "lstm", "rnn"]),
     default="gru",
     show_default=True,
     help="Kind of recurrent cell.",

@@ -11,6 +11,7 @@ import ctypes
 import sys
 from typing import TYPE_CHECKING, Protocol
 
+from dnabirnn.architecture import Cell
 from dnabirnn.errors import OptionError
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def engine_of(network: Network, maps: Sequence[LogOddsMap]) -> Engine:
     return TorchEngine(mapped.eval().to(device))
 
 
-def trains_fused(name: str, device_type: str, precision: str) -> bool:
+def trains_fused(name: str, device_type: str, precision: str, cell: Cell = Cell.GRU) -> bool:
     """Whether compiled kernels fit a network: on CPUs in float32, unless torch is asked for.
 
     Parameters
@@ -138,6 +139,8 @@ def trains_fused(name: str, device_type: str, precision: str) -> bool:
         "cpu" or "cuda".
     precision : str
         "f32", "tf32" or "bf16".
+    cell : Cell
+        The kernels of `gru-ln` score and do not train.
 
     Raises
     ------
@@ -145,13 +148,18 @@ def trains_fused(name: str, device_type: str, precision: str) -> bool:
         No such engine, or kernels asked for where there are none.
     """
     _check_name(name)
+    if name == "fused" and cell is Cell.GRU_LN:
+        raise OptionError(
+            f"--engine fused: scores with --cell {cell} and does not train it; leave --engine out, "
+            "or choose --engine torch"
+        )
     possible = device_type == "cpu" and precision == "f32"
     if name == "fused" and not possible:
         raise OptionError(
             f"--engine fused: trains on CPUs in f32, not on {device_type} in {precision}; choose "
             "--device cpu --precision f32, or --engine torch"
         )
-    return possible and name != "torch"
+    return possible and name != "torch" and cell is not Cell.GRU_LN
 
 
 def _check_name(name: str) -> None:

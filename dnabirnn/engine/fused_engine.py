@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from dnabirnn.alphabet import PADDING
 from dnabirnn.architecture import Cell
-from dnabirnn.engine import gru, lstm, rnn
+from dnabirnn.engine import gru, gru_ln, lstm, rnn
 from dnabirnn.engine.head import answer, pack_head
-from dnabirnn.engine.layers import Direction, Gates
+from dnabirnn.engine.layers import Gates
 from dnabirnn.engine.simd import LANES, aligned
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ __all__ = ["CELLS", "FusedEngine"]
 # is little; its answer takes 1 MiB an output and a few a direction.
 _BATCH_BP = 1 << 17
 
-CELLS = {Cell.RNN: rnn, Cell.GRU: gru, Cell.LSTM: lstm}
+CELLS = {Cell.RNN: rnn, Cell.GRU: gru, Cell.GRU_LN: gru_ln, Cell.LSTM: lstm}
 """Kernels of each cell."""
 
 
 class _Layer(NamedTuple):
-    forward: Direction
-    reverse: Direction
+    forward: tuple[Any, ...]
+    reverse: tuple[Any, ...]
 
 
 class FusedEngine:
@@ -56,16 +56,17 @@ class FusedEngine:
         architecture: Architecture,
         weights: Mapping[str, NDArray[np.float32]],
     ) -> None:
-        self._cell = CELLS[architecture.cell]
+        self._cell: Any = CELLS[architecture.cell]
         units = self._cell.UNITS
-        self._hidden = -(-architecture.hidden // units) * units
+        # With 4 or more, what a deeper layer reads is never as wide as a base.
+        self._hidden = max(-(-architecture.hidden // units) * units, 4)
         self._outputs = len(architecture.outputs)
         self._head = pack_head(architecture, weights, self._hidden)
         self._layers = []
         for layer in range(architecture.layers):
             numbers = (layer, layer) if architecture.tied else (2 * layer, 2 * layer + 1)
             forward, reverse = (
-                Gates.of(weights, number, architecture.cell.gates, self._hidden)
+                Gates.of(weights, number, architecture.cell.gates, self._hidden, first=layer == 0)
                 for number in numbers
             )
             reverse = reverse.of_reverse_complement(architecture.tied)
@@ -155,4 +156,4 @@ class _Buffers:
         self.features = [aligned(wide if layers > 1 + n else 0) for n in range(2)]
         self.answers = aligned(length * head.rows * LANES)
         self.columns = aligned(16 * head.first.size * LANES)
-        self.memory = aligned(3 * hidden * LANES)
+        self.memory = aligned(engine._cell.MEMORY * hidden * LANES)

@@ -37,10 +37,12 @@ if TYPE_CHECKING:
     from dnabirnn.alphabet import Codes
     from dnabirnn.engine.gradients import Sums
 
-__all__ = ["BACKWARD", "UNITS", "backward", "pack", "run"]
+__all__ = ["BACKWARD", "MEMORY", "UNITS", "backward", "pack", "run"]
 
 UNITS = 2
 """Units of a tile: with three gates, six rows."""
+MEMORY = 3
+"""Rows of `memory`, each of a number for every unit and window."""
 BACKWARD = Backward(saved=4, deltas=4, of_inputs=(2, 0, 1), first_of_states=1)
 """Saved are r, z, n and U_n h; deltas are of W_n x, r, z and U_n h."""
 _ENTRIES = 8 * TABLE_ENTRIES

@@ -69,18 +69,36 @@ class Gates(NamedTuple):
     inputs : ndarray, (gates, hidden, 4 or 2 * hidden) float32
     states : ndarray, (gates, hidden, hidden) float32
     input_bias, state_bias : ndarray, (gates, hidden) float32
+    input_gain, state_gain : ndarray, (gates, hidden) float32
+        Of products that are normalised; else ones.
+    start : ndarray, (hidden,) float32
+        State to begin with; empty where another direction's last one is.
+    units : int
+        Units that are not filled up.
     """
 
     inputs: NDArray[np.float32]
     states: NDArray[np.float32]
     input_bias: NDArray[np.float32]
     state_bias: NDArray[np.float32]
+    input_gain: NDArray[np.float32]
+    state_gain: NDArray[np.float32]
+    start: NDArray[np.float32]
+    units: int
 
     @classmethod
     def of(
-        cls, weights: Mapping[str, NDArray[np.float32]], number: int, gates: int, hidden: int
+        cls,
+        weights: Mapping[str, NDArray[np.float32]],
+        number: int,
+        gates: int,
+        hidden: int,
+        *,
+        first: bool,
     ) -> Gates:
         """Gates of the weights `recurrent.<number>`, as torch.nn.RNN, GRU and LSTM order them.
+
+        `first` says whether they are a first layer's, which features of two units look like.
 
         Added units have weights of 0: their states stay 0, and nothing reads them.
         """
@@ -89,7 +107,7 @@ class Gates(NamedTuple):
         units = states.shape[1]
         inputs = weights[f"{prefix}weight_ih_l0"].reshape(gates, units, -1)
         full = np.zeros((gates, hidden, 4), states.dtype)
-        if inputs.shape[2] == 4:
+        if first:
             full[:, :units] = inputs
         else:  # features of both directions, each filled up
             full = np.zeros((gates, hidden, 2, hidden), states.dtype)
@@ -97,19 +115,24 @@ class Gates(NamedTuple):
             full = full.reshape(gates, hidden, 2 * hidden)
         square = np.zeros((gates, hidden, hidden), states.dtype)
         square[:, :units, :units] = states.reshape(gates, units, units)
-        biases = np.zeros((2, gates, hidden), states.dtype)
-        for filled, name in zip(biases, ("bias_ih_l0", "bias_hh_l0"), strict=True):
-            filled[:, :units] = weights[prefix + name].reshape(gates, units)
-        return cls(full, square, biases[0], biases[1])
+        names = ("bias_ih_l0", "bias_hh_l0", "gain_ih_l0", "gain_hh_l0")
+        rows = np.zeros((len(names), gates, hidden), states.dtype)
+        ones = np.ones(gates * units, states.dtype)
+        for filled, name in zip(rows, names, strict=True):
+            filled[:, :units] = weights.get(prefix + name, ones).reshape(gates, units)
+        start = weights.get(f"{prefix}state_l0", np.zeros(0, states.dtype))
+        start = np.pad(start, (0, hidden - units if start.size else 0))
+        input_bias, state_bias, input_gain, state_gain = rows
+        return cls(full, square, input_bias, state_bias, input_gain, state_gain, start, units)
 
     def scaled(self, factors: NDArray[np.float32]) -> Gates:
         """Gates whose sums are multiplied by these factors, powers of two: (gates,)."""
         wide = factors[:, None, None]
-        return Gates(
-            self.inputs * wide,
-            self.states * wide,
-            self.input_bias * factors[:, None],
-            self.state_bias * factors[:, None],
+        return self._replace(
+            inputs=self.inputs * wide,
+            states=self.states * wide,
+            input_bias=self.input_bias * factors[:, None],
+            state_bias=self.state_bias * factors[:, None],
         )
 
     def of_reverse_complement(self, tied: bool) -> Gates:

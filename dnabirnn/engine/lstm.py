@@ -38,10 +38,12 @@ if TYPE_CHECKING:
     from dnabirnn.engine.gradients import Sums
     from dnabirnn.engine.simd import Codes as CodeVector
 
-__all__ = ["BACKWARD", "UNITS", "backward", "pack", "run"]
+__all__ = ["BACKWARD", "MEMORY", "UNITS", "backward", "pack", "run"]
 
 UNITS = 1
 """Units of a tile: with four gates, four rows."""
+MEMORY = 3
+"""Rows of `memory`, each of a number for every unit and window."""
 BACKWARD = Backward(saved=6, deltas=4, of_inputs=(0, 1, 2, 3), first_of_states=0)
 """Saved are i, f, g, o, c' and tanh(c'); deltas are of i, f, g and o."""
 _ENTRIES = 4 * TABLE_ENTRIES

@@ -62,7 +62,7 @@ class PackedNetwork:
 
     def _weights(self, weights: Any, layer: int, reverse: bool) -> DirectionWeights:
         tied, hidden, order = self.architecture.tied, self.hidden, self.cell.BACKWARD.of_inputs
-        gates = Gates.of(weights, self._number(layer, reverse), len(order), hidden)
+        gates = Gates.of(weights, self._number(layer, reverse), len(order), hidden, first=not layer)
         inputs = aligned(0, dtype=self.dtype)
         if layer:
             read = gates.inputs

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from dnabirnn.alphabet import Codes
     from dnabirnn.engine.gradients import Sums
 
-__all__ = ["BACKWARD", "UNITS", "backward", "pack", "run"]
+__all__ = ["BACKWARD", "MEMORY", "UNITS", "backward", "pack", "run"]
 
 UNITS = 4
 """Units of a tile: with one sum each, four rows."""
+MEMORY = 3
+"""Rows of `memory`, each of a number for every unit and window."""
 BACKWARD = Backward(saved=0, deltas=1, of_inputs=(0,), first_of_states=0)
 """Nothing is saved beside the states."""
 _ENTRIES = UNITS * TABLE_ENTRIES

@@ -47,9 +47,11 @@ __all__ = [
     "repeat",
     "scale",
     "splat",
+    "square_root",
     "store",
     "take",
     "total",
+    "where_padding",
     "zero_where_n",
     "zero_where_padding",
     "zeros",
@@ -229,6 +231,17 @@ def fma(typing, a, b, c):
 
 
 @intrinsic
+def square_root(typing, vector):
+    """Square root of each number."""
+
+    def code(context, builder, signature, args):
+        bits = 32 if vector.number == types.float32 else 64
+        return _call(builder, f"llvm.sqrt.v{VECTOR}f{bits}", args[0].type, args)
+
+    return vector(vector), code
+
+
+@intrinsic
 def total(typing, vector):
     """Sum of a vector's numbers."""
 
@@ -299,6 +312,17 @@ def _zero_from(least):
 
 zero_where_padding = intrinsic(_zero_from(PADDING))
 zero_where_n = intrinsic(_zero_from(PADDING - 1))
+
+
+@intrinsic
+def where_padding(typing, codes, value, other):
+    """`value` where a code is padding, else `other`."""
+
+    def code(context, builder, signature, args):
+        padding = builder.icmp_unsigned("==", args[0], ir.Constant(_INTS, [PADDING] * VECTOR))
+        return builder.select(padding, args[1], args[2])
+
+    return value(codes, value, value), code
 
 
 @intrinsic

@@ -89,7 +89,7 @@ class TorchEngine:
     ) -> TorchEngine:
         """Engine of a model on a device."""
         architecture, weights = _padded(checkpoint)
-        network = Network(architecture)
+        network = Network(architecture, checkpoint.architecture.hidden)
         load_weights(network, weights)
         place = find_device(device)
         return cls(network.eval().to(place), precision)
