@@ -35,7 +35,7 @@ class _Shipped:
 _MODELS = {
     "satellites": _Shipped(
         "satellites",
-        "--exclusive --preset accurate --mutate 0.05 --prior alpha=0.014 --prior HSat3=0.0077 "
+        "--exclusive --preset accurate --prior alpha=0.014 --prior HSat3=0.0077 "
         "--prior HSat1A=0.0021 --prior bSat=0.00125",
         ("rep", "fly"),
         {
@@ -55,7 +55,7 @@ _MODELS = {
     ),
     "ecoli-rep": _Shipped(
         "rep",
-        "--preset accurate --mutate 0.05",
+        "--preset accurate",
         ("satellites", "fly"),
         {
             "for": "REP elements of Escherichia coli and near relatives",
