@@ -81,7 +81,7 @@ class NormalizedDirection(NamedTuple):
 
 def pack(gates: Gates) -> NormalizedDirection:
     """Pack one direction."""
-    rows = gates.states[:1].shape[1] * 3
+    rows = 3 * gates.states.shape[1]
     inputs, states = _centred(gates.inputs, gates.units), _centred(gates.states, gates.units)
     bias = (gates.input_bias + gates.state_bias) * _FACTORS[:, None]
     input_gain, state_gain = (g * _FACTORS[:, None] for g in (gates.input_gain, gates.state_gain))
