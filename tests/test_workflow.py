@@ -260,7 +260,7 @@ class TestTrainedModel:
         write_assembly(folder / "data", bad, {"x": 600})
         assert planned(folder, config=config) == {"score": 1, "gather": 1, "call": 1}
         results = {path.name for path in (folder / "results").iterdir()}
-        assert results == {"benchmarks", "calls", "logs", "scores"}
+        assert results == {"benchmarks", "calls", "logs", "provenance", "scores"}
 
     def test_one_that_fails_stops_no_other(self, tmp_path: Path) -> None:
         config = self.write(tmp_path, 2)

@@ -80,8 +80,10 @@ def one_of(names):
     return f"(?:{'|'.join(map(re.escape, names))})" if names else "(?!)"
 
 
-def options(*sections):
+def options(*sections, only=None):
     """Options of a command from sections of the config: `val_chroms: [a]` is `--val-chroms a`.
+
+    With `only`, those of these names.
 
     Of what has names, `prior: {a: 0.1}`, each is an option: `--prior a=0.1`.
     """
@@ -89,6 +91,8 @@ def options(*sections):
     for section in sections:
         for key, value in sorted(config[section].items()):
             if value is None or value is False or value in ([], {}):
+                continue
+            if only is not None and key not in only:
                 continue
             option = f"--{key.replace('_', '-')}"
             if isinstance(value, dict):
@@ -106,6 +110,11 @@ def options(*sections):
 
 
 def score_options():
+    """Options of `score`, sequences' too."""
+    return f"{track_options()} {options('sequences', only=['circular'])}".strip()
+
+
+def track_options():
     """Options of `score`: its track has to hold every score that `call` looks at."""
     threshold, lowest = config["call"]["threshold"], config["score"]["min_score"]
     if config["call"]["fdr"] is not None:

@@ -7,7 +7,8 @@ rule evaluate:
         labels=lambda wildcards: files_of("labels", samples_of(wildcards.truth)),
         regions=lambda wildcards: regions_of(wildcards.truth),
         exclude=lambda wildcards: excluded_of(wildcards.truth),
-        negatives=files_named("labels", "negatives"),
+        negatives=files_named("labels", "negatives")
+        + files_named("sequences", "chrom_alias"),
         model=MODEL,
         encoded=ENCODED if TRAINING and config["evaluate"]["baseline"] else [],
     output:
@@ -18,6 +19,7 @@ rule evaluate:
             labels={"sequence": "{truth}"},
         ),
         curves="<results>/curves/{truth}.json",
+        provenance="<results>/provenance/evaluate/{truth}.json",
     log:
         "<logs>/evaluate/{truth}.log",
     benchmark:
@@ -37,13 +39,15 @@ rule evaluate:
                 repeated("--baseline", folders_of(input.encoded)),
             ]
         ),
-        options=options("labels", "call") + f" --seed {config['evaluate']['seed']}",
+        options=options("labels", "call", "sequences")
+        + f" --seed {config['evaluate']['seed']}",
         hardware=hardware("device", "engine"),
     shell:
         "exec 2> {log:q}; set -x; "
         "dnabirnn evaluate {input.fasta:q} -m {input.model:q} -o {output.metrics:q} "
         "--curves {output.curves:q} --no-plots {params.files} {params.options} "
-        "{params.hardware} --threads {threads}"
+        "{params.hardware} --threads {threads} "
+        "--provenance {output.provenance:q}"
 
 
 # Figures of every truth; call lengths and pictures of the first one.
@@ -55,7 +59,8 @@ rule report:
         labels=files_of("labels", samples_of(TRUTHS[0])),
         regions=regions_of(TRUTHS[0]),
         exclude=excluded_of(TRUTHS[0]),
-        negatives=files_named("labels", "negatives"),
+        negatives=files_named("labels", "negatives")
+        + files_named("sequences", "chrom_alias"),
         calls=calls_of(TRUTHS[0]),
         model=MODEL,
         encoded=ENCODED if TRAINING else [],
@@ -65,6 +70,7 @@ rule report:
             "<results>/report.html", caption="../report/report.rst", category="Report"
         ),
         commands="<results>/commands.txt",
+        provenance="<results>/provenance/report/report.json",
     log:
         "<logs>/report/report.log",
     benchmark:
@@ -85,10 +91,13 @@ rule report:
         # As logs they may be gone without anything being run again.
         logs=([*rules.encode.log, *rules.train.log] if TRAINING else [])
         + expand(rules.evaluate.log, truth=TRUTHS),
-        options=options("labels", "call", "report"),
+        options=options("labels", "call", "report")
+        + " "
+        + options("sequences", only=["chrom_alias"]),
         hardware=hardware("device", "engine"),
     shell:
         "exec 2> {log:q}; (grep -hs '^+ ' {params.logs:q} || true) | cut -c 3- > {output.commands:q}; "
         "set -x; "
         "dnabirnn report -o {output.page:q} --command-log {output.commands:q} {params.files} "
-        "--sample {params.sample} {params.options} {params.hardware} --threads {threads}"
+        "--sample {params.sample} {params.options} {params.hardware} --threads {threads} "
+        "--provenance {output.provenance:q}"

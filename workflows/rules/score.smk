@@ -7,6 +7,7 @@ rule score:
         model=MODEL,
     output:
         temp("<results>/shards/{sample}/{scatteritem}.bed.gz"),
+        provenance="<results>/provenance/score/{sample}/{scatteritem}.json",
     log:
         "<logs>/score/{sample}/{scatteritem}.log",
     benchmark:
@@ -23,9 +24,10 @@ rule score:
         format=FORMAT["scores"],
     shell:
         "exec 2> {log:q}; set -x; "
-        "dnabirnn score {input.fasta:q} -m {input.model:q} -o {output:q} "
+        "dnabirnn score {input.fasta:q} -m {input.model:q} -o {output[0]:q} "
         "--shard {wildcards.scatteritem} {params.options} "
-        "{params.hardware} --threads {threads}"
+        "{params.hardware} --threads {threads} "
+        "--provenance {output.provenance:q}"
 
 
 # Shards are runs of whole contigs in FASTA order.
@@ -38,6 +40,7 @@ rule gather:
         ),
     output:
         "<results>/scores/{sample}.bed.gz",
+        provenance="<results>/provenance/gather/{sample}.json",
     log:
         "<logs>/gather/{sample}.log",
     benchmark:
@@ -49,7 +52,8 @@ rule gather:
         mem_mb=memory(500),
         runtime=minutes(60),
     shell:
-        "exec 2> {log:q}; set -x; " "dnabirnn merge {input:q} -o {output:q}"
+        "exec 2> {log:q}; set -x; "
+        "dnabirnn merge {input:q} -o {output[0]:q} --provenance {output.provenance:q}"
 
 
 rule call:
@@ -63,6 +67,7 @@ rule call:
             category="Calls",
             labels={"sample": "{sample}"},
         ),
+        provenance="<results>/provenance/call/{sample}.json",
     log:
         "<logs>/call/{sample}.log",
     benchmark:
@@ -77,4 +82,5 @@ rule call:
         options=options("call"),
     shell:
         "exec 2> {log:q}; set -x; "
-        "dnabirnn call {input.scores:q} -m {input.model:q} -o {output:q} {params.options} "
+        "dnabirnn call {input.scores:q} -m {input.model:q} -o {output[0]:q} {params.options} "
+        "--provenance {output.provenance:q}"

@@ -6,9 +6,11 @@ rule encode:
         fasta=files_of("fasta", TRAINING),
         labels=files_of("labels", TRAINING),
         regions=files_named("encode", "split", "exclude")
-        + files_named("labels", "negatives"),
+        + files_named("labels", "negatives")
+        + files_named("sequences", "chrom_alias"),
     output:
         ENCODED,
+        provenance=f"<results>/provenance/encode/{NAME}.json",
     log:
         f"<logs>/encode/{NAME}.log",
     benchmark:
@@ -22,11 +24,14 @@ rule encode:
     params:
         folder=subpath(output[0], parent=True),
         labels=lambda wildcards, input: repeated("--labels", input.labels),
-        options=options("labels", "encode"),
+        options=options("labels", "encode")
+        + " "
+        + options("sequences", only=["chrom_alias"]),
         format=FORMAT["encoded"],
     shell:
         "exec 2> {log:q}; set -x; "
-        "dnabirnn encode {input.fasta:q} {params.labels} -o {params.folder:q} {params.options}"
+        "dnabirnn encode {input.fasta:q} {params.labels} -o {params.folder:q} {params.options} "
+        "--provenance {output.provenance:q}"
 
 
 # What training resumes from lies in MODEL.resume: no output, so that it outlives a job that was
@@ -38,6 +43,7 @@ rule train:
     output:
         model=MODEL,
         curve=MODEL.replace(".safetensors", ".log.csv"),
+        provenance=f"<results>/provenance/train/{NAME}.json",
     log:
         f"<logs>/train/{NAME}.log",
     benchmark:
@@ -56,7 +62,8 @@ rule train:
     shell:
         "exec 2> {log:q}; set -x; "
         "dnabirnn train {params.folder:q} -o {output.model:q} --log {output.curve:q} "
-        "{params.options} {params.hardware} --threads {threads}"
+        "{params.options} {params.hardware} --threads {threads} "
+        "--provenance {output.provenance:q}"
 
 
 rule held_out:
