@@ -111,7 +111,6 @@ def test_shared_options_read_the_same_everywhere() -> None:
         "--device NAME": ("train", "score", "evaluate"),
         "--engine": ("train", "score", "evaluate"),
         "--precision": ("train", "score", "evaluate"),
-        "--format": ("score", "call", "merge"),
         "--index": ("score", "call", "merge"),
         "--so-type": ("score", "call"),
         "--email": ("score", "hub"),
@@ -458,7 +457,7 @@ def test_score_options(folder: Path) -> None:
 
 def told_of_rates(path: Path) -> None:
     """Give a model thresholds for false discovery rates, and the share that it was trained with."""
-    found = {"M": {"bases": {"0.05": 450, "0.1": 60}, "calls": {"0.05": 620, "0.1": None}}}
+    found = {"M": {"bases": {"0.05": 450, "0.1": 60}, "calls": {"0.05": 620, "0.1": 60}}}
     training = {"prevalence": {"M": {"sequence": 0.1, "sampled": 0.2, "calibrated": 0.1}}}
     checkpoint = load_checkpoint(path)
     dataclasses.replace(checkpoint, discoveries=found, training=training).save(path)

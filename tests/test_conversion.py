@@ -53,7 +53,10 @@ def test_the_converted_model_is_a_file_like_any_other(tmp_path: Path) -> None:
     fasta = tmp_path / "a.fa"
     fasta.write_text(">a\nACGTACGTNNACGT\n")
     for option, message in (
-        (("--fdr", 0.05, "--calls", tmp_path / "c"), "the model has no figures of false discover"),
+        (
+            ("--fdr", 0.05, "--calls", tmp_path / "c.bed"),
+            "the model has no figures of false discover",
+        ),
         (("--prior", "X=0.1"), "does not tell the share of X"),
     ):
         failed = run("score", fasta, "-m", out, "-o", tmp_path / "t.bed", *option)
