@@ -6,7 +6,7 @@ rule score:
         fasta=lambda wildcards: SAMPLES[wildcards.sample]["fasta"],
         model=MODEL,
     output:
-        temp("<results>/shards/{sample}/{scatteritem}.bed.gz"),
+        scores=temp("<results>/shards/{sample}/{scatteritem}.bed.gz"),
         provenance="<results>/provenance/score/{sample}/{scatteritem}.json",
     log:
         "<logs>/score/{sample}/{scatteritem}.log",
@@ -24,7 +24,7 @@ rule score:
         format=FORMAT["scores"],
     shell:
         "exec 2> {log:q}; set -x; "
-        "dnabirnn score {input.fasta:q} -m {input.model:q} -o {output[0]:q} "
+        "dnabirnn score {input.fasta:q} -m {input.model:q} -o {output.scores:q} "
         "--shard {wildcards.scatteritem} {params.options} "
         "{params.hardware} --threads {threads} "
         "--provenance {output.provenance:q}"
@@ -39,7 +39,7 @@ rule gather:
             scatteritem=shards(wildcards.sample),
         ),
     output:
-        "<results>/scores/{sample}.bed.gz",
+        scores="<results>/scores/{sample}.bed.gz",
         provenance="<results>/provenance/gather/{sample}.json",
     log:
         "<logs>/gather/{sample}.log",
@@ -53,7 +53,7 @@ rule gather:
         runtime=minutes(60),
     shell:
         "exec 2> {log:q}; set -x; "
-        "dnabirnn merge {input:q} -o {output[0]:q} --provenance {output.provenance:q}"
+        "dnabirnn merge {input:q} -o {output.scores:q} --provenance {output.provenance:q}"
 
 
 rule call:
@@ -61,7 +61,7 @@ rule call:
         scores="<results>/scores/{sample}.bed.gz",
         model=MODEL,
     output:
-        report(
+        calls=report(
             "<results>/calls/{sample}.bed",
             caption="../report/calls.rst",
             category="Calls",
@@ -82,5 +82,5 @@ rule call:
         options=options("call"),
     shell:
         "exec 2> {log:q}; set -x; "
-        "dnabirnn call {input.scores:q} -m {input.model:q} -o {output[0]:q} {params.options} "
+        "dnabirnn call {input.scores:q} -m {input.model:q} -o {output.calls:q} {params.options} "
         "--provenance {output.provenance:q}"
