@@ -55,7 +55,7 @@ CASES = (
         "train",
         (
             *("train", "{in}/set", "-o", "{out}/m.safetensors", "--hidden", "8"),
-            *("--bases", "600k", "--validations", "3", "--threads", "1"),
+            *("--bases", "400k", "--validations", "3", "--threads", "1"),
         ),
         ("m.safetensors",),
     ),
@@ -90,7 +90,7 @@ CASES = (
     ),
     Case(
         "simulate",
-        ("simulate", "-o", "{out}/simulated", "--length", "1M"),
+        ("simulate", "-o", "{out}/simulated", "--length", "300k"),
         ("simulated/genome.fa",),
     ),
 )
@@ -114,7 +114,7 @@ class Tally:
 def write_material(folder: Path) -> None:
     """A genome with planted sites, an encoded set, a model, a track."""
     rng = random.Random(0)
-    bases = [rng.choice("ACGT") for _ in range(1_000_000)]
+    bases = [rng.choice("ACGT") for _ in range(300_000)]
     with (folder / "sites.bed").open("w") as rows:
         for start in range(100, len(bases) - 100, 400):
             bases[start : start + len(MOTIF)] = MOTIF
