@@ -12,6 +12,7 @@ from dnabirnn.fasta import contig_lengths
 from dnabirnn.inputs import read_blocks
 from dnabirnn.intervals import Regions, shortened
 from dnabirnn.label_set import Labels, Origin
+from dnabirnn.outputs import is_stream
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -128,14 +129,16 @@ def read_aliases(path: PathLike, fasta: Sequence[PathLike]) -> Aliases:
     Raises
     ------
     OptionError
-        Sequences from standard input.
+        Sequences from standard input or a pipe.
     LabelError
         A file that is missing, no text, or has no row of two names.
     FastaError
         Sequences that cannot be read.
     """
-    if "-" in map(str, fasta):
-        raise OptionError("--chrom-alias: reads the FASTA twice, which standard input does not do")
+    if any(map(is_stream, fasta)):
+        raise OptionError(
+            "--chrom-alias: reads the FASTA twice, which standard input and pipes do not allow"
+        )
     digests: dict[str, str] = {}
     data = b"".join(read_blocks(path, LabelError, digests))
     try:

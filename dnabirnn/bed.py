@@ -38,7 +38,11 @@ _NO_SPAN = "mend the row, or label whole features with --span"
 
 
 def read_bed(
-    path: PathLike, span: bool = False, *, digests: dict[str, str] | None = None
+    path: PathLike,
+    span: bool = False,
+    *,
+    digests: dict[str, str] | None = None,
+    may_be_empty: bool = False,
 ) -> pl.DataFrame:
     r"""Read the intervals of a BED file.
 
@@ -55,6 +59,8 @@ def read_bed(
         blocks (exons, say) is an interval of its own, with the row's name, score and strand.
     digests : dict, optional
         `digests[basename]` becomes the SHA-256 (hex) of the file's bytes as stored.
+    may_be_empty : bool
+        Give no rows for a file that has none; by default an error.
 
     Returns
     -------
@@ -88,7 +94,8 @@ def read_bed(
     >>> read_bed(path).rows()
     [('chr1', 10, 44, 'REP', 0.0, '-', 2), ('chr2', 5, 9, None, None, '.', 3)]
     """
-    return parse_bed(read_blocks(path, LabelError, digests), str(path), span)
+    blocks = read_blocks(path, LabelError, digests)
+    return parse_bed(blocks, str(path), span, may_be_empty=may_be_empty)
 
 
 def parse_bed(
@@ -98,6 +105,7 @@ def parse_bed(
     *,
     name_column: int = 3,
     width: tuple[str, int] | None = None,
+    may_be_empty: bool = False,
 ) -> pl.DataFrame:
     r"""Intervals of the text of a BED file.
 
@@ -113,6 +121,8 @@ def parse_bed(
         Column that becomes `name`, counted from 0; null in rows that lack it.
     width : tuple of str and int, optional
         Name of a format, and the number of columns that each of its rows has.
+    may_be_empty : bool
+        As in `read_bed`.
 
     Returns
     -------
@@ -132,8 +142,12 @@ def parse_bed(
     most = max(_MOST_COLUMNS, name_column + 1)
     lines = [_rows(frame) for frame in text_frames(blocks, source, "BED, plain, gzip or bgzip")]
     if not lines:
+        if may_be_empty:
+            return pl.DataFrame(schema=BED_SCHEMA)
         raise LabelError(f"{source}: no intervals; the file is empty: give a BED with rows")
     columns = _columns(pl.concat(lines), most)
+    if columns.is_empty() and may_be_empty:
+        return pl.DataFrame(schema=BED_SCHEMA)
     if columns.is_empty():
         raise LabelError(
             f"{source}: no intervals; the file is empty but for comments: give a BED with rows"

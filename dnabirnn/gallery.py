@@ -17,6 +17,7 @@ from dnabirnn.calling import CALLS_SCHEMA, calls_frame, find_calls
 from dnabirnn.errors import OptionError, TrackError
 from dnabirnn.fasta import read_fasta
 from dnabirnn.inputs import listed, read_blocks
+from dnabirnn.outputs import is_stream
 from dnabirnn.readback import read_scores
 from dnabirnn.rules import CallSettings, default_min_score
 from dnabirnn.runs import find_runs
@@ -141,8 +142,9 @@ def gather(
     OptionError, FastaError, LabelError, TrackError
         Inputs that cannot be read, or do not fit one another.
     """
-    if "-" in map(str, (*genome.fasta, *genome.calls, genome.scores)):
-        raise OptionError("-: a report reads its files more than once; name a file")
+    for path in (*genome.fasta, *genome.calls, genome.scores):
+        if path is not None and is_stream(path):
+            raise OptionError(f"{path}: a report reads its files more than once; name a file")
     read: dict[str, dict[str, str]] = {"fasta": {}, "calls": {}, "scores": {}}
     calls = _calls(genome, read, progress)
     sites, lengths = _sites(genome, calls, read["fasta"])

@@ -101,6 +101,8 @@ def check_contigs(frame: pl.DataFrame, lengths: Mapping[str, int], source: str) 
     LabelError
         No contig in common, or a row past the end of its contig.
     """
+    if frame.is_empty():
+        return frame
     known = frame.filter(pl.col("chrom").is_in(list(lengths)))
     check_names(frame["chrom"].unique(maintain_order=True).to_list(), lengths, source)
     if missing := frame.height - known.height:
@@ -187,10 +189,14 @@ class Regions:
         }
 
     @classmethod
-    def read(cls, path: PathLike) -> Regions:
-        """Read regions from a BED file; a row of twelve columns is one, from start to end."""
+    def read(cls, path: PathLike, *, may_be_empty: bool = False) -> Regions:
+        """Read regions from a BED file; a row of twelve columns is one, from start to end.
+
+        Without a row it is an error, unless it may be empty.
+        """
         digests: dict[str, str] = {}
-        return cls(read_bed(path, span=True, digests=digests), str(path), digests)
+        frame = read_bed(path, span=True, digests=digests, may_be_empty=may_be_empty)
+        return cls(frame, str(path), digests)
 
     def at_least(self, length_bp: int) -> Regions:
         """Return those of this length or more, once those that overlap or touch are one.

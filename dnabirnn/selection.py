@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from dnabirnn.circular import Circular
 from dnabirnn.errors import OptionError
 from dnabirnn.fasta import contig_lengths
+from dnabirnn.outputs import is_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -47,12 +48,14 @@ def contigs_of_shard(
     Raises
     ------
     OptionError
-        A shard of standard input; and what the checks raise.
+        A shard of standard input or a pipe; and what the checks raise.
     """
     if shard is None:
         return checked_contigs(read(*fasta), fasta, naming)
-    if _is_stdin(fasta):
-        raise OptionError("--shard: reads the FASTA twice, which standard input does not allow")
+    if any(map(is_stream, fasta)):
+        raise OptionError(
+            "--shard: reads the FASTA twice, which standard input and pipes do not allow"
+        )
     lengths = contig_lengths(*fasta)
     for one in _checks(naming):
         one.check_contigs(lengths)
@@ -67,7 +70,7 @@ def checked_contigs(
 ) -> Iterator[_Contig]:
     """Contigs, once what names them is found to fit: that is, before the first is scored.
 
-    Standard input, which can be read only once, is checked when it ends.
+    Standard input and pipes, which can be read only once, are checked when they end.
 
     Parameters
     ----------
@@ -79,7 +82,7 @@ def checked_contigs(
     """
     checks = _checks(naming)
     lengths: dict[str, int] = {}
-    if checks and not _is_stdin(fasta):
+    if checks and not any(map(is_stream, fasta)):
         lengths = contig_lengths(*fasta)
         for one in checks:
             one.check_contigs(lengths)
@@ -95,7 +98,3 @@ def checked_contigs(
 def _checks(naming: Iterable[NamesContigs | None]) -> list[NamesContigs]:
     every = [one for one in naming if one is not None]
     return [one for one in every if not (isinstance(one, Circular) and one.all)]
-
-
-def _is_stdin(fasta: Sequence[PathLike]) -> bool:
-    return "-" in map(str, fasta)

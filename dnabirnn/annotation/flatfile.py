@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -128,9 +129,22 @@ class _Table(io.TextIOBase):
         return text
 
 
+def _unmarked(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Blocks without a byte-order mark, which would hide the first record from Biopython."""
+    head = b""
+    whole = iter(blocks)
+    for block in whole:
+        head += block
+        if len(head) >= len(BOM_UTF8):
+            break
+    yield head.removeprefix(BOM_UTF8)
+    yield from whole
+
+
 def _text_lines(blocks: Iterable[bytes], source: str, form: str) -> Iterator[str]:
     name = "GenBank" if form == "genbank" else "EMBL"
     rest = b""
+    blocks = _unmarked(blocks)
     for block in blocks:
         *whole, rest = (rest + block).split(b"\n")
         for line in whole:

@@ -7,7 +7,7 @@ GTF: https://mblab.wustl.edu/GTF22.html. Both count from 1 and include the last 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import polars as pl
@@ -238,7 +238,7 @@ def _joined(pieces: list[_Piece], source: str, selection: Selection, form: str) 
         kept = frame.filter(~_is_landmark(frame))
         landmarks, frame = frame.height - kept.height, kept
     if selection.span and "id" in frame.columns:
-        frame = _spanned(frame)
+        frame = _spanned(frame, circular)
     column = selection.class_column or "type"
     place = column if column in ("type", "source") else f"attribute {column!r}"
     return Features(
@@ -258,12 +258,32 @@ def _is_landmark(frame: pl.DataFrame) -> pl.Expr:
     return landmark | pl.col("circular") if "circular" in frame.columns else landmark
 
 
-def _spanned(frame: pl.DataFrame) -> pl.DataFrame:
+def _spanned(frame: pl.DataFrame, circular: Mapping[str, int]) -> pl.DataFrame:
     """Rows of one ID as one, in the place of the first."""
     keys = ["chrom", "type", "strand", "id", "name"]
-    parts = frame.filter(pl.col("id").is_not_null())
+    parts = _past_origin(frame.filter(pl.col("id").is_not_null()), keys, circular)
     joined = parts.group_by(keys, maintain_order=True).agg(
         pl.col("start").min(), pl.col("end").max(), pl.col("score", "line").first()
     )
     rest = frame.filter(pl.col("id").is_null()).select(joined.columns)
     return pl.concat([joined, rest]).sort("line", maintain_order=True)
+
+
+def _past_origin(
+    parts: pl.DataFrame, keys: Sequence[str], circular: Mapping[str, int]
+) -> pl.DataFrame:
+    """Parts of features that reach both ends of a circle: those after the origin behind its end.
+
+    They begin again where the widest gap between two of their parts ends.
+    """
+    if not circular:
+        return parts
+    start, end, size, gap = map(pl.col, ("start", "end", "size", "gap"))
+    length = pl.col("chrom").replace_strict(dict(circular), default=None, return_dtype=pl.Int64)
+    ordered = parts.with_columns(size=length).sort("start", maintain_order=True)
+    ordered = ordered.with_columns(gap=(start - end.cum_max().shift(1)).over(keys))
+    crosses = (start.min() == 0) & (end.max() == size.first()) & (gap.max() > 0)
+    first = start.filter(gap == gap.max()).first()
+    turn = pl.when(crosses.over(keys) & (start < first.over(keys))).then(size).otherwise(0)
+    moved = ordered.with_columns(start=start + turn, end=end + turn)
+    return moved.sort("line", maintain_order=True).select(parts.columns)

@@ -47,6 +47,7 @@ _READERS: dict[LabelFormat, Reader] = {
 }
 _HEAD_BYTES = 1 << 16
 _WITH_TYPES = (LabelFormat.GFF3, LabelFormat.GTF, LabelFormat.GENBANK, LabelFormat.EMBL)
+_FLAT = (LabelFormat.GENBANK, LabelFormat.EMBL)
 _WITH_PARTS = (LabelFormat.BED, LabelFormat.GFF3, LabelFormat.GENBANK, LabelFormat.EMBL)
 
 
@@ -156,11 +157,14 @@ def read_annotation(
     frame = pl.concat(_classed(file, class_name) for file in found)
     if frame.is_empty():
         raise LabelError(_nothing(found, selection))
+    aliases = _aliases(found)
+    if aliases:  # or rows of one file would hide those of another
+        frame = frame.with_columns(pl.col("chrom").replace(aliases))
     return Annotation(
         frame.with_columns(pl.col("name").replace(mapping)) if mapping else frame,
         digests,
-        _lengths(found),
-        _aliases(found),
+        _lengths(found, aliases),
+        aliases,
         _told(forms, selection, mapping),
         _absent(frame, found, selection, mapping),
     )
@@ -299,7 +303,7 @@ def _some(names: Iterable[str]) -> str:
 
 def _aliases(found: Sequence[_File]) -> dict[str, str]:
     """Other names of contigs, without those that two contigs have."""
-    names = {name for file in found for name in file.features.lengths}
+    names = {name for file in found if file.form in _FLAT for name in file.features.lengths}
     owners: dict[str, set[str]] = {}
     for _, _, features in found:
         for other, own in features.owners.items():
@@ -309,11 +313,12 @@ def _aliases(found: Sequence[_File]) -> dict[str, str]:
     }
 
 
-def _lengths(found: Sequence[_File]) -> dict[str, tuple[int, str]]:
+def _lengths(found: Sequence[_File], aliases: Mapping[str, str]) -> dict[str, tuple[int, str]]:
     """Bases of contigs, and the file that tells them; raises where two files do not agree."""
     lengths: dict[str, tuple[int, str]] = {}
     for source, _, features in found:
         for name, length in features.lengths.items():
+            name = aliases.get(name, name)
             other, file = lengths.setdefault(name, (length, source))
             if other != length:
                 raise LabelError(

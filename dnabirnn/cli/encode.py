@@ -127,7 +127,7 @@ def encode(
         searched |= {"class_name": reading["class_name"], "hard_mask": mask == "hard"}
         chosen = (classes, ignore_classes, flat)
         loaded, origin = _of_motifs(files, motifs, searched, aliases, chosen, quiet)
-    excluded = None if exclude is None else Regions.read(exclude)
+    excluded = None if exclude is None else Regions.read(exclude, may_be_empty=True)
     excluded = excluded if aliases is None else aliases.regions(excluded)
     with Progress("encoded", quiet=quiet) as progress:
         encoded = encoding.encode(

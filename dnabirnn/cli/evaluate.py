@@ -98,7 +98,7 @@ def evaluate(
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import load_truth
     from dnabirnn.model import load
-    from dnabirnn.outputs import check_target
+    from dnabirnn.outputs import check_target, is_stream
     from dnabirnn.records import prefixed
     from dnabirnn.splits import splits_of
 
@@ -110,8 +110,10 @@ def evaluate(
             check_target(path)
     if curves is not None and os.path.realpath(curves) == os.path.realpath(out):
         raise OptionError(f"--curves {curves}: is the name of the metrics; give another")
-    if baseline is not None and "-" in fasta:
-        raise OptionError("--baseline: reads the FASTA twice, which standard input does not allow")
+    if baseline is not None and any(map(is_stream, fasta)):
+        raise OptionError(
+            "--baseline: reads the FASTA twice, which standard input and pipes do not allow"
+        )
     loaded = load(
         model,
         device=device,
@@ -128,7 +130,7 @@ def evaluate(
         **reading,
     )
     wanted = None if regions is None else Regions.read(regions)
-    excluded = None if exclude is None else Regions.read(exclude)
+    excluded = None if exclude is None else Regions.read(exclude, may_be_empty=True)
     aliases = None if chrom_alias is None else read_aliases(chrom_alias, files)
     if aliases is not None:
         truth, wanted = aliases.labels(truth), aliases.regions(wanted)

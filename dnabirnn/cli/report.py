@@ -217,7 +217,7 @@ def report(
             calls,
             scores,
             aliases.regions(None if regions is None else Regions.read(regions)),
-            aliases.regions(None if exclude is None else Regions.read(exclude)),
+            aliases.regions(None if exclude is None else Regions.read(exclude, may_be_empty=True)),
             calling,
         )
         with Progress("scored", quiet=quiet) as progress:

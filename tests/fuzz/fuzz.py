@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,8 +38,12 @@ from dnabirnn.checkpoint import load_checkpoint
 from dnabirnn.encoded import MANIFEST, EncodedSet
 from dnabirnn.errors import DnabirnnError
 from dnabirnn.fasta import parse_fasta
+from dnabirnn.fastq import parse_fastq
+from dnabirnn.genbank import parse_genbank
 from dnabirnn.readback import read_scores
+from dnabirnn.records import Reading, Record
 from dnabirnn.shipped import shipped_models
+from dnabirnn.twobit import read_twobit
 
 __all__ = ["SEEDS", "TARGETS"]
 
@@ -52,11 +57,19 @@ def _file(data: bytes, name: str) -> Path:
     return path
 
 
-def _fasta(data: bytes) -> None:
-    # Cut where the first byte says: blocks may end anywhere.
-    at = data[0] if data else 0
-    for record in parse_fasta([data[1:at], data[at:]], "fuzz"):
-        assert len(record.codes) <= len(data)
+def _sequences(parse: Callable[..., Iterable[Record]]) -> Callable[[bytes], None]:
+    def target(data: bytes) -> None:
+        # Cut where the first byte says: blocks may end anywhere.
+        at = data[0] if data else 0
+        for record in parse([data[1:at], data[max(at, 1) :]], Reading("fuzz", case=True)):
+            assert record.lower is None or len(record.codes) == len(record.lower) <= len(data)
+
+    return target
+
+
+def _twobit(data: bytes) -> None:
+    for record in read_twobit(_file(data, "x.2bit"), Reading("fuzz", case=True)):
+        assert len(record.codes) <= 4 * len(data)
 
 
 def _encoded(data: bytes) -> None:
@@ -75,20 +88,32 @@ def _annotated(reader: Callable[..., object]) -> Callable[[bytes], None]:
 
 
 TARGETS: dict[str, Callable[[bytes], object]] = {
-    "fasta": _fasta,
+    "fasta": _sequences(parse_fasta),
+    "fastq": _sequences(parse_fastq),
+    "genbank": _sequences(parse_genbank),
+    "twobit": _twobit,
     "bed": lambda data: read_bed(_file(data, "x.bed")),
     "gff3": _annotated(read_gff3),
     "gtf": _annotated(read_gtf),
-    "genbank": _annotated(read_genbank),
+    "genbank-labels": _annotated(read_genbank),
     "embl": _annotated(read_embl),
     "repeatmasker": _annotated(read_repeatmasker),
     "rmsk": _annotated(read_rmsk),
-    "fastq": _annotated(read_labelled_fastq),
+    "fastq-labels": _annotated(read_labelled_fastq),
     "scores": lambda data: list(read_scores(_file(data, "x.bed"), _OUTPUTS)),
     "model": lambda data: load_checkpoint(_file(data, "x.safetensors")),
     "encoded": _encoded,
 }
 """What reads bytes, by name."""
+
+
+def _twobit_seed() -> bytes:
+    """One contig of six bases, the second N and the last two in lower case."""
+    head = struct.pack("<4I", 0x1A412743, 0, 1, 0)
+    index = bytes([1]) + b"c" + struct.pack("<I", 22)
+    blocks = struct.pack("<3I", 1, 1, 1) + struct.pack("<3I", 1, 4, 2)
+    return head + index + struct.pack("<I", 6) + blocks + struct.pack("<I", 0) + b"\x9b\x90"
+
 
 _GENBANK = b"""LOCUS       T 20 bp DNA circular UNK
 FEATURES             Location/Qualifiers
@@ -109,7 +134,9 @@ SEEDS: dict[str, list[bytes]] = {
         b"c\tx\tregion\t1\t50\t.\t.\t.\tIs_circular=true\nc\tx\tCDS\t45\t55\t1\t-\t0\tID=q\n",
     ],
     "gtf": [b'c\tx\texon\t1\t9\t.\t+\t.\tgene_id "a;b"; transcript_id "t";\n'],
-    "genbank": [_GENBANK],
+    "genbank": [b"\x40" + _GENBANK],
+    "genbank-labels": [_GENBANK],
+    "twobit": [_twobit_seed()],
     "embl": [
         b"ID   T; SV 1; circular; DNA; STD; UNK; 9 BP.\nFH   Key\nFT   gene            <2..>8\n"
         b'FT                   /gene="a"\nSQ   Sequence 9 BP;\n     acgtacgta   9\n//\n'
@@ -122,7 +149,8 @@ SEEDS: dict[str, list[bytes]] = {
     "rmsk": [
         b"585\t463\t13\t6\t17\tchr1\t10000\t10468\t-248945954\t+\t(T)n\tSimple\tS\t1\t463\t0\t1\n"
     ],
-    "fastq": [b'@r\nACGT\n+\n!!"#\n@s\nAC\nGT\n+\n!!\n!!\n'],
+    "fastq": [b"\x09@r x\nACGTn\n+\nIIIII\n@s\r\nNN\r\n+s\r\n!!\r\n"],
+    "fastq-labels": [b'@r\nACGT\n+\n!!"#\n@s\nAC\nGT\n+\n!!\n!!\n'],
     "scores": [b"c\t0\t9\tREP\t500\t+\nc\t3\t9\tREP\t20\t-\nd\t1\t2\tREP\t1000\t+\n"],
     "model": [next(iter(shipped_models().values())).read_bytes()],
     "encoded": [
