@@ -11,7 +11,7 @@ run: .venv/installed
 		--workflow-profile workflows/profiles/laptop
 
 test: .venv/installed
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 # What takes minutes: training on real data, for which DNABIRNN_DATA names the folder.
 slow: .venv/installed

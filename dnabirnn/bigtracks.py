@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     _Items = Iterable[tuple[str, int, int, Any]]
 
-__all__ = ["BigBedTrack", "BigWigTracks", "write_bigbed", "write_bigwig"]
+__all__ = ["BigBedTrack", "BigWigTracks", "muted", "write_bigbed", "write_bigwig"]
 
 _ROW = np.dtype([("start", "<u4"), ("end", "<u4"), ("score", "<i2"), ("output", "u1")])
 # Rows taken from the file at a time.
@@ -280,7 +280,8 @@ def _write(path: Path, sizes: Mapping[str, int], items: _Items, magic: int) -> b
     import pybigtools
 
     stream = iter(items)
-    first = next(stream, None)
+    with muted():  # what is merged may be damaged
+        first = next(stream, None)
     if first is None:
         path.write_bytes(_empty(magic))
         return False
@@ -288,7 +289,7 @@ def _write(path: Path, sizes: Mapping[str, int], items: _Items, magic: int) -> b
     whole = False
     try:
         # It prints what it finds wrong and returns all the same: the header is written last.
-        with _muted():
+        with muted():
             pybigtools.open(str(path), "w").write(dict(sizes), iter(checked))
         with path.open("rb") as file:
             whole = file.read(4) == struct.pack("<I", magic)
@@ -306,7 +307,7 @@ def _write(path: Path, sizes: Mapping[str, int], items: _Items, magic: int) -> b
 
 
 @contextmanager
-def _muted() -> Iterator[None]:
+def muted() -> Iterator[None]:
     """Keep from standard error what pybigtools and Rust print of a fault, which we tell."""
     sys.stderr.flush()
     kept = os.dup(2)

@@ -138,6 +138,9 @@ def _names(
             f"--classes {','.join(classes)}: {path} has {count} labels beside background; give as "
             "many different names, from label 1 on"
         )
+    for name in classes:
+        if name.strip() in ("", ".") or not name.isprintable():
+            raise OptionError(f"--classes {name!r}: give names of printable characters")
     return tuple(classes)
 
 

@@ -28,6 +28,11 @@ _STRAND_OF_LABEL = {"plus": "+", "minus": "-", "both": "."}
 _SPLIT_NAME = re.compile(r"\.([^.]+)\.(plus|minus|both)\.\w+$")
 _GENOME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _LONGEST_SHORT_LABEL = 17  # as UCSC shows it
+_MAGIC = {
+    TrackFormat.BIGWIG: b"\x88\x8f\xfc\x26",
+    TrackFormat.BIGBED: b"\x87\x89\xf2\xeb",
+}
+"""First bytes, in one order or the other."""
 
 
 class _Track(NamedTuple):
@@ -65,6 +70,7 @@ def write_hub(tracks: Sequence[PathLike], folder: PathLike, genome: str, *, emai
     for track in tracks:
         if not os.path.isfile(track):
             raise OptionError(f"{track}: no such file; check the path")
+        _check_content(track)
     scores, calls = _shown(tracks, folder)
     name = f"dnabirnn_{genome}"
     hub = {
@@ -110,6 +116,15 @@ def check_hub(tracks: Sequence[PathLike], folder: PathLike, genome: str | None) 
             raise OptionError(
                 f"{track}: lies outside {folder}; write it there, so that the hub is one folder"
             )
+
+
+def _check_content(track: PathLike) -> None:
+    """Raise OptionError for a file that is not what its name says."""
+    kind = _kind(track)
+    with open(track, "rb") as file:
+        first = file.read(4)
+    if kind is not None and _MAGIC[kind] not in (first, first[::-1]):
+        raise OptionError(f"{track}: is no {kind.traits.title}, as its name says; name it rightly")
 
 
 def _kind(path: PathLike) -> TrackFormat | None:

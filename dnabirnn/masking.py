@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from dnabirnn.alphabet import CODE_OF_BYTE, INVALID
+from dnabirnn.bed import parse_bed
 from dnabirnn.errors import FastaError, LabelError, OptionError
 from dnabirnn.inputs import check_readable, read_blocks
-from dnabirnn.intervals import BED_SCHEMA, Regions, past_end, read_bed, shortened
+from dnabirnn.intervals import BED_SCHEMA, Regions, past_end, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -93,10 +94,12 @@ def read_mask(
 
 
 def _read(bed: PathLike) -> pl.DataFrame:
-    """Rows of a BED, which may be none."""
-    if os.fspath(bed) != "-" and next(read_blocks(bed, LabelError), None) is None:
+    """Rows of a BED, which may be none. It is opened once: what a pipe has given is gone."""
+    blocks = read_blocks(bed, LabelError)
+    first = next(blocks, None)
+    if first is None:
         return pl.DataFrame(schema=BED_SCHEMA)
-    return read_bed(bed, span=True)
+    return parse_bed(chain([first], blocks), str(bed), span=True)
 
 
 def mask_fasta(

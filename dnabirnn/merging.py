@@ -191,15 +191,16 @@ def _merge_big(
 ) -> None:
     import pybigtools
 
-    from dnabirnn.bigtracks import write_bigbed, write_bigwig
+    from dnabirnn.bigtracks import muted, write_bigbed, write_bigwig
 
     readers: list[Any] = []
     sizes: dict[str, int] = {}
-    places: dict[str, Any] = {}
+    places: dict[str, tuple[Any, PathLike]] = {}
     for shard in shards:
         try:
-            reader = pybigtools.open(os.fspath(shard))
-            chroms = reader.chroms()
+            with muted():
+                reader = pybigtools.open(os.fspath(shard))
+                chroms = reader.chroms()
             if reader.is_bigwig is not (ending == ".bw"):
                 raise ValueError("it is the other of bigWig and bigBed")
         except Exception as cause:  # of kinds of its own
@@ -209,19 +210,30 @@ def _merge_big(
             ) from cause
         contigs.add(chroms, shard)
         sizes |= chroms
-        places |= dict.fromkeys(chroms, reader)
+        places |= dict.fromkeys(chroms, (reader, shard))
         readers.append(reader)
         progress(1)
 
     def items() -> Iterator[tuple[str, int, int, Any]]:
         for name in sorted(places, key=str.encode):
-            for start, end, *rest in places[name].records(name, 0, sizes[name]):
+            for start, end, *rest in _records(*places[name], name, sizes[name]):
                 yield name, start, end, rest[0] if ending == ".bw" else "\t".join(rest)
 
     path = files.reserve(out, ending)
     (write_bigwig if ending == ".bw" else write_bigbed)(path, sizes, items())
     for reader in readers:
         reader.close()
+
+
+def _records(reader: Any, shard: PathLike, name: str, length: int) -> Iterator[Any]:
+    """Rows of a contig."""
+    try:
+        yield from reader.records(name, 0, length)
+    except BaseException as cause:
+        # Rust's panics are no Exceptions.
+        if isinstance(cause, Exception) or type(cause).__name__ == "PanicException":
+            raise TrackError(f"{shard}: damaged at {name} ({cause}); make it again") from cause
+        raise
 
 
 def _merge_parquet(

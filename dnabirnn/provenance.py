@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
 import platform
+import zlib
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dnabirnn.errors import ProvenanceError
-from dnabirnn.outputs import write_text
+from dnabirnn.errors import OutputError, ProvenanceError
+from dnabirnn.outputs import is_compressed, write_text
 
-__all__ = ["Finding", "verify", "write_provenance"]
+__all__ = ["Finding", "check_apart", "check_free", "verify", "write_provenance"]
 
 _FORMAT = "dnabirnn provenance"
 _VERSION = 1
 _PACKAGES = ("dnabirnn", "numba", "numpy", "polars", "safetensors", "torch")
 _CHUNK_BYTES = 1 << 20
+_BEGIN = b'{\n  "arguments": ['
+"""What a provenance begins with, its keys being sorted."""
 _REMEDY = "give what --provenance wrote"
 
 
@@ -39,6 +43,33 @@ class Finding(NamedTuple):
     kind: str
     path: str
     state: str
+
+
+def check_free(path: str | os.PathLike[str]) -> None:
+    """Raise OutputError for a file that is something else than an earlier provenance."""
+    if not os.path.isfile(path) or not os.path.getsize(path):
+        return
+    if _content(path, len(_BEGIN)) != _BEGIN:
+        raise OutputError(
+            f"--provenance {path}: is there already, and no provenance; give another name"
+        )
+
+
+def _content(path: str | os.PathLike[str], most_bytes: int = -1) -> bytes:
+    """First bytes of a provenance, by default all; what cannot be decompressed is as it is."""
+    try:
+        with (gzip.open if is_compressed(path) else open)(path, "rb") as file:
+            return file.read(most_bytes)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return Path(path).read_bytes()[: None if most_bytes < 0 else most_bytes]
+
+
+def check_apart(path: str | os.PathLike[str], outputs: Iterable[str]) -> None:
+    """Raise OutputError for a provenance under the name of an output."""
+    if os.path.realpath(path) in outputs:
+        raise OutputError(
+            f"--provenance {path}: is an output of this run, which stays; give another name"
+        )
 
 
 def write_provenance(
@@ -127,7 +158,7 @@ def verify(path: str | os.PathLike[str]) -> list[Finding]:
         A file that is missing, or no provenance.
     """
     try:
-        told = json.loads(Path(path).read_text(encoding="utf-8"))
+        told = json.loads(_content(path))
     except OSError as cause:
         raise ProvenanceError(f"{path}: {cause.strerror or cause}; {_REMEDY}") from cause
     except ValueError as cause:

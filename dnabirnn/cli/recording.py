@@ -14,8 +14,10 @@ import click
 __all__ = ["recorded", "recording"]
 
 _KEY = "dnabirnn.provenance"
-_PATHS = {"BED", "FILE", "MODEL", "DIR", "JSON", "CSV", "CALLS"}
+_PATHS = {"BED", "FASTA", "FILE", "MODEL", "DIR", "JSON", "CSV"}
 """Metavariables of options that name files, as all arguments do."""
+_WRITTEN = {"out", "hub_folder"}
+"""Parameters that name what is written, a folder or standard output too."""
 
 
 class _Wanted(NamedTuple):
@@ -26,8 +28,10 @@ class _Wanted(NamedTuple):
 def _remember(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
     if value is not None:
         from dnabirnn.outputs import check_target
+        from dnabirnn.provenance import check_free
 
         check_target(value)
+        check_free(value)
         ctx.meta[_KEY] = _Wanted(value, ctx)
 
 
@@ -54,9 +58,10 @@ def recording(ctx: click.Context) -> Iterator[None]:
         yield
         wanted = ctx.meta.get(_KEY)
         if wanted is not None:
-            from dnabirnn.provenance import write_provenance
+            from dnabirnn.provenance import check_apart, write_provenance
 
             outputs = sorted(map(str, written))
+            check_apart(wanted.path, outputs)
             write_provenance(
                 wanted.path,
                 sys.argv[1:],
@@ -72,7 +77,7 @@ def _inputs(ctx: click.Context) -> Iterator[str]:
 
     for param in ctx.command.params:
         names_files = isinstance(param, click.Argument) or param.metavar in _PATHS
-        if names_files and param.name in ctx.params:
+        if names_files and param.name in ctx.params and param.name not in _WRITTEN:
             for path in _texts(ctx.params[param.name]):
                 found = path if os.path.exists(path) else str(find_model(path))
                 if found == "-" or os.path.exists(found):

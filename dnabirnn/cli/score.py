@@ -11,7 +11,7 @@ import click
 from dnabirnn.cli import options
 from dnabirnn.cli.progress import Progress
 from dnabirnn.errors import OptionError
-from dnabirnn.formats import FORMAT_NAMES, endings
+from dnabirnn.formats import FORMAT_NAMES, endings, track_format
 
 __all__ = ["score"]
 
@@ -143,7 +143,14 @@ def score(
     else:
         track, called = targets(out, form, calls_out, calls_format, index, so_type)
     if hub_folder is not None:
-        check_hub([out] if called is None else [out, called.path], hub_folder, genome)
+        shown = [track] if called is None else [track, called]
+        check_hub([target.path for target in shown], hub_folder, genome)
+        for target in shown:
+            if track_format(target.path, calls=target is called) is not target.form:
+                raise OptionError(
+                    f"--hub: {target.path} is to be {target.form.traits.title}, and a hub tells "
+                    "formats by the ends of names; end it accordingly"
+                )
     elif genome is not None:
         raise OptionError("--genome: is for a hub, and none is asked for; add --hub")
     part = None if shard is None else Shard.parse(shard)
@@ -155,6 +162,8 @@ def score(
         precision=precision,
         priors=dict(priors),
     )
+    if not as_labels:  # a file an output has a name of its own
+        options.check_apart(track.files(loaded.outputs), [*fasta, model, regions, chrom_alias])
     settings = options.call_settings(
         loaded.checkpoint, calls, wanted=calls_out is not None or as_labels
     )
