@@ -48,11 +48,13 @@ def write(tmp_path):
     "packed",
     [
         TEXT,
-        gzip.compress(TEXT),
-        gzip.compress(TEXT[:1000]) + gzip.compress(b"") + gzip.compress(TEXT[1000:]),
-        gzip.compress(TEXT) + b"\0" * 700,
+        gzip.compress(TEXT, mtime=0),
+        gzip.compress(TEXT[:1000], mtime=0)
+        + gzip.compress(b"", mtime=0)
+        + gzip.compress(TEXT[1000:], mtime=0),
+        gzip.compress(TEXT, mtime=0) + b"\0" * 700,
         bgzipped(TEXT),
-        gzip.compress(TEXT, compresslevel=0),
+        gzip.compress(TEXT, compresslevel=0, mtime=0),
     ],
     ids=["plain", "gzip", "members", "padded", "bgzip", "stored"],
 )
@@ -66,12 +68,12 @@ def test_content(write, packed, block_bytes):
 @given(parts=st.lists(st.binary(max_size=200), max_size=6), block_bytes=st.integers(1, 50))
 def test_members_of_any_size(tmp_path_factory, parts, block_bytes):
     path = tmp_path_factory.mktemp("members") / "file"
-    path.write_bytes(b"".join(gzip.compress(part) for part in parts))
+    path.write_bytes(b"".join(gzip.compress(part, mtime=0) for part in parts))
     assert b"".join(read_blocks(path, FastaError, block_bytes=block_bytes)) == b"".join(parts)
 
 
 def test_standard_input(monkeypatch):
-    stream = io.TextIOWrapper(io.BytesIO(gzip.compress(b">a\nACGT\n")))
+    stream = io.TextIOWrapper(io.BytesIO(gzip.compress(b">a\nACGT\n", mtime=0)))
     monkeypatch.setattr(sys, "stdin", stream)
     digests = {}
     assert b"".join(read_blocks("-", FastaError, digests)) == b">a\nACGT\n"
@@ -82,7 +84,7 @@ def test_standard_input(monkeypatch):
 def test_digest_is_of_the_bytes_as_stored(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    digests, packed = {}, gzip.compress(TEXT)
+    digests, packed = {}, gzip.compress(TEXT, mtime=0)
     for folder, data in (("a", packed), ("b", b"other")):
         path = tmp_path / folder / "x.gz"
         path.write_bytes(data)
@@ -101,7 +103,7 @@ def test_no_digest_of_a_file_that_was_left_half_read(write):
     assert digests == {}
 
 
-GZIPPED, BGZIPPED = gzip.compress(TEXT), bgzipped(TEXT)
+GZIPPED, BGZIPPED = gzip.compress(TEXT, mtime=0), bgzipped(TEXT)
 
 
 @pytest.mark.parametrize(
