@@ -9,6 +9,7 @@ that led there. FOLDER is a corpus, which grows; without one, the seeds of this 
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import struct
@@ -23,9 +24,14 @@ try:
 except ImportError:  # the tests need the targets only
     atheris = None
 
+_READERS = (
+    *(f"annotation.{name}" for name in ("flatfile", "gff", "labelled_fastq", "repeats")),
+    *("bed", "checkpoint", "encoded", "fasta", "fastq", "genbank", "readback", "twobit"),
+)
 if atheris is not None:
     with atheris.instrument_imports(include=["dnabirnn"]):
-        pass
+        for _name in _READERS:
+            importlib.import_module(f"dnabirnn.{_name}")
 
 from dnabirnn.annotation.features import Selection
 from dnabirnn.annotation.flatfile import read_embl, read_genbank
