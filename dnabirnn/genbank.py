@@ -30,6 +30,17 @@ _FATAL = ("Premature end of file", "Expected sequence length")
 _REMEDY = "make or fetch the file again"
 
 
+_BIOPYTHONS = (
+    ValueError,
+    AssertionError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    OverflowError,
+)
+"""What Biopython raises where a record is damaged."""
+
+
 def is_genbank(head: bytes) -> bool:
     """Whether a file begins like GenBank.
 
@@ -65,7 +76,7 @@ def parse_genbank(blocks: Iterable[bytes], reading: Reading) -> Iterator[Record]
             with warnings.catch_warnings(record=True) as told:
                 warnings.simplefilter("always")
                 entry = next(found, None)
-        except (ValueError, AssertionError, IndexError, KeyError, AttributeError) as cause:
+        except _BIOPYTHONS as cause:
             raise _unreadable(cause, reading, name) from cause
         for warning in told:
             if str(warning.message).startswith(_FATAL):

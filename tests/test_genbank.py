@@ -97,6 +97,10 @@ FAULTS = {
         "record 'U49845.1': has no sequence, only what it is made of",
     ),
     "no records": ("LOCUS \n", "no records"),
+    "a length beyond all": (
+        f"LOCUS       T {'2' * 42} bp DNA crAT/\nORIGIN\n\n//\n",
+        "damaged GenBank in the first record",
+    ),
     "no text": (TEXT[:12] + "\0\xff" * 90, "damaged GenBank in the first record"),
 }
 
