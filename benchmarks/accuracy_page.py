@@ -92,7 +92,8 @@ def _presets() -> list[str]:
         return []
     found = json.loads(path.read_text())
     return [
-        f"## Presets\n\n`python -m benchmarks presets`, on {told(found['machine'])}; one seed.\n",
+        f"## Presets\n\n`python -m benchmarks presets`, on {told(found['machine'])}; one seed. "
+        f"{found.get('note', '')}\n",
         drawn("presets", _figure, found["rows"]),
         table(_PRESETS, found["rows"]),
     ]
