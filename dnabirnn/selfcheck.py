@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from dnabirnn.alphabet import AMBIGUOUS, reverse_complement
 from dnabirnn.calling import calls_frame, find_calls
 from dnabirnn.fasta import Record
+from dnabirnn.logodds import LogOddsMap
 from dnabirnn.model import Model
 from dnabirnn.rules import CallSettings
 from dnabirnn.runs import find_runs
@@ -63,6 +65,9 @@ def selfcheck(
 ) -> Iterator[Check]:
     """Check a model's scores on random contigs, one thing after another.
 
+    Random sequence holds little of what a model looks for, and nothing could differ much where all
+    is near 0: so log-odds are shifted until the median probability of each class is about a half.
+
     Parameters
     ----------
     checkpoint : Checkpoint
@@ -86,8 +91,9 @@ def selfcheck(
     def made(threads: int, engine: str = engine, device: str = device) -> Model:
         return Model(checkpoint, device=device, engine=engine, threads=threads, precision=precision)
 
-    model = made(1)
     contigs = _contigs(checkpoint, seed)
+    checkpoint = _spread(checkpoint, Model(checkpoint, device="cpu"), contigs)
+    model = made(1)
     scores = _scores(model, contigs)
     # On a CPU a window's arithmetic does not depend on what else is in its batch, nor on threads.
     exact = 0.0 if model.engine.device.startswith("cpu") else TOLERANCE
@@ -119,6 +125,25 @@ def _contigs(checkpoint: Checkpoint, seed: int) -> list[Record]:
         codes[rng.random(bases) < _AMBIGUOUS_SHARE] = AMBIGUOUS
         contigs.append(Record(f"random{number}_{bases}bp", codes, None))
     return contigs
+
+
+def _spread(checkpoint: Checkpoint, model: Model, contigs: Sequence[Record]) -> Checkpoint:
+    """The model with log-odds shifted; twice, since what is near 0 tells little of how far."""
+    for _ in range(2):
+        scores = np.concatenate([*_scores(model, contigs).values()]).astype(np.float64)
+        p = np.clip(scores, 1e-6, 1 - 1e-6)
+        middle = np.median(np.log(p) - np.log1p(-p), axis=0)  # (O,)
+        shift = {
+            name: middle[checkpoint.architecture.columns(name)].mean()
+            for name, _ in checkpoint.architecture.classes
+        }
+        maps = [
+            LogOddsMap(1.0, float(-shift[name])).after(own)
+            for (name, _), own in zip(checkpoint.architecture.classes, checkpoint.maps, strict=True)
+        ]
+        checkpoint = replace(checkpoint, maps=tuple(maps))
+        model = Model(checkpoint, device="cpu")
+    return checkpoint
 
 
 _Scores = dict[str, "NDArray[np.float32]"]

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnabirnn.architecture import Cell
+from dnabirnn.checkpoint import load_checkpoint
 from dnabirnn.engine.fused_engine import FusedEngine
 from dnabirnn.errors import ScoreError
 from dnabirnn.network import Network, weights_of
@@ -98,6 +99,13 @@ def test_an_engine_with_a_fault_is_found(
     monkeypatch.setattr(_Wrong, "fault", fault)
     checks = selfcheck(random_checkpoint(scoring=ScoringWindow(60, 10)), device="cpu")
     assert broken <= {check.name for check in checks if not check.holds}
+
+
+@pytest.mark.parametrize("name", ["satellites", "fly-splice"])
+def test_models_that_find_nothing_in_random_sequence_are_checked_all_the_same(name: str) -> None:
+    checks = {check.name: check for check in selfcheck(load_checkpoint(name), device="cpu")}
+    assert [check.name for check in checks.values() if not check.holds] == []
+    assert checks["calls of the opposite strand"].compared > 100
 
 
 def test_what_is_no_number_stops_with_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
