@@ -27,6 +27,7 @@ __all__ = ["check_hub", "write_hub"]
 _STRAND_OF_LABEL = {"plus": "+", "minus": "-", "both": "."}
 _SPLIT_NAME = re.compile(r"\.([^.]+)\.(plus|minus|both)\.\w+$")
 _GENOME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_NOBODY = "nobody@example.org"
 _LONGEST_SHORT_LABEL = 17  # as UCSC shows it
 _MAGIC = {
     TrackFormat.BIGWIG: b"\x88\x8f\xfc\x26",
@@ -43,7 +44,9 @@ class _Track(NamedTuple):
     colour: str
 
 
-def write_hub(tracks: Sequence[PathLike], folder: PathLike, genome: str, *, email: str) -> None:
+def write_hub(
+    tracks: Sequence[PathLike], folder: PathLike, genome: str, *, email: str | None = None
+) -> None:
     """Write hub.txt, genomes.txt, trackDb.txt and igv_session.xml into the folder of tracks.
 
     Scores are one overlay, a colour a class; calls show the colours that they hold. Paths are
@@ -56,7 +59,7 @@ def write_hub(tracks: Sequence[PathLike], folder: PathLike, genome: str, *, emai
     folder : path
     genome : str
         Name of the assembly at UCSC, such as hs1.
-    email : str
+    email : str, optional
         Of whoever answers for the hub; UCSC wants one.
 
     Raises
@@ -78,7 +81,7 @@ def write_hub(tracks: Sequence[PathLike], folder: PathLike, genome: str, *, emai
         "shortLabel": "dnabirnn",
         "longLabel": f"Motifs found by dnabirnn in {genome}",
         "genomesFile": "genomes.txt",
-        "email": email,
+        "email": email or _NOBODY,
     }
     texts = {
         "trackDb.txt": "\n".join(map(_stanza, _track_db(scores, calls))),

@@ -14,7 +14,7 @@ __all__ = ["hub"]
 @click.option("-o", "--out", required=True, metavar="DIR", help="Folder that the tracks lie in.")
 @click.option("--genome", required=True, metavar="NAME", help="The assembly, in UCSC's words: hs1.")
 @options.email
-def hub(tracks: tuple[str, ...], out: str, genome: str, email: str) -> None:
+def hub(tracks: tuple[str, ...], out: str, genome: str, email: str | None) -> None:
     """Write what browsers need to show tracks.
 
     TRACKS are bigWig and bigBed files in the folder: scores and calls of one assembly.

@@ -225,10 +225,8 @@ index = click.option(
 )
 email = click.option(
     "--email",
-    default="nobody@example.org",
-    show_default=True,
     metavar="ADDRESS",
-    help="Of whoever answers for the hub.",
+    help="Of whoever answers for the hub.  [default: nobody@example.org]",
 )
 so_type = click.option(
     "--so-type",

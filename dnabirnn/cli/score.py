@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from dnabirnn.cli import options
 from dnabirnn.cli.progress import Progress
 from dnabirnn.errors import OptionError
 from dnabirnn.formats import FORMAT_NAMES, endings, track_format
+
+if TYPE_CHECKING:
+    from dnabirnn.writing import Target
 
 __all__ = ["score"]
 
@@ -94,7 +97,7 @@ def score(
     index: bool,
     hub_folder: str | None,
     genome: str | None,
-    email: str,
+    email: str | None,
     min_score: int | None,
     single_base: bool,
     shard: str | None,
@@ -115,7 +118,7 @@ def score(
     from dnabirnn.aliases import read_aliases
     from dnabirnn.circular import Circular
     from dnabirnn.genome import score_genome
-    from dnabirnn.hub import check_hub, write_hub
+    from dnabirnn.hub import write_hub
     from dnabirnn.intervals import Regions
     from dnabirnn.labelbed import score_labels
     from dnabirnn.model import load
@@ -143,16 +146,10 @@ def score(
     else:
         track, called = targets(out, form, calls_out, calls_format, index, so_type)
     if hub_folder is not None:
-        shown = [track] if called is None else [track, called]
-        check_hub([target.path for target in shown], hub_folder, genome)
-        for target in shown:
-            if track_format(target.path, calls=target is called) is not target.form:
-                raise OptionError(
-                    f"--hub: {target.path} is to be {target.form.traits.title}, and a hub tells "
-                    "formats by the ends of names; end it accordingly"
-                )
-    elif genome is not None:
-        raise OptionError("--genome: is for a hub, and none is asked for; add --hub")
+        _check_hub([track] if called is None else [track, called], hub_folder, genome)
+    for option, value in (("--genome", genome), ("--email", email)):
+        if value is not None and hub_folder is None:
+            raise OptionError(f"{option}: is for a hub, and none is asked for; add --hub")
     part = None if shard is None else Shard.parse(shard)
     loaded = load(
         model,
@@ -208,3 +205,16 @@ def _check_labels(given: Mapping[str, object]) -> None:
     for option, value in given.items():
         if value is not None:
             raise OptionError(f"{option}: is of tracks of scores, and --format {_LABELS} has none")
+
+
+def _check_hub(shown: Sequence[Target], folder: str, genome: str | None) -> None:
+    """Raise for what a hub cannot show."""
+    from dnabirnn.hub import check_hub
+
+    check_hub([target.path for target in shown], folder, genome)
+    for number, target in enumerate(shown):
+        if track_format(target.path, calls=number > 0) is not target.form:
+            raise OptionError(
+                f"--hub: {target.path} is to be {target.form.traits.title}, and a hub tells "
+                "formats by the ends of names; end it accordingly"
+            )
