@@ -71,16 +71,13 @@ def finish(
         maps = tuple(later.after(first) for later, first in zip(left, maps, strict=True))
     whole = Validation(encoded)
     histograms, counts = measure.counts(network, maps, whole)
-    here = [_share(histograms[name]) for name, _ in architecture.classes]
-    priors = plan["priors"]
-    there = [priors.get(name, p) for (name, _), p in zip(architecture.classes, here, strict=True)]
-    rarer = dict.fromkeys(histograms, 1.0)
-    if priors:
-        moves = prior_shift(architecture, here, there)
+    here = {name: _share(histograms[name]) for name, _ in architecture.classes}
+    there = here | plan["priors"]
+    rarer = {name: _odds(here[name]) / _odds(there[name]) for name in here}
+    if plan["priors"]:
+        moves = prior_shift(architecture, [*here.values()], [*there.values()])
         maps = tuple(move.after(first) for move, first in zip(moves, maps, strict=True))
         histograms, counts = measure.counts(network, maps, whole)
-        odds = zip(rarer, map(_odds, here), map(_odds, there), strict=True)
-        rarer = {name: one / other for name, one, other in odds}
         counts = {name: counts[name].thinned(factor) for name, factor in rarer.items()}
     best = {name: counted.best() for name, counted in counts.items()}
     calls = call_defaults(
@@ -96,10 +93,11 @@ def finish(
         for name, histogram in histograms.items()
         if name not in measure.absent
     }
-    names = [name for name, _ in architecture.classes]
     shares = {
         name: {"sequence": float(p), "sampled": float(q), "calibrated": float(r)}
-        for name, p, q, r in zip(names, prevalence.sequence, prevalence.sampled, there, strict=True)
+        for (name, r), p, q in zip(
+            there.items(), prevalence.sequence, prevalence.sampled, strict=True
+        )
     }
     return Checkpoint(
         architecture=architecture,

@@ -21,6 +21,7 @@ from dnabirnn.outputs import is_stream
 from dnabirnn.readback import read_scores
 from dnabirnn.rules import CallSettings, default_min_score
 from dnabirnn.runs import find_runs
+from dnabirnn.scoring import watched
 from dnabirnn.sites import SITES_SCHEMA, Example, choose, compare
 from dnabirnn.views import Span, View
 
@@ -174,17 +175,11 @@ def _calls(
         return calls_frame(find_calls(rows, genome.outputs, settings), genome.outputs)
     wanted = None if genome.regions is None else genome.regions.of
     contigs = genome.model.contigs(*genome.fasta)
-    blocks = _told(genome.model.blocks(contigs, wanted), progress)
+    blocks = watched(genome.model.blocks(contigs, wanted), progress)
     rules = [*genome.model.checkpoint.calls.values(), *settings.rules.values()]
     lowest = default_min_score(rules)
     found = find_runs(blocks, min_score=lowest, regions=wanted)
     return calls_frame(find_calls(found, genome.outputs, settings), genome.outputs)
-
-
-def _told(blocks: Iterator[Block], progress: Callable[[int], None]) -> Iterator[Block]:
-    for block in blocks:
-        yield block
-        progress(len(block.codes))
 
 
 def read_calls(

@@ -16,6 +16,7 @@ from dnabirnn.outputs import Outputs
 from dnabirnn.readback import read_scores
 from dnabirnn.rules import default_min_score
 from dnabirnn.runs import find_runs
+from dnabirnn.scoring import watched
 from dnabirnn.selection import checked_contigs, contigs_of_shard
 from dnabirnn.writing import Target, measured
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from dnabirnn.model import Model
     from dnabirnn.rules import CallSettings
     from dnabirnn.runs import Rows
-    from dnabirnn.scoring import Block
     from dnabirnn.shards import Shard
 
     PathLike = str | os.PathLike[str]
@@ -107,7 +107,7 @@ def score_genome(
     wanted = None if regions is None else regions.of
     sizes: dict[str, int] = {}
     scored = model.blocks(contigs, wanted, circular or ())
-    blocks = measured(_counted(scored, progress), sizes)
+    blocks = measured(watched(scored, progress), sizes)
     # A file an output tells all scores, another those that matter.
     lowest = 0 if split else floor
     runs = find_runs(blocks, min_score=lowest, single_base=single_base, regions=wanted)
@@ -226,7 +226,7 @@ def evaluate_genome(
     contigs = checked_contigs(truth, fasta, naming)
     wanted = None if regions is None else regions.of
     return evaluate(
-        _counted(model.blocks(contigs, wanted, circular or ()), progress),
+        watched(model.blocks(contigs, wanted, circular or ()), progress),
         truth.labels_of,
         labels.classes,
         {name: rule.threshold for name, rule in calls.rules.items()},
@@ -280,7 +280,7 @@ def evaluate_baseline(
     wanted = None if regions is None else regions.of
     truth = _Truth(fasta, labels, mask, exclude)
     return evaluate(
-        _counted(baseline.blocks(truth, wanted), progress),
+        watched(baseline.blocks(truth, wanted), progress),
         truth.labels_of,
         labels.classes,
         baseline.thresholds,
@@ -351,9 +351,3 @@ class _Passed:
             end = int(piece.end.max(initial=place))
             self._progress(end - place)
             place = end
-
-
-def _counted(blocks: Iterable[Block], progress: Progress) -> Iterator[Block]:
-    for block in blocks:
-        yield block
-        progress(len(block.codes))

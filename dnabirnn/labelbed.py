@@ -13,11 +13,12 @@ from dnabirnn.lines import Lines
 from dnabirnn.outputs import Outputs
 from dnabirnn.rules import default_min_score
 from dnabirnn.runs import find_runs
+from dnabirnn.scoring import watched
 from dnabirnn.selection import contigs_of_shard
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from dnabirnn.model import Model
     from dnabirnn.rules import CallSettings
     from dnabirnn.runs import Rows
-    from dnabirnn.scoring import Block
     from dnabirnn.shards import Shard
 
     PathLike = str | os.PathLike[str]
@@ -72,7 +72,7 @@ def score_labels(
     """
     wanted = None if regions is None else regions.of
     contigs = contigs_of_shard(model.contigs, fasta, shard, [regions, circular])
-    blocks = _told(model.blocks(contigs, wanted, circular or ()), progress)
+    blocks = watched(model.blocks(contigs, wanted, circular or ()), progress)
     lowest = default_min_score([*model.checkpoint.calls.values(), *calls.rules.values()])
     runs = find_runs(blocks, min_score=lowest, regions=wanted)
     label_of = _labels(model.outputs)
@@ -147,9 +147,3 @@ def _rows(calls: Rows, found: list[tuple[int, int, int]]) -> tuple[Rows, NDArray
         score=np.zeros(len(found), np.int16),
     )
     return rows, label.astype(np.uint32)
-
-
-def _told(blocks: Iterable[Block], progress: Callable[[int], None]) -> Iterator[Block]:
-    for block in blocks:
-        yield block
-        progress(len(block.codes))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dnabirnn.engine import Engine
     from dnabirnn.windows import ScoringWindow
 
-__all__ = ["Block", "Contig", "integer_scores", "score"]
+__all__ = ["Block", "Contig", "integer_scores", "score", "watched"]
 
 # Scores that may wait for a window that is still in a batch half full: 8 MiB of float32, or those
 # of so many full batches.
@@ -111,6 +111,13 @@ class _Batch(NamedTuple):
 class _Kept(NamedTuple):
     task: _Task
     scores: NDArray[np.float32]  # (keep_end - keep_start, O)
+
+
+def watched(blocks: Iterable[Block], progress: Callable[[int], object]) -> Iterator[Block]:
+    """Blocks, whose bases are told once what is done with them is done."""
+    for block in blocks:
+        yield block
+        progress(len(block.codes))
 
 
 def integer_scores(probabilities: NDArray[np.float32]) -> NDArray[np.int16]:
