@@ -111,6 +111,15 @@ def scaling(folder: Path | None) -> None:
 
 @main.command()
 @_folder
+def estimates(folder: Path | None) -> None:
+    """What `--dry-run` tells against what runs then take."""
+    from benchmarks.estimates import estimates as rows
+
+    _keep("estimates", rows(_place(folder)))
+
+
+@main.command()
+@_folder
 @_repeats
 @click.option("--bases", default=5_000_000, show_default=True)
 def io(folder: Path | None, repeats: int, bases: int) -> None:

@@ -29,6 +29,7 @@ _TITLES = {
     "io": "Around the network",
     "memory": "Memory",
     "scaling": "Scaling",
+    "estimates": "Estimates",
     "windows": "Scoring windows",
 }
 _COLUMNS: dict[str, dict[str, str]] = {
@@ -74,6 +75,15 @@ _COLUMNS: dict[str, dict[str, str]] = {
     "io": {"step": "step", "ns_a_base": "ns a base"},
     "memory": {"case": "case", "peak_mb": "peak, MB", "mbs": "Mb/s"},
     "scaling": {"case": "case", "wall_s": "s", "mbs": "Mb/s", "peak_mb": "peak, MB"},
+    "estimates": {
+        "case": "case",
+        "memory_mb": "memory told, MB",
+        "memory_ratio": "told / taken",
+        "disk_mb": "disk told, MB",
+        "disk_ratio": "told / taken",
+        "time_s": "time told, s",
+        "time_ratio": "told / taken",
+    },
     "windows": {
         "task": "task",
         "length_bp": "window, bp",

@@ -120,6 +120,15 @@ Output(class_name='IS', strand='.'))
         """Columns of a class among the outputs: two for a stranded class, else one."""
         return [i for i, output in enumerate(self.outputs) if output.class_name == class_name]
 
+    def bytes_a_base(self, *, training: bool) -> int:
+        """Memory that torch takes for each base of a window, by a careful guess.
+
+        There are, a direction and a layer, inputs, sums of the gates, and states; in training
+        also what is kept of them, and their gradients.
+        """
+        numbers = 2 * self.layers * (self.cell.gates + 4) * self.hidden
+        return 4 * (numbers + 8 * len(self.outputs)) * (3 if training else 1)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, for the model file."""
         plain = asdict(self)

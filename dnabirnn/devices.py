@@ -145,17 +145,11 @@ def set_precision(name: str, device: torch.device) -> None:
 
 
 def bases_that_fit(device: torch.device, architecture: Architecture, *, training: bool) -> int:
-    """Bases of windows that a device's free memory takes at a time, by a careful guess.
-
-    For each base there are, a direction and a layer, inputs, sums of the gates, and states; and
-    what cuDNN keeps of them, and their gradients, in training.
-    """
+    """Bases of windows that a device's free memory takes at a time, by a careful guess."""
     if device.type != "cuda":
         return _UNBOUNDED
     free, _ = torch.cuda.mem_get_info(device)
-    numbers = 2 * architecture.layers * (architecture.cell.gates + 4) * architecture.hidden
-    bytes_a_base = 4 * (numbers + 8 * len(architecture.outputs)) * (3 if training else 1)
-    return int(free * _SHARE_OF_MEMORY) // bytes_a_base
+    return int(free * _SHARE_OF_MEMORY) // architecture.bytes_a_base(training=training)
 
 
 def free_cache(device: torch.device) -> None:

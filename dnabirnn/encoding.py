@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from dnabirnn.alphabet import Codes
     from dnabirnn.inputs import PathLike
 
-__all__ = ["encode"]
+__all__ = ["check_folder", "encode", "rehearse"]
 
 
 def encode(
@@ -93,7 +95,7 @@ def encode(
     target = Path(out_dir).resolve()
     partial = temporary_path(target)
     try:
-        _check_target(target, out_dir)
+        check_folder(out_dir)
         partial.mkdir()
         writer = _Writer(partial, labels, Mask(mask), exclude)
         manifest = writer.write(fasta_paths, split or FractionSplit(), progress)
@@ -112,6 +114,32 @@ def encode(
     return EncodedSet.open(out_dir)
 
 
+def rehearse(pieces: Iterable[tuple[str, Codes]], labels: Labels, mask: Mask | str) -> float:
+    """Encode stretches of sequence to a folder that is thrown away.
+
+    Parameters
+    ----------
+    pieces : iterable of (str, ndarray (L,) uint8)
+        Names and codes, each name once.
+    labels : Labels
+    mask : Mask or str
+
+    Returns
+    -------
+    seconds : float
+        What encoding took, without what reading them takes.
+    """
+    with tempfile.TemporaryDirectory(prefix="dnabirnn-") as folder:
+        writer = _Writer(Path(folder), labels, Mask(mask), None)
+        begun = time.monotonic()
+        for name, codes in pieces:
+            writer.add(Record(name, codes, np.zeros(len(codes), np.bool_)))
+        writer.close()
+        whole = [Piece(name, 0, length) for name, _, length in writer.contigs.values()]
+        count(_Bases(writer), dict.fromkeys(SPLITS, ()) | {"train": whole}, labels)
+        return time.monotonic() - begun
+
+
 def _json(manifest: Mapping[str, Any]) -> str:
     """Sorted JSON, an entry a line: indenting all of it is slow for 100,000 contigs."""
     lines = (
@@ -121,16 +149,17 @@ def _json(manifest: Mapping[str, Any]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def _check_target(target: Path, shown: PathLike) -> None:
-    """Raise for a folder that must not or cannot be written, before any work is done."""
+def check_folder(out_dir: PathLike) -> None:
+    """Raise OutputError for a folder that must not be written, before any work is done."""
+    target = Path(out_dir).resolve()
     if not target.parent.is_dir():
-        raise OutputError(f"{shown}: there is no folder {target.parent}; make it first")
+        raise OutputError(f"{out_dir}: there is no folder {target.parent}; make it first")
     if not target.exists():
         return
     if not target.is_dir():
-        raise OutputError(f"{shown}: is a file; name a folder")
+        raise OutputError(f"{out_dir}: is a file; name a folder")
     if any(target.iterdir()) and not _is_encoded_set(target):
-        raise OutputError(f"{shown}: is not empty and no encoded set; name another folder")
+        raise OutputError(f"{out_dir}: is not empty and no encoded set; name another folder")
 
 
 def _is_encoded_set(folder: Path) -> bool:
@@ -188,10 +217,10 @@ class _ArrayFile:
         assert self.start == before, "numpy leaves room in a header for a larger shape"
         self.file.close()
 
-    def mapped(self) -> NDArray[Any]:
-        # A plain array over the map: slices of a memmap cost three times as much.
-        array: NDArray[Any] = np.load(self.path, mmap_mode="r", allow_pickle=False)
-        return array.view(np.ndarray)
+    def read(self, first: int, end: int) -> NDArray[Any]:
+        """Values from a closed file; a map's pages would stay in memory."""
+        offset = self.start + first * self.dtype.itemsize
+        return np.fromfile(self.path, self.dtype, end - first, offset=offset)
 
 
 class _Writer:
@@ -217,13 +246,12 @@ class _Writer:
         hard = self.mask is Mask.HARD
         try:
             for record in read_fasta(*fasta_paths, case=True, hard_mask=hard, digests=digests):
-                self._add(record)
+                self.add(record)
                 if progress:
                     progress(len(record.codes))
                 del record
         finally:
-            for file in (self.codes_file, self.labels_file, self.case_file):
-                file.close()
+            self.close()
         if not self.codes_file.size:
             raise FastaError(f"{fasta_paths[0]}: every record is empty; give sequences")
         lengths = {contig.name: contig.length for contig in self.contigs.values()}
@@ -236,7 +264,13 @@ class _Writer:
         summary = self._summary(splits)
         return self._manifest(splits, summary, digests)
 
-    def _add(self, record: Record) -> None:
+    def close(self) -> None:
+        """End the files, so that they can be read."""
+        for file in (self.codes_file, self.labels_file, self.case_file):
+            file.close()
+
+    def add(self, record: Record) -> None:
+        """Write a contig."""
         name, length = record.name, len(record.codes)
         assert record.lower is not None, "read with case=True"
         excluded = None if self.exclude is None else self.exclude.of(name)
@@ -256,9 +290,7 @@ class _Writer:
         return {name: regions.of(name) for name in regions.names if name in lengths}
 
     def _summary(self, splits: Mapping[str, Sequence[Piece]]) -> dict[str, Any]:
-        bases = _Bases(self)
-        summary = count(bases, splits, self.labels)
-        del bases
+        summary = count(_Bases(self), splits, self.labels)
         self.case_file.path.unlink()
         for name, strands in summary["classes"].items():
             if not any(numbers["train"]["bases"] for numbers in strands.values()):
@@ -314,22 +346,21 @@ class _Bases:
 
     def __init__(self, writer: _Writer) -> None:
         self._contigs = writer.contigs
-        self._codes = writer.codes_file.mapped()
-        self._labels = writer.labels_file.mapped()
-        self._case, self._case_offsets = writer.case_file.mapped(), writer.case_offsets
-
-    def _place(self, piece: Piece) -> slice:
-        offset = self._contigs[piece.contig].offset
-        return slice(offset + piece.start, offset + piece.end)
+        self._codes, self._labels = writer.codes_file, writer.labels_file
+        self._case, self._case_offsets = writer.case_file, writer.case_offsets
 
     def codes(self, piece: Piece) -> Codes:
-        return self._codes[self._place(piece)]
+        return self._codes.read(*self._place(piece))
 
     def labels(self, piece: Piece) -> NDArray[np.unsignedinteger]:
-        return self._labels[self._place(piece)]
+        return self._labels.read(*self._place(piece))
 
     def masked(self, piece: Piece) -> int:
         first = piece.start // 8
         offset = self._case_offsets[piece.contig]
-        bits = np.unpackbits(self._case[offset + first : offset + -(-piece.end // 8)])
+        bits = np.unpackbits(self._case.read(offset + first, offset + -(-piece.end // 8)))
         return int(np.count_nonzero(bits[piece.start - 8 * first : piece.end - 8 * first]))
+
+    def _place(self, piece: Piece) -> tuple[int, int]:
+        offset = self._contigs[piece.contig].offset
+        return offset + piece.start, offset + piece.end

@@ -15,7 +15,9 @@ __all__ = [
     "MotifError",
     "OptionError",
     "OutputError",
+    "ProvenanceError",
     "ReportError",
+    "ResourceError",
     "ScoreError",
     "TrackError",
     "TrainingError",
@@ -56,6 +58,10 @@ class DeviceError(DnabirnnError):
 
 class OutputError(DnabirnnError):
     """An output that cannot be written where the user wants it."""
+
+
+class ResourceError(DnabirnnError):
+    """Less memory or disk than a run takes."""
 
 
 class ReportError(DnabirnnError):

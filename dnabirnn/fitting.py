@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from dnabirnn.network import Network
     from dnabirnn.sampling import Sampler
 
-__all__ = ["Fit", "FitSettings", "learning_rate"]
+__all__ = ["SLICE_WINDOWS", "Fit", "FitSettings", "learning_rate"]
 
 logger = logging.getLogger(__name__)
 
 # A slice of a batch is one thread's work. Slices are of one size and summed in one order, so
 # that the number of threads changes nothing. Kernels work on so many windows side by side where
 # vectors are the widest, else on several blocks of them.
-_SLICE_WINDOWS = 32
+SLICE_WINDOWS = 32
 _DROPOUT_STREAM = 2
 _LEFT_OUT = -100  # a target that is none
 _MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -163,7 +163,7 @@ class Fit:
         self._settings = settings
         self._precision = precision
         self._on_cpu = fabric.device.type == "cpu"
-        share = _SLICE_WINDOWS if self._on_cpu else -(-windows // fabric.world_size)
+        share = SLICE_WINDOWS if self._on_cpu else -(-windows // fabric.world_size)
         shares = [range(first, min(first + share, windows)) for first in range(0, windows, share)]
         self._shares = shares[fabric.global_rank :: fabric.world_size]
         bases = bases_that_fit(fabric.device, network.architecture, training=True)

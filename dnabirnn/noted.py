@@ -5,26 +5,51 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["note_written", "noting"]
+__all__ = ["Noted", "note_scratch", "note_written", "noting"]
 
-_WRITTEN: ContextVar[set[Path] | None] = ContextVar("written", default=None)
+
+@dataclass
+class Noted:
+    """What was written.
+
+    Attributes
+    ----------
+    paths : set of Path
+        Files and folders that got their names.
+    scratch_bytes : int
+        Of files that lay beside them until they were whole.
+    """
+
+    paths: set[Path] = field(default_factory=set)
+    scratch_bytes: int = 0
+
+
+_NOTED: ContextVar[Noted | None] = ContextVar("noted", default=None)
 
 
 @contextmanager
-def noting() -> Iterator[set[Path]]:
-    """Note what files and folders get their names inside, for who wants to tell of them."""
-    written: set[Path] = set()
-    token = _WRITTEN.set(written)
+def noting() -> Iterator[Noted]:
+    """Note what is written inside, for who wants to tell of it."""
+    noted = Noted()
+    token = _NOTED.set(noted)
     try:
-        yield written
+        yield noted
     finally:
-        _WRITTEN.reset(token)
+        _NOTED.reset(token)
 
 
 def note_written(path: Path) -> None:
     """Say that an output is there."""
-    written = _WRITTEN.get()
-    if written is not None:
-        written.add(path)
+    noted = _NOTED.get()
+    if noted is not None:
+        noted.paths.add(path)
+
+
+def note_scratch(size_bytes: int) -> None:
+    """Say how large a file was that is gone once the outputs are there."""
+    noted = _NOTED.get()
+    if noted is not None:
+        noted.scratch_bytes += size_bytes

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from dnabirnn.errors import OutputError
 from dnabirnn.failures import failures_of
-from dnabirnn.noted import note_written
+from dnabirnn.noted import note_scratch, note_written
 from dnabirnn.temporaries import Scratch, temporary_path
 
 if TYPE_CHECKING:
@@ -221,6 +221,8 @@ class Outputs:
                     output.close()
                 for step in self._steps:
                     step()
+                for scratch in self._scratch:
+                    note_scratch(os.fstat(scratch.fileno()).st_size)
                 self._rename()
         finally:
             for output in self._files:

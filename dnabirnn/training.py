@@ -26,18 +26,19 @@ from dnabirnn.logodds import LogOddsMap, check_priors, prior_shift
 from dnabirnn.network import load_weights, weights_of
 from dnabirnn.outputs import check_target, is_compressed, is_stream
 from dnabirnn.resume import ResumeFolder
-from dnabirnn.sampling import Sampler, SamplingSettings
+from dnabirnn.sampling import Prevalence, Sampler, SamplingSettings
 from dnabirnn.training_log import TrainingLog
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
 
+    from lightning_fabric import Fabric
     from numpy.typing import NDArray
 
     from dnabirnn.encoded import EncodedSet
 
-__all__ = ["Progress", "train"]
+__all__ = ["Begun", "Progress", "begin", "check_plan", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -123,20 +124,14 @@ def train(
     settings = settings or FitSettings()
     hardware = hardware or Hardware()
     priors = dict(priors or {})
-    _check(encoded, architecture, validations)
-    check_priors(architecture, priors)
+    check_plan(encoded, architecture, validations, priors)
     if is_stream(model_path) or is_compressed(model_path):
         raise OutputError(
             f"{model_path}: a model is written to a file, uncompressed; name it .safetensors"
         )
     check_target(model_path)
-    sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
-    prevalence = sampler.prevalence()
-    fabric = launch(hardware)
-    fused = trains_fused(hardware.engine, fabric.device.type, hardware.precision, architecture.cell)
-    network = first_network(architecture, prevalence, sampling.seed)
-    if initial is not None:
-        start_from(network, initial)
+    begun = begin(encoded, architecture, sampling, settings, hardware, initial)
+    fabric, fit = begun.fabric, begun.fit
     plan = {
         "architecture": architecture.to_json(),
         "sampling": asdict(sampling),
@@ -148,11 +143,10 @@ def train(
         "device": fabric.device.type,
         "processes": fabric.world_size,
         "precision": hardware.precision,
-        "engine": "fused" if fused else "torch",
+        "engine": "fused" if begun.fused else "torch",
         "versions": {name: version(name) for name in ("dnabirnn", "numba", "numpy", "torch")},
     }
     digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
-    fit = Fit(fabric, network, sampler, settings, hardware.threads, fused, hardware.precision)
     logger.info(
         "training on %s (%s, threads: %d, processes: %d): %d steps of %d windows of %d bp",
         fabric.device,
@@ -166,7 +160,7 @@ def train(
     run = _Run(
         fit=fit,
         validation=Validation(encoded, VALIDATION_BP),
-        maps=prior_shift(architecture, prevalence.sampled, prevalence.sequence),
+        maps=begun.maps,
         folder=ResumeFolder(model_path, digest),
         validations=validations,
         threads=hardware.threads,
@@ -182,15 +176,67 @@ def train(
     run.go()
     checkpoint = None
     if run.leads:
-        load_weights(network, run.best or weights_of(network))
+        load_weights(fit.network, run.best or weights_of(fit.network))
         checkpoint = finish(
-            network, run.maps, encoded, sampler, run.validation, prevalence, plan, run.threads
+            fit.network,
+            run.maps,
+            encoded,
+            begun.sampler,
+            run.validation,
+            begun.prevalence,
+            plan,
+            run.threads,
         )
         checkpoint.save(model_path)
         run.folder.clear()
     checkpoint = fabric.broadcast(checkpoint)
     assert checkpoint is not None
     return checkpoint
+
+
+class Begun(NamedTuple):
+    """A fit before its first step, and what it is made of.
+
+    Attributes
+    ----------
+    fabric : lightning_fabric.Fabric
+        Launched.
+    sampler : Sampler
+    prevalence : Prevalence
+    fit : Fit
+    maps : tuple of LogOddsMap
+        Of the classes' log-odds, as the prior alone tells them.
+    fused : bool
+        By compiled kernels.
+    """
+
+    fabric: Fabric
+    sampler: Sampler
+    prevalence: Prevalence
+    fit: Fit
+    maps: tuple[LogOddsMap, ...]
+    fused: bool
+
+
+def begin(
+    encoded: EncodedSet,
+    architecture: Architecture,
+    sampling: SamplingSettings,
+    settings: FitSettings,
+    hardware: Hardware,
+    initial: Checkpoint | None = None,
+) -> Begun:
+    """Start the processes, and make the network and what fits it; parameters as for `train`."""
+    sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
+    prevalence = sampler.prevalence()
+    fabric = launch(hardware)
+    fused = trains_fused(hardware.engine, fabric.device.type, hardware.precision, architecture.cell)
+    network = first_network(architecture, prevalence, sampling.seed)
+    if initial is not None:
+        start_from(network, initial)
+    fit = Fit(fabric, network, sampler, settings, hardware.threads, fused, hardware.precision)
+    maps = prior_shift(architecture, prevalence.sampled, prevalence.sequence)
+    return Begun(fabric, sampler, prevalence, fit, maps, fused)
 
 
 @dataclass
@@ -280,7 +326,14 @@ class _Run:
             self.report(Progress(fit.step * fit.step_bp, fit.steps * fit.step_bp, loss, mean))
 
 
-def _check(encoded: EncodedSet, architecture: Architecture, validations: int) -> None:
+def check_plan(
+    encoded: EncodedSet,
+    architecture: Architecture,
+    validations: int,
+    priors: Mapping[str, float],
+) -> None:
+    """Raise for data and settings that do not fit one another; parameters as for `train`."""
+    check_priors(architecture, priors)
     if architecture.classes != encoded.classes:
         raise OptionError("the architecture's classes are not those of the encoded set")
     if validations < 1:

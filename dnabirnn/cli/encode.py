@@ -11,6 +11,7 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli import reading as reading_options
+from dnabirnn.cli.ahead import look_ahead
 from dnabirnn.cli.progress import Progress
 from dnabirnn.errors import OptionError
 
@@ -67,6 +68,7 @@ logger = logging.getLogger(__name__)
 )
 @options.exclude
 @options.chrom_alias
+@options.dry_run
 @click.pass_obj
 def encode(
     quiet: bool,
@@ -91,6 +93,7 @@ def encode(
     mask: str,
     exclude: str | None,
     chrom_alias: str | None,
+    dry_run: bool,
 ) -> None:
     """Encode FASTA files and labels for training.
 
@@ -98,6 +101,7 @@ def encode(
     """
     from dnabirnn import encoding
     from dnabirnn.aliases import read_aliases
+    from dnabirnn.estimates import ENCODING_REMEDIES, EncodingPlan
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import load_labels
     from dnabirnn.leakage import data_warnings
@@ -129,6 +133,9 @@ def encode(
         loaded, origin = _of_motifs(files, motifs, searched, aliases, chosen, quiet)
     excluded = None if exclude is None else Regions.read(exclude, may_be_empty=True)
     excluded = excluded if aliases is None else aliases.regions(excluded)
+    ahead = EncodingPlan(files, loaded, out, mask)
+    if not look_ahead(ahead, ENCODING_REMEDIES, dry_run=dry_run):
+        return
     with Progress("encoded", quiet=quiet) as progress:
         encoded = encoding.encode(
             files,

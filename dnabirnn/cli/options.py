@@ -37,6 +37,7 @@ __all__ = [
     "circular",
     "class_name",
     "device",
+    "dry_run",
     "email",
     "engine",
     "exclude",
@@ -135,6 +136,11 @@ model = click.option(
     required=True,
     metavar="MODEL",
     help="Model that `dnabirnn train` wrote, or the name of one that ships.",
+)
+dry_run = click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Read all inputs, print what memory, disk and time the run takes, and stop.",
 )
 class_name = click.option(
     "--class", "class_name", metavar="NAME", help="Class of every row, whatever the file says."

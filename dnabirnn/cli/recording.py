@@ -54,13 +54,13 @@ def recording(ctx: click.Context) -> Iterator[None]:
     """Write the provenance of what runs inside, if it is asked for and all went well."""
     from dnabirnn.noted import noting
 
-    with noting() as written:
+    with noting() as noted:
         yield
         wanted = ctx.meta.get(_KEY)
-        if wanted is not None:
+        if wanted is not None and not wanted.ctx.params.get("dry_run"):
             from dnabirnn.provenance import check_apart, write_provenance
 
-            outputs = sorted(map(str, written))
+            outputs = sorted(map(str, noted.paths))
             check_apart(wanted.path, outputs)
             write_provenance(
                 wanted.path,

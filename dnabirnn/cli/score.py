@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli.ahead import look_ahead
 from dnabirnn.cli.progress import Progress
 from dnabirnn.errors import OptionError
-from dnabirnn.formats import FORMAT_NAMES, endings, track_format
+from dnabirnn.formats import FORMAT_NAMES, TrackFormat, endings, track_format
 
 if TYPE_CHECKING:
+    from dnabirnn.inputs import PathLike
     from dnabirnn.writing import Target
 
 __all__ = ["score"]
@@ -82,6 +84,7 @@ _LABELS = "dna-brnn"
 @options.engine
 @options.precision
 @options.prior
+@options.dry_run
 @click.pass_obj
 def score(
     quiet: bool,
@@ -109,6 +112,7 @@ def score(
     engine: str,
     precision: str,
     priors: tuple[tuple[str, float], ...],
+    dry_run: bool,
     **calls: Any,
 ) -> None:
     """Score every base of FASTA files.
@@ -117,6 +121,7 @@ def score(
     """
     from dnabirnn.aliases import read_aliases
     from dnabirnn.circular import Circular
+    from dnabirnn.estimates import SCORING_REMEDIES, ScoringPlan
     from dnabirnn.genome import score_genome
     from dnabirnn.hub import write_hub
     from dnabirnn.intervals import Regions
@@ -124,7 +129,7 @@ def score(
     from dnabirnn.model import load
     from dnabirnn.records import prefixed
     from dnabirnn.shards import Shard
-    from dnabirnn.writing import targets
+    from dnabirnn.writing import Target, targets
 
     options.check_apart([out, calls_out], [*fasta, model, regions, chrom_alias])
     files = prefixed(fasta, name_prefixes)
@@ -143,6 +148,7 @@ def score(
                 "--single-base": single_base or None,
             }
         )
+        track, called = Target(out, TrackFormat.BED), None
     else:
         track, called = targets(out, form, calls_out, calls_format, index, so_type)
     if hub_folder is not None:
@@ -167,34 +173,30 @@ def score(
     wanted = None if regions is None else Regions.read(regions)
     if chrom_alias is not None:
         wanted = read_aliases(chrom_alias, files).regions(wanted)
-    logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)
-    with Progress("scored", quiet=quiet) as progress:
-        circles = None if circular is None else Circular(circular)
+    circles = None if circular is None else Circular(circular)
+
+    def write(paths: Sequence[PathLike], to: Target, calls_to: Target | None, **given: Any) -> None:
         if as_labels:
-            score_labels(
-                loaded,
-                files,
-                out,
-                settings,
-                shard=part,
-                regions=wanted,
-                circular=circles,
-                progress=progress.add,
-            )
+            score_labels(loaded, paths, to.path, settings, **given)
             return
         score_genome(
             loaded,
-            files,
-            track,
-            calls_out=called,
+            paths,
+            to,
+            calls_out=calls_to,
             calls=settings,
             min_score=min_score,
             single_base=single_base,
-            shard=part,
-            regions=wanted,
-            circular=circles,
-            progress=progress.add,
+            **given,
         )
+
+    logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)
+    parts: dict[str, Any] = {"shard": part, "regions": wanted, "circular": circles}
+    plan = ScoringPlan(loaded, files, track, called, write, **parts)
+    if not look_ahead(plan, SCORING_REMEDIES, dry_run=dry_run):
+        return
+    with Progress("scored", quiet=quiet) as progress:
+        write(files, track, called, **parts, progress=progress.add)
     if hub_folder is not None and genome is not None:
         written = track.files(loaded.outputs) + ([] if called is None else called.files([]))
         write_hub(written, hub_folder, genome, email=email)

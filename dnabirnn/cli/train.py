@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli.ahead import look_ahead
 from dnabirnn.cli.progress import Progress
 from dnabirnn.errors import DnabirnnError, OptionError
 
@@ -113,6 +114,7 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True)
 @options.precision
+@options.dry_run
 @click.pass_obj
 def train(
     quiet: bool,
@@ -145,6 +147,7 @@ def train(
     devices: int,
     nodes: int,
     precision: str,
+    dry_run: bool,
 ) -> None:
     """Train a model on an encoded set."""
     from dnabirnn.architecture import Architecture, Cell
@@ -155,6 +158,7 @@ def train(
     from dnabirnn.outputs import check_target
     from dnabirnn.sampling import SamplingSettings
     from dnabirnn.training import train as fit
+    from dnabirnn.training_plan import TRAINING_REMEDIES, TrainingPlan
 
     # Of several processes, which Fabric starts with this variable, one speaks.
     follows = os.environ.get("LOCAL_RANK", "0") != "0"
@@ -170,6 +174,20 @@ def train(
         raise OptionError(f"--log {log}: is the model's name; give another")
     options.check_apart([log], [init])
     data = EncodedSet.open(encoded)
+    parts: dict[str, Any] = {
+        "architecture": Architecture(
+            data.classes, Cell(cell), hidden, layers, not untied, exclusive
+        ),
+        "sampling": SamplingSettings(window, batch, positive_share, seed, mutate),
+        "settings": FitSettings(bases, lr, weight_decay, clip, dropout),
+        "hardware": Hardware(device, devices, nodes, precision, threads, engine),
+        "initial": None if init is None else load_checkpoint(init),
+        "priors": dict(priors),
+        "validations": validations,
+    }
+    plan = TrainingPlan(data, out, **parts)
+    if not (not dry_run if follows else look_ahead(plan, TRAINING_REMEDIES, dry_run=dry_run)):
+        return
     with Progress("trained", bases, quiet) as progress, _one_speaks(follows):
 
         def report(now: TrainingProgress) -> None:
@@ -183,13 +201,7 @@ def train(
         checkpoint = fit(
             data,
             out,
-            Architecture(data.classes, Cell(cell), hidden, layers, not untied, exclusive),
-            SamplingSettings(window, batch, positive_share, seed, mutate),
-            FitSettings(bases, lr, weight_decay, clip, dropout),
-            hardware=Hardware(device, devices, nodes, precision, threads, engine),
-            initial=None if init is None else load_checkpoint(init),
-            priors=dict(priors),
-            validations=validations,
+            **parts,
             resume=resume == "auto",
             log_path=log,
             report=report,

@@ -44,6 +44,9 @@ class Engine(Protocol):
     def batch_windows(self, length_bp: int) -> int:
         """Windows of `length_bp` that make a batch."""
 
+    def memory_bytes(self, length_bp: int, threads: int) -> int:
+        """Memory of a process that scores windows of `length_bp`, but for sequence and scores."""
+
     def score(self, codes: Codes) -> NDArray[np.float32]:
         """Probabilities of a batch.
 

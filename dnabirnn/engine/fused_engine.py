@@ -27,6 +27,8 @@ __all__ = ["CELLS", "FusedEngine"]
 # Bases of a batch: 20 ms of work for a GRU of 32 units, against which what Python does for a batch
 # is little; its answer takes 1 MiB an output and a few a direction.
 _BATCH_BP = 1 << 17
+# Of Python, its libraries and the kernels.
+_PROGRAM_BYTES = 210_000_000
 
 CELLS = {Cell.RNN: rnn, Cell.GRU: gru, Cell.GRU_LN: gru_ln, Cell.LSTM: lstm}
 """Kernels of each cell."""
@@ -84,6 +86,11 @@ class FusedEngine:
     def batch_windows(self, length_bp: int) -> int:
         """Windows of `length_bp` that make a batch."""
         return max(1, _BATCH_BP // (length_bp * LANES)) * LANES
+
+    def memory_bytes(self, length_bp: int, threads: int) -> int:
+        """Memory of the process: its libraries, and each thread's features between layers."""
+        wide: int = length_bp * 2 * self._hidden * LANES * 4  # bytes of a float32
+        return _PROGRAM_BYTES + threads * wide * min(len(self._layers) - 1, 2)
 
     def score(self, codes: Codes) -> NDArray[np.float32]:
         """Probabilities (B, L, O) of a batch of codes (B, L)."""

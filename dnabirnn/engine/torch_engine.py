@@ -33,6 +33,8 @@ _CPU_BATCH_BP = 1 << 16
 _GPU_BATCH_BP = 1 << 20
 _MAX_BATCH_WINDOWS = 128
 _GPU_WORKERS = 2
+# Of Python, torch and what else is loaded.
+_PROGRAM_BYTES = 430_000_000
 # Values that the widest vectors of a CPU hold.
 _UNITS = 16
 
@@ -112,6 +114,15 @@ class TorchEngine:
             windows = min(_CPU_BATCH_BP // length_bp, _MAX_BATCH_WINDOWS)
             return max(windows // _UNITS, 1) * _UNITS
         return max(1, min(_GPU_BATCH_BP, self._most_bp // _GPU_WORKERS) // length_bp)
+
+    def memory_bytes(self, length_bp: int, threads: int) -> int:
+        """Memory of the process: its libraries, and on a CPU each thread's batch."""
+        if self._device.type != "cpu":
+            return _PROGRAM_BYTES
+        batch_bp = self.batch_windows(length_bp) * length_bp
+        return _PROGRAM_BYTES + threads * batch_bp * self._network.architecture.bytes_a_base(
+            training=False
+        )
 
     def score(self, codes: Codes) -> NDArray[np.float32]:
         """Probabilities (B, L, O) of a batch of codes (B, L)."""

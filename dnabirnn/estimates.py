@@ -1,0 +1,238 @@
+"""What scoring and encoding take, told by a rehearsal with a sample of the sequences."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from dnabirnn.encoding import check_folder, rehearse
+from dnabirnn.fasta import read_fasta
+from dnabirnn.formats import TrackFormat
+from dnabirnn.noted import noting
+from dnabirnn.outputs import check_target, is_stream
+from dnabirnn.resources import Estimate, seconds_since_start
+from dnabirnn.selection import contigs_of_shard
+from dnabirnn.survey import Piece, most_bases, survey, write_pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dnabirnn.circular import Circular
+    from dnabirnn.encoded import Mask
+    from dnabirnn.inputs import PathLike
+    from dnabirnn.intervals import Regions
+    from dnabirnn.labels import Labels
+    from dnabirnn.model import Model
+    from dnabirnn.shards import Shard
+    from dnabirnn.survey import Survey
+    from dnabirnn.writing import Target
+
+__all__ = ["ENCODING_REMEDIES", "SCORING_REMEDIES", "EncodingPlan", "ScoringPlan"]
+
+SCORING_REMEDIES = {
+    "memory": "free some, ask the cluster for more, or cut the longest contig",
+    "disk": "make room, write elsewhere, end the name in .gz, or give a higher --min-score",
+}
+ENCODING_REMEDIES = {
+    "memory": "free some, ask the cluster for more, or cut the longest contig",
+    "disk": "make room, or write elsewhere",
+}
+
+_MB = 1_000_000
+# Python and its libraries.
+_ENCODING_BYTES = 110 * _MB
+_BYTES_A_CONTIG = 4_000
+# polars, which writes Parquet from text piece by piece.
+_PARQUET_BYTES = 250 * _MB
+# Blocks of scores on their way to rows, and the rows.
+_BYTES_AN_OUTPUT = 3 * _MB
+# A row of the longest text, and the same waiting in a file, as for bigWig, bigBed and Parquet.
+_MOST_BYTES_A_ROW = 100
+_FIRST_BP = 20_000
+_SECONDS = 2.0
+
+
+class Write(Protocol):
+    """Scores files, as the command would, but to other places."""
+
+    def __call__(
+        self, fasta: Sequence[PathLike], track: Target, called: Target | None, /
+    ) -> object: ...
+
+
+@dataclass
+class ScoringPlan:
+    """A run of `score` that is to come.
+
+    Attributes
+    ----------
+    model : Model
+    fasta : sequence of str or PathLike
+    track : Target
+        Of scores.
+    called : Target, optional
+        Of calls.
+    write : callable
+        Does the run, with all of its settings, on other files.
+    shard, regions, circular
+        As for `score_genome`.
+    progress : callable
+        Told the bases that are read.
+    """
+
+    model: Model
+    fasta: Sequence[PathLike]
+    track: Target
+    called: Target | None
+    write: Write
+    shard: Shard | None = None
+    regions: Regions | None = None
+    circular: Circular | None = None
+    progress: Callable[[int], object] = lambda bases: None
+
+    def bound(self) -> Estimate | None:
+        """The most that the run can take, by the sizes of its files; None for pipes."""
+        bases = most_bases(self.fasta)
+        if bases is None:
+            return None
+        rows = bases * len(self.model.outputs)
+        disk = dict.fromkeys(self._folders(), rows * _MOST_BYTES_A_ROW)
+        return Estimate(self._memory(bases), disk)
+
+    def estimate(self) -> Estimate:
+        """What the run will take: all sequences are read, and a sample of them is scored.
+
+        Raises
+        ------
+        DnabirnnError
+            Whatever the run itself would raise for its inputs.
+        """
+        begun = seconds_since_start()
+        for target in self._targets():
+            for path in target.files(self.model.outputs):
+                check_target(path)
+        naming = [self.regions, self.circular]
+        contigs = contigs_of_shard(self.model.contigs, self.fasta, self.shard, naming)
+        wanted = None if self.regions is None else self.regions.of
+        around = 0 if wanted is None else self.model.checkpoint.scoring_window.length_bp // 2
+        found = survey(contigs, wanted, around, self.progress)
+        seconds, written = self._rehearse(found)
+        disk = dict.fromkeys(self._folders(), 0)
+        for target, size in zip(self._targets(), written, strict=True):
+            if not is_stream(target.path):
+                disk[_folder(target)] += round(size)
+        memory = self._memory(found.longest_bp)
+        return Estimate(memory, disk, begun + found.seconds + seconds)
+
+    def _memory(self, longest_bp: int) -> int:
+        window = self.model.checkpoint.scoring_window
+        program = self.model.engine.memory_bytes(window.length_bp, self.model.threads)
+        rows = _BYTES_AN_OUTPUT * len(self.model.outputs)
+        parquet = any(target.form is TrackFormat.PARQUET for target in self._targets())
+        return program + longest_bp + rows + _PARQUET_BYTES * parquet
+
+    def _targets(self) -> list[Target]:
+        return [self.track, *([] if self.called is None else [self.called])]
+
+    def _folders(self) -> set[Path]:
+        return {_folder(target) for target in self._targets() if not is_stream(target.path)}
+
+    def _rehearse(self, found: Survey) -> tuple[float, list[float]]:
+        """Seconds of the run but for reading, and bytes of each target."""
+        targets = self._targets()
+        if not found.sample:
+            return 0.0, [0.0] * len(targets)
+        first = found.sample[0]
+        start, _ = self._timed([Piece(first.name, first.codes[:_FIRST_BP])])
+        trial, _ = self._timed([first])
+        most = max(1, round(_SECONDS / max(trial, 1e-3)))
+        pieces = found.sample[:: -(-len(found.sample) // most)]
+        seconds, written = self._timed(pieces)
+        times = found.read_bp / max(sum(len(piece.codes) for piece in pieces), 1)
+        share = found.wanted_bp / max(found.read_bp, 1)
+        return start + times * seconds, [times * share * size for size in written]
+
+    def _timed(self, pieces: Sequence[Piece]) -> tuple[float, list[int]]:
+        """Score pieces for real: seconds, and bytes of each target at the most."""
+        with tempfile.TemporaryDirectory(prefix="dnabirnn-") as name:
+            targets = []
+            for number, target in enumerate(self._targets()):
+                folder = Path(name, str(number))
+                folder.mkdir()
+                targets.append(_moved(target, folder))
+            fasta = Path(name, "sample.fa")
+            write_pieces(fasta, pieces)
+            begun = time.monotonic()
+            with noting() as noted:  # what is written here is no output of the run
+                self.write([fasta], targets[0], targets[1] if len(targets) > 1 else None)
+            seconds = time.monotonic() - begun
+            sizes = [
+                sum(file.stat().st_size for file in Path(target.path).parent.iterdir())
+                for target in targets
+            ]
+        # What waits on disk until it is whole is nearly always that of the scores.
+        sizes[0] += noted.scratch_bytes
+        return seconds, sizes
+
+
+def _folder(target: Target) -> Path:
+    return Path(os.path.realpath(target.path)).parent
+
+
+def _moved(target: Target, folder: Path) -> Target:
+    name = "out" if is_stream(target.path) else Path(target.path).name
+    return replace(target, path=folder / name)
+
+
+@dataclass
+class EncodingPlan:
+    """A run of `encode` that is to come.
+
+    Attributes
+    ----------
+    fasta : sequence of str or PathLike
+    labels : Labels
+    out : str or PathLike
+        The folder.
+    mask : Mask or str
+    """
+
+    fasta: Sequence[PathLike]
+    labels: Labels
+    out: PathLike
+    mask: Mask | str
+
+    def bound(self) -> Estimate | None:
+        """The most that the run can take, by the sizes of its files; None for pipes."""
+        bases = most_bases(self.fasta)
+        return None if bases is None else self._of(bases, bases)
+
+    def estimate(self, progress: Callable[[int], object] = lambda bases: None) -> Estimate:
+        """What the run will take: all sequences are read, and a sample of them is encoded.
+
+        Raises
+        ------
+        FastaError
+            As the run would.
+        """
+        check_folder(self.out)
+        begun = seconds_since_start()
+        found = survey(read_fasta(*self.fasta, case=True), progress=progress)
+        sampled_bp = sum(len(piece.codes) for piece in found.sample)
+        seconds = rehearse(found.sample, self.labels, self.mask) * found.bases / max(sampled_bp, 1)
+        # What is looked for in a set, to warn of, takes about as long again.
+        return self._of(found.bases, found.longest_bp, found.contigs)._replace(
+            seconds=begun + found.seconds + 2 * seconds
+        )
+
+    def _of(self, bases: int, longest_bp: int, contigs: int = 0) -> Estimate:
+        label_bytes = self.labels.table.dtype.itemsize
+        folder = Path(os.path.realpath(self.out)).parent
+        # Codes, case and labels of a contig; on disk case takes a bit.
+        memory = _ENCODING_BYTES + longest_bp * (2 + label_bytes) + contigs * _BYTES_A_CONTIG
+        memory += 3 * round(self.labels.frame.estimated_size())
+        return Estimate(memory, {folder: bases * (1 + label_bytes) + bases // 8})
