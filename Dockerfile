@@ -6,6 +6,9 @@
 #
 # PyPI's torch brings CUDA along. For a smaller image without it, name PyTorch's index of CPU
 # builds: --build-arg PIP_EXTRA_INDEX_URL=...
+#
+# Packages are checked against the hashes of requirements.lock. The base has a tag and no digest, so
+# that it brings the security updates of its day.
 FROM python:3.11-slim
 
 ARG PIP_EXTRA_INDEX_URL=""
@@ -14,9 +17,11 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
     USER=dnabirnn HOME=/tmp XDG_CACHE_HOME=/tmp/.cache MPLCONFIGDIR=/tmp/.matplotlib
 
 WORKDIR /opt/dnabirnn
-COPY constraints.txt pyproject.toml README.md LICENSE ./
+COPY constraints.txt requirements.lock pyproject.toml README.md LICENSE ./
 COPY dnabirnn dnabirnn
-RUN pip install --constraint constraints.txt ".[workflow]" && dnabirnn --version
+RUN pip install --no-deps --require-hashes --requirement requirements.lock && \
+    pip install --no-build-isolation --constraint constraints.txt ".[workflow]" && \
+    dnabirnn --version
 COPY Snakefile ./
 COPY workflows workflows
 COPY sample_data sample_data

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from services import Service, serving
 
 from dnabirnn.architecture import Architecture, Cell, MotifClass
 from dnabirnn.checkpoint import Checkpoint, weight_shapes
@@ -54,6 +55,13 @@ def random_checkpoint(
         maps=tuple(LogOddsMap(1.0, 0.1 * i) for i in range(len(classes))),
         calls={name: CallRule(threshold, 1, 0) for name, _ in classes},
     )
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    """A web service on this machine."""
+    with serving() as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,0 +1,134 @@
+"""Pins and locks from what is installed here: constraints.txt, and beside it the files' hashes.
+
+`make lock` runs this in a fresh environment, into which `pip install -c constraints.txt ".[dev]"`
+has put all packages: what is pinned stays, what is new gets a pin.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packages import CONSTRAINTS, DEV_LOCK, PYTHONS, RUN_LOCK, locked, needed
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import InvalidVersion, Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_HOLDS = f"""\
+# By `make lock`. Holds on Linux and macOS, for Python {PYTHONS[0]} to {PYTHONS[-1]}.
+"""
+_RUN_HEADER = f"""{_HOLDS}\
+# What dnabirnn needs to run, with the extra `workflow`. On Linux, torch of PyPI asks for libraries
+# of CUDA too, and pins them itself; they are not here: docs/dependencies.md.
+"""
+_DEV_HEADER = f"""{_HOLDS}\
+# What the extra `dev` needs beyond that.
+-r {RUN_LOCK.name}
+"""
+
+
+def main() -> None:
+    """Write the three files."""
+    oldest = PYTHONS[0]
+    if sys.version_info[:2] != tuple(map(int, oldest.split("."))):
+        raise SystemExit(f"Python {oldest} is needed, the oldest that the locks hold for")
+    names = needed("dev")
+    found: dict[str, metadata.Distribution]
+    found = {canonicalize_name(it.name): it for it in metadata.distributions()}
+    missing = sorted(names - found.keys())
+    if missing:
+        raise SystemExit(f"not installed, and so not to be pinned: {', '.join(missing)}")
+    pins = {name: (found[name].name, Version(found[name].version).public) for name in names}
+    header = [line for line in CONSTRAINTS.read_text().splitlines() if line.startswith("#")]
+    lines = sorted((f"{name}=={version}" for name, version in pins.values()), key=str.casefold)
+    hashes = hashes_of({name: Version(version) for name, (_, version) in pins.items()})
+    CONSTRAINTS.write_text("\n".join([*header, *lines]) + "\n")
+    run = needed("workflow")
+    for path, text, part in [(RUN_LOCK, _RUN_HEADER, run), (DEV_LOCK, _DEV_HEADER, names - run)]:
+        path.write_text(text + "".join(entry(*pins[name], hashes[name]) for name in sorted(part)))
+
+
+def entry(name: str, version: str, hashes: Iterable[str]) -> str:
+    r"""Give a package's lines in a lock.
+
+    >>> print(entry("click", "8.1.0", ["bb", "aa"]), end="")
+    click==8.1.0 \
+        --hash=sha256:aa \
+        --hash=sha256:bb
+    """
+    lines = [f"{name}=={version}", *(f"--hash=sha256:{sha256}" for sha256 in sorted(hashes))]
+    return " \\\n    ".join(lines) + "\n"
+
+
+def hashes_of(pins: dict[str, Version]) -> dict[str, set[str]]:
+    """Hashes of all files of each version that the index lists, or a --find-links does.
+
+    Those that a lock has of the same version stay: not every maker sees the same places.
+    """
+    hashes: dict[str, set[str]] = {name: set() for name in pins}
+    for path in filter(Path.exists, (RUN_LOCK, DEV_LOCK)):
+        for name, (version, known) in locked(path).items():
+            if pins.get(name) == version:
+                hashes[name] |= known
+    for filename, sha256 in _files(pins):
+        name, release = release_of(filename) or ("", None)
+        if release is not None and pins.get(name) == Version(release.public):
+            hashes[name].add(sha256)
+    return hashes
+
+
+def release_of(filename: str) -> tuple[str, Version] | None:
+    """Name and version that a file's name holds, if it is a wheel's or an sdist's.
+
+    >>> release_of("torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl")
+    ('torch', <Version('2.13.0+cpu')>)
+    >>> release_of("click-8.1.0.tar.gz")
+    ('click', <Version('8.1.0')>)
+    >>> release_of("click-0.1.egg")
+    """
+    try:
+        if filename.endswith(".whl"):
+            return parse_wheel_filename(filename)[:2]
+        return parse_sdist_filename(filename)
+    except (InvalidSdistFilename, InvalidWheelFilename, InvalidVersion):
+        return None
+
+
+def _files(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Names and sha256 of files where pip is set to look: its index, and its --find-links.
+
+    No command of pip's lists all files of a release, so this asks pip's own modules; they know the
+    index, its certificates and proxies.
+    """
+    from pip._internal.commands.download import DownloadCommand
+    from pip._internal.index.collector import LinkCollector, parse_links
+    from pip._internal.models.link import Link
+
+    command = DownloadCommand("download", "")
+    options, _ = command.parse_args([])
+    folders = [Path(place) for place in options.find_links if Path(place).is_dir()]
+    for wheel in (path for folder in folders for path in folder.glob("*.whl")):
+        yield wheel.name, hashlib.sha256(wheel.read_bytes()).hexdigest()
+    pages = [place for place in options.find_links if "://" in place]
+    with command.main_context():
+        collector = LinkCollector.create(command.get_default_session(options), options)
+        for url in [*pages, *(f"{options.index_url}/{name}/" for name in sorted(names))]:
+            page = collector.fetch_response(Link(url))
+            for link in parse_links(page) if page else ():
+                if link.hash_name == "sha256" and link.hash:
+                    yield link.filename, link.hash
+
+
+if __name__ == "__main__":
+    main()
