@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip
 
-.PHONY: run test slow models check lock format clean
+.PHONY: run test slow models check licences lock format clean
 
 # The sample, from FASTA and labels to results/report.html.
 run: .venv/installed
@@ -28,6 +28,9 @@ check: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflows
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint --configfile sample_data/config.yaml
+
+licences: .venv/installed
+	$(BIN)/python .ci/licences.py
 
 # Pins and hashes. The oldest Python makes them: newer ones take releases that it cannot have.
 lock:
