@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip
 
-.PHONY: run test slow models check licences lock format clean
+.PHONY: run test slow models check audit licences lock format clean
 
 # The sample, from FASTA and labels to results/report.html.
 run: .venv/installed
@@ -28,6 +28,11 @@ check: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflows
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint --configfile sample_data/config.yaml
+	$(BIN)/python .ci/audit.py
+
+# Known vulnerabilities of the locked packages, pins that disagree, licences that may not be.
+audit: .venv/installed
+	$(BIN)/python .ci/audit.py
 
 licences: .venv/installed
 	$(BIN)/python .ci/licences.py
