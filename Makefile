@@ -42,6 +42,7 @@ lock:
 	$(PYTHON) -m venv --clear build/lock
 	build/lock/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	build/lock/bin/python .ci/lock.py
+	rm -r build/lock
 
 format: .venv/installed
 	$(BIN)/ruff check --fix .
