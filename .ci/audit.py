@@ -171,6 +171,7 @@ def _ask(url: str, query: dict[str, Any] | None = None) -> dict[str, Any]:
             told: dict[str, Any] = json.load(answer)
             return told
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code in (400, 404):
             raise click.ClickException(f"{url} does not know what we ask: {error}") from None
         raise
