@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
+import pickle
 import threading
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from numba import njit
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+
+from dnabirnn.temporaries import temporary_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["INLINED", "inlined", "kernel"]
 
@@ -39,8 +44,68 @@ def _sources() -> str:
     return digest.hexdigest()
 
 
+class _KernelFiles(IndexDataCacheFile):
+    """Numba's files of a kernel, which by themselves tell no damage.
+
+    An index that cannot be written to its end names code that is of an older kernel, and damaged
+    code is run: so each file has the digest of what it holds, and code its key.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep code."""
+        super().save(key, ((self._source_stamp, key), data))
+
+    def load(self, key: Any) -> Any:
+        """Code that was kept under this very key, or None."""
+        known, data = super().load(key) or (None, None)
+        return data if known == (self._source_stamp, key) else None
+
+    def _dump(self, obj: Any) -> bytes:
+        data: bytes = super()._dump(obj)
+        return data + hashlib.sha256(data).digest()  # pickle reads no further than its own end
+
+    def _load_index(self) -> dict[Any, str]:
+        try:
+            with open(self._index_path, "rb") as file:
+                pickle.load(file)  # the version
+                _check(file.read())
+            found: dict[Any, str] = super()._load_index()
+            return found
+        except Exception as error:  # whatever reading a damaged file raises
+            logger.debug("index of compiled kernels not read: %r", error)
+            return {}
+
+    def _load_data(self, name: str) -> Any:
+        _check(Path(self._data_path(name)).read_bytes())
+        return super()._load_data(name)
+
+    @contextmanager
+    def _open_for_write(self, filepath: str) -> Iterator[BinaryIO]:
+        temporary = temporary_path(Path(filepath))
+        try:
+            with open(temporary, "wb") as file:
+                yield file
+            os.replace(temporary, filepath)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def _check(data: bytes) -> None:
+    """Raise for what does not end in the digest of the rest."""
+    size = hashlib.sha256().digest_size
+    if hashlib.sha256(data[:-size]).digest() != data[-size:]:
+        raise ValueError("damaged")
+
+
 class _KernelCache(FunctionCache):
     """Numba's cache on disk, which by itself sees no change of what a kernel calls."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._cache_file = _KernelFiles(
+            self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp()
+        )
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
         return (*super()._index_key(sig, codegen), _sources())
