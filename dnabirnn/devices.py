@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from dnabirnn.errors import DeviceError, OptionError
+from dnabirnn.workers import watching
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -122,7 +123,8 @@ def launch(hardware: Hardware) -> Fabric:
             num_nodes=hardware.nodes,
             precision=_FABRIC_PRECISIONS[hardware.precision],
         )
-        fabric.launch()
+        with watching(getattr(fabric.strategy.launcher, "procs", None)):
+            fabric.launch()
     return fabric
 
 

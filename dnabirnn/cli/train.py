@@ -12,7 +12,7 @@ import click
 from dnabirnn.cli import options
 from dnabirnn.cli.ahead import look_ahead
 from dnabirnn.cli.progress import Progress
-from dnabirnn.errors import DnabirnnError, OptionError
+from dnabirnn.errors import DnabirnnError, OptionError, TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -219,15 +219,21 @@ def train(
 @contextmanager
 def _one_speaks(follows: bool) -> Iterator[None]:
     """End a process that follows another without a word where the other tells what is wrong."""
+    from dnabirnn.workers import LEFT_ALONE
+
     try:
         yield
     except (DnabirnnError, RuntimeError) as error:
-        if follows and (isinstance(error, DnabirnnError) or _is_left_alone(error)):
+        left_alone = isinstance(error, RuntimeError) and _is_left_alone(error)
+        if follows and (isinstance(error, DnabirnnError) or left_alone):
             click.get_current_context().exit(1)
+        if left_alone:
+            raise TrainingError(LEFT_ALONE) from error
         raise
 
 
 def _is_left_alone(error: RuntimeError) -> bool:
     """Whether gloo or NCCL says that another process has ended."""
     words = str(error).lower()
-    return any(end in words for end in ("closed by peer", "reset by peer", "closed by remote peer"))
+    ends = ("closed by peer", "reset by peer", "closed by remote peer", "broken pipe")
+    return any(end in words for end in ends)

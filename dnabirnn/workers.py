@@ -1,0 +1,75 @@
+"""Processes of one training run: none goes on for long without the others."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, MutableSequence
+    from subprocess import Popen
+
+__all__ = ["LEFT_ALONE", "watching"]
+
+LEFT_ALONE = (
+    "a process of this training has ended before the others: it was killed, or says above what was "
+    "wrong; run the same command again, which goes on from the last state that was kept"
+)
+_LEADER = "DNABIRNN_LEADER"
+_SECONDS_BETWEEN_LOOKS = 0.1
+# In which whoever still runs may say itself that another has left it alone. A process that waits
+# for one that never came hears of no end, and would wait for half an hour.
+_SECONDS_TO_SPEAK = 4.0
+
+
+@contextmanager
+def watching(workers: MutableSequence[Popen[bytes]] | None) -> Iterator[None]:
+    """Start processes inside: their end ends this one, and that of this one theirs.
+
+    Parameters
+    ----------
+    workers : list of Popen, optional
+        Filled inside, with the processes that this one starts; from then on it is ours, so that
+        nobody else ends this process without a word. None where nobody starts any.
+    """
+    if workers is None:
+        yield
+        return
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        leader = os.environ.get(_LEADER)
+        if leader is not None:
+            threading.Thread(target=_follow, args=(int(leader),), daemon=True).start()
+        yield
+        return
+    os.environ[_LEADER] = str(os.getpid())
+    threading.Thread(target=_lead, args=(workers,), daemon=True).start()
+    try:
+        yield
+    finally:
+        del os.environ[_LEADER]
+
+
+def _follow(leader: int) -> None:
+    """End when the process that started this one has."""
+    while os.getppid() == leader:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    os._exit(1)
+
+
+def _lead(workers: MutableSequence[Popen[bytes]]) -> None:
+    """End when a process that this one started has ended before its time."""
+    ours: list[Popen[bytes]] = []
+    while not ours or any(worker.poll() is None for worker in ours):
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+        while workers:
+            ours.append(workers.pop())
+        if any(worker.poll() for worker in ours):
+            time.sleep(_SECONDS_TO_SPEAK)
+            for worker in ours:
+                worker.kill()
+            print(f"dnabirnn train: error: {LEFT_ALONE}", file=sys.stderr, flush=True)
+            os._exit(1)
