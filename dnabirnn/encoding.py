@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import shutil
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from dnabirnn.inputs import PathLike
 
 __all__ = ["check_folder", "encode", "rehearse"]
+
+_TIMES = 10
+"""That a folder is tried to be put in its place while another process does so too."""
 
 
 def encode(
@@ -173,17 +177,23 @@ def _is_encoded_set(folder: Path) -> bool:
 
 def _replace(partial: Path, target: Path) -> None:
     """Put the new folder in the place of the old one."""
-    if not target.exists():
-        partial.rename(target)
-        return
     old = temporary_path(target)
-    target.rename(old)
-    try:
-        partial.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+    for _ in range(_TIMES):
+        with suppress(FileNotFoundError):
+            target.rename(old)
+        try:
+            partial.rename(target)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                with suppress(FileNotFoundError):
+                    old.rename(target)
+                raise
+            # The same run in another process has put its own there in between.
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            shutil.rmtree(old, ignore_errors=True)
+            return
+    raise OutputError(f"{target}: another run writes it; wait until that has ended")
 
 
 class _ArrayFile:

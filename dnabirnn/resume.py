@@ -1,7 +1,9 @@
 """The state of a training run, kept beside the model until it is written.
 
 `MODEL.resume/` holds one safetensors file of arrays and `state.json`, which names it. The JSON is
-replaced last and in one step, so that a run killed at any moment leaves a whole state.
+replaced last and in one step, so that a run killed at any moment leaves a whole state. Another
+process may be at the same run, such as one that outlived the Snakemake that began it: each then
+finds a whole state or none.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dnabirnn.errors import OutputError
+from dnabirnn.temporaries import temporary_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +29,7 @@ __all__ = ["ResumeFolder", "State"]
 
 logger = logging.getLogger(__name__)
 
+_STEM = "state"
 _OURS = re.compile(r"state\.json(\.tmp)?|step-\d+\.safetensors(\.tmp)?")
 
 
@@ -86,15 +90,13 @@ class ResumeFolder:
         """
         from safetensors.numpy import save
 
+        name = f"step-{number}.safetensors"
+        text = json.dumps({"digest": self.digest, "arrays": name, "plain": plain})
         try:
-            self.path.mkdir(exist_ok=True)
-            name = f"step-{number}.safetensors"
-            (self.path / f"{name}.tmp").write_bytes(save(dict(arrays)))
-            os.replace(self.path / f"{name}.tmp", self.path / name)
-            text = json.dumps({"digest": self.digest, "arrays": name, "plain": plain})
-            temporary = self.path / "state.json.tmp"
-            temporary.write_text(text, "utf-8")
-            os.replace(temporary, self._json)
+            try:
+                self._write(name, save(dict(arrays)), text)
+            except FileNotFoundError:  # another process was done, and removed the folder
+                self._write(name, save(dict(arrays)), text)
             self._remove(keep=(name, self._json.name))
         except OSError as error:
             raise OutputError(
@@ -102,13 +104,26 @@ class ResumeFolder:
                 "space, or train with --resume never"
             ) from error
 
+    def _write(self, name: str, arrays: bytes, text: str) -> None:
+        self.path.mkdir(exist_ok=True)
+        # Of one stem, so that the next state removes what a killed process left of the last.
+        for file, data in ((self.path / name, arrays), (self._json, text.encode())):
+            temporary = temporary_path(self.path / _STEM)
+            try:
+                temporary.write_bytes(data)
+                os.replace(temporary, file)
+            finally:
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+
     def clear(self) -> None:
         """Remove the states, and the folder if nothing else is in it."""
         with suppress(OSError):
+            temporary_path(self.path / _STEM)
             self._remove(keep=())
             self.path.rmdir()
 
     def _remove(self, keep: tuple[str, ...]) -> None:
         for file in self.path.iterdir():
             if _OURS.fullmatch(file.name) and file.name not in keep:
-                file.unlink()
+                file.unlink(missing_ok=True)
