@@ -1,10 +1,10 @@
-"""Faults while commands run: killed, out of space, out of memory, cut off from their reader.
+"""Faults while commands run: killed, out of space, out of memory, without one of their processes.
 
-`python tests/faults/harness.py --trials 200 --seed 0` tries so many faults, each of a command
-that is drawn at random, at a moment that is drawn at random, and prints what was tried and what
-was lost. After a fault no output may be there but whole ones, old or new; the same command, run
-once more, must succeed by itself, give the bytes of a run that nothing happened to, and leave
-nothing else in the folder.
+`python tests/faults/harness.py --trials 200 --seed 0` tries so many faults, each of a command at a
+moment that is drawn at random, and prints what was tried and what was lost. After a fault no output
+may be there but whole ones, old or new, and the main one is new only where all are; the same
+command, run once more, must succeed by itself, give the bytes of a run that nothing happened to,
+and leave nothing else in the folder.
 """
 
 from __future__ import annotations
@@ -20,80 +20,16 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
-SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-MOTIF = "GCCGGATGCGGCGTGAACGCCTTATCCGGCAT"
+from cases import CASES, Case, environment, run, write_material
 
-
-@dataclass(frozen=True)
-class Case:
-    """A command and the outputs that it must give; `{}` is the folder of the trial."""
-
-    name: str
-    words: tuple[str, ...]
-    outputs: tuple[str, ...]
-
-    def command(self, folder: Path, material: Path) -> list[str]:
-        """Words to run."""
-        places = {"out": str(folder), "in": str(material)}
-        words = [word.format(**places) for word in self.words]
-        return [sys.executable, "-m", "dnabirnn", "-q", *words]
-
-
-CASES = (
-    Case(
-        "encode",
-        ("encode", "{in}/genome.fa", "--labels", "{in}/sites.bed", "-o", "{out}/set"),
-        ("set/codes.npy", "set/labels.npy", "set/manifest.json"),
-    ),
-    Case(
-        "train",
-        (
-            *("train", "{in}/set", "-o", "{out}/m.safetensors", "--hidden", "8"),
-            *("--bases", "400k", "--validations", "3", "--threads", "1"),
-        ),
-        ("m.safetensors",),
-    ),
-    Case(
-        "score",
-        (
-            *("score", "{in}/genome.fa", "-m", "{in}/m.safetensors", "--min-score", "0"),
-            *("-o", "{out}/scores.bed", "--calls", "{out}/calls.bed"),
-        ),
-        ("scores.bed", "calls.bed"),
-    ),
-    Case(
-        "score, bgzip",
-        (
-            *("score", "{in}/genome.fa", "-m", "{in}/m.safetensors"),
-            *("-o", "{out}/scores.bedgraph.gz"),
-        ),
-        ("scores.M.plus.bedgraph.gz", "scores.M.minus.bedgraph.gz"),
-    ),
-    Case(
-        "call",
-        ("call", "{in}/scores.bed", "-m", "{in}/m.safetensors", "-o", "{out}/calls.bed"),
-        ("calls.bed",),
-    ),
-    Case(
-        "evaluate",
-        (
-            *("evaluate", "{in}/genome.fa", "--labels", "{in}/sites.bed"),
-            *("-m", "{in}/m.safetensors", "-o", "{out}/metrics.json", "--no-plots"),
-        ),
-        ("metrics.json",),
-    ),
-    Case(
-        "simulate",
-        ("simulate", "-o", "{out}/simulated", "--length", "300k"),
-        ("simulated/genome.fa",),
-    ),
-)
+_OLDER = b"# of an older run\n"
+_SECONDS_TO_END = 30
+"""In which a command ends that has lost a process."""
 
 
 @dataclass
@@ -106,33 +42,11 @@ class Tally:
 
     def __str__(self) -> str:
         rows = [
-            f"{kind}: {self.hit[kind]} of {n} ended the command" for kind, n in self.tried.items()
+            f"{kind}: {self.hit[kind]} of {n} ended the command"
+            for kind, n in sorted(self.tried.items())
         ]
-        return "\n".join([*rows, *self.lost, f"lost: {len(self.lost) or 'none'}"])
-
-
-def write_material(folder: Path) -> None:
-    """A genome with planted sites, an encoded set, a model, a track."""
-    rng = random.Random(0)
-    bases = [rng.choice("ACGT") for _ in range(300_000)]
-    with (folder / "sites.bed").open("w") as rows:
-        for start in range(100, len(bases) - 100, 400):
-            bases[start : start + len(MOTIF)] = MOTIF
-            rows.write(f"c\t{start}\t{start + len(MOTIF)}\tM\t0\t+\n")
-    (folder / "genome.fa").write_text(">c\n" + "".join(bases) + "\n")
-    for case in CASES[:3]:
-        run(case, folder, folder)
-
-
-def run(case: Case, folder: Path, material: Path) -> subprocess.CompletedProcess[bytes]:
-    """Run a command to its end; it must go well."""
-    done = subprocess.run(case.command(folder, material), capture_output=True, env=_environment())
-    assert done.returncode == 0, (case.name, done.stderr.decode())
-    return done
-
-
-def _environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT)}
+        total = f"all: {self.hit.total()} of {self.tried.total()}"
+        return "\n".join([*rows, total, *self.lost, f"lost: {len(self.lost) or 'none'}"])
 
 
 class Harness:
@@ -147,88 +61,103 @@ class Harness:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.tally = Tally()
+        self.material = folder / "material"
         self._random = random.Random(seed)
         self._folder = folder
-        self._material = folder / "material"
-        self._material.mkdir()
-        write_material(self._material)
+        self.material.mkdir()
+        write_material(self.material)
         self._whole: dict[str, dict[str, bytes]] = {}
         self._seconds: dict[str, float] = {}
 
     def trial(self, case: Case, fault: str) -> None:
         """Run a command with a fault, and then without."""
         whole = self._wanted(case)
-        with self._place(fault, whole) as place:
-            if fault != "full disk" and self._random.random() < 0.5:
-                for name in case.outputs:  # an older output, which must stay or be replaced
-                    (place / name).parent.mkdir(exist_ok=True)
-                    (place / name).write_bytes(whole[name])
+        what = f"{case.name}, {fault}"
+        with self._place(case, fault, whole) as place:
+            older = fault != "full disk" and self._random.random() < 0.5
+            if older:  # outputs, which must stay or be replaced
+                _write_older(place, whole)
             ended = FAULTS[fault](self, case, place)
             self.tally.tried[fault] += 1
             self.tally.hit[fault] += ended
-            what = f"{case.name}, {fault}"
-            self._check(what, case, place, whole, ended=ended)
+            if ended:
+                self._check_ended(what, case, place, whole)
+            else:
+                self._check_whole(what, place, whole)
             if fault == "full disk":
-                return  # and stays full
+                mount = ["mount", "-o", "remount,size=200m", str(place)]
+                subprocess.run(mount, check=True, capture_output=True)
             again = subprocess.run(
-                case.command(place, self._material), capture_output=True, env=_environment()
+                case.command(self.material), cwd=place, capture_output=True, env=environment()
             )
             if again.returncode:
                 self.tally.lost.append(f"{what}: run again: {again.stderr.decode()[-300:]}")
-            self._check(f"{what}, again", case, place, whole, ended=False)
-            known = {Path(name).parts[0] for name in case.outputs} | {"m.log.csv"}
-            left = {path.name for path in place.iterdir()} - known
+            self._check_whole(f"{what}, again", place, whole)
+            found = {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()}
+            left = found - {*case.files, *case.given}
             if left:
                 self.tally.lost.append(f"{what}: left behind: {sorted(left)}")
 
     def _wanted(self, case: Case) -> dict[str, bytes]:
         """Outputs of a run that nothing happens to."""
         if case.name not in self._whole:
-            place = self._folder / f"whole {case.name}"
-            place.mkdir()
+            place = Path(tempfile.mkdtemp(dir=self._folder))
+            case.prepare(place, self.material)
             begun = time.monotonic()
-            run(case, place, self._material)
+            run(case.command(self.material), place)
             self._seconds[case.name] = time.monotonic() - begun
-            self._whole[case.name] = {n: (place / n).read_bytes() for n in case.outputs}
+            self._whole[case.name] = {name: content(place / name) for name in case.files}
             shutil.rmtree(place)
         return self._whole[case.name]
 
     @contextmanager
-    def _place(self, fault: str, whole: dict[str, bytes]) -> Iterator[Path]:
+    def _place(self, case: Case, fault: str, whole: dict[str, bytes]) -> Iterator[Path]:
         """A folder for a trial; on a small file system where the disk is to be full."""
         place = Path(tempfile.mkdtemp(dir=self._folder))
         if fault != "full disk":
+            case.prepare(place, self.material)
             yield place
             shutil.rmtree(place)
             return
-        pages = int(self._random.uniform(0.05, 0.9) * sum(map(len, whole.values()))) // 4096 + 2
+        share = self._random.uniform(0.05, 0.9)
+        given = sum((self.material / name).stat().st_size // 4096 + 1 for name in case.given)
+        pages = given + int(share * sum(map(len, whole.values()))) // 4096 + 2
         mount = ["mount", "-t", "tmpfs", "-o", f"size={4096 * pages}", "tmpfs", str(place)]
         subprocess.run(mount, check=True, capture_output=True)
         try:
+            case.prepare(place, self.material)
             yield place
         finally:
             subprocess.run(["umount", str(place)], check=True)
             place.rmdir()
 
-    def _check(
-        self, what: str, case: Case, place: Path, whole: dict[str, bytes], *, ended: bool
-    ) -> None:
-        for name in case.outputs:
-            path = place / name
-            if not path.exists():
-                if not ended:
-                    self.tally.lost.append(f"{what}: {name} is not there")
-            elif path.read_bytes() != whole[name]:
+    def _check_ended(self, what: str, case: Case, place: Path, whole: dict[str, bytes]) -> None:
+        states = {name: _state(place / name, whole[name]) for name in case.files}
+        # A log grows while its run does, and is whole at each row.
+        states |= {name: "log" for name in states if name.endswith(".log.csv")}
+        self.tally.lost += [f"{what}: {n} is not whole" for n, s in states.items() if s == "torn"]
+        main, *others = (states[name] for name in case.outputs)
+        if main == "new" and set(others) - {"new"}:
+            self.tally.lost.append(f"{what}: {case.outputs[0]} is new before others: {states}")
+
+    def _check_whole(self, what: str, place: Path, whole: dict[str, bytes]) -> None:
+        for name, wanted in whole.items():
+            if not (place / name).exists():
+                self.tally.lost.append(f"{what}: {name} is not there")
+            elif content(place / name) != wanted:
                 self.tally.lost.append(f"{what}: {name} is not whole")
 
     # --------------------------------------------------------------------------- faults
 
     def _signalled(self, number: int, case: Case, place: Path) -> bool:
         process = self._begin(case, place)
-        time.sleep(self._random.uniform(0, 1.1 * self._seconds[case.name]))
+        time.sleep(self._moment(case))
         process.send_signal(number)
         process.communicate()
         return process.returncode != 0
+
+    def _moment(self, case: Case) -> float:
+        return self._random.uniform(0, 1.1 * self._seconds[case.name])
 
     def killed(self, case: Case, place: Path) -> bool:
         """SIGKILL at any moment."""
@@ -246,7 +175,7 @@ class Harness:
         """No space left for all of the output."""
         process = self._begin(case, place)
         _, words = process.communicate()
-        self._one_line(case, words, process.returncode)
+        self._one_line(f"{case.name}, full disk", words, process.returncode)
         return process.returncode != 0
 
     def no_memory(self, case: Case, place: Path) -> bool:
@@ -258,21 +187,42 @@ class Harness:
         process.communicate()
         return process.returncode != 0
 
+    def worker_killed(self, case: Case, place: Path) -> bool:
+        """SIGKILL of a process that the command has started, once there is one."""
+        process = self._begin(case, place)
+        workers: Sequence[int] = ()
+        while not workers and process.poll() is None:
+            time.sleep(0.02)
+            workers = children(process.pid)
+        time.sleep(self._random.uniform(0, 1) * self._seconds[case.name] / 2)
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        try:
+            _, words = process.communicate(timeout=_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            self.tally.lost.append(f"{case.name}, worker killed: goes on without it")
+        else:
+            self._one_line(f"{case.name}, worker killed", words, process.returncode)
+        return process.returncode != 0
+
     def _begin(
         self, case: Case, place: Path, before: Callable[[], None] | None = None
     ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            case.command(place, self._material),
+            case.command(self.material),
+            cwd=place,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env=_environment(),
+            env=environment(),
             preexec_fn=before,
         )
 
-    def _one_line(self, case: Case, words: bytes, code: int) -> None:
+    def _one_line(self, what: str, words: bytes, code: int) -> None:
         lines = words.decode().strip().splitlines()
-        if code and (len(lines) != 1 or "error: " not in lines[0]):
-            self.tally.lost.append(f"{case.name}, full disk: said {words.decode()[-300:]!r}")
+        if code and (code < 0 or len(lines) != 1 or "error: " not in lines[0]):
+            self.tally.lost.append(f"{what}: exit code {code}, said {words.decode()[-300:]!r}")
 
 
 FAULTS: dict[str, Callable[[Harness, Case, Path], bool]] = {
@@ -281,7 +231,51 @@ FAULTS: dict[str, Callable[[Harness, Case, Path], bool]] = {
     "SIGINT": Harness.interrupted,
     "full disk": Harness.full_disk,
     "memory refused": Harness.no_memory,
+    "worker killed": Harness.worker_killed,
 }
+
+
+def faults_of(case: Case) -> list[str]:
+    """Faults that a command can meet here."""
+    return [
+        name
+        for name in FAULTS
+        if (name != "full disk" or may_mount()) and (name != "worker killed" or case.workers)
+    ]
+
+
+def content(path: Path) -> bytes:
+    """Bytes of a file; of a log of training without its column of seconds."""
+    if not path.name.endswith(".log.csv"):
+        return path.read_bytes()
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    column = rows[0].index("seconds")
+    return "\n".join(",".join(r[:column] + r[column + 1 :]) for r in rows).encode()
+
+
+def _write_older(place: Path, whole: dict[str, bytes]) -> None:
+    for name, wanted in whole.items():
+        (place / name).parent.mkdir(exist_ok=True)
+        # An encoded set is replaced as what it is.
+        (place / name).write_bytes(wanted + (b"" if "manifest" in name else _OLDER))
+
+
+def _state(path: Path, wanted: bytes) -> str:
+    if not path.exists():
+        return "absent"
+    found = path.read_bytes()
+    if found == wanted:
+        return "new"
+    return "old" if found == wanted + _OLDER else "torn"
+
+
+def children(process: int) -> list[int]:
+    """Processes that a process has started and that still run."""
+    try:
+        threads = list(Path(f"/proc/{process}/task").iterdir())
+        return [int(n) for path in threads for n in (path / "children").read_text().split()]
+    except OSError:
+        return []
 
 
 def may_mount() -> bool:
@@ -303,12 +297,12 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    faults = [name for name in FAULTS if name != "full disk" or may_mount()]
     chosen = random.Random(given.seed)
     with tempfile.TemporaryDirectory() as folder:
         harness = Harness(Path(folder), given.seed)
         for number in range(given.trials):
-            harness.trial(CASES[number % len(CASES)], chosen.choice(faults))
+            case = CASES[number % len(CASES)]
+            harness.trial(case, chosen.choice(faults_of(case)))
         print(harness.tally)
     return bool(harness.tally.lost)
 
