@@ -174,7 +174,7 @@ CASES = (
         "train, two processes",
         (
             *("train", "{in}/set", "-o", "d.safetensors", "--hidden", "8", "--devices", "2"),
-            *("--bases", "400k", "--validations", "3", "--threads", "1", *_CPU),
+            *("--bases", "150k", "--validations", "3", "--threads", "1", *_CPU),
         ),
         ("d.safetensors",),
         later=("d.log.csv",),

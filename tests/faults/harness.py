@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -196,7 +196,8 @@ class Harness:
             workers = children(process.pid)
         time.sleep(self._random.uniform(0, 1) * self._seconds[case.name] / 2)
         for worker in workers:
-            os.kill(worker, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
         try:
             _, words = process.communicate(timeout=_SECONDS_TO_END)
         except subprocess.TimeoutExpired:
