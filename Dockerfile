@@ -23,6 +23,7 @@ RUN pip install --no-deps --require-hashes --requirement requirements.lock && \
     pip install --no-build-isolation --constraint constraints.txt ".[workflow]" && \
     dnabirnn --version
 COPY Snakefile ./
+COPY profiles profiles
 COPY workflows workflows
 COPY sample_data sample_data
 

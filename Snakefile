@@ -25,6 +25,7 @@ scattergather:
     score=config["shards"],
 
 
+include: "workflows/rules/lock.smk"
 include: "workflows/rules/common.smk"
 
 

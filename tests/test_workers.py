@@ -25,7 +25,7 @@ WATCH = (
         ("import os; os.kill(os.getpid(), 9)", 60, 1),
         ("raise SystemExit(3)", 60, 1),
         ("pass", 1, 0),
-        ("import time; time.sleep(60)", 1, 0),
+        ("import time; time.sleep(3)", 1, 0),
     ],
 )
 def test_a_process_ends_soon_after_one_that_it_started(

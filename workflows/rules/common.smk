@@ -232,11 +232,13 @@ def write_held_out(manifest, out):
             f"{manifest}: neither a test nor a validation split; set one under `encode`, or "
             "nothing is left to hold the model against"
         )
-    Path(out).write_text(
+    partial = Path(f"{out}.tmp")  # so that no half of it ever has the name
+    partial.write_text(
         "".join(
             f"{name}\t{start}\t{end}\t{split}\n" for name, start, end in splits[split]
         )
     )
+    partial.replace(out)
 
 
 SAMPLES = read_sheet(Path(config["samples"]))

@@ -96,8 +96,8 @@ rule report:
         + options("sequences", only=["chrom_alias"]),
         hardware=hardware("device", "engine"),
     shell:
-        "exec 2> {log:q}; (grep -hs '^+ ' {params.logs:q} || true) | cut -c 3- > {output.commands:q}; "
-        "set -x; "
+        "exec 2> {log:q}; (grep -hs '^+ ' {params.logs:q} || true) | cut -c 3- > {output.commands:q}.tmp; "
+        "mv {output.commands:q}.tmp {output.commands:q}; set -x; "
         "dnabirnn report -o {output.page:q} --command-log {output.commands:q} {params.files} "
         "--sample {params.sample} {params.options} {params.hardware} --threads {threads} "
         "--provenance {output.provenance:q}"

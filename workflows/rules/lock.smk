@@ -1,0 +1,54 @@
+"""What a Snakemake that was killed leaves locked is unlocked by the next one."""
+
+import os
+import re
+import socket
+from pathlib import Path
+
+from snakemake_interface_executor_plugins.settings import ExecMode
+
+# Each Snakemake that runs here shares a lock on this file, which the system ends with the process,
+# however it ends.
+ALIVE = Path(".snakemake/dnabirnn.alive")
+OWN_FILES = re.compile(r"(^|/)provenance/\w+/|\.held_out\.bed$", re.MULTILINE)
+
+
+def unlock_after_the_dead():
+    """Remove locks of this workflow if no other Snakemake is at it; the lock to hold, or None."""
+    if workflow.exec_mode != ExecMode.DEFAULT:
+        return None  # a job of one that holds it
+    try:
+        import fcntl
+
+        ALIVE.parent.mkdir(exist_ok=True)
+        held = ALIVE.open("a+")
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(held, fcntl.LOCK_SH)
+            return held
+        held.seek(0)
+        # On some file systems a host sees its own locks only.
+        if held.read() == socket.gethostname():
+            remove_locks()
+        held.truncate(0)
+        held.write(socket.gethostname())
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_SH)
+    except (ImportError, OSError):
+        return None  # without such locks, `snakemake --unlock` is for the user to say
+    return held
+
+
+def remove_locks():
+    """Remove Snakemake's locks of this workflow's files."""
+    locks = {}
+    for path in Path(".snakemake/locks").glob("*.lock"):
+        locks.setdefault(path.name.split(".")[0], []).append(path)
+    for paths in locks.values():
+        if any(OWN_FILES.search(path.read_text()) for path in paths):
+            for path in paths:
+                path.unlink(missing_ok=True)
+
+
+HELD = unlock_after_the_dead()
