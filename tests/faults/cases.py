@@ -182,6 +182,7 @@ CASES = (
     ),
 )
 _BY_NAME = {case.name: case for case in CASES}
+_BY_OUTPUT = {name.split("/")[0]: case for case in reversed(CASES) for name in case.outputs}
 
 
 def case_of(name: str) -> Case:
@@ -201,7 +202,7 @@ def run(command: list[str], folder: Path) -> None:
 
 
 def write_material(folder: Path) -> None:
-    """A genome with planted sites, and what commands make of it for others."""
+    """A genome with planted sites, motifs, a model of dna-brnn."""
     import numpy as np
     from knm import Knm
 
@@ -219,8 +220,17 @@ def write_material(folder: Path) -> None:
     )
     (folder / "motifs.jaspar").write_text(f">M1 M\n{counts}")
     Knm(np.random.default_rng(0), 16, 3, 1).write(folder / "m.knm")
-    for name in ("encode", "train", "score", "score, hub", "evaluate"):
-        run(case_of(name).command(folder), folder)
-    for number in "12":
-        words = [*_SCORE, "--shard", f"{number}-of-2", "-o", f"{number}.bed.gz"]
-        run(Case("", tuple(words), ()).command(folder), folder)
+
+
+def provide(case: Case, folder: Path) -> None:
+    """Make what a case works on, as far as it is not there."""
+    read = [word.removeprefix("{in}/") for word in case.words if word.startswith("{in}/")]
+    for name in (*read, *case.given):
+        if not (folder / name).exists():
+            maker = _shard(name) if name[0].isdigit() else _BY_OUTPUT[name]
+            provide(maker, folder)
+            run(maker.command(folder), folder)
+
+
+def _shard(name: str) -> Case:
+    return Case(name, (*_SCORE, "--shard", f"{name[0]}-of-2", "-o", name), (name,))

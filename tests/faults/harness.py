@@ -25,7 +25,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cases import CASES, Case, environment, run, write_material
+from cases import CASES, Case, environment, provide, run, write_material
 
 _OLDER = b"# of an older run\n"
 _SECONDS_TO_END = 30
@@ -102,6 +102,7 @@ class Harness:
         """Outputs of a run that nothing happens to."""
         if case.name not in self._whole:
             place = Path(tempfile.mkdtemp(dir=self._folder))
+            provide(case, self.material)
             case.prepare(place, self.material)
             begun = time.monotonic()
             run(case.command(self.material), place)
@@ -304,6 +305,8 @@ def main() -> int:
         for number in range(given.trials):
             case = CASES[number % len(CASES)]
             harness.trial(case, chosen.choice(faults_of(case)))
+            if (number + 1) % len(CASES) == 0:
+                print(f"-- {number + 1}", harness.tally, sep="\n", flush=True)
         print(harness.tally)
     return bool(harness.tally.lost)
 

@@ -22,11 +22,10 @@ def unlock_after_the_dead():
 
         ALIVE.parent.mkdir(exist_ok=True)
         held = ALIVE.open("a+")
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            fcntl.flock(held, fcntl.LOCK_SH)
-            return held
+    except (ImportError, OSError):
+        return None  # `snakemake --unlock` is for the user to say
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         held.seek(0)
         # On some file systems a host sees its own locks only.
         if held.read() == socket.gethostname():
@@ -34,9 +33,13 @@ def unlock_after_the_dead():
         held.truncate(0)
         held.write(socket.gethostname())
         held.flush()
+    except OSError:  # another one is at it, or there are no such locks here
+        pass
+    try:
         fcntl.flock(held, fcntl.LOCK_SH)
-    except (ImportError, OSError):
-        return None  # without such locks, `snakemake --unlock` is for the user to say
+    except OSError:
+        held.close()
+        return None
     return held
 
 
