@@ -172,6 +172,8 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    import lightning_fabric  # noqa: F401
+
     import dnabirnn.cli.train
     import dnabirnn.training  # noqa: F401
 
