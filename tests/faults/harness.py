@@ -30,6 +30,7 @@ from cases import CASES, Case, environment, provide, run, write_material
 _OLDER = b"# of an older run\n"
 _SECONDS_TO_END = 30
 """In which a command ends that has lost a process."""
+_SECONDS_WITHOUT_MEMORY = 300
 
 
 @dataclass
@@ -39,14 +40,17 @@ class Tally:
     tried: Counter[str] = field(default_factory=Counter)
     hit: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
+    stuck: int = 0
 
     def __str__(self) -> str:
         rows = [
             f"{kind}: {self.hit[kind]} of {n} ended the command"
             for kind, n in sorted(self.tried.items())
         ]
-        total = f"all: {self.hit.total()} of {self.tried.total()}"
-        return "\n".join([*rows, total, *self.lost, f"lost: {len(self.lost) or 'none'}"])
+        rows.append(f"all: {self.hit.total()} of {self.tried.total()}")
+        if self.stuck:
+            rows.append(f"waited for memory until it was killed: {self.stuck}")
+        return "\n".join([*rows, *self.lost, f"lost: {len(self.lost) or 'none'}"])
 
 
 class Harness:
@@ -185,7 +189,12 @@ class Harness:
         process = self._begin(
             case, place, lambda: resource.setrlimit(resource.RLIMIT_AS, (limit,) * 2)
         )
-        process.communicate()
+        try:
+            process.communicate(timeout=_SECONDS_WITHOUT_MEMORY)
+        except subprocess.TimeoutExpired:  # OpenBLAS asks for its buffers until it gets them
+            process.kill()
+            process.communicate()
+            self.tally.stuck += 1
         return process.returncode != 0
 
     def worker_killed(self, case: Case, place: Path) -> bool:

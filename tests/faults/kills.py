@@ -3,7 +3,8 @@
 `python tests/faults/kills.py --kills 100 --seed 0` kills so many times, with SIGKILL, a process in
 which `dnabirnn train` is at work, at moments that are drawn at random, and runs the same command
 again, until the training is done. Model and log must then be the bytes of a run that nothing
-happened to, but for the log's seconds, and nothing else may be left.
+happened to, but for the log's seconds, and nothing else may be left. A training that is done too
+soon is begun once more, for the kills that are left.
 
 A state is kept after every step here, not every 15 seconds; each process is a copy of one that has
 loaded its modules already, so that a hundred kills take minutes.
@@ -40,57 +41,77 @@ _SECONDS_TO_BEGIN = 120
 class Killed(NamedTuple):
     """What was tried: kills of a training at work, kills before it was, and what was lost."""
 
-    kills: int
+    kills: list[int]
     early: int
     steps: int
     lost: list[str]
 
     def __str__(self) -> str:
-        told = f"{self.kills} kills of a training of {self.steps} steps at work"
+        each = " + ".join(map(str, self.kills))
+        told = f"{sum(self.kills)} kills ({each}) of a training of {self.steps} steps at work"
         early = f"{self.early} more before it was"
         return "\n".join([f"{told}, {early}", *self.lost, f"lost: {len(self.lost) or 'none'}"])
 
 
 def kill_again_and_again(folder: Path, kills: int, seed: int) -> Killed:
     """Train with so many kills, and without any."""
-    chosen = random.Random(seed)
     write_genome(folder, {"a": 60_000, "b": 10_000})
     words = ["encode", "genome.fa", "--labels", "sites.bed", "--val-chroms", "b", "-o", "set"]
     run([sys.executable, "-m", "dnabirnn", *words], folder)
-    steps = max(100, _STEPS_A_KILL * kills)
-    bases = str(steps * _STEP_BP)
-    whole, place = folder / "whole", folder / "killed"
-    begun = time.monotonic()
-    for path in (whole, place):
-        path.mkdir()
-    assert _Process(folder, whole, bases).end() == 0
-    seconds = time.monotonic() - begun
-    lost: list[str] = []
-    hit = early = 0
-    while True:
-        process = _Process(folder, place, bases)
-        if hit < kills:
-            # Soon enough that what is left suffices for the kills that are left.
-            left = 1 - _step(place) / steps
-            if chosen.random() < 0.1:
-                time.sleep(chosen.uniform(0, 0.2))
+    killing = _Killing(folder, max(100, _STEPS_A_KILL * kills), random.Random(seed))
+    done: list[int] = []
+    while sum(done) < kills:
+        done.append(killing.train(kills - sum(done)))
+    return Killed(done, killing.early, killing.steps, killing.lost)
+
+
+class _Killing:
+    """Trainings to kill, beside one that is left alone."""
+
+    def __init__(self, folder: Path, steps: int, chosen: random.Random) -> None:
+        self.steps = steps
+        self.early = 0
+        self.lost: list[str] = []
+        self._folder, self._chosen = folder, chosen
+        self._whole = folder / "whole"
+        self._whole.mkdir()
+        process = self._begin(self._whole)
+        process.wait_until_at_work()
+        begun = time.monotonic()
+        assert process.end() == 0, process.words.decode()
+        self._seconds = time.monotonic() - begun
+
+    def _begin(self, place: Path) -> _Process:
+        return _Process(self._folder, place, str(self.steps * _STEP_BP))
+
+    def train(self, kills: int) -> int:
+        """Train, with at most so many kills of a process at work; the number of these."""
+        place = Path(tempfile.mkdtemp(dir=self._folder))
+        hit = 0
+        while hit < kills:
+            process = self._begin(place)
+            if self._chosen.random() < 0.1:
+                time.sleep(self._chosen.uniform(0, 0.2))
             else:
                 process.wait_until_at_work()
-                time.sleep(chosen.uniform(0, 1.5 * left * seconds / (kills - hit)))
+                # Soon enough that what is left suffices for the kills that are left.
+                left = (1 - _step(place) / self.steps) * self._seconds
+                time.sleep(self._chosen.uniform(0, 1.5 * left / (kills - hit)))
             at_work = process.at_work()
-            if process.kill():
-                hit, early = hit + at_work, early + (not at_work)
-                if (place / "m.safetensors").exists():
-                    lost += _differences(whole, place, ["m.safetensors"])
-                continue
+            if not process.kill():
+                break
+            hit, self.early = hit + at_work, self.early + (not at_work)
+            if (place / "m.safetensors").exists():
+                self.lost += _differences(self._whole, place, ["m.safetensors"])
+        else:
+            process = self._begin(place)
         if code := process.end():
-            lost.append(f"run again: exit code {code}: {process.words.decode()[-300:]}")
-        break
-    lost += _differences(whole, place, ["m.safetensors", "m.log.csv"])
-    lost += [f"left behind: {n}" for n in os.listdir(place) if n not in os.listdir(whole)]
-    if hit < kills:
-        lost.append(f"done after {hit} kills, before the {kills} that were wanted")
-    return Killed(hit, early, steps, lost)
+            self.lost.append(f"run again: exit code {code}: {process.words.decode()[-300:]}")
+        self.lost += _differences(self._whole, place, ["m.safetensors", "m.log.csv"])
+        extra = {path.name for path in place.iterdir()} - {"m.safetensors", "m.log.csv"}
+        if extra:
+            self.lost.append(f"left behind: {sorted(extra)}")
+        return hit
 
 
 class _Process:
