@@ -66,7 +66,7 @@ CASES = (
     Case(
         "encode",
         ("encode", *_LABELLED, *_SPLIT, "-o", "set"),
-        ("set/manifest.json", "set/codes.npy", "set/labels.npy"),
+        ("set/codes.npy", "set/labels.npy", "set/manifest.json"),
     ),
     Case(
         "train",

@@ -64,6 +64,7 @@ class Harness:
     """
 
     def __init__(self, folder: Path, seed: int) -> None:
+        hear_interrupts()
         self.tally = Tally()
         self.material = folder / "material"
         self._random = random.Random(seed)
@@ -280,6 +281,11 @@ def _state(path: Path, wanted: bytes) -> str:
     return "old" if found == wanted + _OLDER else "torn"
 
 
+def hear_interrupts() -> None:
+    """Have what is begun from here hear Ctrl-C, which a shell takes from what it runs behind."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def children(process: int) -> list[int]:
     """Processes that a process has started and that still run."""
     try:
@@ -307,13 +313,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--fault", choices=list(FAULTS), help="try this alone")
     given = parser.parse_args()
     chosen = random.Random(given.seed)
     with tempfile.TemporaryDirectory() as folder:
         harness = Harness(Path(folder), given.seed)
         for number in range(given.trials):
             case = CASES[number % len(CASES)]
-            harness.trial(case, chosen.choice(faults_of(case)))
+            harness.trial(case, given.fault or chosen.choice(faults_of(case)))
             if (number + 1) % len(CASES) == 0:
                 print(f"-- {number + 1}", harness.tally, sep="\n", flush=True)
         print(harness.tally)

@@ -24,7 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cases import ROOT, environment
-from harness import Tally, children, content, may_mount
+from harness import Tally, children, content, hear_interrupts, may_mount
 from planted import write_genome
 
 _SECONDS_OF_ORPHANS = 120
@@ -52,6 +52,7 @@ class Pipeline:
     """
 
     def __init__(self, folder: Path, seed: int) -> None:
+        hear_interrupts()
         self.tally = Tally()
         self._random = random.Random(seed)
         self._folder = folder
