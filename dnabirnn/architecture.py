@@ -96,6 +96,12 @@ class Architecture:
                 f"{len(self.classes)} classes: a network has 1 to {MAX_CLASSES}; "
                 "name one for all rows with --class, or choose some with --classes"
             )
+        names = [name for name, _ in self.classes]
+        for name in names:
+            if name.strip() in ("", ".") or not name.isprintable():
+                raise OptionError(f"class {name!r}: give classes names of printable characters")
+        if len(set(names)) < len(names):
+            raise OptionError(f"classes {', '.join(names)}: give each a name of its own")
         for option, value in (("hidden", self.hidden), ("layers", self.layers)):
             if value < 1:
                 raise OptionError(f"--{option} {value}: must be 1 or more")

@@ -185,6 +185,8 @@ class _Checker:
     def _begin(self, chrom: str, line: int) -> None:
         if chrom in self._seen:
             raise self._error(line, f"{chrom} comes back after other contigs; sort the track")
+        if not chrom.isprintable():
+            raise self._error(line, f"{chrom!r} has a character that cannot be printed; {_REMEDY}")
         self._seen.add(chrom)
         self._chrom = chrom
         self._start = 0

@@ -159,6 +159,11 @@ class Reading:
                 "names must be unique, so rename one of them, or tell files apart with "
                 "--name-prefix, given once for each"
             )
+        if not name.isprintable():
+            raise FastaError(
+                f"{self.place(line)}: record {name!r} has a character that cannot be printed; "
+                "rename it"
+            )
         if name.startswith("#"):
             raise FastaError(
                 f"{self.place(line)}: record {name!r}: readers of BED take rows that begin with "

@@ -259,7 +259,8 @@ def _classed(file: _File, class_name: str | None) -> pl.DataFrame:
             f"{source}, line {row['line']}: no class in {features.place}; name one for all rows "
             "with --class NAME, or say where it is with --class-column"
         )
-    for row in frame.filter(pl.col("name").str.contains(r"\p{Cc}")).head(1).iter_rows(named=True):
+    wrong = [name for name in frame["name"].unique() if not name.isprintable()]
+    for row in frame.filter(pl.col("name").is_in(wrong)).head(1).iter_rows(named=True):
         raise LabelError(
             f"{source}, line {row['line']}: class {row['name']!r} has a character that cannot be "
             "printed; take it out"

@@ -16,6 +16,7 @@ import click
 
 from dnabirnn.cli.recording import recorded, recording
 from dnabirnn.errors import DnabirnnError
+from dnabirnn.messages import printable
 
 __all__ = ["main"]
 
@@ -34,6 +35,7 @@ _WRITING = {
 # to the first score goes into searches while modules are loaded.
 _GC_THRESHOLD = 50_000
 
+_LONGEST_MESSAGE = 2_000
 _OUT_OF_MEMORY = "out of memory; free some, use fewer --threads, or make the network smaller"
 
 
@@ -88,7 +90,11 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
 
 def _fail(ctx: click.Context, message: str, exit_code: int = 1) -> NoReturn:
     command = f"dnabirnn {ctx.invoked_subcommand or ''}".strip()
-    click.echo(f"{command}: error: {' '.join(message.split())}", err=True)
+    text = printable(" ".join(message.split()))
+    if len(text) > _LONGEST_MESSAGE:  # of a value that fills a file; the remedy stands at the end
+        half = _LONGEST_MESSAGE // 2
+        text = f"{text[:half]} ... {text[-half:]}"
+    click.echo(f"{command}: error: {text}", err=True)
     ctx.exit(exit_code)
 
 
@@ -144,4 +150,4 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         kind = "warning: " if record.levelno >= logging.WARNING else ""
-        return f"dnabirnn: {kind}{record.getMessage()}"
+        return f"dnabirnn: {kind}{printable(record.getMessage())}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dnabirnn.errors import ModelFileError
+from dnabirnn.messages import printable
 
 if TYPE_CHECKING:
     from dnabirnn.checkpoint import Checkpoint
@@ -28,12 +29,12 @@ def info(model: str, as_json: bool) -> None:
     else:
         try:
             lines = _lines(checkpoint)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise ModelFileError(
                 f"{model}: the model's description of its training is damaged "
                 f"({type(error).__name__}: {error}); see what there is with --json"
             ) from error
-        click.echo("\n".join(lines))
+        click.echo("\n".join(map(printable, lines)))
 
 
 def _lines(checkpoint: Checkpoint) -> list[str]:

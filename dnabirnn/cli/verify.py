@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from dnabirnn.errors import ProvenanceError
+from dnabirnn.messages import printable
 
 __all__ = ["verify"]
 
@@ -22,7 +23,7 @@ def verify(provenance: str) -> None:
     wrong = 0
     click.echo("kind\tpath\tstate")
     for kind, path, state in findings(provenance):
-        click.echo(f"{kind}\t{path}\t{state}")
+        click.echo(f"{kind}\t{printable(path)}\t{state}")
         wrong += state in ("changed", "missing")
     if wrong:
         raise ProvenanceError(
