@@ -9,7 +9,7 @@ import polars as pl
 
 from dnabirnn.errors import LabelError, OptionError
 from dnabirnn.fasta import contig_lengths
-from dnabirnn.inputs import read_blocks
+from dnabirnn.inputs import read_text
 from dnabirnn.intervals import Regions, shortened
 from dnabirnn.label_set import Labels, Origin
 from dnabirnn.outputs import is_stream
@@ -140,14 +140,8 @@ def read_aliases(path: PathLike, fasta: Sequence[PathLike]) -> Aliases:
             "--chrom-alias: reads the FASTA twice, which standard input and pipes do not allow"
         )
     digests: dict[str, str] = {}
-    data = b"".join(read_blocks(path, LabelError, digests))
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise LabelError(f"{path}: not a text file; give columns of names with tabs between them")
-    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    text = read_text(path, LabelError, "columns of names with tabs between them", digests)
+    lines = (line for line in text.split("\n") if not line.startswith("#"))
     rows = [[cell.strip() for cell in line.split("\t") if cell.strip()] for line in lines]
     rows = [row for row in rows if len(row) > 1]
     if not rows:

@@ -16,7 +16,7 @@ from dnabirnn.alphabet import INVALID
 from dnabirnn.errors import FastaError
 from dnabirnn.fastq import parse_fastq
 from dnabirnn.genbank import is_genbank, parse_genbank
-from dnabirnn.inputs import BLOCK_BYTES, PathLike, check_readable, read_blocks
+from dnabirnn.inputs import BLOCK_BYTES, PathLike, check_line, check_readable, read_blocks
 from dnabirnn.records import PrefixedPath, Reading, Record, is_lower
 from dnabirnn.twobit import is_twobit, read_twobit
 
@@ -182,6 +182,7 @@ def parse_fasta(blocks: Iterable[bytes], reading: Reading) -> Iterator[Record]:
                 end = block.find(b"\n", at)
                 header += block[at : end if end >= 0 else len(block)]
                 if end < 0:
+                    check_line(len(header), reading.source, FastaError)
                     break
                 parser.begin(bytes(header))
                 parser.line += 1

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 from dnabirnn.alphabet import INVALID
 from dnabirnn.errors import FastaError
+from dnabirnn.inputs import check_line
 from dnabirnn.records import WHITE_SPACE, is_lower
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from dnabirnn.errors import DnabirnnError
     from dnabirnn.records import Reading, Record
 
-__all__ = ["parse_fastq"]
+__all__ = ["FastqLines", "parse_fastq"]
 
 _QUALITIES = bytes(range(ord("!"), ord("~") + 1))
 _SAM_HEADERS = frozenset({b"HD", b"SQ", b"RG", b"PG", b"CO"})
@@ -40,14 +42,14 @@ def parse_fastq(blocks: Iterable[bytes], reading: Reading) -> Iterator[Record]:
     >>> [(name, codes.tolist()) for name, codes, _ in parse_fastq(blocks, Reading("reads"))]
     [('r1', [0, 1, 2]), ('r2', [3, 3, 4])]
     """
-    lines = _Lines(blocks)
-    for header in lines:
+    lines = FastqLines(blocks, reading.source, FastaError)
+    while (header := lines.read()) is not None:
         if not header.strip():
             continue
         first = lines.number
         name = _name(header, reading, first)
         codes, lower = bytearray(), bytearray()
-        for line in lines:
+        while (line := lines.read(None)) is not None:
             if line.startswith(b"+"):
                 break
             letters = reading.codes(line)
@@ -62,34 +64,61 @@ def parse_fastq(blocks: Iterable[bytes], reading: Reading) -> Iterator[Record]:
         yield reading.record(name, codes, lower)
 
 
-class _Lines(Iterator[bytes]):
-    """Lines of a text in blocks, without their ends, and the number of the last one."""
+class FastqLines:
+    """Lines of a text in blocks, without their line feeds.
 
-    def __init__(self, blocks: Iterable[bytes]) -> None:
+    Parameters
+    ----------
+    blocks : iterable of bytes
+    source : str
+        Name of the text, for errors.
+    error : class
+        What to raise for a header that goes on and on.
+
+    Attributes
+    ----------
+    number : int
+        Of the last line, from 1.
+    """
+
+    def __init__(self, blocks: Iterable[bytes], source: str, error: type[DnabirnnError]) -> None:
         self.number = 0
-        self._lines = _split(blocks)
+        self._source = source
+        self._error = error
+        self._wanted: int | None = 0
+        self._lines = self._split(blocks)
 
-    def __iter__(self) -> Iterator[bytes]:
-        return self
+    def read(self, wanted: int | None = 0) -> bytes | None:
+        """Next line, or None at the end.
 
-    def __next__(self) -> bytes:
-        line = next(self._lines)
-        self.number += 1
+        Parameters
+        ----------
+        wanted : int, optional
+            Bytes that are welcome beyond those of a header; any number with None, unless it is a
+            "+" line.
+        """
+        self._wanted = wanted
+        line = next(self._lines, None)
+        self.number += line is not None
         return line
 
-
-def _split(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    # Parts of a line that goes over many blocks are joined once.
-    parts: list[bytes] = []
-    for block in blocks:
-        first, *others = block.split(b"\n")
-        parts.append(first)
-        if others:
-            line, parts = b"".join(parts), [others.pop()]
-            yield line
-            yield from others
-    if last := b"".join(parts):
-        yield last
+    def _split(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        # Parts of a line that goes over many blocks are joined once.
+        parts: list[bytes] = []
+        size = 0
+        for block in blocks:
+            first, *others = block.split(b"\n")
+            parts.append(first)
+            size += len(first)
+            if others:
+                line, parts = b"".join(parts), [others.pop()]
+                size = len(parts[0])
+                yield line
+                yield from others
+            elif self._wanted is not None or parts[0].startswith(b"+"):
+                check_line(size - (self._wanted or 0), self._source, self._error)
+        if last := b"".join(parts):
+            yield last
 
 
 def _name(header: bytes, reading: Reading, line: int) -> str:
@@ -108,11 +137,11 @@ def _name(header: bytes, reading: Reading, line: int) -> str:
     return reading.name(words[0], line)
 
 
-def _pass_qualities(lines: _Lines, wanted: int, reading: Reading, name: str) -> None:
+def _pass_qualities(lines: FastqLines, wanted: int, reading: Reading, name: str) -> None:
     """Read on to the end of a record's qualities."""
     first, count = lines.number + 1, 0
     while count < wanted:
-        line = next(lines, None)
+        line = lines.read(wanted - count)
         if line is None:
             raise _cut_short(reading, name, lines.number)
         qualities = line.rstrip(WHITE_SPACE)

@@ -15,6 +15,7 @@ import numpy as np
 
 from dnabirnn.alphabet import INVALID
 from dnabirnn.errors import FastaError
+from dnabirnn.inputs import check_line
 from dnabirnn.records import Record
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ def parse_genbank(blocks: Iterable[bytes], reading: Reading) -> Iterator[Record]
     """
     from Bio.GenBank.Scanner import GenBankScanner  # loads Biopython
 
-    text = io.TextIOWrapper(io.BufferedReader(_Stream(blocks)), "utf-8", "backslashreplace")
+    text = io.TextIOWrapper(
+        io.BufferedReader(_Stream(blocks, reading.source)), "utf-8", "backslashreplace"
+    )
     scanner = GenBankScanner()  # type: ignore[no-untyped-call]
     found: Iterator[SeqRecord] = scanner.parse_records(  # type: ignore[no-untyped-call]
         text, do_features=False
@@ -120,11 +123,21 @@ def _record(entry: SeqRecord, name: str, reading: Reading) -> Record:
     )
 
 
+def _checked(blocks: Iterable[bytes], source: str) -> Iterator[bytes]:
+    """Blocks as they pass, as long as lines end."""
+    size = 0
+    for block in blocks:
+        end = block.rfind(b"\n") + 1
+        size = len(block) - end if end else size + len(block)
+        check_line(size, source, FastaError)
+        yield block
+
+
 class _Stream(io.RawIOBase):
     """Blocks of bytes as a stream."""
 
-    def __init__(self, blocks: Iterable[bytes]) -> None:
-        self._blocks = iter(blocks)
+    def __init__(self, blocks: Iterable[bytes], source: str) -> None:
+        self._blocks = _checked(blocks, source)
         self._left = b""
 
     def readable(self) -> bool:

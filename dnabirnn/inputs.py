@@ -16,12 +16,26 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 if TYPE_CHECKING:
     from dnabirnn.errors import DnabirnnError
 
-__all__ = ["BLOCK_BYTES", "PathLike", "check_readable", "listed", "read_blocks"]
+__all__ = [
+    "BLOCK_BYTES",
+    "LONGEST_LINE_BYTES",
+    "PathLike",
+    "check_line",
+    "check_readable",
+    "listed",
+    "read_blocks",
+    "read_text",
+]
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 
 BLOCK_BYTES = 1 << 20
 """Bytes of text a block; 256 KiB to 4 MiB all read at the same speed, within 5 %."""
+LONGEST_LINE_BYTES = 1 << 24
+"""No header or row of any format is near it: a longer one is none, or a small file of gzip that
+would fill the memory. Lines of sequence may be of any length."""
+_MOST_TEXT_BYTES = 1 << 27
+"""Of a file that is read as a whole: a hundred times those of the largest assemblies."""
 _COMPRESSED_BYTES = 1 << 17
 """Bytes read at once of a compressed file: bgzip's small members make long reads copy a lot."""
 
@@ -74,6 +88,44 @@ def read_blocks(
         digests[_free_key(os.path.basename(source), digests)] = digest.hexdigest()
 
 
+def read_text(
+    path: PathLike,
+    error: type[DnabirnnError],
+    wanted: str,
+    digests: dict[str, str] | None = None,
+    *,
+    lenient: bool = False,
+) -> str:
+    """Content of a text file that is small enough to be read as a whole.
+
+    Parameters
+    ----------
+    path, error, digests
+        As for `read_blocks`.
+    wanted : str
+        What the file should be, for errors.
+    lenient : bool
+        Put a sign in the place of bytes that are no text, rather than raise.
+
+    Returns
+    -------
+    text : str
+        Without a byte-order mark.
+    """
+    data = bytearray()
+    for block in read_blocks(path, error, digests):
+        data += block
+        if len(data) > _MOST_TEXT_BYTES:
+            raise error(f"{path}: over {_MOST_TEXT_BYTES:,} bytes of text; give {wanted}")
+    try:
+        text = data.decode("utf-8-sig", "replace" if lenient else "strict")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text and not lenient:
+        raise error(f"{path}: not a text file; give {wanted}")
+    return text
+
+
 def _hashed(piece: bytes, digest: hashlib._Hash) -> tuple[bytes]:
     digest.update(piece)
     return (piece,)
@@ -85,6 +137,15 @@ def _free_key(name: str, taken: dict[str, str]) -> str:
         number += 1
         key = f"{name} ({number})"
     return key
+
+
+def check_line(size: int, source: str, error: type[DnabirnnError]) -> None:
+    """Raise for a header or row that goes on and on, of which `size` bytes have been read."""
+    if size > LONGEST_LINE_BYTES:
+        raise error(
+            f"{source}: a line of over {LONGEST_LINE_BYTES:,} bytes where a header or a row should "
+            "be; make or fetch the file again"
+        )
 
 
 def listed(digests: Mapping[str, str]) -> list[dict[str, str]]:

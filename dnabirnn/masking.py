@@ -11,7 +11,7 @@ import polars as pl
 from dnabirnn.alphabet import CODE_OF_BYTE, INVALID
 from dnabirnn.bed import parse_bed
 from dnabirnn.errors import FastaError, LabelError, OptionError
-from dnabirnn.inputs import check_readable, read_blocks
+from dnabirnn.inputs import check_line, check_readable, read_blocks
 from dnabirnn.intervals import BED_SCHEMA, Regions, past_end, shortened
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def mask_fasta(
     """
     check_readable(fasta, FastaError)
     masker = _Masker(str(fasta), mask)
-    for header, text in _pieces(read_blocks(fasta, FastaError)):
+    for header, text in _pieces(read_blocks(fasta, FastaError), str(fasta)):
         if header:
             masker.begin(text)
             file.write(text)
@@ -141,7 +141,7 @@ def mask_fasta(
     masker.finish()
 
 
-def _pieces(blocks: Iterable[bytes]) -> Iterator[tuple[bool, bytes]]:
+def _pieces(blocks: Iterable[bytes], source: str) -> Iterator[tuple[bool, bytes]]:
     """Header lines, whole and with their line ends, and pieces of sequence, cut anywhere."""
     header: bytearray | None = None
     line_starts = True
@@ -154,6 +154,8 @@ def _pieces(blocks: Iterable[bytes]) -> Iterator[tuple[bool, bytes]]:
                 if header.endswith(b"\n"):
                     yield True, bytes(header)
                     header, line_starts = None, True
+                else:
+                    check_line(len(header), source, FastaError)
                 at = end
             elif line_starts and block[at] == _HEADER:
                 header = bytearray()

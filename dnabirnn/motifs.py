@@ -10,7 +10,7 @@ import numpy as np
 
 from dnabirnn.alphabet import Codes
 from dnabirnn.errors import MotifError
-from dnabirnn.inputs import read_blocks
+from dnabirnn.inputs import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +36,8 @@ T [ 661   15   63  266    0 7159    0    0  684 1858  742  880 ]
 """From JASPAR CORE (https://jaspar.elixir.no), CC BY 4.0: Rauluseviciute et al. 2024, Nucleic
 Acids Research 52, D174, doi:10.1093/nar/gkad1059. In vertebrate cells, YY1 is a partner of CTCF."""
 
+_MOST_SITES = 1e15
+"""Beyond it sums of counts are no longer exact."""
 _SITES = 1_000_000
 """What MEME's shares are multiplied with: Biopython makes whole counts of them, and by default
 takes twenty sites, which makes 0.02 a 0."""
@@ -145,13 +147,7 @@ def read_motifs(path: PathLike, *, digests: dict[str, str] | None = None) -> lis
     MotifError
         A file that cannot be read, or is in none of the formats.
     """
-    data = b"".join(read_blocks(path, MotifError, digests))
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as cause:
-        raise MotifError(
-            f"{path}: not a text file; give JASPAR, MEME or TRANSFAC motifs"
-        ) from cause
+    text = read_text(path, MotifError, "JASPAR, MEME or TRANSFAC motifs", digests)
     return parse_motifs(text, str(path))
 
 
@@ -291,7 +287,11 @@ def _check(found: Sequence[Motif], source: str) -> None:
     if not found:
         raise MotifError(f"{source}: no motifs in it; give at least one")
     for name, _, counts in found:
-        wrong = counts.ndim != 2 or not len(counts) or not np.isfinite(counts).all()
+        if name.strip() in ("", ".") or not name.isprintable():
+            raise MotifError(
+                f"{source}: motif {name!r} has no name of printable characters; rename it"
+            )
+        wrong = counts.ndim != 2 or not len(counts) or not (counts < _MOST_SITES).all()
         if wrong or (counts < 0).any() or not (counts.sum(axis=1) > 0).all():
             raise MotifError(
                 f"{source}: motif {name!r} has a column that holds no counts; mend or remove it"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import polars as pl
 
 from dnabirnn.errors import LabelError
+from dnabirnn.inputs import check_line
 
 __all__ = ["decoded", "fields", "first_error", "text_frames", "whole_number"]
 
@@ -42,7 +43,7 @@ def text_frames(blocks: Iterable[bytes], source: str, wanted: str) -> Iterator[p
     [[('a', 1), ('', 2), ('b', 3)]]
     """
     line = 1
-    for data in _whole_lines(blocks):
+    for data in _whole_lines(blocks, source):
         text = decoded(data, source, wanted)
         frame = pl.DataFrame({"text": [text.removeprefix("\ufeff") if line == 1 else text]}).select(
             pl.col("text").str.split("\n").explode().str.strip_chars_end("\r")
@@ -52,14 +53,17 @@ def text_frames(blocks: Iterable[bytes], source: str, wanted: str) -> Iterator[p
         yield frame.with_columns(line=numbers)
 
 
-def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+def _whole_lines(blocks: Iterable[bytes], source: str) -> Iterator[bytes]:
     """Pieces of a file that end where lines end, without the last line's end."""
     parts: list[bytes] = []
     size = 0
     for block in blocks:
         parts.append(block)
         size += len(block)
-        if size < _GATHERED_BYTES or b"\n" not in block:
+        if size < _GATHERED_BYTES:
+            continue
+        if b"\n" not in block:
+            check_line(size - _GATHERED_BYTES, source, LabelError)
             continue
         whole, _, rest = b"".join(parts).rpartition(b"\n")
         yield whole

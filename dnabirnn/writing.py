@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dnabirnn.errors import OptionError
 from dnabirnn.formats import TrackFormat, track_format, track_path
-from dnabirnn.inputs import read_blocks
+from dnabirnn.inputs import read_text
 from dnabirnn.layouts import header_of, layout_of
 from dnabirnn.outputs import is_stream
 from dnabirnn.tabix import add_index, can_index, check_index
@@ -226,12 +227,12 @@ def read_sizes(path: PathLike) -> dict[str, int]:
         A file that cannot be read; a line of another kind; a contig twice.
     """
     sizes: dict[str, int] = {}
-    text = b"".join(read_blocks(path, OptionError)).decode("utf-8", "replace")
-    for number, line in enumerate(text.splitlines(), 1):
+    text = read_text(path, OptionError, "a chrom.sizes or .fai file")
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip() or line.startswith("#"):
             continue
         name, length = (*line.split("\t"), "")[:2]
-        if not length.strip().isdecimal():
+        if not re.fullmatch(r"\s*[0-9]{1,18}\s*", length):
             raise OptionError(
                 f"{path}, line {number}: no contig and length; give a chrom.sizes or .fai file"
             )

@@ -17,6 +17,7 @@ import polars as pl
 from dnabirnn.annotation.features import Features, Selection, wrapped
 from dnabirnn.bed import BED_SCHEMA
 from dnabirnn.errors import LabelError
+from dnabirnn.inputs import check_line
 from dnabirnn.text import decoded
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = ["read_embl", "read_genbank"]
 _LANDMARK = "source"
 _STRANDS = {1: "+", -1: "-"}
 _WHOLE = "fetch or export the file again"
+_LONGEST_BP = 10**12
 
 
 class _Part(NamedTuple):
@@ -144,9 +146,9 @@ def _unmarked(blocks: Iterable[bytes]) -> Iterator[bytes]:
 def _text_lines(blocks: Iterable[bytes], source: str, form: str) -> Iterator[str]:
     name = "GenBank" if form == "genbank" else "EMBL"
     rest = b""
-    blocks = _unmarked(blocks)
-    for block in blocks:
+    for block in _unmarked(blocks):
         *whole, rest = (rest + block).split(b"\n")
+        check_line(len(rest), source, LabelError)
         for line in whole:
             yield decoded(line, source, f"{name}, plain, gzip or bgzip").removesuffix("\r") + "\n"
     if rest:
@@ -164,9 +166,9 @@ def _read(table: _Table, source: str, selection: Selection, form: str) -> Featur
         name = record.id if record.id not in ("", ".", "<unknown id>", None) else record.name
         if name in lengths:
             raise LabelError(f"{source}: record {name!r} comes twice; give each contig once")
-        lengths[name] = len(record)
+        lengths[name] = _length(record, source)
         if record.annotations.get("topology") == "circular":
-            circular[name] = len(record)
+            circular[name] = lengths[name]
         for other in _other_names(record):
             owners.setdefault(other, set()).add(name)
         for feature, line in zip(record.features, starts, strict=True):
@@ -175,6 +177,11 @@ def _read(table: _Table, source: str, selection: Selection, form: str) -> Featur
                 landmarks += 1
             elif not selection.feature_types or feature.type in selection.feature_types:
                 parts = _parts(feature, name, circular.get(name), selection.span)
+                if any(p.end > _LONGEST_BP for p in parts):
+                    raise LabelError(
+                        f"{source}, line {line}: {feature.type} of record {name!r} ends beyond all "
+                        f"sequences; {_WHOLE}"
+                    )
                 for value in _classes(feature, selection):
                     rows += [(name, p.start, p.end, value, None, p.strand, line) for p in parts]
     if not lengths:
@@ -189,6 +196,13 @@ def _read(table: _Table, source: str, selection: Selection, form: str) -> Featur
         owners,
         landmarks,
     )
+
+
+def _length(record: SeqRecord, source: str) -> int:
+    try:
+        return len(record)
+    except (OverflowError, TypeError):  # of a length beyond all, or of none
+        raise LabelError(f"{source}: record {record.id!r} tells no length; {_WHOLE}") from None
 
 
 def _records(table: _Table, source: str) -> Iterator[tuple[SeqRecord, Sequence[int]]]:

@@ -177,6 +177,6 @@ def _is_peak(words: Sequence[str]) -> bool:
         return False
     if not all(map(_is_whole, words[1:3])) or not all(map(_is_whole, words[9:])):
         return False
-    start, end = int(words[1]), int(words[2])
-    thick = all(_is_whole(word) and start <= int(word) <= end for word in words[6:8])
+    start, end = float(words[1]), float(words[2])
+    thick = all(_is_whole(word) and start <= float(word) <= end for word in words[6:8])
     return not thick and all(map(math.isfinite, signal))

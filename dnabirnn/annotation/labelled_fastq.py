@@ -15,6 +15,7 @@ import polars as pl
 from dnabirnn.annotation.features import Features, Selection
 from dnabirnn.bed import BED_SCHEMA
 from dnabirnn.errors import LabelError
+from dnabirnn.fastq import FastqLines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,7 +78,7 @@ def read_labelled_fastq(blocks: Iterable[bytes], source: str, selection: Selecti
     lengths: dict[str, int] = {}
     lines: list[int] = []
     found: list[_Runs] = []
-    for record in _records(_lines(blocks), source):
+    for record in _records(FastqLines(blocks, source, LabelError), source):
         if record.name in lengths:
             raise LabelError(
                 f"{source}, line {record.line}: record {record.name!r} comes twice; give each "
@@ -109,22 +110,9 @@ def _frame(names: Sequence[str], lines: Sequence[int], found: Sequence[_Runs]) -
     )
 
 
-def _lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Lines without their ends, however long."""
-    parts: list[bytes] = []
-    for block in blocks:
-        first, *others = block.split(b"\n")
-        parts.append(first)
-        for other in others:
-            yield b"".join(parts).removesuffix(b"\r")
-            parts = [other]
-    if last := b"".join(parts):
-        yield last.removesuffix(b"\r")
-
-
-def _records(lines: Iterator[bytes], source: str) -> Iterator[_Record]:
-    numbered = enumerate(lines, 1)
-    for number, header in numbered:
+def _records(lines: FastqLines, source: str) -> Iterator[_Record]:
+    while (header := lines.read()) is not None:
+        number = lines.number
         if not header.strip():
             continue
         words = header[1:].split()
@@ -135,34 +123,32 @@ def _records(lines: Iterator[bytes], source: str) -> Iterator[_Record]:
             )
         name = words[0].decode(errors="replace")
         length = 0
-        for _, line in numbered:
+        while (line := lines.read(None)) is not None:
             if line.startswith(b"+"):
                 break
-            length += len(line)
+            length += len(line.removesuffix(b"\r"))
         else:
             raise LabelError(f"{source}: record {name!r} has no '+' line; the file is cut short")
-        yield _Record(name, *_labels(numbered, length, name, source))
+        yield _Record(name, *_labels(lines, length, name, source))
 
 
-def _labels(
-    numbered: Iterator[tuple[int, bytes]], length: int, name: str, source: str
-) -> tuple[bytes, int]:
+def _labels(lines: FastqLines, length: int, name: str, source: str) -> tuple[bytes, int]:
     """Characters of a record's labels, and the line of the first."""
     parts: list[bytes] = []
     first, size = 0, 0
     while size < length:
-        number, line = next(numbered, (0, None))
+        line = lines.read(length - size)
         if line is None:
             raise LabelError(
                 f"{source}: record {name!r} has {size} labels for {length} bases; the file is "
                 "cut short"
             )
-        first = first or number
-        parts.append(line)
-        size += len(line)
+        first = first or lines.number
+        parts.append(line.removesuffix(b"\r"))
+        size += len(parts[-1])
     if size > length:
         raise LabelError(
-            f"{source}, line {number}: record {name!r} has {size} labels for {length} bases; "
+            f"{source}, line {lines.number}: record {name!r} has {size} labels for {length} bases; "
             "give one a base"
         )
     return b"".join(parts), first
