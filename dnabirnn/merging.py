@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnabirnn.errors import OptionError, TrackError
 from dnabirnn.formats import TrackFormat, track_format
-from dnabirnn.inputs import check_readable, read_blocks
+from dnabirnn.inputs import check_line, check_readable, read_blocks
 from dnabirnn.layouts import header_of
 from dnabirnn.outputs import Outputs
 from dnabirnn.tabix import add_index
@@ -143,6 +143,7 @@ def _whole_lines(shard: PathLike) -> Iterator[bytes]:
             rest = after
         else:
             rest += block
+        check_line(len(rest), str(shard), TrackError)
     if rest:
         yield rest + b"\n"
 
@@ -191,6 +192,7 @@ def _merge_big(
 ) -> None:
     import pybigtools
 
+    from dnabirnn.bigindex import check_sizes
     from dnabirnn.bigtracks import muted, write_bigbed, write_bigwig
 
     readers: list[Any] = []
@@ -198,6 +200,7 @@ def _merge_big(
     places: dict[str, tuple[Any, PathLike]] = {}
     for shard in shards:
         try:
+            check_sizes(shard)
             with muted():
                 reader = pybigtools.open(os.fspath(shard))
                 chroms = reader.chroms()
@@ -258,7 +261,7 @@ def _merge_parquet(
                 )
             names = frame.select(pl.col("chrom").unique(maintain_order=True))
             contigs.add(names.collect(engine="streaming")["chrom"], shard)
-        except pl.exceptions.PolarsError as cause:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as cause:
             raise TrackError(
                 f"{shard}: cannot be read as Parquet ({cause}); make it again"
             ) from cause

@@ -79,7 +79,7 @@ def sink(rows: pl.LazyFrame, path: Path) -> None:
     """
     try:
         rows.sink_parquet(path, row_group_size=_GROUP_ROWS, maintain_order=True)
-    except (OSError, pl.exceptions.PolarsError) as cause:
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as cause:
         raise OutputError(
             f"{path.parent}: Parquet could not be written ({cause}); make room or write elsewhere"
         ) from cause
