@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import pickle
 import threading
-from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from numba import njit
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.caching import FunctionCache
 
-from dnabirnn.temporaries import temporary_path
+from dnabirnn.kernel_files import KernelFiles, KernelFolder, is_ours
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 __all__ = ["INLINED", "inlined", "kernel"]
 
@@ -44,66 +41,14 @@ def _sources() -> str:
     return digest.hexdigest()
 
 
-class _KernelFiles(IndexDataCacheFile):
-    """Numba's files of a kernel, which by themselves tell no damage.
-
-    An index that cannot be written to its end names code that is of an older kernel, and damaged
-    code is run: so each file has the digest of what it holds, and code its key.
-    """
-
-    def save(self, key: Any, data: Any) -> None:
-        """Keep code."""
-        super().save(key, ((self._source_stamp, key), data))
-
-    def load(self, key: Any) -> Any:
-        """Code that was kept under this very key, or None."""
-        known, data = super().load(key) or (None, None)
-        return data if known == (self._source_stamp, key) else None
-
-    def _dump(self, obj: Any) -> bytes:
-        data: bytes = super()._dump(obj)
-        return data + hashlib.sha256(data).digest()  # pickle reads no further than its own end
-
-    def _load_index(self) -> dict[Any, str]:
-        try:
-            with open(self._index_path, "rb") as file:
-                pickle.load(file)  # the version
-                _check(file.read())
-            found: dict[Any, str] = super()._load_index()
-            return found
-        except Exception as error:  # whatever reading a damaged file raises
-            logger.debug("index of compiled kernels not read: %r", error)
-            return {}
-
-    def _load_data(self, name: str) -> Any:
-        _check(Path(self._data_path(name)).read_bytes())
-        return super()._load_data(name)
-
-    @contextmanager
-    def _open_for_write(self, filepath: str) -> Iterator[BinaryIO]:
-        temporary = temporary_path(Path(filepath))
-        try:
-            with open(temporary, "wb") as file:
-                yield file
-            os.replace(temporary, filepath)
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-
-
-def _check(data: bytes) -> None:
-    """Raise for what does not end in the digest of the rest."""
-    size = hashlib.sha256().digest_size
-    if hashlib.sha256(data[:-size]).digest() != data[-size:]:
-        raise ValueError("damaged")
-
-
 class _KernelCache(FunctionCache):
     """Numba's cache on disk, which by itself sees no change of what a kernel calls."""
 
+    _impl_class = KernelFolder
+
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        self._cache_file = _KernelFiles(
+        self._cache_file = KernelFiles(
             self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp()
         )
 
@@ -112,11 +57,12 @@ class _KernelCache(FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Compiled code, or None: then it is compiled, and the user told if that takes time."""
+        found = None
         try:
-            found = super().load_overload(sig, target_context)
+            if is_ours(self.cache_path):
+                found = super().load_overload(sig, target_context)
         except Exception as error:  # whatever reading a damaged file raises
             logger.debug("compiled kernel not read: %r", error)
-            found = None
         if found is None:
             _Notice.begin(f"it is kept in {self.cache_path}")
         return found
@@ -125,7 +71,8 @@ class _KernelCache(FunctionCache):
         """Keep compiled code; a folder that takes no files is no reason to fail."""
         _Notice.end()
         try:
-            super().save_overload(sig, data)
+            if is_ours(self.cache_path):
+                super().save_overload(sig, data)
         except OSError as error:
             logger.warning(
                 "%s: compiled code cannot be kept (%s), and is compiled again in the next run; "
@@ -165,7 +112,8 @@ def kernel(function: _Function) -> _Function:
     """Compile a function at its first call, and keep the code on disk.
 
     It runs without the GIL, divides as floating-point numbers do, and checks no bounds. Where no
-    folder takes files, it is compiled anew in each process, and the user told.
+    folder takes files, or others may write in all of them, it is compiled anew in each process, and
+    the user told.
     """
     compiled: Any = njit(nogil=True, error_model="numpy")(function)
     try:
@@ -183,7 +131,7 @@ class _NoCache:
     def load_overload(self, sig: Any, target_context: Any) -> None:
         _Notice.begin(
             "it is not kept, since neither the package's nor the user's cache folder can be "
-            "written: set NUMBA_CACHE_DIR to one that can"
+            "written, and by this user alone: set NUMBA_CACHE_DIR to one that can"
         )
 
     def save_overload(self, sig: Any, data: Any) -> None:
