@@ -185,6 +185,9 @@ class _Walk:
         if directions[0] != directions[1]:
             raise self._unlike("its directions have weights of their own, as with dna-brnn -T")
         layers = [self._checked(layer) for layer in directions[0]]
+        weights = [n for layer in layers for gate in layer[:3] for n in _weights_of(gate)]
+        if len(set(weights)) < len(weights):
+            raise self._unlike("its gates share weights")
         hidden = self._shape(layers[-1].new.of_state.weight)[0]
         labels = self._shape(bias)
         if len(labels) != 1 or labels[0] < 2 or self._shape(weight) != (*labels, hidden):
@@ -286,6 +289,10 @@ class _Walk:
             f"{self._path}: no network of dna-brnn's kind ({what}); give a model that "
             "`dna-brnn -o` wrote, without -T"
         )
+
+
+def _weights_of(gate: _Gate) -> list[int]:
+    return [gate.of_input.weight, gate.of_state.weight]
 
 
 def _without_sources(gate: _Gate) -> _Gate:

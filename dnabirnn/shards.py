@@ -33,7 +33,7 @@ class Shard(NamedTuple):
         >>> Shard.parse("1-of-8")
         Shard(number=1, of=8)
         """
-        match = re.fullmatch(r"(\d+)-of-(\d+)", text)
+        match = re.fullmatch(r"([0-9]{1,9})-of-([0-9]{1,9})", text)
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
             raise OptionError(f"--shard {text}: must be like 1-of-8, the first of eight")
         return cls(int(match[1]), int(match[2]))

@@ -89,6 +89,7 @@ class _Source:
                 f"{reading.source}: 2bit inside gzip; decompress it first: it is small by itself"
             )
         self._order = order
+        self._read = 0
 
     def _fail(self, what: str, name: str | None = None) -> FastaError:
         where = "" if name is None else f"record {name!r}: "
@@ -132,6 +133,10 @@ class _Source:
         masked = self._blocks(length, "mask blocks", name)
         self._number("a reserved number", name)
         packed = np.frombuffer(self._bytes(-(-length // 4), "bases", name), np.uint8)
+        # Entries that share their bases could make hours of a small file.
+        self._read += self._file.tell() - offset
+        if self._read > self._size:
+            raise self._fail("lies where another record does", name)
         codes: Codes = _FOUR_CODES[packed].view(np.uint8)[:length]
         for start, end in unknown.tolist():
             codes[start:end] = AMBIGUOUS
