@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import re
 from dataclasses import dataclass, field
@@ -16,8 +15,9 @@ import polars as pl
 from dnabirnn.checkpoint import load_checkpoint
 from dnabirnn.encoded import EncodedSet
 from dnabirnn.errors import ReportError
-from dnabirnn.inputs import read_blocks
+from dnabirnn.inputs import read_text
 from dnabirnn.metrics import PrecisionRecall
+from dnabirnn.plain import parse_json
 from dnabirnn.reliability import Reliability
 from dnabirnn.shipped import find_model
 from dnabirnn.splits import SPLITS
@@ -151,13 +151,12 @@ def _by_name(
 
 
 def _read_text(path: PathLike) -> str:
-    raw = b"".join(read_blocks(path, ReportError))
-    return raw.decode("utf-8", errors="replace").strip()
+    return read_text(path, ReportError, "a smaller file", lenient=True).strip()
 
 
 def _read_json(path: PathLike, what: str) -> dict[str, Any]:
     try:
-        value = json.loads(_read_text(path))
+        value = parse_json(_read_text(path))
     except ValueError as cause:
         raise ReportError(f"{path}: no JSON ({cause}); give {what}") from cause
     if not isinstance(value, dict):
@@ -251,7 +250,7 @@ def read_curves(path: PathLike) -> Curves:
             [_curve(entry) for entry in plain["network"]],
             [_curve(entry) for entry in plain.get("baseline") or ()],
         )
-    except (KeyError, TypeError, ValueError) as cause:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as cause:
         raise ReportError(
             f"{path}: no curves ({type(cause).__name__}: {cause}); give {what}"
         ) from cause

@@ -9,6 +9,7 @@ import polars as pl
 
 from dnabirnn import tables
 from dnabirnn.alphabet import decode
+from dnabirnn.errors import ReportError
 from dnabirnn.page import Block, Figure, Heading, Listing, Section, Text, render
 from dnabirnn.panels import MOST_CLASSES, boundary_figure, length_figure, training_figure
 from dnabirnn.plots import comparison_figure, reliability_figure
@@ -16,7 +17,7 @@ from dnabirnn.sites import KINDS, boundary_errors
 from dnabirnn.views import region_figure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from dnabirnn.material import Material
     from dnabirnn.sites import Example
@@ -48,18 +49,7 @@ def report_html(material: Material, *, title: str = "dnabirnn report", date: str
         A whole document that needs no network and no script. The same material gives the same
         text.
     """
-    sections = [
-        Section("summary", "At a glance", list(_summary(material))),
-        Section("run", "What was run", list(_run(material))),
-        Section("data", "The data", list(_data(material))),
-        Section("training", "Training", list(_training(material))),
-        Section("precision-recall", "Precision and recall", list(_precision_recall(material))),
-        Section("reliability", "Reliability", list(_reliability(material))),
-        Section("calls", "Calls", list(_calls(material))),
-        Section("regions", "Regions", list(_regions(material))),
-        Section("figures", "All figures", list(_figures(material))),
-        Section("absent", "False positives of absent classes", list(_absent(material))),
-    ]
+    sections = [Section(key, title, _blocks(make, material)) for key, title, make in _SECTIONS]
     versions = ", ".join(f"{name} {version(name)}" for name in _VERSIONS)
     return render(
         title,
@@ -68,6 +58,19 @@ def report_html(material: Material, *, title: str = "dnabirnn report", date: str
         f"Made by dnabirnn report with {versions}.",
         version("dnabirnn"),
     )
+
+
+def _blocks(make: Callable[[Material], Iterator[Block]], material: Material) -> list[Block]:
+    """Blocks of a section; raises ReportError for figures of files that are none."""
+    try:
+        return list(make(material))
+    except (AttributeError, LookupError, ArithmeticError, TypeError, ValueError) as cause:
+        named = material.model.name if material.model else ""
+        files = [named, *material.encoded, *material.logs, *material.metrics, *material.curves]
+        raise ReportError(
+            f"{', '.join(filter(None, files)) or 'report'}: something is not what dnabirnn writes "
+            f"there ({type(cause).__name__}: {cause}); make the files again"
+        ) from cause
 
 
 def _lead(material: Material, date: str) -> str:
@@ -309,3 +312,17 @@ def _figures(material: Material) -> Iterator[Block]:
 def _absent(material: Material) -> Iterator[Block]:
     if any(told["absent"] for told in material.metrics.values()):
         yield tables.absent_table(material.metrics)
+
+
+_SECTIONS = (
+    ("summary", "At a glance", _summary),
+    ("run", "What was run", _run),
+    ("data", "The data", _data),
+    ("training", "Training", _training),
+    ("precision-recall", "Precision and recall", _precision_recall),
+    ("reliability", "Reliability", _reliability),
+    ("calls", "Calls", _calls),
+    ("regions", "Regions", _regions),
+    ("figures", "All figures", _figures),
+    ("absent", "False positives of absent classes", _absent),
+)
