@@ -15,8 +15,10 @@ from dnabirnn.architecture import Architecture
 from dnabirnn.errors import ModelFileError, OptionError
 from dnabirnn.logodds import LogOddsMap, check_priors, prior_shift
 from dnabirnn.outputs import Outputs
+from dnabirnn.plain import parse_json
 from dnabirnn.rules import CallRule
 from dnabirnn.shipped import find_model, shipped_models
+from dnabirnn.tensors import load_arrays, look
 from dnabirnn.windows import ScoringWindow
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from dnabirnn.tensors import Contents
 
 __all__ = [
     "FORMAT_VERSION",
@@ -35,8 +39,6 @@ __all__ = [
 
 FORMAT_VERSION = 1
 _KEY = "dnabirnn"
-# Far above any network of this kind: a larger header or weight is a hostile or broken file.
-_MAX_HEADER_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -147,11 +149,7 @@ class Checkpoint:
         if not shares:
             return self
         check_priors(self.architecture, shares)
-        told = {
-            name: float(of["calibrated"])
-            for name, of in self.training.get("prevalence", {}).items()
-            if "calibrated" in of
-        }
+        told = self._told_shares()
         names = [motif_class.name for motif_class in self.architecture.classes]
         for name in names if self.architecture.exclusive else shares:
             if name not in told:
@@ -164,6 +162,17 @@ class Checkpoint:
         moves = prior_shift(self.architecture, before, after)
         maps = tuple(move.after(old) for move, old in zip(moves, self.maps, strict=True))
         return replace(self, maps=maps)
+
+    def _told_shares(self) -> dict[str, float]:
+        """Shares of bases that the maps were made for, by class, where they are told."""
+        try:
+            return {
+                name: float(of["calibrated"])
+                for name, of in self.training.get("prevalence", {}).items()
+                if "calibrated" in of
+            }
+        except (AttributeError, OverflowError, TypeError, ValueError):
+            return {}
 
     def scoring_weights(self) -> dict[str, NDArray[np.float32]]:
         """Weights whose log-odds are mapped already."""
@@ -271,16 +280,17 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         No such file; not a model of this tool; damaged; or of a newer format.
     """
     path = find_model(path)
-    text, weights = _read(path)
+    contents = _contents(path)
+    text = contents.metadata.get(_KEY)
     if text is None:
         raise ModelFileError(
             f"{path}: a safetensors file, but no dnabirnn model (its metadata lack the key "
             f"{_KEY!r}); give a file that `dnabirnn train` wrote"
         )
     try:
-        plain = json.loads(text)
+        plain = parse_json(text)
         format_version = int(plain["format_version"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise ModelFileError(
             f"{path}: the model's description is damaged; copy the file again, or train again"
         ) from error
@@ -290,48 +300,39 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             f"{version('dnabirnn')} reads ({FORMAT_VERSION}); upgrade dnabirnn"
         )
     try:
-        checkpoint = _from_plain(plain, weights)
-    except (AttributeError, KeyError, TypeError, ValueError, OptionError) as error:
+        checkpoint = _from_plain(plain)
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError, OptionError) as error:
         raise ModelFileError(
             f"{path}: the model's description is damaged ({type(error).__name__}: {error}); "
             "copy the file again, or train again"
         ) from error
-    _check_weights(path, checkpoint)
-    return checkpoint
+    _check_shapes(path, checkpoint.architecture, contents.shapes)
+    try:
+        return replace(checkpoint, weights=load_arrays(path, contents.shapes))
+    except (OSError, ValueError) as error:
+        raise ModelFileError(
+            f"{path}: {error}; the file is damaged: copy it again, or train again"
+        ) from error
 
 
-def _read(path: Path) -> tuple[str | None, dict[str, NDArray[np.float32]]]:
-    from safetensors import SafetensorError, safe_open
-
+def _contents(path: Path) -> Contents:
+    """What the file says of itself."""
     if not path.is_file():
         found = "is a folder" if path.is_dir() else "no such file"
         found = "no regular file" if path.exists() and not path.is_dir() else found
-        names = ", ".join(shipped_models())
         raise ModelFileError(
             f"{path}: {found}; give a model that `dnabirnn train` wrote, or the name of one that "
-            f"ships: {names or 'there is none'}"
+            f"ships: {', '.join(shipped_models()) or 'there is none'}"
         )
     try:
-        with path.open("rb") as file:
-            header_bytes = int.from_bytes(file.read(8), "little")
-        if header_bytes > min(path.stat().st_size, _MAX_HEADER_BYTES):
-            raise ModelFileError(
-                f"{path}: not a model file (no safetensors header); "
-                "give a file that `dnabirnn train` wrote"
-            )
-        with safe_open(path, framework="numpy") as tensors:
-            metadata = tensors.metadata() or {}
-            weights = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelFileError(
-            f"{path}: not a model file, or a damaged one ({reason}); "
-            "give a file that `dnabirnn train` wrote"
-        ) from error
-    return metadata.get(_KEY), weights
+        return look(path)
+    except (OSError, ValueError) as error:
+        what = f"not a model file, or a damaged one ({error})"
+        raise ModelFileError(f"{path}: {what}; give what `dnabirnn train` wrote") from error
 
 
-def _from_plain(plain: dict[str, Any], weights: dict[str, NDArray[np.float32]]) -> Checkpoint:
+def _from_plain(plain: dict[str, Any]) -> Checkpoint:
+    """All but the weights."""
     architecture = Architecture.from_json(plain["architecture"])
     if plain["outputs"] != [list(output) for output in architecture.outputs]:
         raise ValueError("outputs are not those of the classes")
@@ -356,7 +357,7 @@ def _from_plain(plain: dict[str, Any], weights: dict[str, NDArray[np.float32]]) 
         raise ValueError(f"mask {plain['mask']!r}")
     return Checkpoint(
         architecture=architecture,
-        weights=weights,
+        weights={},
         training_window_bp=int(plain["training_window_bp"]),
         scoring_window=ScoringWindow(int(scoring["length_bp"]), int(scoring["halo_bp"])),
         mask=plain["mask"],
@@ -379,18 +380,20 @@ def _discoveries(plain: Mapping[str, Any]) -> dict[str, dict[str, int | None]]:
     return found
 
 
-def _check_weights(path: Path, checkpoint: Checkpoint) -> None:
-    expected = weight_shapes(checkpoint.architecture)
-    found = {name: array.shape for name, array in checkpoint.weights.items()}
+def _check_shapes(
+    path: Path, architecture: Architecture, found: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Raise unless a file has the weights of the architecture, before any is read."""
+    if architecture.layers > len(found):  # whose names alone could fill the memory
+        raise ModelFileError(
+            f"{path}: {architecture.layers} layers by its description, but {len(found)} weights; "
+            "the file is damaged: copy it again, or train again"
+        )
+    expected = weight_shapes(architecture)
     if found != expected:
-        name = next(n for n in sorted(expected | found) if expected.get(n) != found.get(n))
+        names = sorted(expected.keys() | found.keys())
+        name = next(one for one in names if expected.get(one) != found.get(one))
         raise ModelFileError(
             f"{path}: weight {name} has shape {found.get(name)}, the architecture wants "
             f"{expected.get(name)}; the file is damaged: copy it again, or train again"
         )
-    for name, array in checkpoint.weights.items():
-        if array.dtype != np.float32 or not np.isfinite(array).all():
-            raise ModelFileError(
-                f"{path}: weight {name} is no array of finite float32; the file is damaged: "
-                "copy it again, or train again"
-            )

@@ -6,7 +6,7 @@ to end and are memory-mapped; `manifest.json` says what they mean.
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dnabirnn.architecture import MAX_CLASSES, MotifClass
+from dnabirnn.alphabet import AMBIGUOUS
+from dnabirnn.architecture import Architecture, MotifClass
 from dnabirnn.bits import label_dtype
-from dnabirnn.errors import EncodedSetError
+from dnabirnn.errors import EncodedSetError, OptionError
+from dnabirnn.plain import read_json
 from dnabirnn.splits import SPLITS, Piece
 
 if TYPE_CHECKING:
@@ -42,6 +44,16 @@ FORMAT_VERSION = 1
 FORMAT = "dnabirnn encoded set"
 CODES, LABELS, MANIFEST = "codes.npy", "labels.npy", "manifest.json"
 _AGAIN = "run dnabirnn encode again"
+_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '([<|]?[a-z][0-9]{1,2})', 'fortran_order': False, "
+    rb"'shape': \(([0-9]{1,18}),\), \} *\n",
+    re.DOTALL,
+)
+"""What stands before a one-dimensional array in the first version of numpy's format:
+https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html."""
+_DAMAGE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
+_MOST_HEADER_BYTES = 1 << 10
+_CHECKED_BYTES = 1 << 22
 
 
 class Mask(StrEnum):
@@ -119,14 +131,17 @@ class EncodedSet:
             classes = tuple(
                 MotifClass(str(c["name"]), bool(c["stranded"])) for c in manifest["classes"]
             )
+            Architecture(classes)  # which knows what names and numbers of classes can be
             mask, digest = Mask(manifest["mask"]), str(manifest["digest"])
-            _check_layout(contigs, classes, manifest["splits"])
-        except (KeyError, TypeError, ValueError) as cause:
+            _check_layout(contigs, manifest["splits"])
+            _check_inputs(manifest["inputs"])
+        except (*_DAMAGE, OptionError) as cause:
             raise EncodedSetError(
                 f"{folder / MANIFEST}: damaged ({type(cause).__name__}: {cause}); {_AGAIN}"
             ) from cause
         size = sum(contig.length for contig in contigs)
         codes = _load(folder / CODES, size, np.dtype(np.uint8))
+        _check_codes(folder / CODES)
         labels = _load(folder / LABELS, size, label_dtype(len(classes)))
         offsets = {contig.name: contig.offset for contig in contigs}
         return cls(folder, codes, labels, contigs, classes, mask, digest, manifest, offsets)
@@ -167,7 +182,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise EncodedSetError(f"{folder}: no such folder; make it with dnabirnn encode")
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_json(path)
     except FileNotFoundError as cause:
         raise EncodedSetError(
             f"{folder}: no encoded set, for it has no {MANIFEST}; make one with dnabirnn encode"
@@ -187,42 +202,73 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _check_layout(
-    contigs: Sequence[Contig], classes: Sequence[MotifClass], splits: Mapping[str, Any]
-) -> None:
-    """Raise ValueError for contigs, classes or splits that make no sense."""
+def _check_layout(contigs: Sequence[Contig], splits: Mapping[str, Any]) -> None:
+    """Raise ValueError for contigs or splits that make no sense."""
     offset = 0
     for contig in contigs:
         if contig.offset != offset or contig.length < 0:
             raise ValueError(f"contig {contig.name!r} does not follow the one before it")
         offset += contig.length
     lengths = {contig.name: contig.length for contig in contigs}
-    if len(lengths) != len(contigs) or not 1 <= len(classes) <= MAX_CLASSES:
-        raise ValueError("contigs of one name, or no or too many classes")
+    if len(lengths) != len(contigs) or not all(map(str.isprintable, lengths)):
+        raise ValueError("contigs of one name, or of one that cannot be printed")
     if set(splits) != set(SPLITS):
         raise ValueError(f"splits are not {', '.join(SPLITS)}")
     pieces = sorted((*piece,) for pieces in splits.values() for piece in pieces)
     last = ("", 0)
     for contig_name, start, end in pieces:
-        if not 0 <= start < end <= lengths[contig_name]:
+        whole = type(start) is int and type(end) is int
+        if not whole or not 0 <= start < end <= lengths[contig_name]:
             raise ValueError(f"split {contig_name}:{start}-{end} lies outside its contig")
         if last[0] == contig_name and start < last[1]:
             raise ValueError(f"splits overlap at {contig_name}:{start}")
         last = (contig_name, end)
 
 
+def _check_inputs(inputs: Mapping[str, Any]) -> None:
+    """Raise ValueError for digests of files that are none."""
+    files = [file for kind in inputs.values() for file in kind]
+    if not all(isinstance(file[key], str) for file in files for key in ("name", "sha256")):
+        raise ValueError("inputs are no digests of files")
+
+
 def _load(path: Path, size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Memory-map an array, and check that it is what the manifest says."""
+    """Memory-map an array, and check that it is what the manifest says.
+
+    numpy's own reader also takes pickles, archives and headers of any length; `encode` writes
+    none of these.
+    """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if path.exists() and not path.is_file():
+            raise ValueError("no regular file")
+        with path.open("rb") as file:
+            head = file.read(_MOST_HEADER_BYTES)
+        array = _HEADER.match(head)
+        if array is None:
+            raise ValueError("no header that encode writes")
+        kind, found = np.dtype(array[1].decode()), int(array[2])
+        if kind == dtype and path.stat().st_size != array.end() + found * dtype.itemsize:
+            raise ValueError(f"its header tells of {found} values")
     except FileNotFoundError as cause:
         raise EncodedSetError(f"{path}: no such file; {_AGAIN}") from cause
-    except (OSError, ValueError, EOFError) as cause:
+    except (OSError, TypeError, ValueError) as cause:
         raise EncodedSetError(f"{path}: damaged or cut short ({cause}); {_AGAIN}") from cause
-    if array.shape != (size,) or array.dtype != dtype:
+    if found != size or kind != dtype:
         raise EncodedSetError(
-            f"{path}: {array.dtype} of shape {array.shape}, the manifest says {dtype} of "
-            f"({size},); {_AGAIN}"
+            f"{path}: {kind} of shape {(found,)}, the manifest says {dtype} of ({size},); {_AGAIN}"
         )
-    mapped: NDArray[Any] = array
-    return mapped
+    return np.memmap(path, dtype, "r", array.end(), (size,))
+
+
+def _check_codes(path: Path) -> None:
+    """Raise for what is no code: kernels look values up without asking how large they are."""
+    buffer = np.empty(_CHECKED_BYTES, np.uint8)
+    with path.open("rb") as file:
+        head = _HEADER.match(file.read(_MOST_HEADER_BYTES))
+        file.seek(head.end() if head else 0)
+        # Read, not mapped: mapped pages would count as memory that is taken.
+        while count := file.readinto(buffer.data):
+            if buffer[:count].max() > AMBIGUOUS:
+                raise EncodedSetError(
+                    f"{path}: damaged, for it holds values that are no code; {_AGAIN}"
+                )

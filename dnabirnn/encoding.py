@@ -32,6 +32,7 @@ from dnabirnn.inputs import listed
 from dnabirnn.intervals import Regions
 from dnabirnn.labels import IGNORE_BIT, IGNORED, Labels
 from dnabirnn.noted import note_written
+from dnabirnn.plain import read_json
 from dnabirnn.splits import SPLITS, FractionSplit, Piece, SplitPlan
 from dnabirnn.summary import count
 from dnabirnn.temporaries import temporary_path
@@ -169,7 +170,7 @@ def check_folder(out_dir: PathLike) -> None:
 def _is_encoded_set(folder: Path) -> bool:
     """Whether a folder may be replaced: nothing in it but what `encode` writes."""
     with suppress(OSError, ValueError):
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = read_json(folder / MANIFEST)
         ours = isinstance(manifest, dict) and manifest.get("format") == FORMAT
         return ours and {entry.name for entry in folder.iterdir()} <= {CODES, LABELS, MANIFEST}
     return False

@@ -217,6 +217,10 @@ class Fit:
         tensors = {"weights": self._weights.data, **{name: state[name] for name in _MOMENTS}}
         return {name: tensor.cpu().numpy().copy() for name, tensor in tensors.items()}
 
+    def state_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the arrays of a state."""
+        return dict.fromkeys(("weights", *_MOMENTS), tuple(self._weights.shape))
+
     def restore(self, arrays: Mapping[str, NDArray[np.float32]], step: int) -> None:
         """Go on from a state after `step` steps."""
         self._weights.data.copy_(torch.from_numpy(arrays["weights"]))

@@ -11,10 +11,11 @@ import zlib
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from dnabirnn.errors import OutputError, ProvenanceError
 from dnabirnn.outputs import is_compressed, write_text
+from dnabirnn.plain import parse_json
 
 __all__ = ["Finding", "check_apart", "check_free", "verify", "write_provenance"]
 
@@ -22,6 +23,8 @@ _FORMAT = "dnabirnn provenance"
 _VERSION = 1
 _PACKAGES = ("dnabirnn", "numba", "numpy", "polars", "safetensors", "torch")
 _CHUNK_BYTES = 1 << 20
+_MOST_BYTES = 1 << 26
+"""Of a provenance: a line takes a hundred bytes, and a run has some thousand files at most."""
 _BEGIN = b'{\n  "arguments": ['
 """What a provenance begins with, its keys being sorted."""
 _REMEDY = "give what --provenance wrote"
@@ -55,13 +58,22 @@ def check_free(path: str | os.PathLike[str]) -> None:
         )
 
 
-def _content(path: str | os.PathLike[str], most_bytes: int = -1) -> bytes:
-    """First bytes of a provenance, by default all; what cannot be decompressed is as it is."""
+def _content(path: str | os.PathLike[str], most_bytes: int = _MOST_BYTES) -> bytes:
+    """First bytes of a provenance; what cannot be decompressed is as it is."""
     try:
         with (gzip.open if is_compressed(path) else open)(path, "rb") as file:
-            return file.read(most_bytes)
+            return _read(file, most_bytes)
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        return Path(path).read_bytes()[: None if most_bytes < 0 else most_bytes]
+        with open(path, "rb") as file:
+            return _read(file, most_bytes)
+
+
+def _read(file: gzip.GzipFile | BinaryIO, most_bytes: int) -> bytes:
+    """First bytes of a file; memory is taken for those that there are."""
+    data = bytearray()
+    while chunk := file.read(min(_CHUNK_BYTES, most_bytes - len(data))):
+        data += chunk
+    return bytes(data)
 
 
 def check_apart(path: str | os.PathLike[str], outputs: Iterable[str]) -> None:
@@ -158,7 +170,9 @@ def verify(path: str | os.PathLike[str]) -> list[Finding]:
         A file that is missing, or no provenance.
     """
     try:
-        told = json.loads(_content(path))
+        if Path(path).exists() and not Path(path).is_file():
+            raise ProvenanceError(f"{path}: is no regular file; {_REMEDY}")
+        told = parse_json(_content(path))
     except OSError as cause:
         raise ProvenanceError(f"{path}: {cause.strerror or cause}; {_REMEDY}") from cause
     except ValueError as cause:
@@ -177,7 +191,7 @@ def verify(path: str | os.PathLike[str]) -> list[Finding]:
             for kind in ("input", "output")
             for entry in told[f"{kind}s"]
         ]
-    except (KeyError, TypeError) as cause:
+    except (KeyError, OSError, TypeError, ValueError) as cause:
         raise ProvenanceError(f"{path}: damaged ({cause}); {_REMEDY}") from cause
 
 
@@ -187,4 +201,6 @@ def _state(folder: Path, entry: Mapping[str, Any]) -> str:
     file = folder / entry["path"]
     if not file.is_file():
         return "missing"
+    if file.stat().st_size != entry.get("bytes", file.stat().st_size):
+        return "changed"
     return "same" if _digest(file) == entry["sha256"] else "changed"

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dnabirnn.errors import OutputError
+from dnabirnn.plain import read_json
 from dnabirnn.temporaries import temporary_path
+from dnabirnn.tensors import load_arrays, look
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +33,15 @@ logger = logging.getLogger(__name__)
 
 _STEM = "state"
 _OURS = re.compile(r"state\.json(\.tmp)?|step-\d+\.safetensors(\.tmp)?")
+
+
+def _check(plain: Any) -> None:
+    """Raise for plain values that no state has."""
+    numbers = (plain["best_ap"], *plain["losses"], *(row["seconds"] for row in plain["log"]))
+    if not all(isinstance(number, int | float) for number in numbers):
+        raise ValueError("losses, or seconds of the log, are no numbers")
+    if not isinstance(plain["step"], int) or plain["step"] < 0:
+        raise ValueError("the step is no number")
 
 
 class State(NamedTuple):
@@ -56,21 +67,33 @@ class ResumeFolder:
         self.digest = digest
         self._json = self.path / "state.json"
 
-    def load(self) -> State | None:
-        """The last state of this very run; None where there is none that can be used."""
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
+    def load(self, shapes: Mapping[str, tuple[int, ...]], best: str) -> State | None:
+        """The last state of this very run; None where there is none that can be used.
 
+        Parameters
+        ----------
+        shapes : mapping of str to tuple of int
+            Arrays that a state has. Others whose names begin with `best` are those of a network.
+        best : str
+        """
         try:
-            plain = json.loads(self._json.read_text("utf-8"))
+            plain = read_json(self._json)
             if plain["digest"] != self.digest:
                 logger.warning(
                     "%s: a state of other data, settings or versions; starting afresh", self.path
                 )
                 return None
             # Only the name: a state names a file of its own folder.
-            return State(load_file(self.path / Path(plain["arrays"]).name), plain["plain"])
-        except (OSError, KeyError, TypeError, ValueError, SafetensorError):
+            file = self.path / Path(plain["arrays"]).name
+            found = look(file).shapes
+            own = {name: shape for name, shape in found.items() if not name.startswith(best)}
+            _check(plain["plain"])
+            if own != shapes:
+                raise ValueError("arrays of another network")
+            return State(load_arrays(file, found), plain["plain"])
+        except (OSError, KeyError, TypeError, ValueError) as cause:
+            if self._json.exists():
+                logger.warning("%s: no state to go on from (%s); starting afresh", self.path, cause)
             return None
 
     def save(self, number: int, arrays: Mapping[str, NDArray[np.float32]], plain: Any) -> None:

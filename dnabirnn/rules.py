@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["CallMethod", "CallRule", "CallSettings", "call_settings", "default_min_score"]
 
 _DEFAULT_MIN_SCORE = 100
+_LONGEST_BP = 10**12
+"""A hundred times the longest chromosome, and far from where int64 ends."""
 
 
 class CallMethod(StrEnum):
@@ -52,10 +54,12 @@ class CallRule:
                 f"--threshold {self.threshold / 1000:g}: must be from 0.001 to 1, the probability "
                 "from which a base is called"
             )
-        if self.min_length_bp < 0:
-            raise OptionError(f"--min-length {self.min_length_bp}: must be 0 or more")
-        if self.merge_gap_bp < 0:
-            raise OptionError(f"--merge-gap {self.merge_gap_bp}: must be 0 or more")
+        for option, value in (
+            ("min-length", self.min_length_bp),
+            ("merge-gap", self.merge_gap_bp),
+        ):
+            if not 0 <= value <= _LONGEST_BP:
+                raise OptionError(f"--{option} {value}: must be 0 or more, and at most 10^12")
 
 
 @dataclass(frozen=True)

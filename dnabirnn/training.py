@@ -277,7 +277,7 @@ class _Run:
 
     def restore(self) -> None:
         """Go on from the state that the same run left, if there is one."""
-        state = self.folder.load()
+        state = self.folder.load(self.fit.state_shapes(), _BEST)
         if state is None:
             self.folder.clear()
             return

@@ -18,6 +18,9 @@ ROOT = Path(__file__).parent.parent
 
 ORDER = [
     "errors",
+    "messages",
+    "plain",
+    "tensors",
     "alphabet",
     "architecture",
     "rules",
@@ -114,6 +117,7 @@ ORDER = [
     "layouts",
     "lines",
     "tracks",
+    "bigindex",
     "bigtracks",
     "parquet",
     "tabix",
