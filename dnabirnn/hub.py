@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 from dnabirnn.colours import item_colours
 from dnabirnn.errors import OptionError
 from dnabirnn.formats import TrackFormat
+from dnabirnn.messages import printable
 from dnabirnn.outputs import Outputs
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def write_hub(
         "shortLabel": "dnabirnn",
         "longLabel": f"Motifs found by dnabirnn in {genome}",
         "genomesFile": "genomes.txt",
-        "email": email or _NOBODY,
+        "email": printable(email or _NOBODY),
     }
     texts = {
         "trackDb.txt": "\n".join(map(_stanza, _track_db(scores, calls))),
@@ -110,6 +111,10 @@ def check_hub(tracks: Sequence[PathLike], folder: PathLike, genome: str | None) 
         raise OptionError(f"--genome {genome}: is no name of an assembly, such as hs1 or hg38")
     place = Path(os.path.realpath(folder))
     for track in tracks:
+        if not os.fspath(track).isprintable():
+            raise OptionError(
+                f"{track}: has a character that cannot be printed, which no hub can name; rename it"
+            )
         if _kind(track) not in (TrackFormat.BIGWIG, TrackFormat.BIGBED):
             raise OptionError(
                 f"{track}: a hub has bigWig and bigBed; end the name in .bw for scores, .bb for "
@@ -149,7 +154,7 @@ def _shown(tracks: Sequence[PathLike], folder: PathLike) -> tuple[list[_Track], 
         if _kind(path) is TrackFormat.BIGBED:
             calls.append(_Track(url, os.path.splitext(base)[0], "0,0,0"))
         elif named := _SPLIT_NAME.search(base):
-            scores.append((url, unquote(named[1]), _STRAND_OF_LABEL[named[2]]))
+            scores.append((url, printable(unquote(named[1])), _STRAND_OF_LABEL[named[2]]))
         else:
             scores.append((url, os.path.splitext(base)[0], "."))
     colours = item_colours(name for _, name, _ in scores)

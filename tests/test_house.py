@@ -233,3 +233,37 @@ def test_public_names_are_there() -> None:
     assert dnabirnn.__version__
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         dnabirnn.nothing  # noqa: B018
+
+
+_LOADERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml"}
+_RUNNERS = {"subprocess", "pty", "commands", "code", "codeop", "runpy"}
+_CALLS = {"eval", "exec", "compile", "__import__", "mktemp", "system", "popen", "fromfile"}
+"""What runs what others wrote, or makes files under names that others can foresee."""
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_nothing_runs_what_a_file_says(name: str) -> None:
+    """No pickle is read, no text is executed: of what is read, everything is data.
+
+    Numba reads pickles in its own modules; test_compiled.py has where from.
+    """
+    for node in ast.walk(ast.parse(MODULES[name].read_text())):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            roots = {alias.name.split(".")[0] for alias in node.names} | {module.split(".")[0]}
+            assert not roots & (_LOADERS | _RUNNERS)
+        elif isinstance(node, ast.Call):
+            function = node.func
+            if isinstance(function, ast.Name):
+                assert function.id not in _CALLS
+            if isinstance(function, ast.Attribute):
+                owner = ast.unparse(function.value)
+                called = f"{owner}.{function.attr}"
+                assert function.attr not in _CALLS - {"compile", "eval"}
+                assert called != "torch.load"
+                safe = any(
+                    word.arg == "allow_pickle" and ast.unparse(word.value) == "False"
+                    for word in node.keywords
+                )
+                assert called != "np.load" or safe
+                assert not any(word.arg == "shell" for word in node.keywords)
