@@ -161,8 +161,11 @@ def parse_bed(
 def _rows(lines: pl.DataFrame) -> pl.DataFrame:
     """Rows of a BED file as text, (text, line), comments gone."""
     text = pl.col("text")
+    header = text.str.contains(r"^(track|browser)(\s|$)")
+    # A contig may be called "track": such a row goes on with a tab and a number.
+    row = text.str.contains(r"^(track|browser)\t[0-9]")
     return lines.with_columns(text.str.strip_chars_end(" \t")).filter(
-        (text != "") & ~text.str.starts_with("#") & ~text.str.contains(r"^(track|browser)(\s|$)")
+        (text != "") & ~text.str.starts_with("#") & (~header | row)
     )
 
 

@@ -67,7 +67,7 @@ _OTHERS = (
 )
 """What files begin with that hold no labels."""
 
-_COMMENT = r"#|(?:track|browser)(?:\s|$)"
+_COMMENT = r"#|(?:track|browser)(?!\t[0-9])(?:\s|$)"
 _OUT_ROW = r"\s*\d+(?:\s+\d+\.\d+){3}\s+\S+\s+\d+\s+\d+\s+\(\d+\)\s+[+C]\s"
 _SAY = "say which with --label-format"
 

@@ -26,13 +26,15 @@ except ImportError:  # the tests need the targets only
 
 _READERS = (
     *(f"annotation.{name}" for name in ("flatfile", "gff", "labelled_fastq", "repeats")),
-    *("bed", "checkpoint", "encoded", "fasta", "fastq", "genbank", "readback", "twobit"),
+    *("aliases", "bed", "bigindex", "checkpoint", "conversion", "encoded", "fasta", "fastq"),
+    *("genbank", "kann", "motifs", "provenance", "readback", "tensors", "twobit"),
 )
 if atheris is not None:
     with atheris.instrument_imports(include=["dnabirnn"]):
         for _name in _READERS:
             importlib.import_module(f"dnabirnn.{_name}")
 
+from dnabirnn.aliases import read_aliases
 from dnabirnn.annotation.features import Selection
 from dnabirnn.annotation.flatfile import read_embl, read_genbank
 from dnabirnn.annotation.gff import read_gff3, read_gtf
@@ -40,20 +42,31 @@ from dnabirnn.annotation.labelled_fastq import read_labelled_fastq
 from dnabirnn.annotation.repeats import read_repeatmasker, read_rmsk
 from dnabirnn.architecture import Output
 from dnabirnn.bed import read_bed
+from dnabirnn.bigindex import check_sizes
 from dnabirnn.checkpoint import load_checkpoint
-from dnabirnn.encoded import MANIFEST, EncodedSet
+from dnabirnn.conversion import convert
+from dnabirnn.encoded import CODES, LABELS, MANIFEST, EncodedSet
 from dnabirnn.errors import DnabirnnError
 from dnabirnn.fasta import parse_fasta
 from dnabirnn.fastq import parse_fastq
 from dnabirnn.genbank import parse_genbank
+from dnabirnn.motifs import read_motifs
+from dnabirnn.provenance import verify
 from dnabirnn.readback import read_scores
 from dnabirnn.records import Reading, Record
 from dnabirnn.shipped import shipped_models
 from dnabirnn.twobit import read_twobit
+from dnabirnn.writing import read_sizes
 
 __all__ = ["SEEDS", "TARGETS"]
 
 _FOLDER = Path(tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
+_NPY = b"\x93NUMPY\x01\x00v\x00" + (
+    b"{'descr': '|u1', 'fortran_order': False, 'shape': (4,), }".ljust(117) + b"\n"
+)
+_SHIPPED = next(iter(shipped_models().values())).read_bytes()
+_HEADER_BYTES = int.from_bytes(_SHIPPED[:8], "little")
+_WEIGHTS = _SHIPPED[8 + _HEADER_BYTES :]
 _OUTPUTS = (Output("REP", "+"), Output("REP", "-"))
 
 
@@ -78,11 +91,42 @@ def _twobit(data: bytes) -> None:
         assert len(record.codes) <= 4 * len(data)
 
 
+_SPLIT = b"\n=====\n"
+"""Between the parts of an input that is several files."""
+
+
 def _encoded(data: bytes) -> None:
+    """Read a manifest, and heads of both arrays, behind which the values are those of the seed."""
     folder = _FOLDER / "set"
     folder.mkdir(exist_ok=True)
-    (folder / MANIFEST).write_bytes(data)
-    EncodedSet.open(folder)
+    manifest, codes, labels = (*data.split(_SPLIT, 2), _NPY, _NPY)[:3]
+    (folder / MANIFEST).write_bytes(manifest)
+    (folder / CODES).write_bytes(codes + bytes(4))
+    (folder / LABELS).write_bytes(labels + bytes(4))
+    encoded = EncodedSet.open(folder)
+    assert len(encoded.codes) == len(encoded.labels) == 4
+    for split in ("train", "val", "test"):
+        assert (encoded.split(split) <= 4).all()
+
+
+def _model(data: bytes) -> None:
+    """Read a description and a header of arrays, with the lengths that they have."""
+    description, _, arrays = data.partition(_SPLIT)
+    text = json.dumps({"dnabirnn": description.decode("utf-8", "replace")}).encode()
+    header = b'{"__metadata__":' + text + (b"," + arrays if arrays.strip() else b"") + b"}"
+    path = _file(len(header).to_bytes(8, "little") + header + _WEIGHTS, "m.safetensors")
+    load_checkpoint(path)
+
+
+def _aliases(data: bytes) -> None:
+    aliases = read_aliases(_file(data, "aliases.txt"), [_file(b">a\nA\n>b\nC\n", "two.fa")])
+    for name in ("a", "b", "1"):
+        assert aliases.name(name)
+
+
+def _bigwig(data: bytes) -> None:
+    with suppress(ValueError):
+        check_sizes(_file(data, "x.bw"))
 
 
 def _annotated(reader: Callable[..., object]) -> Callable[[bytes], None]:
@@ -107,8 +151,15 @@ TARGETS: dict[str, Callable[[bytes], object]] = {
     "rmsk": _annotated(read_rmsk),
     "fastq-labels": _annotated(read_labelled_fastq),
     "scores": lambda data: list(read_scores(_file(data, "x.bed"), _OUTPUTS)),
-    "model": lambda data: load_checkpoint(_file(data, "x.safetensors")),
+    "safetensors": lambda data: load_checkpoint(_file(data, "x.safetensors")),
+    "model": _model,
     "encoded": _encoded,
+    "knm": lambda data: convert(_file(data, "x.knm"), ("a", "b")),
+    "motifs": lambda data: read_motifs(_file(data, "x.motifs")),
+    "aliases": _aliases,
+    "sizes": lambda data: read_sizes(_file(data, "x.sizes")),
+    "provenance": lambda data: verify(_file(data, "x.json")),
+    "bigwig": _bigwig,
 }
 """What reads bytes, by name."""
 
@@ -119,6 +170,30 @@ def _twobit_seed() -> bytes:
     index = bytes([1]) + b"c" + struct.pack("<I", 22)
     blocks = struct.pack("<3I", 1, 1, 1) + struct.pack("<3I", 1, 4, 2)
     return head + index + struct.pack("<I", 6) + blocks + struct.pack("<I", 0) + b"\x9b\x90"
+
+
+def _model_seed() -> bytes:
+    """Give the description and the header of arrays of a model that ships."""
+    header = json.loads(_SHIPPED[8 : 8 + _HEADER_BYTES])
+    description = header.pop("__metadata__")["dnabirnn"]
+    return description.encode() + _SPLIT + json.dumps(header)[1:-1].encode()
+
+
+def _knm_seed() -> bytes:
+    """Give two of dna-brnn's nodes: a variable of two values, and what is made of it."""
+    leaf = struct.pack("<iIBiB2i", 0, 0, 1, 0, 2, 1, 2)
+    node = struct.pack("<iIBiHiii", 0, 2, 0, 1, 14, 0, -1, 0)
+    return b"KAN\1" + struct.pack("<i", 2) + leaf + node + struct.pack("<2f", 0.5, -1)
+
+
+def _bigwig_seed() -> bytes:
+    """Give a bigWig of no zooms and one block of rows, with an index of two nodes."""
+    header = struct.pack("<IHHQQQHHQQIQ", 0x888FFC26, 4, 0, 64, 120, 130, 0, 0, 0, 0, 64, 0)
+    contigs = struct.pack("<IIIIQQBBHIII", 0x78CA8C91, 1, 4, 8, 1, 0, 1, 0, 1, 97, 0, 9)
+    index = struct.pack("<IIQIIIIQII", 0x2468ACE0, 256, 1, 0, 0, 0, 9, 130, 1024, 0)
+    inner = struct.pack("<BBH4IQ", 0, 0, 1, 0, 0, 0, 9, 206)
+    leaf = struct.pack("<BBH4I2Q", 1, 0, 1, 0, 0, 0, 9, 120, 10)
+    return (header + contigs).ljust(130, b"\0") + index + inner + leaf
 
 
 _GENBANK = b"""LOCUS       T 20 bp DNA circular UNK
@@ -158,7 +233,29 @@ SEEDS: dict[str, list[bytes]] = {
     "fastq": [b"\x09@r x\nACGTn\n+\nIIIII\n@s\r\nNN\r\n+s\r\n!!\r\n"],
     "fastq-labels": [b'@r\nACGT\n+\n!!"#\n@s\nAC\nGT\n+\n!!\n!!\n'],
     "scores": [b"c\t0\t9\tREP\t500\t+\nc\t3\t9\tREP\t20\t-\nd\t1\t2\tREP\t1000\t+\n"],
-    "model": [next(iter(shipped_models().values())).read_bytes()],
+    "safetensors": [_SHIPPED],
+    "model": [_model_seed()],
+    "knm": [_knm_seed()],
+    "motifs": [
+        b">MA1 x\nA [1 0 3]\nC [0 9 1]\nG [1 1 1]\nT [0 0 5]\n>y\nA 1\nC 2\nG 3\nT 4\n",
+        b"MEME version 4\n\nALPHABET= ACGT\n\nMOTIF M1 x\nletter-probability matrix: alength= 4 "
+        b"w= 2 nsites= 9\n 0.25 0.25 0.25 0.25\n 1 0 0 0\nMOTIF M2\nletter-probability matrix:\n"
+        b" 0 1 0 0\n",
+        b"AC M1\nXX\nID x\nXX\nP0 A C G T\n01 1 2 3 4 N\n02 0 9 0 0 C\nXX\n//\n",
+    ],
+    "aliases": [b"# sequenceName\talias\na\t1\tchr1\nb\t2\t\n\t\tx\n", b"\xef\xbb\xbfa\t1\r\n"],
+    "sizes": [b"#c\na\t2000\nb\t1000\t7\t60\t61\r\n"],
+    "provenance": [
+        json.dumps(
+            {
+                "format": "dnabirnn provenance",
+                "format_version": 1,
+                "inputs": [{"path": "x.json", "sha256": "0", "bytes": 9}],
+                "outputs": [{"path": "-", "sha256": None}],
+            }
+        ).encode()
+    ],
+    "bigwig": [_bigwig_seed()],
     "encoded": [
         json.dumps(
             {
@@ -167,8 +264,15 @@ SEEDS: dict[str, list[bytes]] = {
                 "contigs": [{"name": "c", "offset": 0, "length": 4}],
                 "splits": {"train": [["c", 0, 4]], "val": [], "test": []},
                 "classes": [{"name": "M", "stranded": True}],
+                "mask": "none",
+                "digest": "0",
+                "inputs": {"fasta": [{"name": "x.fa", "sha256": "0"}]},
             }
         ).encode()
+        + _SPLIT
+        + _NPY
+        + _SPLIT
+        + _NPY
     ],
 }
 """Where a corpus begins."""
