@@ -34,6 +34,11 @@ if atheris is not None:
         for _name in _READERS:
             importlib.import_module(f"dnabirnn.{_name}")
 
+sys.path.append(str(Path(__file__).parents[1]))
+
+import numpy as np
+from knm import Knm
+
 from dnabirnn.aliases import read_aliases
 from dnabirnn.annotation.features import Selection
 from dnabirnn.annotation.flatfile import read_embl, read_genbank
@@ -180,10 +185,9 @@ def _model_seed() -> bytes:
 
 
 def _knm_seed() -> bytes:
-    """Give two of dna-brnn's nodes: a variable of two values, and what is made of it."""
-    leaf = struct.pack("<iIBiB2i", 0, 0, 1, 0, 2, 1, 2)
-    node = struct.pack("<iIBiHiii", 0, 2, 0, 1, 14, 0, -1, 0)
-    return b"KAN\1" + struct.pack("<i", 2) + leaf + node + struct.pack("<2f", 0.5, -1)
+    """Give a network of dna-brnn's kind, of two classes."""
+    made = Knm(np.random.default_rng(1), hidden=2, labels=3, layers=1)
+    return made.write(_FOLDER / "seed.knm").read_bytes()
 
 
 def _bigwig_seed() -> bytes:
@@ -219,12 +223,13 @@ SEEDS: dict[str, list[bytes]] = {
     "genbank-labels": [_GENBANK],
     "twobit": [_twobit_seed()],
     "embl": [
-        b"ID   T; SV 1; circular; DNA; STD; UNK; 9 BP.\nFH   Key\nFT   gene            <2..>8\n"
+        b"ID   T; SV 1; circular; DNA; STD; UNK; 9 BP.\nXX\nFH   Key\nFH\n"
+        b"FT   gene            <2..>8\n"
         b'FT                   /gene="a"\nSQ   Sequence 9 BP;\n     acgtacgta   9\n//\n'
     ],
     "repeatmasker": [
         b"   SW   perc perc perc  query\nscore   div. del. ins.  sequence\n\n"
-        b"  463   1.3  0.6  1.7  c  1 468 (9) +  (CCCTAA)n  Simple_repeat  1 463 (0) 1 *\n"
+        b"  463   1.3  0.6  1.7  c  1 468 (51) +  (CCCTAA)n  Simple_repeat  1 463 (0) 1 *\n"
         b"  463   1.3  0.6  1.7  c  500 510 (9) C  L1  LINE/L1  (1) 463 1 2\n"
     ],
     "rmsk": [
@@ -237,7 +242,7 @@ SEEDS: dict[str, list[bytes]] = {
     "model": [_model_seed()],
     "knm": [_knm_seed()],
     "motifs": [
-        b">MA1 x\nA [1 0 3]\nC [0 9 1]\nG [1 1 1]\nT [0 0 5]\n>y\nA 1\nC 2\nG 3\nT 4\n",
+        b">MA1 x\nA [1 0 3]\nC [0 9 1]\nG [1 1 1]\nT [0 0 5]\n>y\nA [1]\nC [2]\nG [3]\nT [4]\n",
         b"MEME version 4\n\nALPHABET= ACGT\n\nMOTIF M1 x\nletter-probability matrix: alength= 4 "
         b"w= 2 nsites= 9\n 0.25 0.25 0.25 0.25\n 1 0 0 0\nMOTIF M2\nletter-probability matrix:\n"
         b" 0 1 0 0\n",
