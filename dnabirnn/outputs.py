@@ -279,6 +279,8 @@ class Outputs:
             stream = self._open_stream(name)
             self._files.append(stream)
             temporary = self._temporary(_NOWHERE, ending)
+            with failures_of(str(temporary)):  # ours, before a library opens it by its name
+                os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             self._copies.append((temporary, stream))
             return temporary
         target = _target(name)

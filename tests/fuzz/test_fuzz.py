@@ -33,11 +33,11 @@ def bent(rng: random.Random, seed: bytes) -> bytes:
     return bytes(data)
 
 
-def test_every_target_has_seeds_that_are_read_or_refused() -> None:
+def test_every_target_has_seeds_that_are_read() -> None:
     assert set(SEEDS) == set(TARGETS)
     for name, seeds in SEEDS.items():
         for seed in seeds:
-            run(name, seed)
+            TARGETS[name](seed)
 
 
 @pytest.mark.parametrize("name", TARGETS)
