@@ -23,6 +23,12 @@ def warm_up() -> None:
     succeed("-q", "report", "--encoded", "warm", "-m", "m.safetensors", "-o", "warm.html")
 
 
+def most_rss_bytes() -> int:
+    """Most memory that this process had; getrusage tells that of whoever started it, if larger."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:"))
+
+
 def main() -> None:
     """Limit memory, then run."""
     warm_up()
@@ -38,7 +44,7 @@ def main() -> None:
             "stderr": result.stderr,
             "exception": repr(result.exception),
             "seconds": time.monotonic() - started,
-            "rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "rss_bytes": most_rss_bytes(),
         }
         print(json.dumps(told), flush=True)
 

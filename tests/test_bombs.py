@@ -85,6 +85,11 @@ BOMBS = {
 }
 
 
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="memory is told of in /proc"
+)
+
+
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, object]]:
     folder = make_material(tmp_path_factory.mktemp("material"))
