@@ -1,6 +1,6 @@
 """`python -m dnabirnn`."""
 
-from dnabirnn.cli import main
+from dnabirnn.cli import run
 
 if __name__ == "__main__":
-    main()
+    run()

@@ -230,8 +230,9 @@ class _ArrayFile:
 
     def read(self, first: int, end: int) -> NDArray[Any]:
         """Values from a closed file; a map's pages would stay in memory."""
-        offset = self.start + first * self.dtype.itemsize
-        return np.fromfile(self.path, self.dtype, end - first, offset=offset)
+        with self.path.open("rb") as file:
+            file.seek(self.start + first * self.dtype.itemsize)
+            return np.frombuffer(file.read((end - first) * self.dtype.itemsize), self.dtype)
 
 
 class _Writer:

@@ -7,11 +7,10 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableSequence
-    from subprocess import Popen
 
 __all__ = ["LEFT_ALONE", "watching"]
 
@@ -26,13 +25,23 @@ _SECONDS_BETWEEN_LOOKS = 0.1
 _SECONDS_TO_SPEAK = 4.0
 
 
+class Worker(Protocol):
+    """A process that another one started, such as a `Popen`."""
+
+    def poll(self) -> int | None:
+        """Exit code, or None while it runs."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
 @contextmanager
-def watching(workers: MutableSequence[Popen[bytes]] | None) -> Iterator[None]:
+def watching(workers: MutableSequence[Worker] | None) -> Iterator[None]:
     """Start processes inside: their end ends this one, and that of this one theirs.
 
     Parameters
     ----------
-    workers : list of Popen, optional
+    workers : list of Worker, optional
         Filled inside, with the processes that this one starts; from then on it is ours, so that
         nobody else ends this process without a word. None where nobody starts any.
     """
@@ -60,9 +69,9 @@ def _follow(leader: int) -> None:
     os._exit(1)
 
 
-def _lead(workers: MutableSequence[Popen[bytes]]) -> None:
+def _lead(workers: MutableSequence[Worker]) -> None:
     """End when a process that this one started has ended before its time."""
-    ours: list[Popen[bytes]] = []
+    ours: list[Worker] = []
     while not ours or any(worker.poll() is None for worker in ours):
         time.sleep(_SECONDS_BETWEEN_LOOKS)
         while workers:

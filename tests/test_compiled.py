@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 import shutil
@@ -74,7 +75,8 @@ def index(compiled: Path, tmp_path: Path) -> Path:
     root = compiled.parents[2]
     shutil.copytree(root, tmp_path, dirs_exist_ok=True)
     own = tmp_path / compiled.relative_to(root)
-    own.write_bytes(pickle.dumps(numba.__version__) + pickle.dumps(Payload(tmp_path / "ran")))
+    data = pickle.dumps(numba.__version__) + pickle.dumps(Payload(tmp_path / "ran"))
+    own.write_bytes(data + hashlib.sha256(data).digest())
     return own
 
 

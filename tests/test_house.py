@@ -29,6 +29,7 @@ ORDER = [
     "failures",
     "noted",
     "temporaries",
+    "kernel_files",
     "compiled",
     "outputs",
     "provenance",

@@ -18,7 +18,7 @@ from dnabirnn.cli.recording import recorded, recording
 from dnabirnn.errors import DnabirnnError
 from dnabirnn.messages import printable
 
-__all__ = ["main"]
+__all__ = ["main", "run"]
 
 _COMMANDS = (
     *("encode", "train", "score", "call", "evaluate", "report"),
@@ -141,6 +141,15 @@ def main(ctx: click.Context, quiet: bool) -> None:
     logger.handlers = [handler]
     logger.propagate = False
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+def run() -> None:
+    """Run the command of this process."""
+    # Numba imports scipy, where it is there, to learn whether kernels can multiply matrices, which
+    # ours do not. That is a fifth of the time to the first score, and scipy's OpenBLAS waits forever
+    # where memory is refused.
+    sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
+    main()
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
