@@ -145,8 +145,8 @@ def main(ctx: click.Context, quiet: bool) -> None:
 
 def run() -> None:
     """Run the command of this process."""
-    # Numba imports scipy, where it is there, to learn whether kernels can multiply matrices, which
-    # ours do not. That is a fifth of the time to the first score, and scipy's OpenBLAS waits forever
+    # Numba imports scipy, where it is there, to learn whether kernels can multiply matrices. Ours
+    # do not; and it is a fifth of the time to the first score, and an OpenBLAS that waits forever
     # where memory is refused.
     sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
     main()
