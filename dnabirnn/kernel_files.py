@@ -15,13 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from numba.core.caching import (
-    CompileResultCacheImpl,
-    IndexDataCacheFile,
-    InTreeCacheLocator,
-    UserProvidedCacheLocator,
-    UserWideCacheLocator,
-)
+from numba.core.caching import CompileResultCacheImpl, IndexDataCacheFile
 
 from dnabirnn.temporaries import temporary_path
 
@@ -61,19 +55,14 @@ class _Private:
         tempfile.TemporaryFile(dir=path).close()
 
 
-class _Given(_Private, UserProvidedCacheLocator): ...
-
-
-class _Package(_Private, InTreeCacheLocator): ...
-
-
-class _User(_Private, UserWideCacheLocator): ...
-
-
 class KernelFolder(CompileResultCacheImpl):
     """Where Numba may keep code: NUMBA_CACHE_DIR, the package's folder, the user's cache."""
 
-    _locator_classes: list[type[object]] = [_Given, _Package, _User]  # noqa: RUF012
+    # The first three of Numba's, whose names are not the same in all versions.
+    _locator_classes: list[type[object]] = [  # noqa: RUF012
+        type(locator.__name__, (_Private, locator), {})
+        for locator in CompileResultCacheImpl._locator_classes[:3]
+    ]
 
 
 class KernelFiles(IndexDataCacheFile):
