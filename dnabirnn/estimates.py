@@ -93,6 +93,7 @@ class ScoringPlan:
     regions: Regions | None = None
     circular: Circular | None = None
     progress: Callable[[int], object] = lambda bases: None
+    bound_tells_all = False
 
     def bound(self) -> Estimate | None:
         """The most that the run can take, by the sizes of its files; None for pipes."""
@@ -205,6 +206,7 @@ class EncodingPlan:
     labels: Labels
     out: PathLike
     mask: Mask | str
+    bound_tells_all = False
 
     def bound(self) -> Estimate | None:
         """The most that the run can take, by the sizes of its files; None for pipes."""

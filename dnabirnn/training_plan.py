@@ -38,8 +38,8 @@ TRAINING_REMEDIES = {
 
 # Python and its libraries, validation scores, and what lies in memory of the encoded set.
 _PROGRAM_BYTES = 500_000_000
-# A model, and the state to resume from: weights, two moments and the best weights, the new one
-# beside the old.
+# On disk a model, and the state to resume from: weights, two moments and the best weights, the new
+# one beside the old. In memory about as many.
 _COPIES_OF_WEIGHTS = 1 + 2 * 4
 _FLOAT_BYTES = 4
 _WARM_STEPS = 3
@@ -60,6 +60,7 @@ class TrainingPlan:
     initial: Checkpoint | None = None
     priors: Mapping[str, float] = field(default_factory=dict)
     validations: int = 10
+    bound_tells_all = True
 
     def bound(self) -> Estimate:
         """What the run takes of memory and disk, by its settings alone."""
@@ -69,6 +70,7 @@ class TrainingPlan:
         memory = _PROGRAM_BYTES + at_once * self.architecture.bytes_a_base(training=True)
         shapes = weight_shapes(self.architecture).values()
         weights = sum(math.prod(shape) for shape in shapes) * _FLOAT_BYTES
+        memory += _COPIES_OF_WEIGHTS * weights
         folder = Path(os.path.realpath(self.model_path)).parent
         return Estimate(memory * self.hardware.devices, {folder: _COPIES_OF_WEIGHTS * weights})
 

@@ -17,7 +17,15 @@ logger = logging.getLogger(__name__)
 
 
 class Plan(Protocol):
-    """A run that is to come."""
+    """A run that is to come.
+
+    Attributes
+    ----------
+    bound_tells_all : bool
+        Whether an estimate would say no more of memory and disk.
+    """
+
+    bound_tells_all: bool
 
     def bound(self) -> Estimate | None:
         """The most that it can take, found at once; None where that cannot be."""
@@ -38,11 +46,10 @@ def look_ahead(plan: Plan, remedies: Mapping[str, str], *, dry_run: bool) -> boo
     """
     from dnabirnn.resources import check, estimate_table, fits
 
-    if not dry_run:
-        bound = plan.bound()
-        if bound is None or fits(bound):
-            return True
-    estimate = plan.estimate()
+    bound = None if dry_run else plan.bound()
+    if not dry_run and (bound is None or fits(bound)):
+        return True
+    estimate = bound if bound is not None and plan.bound_tells_all else plan.estimate()
     if dry_run:
         click.echo(estimate_table(estimate))
     for warning in check(estimate, remedies):
