@@ -14,7 +14,7 @@ from dnabirnn.fasta import read_fasta
 from dnabirnn.formats import TrackFormat
 from dnabirnn.noted import noting
 from dnabirnn.outputs import check_target, is_stream
-from dnabirnn.resources import Estimate, seconds_since_start
+from dnabirnn.resources import Estimate
 from dnabirnn.selection import contigs_of_shard
 from dnabirnn.survey import Piece, most_bases, survey, write_pieces
 
@@ -112,7 +112,6 @@ class ScoringPlan:
         DnabirnnError
             Whatever the run itself would raise for its inputs.
         """
-        begun = seconds_since_start()
         for target in self._targets():
             for path in target.files(self.model.outputs):
                 check_target(path)
@@ -127,7 +126,7 @@ class ScoringPlan:
             if not is_stream(target.path):
                 disk[_folder(target)] += round(size)
         memory = self._memory(found.longest_bp)
-        return Estimate(memory, disk, begun + found.seconds + seconds)
+        return Estimate(memory, disk, found.seconds + seconds)
 
     def _memory(self, longest_bp: int) -> int:
         window = self.model.checkpoint.scoring_window
@@ -222,13 +221,12 @@ class EncodingPlan:
             As the run would.
         """
         check_folder(self.out)
-        begun = seconds_since_start()
         found = survey(read_fasta(*self.fasta, case=True), progress=progress)
         sampled_bp = sum(len(piece.codes) for piece in found.sample)
         seconds = rehearse(found.sample, self.labels, self.mask) * found.bases / max(sampled_bp, 1)
         # What is looked for in a set, to warn of, takes about as long again.
         return self._of(found.bases, found.longest_bp, found.contigs)._replace(
-            seconds=begun + found.seconds + 2 * seconds
+            seconds=found.seconds + 2 * seconds
         )
 
     def _of(self, bases: int, longest_bp: int, contigs: int = 0) -> Estimate:

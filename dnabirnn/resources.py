@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +19,6 @@ __all__ = [
     "estimate_table",
     "fits",
     "free_disk",
-    "seconds_since_start",
     "shown_bytes",
     "shown_seconds",
 ]
@@ -110,11 +108,6 @@ def _reclaimable(path: Path, key: str) -> int:
         return int(rows.get(key, 0))
     except (OSError, ValueError):
         return 0
-
-
-def seconds_since_start() -> float:
-    """Age of this process: what imports and inputs have taken."""
-    return max(time.time() - float(psutil.Process().create_time()), 0.0)
 
 
 def free_disk(folder: Path) -> int | None:

@@ -15,7 +15,7 @@ from dnabirnn.checkpoint import weight_shapes
 from dnabirnn.engine import engine_of
 from dnabirnn.finishing import VALIDATION_BP
 from dnabirnn.fitting import SLICE_WINDOWS
-from dnabirnn.resources import Estimate, seconds_since_start
+from dnabirnn.resources import Estimate
 from dnabirnn.training import begin, check_plan
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class TrainingPlan:
         DnabirnnError
             Whatever the run itself would raise before its first step.
         """
+        started = time.monotonic()
         check_plan(self.encoded, self.architecture, self.validations, self.priors)
         alone = replace(self.hardware, devices=1, nodes=1)
         begun = begin(
@@ -91,7 +92,7 @@ class TrainingPlan:
         try:
             for _ in range(min(_WARM_STEPS, fit.steps)):
                 fit.advance()
-            begin_s = seconds_since_start()
+            begin_s = time.monotonic() - started
             step_s = _mean_seconds(fit.advance, fit.steps)
         finally:
             fit.close()

@@ -9,11 +9,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
+from dnabirnn.cli.ahead import BEGUN
 from dnabirnn.cli.recording import recorded, recording
 from dnabirnn.errors import DnabirnnError
 from dnabirnn.messages import printable
@@ -127,6 +129,7 @@ def main(ctx: click.Context, quiet: bool) -> None:
     From a genome and known sites to calls: encode, train, score.
     """
     ctx.obj = quiet
+    ctx.meta[BEGUN] = time.monotonic()
     gc.set_threshold(_GC_THRESHOLD)
     if threading.current_thread() is threading.main_thread():
         # As an exception, so that what is half-written goes away, as it does after Ctrl-C.

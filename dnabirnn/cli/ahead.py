@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,7 +12,10 @@ import click
 if TYPE_CHECKING:
     from dnabirnn.resources import Estimate
 
-__all__ = ["look_ahead"]
+__all__ = ["BEGUN", "look_ahead"]
+
+BEGUN = "dnabirnn.begun"
+"""Key of a context's meta: when the command began, by the monotonic clock."""
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +53,11 @@ def look_ahead(plan: Plan, remedies: Mapping[str, str], *, dry_run: bool) -> boo
     bound = None if dry_run else plan.bound()
     if not dry_run and (bound is None or fits(bound)):
         return True
+    before = time.monotonic() - click.get_current_context().meta[BEGUN]
     estimate = bound if bound is not None and plan.bound_tells_all else plan.estimate()
     if dry_run:
-        click.echo(estimate_table(estimate))
+        seconds = None if estimate.seconds is None else before + estimate.seconds
+        click.echo(estimate_table(estimate._replace(seconds=seconds)))
     for warning in check(estimate, remedies):
         logger.warning("%s", warning)
     return not dry_run
