@@ -46,6 +46,8 @@ _MB = 1_000_000
 # Python and its libraries.
 _ENCODING_BYTES = 110 * _MB
 _BYTES_A_CONTIG = 4_000
+# What is looked for in a set, to warn of, stops at so many words and sites.
+_WARNING_SECONDS = 0.8
 # polars, which writes Parquet from text piece by piece.
 _PARQUET_BYTES = 250 * _MB
 # Blocks of scores on their way to rows, and the rows.
@@ -224,9 +226,8 @@ class EncodingPlan:
         found = survey(read_fasta(*self.fasta, case=True), progress=progress)
         sampled_bp = sum(len(piece.codes) for piece in found.sample)
         seconds = rehearse(found.sample, self.labels, self.mask) * found.bases / max(sampled_bp, 1)
-        # What is looked for in a set, to warn of, takes about as long again.
         return self._of(found.bases, found.longest_bp, found.contigs)._replace(
-            seconds=found.seconds + 2 * seconds
+            seconds=found.seconds + seconds + _WARNING_SECONDS
         )
 
     def _of(self, bases: int, longest_bp: int, contigs: int = 0) -> Estimate:

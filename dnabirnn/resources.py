@@ -200,10 +200,12 @@ def shown_seconds(seconds: float) -> str:
 
     Examples
     --------
-    >>> shown_seconds(9.3), shown_seconds(380), shown_seconds(30_000)
-    ('9 s', '6 min 20 s', '8 h 20 min')
+    >>> shown_seconds(1.26), shown_seconds(380), shown_seconds(30_000)
+    ('1.3 s', '6 min 20 s', '8 h 20 min')
     """
-    whole = max(round(seconds), 1)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
     minutes, left = divmod(whole, 60)
     if not minutes:
         return f"{left} s"
