@@ -46,8 +46,9 @@ _MB = 1_000_000
 # Python and its libraries.
 _ENCODING_BYTES = 110 * _MB
 _BYTES_A_CONTIG = 4_000
-# What is looked for in a set, to warn of, stops at so many words and sites.
-_WARNING_SECONDS = 0.8
+# What is looked for at labelled bases, to warn of, stops at so many words and sites.
+_WARNING_SECONDS_A_BASE = 1e-6
+_MOST_WARNING_SECONDS = 0.8
 # polars, which writes Parquet from text piece by piece.
 _PARQUET_BYTES = 250 * _MB
 # Blocks of scores on their way to rows, and the rows.
@@ -226,9 +227,11 @@ class EncodingPlan:
         found = survey(read_fasta(*self.fasta, case=True), progress=progress)
         sampled_bp = sum(len(piece.codes) for piece in found.sample)
         seconds = rehearse(found.sample, self.labels, self.mask) * found.bases / max(sampled_bp, 1)
-        return self._of(found.bases, found.longest_bp, found.contigs)._replace(
-            seconds=found.seconds + seconds + _WARNING_SECONDS
-        )
+        frame = self.labels.frame
+        labelled_bp = int((frame["end"] - frame["start"]).sum())
+        seconds += min(labelled_bp * _WARNING_SECONDS_A_BASE, _MOST_WARNING_SECONDS)
+        told = self._of(found.bases, found.longest_bp, found.contigs)
+        return told._replace(seconds=found.seconds + seconds)
 
     def _of(self, bases: int, longest_bp: int, contigs: int = 0) -> Estimate:
         label_bytes = self.labels.table.dtype.itemsize
