@@ -232,7 +232,7 @@ def read_sizes(path: PathLike) -> dict[str, int]:
         if not line.strip() or line.startswith("#"):
             continue
         name, length = (*line.split("\t"), "")[:2]
-        if not re.fullmatch(r"\s*[0-9]{1,18}\s*", length):
+        if not re.fullmatch("[0-9]{1,18}", length := length.strip()):
             raise OptionError(
                 f"{path}, line {number}: no contig and length; give a chrom.sizes or .fai file"
             )

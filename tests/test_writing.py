@@ -320,7 +320,10 @@ def test_a_folder_that_is_missing(tmp_path: Path, name: str) -> None:
 # ------------------------------------------------------------------------------ sizes
 
 
-@pytest.mark.parametrize("content", ["a\t5\nb c\t0\n", "#x\n\na\t5\t7\t60\t61\nb c\t0\t2\t3\t4\n"])
+@pytest.mark.parametrize(
+    "content",
+    ["a\t5\nb c\t0\n", "#x\n\na\t5\t7\t60\t61\nb c\t0\t2\t3\t4\n", "a\t\x1e5\nb c\t 0\n"],
+)
 def test_sizes(tmp_path: Path, content: str) -> None:
     (tmp_path / "s").write_text(content)
     assert read_sizes(tmp_path / "s") == {"a": 5, "b c": 0}
