@@ -2,7 +2,7 @@
 
 from snakemake.utils import min_version, validate
 
-min_version("9.12")
+min_version("9.19")
 
 
 # All that a run leaves is in one folder; another workflow, or `pathvars` in the config, names it.

@@ -16,6 +16,7 @@ import json
 import tomllib
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,8 @@ def main(service: str, ignored: Path) -> None:
     try:
         faults += vulnerabilities(locks, service, counted_out(ignored, datetime.date.today()))
         asked = "known vulnerabilities"
-    except (OSError, ValueError) as error:  # no network, a proxy's page, a service in trouble
+    except (OSError, ValueError, KeyError, HTTPException) as error:
+        # No network, a proxy's page, a service in trouble.
         asked = f"but no vulnerabilities: {service} gave no answer ({error})"
     click.echo(f"{len(locks)} packages: pins, hashes, licences were looked at, {asked}")
     if faults:
@@ -109,7 +111,7 @@ def counted_out(path: Path, today: datetime.date) -> set[str]:
     """Names of vulnerabilities that don't count today."""
     entries = tomllib.loads(path.read_text())
     for name, entry in entries.items():
-        if not entry.get("reason") or not isinstance(entry.get("until"), datetime.date):
+        if not entry.get("reason") or type(entry.get("until")) is not datetime.date:
             raise click.ClickException(f"{path.name}: {name} needs a reason and a date, until")
     return {name for name, entry in entries.items() if today <= entry["until"]}
 
@@ -120,7 +122,7 @@ def vulnerabilities(locks: Mapping[str, Locked], service: str, ignored: set[str]
     for name, version, vulnerability in _found(locks, service):
         try:
             record = _ask(f"{service}/vulns/{vulnerability}")
-        except (OSError, ValueError):
+        except (OSError, ValueError, HTTPException):
             record = {}  # it counts without its text
         names = {vulnerability, *record.get("aliases", [])}
         if record.get("withdrawn") or names & told:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from dnabirnn.errors import OptionError
+from dnabirnn.messages import is_printable
 
 __all__ = ["MAX_CLASSES", "PROBABILITY_BOUNDS", "Architecture", "Cell", "MotifClass", "Output"]
 
@@ -98,7 +99,7 @@ class Architecture:
             )
         names = [name for name, _ in self.classes]
         for name in names:
-            if name.strip() in ("", ".") or not name.isprintable():
+            if name.strip() in ("", ".") or not is_printable(name):
                 raise OptionError(f"class {name!r}: give classes names of printable characters")
         if len(set(names)) < len(names):
             raise OptionError(f"classes {', '.join(names)}: give each a name of its own")

@@ -19,6 +19,7 @@ from dnabirnn.checkpoint import Checkpoint
 from dnabirnn.errors import ModelFileError, OptionError
 from dnabirnn.kann import Op, read_kann
 from dnabirnn.logodds import LogOddsMap
+from dnabirnn.messages import is_printable
 from dnabirnn.rules import CallRule
 from dnabirnn.windows import ScoringWindow
 
@@ -139,7 +140,7 @@ def _names(
             "many different names, from label 1 on"
         )
     for name in classes:
-        if name.strip() in ("", ".") or not name.isprintable():
+        if name.strip() in ("", ".") or not is_printable(name):
             raise OptionError(f"--classes {name!r}: give names of printable characters")
     return tuple(classes)
 

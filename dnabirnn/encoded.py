@@ -19,6 +19,7 @@ from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.architecture import Architecture, MotifClass
 from dnabirnn.bits import label_dtype
 from dnabirnn.errors import EncodedSetError, OptionError
+from dnabirnn.messages import is_printable
 from dnabirnn.plain import read_json
 from dnabirnn.splits import SPLITS, Piece
 
@@ -210,7 +211,7 @@ def _check_layout(contigs: Sequence[Contig], splits: Mapping[str, Any]) -> None:
             raise ValueError(f"contig {contig.name!r} does not follow the one before it")
         offset += contig.length
     lengths = {contig.name: contig.length for contig in contigs}
-    if len(lengths) != len(contigs) or not all(map(str.isprintable, lengths)):
+    if len(lengths) != len(contigs) or not all(map(is_printable, lengths)):
         raise ValueError("contigs of one name, or of one that cannot be printed")
     if set(splits) != set(SPLITS):
         raise ValueError(f"splits are not {', '.join(SPLITS)}")

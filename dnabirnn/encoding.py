@@ -32,7 +32,7 @@ from dnabirnn.inputs import listed
 from dnabirnn.intervals import Regions
 from dnabirnn.labels import IGNORE_BIT, IGNORED, Labels
 from dnabirnn.noted import note_written
-from dnabirnn.plain import read_json
+from dnabirnn.plain import MOST_BYTES, read_json
 from dnabirnn.splits import SPLITS, FractionSplit, Piece, SplitPlan
 from dnabirnn.summary import count
 from dnabirnn.temporaries import temporary_path
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from dnabirnn.alphabet import Codes
     from dnabirnn.inputs import PathLike
 
-__all__ = ["check_folder", "encode", "rehearse"]
+__all__ = ["check_folder", "encode", "fitting", "rehearse"]
 
 _TIMES = 10
 """That a folder is tried to be put in its place while another process does so too."""
@@ -106,7 +106,13 @@ def encode(
         manifest = writer.write(fasta_paths, split or FractionSplit(), progress)
         manifest["inputs"] |= (origin or {}).get("inputs", {})
         manifest |= {key: value for key, value in (origin or {}).items() if key != "inputs"}
-        (partial / MANIFEST).write_text(_json(manifest), encoding="utf-8")
+        text = _json(manifest).encode()
+        if len(text) > MOST_BYTES:
+            raise EncodedSetError(
+                f"{out_dir}: {len(manifest['contigs']):,} contigs are more than an encoded set can "
+                "tell of; leave the shortest out, or join them with 200 N between"
+            )
+        (partial / MANIFEST).write_bytes(text)
         _replace(partial, target)
         note_written(target)
     except OSError as cause:
@@ -152,6 +158,33 @@ def _json(manifest: Mapping[str, Any]) -> str:
         for key in sorted(manifest)
     )
     return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def fitting(
+    fasta_paths: Sequence[PathLike],
+    labels: Labels,
+    exclude: Regions | None,
+    plan: SplitPlan,
+    lengths: Mapping[str, int],
+) -> tuple[Labels, dict[str, list[Piece]]]:
+    """Labels by the names of contigs, and the splits; lengths are in the order of the files.
+
+    Raises
+    ------
+    FastaError, LabelError, OptionError
+        Inputs that do not fit one another.
+    """
+    if not any(lengths.values()):
+        raise FastaError(f"{fasta_paths[0]}: every record is empty; give sequences")
+    labels.check_contigs(lengths)
+    for regions in (exclude, labels.negatives):
+        if regions is not None:
+            regions.check_contigs(lengths)
+    labels = labels.renamed(lengths)
+    rows = labels.frame
+    sites = Regions(rows.filter(rows["class"] != IGNORED))
+    labelled = {name: sites.of(name) for name in sites.names if name in lengths}
+    return labels, plan.resolve(lengths, labelled)
 
 
 def check_folder(out_dir: PathLike) -> None:
@@ -264,15 +297,8 @@ class _Writer:
                 del record
         finally:
             self.close()
-        if not self.codes_file.size:
-            raise FastaError(f"{fasta_paths[0]}: every record is empty; give sequences")
         lengths = {contig.name: contig.length for contig in self.contigs.values()}
-        self.labels.check_contigs(lengths)
-        for regions in (self.exclude, self.labels.negatives):
-            if regions is not None:
-                regions.check_contigs(lengths)
-        self.labels = self.labels.renamed(lengths)
-        splits = plan.resolve(lengths, self._labelled(lengths))
+        self.labels, splits = fitting(fasta_paths, self.labels, self.exclude, plan, lengths)
         summary = self._summary(splits)
         return self._manifest(splits, summary, digests)
 
@@ -294,12 +320,6 @@ class _Writer:
         self.codes_file.append(record.codes)
         self.labels_file.append(labels)
         self.case_file.append(np.packbits(record.lower))
-
-    def _labelled(self, lengths: Mapping[str, int]) -> dict[str, NDArray[np.int64]]:
-        """Intervals of the classes, of any class and strand, merged."""
-        frame = self.labels.frame
-        regions = Regions(frame.filter(frame["class"] != IGNORED))
-        return {name: regions.of(name) for name in regions.names if name in lengths}
 
     def _summary(self, splits: Mapping[str, Sequence[Piece]]) -> dict[str, Any]:
         summary = count(_Bases(self), splits, self.labels)

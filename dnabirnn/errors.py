@@ -16,6 +16,7 @@ __all__ = [
     "OptionError",
     "OutputError",
     "ProvenanceError",
+    "RehearsalError",
     "ReportError",
     "ResourceError",
     "ScoreError",
@@ -58,6 +59,10 @@ class DeviceError(DnabirnnError):
 
 class OutputError(DnabirnnError):
     """An output that cannot be written where the user wants it."""
+
+
+class RehearsalError(DnabirnnError):
+    """A rehearsal of a run that could not be made, which says nothing of the run."""
 
 
 class ResourceError(DnabirnnError):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from dnabirnn.encoding import check_folder, rehearse
+from dnabirnn.encoding import check_folder, fitting, rehearse
+from dnabirnn.errors import OutputError, RehearsalError
 from dnabirnn.fasta import read_fasta
 from dnabirnn.formats import TrackFormat
 from dnabirnn.noted import noting
@@ -19,7 +21,7 @@ from dnabirnn.selection import contigs_of_shard
 from dnabirnn.survey import Piece, most_bases, survey, write_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from dnabirnn.circular import Circular
     from dnabirnn.encoded import Mask
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from dnabirnn.labels import Labels
     from dnabirnn.model import Model
     from dnabirnn.shards import Shard
+    from dnabirnn.splits import SplitPlan
     from dnabirnn.survey import Survey
     from dnabirnn.writing import Target
 
@@ -123,13 +126,18 @@ class ScoringPlan:
         wanted = None if self.regions is None else self.regions.of
         around = 0 if wanted is None else self.model.checkpoint.scoring_window.length_bp // 2
         found = survey(contigs, wanted, around, self.progress)
-        seconds, written = self._rehearse(found)
+        seconds, written, least = self._rehearse(found)
+        memory = self._memory(found.longest_bp)
+        disk, surely = self._by_folder(written), self._by_folder(least)
+        return Estimate(memory, disk, found.seconds + seconds, surely)
+
+    def _by_folder(self, sizes: Sequence[float]) -> dict[Path, int]:
+        """Bytes of each target, added up by the folders that they lie in."""
         disk = dict.fromkeys(self._folders(), 0)
-        for target, size in zip(self._targets(), written, strict=True):
+        for target, size in zip(self._targets(), sizes, strict=True):
             if not is_stream(target.path):
                 disk[_folder(target)] += round(size)
-        memory = self._memory(found.longest_bp)
-        return Estimate(memory, disk, found.seconds + seconds)
+        return disk
 
     def _memory(self, longest_bp: int) -> int:
         window = self.model.checkpoint.scoring_window
@@ -144,20 +152,29 @@ class ScoringPlan:
     def _folders(self) -> set[Path]:
         return {_folder(target) for target in self._targets() if not is_stream(target.path)}
 
-    def _rehearse(self, found: Survey) -> tuple[float, list[float]]:
-        """Seconds of the run but for reading, and bytes of each target."""
-        targets = self._targets()
+    def _rehearse(self, found: Survey) -> tuple[float, list[float], list[float]]:
+        """Seconds of the run but for reading, and bytes of each target: likely, and at least.
+
+        Where sites lie together, one stretch of the sample may hold them all: of two halves of the
+        sample, the one that wrote less tells what is sure.
+        """
+        nothing = [0.0] * len(self._targets())
         if not found.sample:
-            return 0.0, [0.0] * len(targets)
+            return 0.0, nothing, nothing
         first = found.sample[0]
         start, _ = self._timed([Piece(first.name, first.codes[:_FIRST_BP])])
         trial, _ = self._timed([first])
-        most = max(1, round(_SECONDS / max(trial, 1e-3)))
+        most = max(2, round(_SECONDS / max(trial, 1e-3)))
         pieces = found.sample[:: -(-len(found.sample) // most)]
-        seconds, written = self._timed(pieces)
-        times = found.read_bp / max(sum(len(piece.codes) for piece in pieces), 1)
+        halves = [half for half in (pieces[::2], pieces[1::2]) if half]
+        seconds, sizes = zip(*map(self._timed, halves), strict=True)
+        bases = [max(sum(len(piece.codes) for piece in half), 1) for half in halves]
         share = found.wanted_bp / max(found.read_bp, 1)
-        return start + times * seconds, [times * share * size for size in written]
+        times = found.read_bp / sum(bases)
+        written = [times * share * sum(of_target) for of_target in zip(*sizes, strict=True)]
+        rates = [[size / b for size in of_half] for of_half, b in zip(sizes, bases, strict=True)]
+        least = [found.wanted_bp * min(of_target) for of_target in zip(*rates, strict=True)]
+        return start + times * sum(seconds), written, least if len(halves) > 1 else written
 
     def _timed(self, pieces: Sequence[Piece]) -> tuple[float, list[int]]:
         """Score pieces for real: seconds, and bytes of each target at the most."""
@@ -168,9 +185,10 @@ class ScoringPlan:
                 folder.mkdir()
                 targets.append(_moved(target, folder))
             fasta = Path(name, "sample.fa")
-            write_pieces(fasta, pieces)
+            with _rehearsing():
+                write_pieces(fasta, pieces)
             begun = time.monotonic()
-            with noting() as noted:  # what is written here is no output of the run
+            with noting() as noted, _rehearsing():  # what is written is no output of the run
                 self.write([fasta], targets[0], targets[1] if len(targets) > 1 else None)
             seconds = time.monotonic() - begun
             sizes = [
@@ -180,6 +198,18 @@ class ScoringPlan:
         # What waits on disk until it is whole is nearly always that of the scores.
         sizes[0] += noted.scratch_bytes
         return seconds, sizes
+
+
+@contextmanager
+def _rehearsing() -> Iterator[None]:
+    """Raise RehearsalError for what has no room in the folder of temporary files."""
+    try:
+        yield
+    except (OSError, OutputError) as error:
+        raise RehearsalError(
+            f"{tempfile.gettempdir()}: no estimate can be made there ({error}); set TMPDIR to a "
+            "folder with room"
+        ) from error
 
 
 def _folder(target: Target) -> Path:
@@ -202,12 +232,16 @@ class EncodingPlan:
     out : str or PathLike
         The folder.
     mask : Mask or str
+    split : SplitPlan
+    exclude : Regions, optional
     """
 
     fasta: Sequence[PathLike]
     labels: Labels
     out: PathLike
     mask: Mask | str
+    split: SplitPlan
+    exclude: Regions | None = None
     bound_tells_all = False
 
     def bound(self) -> Estimate | None:
@@ -220,17 +254,22 @@ class EncodingPlan:
 
         Raises
         ------
-        FastaError
-            As the run would.
+        DnabirnnError
+            What the run would raise for its inputs, but for classes that the training split lacks.
         """
         check_folder(self.out)
         found = survey(read_fasta(*self.fasta, case=True), progress=progress)
+        fitting(self.fasta, self.labels, self.exclude, self.split, found.lengths)
+        for contig, length in found.lengths.items():
+            self.labels.paint(contig, length, None)
         sampled_bp = sum(len(piece.codes) for piece in found.sample)
-        seconds = rehearse(found.sample, self.labels, self.mask) * found.bases / max(sampled_bp, 1)
+        with _rehearsing():
+            seconds = rehearse(found.sample, self.labels, self.mask)
+        seconds *= found.bases / max(sampled_bp, 1)
         frame = self.labels.frame
         labelled_bp = int((frame["end"] - frame["start"]).sum())
         seconds += min(labelled_bp * _WARNING_SECONDS_A_BASE, _MOST_WARNING_SECONDS)
-        told = self._of(found.bases, found.longest_bp, found.contigs)
+        told = self._of(found.bases, found.longest_bp, len(found.lengths))
         return told._replace(seconds=found.seconds + seconds)
 
     def _of(self, bases: int, longest_bp: int, contigs: int = 0) -> Estimate:

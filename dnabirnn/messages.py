@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-__all__ = ["printable"]
+import unicodedata
+
+__all__ = ["is_printable", "printable"]
+
+_SPACES_AND_UNKNOWN = {"Zs", "Cn", "Co"}
+"""Categories that Python does not call printable, though no terminal obeys them."""
+
+
+def is_printable(text: str) -> bool:
+    r"""Whether a terminal shows text and obeys none of it.
+
+    Examples
+    --------
+    >>> is_printable("al\u00a0pha"), is_printable("chr1\x1b[2J"), is_printable("a\u202eb")
+    (True, False, False)
+    """
+    return text.isprintable() or all(
+        c.isprintable() or unicodedata.category(c) in _SPACES_AND_UNKNOWN for c in text
+    )
 
 
 def printable(text: str) -> str:
@@ -16,6 +34,6 @@ def printable(text: str) -> str:
     >>> printable("chr1\x1b[2J"), printable("plain")
     ('chr1\\x1b[2J', 'plain')
     """
-    if text.isprintable():
+    if is_printable(text):
         return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return "".join(c if is_printable(c) else ascii(c)[1:-1] for c in text)

@@ -11,6 +11,7 @@ import numpy as np
 from dnabirnn.alphabet import Codes
 from dnabirnn.errors import MotifError
 from dnabirnn.inputs import read_text
+from dnabirnn.messages import is_printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -287,7 +288,7 @@ def _check(found: Sequence[Motif], source: str) -> None:
     if not found:
         raise MotifError(f"{source}: no motifs in it; give at least one")
     for name, _, counts in found:
-        if name.strip() in ("", ".") or not name.isprintable():
+        if name.strip() in ("", ".") or not is_printable(name):
             raise MotifError(
                 f"{source}: motif {name!r} has no name of printable characters; rename it"
             )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import os
 
-__all__ = ["parse_json", "read_json"]
+__all__ = ["MOST_BYTES", "parse_json", "read_json"]
 
-_MOST_BYTES = 1 << 28
+MOST_BYTES = 1 << 28
 """A hundred times the manifest of an assembly in 20,000 contigs."""
 
 
@@ -48,7 +48,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     if file.exists() and not file.is_file():
         raise ValueError("no regular file")
     size = file.stat().st_size
-    if size > _MOST_BYTES:
-        raise ValueError(f"{size:,} bytes, where {_MOST_BYTES:,} are the most")
+    if size > MOST_BYTES:
+        raise ValueError(f"{size:,} bytes, where {MOST_BYTES:,} are the most")
     with file.open("rb") as stream:
         return parse_json(stream.read(size))

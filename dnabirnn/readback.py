@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dnabirnn.errors import TrackError
 from dnabirnn.inputs import read_blocks
+from dnabirnn.messages import is_printable
 from dnabirnn.runs import Rows
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ class _Checker:
     def _begin(self, chrom: str, line: int) -> None:
         if chrom in self._seen:
             raise self._error(line, f"{chrom} comes back after other contigs; sort the track")
-        if not chrom.isprintable():
+        if not is_printable(chrom):
             raise self._error(line, f"{chrom!r} has a character that cannot be printed; {_REMEDY}")
         self._seen.add(chrom)
         self._chrom = chrom

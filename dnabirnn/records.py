@@ -10,6 +10,7 @@ import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS, CODE_OF_BYTE, INVALID
 from dnabirnn.errors import FastaError, OptionError
+from dnabirnn.messages import is_printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +84,7 @@ class PrefixedPath(os.PathLike[str]):
     prefix: str
 
     def __post_init__(self) -> None:
-        if self.prefix.startswith("#") or any(not c.isprintable() or c == " " for c in self.prefix):
+        if self.prefix.startswith("#") or any(not is_printable(c) or c == " " for c in self.prefix):
             raise OptionError(
                 f"--name-prefix {self.prefix!r}: must be printable, without white space, and not "
                 "begin with '#', which begins a comment in BED"
@@ -159,7 +160,7 @@ class Reading:
                 "names must be unique, so rename one of them, or tell files apart with "
                 "--name-prefix, given once for each"
             )
-        if not name.isprintable():
+        if not is_printable(name):
             raise FastaError(
                 f"{self.place(line)}: record {name!r} has a character that cannot be printed; "
                 "rename it"

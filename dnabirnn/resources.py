@@ -23,8 +23,8 @@ __all__ = [
     "shown_seconds",
 ]
 
-# Estimates are within a factor of two: what is short of memory or disk by more than this is
-# refused, since it would fail after hours; what comes near is warned of.
+# What is short of memory or disk by more than this is refused, since it would fail after hours;
+# what comes near is warned of.
 _SURELY_TOO_MUCH = 1.5
 _CLOSE = 0.8
 
@@ -39,11 +39,14 @@ class Estimate(NamedTuple):
     disk_bytes : mapping of folder to int
         At its peak; a folder that is not there is passed over.
     seconds : float, optional
+    least_disk_bytes : mapping of folder to int, optional
+        What the run takes for sure, where `disk_bytes` comes from a sample.
     """
 
     memory_bytes: int
     disk_bytes: Mapping[Path, int]
     seconds: float | None = None
+    least_disk_bytes: Mapping[Path, int] | None = None
 
 
 class Shortage(NamedTuple):
@@ -51,6 +54,7 @@ class Shortage(NamedTuple):
 
     kind: str
     needed: int
+    surely: int
     there: int
     place: str
 
@@ -118,18 +122,20 @@ def free_disk(folder: Path) -> int | None:
 
 def _shortages(estimate: Estimate) -> Iterator[Shortage]:
     """All that an estimate needs, with what there is of it."""
-    yield Shortage("memory", estimate.memory_bytes, available_memory(), "")
-    disks: dict[int, tuple[Path, int]] = {}
+    memory = estimate.memory_bytes
+    yield Shortage("memory", memory, memory, available_memory(), "")
+    least = estimate.disk_bytes if estimate.least_disk_bytes is None else estimate.least_disk_bytes
+    disks: dict[int, tuple[Path, int, int]] = {}
     for folder, needed in estimate.disk_bytes.items():
         if not folder.is_dir():
             continue
         device = os.stat(folder).st_dev
-        first, before = disks.get(device, (folder, 0))
-        disks[device] = first, before + needed
-    for folder, needed in disks.values():
+        first, before, before_surely = disks.get(device, (folder, 0, 0))
+        disks[device] = first, before + needed, before_surely + least[folder]
+    for folder, needed, surely in disks.values():
         free = free_disk(folder)
         if free is not None:
-            yield Shortage("disk", needed, free, f" in {folder}")
+            yield Shortage("disk", needed, surely, free, f" in {folder}")
 
 
 def fits(estimate: Estimate) -> bool:
@@ -157,12 +163,12 @@ def check(estimate: Estimate, remedies: Mapping[str, str]) -> list[str]:
         There is surely too little.
     """
     warnings = []
-    for kind, needed, there, place in _shortages(estimate):
+    for kind, needed, surely, there, place in _shortages(estimate):
         told = (
             f"needs about {shown_bytes(needed)} of {kind}, and there are {shown_bytes(there)}"
             f"{place}; {remedies[kind]}"
         )
-        if needed > _SURELY_TOO_MUCH * there:
+        if surely > _SURELY_TOO_MUCH * there:
             raise ResourceError(told)
         if needed > _CLOSE * there:
             warnings.append(told)
@@ -173,7 +179,7 @@ def estimate_table(estimate: Estimate) -> str:
     """An estimate as lines of text, with what there is."""
     lines = [
         f"{kind:8}{shown_bytes(needed)} of {shown_bytes(there)} free{place}"
-        for kind, needed, there, place in _shortages(estimate)
+        for kind, needed, _, there, place in _shortages(estimate)
     ]
     if estimate.seconds is not None:
         lines.append(f"{'time':8}{shown_seconds(estimate.seconds)}")

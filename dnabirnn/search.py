@@ -13,6 +13,7 @@ from dnabirnn.errors import FastaError, MotifError, OptionError
 from dnabirnn.fasta import read_fasta
 from dnabirnn.inputs import listed
 from dnabirnn.intervals import Regions, shortened
+from dnabirnn.messages import is_printable
 from dnabirnn.motifs import read_motifs
 from dnabirnn.outputs import is_stream
 from dnabirnn.scanner import Scanner
@@ -112,7 +113,7 @@ def read_search(
         lightmotif is missing.
     """
     digests: dict[str, dict[str, str]] = {"motifs": {}}
-    if class_name is not None and (class_name.strip() in ("", ".") or not class_name.isprintable()):
+    if class_name is not None and (class_name.strip() in ("", ".") or not is_printable(class_name)):
         raise OptionError(f"--class {class_name!r}: give a name of printable characters")
     motifs = tuple(read_motifs(motifs_path, digests=digests["motifs"]))
     within = None

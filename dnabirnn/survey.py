@@ -43,7 +43,7 @@ class Survey:
 
     Attributes
     ----------
-    contigs, bases, longest_bp : int
+    lengths : dict of str to int
         Of all contigs.
     wanted_bp, read_bp : int
         Bases that are asked for, and those that must be scored for them.
@@ -53,9 +53,7 @@ class Survey:
         Every n-th stretch of up to 100 kb of what must be scored, 4 Mb at the most.
     """
 
-    contigs: int = 0
-    bases: int = 0
-    longest_bp: int = 0
+    lengths: dict[str, int] = field(default_factory=dict)
     wanted_bp: int = 0
     read_bp: int = 0
     seconds: float = 0.0
@@ -64,12 +62,20 @@ class Survey:
     _pieces: int = 0
     _held_bp: int = 0
 
+    @property
+    def bases(self) -> int:
+        """Of all contigs."""
+        return sum(self.lengths.values())
+
+    @property
+    def longest_bp(self) -> int:
+        """Of the longest contig."""
+        return max(self.lengths.values(), default=0)
+
     def add(self, contig: Contig, wanted: NDArray[np.int64], around_bp: int) -> None:
         """Count a contig, of which sorted, disjoint intervals (n, 2) are asked for."""
         length = len(contig.codes)
-        self.contigs += 1
-        self.bases += length
-        self.longest_bp = max(self.longest_bp, length)
+        self.lengths[contig.name] = length
         self.wanted_bp += int((wanted[:, 1] - wanted[:, 0]).sum())
         for start, end in _widened(wanted, around_bp, length):
             self.read_bp += end - start

@@ -124,12 +124,7 @@ def train(
     settings = settings or FitSettings()
     hardware = hardware or Hardware()
     priors = dict(priors or {})
-    check_plan(encoded, architecture, validations, priors)
-    if is_stream(model_path) or is_compressed(model_path):
-        raise OutputError(
-            f"{model_path}: a model is written to a file, uncompressed; name it .safetensors"
-        )
-    check_target(model_path)
+    check_plan(encoded, model_path, architecture, validations, priors)
     begun = begin(encoded, architecture, sampling, settings, hardware, initial)
     fabric, fit = begun.fabric, begun.fit
     plan = {
@@ -328,11 +323,17 @@ class _Run:
 
 def check_plan(
     encoded: EncodedSet,
+    model_path: str | os.PathLike[str],
     architecture: Architecture,
     validations: int,
     priors: Mapping[str, float],
 ) -> None:
     """Raise for data and settings that do not fit one another; parameters as for `train`."""
+    if is_stream(model_path) or is_compressed(model_path):
+        raise OutputError(
+            f"{model_path}: a model is written to a file, uncompressed; name it .safetensors"
+        )
+    check_target(model_path)
     check_priors(architecture, priors)
     if architecture.classes != encoded.classes:
         raise OptionError("the architecture's classes are not those of the encoded set")

@@ -42,7 +42,8 @@ def contigs(*lengths: int) -> list[Piece]:
 
 def test_a_survey_counts_and_samples() -> None:
     found = survey(contigs(250_000, 0, 70))
-    assert (found.contigs, found.bases, found.longest_bp) == (3, 250_070, 250_000)
+    assert found.lengths == {"c0": 250_000, "c1": 0, "c2": 70}
+    assert (found.bases, found.longest_bp) == (250_070, 250_000)
     assert (found.wanted_bp, found.read_bp) == (250_070, 250_070)
     assert [len(piece.codes) for piece in found.sample] == [100_000, 100_000, 50_000, 70]
 
@@ -145,6 +146,15 @@ def test_train_tells_and_stops(material: Path, tmp_path: Path) -> None:
         (["score", "genome.fa", "-m", "m.safetensors", "-o", "no/o.bed"], "there is no folder"),
         (["encode", "bad.fa", "--labels", "sites.bed", "-o", "new"], "no nucleotide letter"),
         (["encode", "genome.fa", "--labels", "sites.bed", "-o", "no/new"], "there is no folder"),
+        (["encode", "genome.fa", "--labels", "far.bed", "-o", "new"], "past the contig's end"),
+        (["encode", "genome.fa", "--labels", "other.bed", "-o", "new"], "no contig in common"),
+        (["encode", "none.fa", "--labels", "sites.bed", "-o", "new"], "every record is empty"),
+        (
+            ["encode", "genome.fa", "--labels", "sites.bed", "-o", "new", "--val-chroms", "x"],
+            "no such contig",
+        ),
+        (["train", "set", "-o", "x.gz", "--window", "50"], "uncompressed"),
+        (["train", "set", "-o", "/dev/null", "--window", "50"], "uncompressed"),
         (["train", "set", "-o", "x.safetensors", "--window", "9000"], "longer than every"),
     ],
 )
@@ -152,6 +162,9 @@ def test_a_dry_run_finds_what_the_run_would(
     material: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], message: str
 ) -> None:
     (material / "bad.fa").write_text(">a\nACGTE\n")
+    (material / "none.fa").write_text(">a\n>b\n>c\n")
+    (material / "far.bed").write_text("a\t5\t9999\tM\t0\t+\n")
+    (material / "other.bed").write_text("chr7\t5\t99\tM\t0\t+\n")
     monkeypatch.chdir(material)
     before = sorted(material.iterdir())
     result = run(*words, "--dry-run")
@@ -189,6 +202,24 @@ def test_too_little_is_refused_before_the_run(
         assert "error: needs about " in result.stderr
         assert f" of {kind}, and there are " in result.stderr
         assert sorted(material.iterdir()) == before
+
+
+def test_a_rehearsal_without_room_stops_no_run(
+    material: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, pieces: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.chdir(material)
+    monkeypatch.setattr(resources, "free_disk", lambda folder: 100_000)
+    monkeypatch.setattr("dnabirnn.estimates.write_pieces", full)
+    words = ["-q", "score", "genome.fa", "-m", "m.safetensors", "-o", "close.bed"]
+    dry = run(*words, "--dry-run")
+    assert dry.exit_code == 1
+    assert "no estimate can be made there" in dry.stderr
+    assert "set TMPDIR to a folder with room" in dry.stderr
+    assert "warning: " in succeed(*words).stderr
+    (material / "close.bed").unlink()
 
 
 def test_a_run_with_room_to_spare_reads_its_files_once(

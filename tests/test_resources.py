@@ -91,6 +91,15 @@ def test_what_cannot_be_enough_is_refused(
 
 
 @pytest.mark.usefixtures("machine")
+def test_what_a_sample_tells_is_refused_only_where_it_is_sure(tmp_path: Path) -> None:
+    likely = {tmp_path: 900 * GB}
+    (warning,) = check(Estimate(0, likely, least_disk_bytes={tmp_path: 10 * GB}), REMEDIES)
+    assert "900.0 GB of disk" in warning
+    with pytest.raises(ResourceError, match=r"900\.0 GB of disk"):
+        check(Estimate(0, likely, least_disk_bytes={tmp_path: 200 * GB}), REMEDIES)
+
+
+@pytest.mark.usefixtures("machine")
 def test_folders_of_one_file_system_share_its_room(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     disk = {tmp_path: 80 * GB, tmp_path / "a": 80 * GB, tmp_path / "not there": 80 * GB}

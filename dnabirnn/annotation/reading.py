@@ -20,6 +20,7 @@ from dnabirnn.annotation.peaks import read_rows
 from dnabirnn.annotation.repeats import read_repeatmasker, read_rmsk
 from dnabirnn.errors import LabelError, OptionError
 from dnabirnn.inputs import read_blocks
+from dnabirnn.messages import is_printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,7 +178,7 @@ def _check_options(
     if class_column is not None and not class_column.strip():
         raise OptionError("--class-column: names no column; give a number or a name")
     if class_name is not None:
-        if class_name.strip() in ("", ".") or not class_name.isprintable():
+        if class_name.strip() in ("", ".") or not is_printable(class_name):
             raise OptionError(f"--class {class_name!r}: give a name of printable characters")
         if class_column is not None:
             raise OptionError(
@@ -186,7 +187,7 @@ def _check_options(
         if mapping:
             raise OptionError("--class and --classes-map: all rows have one name; give it at once")
     for new in mapping.values():
-        if new.strip() in ("", ".") or not new.isprintable():
+        if new.strip() in ("", ".") or not is_printable(new):
             raise OptionError(f"--classes-map {new!r}: give names of printable characters")
 
 
@@ -259,7 +260,7 @@ def _classed(file: _File, class_name: str | None) -> pl.DataFrame:
             f"{source}, line {row['line']}: no class in {features.place}; name one for all rows "
             "with --class NAME, or say where it is with --class-column"
         )
-    wrong = [name for name in frame["name"].unique() if not name.isprintable()]
+    wrong = [name for name in frame["name"].unique() if not is_printable(name)]
     for row in frame.filter(pl.col("name").is_in(wrong)).head(1).iter_rows(named=True):
         raise LabelError(
             f"{source}, line {row['line']}: class {row['name']!r} has a character that cannot be "

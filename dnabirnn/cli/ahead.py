@@ -48,13 +48,28 @@ def look_ahead(plan: Plan, remedies: Mapping[str, str], *, dry_run: bool) -> boo
     ResourceError
         There is too little memory or disk.
     """
+    from dnabirnn.errors import RehearsalError, ResourceError
     from dnabirnn.resources import check, estimate_table, fits
 
-    bound = None if dry_run else plan.bound()
+    bound = plan.bound()
     if not dry_run and (bound is None or fits(bound)):
         return True
     before = time.monotonic() - click.get_current_context().meta[BEGUN]
-    estimate = bound if bound is not None and plan.bound_tells_all else plan.estimate()
+    estimate = bound if plan.bound_tells_all else None
+    if estimate is not None and dry_run:
+        try:
+            check(estimate, remedies)
+        except ResourceError:  # a rehearsal would not fit either
+            click.echo(estimate_table(estimate))
+            raise
+    if estimate is None or dry_run:
+        try:
+            estimate = plan.estimate()
+        except RehearsalError as error:
+            if dry_run:
+                raise
+            logger.warning("%s", error)
+            return True
     if dry_run:
         seconds = None if estimate.seconds is None else before + estimate.seconds
         click.echo(estimate_table(estimate._replace(seconds=seconds)))

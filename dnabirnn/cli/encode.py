@@ -106,7 +106,7 @@ def encode(
     from dnabirnn.labels import load_labels
     from dnabirnn.leakage import data_warnings
     from dnabirnn.records import prefixed
-    from dnabirnn.splits import split_plan
+    from dnabirnn.splits import FractionSplit, split_plan
     from dnabirnn.summary import summary_table
 
     files = prefixed(fasta, name_prefixes)
@@ -133,7 +133,7 @@ def encode(
         loaded, origin = _of_motifs(files, motifs, searched, aliases, chosen, quiet)
     excluded = None if exclude is None else Regions.read(exclude, may_be_empty=True)
     excluded = excluded if aliases is None else aliases.regions(excluded)
-    ahead = EncodingPlan(files, loaded, out, mask)
+    ahead = EncodingPlan(files, loaded, out, mask, plan or FractionSplit(), excluded)
     if not look_ahead(ahead, ENCODING_REMEDIES, dry_run=dry_run):
         return
     with Progress("encoded", quiet=quiet) as progress:

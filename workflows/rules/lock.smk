@@ -21,19 +21,21 @@ def unlock_after_the_dead():
         import fcntl
 
         ALIVE.parent.mkdir(exist_ok=True)
-        held = ALIVE.open("a+")
+        held = opened()
     except (ImportError, OSError):
         return None  # `snakemake --unlock` is for the user to say
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         held.seek(0)
-        # On some file systems a host sees its own locks only.
-        if held.read() == socket.gethostname():
+        # On some file systems a host sees its own locks only: what another one left is not ours.
+        ours = held.read() == socket.gethostname()
+        if ours:
             remove_locks()
-        held.truncate(0)
-        held.write(socket.gethostname())
-        held.flush()
-    except OSError:  # another one is at it, or there are no such locks here
+        if ours or not any(Path(".snakemake/locks").glob("*.lock")):
+            held.truncate(0)
+            held.write(socket.gethostname())
+            held.flush()
+    except OSError:  # another one is at it, or there are no such locks here, or it is another user's
         pass
     try:
         fcntl.flock(held, fcntl.LOCK_SH)
@@ -41,6 +43,14 @@ def unlock_after_the_dead():
         held.close()
         return None
     return held
+
+
+def opened():
+    """The file to lock; that of another user can be read, which a shared lock needs only."""
+    try:
+        return ALIVE.open("a+")
+    except PermissionError:
+        return ALIVE.open("r")
 
 
 def remove_locks():
