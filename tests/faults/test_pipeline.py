@@ -79,8 +79,25 @@ def test_locks_of_another_workflow_stay(place: Path) -> None:
 
 def test_locks_of_another_host_stay(place: Path) -> None:
     (place.parent / "dnabirnn.alive").write_text("elsewhere")
+    for _ in range(2):
+        unlock().close()
+        assert names(place) == LOCKED
+
+
+def test_locks_of_another_user_stay(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Path.open
+
+    def refuse(path: Path, mode: str = "r", *rest: Any, **named: Any) -> Any:
+        if mode == "a+":
+            raise PermissionError(path)
+        return whole(path, mode, *rest, **named)
+
+    with monkeypatch.context() as other:
+        other.setattr(Path, "open", refuse)
+        living = unlock()
     unlock().close()
     assert names(place) == LOCKED
+    living.close()
 
 
 def test_without_locks_of_files_nothing_is_unlocked(
