@@ -95,6 +95,8 @@ def test_locks_of_another_user_stay(place: Path, monkeypatch: pytest.MonkeyPatch
     with monkeypatch.context() as other:
         other.setattr(Path, "open", refuse)
         living = unlock()
+    for name in LOCKED:
+        (place / name).write_text("results/provenance/call/genome.json\n")
     unlock().close()
     assert names(place) == LOCKED
     living.close()
