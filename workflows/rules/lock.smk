@@ -35,7 +35,9 @@ def unlock_after_the_dead():
             held.truncate(0)
             held.write(socket.gethostname())
             held.flush()
-    except OSError:  # another one is at it, or there are no such locks here, or it is another user's
+    except (
+        OSError
+    ):  # another one is at it, or there are no such locks here, or it is another user's
         pass
     try:
         fcntl.flock(held, fcntl.LOCK_SH)
