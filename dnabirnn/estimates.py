@@ -70,6 +70,18 @@ class Write(Protocol):
     ) -> object: ...
 
 
+@contextmanager
+def _rehearsing() -> Iterator[None]:
+    """Raise RehearsalError for what has no room in the folder of temporary files."""
+    try:
+        yield
+    except (OSError, OutputError) as error:
+        raise RehearsalError(
+            f"{tempfile.gettempdir()}: no estimate can be made there ({error}); set TMPDIR to a "
+            "folder with room"
+        ) from error
+
+
 @dataclass
 class ScoringPlan:
     """A run of `score` that is to come.
@@ -176,6 +188,7 @@ class ScoringPlan:
         least = [found.wanted_bp * min(of_target) for of_target in zip(*rates, strict=True)]
         return start + times * sum(seconds), written, least if len(halves) > 1 else written
 
+    @_rehearsing()
     def _timed(self, pieces: Sequence[Piece]) -> tuple[float, list[int]]:
         """Score pieces for real: seconds, and bytes of each target at the most."""
         with tempfile.TemporaryDirectory(prefix="dnabirnn-") as name:
@@ -185,10 +198,9 @@ class ScoringPlan:
                 folder.mkdir()
                 targets.append(_moved(target, folder))
             fasta = Path(name, "sample.fa")
-            with _rehearsing():
-                write_pieces(fasta, pieces)
+            write_pieces(fasta, pieces)
             begun = time.monotonic()
-            with noting() as noted, _rehearsing():  # what is written is no output of the run
+            with noting() as noted:  # what is written is no output of the run
                 self.write([fasta], targets[0], targets[1] if len(targets) > 1 else None)
             seconds = time.monotonic() - begun
             sizes = [
@@ -198,18 +210,6 @@ class ScoringPlan:
         # What waits on disk until it is whole is nearly always that of the scores.
         sizes[0] += noted.scratch_bytes
         return seconds, sizes
-
-
-@contextmanager
-def _rehearsing() -> Iterator[None]:
-    """Raise RehearsalError for what has no room in the folder of temporary files."""
-    try:
-        yield
-    except (OSError, OutputError) as error:
-        raise RehearsalError(
-            f"{tempfile.gettempdir()}: no estimate can be made there ({error}); set TMPDIR to a "
-            "folder with room"
-        ) from error
 
 
 def _folder(target: Target) -> Path:
@@ -234,6 +234,8 @@ class EncodingPlan:
     mask : Mask or str
     split : SplitPlan
     exclude : Regions, optional
+    progress : callable
+        Told the bases that are read.
     """
 
     fasta: Sequence[PathLike]
@@ -242,6 +244,7 @@ class EncodingPlan:
     mask: Mask | str
     split: SplitPlan
     exclude: Regions | None = None
+    progress: Callable[[int], object] = lambda bases: None
     bound_tells_all = False
 
     def bound(self) -> Estimate | None:
@@ -249,7 +252,7 @@ class EncodingPlan:
         bases = most_bases(self.fasta)
         return None if bases is None else self._of(bases, bases)
 
-    def estimate(self, progress: Callable[[int], object] = lambda bases: None) -> Estimate:
+    def estimate(self) -> Estimate:
         """What the run will take: all sequences are read, and a sample of them is encoded.
 
         Raises
@@ -258,7 +261,7 @@ class EncodingPlan:
             What the run would raise for its inputs, but for classes that the training split lacks.
         """
         check_folder(self.out)
-        found = survey(read_fasta(*self.fasta, case=True), progress=progress)
+        found = survey(read_fasta(*self.fasta, case=True), progress=self.progress)
         fitting(self.fasta, self.labels, self.exclude, self.split, found.lengths)
         for contig, length in found.lengths.items():
             self.labels.paint(contig, length, None)

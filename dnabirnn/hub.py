@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 from dnabirnn.colours import item_colours
 from dnabirnn.errors import OptionError
 from dnabirnn.formats import TrackFormat
-from dnabirnn.messages import printable
+from dnabirnn.messages import is_printable, printable
 from dnabirnn.outputs import Outputs
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def check_hub(tracks: Sequence[PathLike], folder: PathLike, genome: str | None) 
         raise OptionError(f"--genome {genome}: is no name of an assembly, such as hs1 or hg38")
     place = Path(os.path.realpath(folder))
     for track in tracks:
-        if not os.fspath(track).isprintable():
+        if not is_printable(os.fspath(track)):
             raise OptionError(
                 f"{track}: has a character that cannot be printed, which no hub can name; rename it"
             )

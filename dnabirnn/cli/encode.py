@@ -133,8 +133,11 @@ def encode(
         loaded, origin = _of_motifs(files, motifs, searched, aliases, chosen, quiet)
     excluded = None if exclude is None else Regions.read(exclude, may_be_empty=True)
     excluded = excluded if aliases is None else aliases.regions(excluded)
-    ahead = EncodingPlan(files, loaded, out, mask, plan or FractionSplit(), excluded)
-    if not look_ahead(ahead, ENCODING_REMEDIES, dry_run=dry_run):
+    with Progress("looked at", quiet=quiet) as progress:
+        split_by = plan or FractionSplit()
+        ahead = EncodingPlan(files, loaded, out, mask, split_by, excluded, progress.add)
+        go_on = look_ahead(ahead, ENCODING_REMEDIES, dry_run=dry_run)
+    if not go_on:
         return
     with Progress("encoded", quiet=quiet) as progress:
         encoded = encoding.encode(

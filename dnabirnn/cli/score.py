@@ -192,8 +192,10 @@ def score(
 
     logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)
     parts: dict[str, Any] = {"shard": part, "regions": wanted, "circular": circles}
-    plan = ScoringPlan(loaded, files, track, called, write, **parts)
-    if not look_ahead(plan, SCORING_REMEDIES, dry_run=dry_run):
+    with Progress("looked at", quiet=quiet) as progress:
+        plan = ScoringPlan(loaded, files, track, called, write, **parts, progress=progress.add)
+        go_on = look_ahead(plan, SCORING_REMEDIES, dry_run=dry_run)
+    if not go_on:
         return
     with Progress("scored", quiet=quiet) as progress:
         write(files, track, called, **parts, progress=progress.add)
