@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner, Result
 from conftest import random_checkpoint
 from planted import write_genome
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from dnabirnn.architecture import MotifClass
 from dnabirnn.cli import main
@@ -72,3 +77,16 @@ def content(folder: Path) -> dict[str, bytes]:
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b""
         for path in sorted(folder.rglob("*"))
     }
+
+
+def changed_model(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    """Write m.safetensors of a path's folder to that path, with another description."""
+
+    def write(path: Path) -> None:
+        source = path.parent / "m.safetensors"
+        with safe_open(source, framework="numpy") as file:
+            plain = json.loads(file.metadata()["dnabirnn"])
+        change(plain)
+        save_file(load_file(source), path, {"dnabirnn": json.dumps(plain)})
+
+    return write

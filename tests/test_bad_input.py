@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
-from commands import content, make_material, run
+from commands import changed_model, content, make_material, run
 from safetensors.numpy import load_file, save_file
 
 
@@ -120,21 +120,6 @@ BED_COMMANDS = (
     "evaluate genome.fa --labels sites.bed -m m.safetensors --regions BAD -o out.json",
     "evaluate genome.fa --labels sites.bed -m m.safetensors --exclude BAD -o out.json",
 )
-
-
-def changed_model(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
-    """Write the model with another description."""
-
-    def write(path: Path) -> None:
-        from safetensors import safe_open
-
-        source = path.parent / "m.safetensors"
-        with safe_open(source, framework="numpy") as file:
-            plain = json.loads(file.metadata()["dnabirnn"])
-        change(plain)
-        save_file(load_file(source), path, {"dnabirnn": json.dumps(plain)})
-
-    return write
 
 
 def changed_weights(change: Callable[[dict[str, np.ndarray]], object]) -> Callable[[Path], None]:

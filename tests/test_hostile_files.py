@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from commands import make_material, run, succeed
+from commands import changed_model, make_material, run, succeed
 from knm import Knm
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
@@ -87,17 +87,6 @@ def endless(path: Path) -> None:
 
 
 # Models: the description, the weights, and the header of safetensors itself.
-
-
-def described(change: Callable[[dict[str, Any]], object]) -> Maker:
-    def write(path: Path) -> None:
-        source = path.parent / "m.safetensors"
-        with safe_open(source, framework="numpy") as file:
-            plain = json.loads(file.metadata()["dnabirnn"])
-        change(plain)
-        save_file(load_file(source), path, {"dnabirnn": json.dumps(plain)})
-
-    return write
 
 
 def of_text(what: str) -> Maker:
@@ -190,23 +179,23 @@ MODELS: dict[str, tuple[str, Maker]] = {
     "long version": (DESCRIPTION, of_text(f'{{"format_version": {DIGITS}}}')),
     "10^9 layers": (
         "BAD: 1000000000 layers by its description, but 6 weights",
-        described(lambda plain: plain["architecture"].update(layers=10**9)),
+        changed_model(lambda plain: plain["architecture"].update(layers=10**9)),
     ),
     "10^9 units": (
         r"BAD: weight head\.weight has shape \(1, 16\), the architecture wants \(1, 2000000000\)",
-        described(lambda plain: plain["architecture"].update(hidden=10**9)),
+        changed_model(lambda plain: plain["architecture"].update(hidden=10**9)),
     ),
     "endless units": (
         DESCRIPTION,
-        described(lambda plain: plain["architecture"].update(hidden=float("inf"))),
+        changed_model(lambda plain: plain["architecture"].update(hidden=float("inf"))),
     ),
     "units of text": (
         DESCRIPTION,
-        described(lambda plain: plain["architecture"].update(hidden="many")),
+        changed_model(lambda plain: plain["architecture"].update(hidden="many")),
     ),
     "10^5 classes": (
         f"{DESCRIPTION} .*100000 classes",
-        described(
+        changed_model(
             lambda plain: plain["architecture"].update(
                 classes=[{"name": str(i), "stranded": True} for i in range(100_000)]
             )
@@ -214,39 +203,45 @@ MODELS: dict[str, tuple[str, Maker]] = {
     ),
     "a class twice": (
         f"{DESCRIPTION} .*classes M, M: give each a name of its own",
-        described(
+        changed_model(
             lambda plain: plain["architecture"].update(classes=plain["architecture"]["classes"] * 2)
         ),
     ),
     "a class that clears the screen": (
         rf"{DESCRIPTION} .*class 'M\\x1b\[2J': give classes names of printable characters",
-        described(lambda plain: plain["architecture"]["classes"][0].update(name=f"M{ESCAPE}")),
+        changed_model(lambda plain: plain["architecture"]["classes"][0].update(name=f"M{ESCAPE}")),
     ),
     "a class of two rows": (
         rf"{DESCRIPTION} .*class 'M.t1.nX': give",
-        described(lambda plain: plain["architecture"]["classes"][0].update(name="M\t1\nX")),
+        changed_model(lambda plain: plain["architecture"]["classes"][0].update(name="M\t1\nX")),
     ),
     "window of 10^9": (
         f"{DESCRIPTION} .*scoring window of 1000000000 bp",
-        described(lambda plain: plain["scoring_window"].update(length_bp=10**9)),
+        changed_model(lambda plain: plain["scoring_window"].update(length_bp=10**9)),
     ),
-    "negative halo": (DESCRIPTION, described(lambda p: p["scoring_window"].update(halo_bp=-1))),
+    "negative halo": (DESCRIPTION, changed_model(lambda p: p["scoring_window"].update(halo_bp=-1))),
     "threshold of 10^30": (
         DESCRIPTION,
-        described(lambda p: p["calls"]["M"].update(threshold=10**30)),
+        changed_model(lambda p: p["calls"]["M"].update(threshold=10**30)),
     ),
-    "gap of 10^30": (DESCRIPTION, described(lambda p: p["calls"]["M"].update(merge_gap_bp=10**30))),
-    "slope of text": (DESCRIPTION, described(lambda p: p["log_odds"]["M"].update(slope="x"))),
+    "gap of 10^30": (
+        DESCRIPTION,
+        changed_model(lambda p: p["calls"]["M"].update(merge_gap_bp=10**30)),
+    ),
+    "slope of text": (DESCRIPTION, changed_model(lambda p: p["log_odds"]["M"].update(slope="x"))),
     "endless slope": (
         DESCRIPTION,
-        described(lambda plain: plain["log_odds"]["M"].update(slope=float("inf"))),
+        changed_model(lambda plain: plain["log_odds"]["M"].update(slope=float("inf"))),
     ),
     "slope of 400 digits": (
         DESCRIPTION,
-        described(lambda plain: plain["log_odds"]["M"].update(slope=10**400)),
+        changed_model(lambda plain: plain["log_odds"]["M"].update(slope=10**400)),
     ),
-    "discoveries of text": (DESCRIPTION, described(lambda plain: plain.update(discoveries="M"))),
-    "card of numbers": (DESCRIPTION, described(lambda plain: plain.update(card=[1]))),
+    "discoveries of text": (
+        DESCRIPTION,
+        changed_model(lambda plain: plain.update(discoveries="M")),
+    ),
+    "card of numbers": (DESCRIPTION, changed_model(lambda plain: plain.update(card=[1]))),
 }
 MODEL_COMMANDS = (
     "info BAD",
@@ -256,7 +251,7 @@ MODEL_COMMANDS = (
 
 # Descriptions of training are for readers; what makes no sense is told where it is shown.
 TOLD: dict[str, tuple[str, str, Maker]] = {
-    f"{name}: {command.split()[0]}": (command, message, described(change))
+    f"{name}: {command.split()[0]}": (command, message, changed_model(change))
     for name, change in {
         "prevalence of a list": lambda plain: plain.update(training={"prevalence": [1]}),
         "numbers for settings": lambda plain: plain.update(
