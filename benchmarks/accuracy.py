@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.decoys import VALIDATION, write_decoys
 from benchmarks.novelty import SEEN, write_seen
-from dnabirnn.checkpoint import load_checkpoint
+from dnabirnn.network import load_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

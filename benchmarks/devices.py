@@ -13,12 +13,10 @@ from benchmarks.material import model_of
 from benchmarks.measure import seconds_of
 from benchmarks.speed import flops_a_base
 from benchmarks.training import encoded_set
-from dnabirnn.architecture import Architecture, Cell
-from dnabirnn.devices import PRECISIONS, Hardware, launch
-from dnabirnn.fitting import Fit, FitSettings
-from dnabirnn.model import Model
-from dnabirnn.network import Network
-from dnabirnn.sampling import Sampler, SamplingSettings
+from dnabirnn.engine import PRECISIONS
+from dnabirnn.network import Architecture, Cell, Network
+from dnabirnn.scoring import Model
+from dnabirnn.training import Fit, FitSettings, Hardware, Sampler, SamplingSettings, launch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

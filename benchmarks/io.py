@@ -10,23 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.material import model_of, write_genome
-from dnabirnn.architecture import MotifClass
-from dnabirnn.calling import find_calls
-from dnabirnn.evaluation import evaluate
-from dnabirnn.fasta import read_fasta
-from dnabirnn.formats import TrackFormat
-from dnabirnn.model import Model
-from dnabirnn.outputs import Outputs
-from dnabirnn.rules import CallMethod, call_settings
-from dnabirnn.runs import find_runs
-from dnabirnn.tracks import BedGraphTracks, BedTrack
-from dnabirnn.writing import measured, open_track
+from dnabirnn.evaluation import evaluate_blocks
+from dnabirnn.files import Outputs
+from dnabirnn.motif_classes import MotifClass
+from dnabirnn.network import CallMethod, call_settings
+from dnabirnn.scoring import Model, find_calls, find_runs, measured
+from dnabirnn.sequences import read_fasta
+from dnabirnn.tracks import BedGraphTracks, BedTrack, TrackFormat, open_track
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from dnabirnn.scoring import Block
+    from dnabirnn.tracks import Block
 
 __all__ = ["io"]
 
@@ -85,7 +81,7 @@ def _steps(folder: Path, model: Model, blocks: list[Block]) -> dict[str, Callabl
 
     def metrics() -> None:
         thresholds = {name: 500 for name, _ in classes}
-        evaluate(blocks, lambda name: labels, classes, thresholds, calls=settings)
+        evaluate_blocks(blocks, lambda name: labels, classes, thresholds, calls=settings)
 
     return {
         "per-base BED": bed,

@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dnabirnn.architecture import Architecture, Cell, MotifClass
-from dnabirnn.checkpoint import Checkpoint, weight_shapes
-from dnabirnn.logodds import LogOddsMap
-from dnabirnn.rules import CallRule
-from dnabirnn.windows import ScoringWindow
+from dnabirnn.motif_classes import MotifClass
+from dnabirnn.network import (
+    Architecture,
+    CallRule,
+    Cell,
+    Checkpoint,
+    LogOddsMap,
+    ScoringWindow,
+    weight_shapes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

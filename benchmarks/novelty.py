@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS
-from dnabirnn.bed import read_bed
-from dnabirnn.bits import runs
-from dnabirnn.encoded import EncodedSet
-from dnabirnn.fasta import read_fasta
-from dnabirnn.leakage import K, Sites, canonical_kmers
+from dnabirnn.encoded import EncodedSet, K, Sites, canonical_kmers
+from dnabirnn.intervals import read_bed
+from dnabirnn.labels import runs
+from dnabirnn.sequences import read_fasta
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

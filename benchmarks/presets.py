@@ -9,8 +9,8 @@ import numpy as np
 from benchmarks.accuracy import TASKS, Prepared
 from benchmarks.measure import seconds_of
 from dnabirnn.cli.train import PRESETS
-from dnabirnn.fasta import Record
-from dnabirnn.model import load
+from dnabirnn.scoring import load
+from dnabirnn.sequences import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.accuracy import TASKS, Prepared, run
 from benchmarks.measure import machine, seconds_of
 from benchmarks.presets import TIMED_BP, scoring
-from dnabirnn.checkpoint import load_checkpoint
-from dnabirnn.fasta import contig_lengths
+from dnabirnn.network import load_checkpoint
+from dnabirnn.sequences import contig_lengths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,8 +12,8 @@ import torch
 from benchmarks.bare_torch import BATCHES, Loop
 from benchmarks.material import model_of
 from benchmarks.measure import seconds_of
-from dnabirnn.architecture import Cell
 from dnabirnn.engine import make_engine
+from dnabirnn.network import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

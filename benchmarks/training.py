@@ -15,12 +15,10 @@ from torch import nn
 from benchmarks.bare_torch import CELLS
 from benchmarks.material import write_genome
 from benchmarks.measure import seconds_of
-from dnabirnn.architecture import Architecture, Cell
-from dnabirnn.encoding import encode
-from dnabirnn.fitting import Fit, FitSettings
+from dnabirnn.encoded import encode_genome
 from dnabirnn.labels import load_labels
-from dnabirnn.network import Network
-from dnabirnn.sampling import Sampler, SamplingSettings
+from dnabirnn.network import Architecture, Cell, Network
+from dnabirnn.training import Fit, FitSettings, Sampler, SamplingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,4 +121,4 @@ def encoded_set(folder: Path) -> EncodedSet:
     strands = np.random.default_rng(0).choice(["+", "-"], 1000)
     rows = (f"c0\t{k}400\t{k}440\tM\t0\t{strand}\n" for k, strand in enumerate(strands))
     (folder / "sites.bed").write_text("".join(rows))
-    return encode([fasta], load_labels([folder / "sites.bed"]), folder / "set")
+    return encode_genome([fasta], load_labels([folder / "sites.bed"]), folder / "set")

@@ -18,7 +18,7 @@ from benchmarks.measure import Cost, interleaved, pinned, run
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dnabirnn.checkpoint import Checkpoint
+    from dnabirnn.network import Checkpoint
 
 __all__ = ["memory", "scaling", "score", "start"]
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dnabirnn.calibration import Validation, mean_of
-from dnabirnn.checkpoint import load_checkpoint
 from dnabirnn.encoded import EncodedSet
 from dnabirnn.engine import make_engine
-from dnabirnn.windows import ScoringWindow
+from dnabirnn.network import ScoringWindow, load_checkpoint
+from dnabirnn.training import Validation, mean_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

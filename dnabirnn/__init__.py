@@ -6,43 +6,14 @@
 (30, 2)
 
 Names are loaded when they are first used: importing the package imports neither numpy nor torch.
+`docs/architecture.md` describes the subpackages.
 """
 
-from __future__ import annotations
+from typing import Any
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-if TYPE_CHECKING:
-    from dnabirnn.alphabet import decode, encode, one_hot, reverse_complement
-    from dnabirnn.bed import read_bed
-    from dnabirnn.errors import DnabirnnError
-    from dnabirnn.fasta import read_fasta
-    from dnabirnn.model import Model, load
-
-__all__ = [
-    "DnabirnnError",
-    "Model",
-    "decode",
-    "encode",
-    "load",
-    "one_hot",
-    "read_bed",
-    "read_fasta",
-    "reverse_complement",
-]
-
-_MODULES = {
-    "DnabirnnError": "errors",
-    "Model": "model",
-    "decode": "alphabet",
-    "encode": "alphabet",
-    "load": "model",
-    "one_hot": "alphabet",
-    "read_bed": "bed",
-    "read_fasta": "fasta",
-    "reverse_complement": "alphabet",
-}
+_load, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
 def __getattr__(name: str) -> Any:
@@ -50,9 +21,7 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("dnabirnn")
-    if name in _MODULES:
-        return getattr(import_module(f"dnabirnn.{_MODULES[name]}"), name)
-    raise AttributeError(f"module 'dnabirnn' has no attribute {name!r}")
+    return _load(name)
 
 
 def __dir__() -> list[str]:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
-from dnabirnn.errors import ResourceError
+from dnabirnn.errors import OutputError, RehearsalError, ResourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 __all__ = [
     "Estimate",
@@ -22,6 +28,9 @@ __all__ = [
     "shown_bytes",
     "shown_seconds",
 ]
+
+MB = 1_000_000
+
 
 # What is short of memory or disk by more than this is refused, since it would fail after hours;
 # what comes near is warned of.
@@ -218,3 +227,15 @@ def shown_seconds(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {left} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+@contextmanager
+def rehearsing() -> Iterator[None]:
+    """Raise RehearsalError for what has no room in the folder of temporary files."""
+    try:
+        yield
+    except (OSError, OutputError) as error:
+        raise RehearsalError(
+            f"{tempfile.gettempdir()}: no estimate can be made there ({error}); set TMPDIR to a "
+            "folder with room"
+        ) from error

@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 
 import dnabirnn
-from dnabirnn.architecture import Architecture
-from dnabirnn.encoding import encode
-from dnabirnn.fitting import FitSettings
+from dnabirnn.encoded import encode_genome
 from dnabirnn.labels import load_labels
-from dnabirnn.training import Progress, train
+from dnabirnn.network import Architecture
+from dnabirnn.training import FitSettings, Progress, train
 
 MOTIF = "GCCGGATGCGGCGTGAACGCCTTATCCGGCAT"
 CONTIGS = 5
@@ -47,7 +46,7 @@ def main(folder: Path) -> None:
     """Train in a dozen lines."""
     fasta, bed = folder / "genome.fa", folder / "sites.bed"
     write_genome(fasta, bed)
-    encoded = encode([fasta], load_labels([bed]), folder / "sites.enc")
+    encoded = encode_genome([fasta], load_labels([bed]), folder / "sites.enc")
     train(
         encoded,
         folder / "sites.safetensors",

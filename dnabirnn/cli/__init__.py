@@ -15,10 +15,10 @@ from typing import Any, NoReturn
 
 import click
 
-from dnabirnn.cli.ahead import BEGUN
-from dnabirnn.cli.recording import recorded, recording
+from dnabirnn.cli.look_ahead import BEGUN
+from dnabirnn.cli.provenance_option import recorded, recording
 from dnabirnn.errors import DnabirnnError
-from dnabirnn.messages import printable
+from dnabirnn.names import printable
 
 __all__ = ["main", "run"]
 

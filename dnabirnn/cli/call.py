@@ -8,7 +8,7 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.progress import Progress
-from dnabirnn.formats import endings
+from dnabirnn.tracks import endings
 
 __all__ = ["call"]
 
@@ -49,10 +49,9 @@ def call(
     SCORES is a per-base BED that `dnabirnn score` wrote, or - for standard input. An empty one, as
     of a shard without contigs, gives empty calls.
     """
-    from dnabirnn.checkpoint import load_checkpoint
-    from dnabirnn.formats import track_format
-    from dnabirnn.genome import call_track
-    from dnabirnn.writing import Target, read_sizes
+    from dnabirnn.network import load_checkpoint
+    from dnabirnn.scoring import call_track
+    from dnabirnn.tracks import Target, read_sizes, track_format
 
     options.check_apart([out], [scores, model, sizes])
     target = Target(out, track_format(out, form, calls=True), index, so_type)

@@ -23,9 +23,9 @@ logger = logging.getLogger(__name__)
 )
 def convert(model: str, out: str, classes: tuple[str, ...] | None) -> None:
     """Convert a model of dna-brnn (.knm)."""
-    from dnabirnn.conversion import convert as converted
     from dnabirnn.errors import OutputError
-    from dnabirnn.outputs import check_target, is_compressed, is_stream
+    from dnabirnn.files import check_target, is_compressed, is_stream
+    from dnabirnn.network import convert as converted
 
     if is_stream(out) or is_compressed(out):
         raise OutputError(

@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dnabirnn.cli import options
-from dnabirnn.cli import reading as reading_options
-from dnabirnn.cli.ahead import look_ahead
+from dnabirnn.cli import label_options as reading_options, options
+from dnabirnn.cli.look_ahead import look_ahead
 from dnabirnn.cli.progress import Progress
 from dnabirnn.errors import OptionError
 
 if TYPE_CHECKING:
-    from dnabirnn.aliases import Aliases
-    from dnabirnn.inputs import PathLike
-    from dnabirnn.labels import Labels
+    from dnabirnn.files import PathLike
+    from dnabirnn.labels import Aliases, Labels
 
 __all__ = ["encode"]
 
@@ -99,15 +97,18 @@ def encode(
 
     Labels are intervals, or the sites of motifs.
     """
-    from dnabirnn import encoding
-    from dnabirnn.aliases import read_aliases
-    from dnabirnn.estimates import ENCODING_REMEDIES, EncodingPlan
+    from dnabirnn.encoded import (
+        ENCODING_REMEDIES,
+        EncodingPlan,
+        FractionSplit,
+        data_warnings,
+        encode_genome,
+        split_plan,
+        summary_table,
+    )
     from dnabirnn.intervals import Regions
-    from dnabirnn.labels import load_labels
-    from dnabirnn.leakage import data_warnings
-    from dnabirnn.records import prefixed
-    from dnabirnn.splits import FractionSplit, split_plan
-    from dnabirnn.summary import summary_table
+    from dnabirnn.labels import load_labels, read_aliases
+    from dnabirnn.sequences import prefixed
 
     files = prefixed(fasta, name_prefixes)
     fractions = None if split_fractions is None else options.fractions(split_fractions)
@@ -140,7 +141,7 @@ def encode(
     if not go_on:
         return
     with Progress("encoded", quiet=quiet) as progress:
-        encoded = encoding.encode(
+        encoded = encode_genome(
             files,
             loaded,
             out,
@@ -194,7 +195,7 @@ def _of_motifs(
     quiet: bool,
 ) -> tuple[Labels, dict[str, Any]]:
     """Labels from motifs, and what the manifest tells of them."""
-    from dnabirnn.weak_labels import motif_labels
+    from dnabirnn.motifs import motif_labels
 
     classes, ignore_classes, unstranded = chosen
     names = [*classes, *ignore_classes] if classes else ()

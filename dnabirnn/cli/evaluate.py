@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dnabirnn.cli import options
-from dnabirnn.cli import reading as reading_options
+from dnabirnn.cli import label_options as reading_options, options
 from dnabirnn.cli.progress import Progress
 from dnabirnn.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dnabirnn.baseline import Baseline
-    from dnabirnn.evaluation import Report
-    from dnabirnn.model import Model
+    from dnabirnn.evaluation import Baseline, Report
+    from dnabirnn.scoring import Model
 
 __all__ = ["evaluate"]
 
@@ -90,17 +88,13 @@ def evaluate(
     Writes metrics with 95 % intervals from a bootstrap, and curves. With --baseline, the same for
     the position weight matrices that the training sites give.
     """
-    from dnabirnn.aliases import read_aliases
-    from dnabirnn.circular import Circular
-    from dnabirnn.evaluation import metrics_table
-    from dnabirnn.genome import evaluate_baseline, evaluate_genome
-    from dnabirnn.inputs import listed
+    from dnabirnn.encoded import splits_of
+    from dnabirnn.evaluation import evaluate_baseline, evaluate_genome, metrics_table
+    from dnabirnn.files import check_target, is_stream, listed
     from dnabirnn.intervals import Regions
-    from dnabirnn.labels import load_truth
-    from dnabirnn.model import load
-    from dnabirnn.outputs import check_target, is_stream
-    from dnabirnn.records import prefixed
-    from dnabirnn.splits import splits_of
+    from dnabirnn.labels import load_truth, read_aliases
+    from dnabirnn.scoring import load
+    from dnabirnn.sequences import Circular, prefixed
 
     inputs = [*fasta, *labels, model, regions, exclude, negatives, chrom_alias]
     options.check_apart([out, curves], inputs)
@@ -185,8 +179,8 @@ def evaluate(
 
 def _learn(encoded: str, model: Model) -> Baseline:
     """Learn the matrices of the model's classes."""
-    from dnabirnn.baseline import learn_baseline
     from dnabirnn.encoded import EncodedSet
+    from dnabirnn.evaluation import learn_baseline
 
     return learn_baseline(EncodedSet.open(encoded), model.checkpoint.architecture.classes)
 
@@ -194,8 +188,8 @@ def _learn(encoded: str, model: Model) -> Baseline:
 def _write(
     report: Report, baseline: Report | None, out: str, curves: str | None, plots: bool
 ) -> None:
-    from dnabirnn.outputs import Outputs, is_stream
-    from dnabirnn.plots import precision_recall_figure, reliability_figure, save
+    from dnabirnn.files import Outputs, is_stream
+    from dnabirnn.report import precision_recall_figure, reliability_figure, save
 
     with Outputs() as outputs:
         text = json.dumps(report.metrics, indent=2, sort_keys=True, allow_nan=False)

@@ -21,8 +21,7 @@ def export(model: str, out: str, priors: tuple[tuple[str, float], ...]) -> None:
     Codes of bases go in, calibrated probabilities come out. Needs the package onnx: pip install
     'dnabirnn[onnx]'.
     """
-    from dnabirnn.checkpoint import load_checkpoint
-    from dnabirnn.onnx_model import write_onnx
+    from dnabirnn.network import load_checkpoint, write_onnx
 
     options.check_apart([out], [model])
     write_onnx(load_checkpoint(model).with_prior(dict(priors)), out)

@@ -19,6 +19,6 @@ def hub(tracks: tuple[str, ...], out: str, genome: str, email: str | None) -> No
 
     TRACKS are bigWig and bigBed files in the folder: scores and calls of one assembly.
     """
-    from dnabirnn.hub import write_hub
+    from dnabirnn.tracks import write_hub
 
     write_hub(tracks, out, genome, email=email)

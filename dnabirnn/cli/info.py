@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from dnabirnn.errors import ModelFileError
-from dnabirnn.messages import printable
+from dnabirnn.names import printable
 
 if TYPE_CHECKING:
-    from dnabirnn.checkpoint import Checkpoint
+    from dnabirnn.network import Checkpoint
 
 __all__ = ["info"]
 
@@ -21,7 +21,7 @@ __all__ = ["info"]
 @click.option("--json", "as_json", is_flag=True, help="All that the file holds, as JSON.")
 def info(model: str, as_json: bool) -> None:
     """Show what a model is, and how good."""
-    from dnabirnn.checkpoint import load_checkpoint
+    from dnabirnn.network import load_checkpoint
 
     checkpoint = load_checkpoint(model)
     if as_json:

@@ -59,8 +59,8 @@ def mask(
 
     FASTA may be plain, gzip or bgzip, or - for standard input. Headers and line widths stay.
     """
-    from dnabirnn.masking import mask_fasta, read_mask
-    from dnabirnn.outputs import Outputs
+    from dnabirnn.files import Outputs
+    from dnabirnn.intervals import mask_fasta, read_mask
 
     options.check_apart([out], [fasta, calls_in])
     if fasta == calls_in == "-":

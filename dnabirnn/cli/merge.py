@@ -26,7 +26,7 @@ def merge(shards: tuple[str, ...], out: str, form: str | None, index: bool) -> N
     SHARDS are what `dnabirnn score --shard` wrote, or calls of it, in the order of their numbers:
     of one format and one output, compressed or not.
     """
-    from dnabirnn.merging import merge_shards
+    from dnabirnn.tracks import merge_shards
 
     options.check_apart([out], shards)
     merge_shards(shards, out, form=form, index=index)

@@ -19,8 +19,7 @@ def models(name: str | None, out: str | None) -> None:
 
     Each is used by its name: dnabirnn score assembly.fa -m NAME -o scores.bed --calls calls.bed
     """
-    from dnabirnn.checkpoint import load_checkpoint
-    from dnabirnn.shipped import shipped_models
+    from dnabirnn.network import load_checkpoint, shipped_models
 
     shipped = shipped_models()
     if name is not None and name not in shipped:

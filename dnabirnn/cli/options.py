@@ -10,13 +10,12 @@ import click
 
 from dnabirnn.engine import ENGINES
 from dnabirnn.errors import OptionError
-from dnabirnn.formats import FORMAT_NAMES
+from dnabirnn.tracks import FORMAT_NAMES
 
 if TYPE_CHECKING:
-    from dnabirnn.checkpoint import Checkpoint
-    from dnabirnn.inputs import PathLike
-    from dnabirnn.rules import CallSettings
-    from dnabirnn.search import MotifSearch
+    from dnabirnn.files import PathLike
+    from dnabirnn.motifs import MotifSearch
+    from dnabirnn.network import CallSettings, Checkpoint
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -278,8 +277,7 @@ def calls(command: _Command) -> _Command:
 
 def call_settings(checkpoint: Checkpoint, given: Mapping[str, Any], wanted: bool) -> CallSettings:
     """Settings from the options of `calls`; an option that would have no effect is an error."""
-    from dnabirnn.rules import CallMethod
-    from dnabirnn.rules import call_settings as settings
+    from dnabirnn.network import CallMethod, call_settings as settings
 
     unused = [name for name, value in given.items() if value is not None]
     if unused and not wanted:
@@ -310,7 +308,7 @@ def motif_search(
     **given: Any,
 ) -> MotifSearch:
     """Search from the options `pvalue` and `within`, and what else `read_search` takes."""
-    from dnabirnn.search import PVALUE, read_search
+    from dnabirnn.motifs import PVALUE, read_search
 
     wanted = PVALUE if pvalue is None else pvalue
     return read_search(motifs, fasta, pvalue=wanted, within_path=within, **given)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dnabirnn.cli import options
-from dnabirnn.cli import reading as reading_options
+from dnabirnn.cli import label_options as reading_options, options
 from dnabirnn.cli.progress import Progress
 from dnabirnn.errors import OptionError
 
@@ -16,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dnabirnn.labels import Labels
-    from dnabirnn.material import Material
-    from dnabirnn.model import Model
-    from dnabirnn.rules import CallSettings
+    from dnabirnn.network import CallSettings
+    from dnabirnn.report import Material
+    from dnabirnn.scoring import Model
 
 __all__ = ["report"]
 
@@ -149,14 +148,12 @@ def report(
     One HTML file that opens without a network. Every input may be left out, and its section with
     it.
     """
-    from dnabirnn.aliases import Aliases, read_aliases
-    from dnabirnn.gallery import Genome, gather
+    from dnabirnn.files import check_target, write_text
     from dnabirnn.intervals import Regions
-    from dnabirnn.material import Material
-    from dnabirnn.model import load
-    from dnabirnn.outputs import check_target, write_text
-    from dnabirnn.records import prefixed
-    from dnabirnn.report import report_html
+    from dnabirnn.labels import Aliases, read_aliases
+    from dnabirnn.report import Genome, Material, gather, report_html
+    from dnabirnn.scoring import load
+    from dnabirnn.sequences import prefixed
 
     inputs = [model, *log, *metrics, *curves, *command_log, *fasta, *labels]
     read = [*inputs, *calls, regions, exclude, negatives, scores, chrom_alias]

@@ -65,7 +65,7 @@ def scan(
     They are the labels that encode --motifs makes. A score of BED is -100 log10 of the p-value:
     400 is 0.0001.
     """
-    from dnabirnn.motif_sites import write_sites
+    from dnabirnn.motifs import write_sites
 
     if partly is not None and within is None:
         raise OptionError("--partly: sites lie partly in peaks; name these with --within")

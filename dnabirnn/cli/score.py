@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnabirnn.cli import options
-from dnabirnn.cli.ahead import look_ahead
+from dnabirnn.cli.look_ahead import look_ahead
 from dnabirnn.cli.progress import Progress
 from dnabirnn.errors import OptionError
-from dnabirnn.formats import FORMAT_NAMES, TrackFormat, endings, track_format
+from dnabirnn.tracks import FORMAT_NAMES, TrackFormat, endings, track_format
 
 if TYPE_CHECKING:
-    from dnabirnn.inputs import PathLike
-    from dnabirnn.writing import Target
+    from dnabirnn.files import PathLike
+    from dnabirnn.tracks import Target
 
 __all__ = ["score"]
 
@@ -119,17 +119,11 @@ def score(
 
     FASTA may also be FASTQ or GenBank, plain, gzip or bgzip, - for standard input, or 2bit.
     """
-    from dnabirnn.aliases import read_aliases
-    from dnabirnn.circular import Circular
-    from dnabirnn.estimates import SCORING_REMEDIES, ScoringPlan
-    from dnabirnn.genome import score_genome
-    from dnabirnn.hub import write_hub
     from dnabirnn.intervals import Regions
-    from dnabirnn.labelbed import score_labels
-    from dnabirnn.model import load
-    from dnabirnn.records import prefixed
-    from dnabirnn.shards import Shard
-    from dnabirnn.writing import Target, targets
+    from dnabirnn.labels import read_aliases
+    from dnabirnn.scoring import SCORING_REMEDIES, ScoringPlan, load, score_genome, score_labels
+    from dnabirnn.sequences import Circular, Shard, prefixed
+    from dnabirnn.tracks import Target, targets, write_hub
 
     options.check_apart([out, calls_out], [*fasta, model, regions, chrom_alias])
     files = prefixed(fasta, name_prefixes)
@@ -213,7 +207,7 @@ def _check_labels(given: Mapping[str, object]) -> None:
 
 def _check_hub(shown: Sequence[Target], folder: str, genome: str | None) -> None:
     """Raise for what a hub cannot show."""
-    from dnabirnn.hub import check_hub
+    from dnabirnn.tracks import check_hub
 
     check_hub([target.path for target in shown], folder, genome)
     for number, target in enumerate(shown):

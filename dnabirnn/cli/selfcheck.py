@@ -25,8 +25,8 @@ def selfcheck(
     Random contigs are scored in every way that must change nothing: on the opposite strand, alone
     and together, in another order, by part, by more threads, and by torch. Prints a row a check.
     """
-    from dnabirnn.checkpoint import load_checkpoint
-    from dnabirnn.selfcheck import selfcheck as checks
+    from dnabirnn.network import load_checkpoint
+    from dnabirnn.scoring import selfcheck as checks
 
     checkpoint = load_checkpoint(model)
     failed = []

@@ -103,10 +103,16 @@ def simulate(
     Copies of the motif count, and are in sites.bed, only with their partner at a distance
     downstream. Copies alone or with a partner turned round, and partners alone, are decoys.
     """
-    from dnabirnn.background import built_in_background, learn_background
-    from dnabirnn.motifs import built_in_motifs, find_motif, read_motifs
-    from dnabirnn.simulation import PartnerStrand, SimulationSettings, write_simulation
-    from dnabirnn.simulation import simulate as make
+    from dnabirnn.motifs import (
+        PartnerStrand,
+        SimulationSettings,
+        built_in_motifs,
+        find_motif,
+        read_motifs,
+        simulate as make,
+        write_simulation,
+    )
+    from dnabirnn.sequences import built_in_background, learn_background
 
     closest, farthest = _distance(partner_distance)
     settings = SimulationSettings(

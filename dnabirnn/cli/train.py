@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnabirnn.cli import options
-from dnabirnn.cli.ahead import look_ahead
+from dnabirnn.cli.look_ahead import look_ahead
 from dnabirnn.cli.progress import Progress
 from dnabirnn.errors import DnabirnnError, OptionError, TrainingError
 
@@ -150,15 +150,17 @@ def train(
     dry_run: bool,
 ) -> None:
     """Train a model on an encoded set."""
-    from dnabirnn.architecture import Architecture, Cell
-    from dnabirnn.checkpoint import load_checkpoint
-    from dnabirnn.devices import Hardware
     from dnabirnn.encoded import EncodedSet
-    from dnabirnn.fitting import FitSettings
-    from dnabirnn.outputs import check_target
-    from dnabirnn.sampling import SamplingSettings
-    from dnabirnn.training import train as fit
-    from dnabirnn.training_plan import TRAINING_REMEDIES, TrainingPlan
+    from dnabirnn.files import check_target
+    from dnabirnn.network import Architecture, Cell, load_checkpoint
+    from dnabirnn.training import (
+        TRAINING_REMEDIES,
+        FitSettings,
+        Hardware,
+        SamplingSettings,
+        TrainingPlan,
+        train as fit,
+    )
 
     # Of several processes, which Fabric starts with this variable, one speaks.
     follows = os.environ.get("LOCAL_RANK", "0") != "0"
@@ -219,7 +221,7 @@ def train(
 @contextmanager
 def _one_speaks(follows: bool) -> Iterator[None]:
     """End a process that follows another without a word where the other tells what is wrong."""
-    from dnabirnn.workers import LEFT_ALONE
+    from dnabirnn.training import LEFT_ALONE
 
     try:
         yield

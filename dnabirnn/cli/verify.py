@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from dnabirnn.errors import ProvenanceError
-from dnabirnn.messages import printable
+from dnabirnn.names import printable
 
 __all__ = ["verify"]
 
@@ -18,7 +18,7 @@ def verify(provenance: str) -> None:
     FILE is what --provenance wrote. Prints a row a file: input or output, path, and whether it is
     the same, changed or missing.
     """
-    from dnabirnn.provenance import verify as findings
+    from dnabirnn.files import verify as findings
 
     wrong = 0
     click.echo("kind\tpath\tstate")

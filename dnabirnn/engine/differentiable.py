@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dnabirnn.engine.packing import PackedNetwork
-from dnabirnn.engine.simd import LANES
-from dnabirnn.engine.workspace import Keys, Workspace, add
+from dnabirnn.engine.kernels.packing import PackedNetwork
+from dnabirnn.engine.kernels.simd import LANES
+from dnabirnn.engine.kernels.workspace import Keys, Workspace, add
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dnabirnn.alphabet import PADDING
-from dnabirnn.architecture import Cell
-from dnabirnn.engine import gru, gru_ln, lstm, rnn
-from dnabirnn.engine.head import answer, pack_head
-from dnabirnn.engine.layers import Gates
-from dnabirnn.engine.simd import LANES, aligned
+from dnabirnn.engine.kernels.cells import CELLS
+from dnabirnn.engine.kernels.head import answer, pack_head
+from dnabirnn.engine.kernels.layers import Gates
+from dnabirnn.engine.kernels.simd import LANES, aligned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,19 +18,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
-    from dnabirnn.architecture import Architecture
-    from dnabirnn.checkpoint import Checkpoint
+    from dnabirnn.network import Architecture, Checkpoint
 
-__all__ = ["CELLS", "FusedEngine"]
+__all__ = ["FusedEngine"]
 
 # Bases of a batch: 20 ms of work for a GRU of 32 units, against which what Python does for a batch
 # is little; its answer takes 1 MiB an output and a few a direction.
 _BATCH_BP = 1 << 17
 # Of Python, its libraries and the kernels.
 _PROGRAM_BYTES = 210_000_000
-
-CELLS = {Cell.RNN: rnn, Cell.GRU: gru, Cell.GRU_LN: gru_ln, Cell.LSTM: lstm}
-"""Kernels of each cell."""
 
 
 class _Layer(NamedTuple):
@@ -48,7 +43,7 @@ class FusedEngine:
     ----------
     architecture : Architecture
     weights : mapping
-        As `dnabirnn.checkpoint.weight_shapes` names them, of log-odds that are mapped already.
+        Named as in `dnabirnn.network.weight_shapes`, with the maps of log-odds already applied.
     """
 
     device = "cpu"

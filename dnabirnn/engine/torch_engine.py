@@ -11,17 +11,20 @@ import numpy as np
 import torch
 
 from dnabirnn.alphabet import AMBIGUOUS
-from dnabirnn.architecture import PROBABILITY_BOUNDS
-from dnabirnn.checkpoint import weight_shapes
-from dnabirnn.devices import bases_that_fit, find_device, free_cache, set_precision
-from dnabirnn.network import Network, load_weights, to_probabilities
+from dnabirnn.engine.devices import bases_that_fit, find_device, free_cache, set_precision
+from dnabirnn.network import (
+    PROBABILITY_BOUNDS,
+    Network,
+    load_weights,
+    to_probabilities,
+    weight_shapes,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
-    from dnabirnn.architecture import Architecture
-    from dnabirnn.checkpoint import Checkpoint
+    from dnabirnn.network import Architecture, Checkpoint
 
 __all__ = ["TorchEngine"]
 
@@ -73,7 +76,7 @@ class TorchEngine:
     network : Network
         In evaluation mode, on its device; its log-odds are mapped already.
     precision : str
-        One of `dnabirnn.devices.PRECISIONS`.
+        One of `dnabirnn.engine.devices.PRECISIONS`.
     """
 
     def __init__(self, network: Network, precision: str = "f32") -> None:

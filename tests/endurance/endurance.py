@@ -21,13 +21,14 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 import numpy as np
 import psutil
 
-from dnabirnn.encoding import encode
-from dnabirnn.fitting import FitSettings
-from dnabirnn.genome import evaluate_genome, score_genome
-from dnabirnn.labels import load_labels, load_truth
-from dnabirnn.model import load
-from dnabirnn.rules import CallMethod, call_settings
-from dnabirnn.training import train
+from dnabirnn.encoded.encode import encode_genome
+from dnabirnn.evaluation.genome import evaluate_genome
+from dnabirnn.labels.load import load_labels, load_truth
+from dnabirnn.network.call_rules import CallMethod, call_settings
+from dnabirnn.scoring.genome import score_genome
+from dnabirnn.scoring.model import load
+from dnabirnn.training.fit import FitSettings
+from dnabirnn.training.training_run import train
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,7 +128,7 @@ def cycles(folder: Path, count: int, tell: Callable[[str], None] = lambda line: 
     genome, sites = folder / "sim" / "genome.fa", folder / "sim" / "sites.bed"
     seen, open_files, threads = [], [], []
     for number in range(count):
-        encoded = encode([genome], load_labels([sites]), folder / "set")
+        encoded = encode_genome([genome], load_labels([sites]), folder / "set")
         model_path = folder / "m.safetensors"
         train(encoded, model_path, settings=FitSettings(bases=200_000), validations=2, resume=False)
         del encoded

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 MOTIF = "GCCGGATGCGGCGTGAACGCCTTATCCGGCAT"
 _LABELLED = ("{in}/genome.fa", "--labels", "{in}/sites.bed")

@@ -157,8 +157,8 @@ class _Process:
 
 
 def _train(words: list[str]) -> None:
-    from dnabirnn import training
     from dnabirnn.cli import main
+    from dnabirnn.training import training_run as training
 
     training._SECONDS_BETWEEN_STATES = 0.0
     try:
@@ -196,7 +196,7 @@ def main() -> int:
     import lightning_fabric  # noqa: F401
 
     import dnabirnn.cli.train
-    import dnabirnn.training  # noqa: F401
+    import dnabirnn.training.training_run  # noqa: F401
 
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:

@@ -14,7 +14,7 @@ import pytest
 from cases import CASES, ROOT, Case, case_of, environment, provide
 from harness import FAULTS, Harness, Tally, faults_of, may_mount
 
-from dnabirnn.temporaries import stem
+from dnabirnn.files.temporary import stem
 
 QUICK = ("score", "mask", "scan", "convert", "models", "simulate")
 SHORT = [pytest.param(case_of(name), id=name) for name in QUICK]

@@ -25,43 +25,46 @@ except ImportError:  # the tests need the targets only
     atheris = None
 
 _READERS = (
-    *(f"annotation.{name}" for name in ("flatfile", "gff", "labelled_fastq", "repeats")),
-    *("aliases", "bed", "bigindex", "checkpoint", "conversion", "encoded", "fasta", "fastq"),
-    *("genbank", "kann", "motifs", "provenance", "readback", "tensors", "twobit"),
+    *(f"labels.formats.{name}" for name in ("genbank", "gff", "dna_brnn_fastq", "repeats")),
+    *(f"sequences.{name}" for name in ("read", "fasta", "fastq", "genbank", "twobit")),
+    *(f"network.{name}" for name in ("checkpoint", "dna_brnn", "kann")),
+    *(f"files.{name}" for name in ("provenance", "tensors")),
+    *(f"tracks.{name}" for name in ("big_check", "read")),
+    *("encoded.encoded_set", "intervals.bed", "labels.aliases", "motifs.motif"),
 )
 if atheris is not None:
     with atheris.instrument_imports(include=["dnabirnn"]):
         for _name in _READERS:
             importlib.import_module(f"dnabirnn.{_name}")
 
-sys.path.append(str(Path(__file__).parents[1]))
+sys.path.append(str(Path(__file__).parents[1] / "support"))
 
 import numpy as np
 from knm import Knm
 
-from dnabirnn.aliases import read_aliases
-from dnabirnn.annotation.features import Selection
-from dnabirnn.annotation.flatfile import read_embl, read_genbank
-from dnabirnn.annotation.gff import read_gff3, read_gtf
-from dnabirnn.annotation.labelled_fastq import read_labelled_fastq
-from dnabirnn.annotation.repeats import read_repeatmasker, read_rmsk
-from dnabirnn.architecture import Output
-from dnabirnn.bed import read_bed
-from dnabirnn.bigindex import check_sizes
-from dnabirnn.checkpoint import load_checkpoint
-from dnabirnn.conversion import convert
-from dnabirnn.encoded import CODES, LABELS, MANIFEST, EncodedSet
+from dnabirnn.encoded.encoded_set import CODES, LABELS, MANIFEST, EncodedSet
 from dnabirnn.errors import DnabirnnError
-from dnabirnn.fasta import parse_fasta
-from dnabirnn.fastq import parse_fastq
-from dnabirnn.genbank import parse_genbank
-from dnabirnn.motifs import read_motifs
-from dnabirnn.provenance import verify
-from dnabirnn.readback import read_scores
-from dnabirnn.records import Reading, Record
-from dnabirnn.shipped import shipped_models
-from dnabirnn.twobit import read_twobit
-from dnabirnn.writing import read_sizes
+from dnabirnn.files.provenance import verify
+from dnabirnn.intervals.bed import read_bed
+from dnabirnn.labels.aliases import read_aliases
+from dnabirnn.labels.formats.dna_brnn_fastq import read_labelled_fastq
+from dnabirnn.labels.formats.features import Selection
+from dnabirnn.labels.formats.genbank import read_embl, read_genbank
+from dnabirnn.labels.formats.gff import read_gff3, read_gtf
+from dnabirnn.labels.formats.repeats import read_repeatmasker, read_rmsk
+from dnabirnn.motif_classes import Output
+from dnabirnn.motifs.motif import read_motifs
+from dnabirnn.network.checkpoint import load_checkpoint
+from dnabirnn.network.dna_brnn import convert
+from dnabirnn.network.shipped import shipped_models
+from dnabirnn.sequences.fasta import parse_fasta
+from dnabirnn.sequences.fastq import parse_fastq
+from dnabirnn.sequences.genbank import parse_genbank
+from dnabirnn.sequences.records import Reading, Record
+from dnabirnn.sequences.twobit import read_twobit
+from dnabirnn.tracks.big_check import check_sizes
+from dnabirnn.tracks.read import read_scores
+from dnabirnn.tracks.write import read_sizes
 
 __all__ = ["SEEDS", "TARGETS"]
 

@@ -1,0 +1,12 @@
+from .alphabet import (
+    decode as decode,
+    encode as encode,
+    one_hot as one_hot,
+    reverse_complement as reverse_complement,
+)
+from .errors import DnabirnnError as DnabirnnError
+from .intervals import read_bed as read_bed
+from .scoring import Model as Model, load as load
+from .sequences import read_fasta as read_fasta
+
+__version__: str

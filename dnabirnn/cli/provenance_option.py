@@ -1,0 +1,98 @@
+"""`--provenance`, which every command that writes has."""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import click
+
+__all__ = ["recorded", "recording"]
+
+_KEY = "dnabirnn.provenance"
+_PATHS = {"BED", "FASTA", "FILE", "MODEL", "DIR", "JSON", "CSV"}
+"""Metavariables of options that name files, as all arguments do."""
+_WRITTEN = {"out", "hub_folder"}
+"""Parameters that name what is written, a folder or standard output too."""
+
+
+class _Wanted(NamedTuple):
+    path: str
+    ctx: click.Context
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        from dnabirnn.files import check_free, check_target
+
+        check_target(value)
+        check_free(value)
+        ctx.meta[_KEY] = _Wanted(value, ctx)
+
+
+def recorded(command: click.Command) -> click.Command:
+    """The command with the option."""
+    option = click.Option(
+        ["--provenance"],
+        metavar="FILE",
+        expose_value=False,
+        callback=_remember,
+        help="JSON of the command, versions and digests of what it read and wrote; see verify.",
+    )
+    copied = copy.copy(command)
+    copied.params = [*command.params, option]
+    return copied
+
+
+@contextmanager
+def recording(ctx: click.Context) -> Iterator[None]:
+    """Write the provenance of what runs inside, if it is asked for and all went well."""
+    from dnabirnn.files import noting
+
+    with noting() as noted:
+        yield
+        wanted = ctx.meta.get(_KEY)
+        if wanted is not None and not wanted.ctx.params.get("dry_run"):
+            from dnabirnn.files import check_apart, write_provenance
+
+            outputs = sorted(map(str, noted.paths))
+            check_apart(wanted.path, outputs)
+            write_provenance(
+                wanted.path,
+                sys.argv[1:],
+                {name: _plain(value) for name, value in sorted(wanted.ctx.params.items())},
+                [path for path in _inputs(wanted.ctx) if os.path.realpath(path) not in outputs],
+                outputs,
+            )
+
+
+def _inputs(ctx: click.Context) -> Iterator[str]:
+    """Paths among a command's arguments and options; models that ship by their files."""
+    from dnabirnn.network import find_model
+
+    for param in ctx.command.params:
+        names_files = isinstance(param, click.Argument) or param.metavar in _PATHS
+        if names_files and param.name in ctx.params and param.name not in _WRITTEN:
+            for path in _texts(ctx.params[param.name]):
+                found = path if os.path.exists(path) else str(find_model(path))
+                if found == "-" or os.path.exists(found):
+                    yield found
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from _texts(part)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold."""
+    if isinstance(value, tuple | list):
+        return [_plain(part) for part in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

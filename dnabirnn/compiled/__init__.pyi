@@ -1,0 +1,1 @@
+from .compiled import INLINED as INLINED, inlined as inlined, kernel as kernel

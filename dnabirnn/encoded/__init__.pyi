@@ -1,0 +1,16 @@
+from .data_quality import (
+    K as K,
+    Sites as Sites,
+    canonical_kmers as canonical_kmers,
+    data_warnings as data_warnings,
+)
+from .encode import encode_genome as encode_genome
+from .encoded_set import EncodedSet as EncodedSet
+from .plan import ENCODING_REMEDIES as ENCODING_REMEDIES, EncodingPlan as EncodingPlan
+from .splits import (
+    SPLITS as SPLITS,
+    FractionSplit as FractionSplit,
+    split_plan as split_plan,
+    splits_of as splits_of,
+)
+from .summary import summary_table as summary_table

@@ -1,0 +1,356 @@
+"""Warnings about an encoded set: what would make its figures too good, or its training poor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dnabirnn.alphabet import AMBIGUOUS
+from dnabirnn.encoded.splits import SPLITS
+from dnabirnn.labels import IGNORE_BIT, class_bits, intervals_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.encoded.encoded_set import EncodedSet
+
+__all__ = [
+    "K",
+    "Sites",
+    "canonical_kmers",
+    "data_warnings",
+    "masked_warnings",
+    "palindrome_warnings",
+    "palindromic_share",
+    "shared_kmer_share",
+    "shared_kmer_warnings",
+]
+
+K = 31
+"""Length of the copies that are looked for: the longest odd one that fits 62 bits. An odd word
+is never its own reverse complement."""
+
+_MOST_SHARED = 0.1
+_MOST_KMERS = 2_000_000
+"""Words that are kept of a class in a split; of more, a sample that all splits agree on."""
+_CHUNK_BASES = 1 << 18
+
+_LONGEST_PALINDROME_BP = 1_000
+_MOST_SITES = 10_000
+_PALINDROME_IDENTITY = 0.9
+_MOST_PALINDROMIC = 0.5
+
+_MOST_MASKED_DIFFERENCE = 0.25
+
+# An odd constant (2^64 over the golden ratio) and shifts spread the bits of a word.
+_SPREAD, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
+
+
+class Sites:
+    """Labelled stretches of an encoded set, found in one pass over its labels.
+
+    Parameters
+    ----------
+    encoded : EncodedSet
+    """
+
+    def __init__(self, encoded: EncodedSet) -> None:
+        self.encoded = encoded
+        # Slices of a plain array cost a third of those of a memmap, and still read the file.
+        self._labels = encoded.labels.view(np.ndarray)
+        self._spans: dict[tuple[str, int, str], list[NDArray[np.int64]]] = {}
+        for split in SPLITS:
+            for start, end in encoded.split(split).tolist():
+                for first in range(start, end, _CHUNK_BASES):
+                    self._add(split, first, min(first + _CHUNK_BASES, end))
+
+    def _add(self, split: str, start: int, end: int) -> None:
+        labels = self._labels[start:end].copy()
+        if not labels.any():
+            return
+        labels[(labels & labels.dtype.type(IGNORE_BIT)) != 0] = 0
+        present = int(np.bitwise_or.reduce(labels))
+        for number in range(len(self.encoded.classes)):
+            for strand in "+-":
+                bit = class_bits(number, strand)
+                if present & bit:
+                    spans = intervals_of(labels, bit) + start
+                    self._spans.setdefault((split, number, strand), []).append(spans)
+
+    def of(self, split: str, number: int, strands: str = "+-") -> NDArray[np.int64]:
+        """Stretches of a class that are not ignored, sorted, none past the end of its piece.
+
+        Parameters
+        ----------
+        split : str
+        number : int
+            Of the class.
+        strands : str
+            "+", "-" or "+-", which joins the two.
+
+        Returns
+        -------
+        spans : ndarray, (n, 2) int64
+            Places in the arrays of the set.
+        """
+        found = [np.empty((0, 2), dtype=np.int64)]
+        for strand in strands:
+            found += self._spans.get((split, number, strand), [])
+        spans = np.concatenate(found)
+        return _joined(spans[np.argsort(spans[:, 0], kind="stable")], self.encoded.split(split))
+
+
+def data_warnings(encoded: EncodedSet) -> list[str]:
+    """Every warning of this module, a line each."""
+    sites = Sites(encoded)
+    return [
+        *shared_kmer_warnings(sites),
+        *palindrome_warnings(sites),
+        *masked_warnings(encoded),
+    ]
+
+
+def shared_kmer_warnings(sites: Sites) -> list[str]:
+    """Classes whose sites in validation or test sequence share long words with training."""
+    warnings = []
+    for number, (name, _) in enumerate(sites.encoded.classes):
+        for split in ("val", "test"):
+            share = shared_kmer_share(sites, number, split)
+            if share is not None and share >= _MOST_SHARED:
+                warnings.append(
+                    f"class {name}: {share:.0%} of the {K}-mers at its {split} sites are also at "
+                    f"train sites; figures on {split} will be optimistic; keep near-copies "
+                    "(homologous arrays, duplicates) on one side of the split"
+                )
+    return warnings
+
+
+def shared_kmer_share(sites: Sites, number: int, split: str) -> float | None:
+    """Share of the 31-mers at a class's sites that are at its training sites too.
+
+    Parameters
+    ----------
+    sites : Sites
+    number : int
+        Of the class.
+    split : str
+        "val" or "test".
+
+    Returns
+    -------
+    share : float or None
+        Of the canonical 31-mers that hold a labelled base, each as often as it occurs, 0 to 1;
+        None where the split has none. Words lie within a piece of the split, and hold no
+        ambiguous base.
+    """
+    spans = {name: _word_spans(sites, number, name) for name in ("train", split)}
+    most = max(int(np.sum(each[:, 1] - each[:, 0])) for each in spans.values())
+    limit = min(1.0, _MOST_KMERS / max(most, 1))
+    codes = sites.encoded.codes.view(np.ndarray)
+    words, times = _counted_kmers(codes, spans[split], limit)
+    if not words.size:
+        return None
+    trained, _ = _counted_kmers(codes, spans["train"], limit)
+    places = np.minimum(np.searchsorted(trained, words), max(len(trained) - 1, 0))
+    shared = times[trained[places] == words].sum() if trained.size else 0
+    return float(shared / times.sum())
+
+
+def _joined(
+    spans: NDArray[np.int64], pieces: NDArray[np.int64], overlap: int = 0
+) -> NDArray[np.int64]:
+    """Join sorted spans of one piece that overlap by so many bases; 0 joins those that touch."""
+    if not len(spans):
+        return spans
+    piece = _piece_of(spans, pieces)
+    starts, ends = spans[:, 0], np.maximum.accumulate(spans[:, 1])
+    fresh = np.append(True, (starts[1:] + overlap > ends[:-1]) | (piece[1:] != piece[:-1]))
+    last = np.append(fresh[1:], True)
+    return np.stack([starts[fresh], ends[last]], axis=1)
+
+
+def _piece_of(spans: NDArray[np.int64], pieces: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Index of the piece that each span lies in."""
+    return np.searchsorted(pieces[:, 0], spans[:, 0], side="right") - 1
+
+
+def _word_spans(sites: Sites, number: int, split: str) -> NDArray[np.int64]:
+    """Stretches that all words touching a class's sites lie in, cut at the split's pieces."""
+    spans, pieces = sites.of(split, number), sites.encoded.split(split)
+    if not len(spans):
+        return spans
+    piece = pieces[_piece_of(spans, pieces)]
+    starts = np.maximum(spans[:, 0] - (K - 1), piece[:, 0])
+    ends = np.minimum(spans[:, 1] + (K - 1), piece[:, 1])
+    # Stretches with a smaller overlap have no word in common; joined, they would hold words
+    # that touch neither site.
+    return _joined(np.stack([starts, ends], axis=1), pieces, overlap=K)
+
+
+def _counted_kmers(
+    codes: Codes, spans: NDArray[np.int64], limit: float
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Distinct words of some stretches and their counts; a share `limit` is kept, by hash."""
+    found = [np.empty(0, dtype=np.uint64)]
+    times = [np.empty(0, dtype=np.int64)]
+    held = 0
+    for text in _chunks(codes, spans):
+        words = canonical_kmers(text)
+        if limit < 1:
+            hashes = (words ^ (words >> _SHIFT)) * _SPREAD
+            words = words[hashes < np.uint64(int(limit * 2**64))]
+        fresh, counts = np.unique(words, return_counts=True)
+        found.append(fresh)
+        times.append(counts)
+        held += len(fresh)
+        if held > _MOST_KMERS:
+            merged, counted = _summed(found, times)
+            found, times, held = [merged], [counted], 0
+    return _summed(found, times)
+
+
+def _summed(
+    words: list[NDArray[np.uint64]], times: list[NDArray[np.int64]]
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Sorted distinct words of several lists, and the sums of their counts."""
+    distinct, where = np.unique(np.concatenate(words), return_inverse=True)
+    return distinct, np.bincount(where, np.concatenate(times)).astype(np.int64)
+
+
+def _chunks(codes: Codes, spans: NDArray[np.int64]) -> Iterator[Codes]:
+    """Stretches in chunks of bounded size, an ambiguous base between each two."""
+    gap = np.array([AMBIGUOUS], dtype=np.uint8)
+    parts: list[Codes] = []
+    held = 0
+    for start, end in spans.tolist():
+        for first in range(start, end, _CHUNK_BASES):
+            # The next chunk begins a word less one base earlier, so that no word is lost.
+            part = codes[first : min(first + _CHUNK_BASES + K - 1, end)]
+            parts += [part, gap]
+            held += len(part) + 1
+            if held >= _CHUNK_BASES:
+                yield np.concatenate(parts)
+                parts, held = [], 0
+    if parts:
+        yield np.concatenate(parts)
+
+
+def canonical_kmers(codes: Codes) -> NDArray[np.uint64]:
+    """Words of 31 bases, each the smaller of itself and its reverse complement.
+
+    Parameters
+    ----------
+    codes : ndarray, (L,) uint8
+
+    Returns
+    -------
+    words : ndarray, (n,) uint64
+        Two bits a base, the first base highest; words with an ambiguous base are left out.
+
+    Examples
+    --------
+    >>> forward = canonical_kmers(np.zeros(32, dtype=np.uint8))
+    >>> reverse = canonical_kmers(np.full(31, 3, dtype=np.uint8))
+    >>> forward.tolist(), reverse.tolist()
+    ([0, 0], [0])
+    """
+    if len(codes) < K:
+        return np.empty(0, dtype=np.uint64)
+    ambiguous = np.append(0, np.cumsum(codes >= AMBIGUOUS))
+    whole = ambiguous[K:] == ambiguous[:-K]
+    base = (codes & 3).astype(np.uint64)
+    forward = _words(base, reverse=False)[whole]
+    backward = _words(base ^ np.uint64(3), reverse=True)[whole]
+    smaller: NDArray[np.uint64] = np.minimum(forward, backward)
+    return smaller
+
+
+def _words(base: NDArray[np.uint64], reverse: bool) -> NDArray[np.uint64]:
+    """Words of K bases by doubling: 1, 2, 4, 8, 16, and then 16 + 8 + 4 + 2 + 1 = 31."""
+    powers = {1: base}
+    for size in (1, 2, 4, 8):
+        powers[2 * size] = _join(powers[size], size, powers[size], size, reverse)
+    words, length = powers[16], 16
+    for size in (8, 4, 2, 1):
+        words = _join(words, length, powers[size], size, reverse)
+        length += size
+    return words
+
+
+def _join(
+    left: NDArray[np.uint64], left_size: int, right: NDArray[np.uint64], size: int, reverse: bool
+) -> NDArray[np.uint64]:
+    """Words of `left_size` bases, each with the word of `size` bases that follows it."""
+    right = right[left_size:]
+    left = left[: len(right)]
+    high, low, shift = (right, left, left_size) if reverse else (left, right, size)
+    words: NDArray[np.uint64] = (high << np.uint64(2 * shift)) | low
+    return words
+
+
+def palindrome_warnings(sites: Sites) -> list[str]:
+    """Stranded classes whose sites are mostly their own reverse complement."""
+    warnings = []
+    for number, (name, stranded) in enumerate(sites.encoded.classes):
+        share = palindromic_share(sites, number) if stranded else None
+        if share is not None and share > _MOST_PALINDROMIC:
+            warnings.append(
+                f"class {name}: {share:.0%} of its sites are their own reverse complement, so "
+                f"their strand cannot be learned; use --unstranded {name}"
+            )
+    return warnings
+
+
+def palindromic_share(sites: Sites, number: int) -> float | None:
+    """Share of a class's sites of which 90 % of the bases equal their reverse complement.
+
+    Parameters
+    ----------
+    sites : Sites
+    number : int
+        Of a stranded class.
+
+    Returns
+    -------
+    share : float or None
+        Of the sites of all splits up to 1,000 bp long, evenly thinned to 10,000; None where
+        there are none.
+    """
+    spans = np.concatenate([sites.of(split, number, strand) for split in SPLITS for strand in "+-"])
+    spans = spans[spans[:, 1] - spans[:, 0] <= _LONGEST_PALINDROME_BP]
+    spans = spans[:: max(-(-len(spans) // _MOST_SITES), 1)]
+    if not len(spans):
+        return None
+    lengths = spans[:, 1] - spans[:, 0]
+    palindromic = 0
+    for length in np.unique(lengths).tolist():
+        starts = spans[lengths == length, 0]
+        letters = sites.encoded.codes[starts[:, None] + np.arange(length)]  # (n, length)
+        letters = letters.astype(np.int16)
+        # An ambiguous base, 4, equals no complement, which are -1 to 3.
+        same = (letters == 3 - letters[:, ::-1]).mean(axis=1)
+        palindromic += int(np.count_nonzero(same >= _PALINDROME_IDENTITY))
+    return palindromic / len(spans)
+
+
+def masked_warnings(encoded: EncodedSet) -> list[str]:
+    """Splits whose shares of lower-case letters differ much."""
+    counts = encoded.manifest["summary"]["splits"]
+    shares = {
+        split: numbers["masked"] / numbers["bases"]
+        for split, numbers in counts.items()
+        if numbers["bases"]
+    }
+    if not shares:
+        return []
+    low, high = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
+    if shares[high] - shares[low] <= _MOST_MASKED_DIFFERENCE:
+        return []
+    told: Sequence[str] = [f"{split} {share:.0%}" for split, share in sorted(shares.items())]
+    return [
+        f"soft-masked share differs between splits ({', '.join(told)}); they were masked in "
+        "different ways, so leave --mask at none, or mask them alike"
+    ]

@@ -1,0 +1,395 @@
+"""Encoding: FASTA and labels become an encoded set, contig by contig."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dnabirnn.encoded.encoded_set import (
+    CODES,
+    FORMAT,
+    FORMAT_VERSION,
+    LABELS,
+    MANIFEST,
+    Contig,
+    EncodedSet,
+    Mask,
+)
+from dnabirnn.encoded.splits import SPLITS, FractionSplit, Piece, SplitPlan
+from dnabirnn.encoded.summary import count
+from dnabirnn.errors import EncodedSetError, FastaError, OutputError
+from dnabirnn.files import MOST_BYTES, listed, note_written, read_json, temporary_path
+from dnabirnn.intervals import Regions
+from dnabirnn.labels import IGNORE_BIT, IGNORED, Labels
+from dnabirnn.sequences import Record, read_fasta
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.files import PathLike
+
+__all__ = ["check_folder", "encode_genome", "fitting", "rehearse"]
+
+_TIMES = 10
+"""That a folder is tried to be put in its place while another process does so too."""
+
+
+def encode_genome(
+    fasta_paths: Sequence[PathLike],
+    labels: Labels,
+    out_dir: PathLike,
+    *,
+    split: SplitPlan | None = None,
+    mask: Mask | str = Mask.NONE,
+    exclude: Regions | None = None,
+    origin: Mapping[str, Any] | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> EncodedSet:
+    """Write an encoded set, contig by contig.
+
+    Memory grows with the longest contig: a byte a base for codes, one for case, and one to
+    eight for labels.
+
+    Parameters
+    ----------
+    fasta_paths : sequence of str or PathLike
+        As `read_fasta` takes them; read once.
+    labels : Labels
+    out_dir : str or PathLike
+        Folder to write. An encoded set that is there already is replaced, once the new one is
+        whole; any other folder must be empty.
+    split : SplitPlan, optional
+        By default FractionSplit().
+    mask : Mask or str
+        What lower-case letters mean.
+    exclude : Regions, optional
+        Bases to ignore, in loss and metrics.
+    origin : mapping, optional
+        What the manifest is to tell of labels that come from motifs: `MotifSearch.origin()`.
+    progress : callable, optional
+        Called with the number of bases of each contig that is done.
+
+    Returns
+    -------
+    encoded : EncodedSet
+
+    Raises
+    ------
+    FastaError, LabelError, OptionError
+        Inputs that cannot be read or do not fit one another.
+    EncodedSetError
+        A class without a labelled base in the training split.
+    OutputError
+        A folder that cannot be written.
+    """
+    target = Path(out_dir).resolve()
+    partial = temporary_path(target)
+    try:
+        check_folder(out_dir)
+        partial.mkdir()
+        writer = _Writer(partial, labels, Mask(mask), exclude)
+        manifest = writer.write(fasta_paths, split or FractionSplit(), progress)
+        manifest["inputs"] |= (origin or {}).get("inputs", {})
+        manifest |= {key: value for key, value in (origin or {}).items() if key != "inputs"}
+        text = _json(manifest).encode()
+        if len(text) > MOST_BYTES:
+            raise EncodedSetError(
+                f"{out_dir}: {len(manifest['contigs']):,} contigs are more than an encoded set can "
+                "tell of; leave the shortest out, or join them with 200 N between"
+            )
+        (partial / MANIFEST).write_bytes(text)
+        _replace(partial, target)
+        note_written(target)
+    except OSError as cause:
+        raise OutputError(
+            f"{out_dir}: cannot be written: {cause.strerror or cause}; free some space, or choose "
+            "another folder"
+        ) from cause
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return EncodedSet.open(out_dir)
+
+
+def rehearse(pieces: Iterable[tuple[str, Codes]], labels: Labels, mask: Mask | str) -> float:
+    """Encode stretches of sequence to a folder that is thrown away.
+
+    Parameters
+    ----------
+    pieces : iterable of (str, ndarray (L,) uint8)
+        Names and codes, each name once.
+    labels : Labels
+    mask : Mask or str
+
+    Returns
+    -------
+    seconds : float
+        What encoding took, without what reading them takes.
+    """
+    with tempfile.TemporaryDirectory(prefix="dnabirnn-") as folder:
+        writer = _Writer(Path(folder), labels, Mask(mask), None)
+        begun = time.monotonic()
+        for name, codes in pieces:
+            writer.add(Record(name, codes, np.zeros(len(codes), np.bool_)))
+        writer.close()
+        whole = [Piece(name, 0, length) for name, _, length in writer.contigs.values()]
+        count(_Bases(writer), dict.fromkeys(SPLITS, ()) | {"train": whole}, labels)
+        return time.monotonic() - begun
+
+
+def _json(manifest: Mapping[str, Any]) -> str:
+    """Sorted JSON, an entry a line: indenting all of it is slow for 100,000 contigs."""
+    lines = (
+        f"{json.dumps(key)}: {json.dumps(manifest[key], sort_keys=True, ensure_ascii=False)}"
+        for key in sorted(manifest)
+    )
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def fitting(
+    fasta_paths: Sequence[PathLike],
+    labels: Labels,
+    exclude: Regions | None,
+    plan: SplitPlan,
+    lengths: Mapping[str, int],
+) -> tuple[Labels, dict[str, list[Piece]]]:
+    """Labels by the names of contigs, and the splits; lengths are in the order of the files.
+
+    Raises
+    ------
+    FastaError, LabelError, OptionError
+        Inputs that do not fit one another.
+    """
+    if not any(lengths.values()):
+        raise FastaError(f"{fasta_paths[0]}: every record is empty; give sequences")
+    labels.check_contigs(lengths)
+    for regions in (exclude, labels.negatives):
+        if regions is not None:
+            regions.check_contigs(lengths)
+    labels = labels.renamed(lengths)
+    rows = labels.frame
+    sites = Regions(rows.filter(rows["class"] != IGNORED))
+    labelled = {name: sites.of(name) for name in sites.names if name in lengths}
+    return labels, plan.resolve(lengths, labelled)
+
+
+def check_folder(out_dir: PathLike) -> None:
+    """Raise OutputError for a folder that must not be written, before any work is done."""
+    target = Path(out_dir).resolve()
+    if not target.parent.is_dir():
+        raise OutputError(f"{out_dir}: there is no folder {target.parent}; make it first")
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise OutputError(f"{out_dir}: is a file; name a folder")
+    if any(target.iterdir()) and not _is_encoded_set(target):
+        raise OutputError(f"{out_dir}: is not empty and no encoded set; name another folder")
+
+
+def _is_encoded_set(folder: Path) -> bool:
+    """Whether a folder may be replaced: nothing in it but what `encode` writes."""
+    with suppress(OSError, ValueError):
+        manifest = read_json(folder / MANIFEST)
+        ours = isinstance(manifest, dict) and manifest.get("format") == FORMAT
+        return ours and {entry.name for entry in folder.iterdir()} <= {CODES, LABELS, MANIFEST}
+    return False
+
+
+def _replace(partial: Path, target: Path) -> None:
+    """Put the new folder in the place of the old one."""
+    old = temporary_path(target)
+    for _ in range(_TIMES):
+        with suppress(FileNotFoundError):
+            target.rename(old)
+        try:
+            partial.rename(target)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                with suppress(FileNotFoundError):
+                    old.rename(target)
+                raise
+            # The same run in another process has put its own there in between.
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            shutil.rmtree(old, ignore_errors=True)
+            return
+    raise OutputError(f"{target}: another run writes it; wait until that has ended")
+
+
+class _ArrayFile:
+    """A one-dimensional .npy file that grows; its header is written again at the end."""
+
+    def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
+        self.path, self.dtype, self.size = path, dtype, 0
+        self.digest = hashlib.sha256()
+        self.file = path.open("wb")
+        self._write_header()
+
+    def _write_header(self) -> None:
+        self.file.seek(0)
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self.dtype),
+            "fortran_order": False,
+            "shape": (self.size,),
+        }
+        np.lib.format.write_array_header_1_0(self.file, header)
+        self.start = self.file.tell()
+
+    def append(self, values: NDArray[Any]) -> None:
+        data = np.ascontiguousarray(values, dtype=self.dtype).view(np.uint8).data
+        self.digest.update(data)
+        self.file.write(data)
+        self.size += len(values)
+
+    def close(self) -> None:
+        before = self.start
+        self._write_header()
+        assert self.start == before, "numpy leaves room in a header for a larger shape"
+        self.file.close()
+
+    def read(self, first: int, end: int) -> NDArray[Any]:
+        """Values from a closed file; a map's pages would stay in memory."""
+        with self.path.open("rb") as file:
+            file.seek(self.start + first * self.dtype.itemsize)
+            return np.frombuffer(file.read((end - first) * self.dtype.itemsize), self.dtype)
+
+
+class _Writer:
+    """One run of `encode`, from records to manifest."""
+
+    def __init__(self, folder: Path, labels: Labels, mask: Mask, exclude: Regions | None) -> None:
+        self.folder, self.labels, self.mask, self.exclude = folder, labels, mask, exclude
+        self.contigs: dict[str, Contig] = {}
+        self.codes_file = _ArrayFile(folder / CODES, np.dtype(np.uint8))
+        self.labels_file = _ArrayFile(folder / LABELS, labels.table.dtype)
+        # Case is needed once the splits are known, which is after the last contig: a bit a base.
+        self.case_file = _ArrayFile(folder / "case.npy", np.dtype(np.uint8))
+        self.case_offsets: dict[str, int] = {}
+
+    def write(
+        self,
+        fasta_paths: Sequence[PathLike],
+        plan: SplitPlan,
+        progress: Callable[[int], object] | None,
+    ) -> dict[str, Any]:
+        """Write the arrays, and give the manifest."""
+        digests: dict[str, str] = {}
+        hard = self.mask is Mask.HARD
+        try:
+            for record in read_fasta(*fasta_paths, case=True, hard_mask=hard, digests=digests):
+                self.add(record)
+                if progress:
+                    progress(len(record.codes))
+                del record
+        finally:
+            self.close()
+        lengths = {contig.name: contig.length for contig in self.contigs.values()}
+        self.labels, splits = fitting(fasta_paths, self.labels, self.exclude, plan, lengths)
+        summary = self._summary(splits)
+        return self._manifest(splits, summary, digests)
+
+    def close(self) -> None:
+        """End the files, so that they can be read."""
+        for file in (self.codes_file, self.labels_file, self.case_file):
+            file.close()
+
+    def add(self, record: Record) -> None:
+        """Write a contig."""
+        name, length = record.name, len(record.codes)
+        assert record.lower is not None, "read with case=True"
+        excluded = None if self.exclude is None else self.exclude.of(name)
+        labels = self.labels.paint(name, length, excluded)
+        if self.mask is Mask.LOSS:
+            labels[record.lower] |= labels.dtype.type(IGNORE_BIT)
+        self.contigs[name] = Contig(name, self.codes_file.size, length)
+        self.case_offsets[name] = self.case_file.size
+        self.codes_file.append(record.codes)
+        self.labels_file.append(labels)
+        self.case_file.append(np.packbits(record.lower))
+
+    def _summary(self, splits: Mapping[str, Sequence[Piece]]) -> dict[str, Any]:
+        summary = count(_Bases(self), splits, self.labels)
+        self.case_file.path.unlink()
+        for name, strands in summary["classes"].items():
+            if not any(numbers["train"]["bases"] for numbers in strands.values()):
+                raise EncodedSetError(
+                    f"class {name!r} has no labelled base in the training split that is not "
+                    "ignored or N; choose another split, or leave the class out with --classes"
+                )
+        return summary
+
+    def _inputs(self, fasta: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
+        """Digests of the files that were read, by what they are."""
+        inputs = {"fasta": fasta, "labels": self.labels.digests}
+        if self.labels.negatives is not None:
+            inputs["negatives"] = self.labels.negatives.digests
+        return inputs
+
+    def _manifest(
+        self,
+        splits: Mapping[str, Sequence[Piece]],
+        summary: Mapping[str, Any],
+        digests: Mapping[str, str],
+    ) -> dict[str, Any]:
+        meaning = {
+            "contigs": [contig._asdict() for contig in self.contigs.values()],
+            "splits": {name: [list(piece) for piece in splits[name]] for name in SPLITS},
+            "classes": [motif_class._asdict() for motif_class in self.labels.classes],
+            "mask": self.mask.value,
+        }
+        arrays = [self.codes_file.digest.hexdigest(), self.labels_file.digest.hexdigest()]
+        canonical = json.dumps([meaning, arrays], sort_keys=True, separators=(",", ":"))
+        return meaning | {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "tool_version": _tool_version(),
+            "digest": hashlib.sha256(canonical.encode("utf-8")).hexdigest(),
+            "ignore_classes": list(self.labels.table.ignore),
+            "excluded": self.exclude is not None,
+            "reading": dict(self.labels.origin.told),
+            "inputs": {kind: listed(own) for kind, own in self._inputs(digests).items()},
+            "summary": summary,
+        }
+
+
+def _tool_version() -> str:
+    try:
+        return version("dnabirnn")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+class _Bases:
+    """The arrays of a writer, by contig."""
+
+    def __init__(self, writer: _Writer) -> None:
+        self._contigs = writer.contigs
+        self._codes, self._labels = writer.codes_file, writer.labels_file
+        self._case, self._case_offsets = writer.case_file, writer.case_offsets
+
+    def codes(self, piece: Piece) -> Codes:
+        return self._codes.read(*self._place(piece))
+
+    def labels(self, piece: Piece) -> NDArray[np.unsignedinteger]:
+        return self._labels.read(*self._place(piece))
+
+    def masked(self, piece: Piece) -> int:
+        first = piece.start // 8
+        offset = self._case_offsets[piece.contig]
+        bits = np.unpackbits(self._case.read(offset + first, offset + -(-piece.end // 8)))
+        return int(np.count_nonzero(bits[piece.start - 8 * first : piece.end - 8 * first]))
+
+    def _place(self, piece: Piece) -> tuple[int, int]:
+        offset = self._contigs[piece.contig].offset
+        return offset + piece.start, offset + piece.end

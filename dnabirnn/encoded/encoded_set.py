@@ -1,0 +1,276 @@
+"""The encoded set: a folder with the codes and labels of a genome, ready for training.
+
+`codes.npy` (uint8) and `labels.npy` (the smallest unsigned type that fits) hold all contigs end
+to end and are memory-mapped; `manifest.json` says what they mean.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from dnabirnn.alphabet import AMBIGUOUS
+from dnabirnn.encoded.splits import SPLITS, Piece
+from dnabirnn.errors import EncodedSetError, OptionError
+from dnabirnn.files import read_json
+from dnabirnn.labels import label_dtype
+from dnabirnn.motif_classes import MotifClass
+from dnabirnn.names import is_printable
+from dnabirnn.network import Architecture
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.files import PathLike
+
+__all__ = [
+    "CODES",
+    "FORMAT",
+    "FORMAT_VERSION",
+    "LABELS",
+    "MANIFEST",
+    "Contig",
+    "EncodedSet",
+    "Mask",
+]
+
+FORMAT_VERSION = 1
+
+FORMAT = "dnabirnn encoded set"
+CODES, LABELS, MANIFEST = "codes.npy", "labels.npy", "manifest.json"
+_AGAIN = "run dnabirnn encode again"
+_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '([<|]?[a-z][0-9]{1,2})', 'fortran_order': False, "
+    rb"'shape': \(([0-9]{1,18}),\), \} *\n",
+    re.DOTALL,
+)
+"""What stands before a one-dimensional array in the first version of numpy's format:
+https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html."""
+_DAMAGE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
+_MOST_HEADER_BYTES = 1 << 10
+_CHECKED_BYTES = 1 << 22
+
+
+class Mask(StrEnum):
+    """What lower-case letters (soft-masked sequence) mean."""
+
+    NONE = "none"
+    """Nothing: case is not looked at."""
+    LOSS = "loss"
+    """They are read, but count neither in the loss nor in metrics."""
+    HARD = "hard"
+    """They become N."""
+
+
+class Contig(NamedTuple):
+    """Where a contig lies in the arrays, in bases."""
+
+    name: str
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedSet:
+    """An encoded set on disk.
+
+    Attributes
+    ----------
+    path : Path
+    codes : ndarray, (N,) uint8
+        Memory-mapped, read-only; contigs end to end.
+    labels : ndarray, (N,) unsigned
+        Memory-mapped, read-only; bits as in `dnabirnn.labels`.
+    contigs : tuple of Contig
+    classes : tuple of MotifClass
+        In the order of their bits.
+    mask : Mask
+    digest : str
+        SHA-256 (hex) of what the set says: codes, labels, contigs, splits, classes and mask. The
+        same data give the same digest wherever they lie.
+    manifest : dict
+        Content of manifest.json.
+    """
+
+    path: Path
+    codes: Codes
+    labels: NDArray[np.unsignedinteger]
+    contigs: tuple[Contig, ...]
+    classes: tuple[MotifClass, ...]
+    mask: Mask
+    digest: str
+    manifest: dict[str, Any]
+    _offsets: dict[str, int] = field(repr=False)
+
+    @classmethod
+    def open(cls, path: PathLike) -> EncodedSet:
+        """Open an encoded set, and check that its files fit one another.
+
+        Parameters
+        ----------
+        path : str or PathLike
+            The folder that `encode` wrote.
+
+        Raises
+        ------
+        EncodedSetError
+            No encoded set, one of a newer format, or a damaged one.
+        """
+        folder = Path(path)
+        manifest = _read_manifest(folder)
+        try:
+            contigs = tuple(
+                Contig(str(c["name"]), int(c["offset"]), int(c["length"]))
+                for c in manifest["contigs"]
+            )
+            classes = tuple(
+                MotifClass(str(c["name"]), bool(c["stranded"])) for c in manifest["classes"]
+            )
+            Architecture(classes)  # which knows what names and numbers of classes can be
+            mask, digest = Mask(manifest["mask"]), str(manifest["digest"])
+            _check_layout(contigs, manifest["splits"])
+            _check_inputs(manifest["inputs"])
+        except (*_DAMAGE, OptionError) as cause:
+            raise EncodedSetError(
+                f"{folder / MANIFEST}: damaged ({type(cause).__name__}: {cause}); {_AGAIN}"
+            ) from cause
+        size = sum(contig.length for contig in contigs)
+        codes = _load(folder / CODES, size, np.dtype(np.uint8))
+        _check_codes(folder / CODES)
+        labels = _load(folder / LABELS, size, label_dtype(len(classes)))
+        offsets = {contig.name: contig.offset for contig in contigs}
+        return cls(folder, codes, labels, contigs, classes, mask, digest, manifest, offsets)
+
+    def contig_splits(self, name: str) -> list[Piece]:
+        """Pieces of a split as (contig, start, end), in the order of the contigs.
+
+        Parameters
+        ----------
+        name : str
+            "train", "val" or "test".
+        """
+        return [Piece(contig, start, end) for contig, start, end in self.manifest["splits"][name]]
+
+    def split(self, name: str) -> NDArray[np.int64]:
+        """Pieces of a split as places in `codes` and `labels`.
+
+        Parameters
+        ----------
+        name : str
+            "train", "val" or "test".
+
+        Returns
+        -------
+        spans : ndarray, (n, 2) int64
+            Half-open, sorted. No span goes past the end of its contig, and two that touch are of
+            different contigs.
+        """
+        spans = [
+            (self._offsets[contig] + start, self._offsets[contig] + end)
+            for contig, start, end in self.manifest["splits"][name]
+        ]
+        return np.array(sorted(spans), dtype=np.int64).reshape(-1, 2)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    if not folder.is_dir():
+        raise EncodedSetError(f"{folder}: no such folder; make it with dnabirnn encode")
+    path = folder / MANIFEST
+    try:
+        manifest = read_json(path)
+    except FileNotFoundError as cause:
+        raise EncodedSetError(
+            f"{folder}: no encoded set, for it has no {MANIFEST}; make one with dnabirnn encode"
+        ) from cause
+    except (OSError, ValueError) as cause:
+        raise EncodedSetError(f"{path}: cannot be read ({cause}); {_AGAIN}") from cause
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise EncodedSetError(f"{path}: not the manifest of an encoded set; {_AGAIN}")
+    found = manifest.get("format_version")
+    if not isinstance(found, int) or found < 1:
+        raise EncodedSetError(f"{path}: format version {found!r} is no number; {_AGAIN}")
+    if found > FORMAT_VERSION:
+        raise EncodedSetError(
+            f"{path}: format version {found}, this dnabirnn reads up to {FORMAT_VERSION}; "
+            "upgrade dnabirnn"
+        )
+    return manifest
+
+
+def _check_layout(contigs: Sequence[Contig], splits: Mapping[str, Any]) -> None:
+    """Raise ValueError for contigs or splits that make no sense."""
+    offset = 0
+    for contig in contigs:
+        if contig.offset != offset or contig.length < 0:
+            raise ValueError(f"contig {contig.name!r} does not follow the one before it")
+        offset += contig.length
+    lengths = {contig.name: contig.length for contig in contigs}
+    if len(lengths) != len(contigs) or not all(map(is_printable, lengths)):
+        raise ValueError("contigs of one name, or of one that cannot be printed")
+    if set(splits) != set(SPLITS):
+        raise ValueError(f"splits are not {', '.join(SPLITS)}")
+    pieces = sorted((*piece,) for pieces in splits.values() for piece in pieces)
+    last = ("", 0)
+    for contig_name, start, end in pieces:
+        whole = type(start) is int and type(end) is int
+        if not whole or not 0 <= start < end <= lengths[contig_name]:
+            raise ValueError(f"split {contig_name}:{start}-{end} lies outside its contig")
+        if last[0] == contig_name and start < last[1]:
+            raise ValueError(f"splits overlap at {contig_name}:{start}")
+        last = (contig_name, end)
+
+
+def _check_inputs(inputs: Mapping[str, Any]) -> None:
+    """Raise ValueError for digests of files that are none."""
+    files = [file for kind in inputs.values() for file in kind]
+    if not all(isinstance(file[key], str) for file in files for key in ("name", "sha256")):
+        raise ValueError("inputs are no digests of files")
+
+
+def _load(path: Path, size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Memory-map an array, and check that it is what the manifest says.
+
+    numpy's own reader also takes pickles, archives and headers of any length; `encode` writes
+    none of these.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise ValueError("no regular file")
+        with path.open("rb") as file:
+            head = file.read(_MOST_HEADER_BYTES)
+        array = _HEADER.match(head)
+        if array is None:
+            raise ValueError("no header that encode writes")
+        kind, found = np.dtype(array[1].decode()), int(array[2])
+        if kind == dtype and path.stat().st_size != array.end() + found * dtype.itemsize:
+            raise ValueError(f"its header tells of {found} values")
+    except FileNotFoundError as cause:
+        raise EncodedSetError(f"{path}: no such file; {_AGAIN}") from cause
+    except (OSError, TypeError, ValueError) as cause:
+        raise EncodedSetError(f"{path}: damaged or cut short ({cause}); {_AGAIN}") from cause
+    if found != size or kind != dtype:
+        raise EncodedSetError(
+            f"{path}: {kind} of shape {(found,)}, the manifest says {dtype} of ({size},); {_AGAIN}"
+        )
+    return np.memmap(path, dtype, "r", array.end(), (size,))
+
+
+def _check_codes(path: Path) -> None:
+    """Raise for what is no code: kernels look values up without asking how large they are."""
+    buffer = np.empty(_CHECKED_BYTES, np.uint8)
+    with path.open("rb") as file:
+        head = _HEADER.match(file.read(_MOST_HEADER_BYTES))
+        file.seek(head.end() if head else 0)
+        # Read, not mapped: mapped pages would count as memory that is taken.
+        while count := file.readinto(buffer.data):
+            if buffer[:count].max() > AMBIGUOUS:
+                raise EncodedSetError(
+                    f"{path}: damaged, for it holds values that are no code; {_AGAIN}"
+                )

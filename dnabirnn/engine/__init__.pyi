@@ -1,0 +1,16 @@
+from .choose import (
+    ENGINES as ENGINES,
+    Engine as Engine,
+    engine_of as engine_of,
+    make_engine as make_engine,
+    trains_fused as trains_fused,
+)
+from .devices import (
+    FABRIC_PRECISIONS as FABRIC_PRECISIONS,
+    PRECISIONS as PRECISIONS,
+    bases_that_fit as bases_that_fit,
+    find_device as find_device,
+    free_cache as free_cache,
+    set_precision as set_precision,
+)
+from .differentiable import FusedNetwork as FusedNetwork

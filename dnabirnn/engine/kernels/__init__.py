@@ -1,0 +1,19 @@
+"""Compiled kernels: the recurrent cells, forward and backward.
+
+Modules, in reading order:
+
+- `simd`: vectors of the CPU as a Numba type
+- `tiles`: tiles of matrix products, whose sums stay in registers
+- `activation`: exp, tanh and the logistic function on vectors
+- `layers`: weights of a layer, packed for the kernels
+- `head`: from hidden states to probabilities
+- `gradients`: what the backward passes of all cells share
+- `rnn`: plain recurrent units
+- `gru`: gated recurrent units
+- `gru_ln`: dna-brnn's gated recurrent units with layer normalization
+- `lstm`: long short-term memory
+- `cells`: which kernels compute which cell
+- `loss`: the loss and its gradient with respect to the head
+- `packing`: weights for training, packed and unpacked
+- `workspace`: both passes over a block of windows
+"""

@@ -1,0 +1,242 @@
+"""A layer of dna-brnn's gated recurrent units, whose products are normalised, fused.
+
+r = s(N(W_r x) + N(U_r h)), z = s(N(W_z x) + N(U_z h)), n = tanh(N(W_n x) + N(U_n (r h))),
+h' = (1 - z) n + z h, as in `dnabirnn.network.layer_norm_gru`. The mean over the units is subtracted
+from the weights when they are packed, so the products have mean 0 and only need to be divided by
+their standard deviation.
+
+It has no backward pass: torch trains it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dnabirnn.compiled import inlined, kernel
+from dnabirnn.engine.kernels.activation import half_logistic, tanh
+from dnabirnn.engine.kernels.head import project
+from dnabirnn.engine.kernels.layers import Gates, flat, pack_direction
+from dnabirnn.engine.kernels.simd import (
+    LANES,
+    TABLE_ENTRIES,
+    VECTOR,
+    fma,
+    like,
+    load,
+    load_codes,
+    maximum,
+    square_root,
+    store,
+    take,
+    where_padding,
+    zeros,
+)
+from dnabirnn.engine.kernels.tiles import product4
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+
+__all__ = ["MEMORY", "UNITS", "NormalizedDirection", "pack", "run"]
+
+UNITS = 4
+"""Units of a tile, of one gate."""
+MEMORY = 7
+"""Rows of `memory`: the state; products of the state, for r (then r h), z and n; of the input."""
+
+# s(x) = (1 + tanh(x / 2)) / 2: what r and z are sums of is halved.
+_FACTORS = np.array([0.5, 0.5, 1], np.float32)
+# Below, a variance counts as 0: a product of zeros stays so.
+_LEAST = np.float32(1e-37)
+_ONE = np.float32(1)
+
+
+class NormalizedDirection(NamedTuple):
+    """One direction of one layer, flat arrays; rows are those of the gates r, z, n.
+
+    Attributes
+    ----------
+    table : ndarray, (3 * H * TABLE_ENTRIES,) float32
+        What a base's code gives to each row: biases, and in a first layer its normalised product.
+    inputs : ndarray, (3 * H / UNITS * 2 * H * UNITS,) float32
+        Weights of the features of the layer below; empty in a first layer.
+    states : ndarray, (3 * H / UNITS * H * UNITS,) float32
+    gains : ndarray, (2 * 3 * H,) float32
+        Of products of the state, then of the input.
+    start : ndarray, (H,) float32
+        State to begin with; empty where it is the one in `memory`.
+    share : float32
+        What a unit's square gives to the variance.
+    """
+
+    table: NDArray[np.float32]
+    inputs: NDArray[np.float32]
+    states: NDArray[np.float32]
+    gains: NDArray[np.float32]
+    start: NDArray[np.float32]
+    share: np.float32
+
+
+def pack(gates: Gates) -> NormalizedDirection:
+    """Pack one direction."""
+    rows = 3 * gates.states.shape[1]
+    inputs, states = _centred(gates.inputs, gates.units), _centred(gates.states, gates.units)
+    bias = (gates.input_bias + gates.state_bias) * _FACTORS[:, None]
+    input_gain, state_gain = (g * _FACTORS[:, None] for g in (gates.input_gain, gates.state_gain))
+    of_base = None
+    if inputs.shape[2] == 4:
+        variance = np.square(inputs, dtype=np.float64).sum(axis=1, keepdims=True) / gates.units
+        deviation = np.sqrt(np.where(variance > 0, variance, 1))
+        of_base = (inputs / deviation * input_gain[:, :, None]).astype(np.float32)
+        of_base = of_base.reshape(1, rows, 4)
+    packed = pack_direction(
+        bias.reshape(1, rows),
+        of_base,
+        inputs.reshape(1, rows, -1) if of_base is None else None,
+        states.reshape(1, rows, -1),
+        UNITS,
+    )
+    gains = flat(np.stack([state_gain, input_gain]))
+    return NormalizedDirection(*packed, gains, flat(gates.start), np.float32(1 / gates.units))
+
+
+def _centred(weights: NDArray[np.float32], units: int) -> NDArray[np.float32]:
+    """Weights (gates, H, n) without their mean over the units that count."""
+    centred = weights.astype(np.float64)
+    centred[:, :units] -= centred[:, :units].mean(axis=1, keepdims=True)
+    return centred.astype(weights.dtype)
+
+
+@inlined
+def _normal(
+    weights: NDArray[np.float32],
+    gate: int,
+    hidden: int,
+    vectors: NDArray[np.float32],
+    own: int,
+    other: int,
+    gains: NDArray[np.float32],
+    first_gain: int,
+    share: np.float32,
+    memory: NDArray[np.float32],
+    out: int,
+) -> None:
+    """A gate's normalised products, times gains, from place `out` of memory.
+
+    They are those with the numbers from place `own` of `vectors`, and from `other` if that is none
+    below 0.
+    """
+    zero = zeros(memory)
+    squares_a, squares_b = zero, zero
+    depth = hidden if other < 0 else 2 * hidden
+    for tile in range(hidden // UNITS):
+        at = (gate * hidden + tile * UNITS) * depth
+        sums = (zero, zero, zero, zero, zero, zero, zero, zero)
+        sums = product4(weights, at, vectors, own, hidden, sums)
+        if other >= 0:
+            sums = product4(weights, at + hidden * UNITS, vectors, other, hidden, sums)
+        place = out + tile * UNITS * LANES
+        store(memory, place, sums[0])
+        store(memory, place + VECTOR, sums[1])
+        store(memory, place + LANES, sums[2])
+        store(memory, place + LANES + VECTOR, sums[3])
+        store(memory, place + 2 * LANES, sums[4])
+        store(memory, place + 2 * LANES + VECTOR, sums[5])
+        store(memory, place + 3 * LANES, sums[6])
+        store(memory, place + 3 * LANES + VECTOR, sums[7])
+        squares_a = fma(sums[0], sums[0], fma(sums[2], sums[2], squares_a))
+        squares_a = fma(sums[4], sums[4], fma(sums[6], sums[6], squares_a))
+        squares_b = fma(sums[1], sums[1], fma(sums[3], sums[3], squares_b))
+        squares_b = fma(sums[5], sums[5], fma(sums[7], sums[7], squares_b))
+    one, least, part = like(zero, _ONE), like(zero, _LEAST), like(zero, share)
+    a = one / square_root(maximum(least, squares_a * part))
+    b = one / square_root(maximum(least, squares_b * part))
+    for unit in range(hidden):
+        place, gain = out + unit * LANES, like(zero, gains[first_gain + unit])
+        store(memory, place, load(memory, place) * a * gain)
+        store(memory, place + VECTOR, load(memory, place + VECTOR) * b * gain)
+
+
+@kernel
+def run(
+    codes: Codes,
+    length: int,
+    reverse: bool,
+    table: NDArray[np.float32],
+    inputs: NDArray[np.float32],
+    states: NDArray[np.float32],
+    gains: NDArray[np.float32],
+    start: NDArray[np.float32],
+    share: np.float32,
+    hidden: int,
+    below: NDArray[np.float32],
+    above: NDArray[np.float32],
+    head: NDArray[np.float32],
+    rows: int,
+    answers: NDArray[np.float32],
+    memory: NDArray[np.float32],
+    saved: None,
+) -> None:
+    """Run one direction of a layer over a block of windows.
+
+    Parameters
+    ----------
+    codes : ndarray, (L * LANES,) uint8
+    length : int
+        L.
+    reverse : bool
+        From the last base to the first.
+    table, inputs, states, gains, start, share
+        As in `NormalizedDirection`.
+    hidden : int
+        H, a multiple of `UNITS`.
+    below, above, head, rows, answers
+        As in `dnabirnn.engine.kernels.gru.run`.
+    memory : ndarray, (MEMORY * H * LANES,) float32
+        Overwritten; begins with the last state, that of each window's last base in this direction.
+    saved : None
+        Other cells keep here what their backward passes read.
+    """
+    size = hidden * LANES
+    zero = zeros(memory)
+    for unit in range(hidden if start.size else 0):
+        for v in range(0, LANES, VECTOR):
+            store(memory, unit * LANES + v, like(zero, start[unit]))
+    half = size if reverse else 0
+    gate = hidden * TABLE_ENTRIES
+    for step in range(length):
+        t = length - 1 - step if reverse else step
+        # Own features first, in either direction: mirrored strands then sum in one order.
+        own, other = t * 2 * size + half, t * 2 * size + size - half
+        for g in range(3 if inputs.size else 0):
+            gain, out = (3 + g) * hidden, (4 + g) * size
+            _normal(inputs, g, hidden, below, own, other, gains, gain, share, memory, out)
+        for g in range(2):
+            out = (1 + g) * size
+            _normal(states, g, hidden, memory, 0, -1, gains, g * hidden, share, memory, out)
+        for unit in range(hidden):
+            for v in range(0, LANES, VECTOR):
+                at, bases = unit * LANES + v, load_codes(codes, t * LANES + v)
+                r = load(memory, size + at) + take(table, unit * TABLE_ENTRIES, bases)
+                if inputs.size:
+                    r = r + load(memory, 4 * size + at)
+                store(memory, size + at, half_logistic(r) * load(memory, at))
+        _normal(states, 2, hidden, memory, size, -1, gains, 2 * hidden, share, memory, 3 * size)
+        for unit in range(hidden):
+            for v in range(0, LANES, VECTOR):
+                at, bases = unit * LANES + v, load_codes(codes, t * LANES + v)
+                entry = gate + unit * TABLE_ENTRIES
+                z = load(memory, 2 * size + at) + take(table, entry, bases)
+                n = load(memory, 3 * size + at) + take(table, entry + gate, bases)
+                if inputs.size:
+                    z = z + load(memory, 5 * size + at)
+                    n = n + load(memory, 6 * size + at)
+                h, n = load(memory, at), tanh(n)
+                h = where_padding(bases, h, fma(half_logistic(z), h - n, n))
+                store(memory, at, h)
+                if above.size:
+                    store(above, t * 2 * size + half + at, h)
+        project(head, rows, hidden, memory, 0, answers, t * rows * LANES, reverse)

@@ -1,0 +1,247 @@
+"""From states to probabilities: the head, in two halves, and what turns log-odds to answers.
+
+A row of the head is a product with the states of both directions. Each direction's pass adds its
+half, so that no states need be kept: `answers` holds the sums, (L, rows, LANES). A tied network
+has two rows for each of its logits, for the strands: [left f + right r] and [right f + left r].
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dnabirnn.compiled import inlined, kernel
+from dnabirnn.engine.kernels.activation import exp, logistic
+from dnabirnn.engine.kernels.simd import (
+    LANES,
+    VECTOR,
+    aligned,
+    fma,
+    load,
+    load_codes,
+    maximum,
+    minimum,
+    splat,
+    store,
+    zero_where_n,
+    zeros,
+)
+from dnabirnn.engine.kernels.tiles import product2
+from dnabirnn.network import PROBABILITY_BOUNDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.network import Architecture
+
+__all__ = ["Head", "answer", "pack_head", "project"]
+
+_HALF = np.float32(0.5)
+_LEAST, _MOST = map(np.float32, PROBABILITY_BOUNDS)
+_STEPS = 16
+"""Steps that are turned from (step, output, window) to (window, step, output) at once."""
+
+
+class Head(NamedTuple):
+    """The head, packed for the kernels.
+
+    Attributes
+    ----------
+    forward, reverse : ndarray, (rows / 2 * hidden * 2,) float32
+        Weights for the states of each direction, two rows side by side.
+    rows : int
+        Even; a row of zeros is added where the network has an odd number.
+    first, second : ndarray, (C,) int64
+        Rows whose mean is a column: the strands of an unstranded class, else twice the same.
+    logits : ndarray, (C,) int64
+        Logit of each column.
+    bias : ndarray, (C,) float32
+        Added to each column: bias of the head.
+    strands : ndarray, (K,) int64
+        Columns of each class.
+    exclusive : bool
+        A softmax over the columns, of which the first is the background.
+    """
+
+    forward: NDArray[np.float32]
+    reverse: NDArray[np.float32]
+    rows: int
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    logits: NDArray[np.int64]
+    bias: NDArray[np.float32]
+    strands: NDArray[np.int64]
+    exclusive: bool
+
+
+def pack_head(
+    architecture: Architecture,
+    weights: Mapping[str, NDArray[np.float32]],
+    hidden: int,
+) -> Head:
+    """Head of a network.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    weights : mapping
+        As `dnabirnn.network.checkpoint.weight_shapes` names them.
+    hidden : int
+        Units that the kernel works with, the architecture's or a few more.
+    """
+    left, right = np.split(weights["head.weight"], 2, axis=1)  # (logits, H)
+    tied, exclusive = architecture.tied, architecture.exclusive
+    forward, reverse = left, right
+    if tied:  # a logit's row for + and for -, one after the other
+        forward = np.stack([left, right], axis=1).reshape(-1, left.shape[1])
+        reverse = np.stack([right, left], axis=1).reshape(-1, left.shape[1])
+    columns: list[tuple[int, int, int]] = []  # first row, second row, logit
+    if exclusive:
+        columns.append((0, int(tied), 0))
+    logit = int(exclusive)
+    for _, stranded in architecture.classes:
+        plus = logit * (1 + tied)
+        if not tied:
+            columns += [(plus + s, plus + s, logit + s) for s in range(1 + stranded)]
+            logit += 1 + stranded
+            continue
+        rows = [(plus, plus), (plus + 1, plus + 1)] if stranded else [(plus, plus + 1)]
+        columns += [(*pair, logit) for pair in rows]
+        logit += 1
+    bias = weights["head.bias"]
+    return Head(
+        forward=_in_pairs(forward, hidden),
+        reverse=_in_pairs(reverse, hidden),
+        rows=forward.shape[0] + forward.shape[0] % 2,
+        first=np.array([first for first, _, _ in columns], np.int64),
+        second=np.array([second for _, second, _ in columns], np.int64),
+        logits=np.array([logit for _, _, logit in columns], np.int64),
+        bias=np.array([bias[n] for _, _, n in columns], bias.dtype),
+        strands=np.array([1 + stranded for _, stranded in architecture.classes], np.int64),
+        exclusive=exclusive,
+    )
+
+
+def _in_pairs(rows: NDArray[np.float32], hidden: int) -> NDArray[np.float32]:
+    """Rows (n, H) as (n / 2, hidden, 2), filled up with zeros, flat."""
+    n = rows.shape[0] + rows.shape[0] % 2
+    full = aligned(n, hidden, dtype=rows.dtype)
+    full[: rows.shape[0], : rows.shape[1]] = rows
+    return np.ascontiguousarray(full.reshape(-1, 2, hidden).transpose(0, 2, 1)).reshape(-1)
+
+
+@inlined
+def project(
+    head: NDArray[np.float32],
+    rows: int,
+    hidden: int,
+    states: NDArray[np.float32],
+    at: int,
+    answers: NDArray[np.float32],
+    place: int,
+    add: bool,
+) -> None:
+    """Product of the head's half with the states from place `at`, into `answers`.
+
+    Each half is summed by itself before the halves meet, so that their order changes no bit, and
+    the opposite strand has the very same answer.
+    """
+    zero = zeros(states)
+    for pair in range(rows // 2):
+        sums = product2(head, pair * hidden * 2, states, at, hidden, (zero, zero, zero, zero))
+        first = place + pair * 2 * LANES
+        if add:
+            store(answers, first, load(answers, first) + sums[0])
+            store(answers, first + VECTOR, load(answers, first + VECTOR) + sums[1])
+            store(answers, first + LANES, load(answers, first + LANES) + sums[2])
+            last = first + LANES + VECTOR
+            store(answers, last, load(answers, last) + sums[3])
+        else:
+            store(answers, first, sums[0])
+            store(answers, first + VECTOR, sums[1])
+            store(answers, first + LANES, sums[2])
+            store(answers, first + LANES + VECTOR, sums[3])
+
+
+@kernel
+def answer(
+    codes: Codes,
+    answers: NDArray[np.float32],
+    rows: int,
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    bias: NDArray[np.float32],
+    strands: NDArray[np.int64],
+    exclusive: bool,
+    columns: NDArray[np.float32],
+    out: NDArray[np.float32],
+) -> None:
+    """Probabilities of a block of windows from the sums of both directions.
+
+    Parameters
+    ----------
+    codes : ndarray, (L * LANES,) uint8
+    answers : ndarray, (L * rows * LANES,) float32
+    rows, first, second, bias, strands, exclusive
+        As in `Head`.
+    columns : ndarray, (16 * C * LANES,) float32
+        Overwritten.
+    out : ndarray, (LANES, L, O) float32
+        Filled: within `PROBABILITY_BOUNDS`, 0 where the code is 4, without meaning at padding.
+    """
+    length, outputs = out.shape[1], out.shape[2]
+    background = 1 if exclusive else 0
+    step_numbers = (outputs + background) * LANES
+    for begin in range(0, length, _STEPS):
+        end = min(begin + _STEPS, length)
+        for t in range(begin, end):
+            for v in range(0, LANES, VECTOR):
+                base = (t - begin) * step_numbers + v
+                for c in range(outputs + background):
+                    one = load(answers, (t * rows + first[c]) * LANES + v)
+                    other = load(answers, (t * rows + second[c]) * LANES + v)
+                    log_odds = fma(one + other, splat(_HALF), splat(bias[c]))
+                    store(columns, base + c * LANES, log_odds)
+                bases = load_codes(codes, t * LANES + v)
+                if exclusive:
+                    _softmax(columns, base, outputs, strands)
+                for c in range(background, outputs + background):
+                    at = base + c * LANES
+                    p = load(columns, at) if exclusive else logistic(load(columns, at))
+                    p = minimum(splat(_MOST), maximum(splat(_LEAST), p))
+                    store(columns, at, zero_where_n(p, bases))
+        for lane in range(LANES):
+            for t in range(begin, end):
+                at = (t - begin) * step_numbers + background * LANES + lane
+                for o in range(outputs):
+                    out[lane, t, o] = columns[at + o * LANES]
+
+
+@inlined
+def _softmax(
+    columns: NDArray[np.float32], base: int, outputs: int, strands: NDArray[np.int64]
+) -> None:
+    """Log-odds of background and outputs, made probabilities."""
+    highest = load(columns, base)
+    for c in range(1, outputs + 1):
+        highest = maximum(highest, load(columns, base + c * LANES))
+    for c in range(outputs + 1):
+        at = base + c * LANES
+        store(columns, at, exp(load(columns, at) - highest))
+    total = load(columns, base)
+    at = base + LANES
+    for k in range(strands.size):
+        # Both strands first: the sum is then the same to the bit for the opposite strand.
+        of_class = load(columns, at)
+        at += LANES
+        if strands[k] == 2:
+            of_class = of_class + load(columns, at)
+            at += LANES
+        total = total + of_class
+    for c in range(1, outputs + 1):
+        at = base + c * LANES
+        store(columns, at, load(columns, at) / total)

@@ -1,0 +1,104 @@
+"""The loss of a block of windows, and its gradient by the rows of the head."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dnabirnn.compiled import kernel
+from dnabirnn.engine.kernels.simd import LANES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["cross_entropy"]
+
+
+@kernel
+def cross_entropy(
+    answers: NDArray[np.float32],
+    rows: int,
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    bias: NDArray[np.float32],
+    exclusive: bool,
+    truth: NDArray[np.bool_],
+    counted: NDArray[np.bool_],
+    factor: float,
+    row_gradient: NDArray[np.float32],
+    gradient_rows: int,
+    bias_gradient: NDArray[np.float64],
+) -> float:
+    """Loss of a block of windows, and its gradient by the rows of the head.
+
+    Parameters
+    ----------
+    answers : ndarray, (L * rows * LANES,) float32
+    rows, first, second, bias, exclusive
+        As in `head.Head`.
+    truth : ndarray, (W, L, O) bool
+        Of W windows, at most LANES.
+    counted : ndarray, (W, L) bool
+        Bases that count.
+    factor : float
+        What a base's loss is multiplied by.
+    row_gradient : ndarray, (L * gradient_rows * LANES,) float32
+        Filled.
+    gradient_rows : int
+    bias_gradient : ndarray, (C,) float64
+        Added to.
+
+    Returns
+    -------
+    loss : float
+        The mean over outputs of the binary cross-entropy, or the cross-entropy of a softmax over
+        the background and the outputs; summed over bases.
+    """
+    windows, length, outputs = truth.shape
+    kind: Any = answers.dtype.type
+    background = 1 if exclusive else 0
+    columns = outputs + background
+    share = kind(1) if exclusive else kind(1 / outputs)
+    row_gradient[:] = 0
+    log_odds = np.empty(columns, answers.dtype)
+    loss, total, highest = 0.0, kind(1), kind(0)
+    # The sum of many logarithms is that of their product: one in hundreds is taken.
+    product, most = 1.0, 1e200
+    for lane in range(windows):
+        for t in range(length):
+            if not counted[lane, t]:
+                continue
+            target = -1
+            for c in range(columns):
+                one = answers[(t * rows + first[c]) * LANES + lane]
+                other = answers[(t * rows + second[c]) * LANES + lane]
+                log_odds[c] = (one + other) * kind(0.5) + bias[c]
+                if target < 0 and c >= background and truth[lane, t, c - background]:
+                    target = c
+            if exclusive:
+                target = max(target, 0)
+                highest, total = log_odds.max(), kind(0)
+                for c in range(columns):
+                    total += math.exp(log_odds[c] - highest)
+                loss += highest - log_odds[target]
+                product *= total
+            for c in range(columns):
+                x = log_odds[c]
+                if exclusive:
+                    wrong = math.exp(x - highest) / total - kind(c == target)
+                else:
+                    y, small = kind(truth[lane, t, c]), math.exp(-abs(x))
+                    p = (kind(1) if x >= 0 else small) / (kind(1) + small)
+                    loss += max(x, kind(0)) - x * y
+                    product *= kind(1) + small
+                    wrong = (p - y) * share
+                wrong *= kind(factor)
+                bias_gradient[c] += wrong
+                row_gradient[(t * gradient_rows + first[c]) * LANES + lane] += wrong * kind(0.5)
+                row_gradient[(t * gradient_rows + second[c]) * LANES + lane] += wrong * kind(0.5)
+            if product > most:
+                loss, product = loss + math.log(product), 1.0
+    mean = (loss + math.log(product)) * share
+    return float(mean * factor)

@@ -1,0 +1,130 @@
+"""Weights for training: packed for the kernels of both passes, and gradients unpacked again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from dnabirnn.engine.kernels import gradients
+from dnabirnn.engine.kernels.cells import CELLS
+from dnabirnn.engine.kernels.head import pack_head
+from dnabirnn.engine.kernels.layers import Direction, Gates, flat
+from dnabirnn.engine.kernels.simd import aligned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.network import Architecture
+
+    Array = NDArray[np.floating[Any]]
+
+__all__ = ["DirectionWeights", "PackedNetwork"]
+
+
+class DirectionWeights(NamedTuple):
+    """One direction of a layer: packed for the forward pass, and transposed for the other."""
+
+    packed: Direction
+    states: Array
+    inputs: Array
+
+
+class PackedNetwork:
+    """Weights of one moment, as the kernels of both passes read them.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    weights : mapping
+        Of float32 or float64, as `dnabirnn.network.checkpoint.weight_shapes` names them.
+    """
+
+    def __init__(self, architecture: Architecture, weights: Mapping[str, Any]) -> None:
+        self.architecture = architecture
+        self.cell: Any = CELLS[architecture.cell]
+        self.hidden = -(-architecture.hidden // gradients.TILE) * gradients.TILE
+        self.dtype: np.dtype[Any] = weights["head.weight"].dtype
+        self.logits = len(weights["head.bias"])
+        self.head = pack_head(architecture, weights, self.hidden)
+        self.head_rows = -(-self.head.rows // gradients.TILE) * gradients.TILE
+        self.head_transposed = self._transposed_head()
+        self.layers = [
+            tuple(self._weights(weights, layer, reverse) for reverse in (False, True))
+            for layer in range(architecture.layers)
+        ]
+
+    def _number(self, layer: int, reverse: bool) -> int:
+        """Number under which the network knows the weights of a direction of a layer."""
+        return layer if self.architecture.tied else 2 * layer + reverse
+
+    def _weights(self, weights: Any, layer: int, reverse: bool) -> DirectionWeights:
+        tied, hidden, order = self.architecture.tied, self.hidden, self.cell.BACKWARD.of_inputs
+        gates = Gates.of(weights, self._number(layer, reverse), len(order), hidden, first=not layer)
+        inputs = aligned(0, dtype=self.dtype)
+        if layer:
+            read = gates.inputs
+            if reverse and tied:  # [own, other], whose order is then [reverse, forward]
+                read = np.roll(read, hidden, axis=2)
+            inputs = _transposed(read[list(order)].reshape(-1, 2 * hidden))
+        if reverse:
+            gates = gates.of_reverse_complement(tied)
+        states = _transposed(gates.states.reshape(-1, hidden))
+        return DirectionWeights(self.cell.pack(gates), states, inputs)
+
+    def _transposed_head(self) -> Array:
+        halves = [
+            half.reshape(-1, self.hidden, 2).transpose(0, 2, 1).reshape(-1, self.hidden)
+            for half in (self.head.forward, self.head.reverse)
+        ]
+        rows = np.zeros((self.head_rows, 2 * self.hidden), self.dtype)
+        rows[: self.head.rows] = np.concatenate(halves, axis=1)
+        return _transposed(rows)
+
+    # Of weights, from sums that kernels have made.
+
+    def gradient_of_head(self, found: Array) -> Array:
+        """Gradient of `head.weight` from that of its rows, (2 * hidden, rows)."""
+        units = self.architecture.hidden
+        forward, reverse = (half[:units].T for half in np.split(found, 2))  # (rows, units)
+        if not self.architecture.tied:
+            logits = self.logits
+            return np.concatenate([forward[:logits], reverse[:logits]], axis=1)
+        # Rows are [left f + right r] for one strand, [right f + left r] for the other.
+        left, right = forward[::2] + reverse[1::2], reverse[::2] + forward[1::2]
+        return np.concatenate([left, right], axis=1)[: self.logits]
+
+    def gradients_of_layer(
+        self, layer: int, reverse: bool, states: Array, inputs: Array, biases: Array
+    ) -> Iterator[tuple[str, Array]]:
+        """Names and gradients of one direction's weights from those of its deltas."""
+        units, hidden, backward = self.architecture.hidden, self.hidden, self.cell.BACKWARD
+        order, number = list(backward.of_inputs), len(backward.of_inputs)
+        states = states.reshape(number, hidden, hidden)[:, :units, :units]
+        wide = inputs.shape[1]
+        parts = (2, wide // 2)  # of a layer's features: both directions
+        of_gates = np.empty((number, hidden, wide), self.dtype)
+        of_gates[order] = inputs.reshape(number, hidden, wide)
+        if not layer:
+            of_gates = of_gates[:, :units, ::-1] if reverse else of_gates[:, :units]
+        else:
+            halves = of_gates.reshape(number, hidden, *parts)[:, :units, :, :units]
+            of_gates = halves[:, :, ::-1] if reverse and self.architecture.tied else halves
+        rows = biases.reshape(backward.deltas, hidden)[:, :units]
+        input_bias = np.empty((number, units), self.dtype)
+        input_bias[order] = rows[:number]
+        state_bias = rows[backward.first_of_states :][:number]
+        prefix = f"recurrent.{self._number(layer, reverse)}."
+        yield f"{prefix}weight_ih_l0", of_gates.reshape(number * units, -1)
+        yield f"{prefix}weight_hh_l0", states.reshape(number * units, -1)
+        yield f"{prefix}bias_ih_l0", input_bias.reshape(-1)
+        yield f"{prefix}bias_hh_l0", state_bias.reshape(-1)
+
+
+def _transposed(rows: Array) -> Array:
+    """Rows (count, n) as `gradients.carry` reads them: (n / TILE, count, TILE), flat."""
+    count, n = rows.shape
+    tiles = rows.reshape(count, n // gradients.TILE, gradients.TILE)
+    return flat(tiles.transpose(1, 0, 2))

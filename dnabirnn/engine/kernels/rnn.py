@@ -1,0 +1,148 @@
+"""A layer of plain recurrent units, fused: h' = tanh(W x + U h), with biases, as torch.nn.RNN."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dnabirnn.compiled import kernel
+from dnabirnn.engine.kernels.activation import tanh
+from dnabirnn.engine.kernels.gradients import STEPS, carry, sum_gradients
+from dnabirnn.engine.kernels.head import project
+from dnabirnn.engine.kernels.layers import Backward, Direction, Gates, pack_direction
+from dnabirnn.engine.kernels.simd import (
+    LANES,
+    TABLE_ENTRIES,
+    VECTOR,
+    like,
+    load,
+    load_codes,
+    store,
+    take,
+    zero_where_padding,
+    zeros,
+)
+from dnabirnn.engine.kernels.tiles import product4
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.engine.kernels.gradients import Sums
+
+__all__ = ["BACKWARD", "MEMORY", "UNITS", "backward", "pack", "run"]
+
+UNITS = 4
+"""Units of a tile: with one sum each, four rows."""
+MEMORY = 3
+"""Rows of `memory`, each of a number for every unit and window."""
+BACKWARD = Backward(saved=0, deltas=1, of_inputs=(0,), first_of_states=0)
+"""Nothing is saved beside the states."""
+_ENTRIES = UNITS * TABLE_ENTRIES
+
+
+def pack(gates: Gates) -> Direction:
+    """Pack one direction; rows are four units."""
+    bias = gates.input_bias + gates.state_bias
+    if gates.inputs.shape[2] > 4:
+        return pack_direction(bias, None, gates.inputs, gates.states, UNITS)
+    return pack_direction(bias, gates.inputs, None, gates.states, UNITS)
+
+
+@kernel
+def run(
+    codes: Codes,
+    length: int,
+    reverse: bool,
+    table: NDArray[np.float32],
+    inputs: NDArray[np.float32],
+    states: NDArray[np.float32],
+    hidden: int,
+    below: NDArray[np.float32],
+    above: NDArray[np.float32],
+    head: NDArray[np.float32],
+    rows: int,
+    answers: NDArray[np.float32],
+    memory: NDArray[np.float32],
+    saved: NDArray[np.float32] | None,
+) -> None:
+    """Run one direction of a layer over a block of windows; as `gru.run`."""
+    size = hidden * LANES
+    memory[: 2 * size] = 0
+    now, then = 0, size
+    half = size if reverse else 0
+    for step in range(length):
+        t = length - 1 - step if reverse else step
+        a, b = load_codes(codes, t * LANES), load_codes(codes, t * LANES + VECTOR)
+        for tile in range(hidden // UNITS):
+            at = tile * _ENTRIES
+            sums = (
+                take(table, at, a),
+                take(table, at, b),
+                take(table, at + TABLE_ENTRIES, a),
+                take(table, at + TABLE_ENTRIES, b),
+                take(table, at + 2 * TABLE_ENTRIES, a),
+                take(table, at + 2 * TABLE_ENTRIES, b),
+                take(table, at + 3 * TABLE_ENTRIES, a),
+                take(table, at + 3 * TABLE_ENTRIES, b),
+            )
+            if inputs.size:
+                # This direction's features first, in either direction: mirrored strands then sum
+                # in one order, and agree to the bit.
+                weights, own = tile * 2 * hidden * 4, t * 2 * size + half
+                sums = product4(inputs, weights, below, own, hidden, sums)
+                weights, other = weights + hidden * 4, t * 2 * size + size - half
+                sums = product4(inputs, weights, below, other, hidden, sums)
+            sums = product4(states, tile * hidden * 4, memory, now, hidden, sums)
+            unit = UNITS * tile * LANES
+            for_a = (tanh(sums[0]), tanh(sums[2]), tanh(sums[4]), tanh(sums[6]))
+            for_b = (tanh(sums[1]), tanh(sums[3]), tanh(sums[5]), tanh(sums[7]))
+            for row in range(UNITS):
+                ha = zero_where_padding(for_a[row], a)
+                hb = zero_where_padding(for_b[row], b)
+                new = unit + row * LANES
+                store(memory, then + new, ha)
+                store(memory, then + new + VECTOR, hb)
+                if above.size:
+                    place = t * 2 * size + half + new
+                    store(above, place, ha)
+                    store(above, place + VECTOR, hb)
+        now, then = then, now
+        project(head, rows, hidden, memory, now, answers, t * rows * LANES, reverse)
+
+
+@kernel
+def backward(
+    codes: Codes,
+    length: int,
+    reverse: bool,
+    hidden: int,
+    saved: NDArray[np.float32],
+    features: NDArray[np.float32],
+    feature_gradient: NDArray[np.float32],
+    states: NDArray[np.float32],
+    sums: Sums,
+    deltas: NDArray[np.float32],
+    memory: NDArray[np.float32],
+) -> None:
+    """Go back through one direction of a layer over a block of windows; as `gru.backward`."""
+    size, wide = hidden * LANES, 2 * hidden * LANES
+    half = size if reverse else 0
+    memory[:size] = 0
+    for done in range(0, length, STEPS):
+        steps = min(STEPS, length - done)
+        for k in range(steps):
+            t = done + k if reverse else length - 1 - done - k
+            for unit in range(hidden):
+                for v in range(0, LANES, VECTOR):
+                    at, bases = unit * LANES + v, load_codes(codes, t * LANES + v)
+                    here = t * wide + half + at
+                    h = load(features, here)
+                    of_h = load(feature_gradient, here) + load(memory, at)
+                    of_sum = of_h * (like(h, np.float32(1)) - h * h)
+                    store(deltas, k * size + at, zero_where_padding(of_sum, bases))
+                    store(memory, at, zeros(memory))
+            carry(states, hidden, hidden, deltas, k * size, memory)
+        rows = (hidden, 0, hidden)
+        sum_gradients(length, reverse, done, steps, hidden, *rows, deltas, features, sums)

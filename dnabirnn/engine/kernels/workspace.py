@@ -1,0 +1,201 @@
+"""Both passes over a block of windows, and what they write on their way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dnabirnn.engine.kernels import gradients
+from dnabirnn.engine.kernels.loss import cross_entropy
+from dnabirnn.engine.kernels.simd import LANES, VECTOR, aligned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.engine.kernels.packing import PackedNetwork
+
+    Array = NDArray[np.floating[Any]]
+
+__all__ = ["Keys", "Workspace", "add"]
+
+Keys = tuple[np.uint32, np.uint32, np.uint32, "np.floating[Any]"]
+"""Arguments of `gradients.drop`: keys, least, factor."""
+
+
+class Workspace:
+    """What the two passes over a block of `LANES` windows write, flat."""
+
+    def __init__(self, network: PackedNetwork, length: int) -> None:
+        hidden, layers, backward = network.hidden, len(network.layers), network.cell.BACKWARD
+        wide, gates = length * 2 * hidden * LANES, len(backward.of_inputs)
+        dtype = network.dtype
+
+        def arrays(count: int, size: int) -> list[Array]:
+            return [aligned(size, dtype=dtype) for _ in range(count)]
+
+        self.length = length
+        self.codes = np.empty(length * LANES, np.uint8)
+        self.none = aligned(0, dtype=dtype)
+        self.one_hot = aligned(length * 4 * LANES, dtype=dtype)
+        self.features = arrays(layers, wide)
+        self.dropped: list[Array] = []  # the same where nothing is dropped
+        self.saved = [arrays(2, length * backward.saved * hidden * LANES) for _ in range(layers)]
+        self.gradients = arrays(2, wide)
+        self.answers = aligned(length * network.head.rows * LANES, dtype=dtype)
+        self.row_gradient = aligned(length * network.head_rows * LANES, dtype=dtype)
+        self.deltas = aligned(gradients.STEPS * backward.deltas * hidden * LANES, dtype=dtype)
+        self.memory = aligned(3 * hidden * LANES, dtype=dtype)
+        self.state_sums = aligned(gradients.numbers_of_sums(gates * hidden, hidden), dtype=dtype)
+        self.input_sums = [
+            aligned(gradients.numbers_of_sums(gates * hidden, rows), dtype=dtype)
+            for rows in (4, *[2 * hidden] * (layers - 1))
+        ]
+        self.bias_sums = aligned(backward.deltas * hidden * VECTOR, dtype=dtype)
+        self.head_sums = aligned(
+            gradients.numbers_of_sums(2 * hidden, network.head_rows), dtype=dtype
+        )
+        self.keys: list[Keys] = []
+
+    def forward(self, network: PackedNetwork, block: NDArray[np.uint8], keys: list[Keys]) -> None:
+        """Rows of the head of a block of windows (W, L), at most LANES."""
+        self._begin(block, keys)
+        length, hidden, head = self.length, network.hidden, network.head
+        below = self.none
+        for layer, directions in enumerate(network.layers):
+            for reverse, weights in enumerate(directions):
+                network.cell.run(
+                    self.codes,
+                    length,
+                    bool(reverse),
+                    *weights.packed,
+                    hidden,
+                    below,
+                    self.features[layer],
+                    self.none,
+                    0,
+                    self.none,
+                    self.memory,
+                    self.saved[layer][reverse],
+                )
+            below = self._read(layer)
+            if self.keys:
+                gradients.drop(self.features[layer], *self.keys[layer], below)
+        gradients.head_forward(
+            below, length, hidden, head.forward, head.reverse, head.rows, self.answers
+        )
+
+    def backward(
+        self,
+        network: PackedNetwork,
+        truth: NDArray[np.bool_],
+        counted: NDArray[np.bool_],
+        factor: float,
+    ) -> tuple[float, dict[str, Array]]:
+        """Loss of the block that went forward, and gradients of all weights by name."""
+        length, hidden, head = self.length, network.hidden, network.head
+        of_columns = np.zeros(len(head.first))
+        loss = cross_entropy(
+            self.answers,
+            head.rows,
+            head.first,
+            head.second,
+            head.bias,
+            head.exclusive,
+            truth,
+            counted,
+            factor,
+            self.row_gradient,
+            network.head_rows,
+            of_columns,
+        )
+        mine, other = self.gradients
+        self.head_sums[:] = 0
+        gradients.head_backward(
+            self._read(len(network.layers) - 1),
+            length,
+            hidden,
+            network.head_transposed,
+            network.head_rows,
+            self.row_gradient,
+            mine,
+            self.head_sums,
+        )
+        found = _added_up(self.head_sums, 2 * hidden, network.head_rows)
+        bias = np.bincount(head.logits, of_columns, network.logits)
+        by_name = {
+            "head.weight": network.gradient_of_head(found[:, : head.rows]),
+            "head.bias": bias.astype(network.dtype),
+        }
+        for layer in reversed(range(len(network.layers))):
+            if self.keys:
+                gradients.drop(mine, *self.keys[layer], other)
+                mine, other = other, mine
+            for reverse in (False, True):
+                add(by_name, self._backward(network, layer, reverse, mine, other))
+            mine, other = other, mine
+        return loss, by_name
+
+    def _backward(
+        self, network: PackedNetwork, layer: int, reverse: bool, mine: Array, below: Array
+    ) -> Iterator[tuple[str, Array]]:
+        backward, hidden = network.cell.BACKWARD, network.hidden
+        weights = network.layers[layer][reverse]
+        sums = gradients.Sums(
+            self._read(layer - 1) if layer else self.one_hot,
+            2 * hidden if layer else 4,
+            weights.inputs,
+            below,
+            self.state_sums,
+            self.input_sums[layer],
+            self.bias_sums,
+        )
+        for gradient in (sums.of_states, sums.of_inputs, sums.of_biases):
+            gradient[:] = 0
+        network.cell.backward(
+            self.codes,
+            self.length,
+            reverse,
+            hidden,
+            self.saved[layer][reverse],
+            self.features[layer],
+            mine,
+            weights.states,
+            sums,
+            self.deltas,
+            self.memory,
+        )
+        rows = len(backward.of_inputs) * hidden
+        biases = np.empty(backward.deltas * hidden, network.dtype)
+        gradients.add_up(sums.of_biases, biases)
+        return network.gradients_of_layer(
+            layer,
+            reverse,
+            _added_up(sums.of_states, rows, hidden),
+            _added_up(sums.of_inputs, rows, sums.below_rows),
+            biases,
+        )
+
+    def _begin(self, block: NDArray[np.uint8], keys: list[Keys]) -> None:
+        gradients.enter(block, self.codes, self.one_hot)
+        self.keys = keys
+        if keys and not self.dropped:
+            self.dropped = [aligned(f.size, dtype=f.dtype) for f in self.features]
+
+    def _read(self, layer: int) -> Array:
+        """What is read of a layer's features by what lies above."""
+        return self.dropped[layer] if self.keys else self.features[layer]
+
+
+def add(totals: dict[str, Array], parts: Iterable[tuple[str, Array]]) -> None:
+    """Add gradients by name."""
+    for name, gradient in parts:
+        totals[name] = totals[name] + gradient if name in totals else gradient
+
+
+def _added_up(sums: Array, rows: int, columns: int) -> Array:
+    out = np.empty(rows * columns, sums.dtype)
+    gradients.add_up(sums, out)
+    return gradients.untiled(out, rows, columns)

@@ -1,0 +1,17 @@
+from .baseline import Baseline as Baseline, learn_baseline as learn_baseline
+from .bootstrap import Curve as Curve
+from .evaluate import (
+    Report as Report,
+    evaluate_blocks as evaluate_blocks,
+    metrics_table as metrics_table,
+)
+from .genome import evaluate_baseline as evaluate_baseline, evaluate_genome as evaluate_genome
+from .matching import counted_intervals as counted_intervals, match_calls as match_calls
+from .metrics import (
+    Histogram as Histogram,
+    PrecisionRecall as PrecisionRecall,
+    ScoreCounts as ScoreCounts,
+    bin_means as bin_means,
+)
+from .reliability import Reliability as Reliability, logistic_fit as logistic_fit
+from .truth import Truth as Truth

@@ -1,0 +1,113 @@
+"""Calls against truth, contig by contig: matches, and false discoveries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dnabirnn.evaluation.bootstrap import GROUPS, draw
+from dnabirnn.evaluation.matching import BLOCK_BP, CallMatches, counted_intervals, interval
+from dnabirnn.evaluation.truth import Truth
+from dnabirnn.labels import intervals_of, output_masks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.evaluation.matching import Intervals
+    from dnabirnn.motif_classes import MotifClass
+
+__all__ = ["CallEvaluation", "FalseCalls"]
+
+
+class FalseCalls:
+    """Counts of calls of one class, and of those of which under half is of it."""
+
+    def __init__(self) -> None:
+        self._calls: NDArray[np.int64] = np.zeros((GROUPS, 2), dtype=np.int64)
+        self._blocks = 0
+
+    def add(self, starts: NDArray[np.int64], false: NDArray[np.bool_]) -> None:
+        """Count the calls of one contig, by their starts."""
+        blocks, number = np.unique(starts // BLOCK_BP, return_inverse=True)
+        group = (self._blocks + number) % GROUPS
+        np.add.at(self._calls, (group, false.astype(np.int64)), 1)
+        self._blocks += blocks.size
+
+    def finish(self, replicates: int, seed: int) -> dict[str, Any]:
+        """Share of false calls, with its interval; see `CallMatches.finish`."""
+        weights = draw(self._blocks, replicates, seed)
+        drawn = weights @ self._calls[: weights.shape[1]].astype(np.float64)
+        key = "false_discovery_rate"
+        return {
+            key: None if not self._calls.any() else float(_false_share(self._calls.sum(axis=0))),
+            f"{key}_ci": interval(_false_share(drawn)),
+        }
+
+
+def _false_share(calls: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):
+        return np.asarray(calls[..., 1] / calls.sum(axis=-1), dtype=np.float64)
+
+
+class CallEvaluation:
+    """Calls against truth, contig by contig, for every class.
+
+    Parameters
+    ----------
+    classes : sequence of MotifClass
+        In the order of the network's outputs and of the labels' bits.
+    """
+
+    def __init__(self, classes: Sequence[MotifClass]) -> None:
+        self._masks = output_masks(classes)
+        self._classes = tuple(classes)
+        self._matches = {name: CallMatches() for name, _ in classes}
+        self._false = {name: FalseCalls() for name, _ in classes}
+        self._class_of = [name for name, stranded in classes for _ in range(1 + stranded)]
+
+    def add(
+        self,
+        calls: Sequence[Intervals],
+        labels: NDArray[np.unsignedinteger],
+        counted: NDArray[np.bool_],
+    ) -> None:
+        """Match the calls of a contig, each output's with the truth of its strand.
+
+        Parameters
+        ----------
+        calls : sequence of ndarray, (n, 2) int64
+            One an output; sorted, not overlapping.
+        labels : ndarray, (L,) unsigned
+        counted : ndarray, (L,) bool
+            Calls and truth of which more than half of the bases are False are left out.
+        """
+        by_class: dict[str, tuple[list[Intervals], list[Intervals]]] = {
+            name: ([], []) for name in self._matches
+        }
+        shares: dict[str, list[NDArray[np.float64]]] = {name: [] for name in self._matches}
+        true = Truth(labels, counted, self._classes)
+        columns = enumerate(zip(self._class_of, self._masks, calls, strict=True))
+        for column, (name, mask, found) in columns:
+            kept = counted_intervals(found, counted)
+            by_class[name][0].append(kept)
+            by_class[name][1].append(counted_intervals(intervals_of(labels, mask), counted))
+            shares[name].append(true.share(column, kept[:, 0], kept[:, 1]))
+        for name, strands in by_class.items():
+            self._matches[name].add(*strands)
+            starts = np.concatenate([kept[:, 0] for kept in strands[0]])
+            self._false[name].add(starts, np.concatenate(shares[name]) < 0.5)
+
+    def finish(self, replicates: int = 1000, seed: int = 0) -> dict[str, dict[str, Any] | None]:
+        """Figures of each class, None where it has no truth; see `CallMatches.finish`."""
+        figures = {name: found.finish(replicates, seed) for name, found in self._matches.items()}
+        return {
+            name: entry and entry | self._false[name].finish(replicates, seed)
+            for name, entry in figures.items()
+        }
+
+    def count(self, class_name: str) -> int:
+        """Calls of a class that count."""
+        return self._matches[class_name].calls

@@ -1,0 +1,321 @@
+"""Metrics of scores and calls against truth, as a stream in bounded memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from dnabirnn.alphabet import AMBIGUOUS
+from dnabirnn.evaluation.bootstrap import draw, intervals, lowest_probability
+from dnabirnn.evaluation.calls import CallEvaluation
+from dnabirnn.labels import IGNORE_BIT
+from dnabirnn.network import Architecture, default_min_score
+from dnabirnn.scoring import find_calls, find_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.evaluation.bootstrap import Curve, Tally
+    from dnabirnn.evaluation.matching import Intervals
+    from dnabirnn.motif_classes import MotifClass
+    from dnabirnn.network import CallSettings
+    from dnabirnn.tracks import Block, Rows
+
+__all__ = ["BaseMetrics", "Evaluation", "Report", "evaluate_blocks", "metrics_table"]
+
+
+class BaseMetrics(NamedTuple):
+    """Metrics per base.
+
+    Attributes
+    ----------
+    classes : dict
+        Figures of each class for `metrics.json`; None for a class without truth.
+    absent : dict
+        For each class without truth, how much of the sequence was called all the same.
+    curves : list of Curve
+        For each class with truth, strand-blind; for a stranded class, by strand as well.
+    """
+
+    classes: dict[str, dict[str, Any] | None]
+    absent: dict[str, dict[str, Any]]
+    curves: list[Curve]
+
+
+class Report(NamedTuple):
+    """All metrics.
+
+    Attributes
+    ----------
+    metrics : dict
+        What `metrics.json` holds: `classes` and `absent` of BaseMetrics, and `calls`.
+    curves : list of Curve
+    """
+
+    metrics: dict[str, Any]
+    curves: list[Curve]
+
+
+class Evaluation:
+    """Metrics per base, from blocks of scores and truth.
+
+    Strand-blind, a base's score is the larger of its class's outputs and it is positive if it is
+    so on either strand. In the `_stranded` form, each base counts once a strand. For a class
+    without strands both are the same.
+
+    Intervals (`_ci`) are of 95 %, percentiles of a block bootstrap (Efron and Tibshirani 1993, An
+    Introduction to the Bootstrap, sections 8.6 and 13.3): neighbouring bases are not independent,
+    so what is drawn anew, with replacement, is blocks of 10 kb at fixed places of each contig.
+    Beyond 512 blocks, blocks are dealt to 512 groups in turn, and groups are drawn. A group keeps
+    its exact counts at the threshold, and a histogram of 1,024 bins even in logit; figures from
+    these are moved by the difference between the exact figure and the one of all groups. Blocks
+    without a counted base take no part. With one block there are no intervals.
+
+    Parameters
+    ----------
+    classes : sequence of MotifClass
+        In the order of the network's outputs.
+    thresholds : mapping of str to int
+        For each class, the integer score, 1 to 1000, from which a base is called.
+    replicates : int
+        Of the bootstrap; 0 leaves all intervals None.
+    seed : int
+    block_bp : int
+    """
+
+    def __init__(
+        self,
+        classes: Sequence[MotifClass],
+        thresholds: Mapping[str, int],
+        *,
+        replicates: int = 1000,
+        seed: int = 0,
+        block_bp: int = 10_000,
+    ) -> None:
+        from dnabirnn.evaluation.base_counts import BaseCounter  # loads Numba
+
+        self._classes = tuple(classes)
+        self._thresholds = {name: int(thresholds[name]) for name, _ in classes}
+        self._replicates = replicates
+        self._seed = seed
+        cuts = [
+            lowest_probability(self._thresholds[name])
+            for name, stranded in classes
+            for _ in range(1 + stranded)
+        ]
+        self._counter = BaseCounter(classes, cuts, block_bp)
+
+    def add(
+        self,
+        block: Block,
+        labels: NDArray[np.unsignedinteger],
+        counted: NDArray[np.bool_],
+    ) -> None:
+        """Count the bases of a block.
+
+        Parameters
+        ----------
+        block : Block
+            Blocks come in the order of the contig.
+        labels : ndarray, (m,) unsigned
+            Bits numbered as in `classes`; the ignore bit is not looked at.
+        counted : ndarray, (m,) bool
+            False where a base is left out.
+        """
+        self._counter.add(block.start, block.probabilities, labels, counted)
+
+    def finish(self) -> BaseMetrics:
+        """Figures of all that was added."""
+        weights = draw(self._counter.blocks, self._replicates, self._seed)
+        tallies = self._counter.tallies()
+        metrics = BaseMetrics({}, {}, [])
+        for name, stranded in self._classes:
+            forms = {"": tallies[name].blind, "_stranded": tallies[name].by_strand}
+            if not forms[""].histogram.positives.any():
+                metrics.classes[name] = None
+                metrics.absent[name] = _absence(forms)
+                continue
+            entry: dict[str, Any] = {}
+            for suffix, tally in list(forms.items())[: 1 + stranded]:
+                figures = tally.figures()
+                metrics.curves.append(tally.curve(name, bool(suffix), figures, weights))
+                figures["threshold"] = self._thresholds[name] / 1000
+                ends_of = intervals(tally, figures, weights)
+                for form in (suffix,) if stranded else forms:
+                    entry |= {f"{key}{form}": _plain(value) for key, value in figures.items()}
+                    entry |= {f"{key}{form}_ci": ends for key, ends in ends_of.items()}
+            metrics.classes[name] = entry
+        return metrics
+
+
+def _plain(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def _absence(forms: Mapping[str, Tally]) -> dict[str, Any]:
+    """What was called of a class without truth."""
+    entry: dict[str, Any] = {}
+    for suffix, tally in forms.items():
+        called, bases = int(tally.called[:, 1].sum()), int(tally.histogram.negatives.sum())
+        entry[f"called_bases{suffix}"] = called
+        entry[f"bases{suffix}"] = bases
+        entry[f"called_per_mb{suffix}"] = called * 1e6 / bases if bases else None
+    return entry
+
+
+def evaluate_blocks(
+    blocks: Iterable[Block],
+    labels_of: Callable[[str], NDArray[np.unsignedinteger]],
+    classes: Sequence[MotifClass],
+    thresholds: Mapping[str, int],
+    *,
+    calls: CallSettings | None = None,
+    min_score: int | None = None,
+    regions: Callable[[str], NDArray[np.int64]] | None = None,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> Report:
+    """Metrics of a stream of scores; memory grows with the longest contig.
+
+    Parameters
+    ----------
+    blocks : iterable of Block
+    labels_of : function from a contig's name to labels (L,)
+        Bits numbered as in `classes`. Bases with the ignore bit do not count; nor do those of
+        code 4.
+    classes : sequence of MotifClass
+        In the order of the network's outputs.
+    thresholds : mapping of str to int
+        For each class, the integer score, 1 to 1000, from which a base is called.
+    calls : CallSettings, optional
+        How calls are made of the scores. By default none are made.
+    min_score : int, optional
+        Lower scores count as 0 for calls, as if these were made of a track with that
+        `--min-score`. By default what `default_min_score` gives for the rules of `calls`.
+    regions : function from a contig's name to (n, 2) int64, optional
+        Sorted disjoint intervals of what counts. Truth and calls are cut at their ends.
+    replicates, seed : int
+        Of the bootstrap.
+    """
+    base = Evaluation(classes, thresholds, replicates=replicates, seed=seed)
+    contig = _Contig(labels_of, regions)
+    counted = _count_bases(blocks, contig, base)
+    sites = CallEvaluation(classes)
+    if calls is None:
+        deque(counted, maxlen=0)
+    else:
+        outputs = Architecture(tuple(classes)).outputs
+        if min_score is None:
+            min_score = default_min_score(calls.rules.values())
+        runs = find_runs(counted, min_score=min_score, regions=regions)
+        # Each contig's calls come before the first block of the next one is asked for.
+        for rows in find_calls(runs, outputs, calls):
+            sites.add(_by_output(rows, len(outputs)), contig.labels, contig.counted)
+    figures = base.finish()
+    metrics: dict[str, Any] = {"classes": figures.classes, "calls": {}, "absent": figures.absent}
+    if calls is not None:
+        metrics["calls"] = sites.finish(replicates, seed)
+        for name, entry in figures.absent.items():
+            entry["calls"] = sites.count(name)
+    return Report(metrics, figures.curves)
+
+
+class _Contig:
+    """Labels of the contig that is being read, and which of its bases count."""
+
+    def __init__(
+        self,
+        labels_of: Callable[[str], NDArray[np.unsignedinteger]],
+        regions: Callable[[str], NDArray[np.int64]] | None,
+    ) -> None:
+        self._labels_of = labels_of
+        self._regions = regions
+        self.labels: NDArray[np.unsignedinteger] = np.empty(0, dtype=np.uint8)
+        self.counted: NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
+
+    def begin(self, name: str) -> None:
+        """Turn to another contig."""
+        self.labels = self._labels_of(name)
+        wanted = (self.labels & self.labels.dtype.type(IGNORE_BIT)) == 0
+        self.counted = np.asarray(wanted, dtype=np.bool_)
+        if self._regions is not None:
+            inside = np.zeros(self.labels.size, dtype=np.bool_)
+            for start, end in self._regions(name).tolist():
+                inside[start:end] = True
+            self.counted &= inside
+            self.labels = np.where(inside, self.labels, self.labels.dtype.type(0))
+
+
+def _count_bases(blocks: Iterable[Block], contig: _Contig, base: Evaluation) -> Iterator[Block]:
+    """Count the bases of each block, and hand it on."""
+    for block in blocks:
+        if block.start == 0:
+            contig.begin(block.name)
+        span = slice(block.start, block.start + block.codes.size)
+        contig.counted[span] &= block.codes < AMBIGUOUS
+        base.add(block, contig.labels[span], contig.counted[span])
+        yield block
+
+
+def _by_output(rows: Rows, outputs: int) -> list[Intervals]:
+    """Calls of each output: one (n, 2) an output, sorted."""
+    spans = np.column_stack((rows.start, rows.end))
+    return [spans[rows.output == output] for output in range(outputs)]
+
+
+_COLUMNS = (
+    ("AP", "ap", "{:.4f}"),
+    ("95 %", "ap_ci", "{0[0]:.4f}-{0[1]:.4f}"),
+    ("AP stranded", "ap_stranded", "{:.4f}"),
+    ("AUROC", "auroc", "{:.4f}"),
+    ("best F1", "best_f1", "{:.3f}"),
+    ("precision", "precision", "{:.3f}"),
+    ("recall", "recall", "{:.3f}"),
+    ("MCC", "mcc", "{:.3f}"),
+)
+_CALL_COLUMNS = (("call F1", "f1", "{:.3f}"), ("boundary bp", "boundary_median_bp", "{:g}"))
+
+
+def metrics_table(metrics: Mapping[str, Any]) -> str:
+    """Plain text for a terminal: a row a class, in the order of the metrics.
+
+    Parameters
+    ----------
+    metrics : mapping
+        What `metrics.json` holds.
+
+    Returns
+    -------
+    table : str
+        Lines without an end of line after the last. "-" stands for what is not defined.
+
+    Examples
+    --------
+    >>> print(metrics_table({"classes": {"REP": None}, "calls": {}, "absent": {}}))
+    class  AP  95 %  AP stranded  AUROC  best F1  precision  recall  MCC  call F1  boundary bp
+    REP     -     -            -      -        -          -       -    -        -            -
+    """
+    rows = [["class", *(title for title, _, _ in (*_COLUMNS, *_CALL_COLUMNS))]]
+    for name, entry in metrics["classes"].items():
+        row = [_cell(entry, key, style) for _, key, style in _COLUMNS]
+        sites = metrics["calls"].get(name)
+        row += [_cell(sites, key, style) for _, key, style in _CALL_COLUMNS]
+        rows.append([name, *row])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *others in rows:
+        cells = [text.rjust(width) for text, width in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join([first.ljust(widths[0]), *cells]))
+    for name, entry in metrics["absent"].items():
+        called, bases = entry["called_bases"], entry["bases"]
+        lines.append(f"{name}: no truth; {called} of {bases} bases are called")
+    return "\n".join(lines)
+
+
+def _cell(entry: Mapping[str, Any] | None, key: str, style: str) -> str:
+    value = None if entry is None else entry.get(key)
+    return "-" if value is None else style.format(value)

@@ -1,0 +1,16 @@
+"""Read and write files safely: compression, temporary names, JSON, provenance.
+
+Modules, in reading order:
+
+- `read`: blocks of bytes from plain, gzip and bgzip files, pipes and standard input
+- `temporary`: temporary names beside an output, and what killed runs left behind
+- `journal`: a record of the files that a run has written
+- `write`: outputs that are complete or absent; bgzip; pipes
+- `safe_json`: JSON from files that may be damaged or hostile
+- `tensors`: safetensors files, checked before they are loaded
+- `provenance`: command, versions and digests of a run, and their verification
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

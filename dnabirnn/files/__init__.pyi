@@ -1,0 +1,26 @@
+from .journal import note_written as note_written, noting as noting
+from .provenance import (
+    check_apart as check_apart,
+    check_free as check_free,
+    verify as verify,
+    write_provenance as write_provenance,
+)
+from .read import (
+    BLOCK_BYTES as BLOCK_BYTES,
+    PathLike as PathLike,
+    check_line as check_line,
+    check_readable as check_readable,
+    listed as listed,
+    read_blocks as read_blocks,
+    read_text as read_text,
+)
+from .safe_json import MOST_BYTES as MOST_BYTES, parse_json as parse_json, read_json as read_json
+from .temporary import temporary_path as temporary_path
+from .tensors import Contents as Contents, load_arrays as load_arrays, look as look
+from .write import (
+    Outputs as Outputs,
+    check_target as check_target,
+    is_compressed as is_compressed,
+    is_stream as is_stream,
+    write_text as write_text,
+)

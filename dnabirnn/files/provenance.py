@@ -1,0 +1,210 @@
+"""What a run was: its command, versions, and the digests of what it read and wrote."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import platform
+import zlib
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+from dnabirnn.errors import OutputError, ProvenanceError
+from dnabirnn.files.safe_json import parse_json
+from dnabirnn.files.write import is_compressed, write_text
+
+if TYPE_CHECKING:
+    from dnabirnn.files.read import PathLike
+
+
+__all__ = ["Finding", "check_apart", "check_free", "verify", "write_provenance"]
+
+_FORMAT = "dnabirnn provenance"
+_VERSION = 1
+_PACKAGES = ("dnabirnn", "numba", "numpy", "polars", "safetensors", "torch")
+_CHUNK_BYTES = 1 << 20
+_MOST_BYTES = 1 << 26
+"""Of a provenance: a line takes a hundred bytes, and a run has some thousand files at most."""
+_BEGIN = b'{\n  "arguments": ['
+"""What a provenance begins with, its keys being sorted."""
+_REMEDY = "give what --provenance wrote"
+
+
+class Finding(NamedTuple):
+    """A file that a run read or wrote, as it is now.
+
+    Attributes
+    ----------
+    kind : str
+        "input" or "output".
+    path : str
+        As the provenance has it.
+    state : str
+        "same", "changed", "missing", or "stream" where nothing was kept.
+    """
+
+    kind: str
+    path: str
+    state: str
+
+
+def check_free(path: PathLike) -> None:
+    """Raise OutputError for a file that is something else than an earlier provenance."""
+    if not os.path.isfile(path) or not os.path.getsize(path):
+        return
+    if _content(path, len(_BEGIN)) != _BEGIN:
+        raise OutputError(
+            f"--provenance {path}: is there already, and no provenance; give another name"
+        )
+
+
+def _content(path: PathLike, most_bytes: int = _MOST_BYTES) -> bytes:
+    """First bytes of a provenance; what cannot be decompressed is as it is."""
+    try:
+        with (gzip.open if is_compressed(path) else open)(path, "rb") as file:
+            return _read(file, most_bytes)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        with open(path, "rb") as file:
+            return _read(file, most_bytes)
+
+
+def _read(file: gzip.GzipFile | BinaryIO, most_bytes: int) -> bytes:
+    """First bytes of a file; memory is taken for those that there are."""
+    data = bytearray()
+    while chunk := file.read(min(_CHUNK_BYTES, most_bytes - len(data))):
+        data += chunk
+    return bytes(data)
+
+
+def check_apart(path: PathLike, outputs: Iterable[str]) -> None:
+    """Raise OutputError for a provenance under the name of an output."""
+    if os.path.realpath(path) in outputs:
+        raise OutputError(
+            f"--provenance {path}: is an output of this run, which stays; give another name"
+        )
+
+
+def write_provenance(
+    path: PathLike,
+    arguments: Iterable[str],
+    settings: Mapping[str, Any],
+    inputs: Iterable[PathLike],
+    outputs: Iterable[PathLike],
+) -> None:
+    """Write the provenance of a run that went well, as JSON.
+
+    Parameters
+    ----------
+    path : str or PathLike
+    arguments : iterable of str
+        Of the command line.
+    settings : mapping
+        What the options came to, with defaults.
+    inputs, outputs : iterable of str or PathLike
+        Files, folders, or "-" for streams. Paths are kept relative to the provenance's folder.
+
+    Raises
+    ------
+    OutputError
+        A path that cannot be written.
+    ProvenanceError
+        A file that cannot be read any more.
+    """
+    folder = Path(path).resolve().parent
+    told = {
+        "format": _FORMAT,
+        "format_version": _VERSION,
+        "arguments": list(arguments),
+        "settings": dict(settings),
+        "versions": {"python": platform.python_version(), **_versions()},
+        "platform": platform.platform(),
+        "inputs": _described(inputs, folder),
+        "outputs": _described(outputs, folder),
+    }
+    write_text(path, json.dumps(told, indent=2, sort_keys=True) + "\n")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _described(paths: Iterable[PathLike], folder: Path) -> list[dict[str, Any]]:
+    described: dict[str, dict[str, Any]] = {}
+    for path in [str(os.fspath(path)) for path in paths]:
+        if path == "-" or not (os.path.isfile(path) or os.path.isdir(path)):
+            described[path] = {"path": path, "sha256": None}
+            continue
+        for file in _files_of(Path(path)):
+            name = os.path.relpath(file.resolve(), folder)
+            described[name] = {"path": name, "sha256": _digest(file), "bytes": file.stat().st_size}
+    return [described[name] for name in sorted(described)]
+
+
+def _files_of(path: Path) -> list[Path]:
+    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    except OSError as cause:
+        raise ProvenanceError(f"{path}: cannot be read: {cause.strerror or cause}") from cause
+    return digest.hexdigest()
+
+
+def verify(path: PathLike) -> list[Finding]:
+    """Hold files against a provenance: inputs first, then outputs, each by path.
+
+    Raises
+    ------
+    ProvenanceError
+        A file that is missing, or no provenance.
+    """
+    try:
+        if Path(path).exists() and not Path(path).is_file():
+            raise ProvenanceError(f"{path}: is no regular file; {_REMEDY}")
+        told = parse_json(_content(path))
+    except OSError as cause:
+        raise ProvenanceError(f"{path}: {cause.strerror or cause}; {_REMEDY}") from cause
+    except ValueError as cause:
+        raise ProvenanceError(f"{path}: no JSON ({cause}); {_REMEDY}") from cause
+    if not isinstance(told, dict) or told.get("format") != _FORMAT:
+        raise ProvenanceError(f"{path}: no provenance of a run; {_REMEDY}")
+    if told.get("format_version") != _VERSION:
+        raise ProvenanceError(
+            f"{path}: format {told.get('format_version')}, this version reads {_VERSION}; use "
+            "the version of dnabirnn that wrote it"
+        )
+    folder = Path(path).resolve().parent
+    try:
+        return [
+            Finding(kind, str(entry["path"]), _state(folder, entry))
+            for kind in ("input", "output")
+            for entry in told[f"{kind}s"]
+        ]
+    except (KeyError, OSError, TypeError, ValueError) as cause:
+        raise ProvenanceError(f"{path}: damaged ({cause}); {_REMEDY}") from cause
+
+
+def _state(folder: Path, entry: Mapping[str, Any]) -> str:
+    if entry["sha256"] is None:
+        return "stream"
+    file = folder / entry["path"]
+    if not file.is_file():
+        return "missing"
+    if file.stat().st_size != entry.get("bytes", file.stat().st_size):
+        return "changed"
+    return "same" if _digest(file) == entry["sha256"] else "changed"

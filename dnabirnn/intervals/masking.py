@@ -1,0 +1,255 @@
+"""A FASTA with the bases of intervals in lower case, or as N."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from dnabirnn.alphabet import CODE_OF_BYTE, INVALID
+from dnabirnn.errors import FastaError, LabelError, OptionError
+from dnabirnn.files import check_line, check_readable, read_blocks
+from dnabirnn.intervals.bed import BED_SCHEMA, parse_bed
+from dnabirnn.intervals.regions import Regions, past_end
+from dnabirnn.names import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import BinaryIO
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.files import PathLike
+
+__all__ = ["Mask", "mask_fasta", "read_mask"]
+
+_CASE_BIT = 0x20
+_N = ord("N")
+_NEWLINE, _HEADER = ord("\n"), ord(">")
+_WHITE_SPACE = b" \t\r\n\v\f"
+_IS_LETTER = np.array([byte not in _WHITE_SPACE for byte in range(256)])
+_UPPER = bytes(range(256)).upper()
+
+
+class Mask(NamedTuple):
+    """What is to be masked, and how.
+
+    Attributes
+    ----------
+    regions : Regions
+    hard : bool
+        Masked bases become N; else lower case.
+    unmask : bool
+        Lower case that is in the FASTA becomes upper case first; else it stays.
+    """
+
+    regions: Regions
+    hard: bool = False
+    unmask: bool = False
+
+
+def read_mask(
+    bed: PathLike,
+    *,
+    classes: Sequence[str] = (),
+    min_length_bp: int = 0,
+    hard: bool = False,
+    unmask: bool = False,
+) -> Mask:
+    """Mask of the intervals of a BED file.
+
+    Parameters
+    ----------
+    bed : path
+        BED3 to BED12 or narrowPeak. A row of twelve columns is one interval, from start to end.
+        An empty file, as of a genome without calls, masks nothing.
+    classes : sequence of str
+        Only rows with one of these in column 4; all rows if there are none.
+    min_length_bp : int
+        Only intervals of this length or more, once those that overlap or touch are one.
+    hard, unmask : bool
+        See `Mask`.
+
+    Raises
+    ------
+    LabelError
+        A file that is no BED.
+    OptionError
+        A class that no row has.
+    """
+    frame = _read(bed)
+    names = frame["name"].drop_nulls().unique(maintain_order=True).to_list()
+    for name in classes if frame.height else ():
+        if name not in names:
+            raise OptionError(
+                f"--classes {name}: no row of {bed} has it; there are {shortened(names) or 'none'}"
+            )
+    if classes:
+        frame = frame.filter(pl.col("name").is_in(list(classes)))
+    regions = Regions(frame, str(bed))
+    if min_length_bp > 0:
+        regions = regions.at_least(min_length_bp)
+    return Mask(regions, hard, unmask)
+
+
+def _read(bed: PathLike) -> pl.DataFrame:
+    """Rows of a BED, which may be none. It is opened once: what a pipe has given is gone."""
+    blocks = read_blocks(bed, LabelError)
+    first = next(blocks, None)
+    if first is None:
+        return pl.DataFrame(schema=BED_SCHEMA)
+    return parse_bed(chain([first], blocks), str(bed), span=True)
+
+
+def mask_fasta(
+    fasta: PathLike,
+    file: BinaryIO,
+    mask: Mask,
+    progress: Callable[[int], None] = lambda bases: None,
+) -> None:
+    """Write a FASTA again, masked: headers, line ends and line widths are those of the input.
+
+    A stream: memory does not grow with the sequence.
+
+    Parameters
+    ----------
+    fasta : path
+        Plain, gzip or bgzip; "-" is standard input.
+    file : binary file
+    mask : Mask
+    progress : callable
+        Told the bases of each piece that is done.
+
+    Raises
+    ------
+    FastaError
+        What is no FASTA of nucleotides; two records of one name.
+    LabelError
+        Intervals on a contig that the FASTA lacks, or past the end of one.
+    """
+    check_readable(fasta, FastaError)
+    masker = _Masker(str(fasta), mask)
+    for header, text in _pieces(read_blocks(fasta, FastaError), str(fasta)):
+        if header:
+            masker.begin(text)
+            file.write(text)
+        else:
+            masked, bases = masker.add(text)
+            file.write(masked)
+            progress(bases)
+    masker.finish()
+
+
+def _pieces(blocks: Iterable[bytes], source: str) -> Iterator[tuple[bool, bytes]]:
+    """Header lines, whole and with their line ends, and pieces of sequence, cut anywhere."""
+    header: bytearray | None = None
+    line_starts = True
+    for block in blocks:
+        at = 0
+        while at < len(block):
+            if header is not None:
+                end = block.find(b"\n", at) + 1 or len(block)
+                header += block[at:end]
+                if header.endswith(b"\n"):
+                    yield True, bytes(header)
+                    header, line_starts = None, True
+                else:
+                    check_line(len(header), source, FastaError)
+                at = end
+            elif line_starts and block[at] == _HEADER:
+                header = bytearray()
+            else:
+                end = block.find(b"\n>", at) + 1 or len(block)
+                yield False, block[at:end]
+                line_starts, at = block[end - 1] == _NEWLINE, end
+    if header is not None:
+        yield True, bytes(header)
+
+
+class _Masker:
+    """Masks the pieces of one contig after another."""
+
+    def __init__(self, source: str, mask: Mask) -> None:
+        self._source = source
+        self._mask = mask
+        self._name: str | None = None
+        self._seen: set[str] = set()
+        self._intervals: NDArray[np.int64] = np.empty((0, 2), dtype=np.int64)
+        self._done = 0
+
+    def begin(self, header: bytes) -> None:
+        """Start a contig."""
+        self._end()
+        words = header[1:].split(None, 1)
+        if not words:
+            raise FastaError(f"{self._source}: a header without a name; write one after '>'")
+        self._name = words[0].decode("utf-8", "backslashreplace")
+        if self._name in self._seen:
+            raise FastaError(
+                f"{self._source}: record {self._name!r} comes twice; names must be unique, so "
+                "rename one of them"
+            )
+        self._seen.add(self._name)
+        self._intervals = self._mask.regions.of(self._name)
+        self._done = 0
+
+    def add(self, text: bytes) -> tuple[bytes, int]:
+        """Mask a piece of sequence; also the number of its bases."""
+        codes = text.translate(CODE_OF_BYTE, _WHITE_SPACE)
+        if self._name is None and codes:
+            raise FastaError(
+                f"{self._source}: not FASTA: it begins with {chr(text.lstrip()[0])!r}, not with a "
+                "'>' header"
+            )
+        if INVALID in codes:
+            letter = chr(text.translate(None, _WHITE_SPACE)[codes.index(INVALID)])
+            raise FastaError(
+                f"{self._source}: record {self._name!r}: {letter!r} is no nucleotide letter"
+            )
+        begin, self._done = self._done, self._done + len(codes)
+        first = np.searchsorted(self._intervals[:, 1], begin, side="right")
+        last = np.searchsorted(self._intervals[:, 0], self._done)
+        if self._mask.unmask:
+            text = text.translate(_UPPER)
+        if first >= last:
+            return text, len(codes)
+        letters = np.frombuffer(bytearray(text), np.uint8)
+        self._paint(letters, (self._intervals[first:last] - begin).clip(0, len(codes)))
+        return letters.tobytes(), len(codes)
+
+    def _paint(self, letters: NDArray[np.uint8], intervals: NDArray[np.int64]) -> None:
+        """Mask intervals of the letters that are no white space."""
+        places = np.flatnonzero(_IS_LETTER[letters])
+        changes = np.zeros(places.size + 1, dtype=np.int8)
+        changes[intervals[:, 0]] += 1  # they lie apart, so no two start or end at one place
+        changes[intervals[:, 1]] -= 1
+        masked = places[np.cumsum(changes[:-1], dtype=np.int8) > 0]
+        if self._mask.hard:
+            letters[masked] = _N
+        else:
+            letters[masked] |= _CASE_BIT
+
+    def _end(self) -> None:
+        if self._name is None or not len(self._intervals):
+            return
+        if self._intervals[-1, 1] > self._done:
+            frame, source = self._mask.regions.frame, self._mask.regions.source
+            row = frame.filter((pl.col("chrom") == self._name) & (pl.col("end") > self._done))
+            start, end, line = row.select("start", "end", "line").row(0)
+            raise past_end(source, line, self._name, start, end, self._done)
+
+    def finish(self) -> None:
+        """Check that every interval has found its contig."""
+        self._end()
+        if not self._seen:
+            raise FastaError(
+                f"{self._source}: no records; the file is empty: give a FASTA with sequences"
+            )
+        missing = [name for name in self._mask.regions.names if name not in self._seen]
+        if missing:
+            raise LabelError(
+                f"{self._mask.regions.source}: intervals on {shortened(missing)}, which the FASTA "
+                f"lacks; it has {shortened(sorted(self._seen))}; give the FASTA that was scored"
+            )

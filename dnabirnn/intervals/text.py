@@ -1,0 +1,122 @@
+"""Text files of intervals: their lines, whole numbers, and the first row that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import polars as pl
+
+from dnabirnn.errors import LabelError
+from dnabirnn.files import check_line
+
+__all__ = ["decoded", "fields", "first_error", "text_frames", "whole_number"]
+
+_GATHERED_BYTES = 1 << 23
+"""Bytes of text a frame: large enough for polars to be quick, whatever the size of the file."""
+
+
+def text_frames(blocks: Iterable[bytes], source: str, wanted: str) -> Iterator[pl.DataFrame]:
+    r"""Lines of a text file, some thousands at a time.
+
+    Parameters
+    ----------
+    blocks : iterable of bytes
+        As `dnabirnn.files.read.read_blocks` gives them.
+    source : str
+        Name of the file, for errors.
+    wanted : str
+        What the file should be, for errors.
+
+    Yields
+    ------
+    frame : polars.DataFrame
+        text : String, without its end of line; line : UInt32, from 1.
+
+    Raises
+    ------
+    LabelError
+        Bytes that are no text.
+
+    Examples
+    --------
+    >>> [frame.rows() for frame in text_frames([b"a\r\n", b"\nb"], "x.bed", "BED")]
+    [[('a', 1), ('', 2), ('b', 3)]]
+    """
+    line = 1
+    for data in _whole_lines(blocks, source):
+        text = decoded(data, source, wanted)
+        frame = pl.DataFrame({"text": [text.removeprefix("\ufeff") if line == 1 else text]}).select(
+            pl.col("text").str.split("\n").explode().str.strip_chars_end("\r")
+        )
+        numbers = pl.int_range(line, line + frame.height, dtype=pl.UInt32, eager=True)
+        line += frame.height
+        yield frame.with_columns(line=numbers)
+
+
+def _whole_lines(blocks: Iterable[bytes], source: str) -> Iterator[bytes]:
+    """Pieces of a file that end where lines end, without the last line's end."""
+    parts: list[bytes] = []
+    size = 0
+    for block in blocks:
+        parts.append(block)
+        size += len(block)
+        if size < _GATHERED_BYTES:
+            continue
+        if b"\n" not in block:
+            check_line(size - _GATHERED_BYTES, source, LabelError)
+            continue
+        whole, _, rest = b"".join(parts).rpartition(b"\n")
+        yield whole
+        parts, size = [rest], len(rest)
+    if last := b"".join(parts):
+        yield last.removesuffix(b"\n")
+
+
+def decoded(data: bytes, source: str, wanted: str) -> str:
+    """Text of bytes, or LabelError where they are none."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise LabelError(f"{source}: not a text file; give {wanted}")
+    return text
+
+
+def fields(text: pl.Expr, count: int) -> pl.Expr:
+    """Split text at tabs into a struct of c0, c1, ...: `count` columns, null where absent.
+
+    One more takes whatever is left.
+    """
+    return text.str.splitn("\t", count + 1).struct.rename_fields(
+        [f"c{i}" for i in range(count + 1)]
+    )
+
+
+def whole_number(column: str) -> pl.Expr:
+    """Int64 of digits; null for any other text."""
+    # The pattern comes first: a cast alone also takes "1e3" and the like.
+    digits = pl.col(column).str.contains(r"^-?[0-9]+$")
+    return pl.when(digits).then(pl.col(column)).cast(pl.Int64, strict=False)
+
+
+def first_error(frame: pl.DataFrame, checks: Mapping[str, pl.Expr], source: str) -> None:
+    """Raise LabelError for the first row that any check is true of.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        With the column line.
+    checks : mapping
+        What is true of a wrong row, by the message, which may name columns in braces.
+    source : str
+        Name of the file.
+    """
+    failed = pl.concat(
+        frame.filter(check).head(1).with_columns(message=pl.lit(message))
+        for message, check in checks.items()
+    )
+    if failed.is_empty():
+        return
+    row = failed.sort("line", maintain_order=True).row(0, named=True)
+    raise LabelError(f"{source}, line {row['line']}: {row['message'].format_map(row)}")

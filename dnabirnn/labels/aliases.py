@@ -1,0 +1,149 @@
+"""Other names of contigs: chr1 in one file, 1 in another."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from dnabirnn.errors import LabelError, OptionError
+from dnabirnn.files import is_stream, read_text
+from dnabirnn.intervals import Regions
+from dnabirnn.labels.labels import Labels, Origin
+from dnabirnn.names import shortened
+from dnabirnn.sequences import contig_lengths
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from dnabirnn.files import PathLike
+
+__all__ = ["Aliases", "read_aliases"]
+
+logger = logging.getLogger(__name__)
+
+
+class Aliases:
+    """Names of contigs in files of intervals, and what the sequences call them.
+
+    A name that the sequences have stands for itself. Any other stands for the one contig that is
+    on a row with it; where there are several, it is an error to use it.
+
+    Parameters
+    ----------
+    rows : iterable of sequence of str
+        Names on one row are of one contig. A name may be on several rows.
+    names : collection of str
+        Those of the sequences.
+    source : str
+        Name of the file, for errors.
+    digests : mapping
+        SHA-256 of the file, by its basename.
+
+    Examples
+    --------
+    >>> aliases = Aliases([["chr1", "1", "CM000663.2"], ["chrM", "MT"]], ["1", "MT"])
+    >>> aliases.name("chr1"), aliases.name("MT"), aliases.name("chrUn")
+    ('1', 'MT', 'chrUn')
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[Sequence[str]],
+        names: Collection[str],
+        source: str = "aliases",
+        digests: dict[str, str] | None = None,
+    ) -> None:
+        self.source = source
+        self.digests = dict(digests or {})
+        self._known = frozenset(names)
+        self._contigs_of: dict[str, set[str]] = {}
+        for row in rows:
+            contigs = self._known.intersection(row)
+            for alias in contigs and self.unknown(row):
+                self._contigs_of.setdefault(alias, set()).update(contigs)
+
+    def unknown(self, names: Iterable[str]) -> list[str]:
+        """Those of some names that the sequences lack."""
+        return [name for name in names if name not in self._known]
+
+    def name(self, alias: str) -> str:
+        """Name of a contig in the sequences; a name without alias is given back.
+
+        Raises
+        ------
+        LabelError
+            A name that stands for several contigs.
+        """
+        contigs = self._contigs_of.get(alias, {alias})
+        if len(contigs) > 1:
+            raise LabelError(
+                f"{self.source}: {alias!r} stands for {shortened(sorted(contigs))} of the FASTA; "
+                "take it out of all rows but one"
+            )
+        return next(iter(contigs))
+
+    def translated(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Rows with the sequences' names in `chrom`."""
+        names = {name: self.name(name) for name in frame["chrom"].unique(maintain_order=True)}
+        changed = {old: new for old, new in names.items() if old != new}
+        if changed:
+            logger.info("%s: %d of %d names are translated", self.source, len(changed), len(names))
+        return frame.with_columns(pl.col("chrom").replace(changed))
+
+    def labels(self, labels: Labels) -> Labels:
+        """Labels with the sequences' names."""
+        return Labels(
+            labels.table,
+            self.translated(labels.frame),
+            Origin(
+                labels.origin.digests,
+                labels.origin.told,
+                {self.name(name): told for name, told in labels.origin.lengths.items()},
+                {other: self.name(own) for other, own in labels.origin.aliases.items()},
+            ),
+            flank_bp=labels.flank_bp,
+            negatives=self.regions(labels.negatives),
+        )
+
+    def regions(self, regions: Regions | None) -> Regions | None:
+        """Regions, if there are any, with the sequences' names."""
+        if regions is None:
+            return None
+        return Regions(self.translated(regions.frame), regions.source, regions.digests)
+
+
+def read_aliases(path: PathLike, fasta: Sequence[PathLike]) -> Aliases:
+    """Read names of the contigs of some sequences.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        Names of one contig a row, with tabs between them, as UCSC's chromAlias.txt has them; a
+        column has the names of one source, and a cell may be empty. Lines that begin with "#" are
+        passed over.
+    fasta : sequence of str or PathLike
+        As `read_fasta` takes them; read for their names.
+
+    Raises
+    ------
+    OptionError
+        Sequences from standard input or a pipe.
+    LabelError
+        A file that is missing, no text, or has no row of two names.
+    FastaError
+        Sequences that cannot be read.
+    """
+    if any(map(is_stream, fasta)):
+        raise OptionError(
+            "--chrom-alias: reads the FASTA twice, which standard input and pipes do not allow"
+        )
+    digests: dict[str, str] = {}
+    text = read_text(path, LabelError, "columns of names with tabs between them", digests)
+    lines = (line for line in text.split("\n") if not line.startswith("#"))
+    rows = [[cell.strip() for cell in line.split("\t") if cell.strip()] for line in lines]
+    rows = [row for row in rows if len(row) > 1]
+    if not rows:
+        raise LabelError(f"{path}: no row of two names; give columns with tabs between them")
+    return Aliases(rows, contig_lengths(*fasta), str(path), digests)

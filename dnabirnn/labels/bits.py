@@ -1,0 +1,302 @@
+"""Labels as bits of each base.
+
+Bit 0 says *ignore*. Class number c (from 0) has bit 1 + 2c for + and bit 2 + 2c for -; an
+unstranded class sets both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dnabirnn.motif_classes import MotifClass
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+__all__ = [
+    "IGNORED",
+    "IGNORE_BIT",
+    "ClassTable",
+    "Rows",
+    "class_bits",
+    "ignore_flanks",
+    "ignore_outside",
+    "intervals_of",
+    "label_dtype",
+    "opposite_outputs",
+    "output_masks",
+    "overlaps",
+    "paint",
+    "runs",
+    "targets",
+]
+
+IGNORE_BIT = 1
+"""Value of bit 0: the base counts neither in the loss nor in metrics."""
+IGNORED = -1
+"""Class number of rows whose class is ignored."""
+
+
+def label_dtype(class_count: int) -> np.dtype[np.unsignedinteger]:
+    """Smallest unsigned type for the labels of so many classes, little-endian."""
+    bits = 1 + 2 * class_count
+    return np.dtype(next(f"<u{size}" for size in (1, 2, 4, 8) if bits <= 8 * size))
+
+
+def class_bits(number: int, strand: str) -> int:
+    """Bits that a row of a class sets; `number` -1 means an ignored class.
+
+    Examples
+    --------
+    >>> class_bits(0, "+"), class_bits(0, "-"), class_bits(1, "."), class_bits(-1, "+")
+    (2, 4, 24, 1)
+    """
+    if number == IGNORED:
+        return IGNORE_BIT
+    return {"+": 1, "-": 2, ".": 3}[strand] << (1 + 2 * number)
+
+
+class ClassTable(NamedTuple):
+    """The classes of a set of labels, in the order of their bits, and those that are ignored."""
+
+    classes: tuple[MotifClass, ...]
+    ignore: tuple[str, ...] = ()
+
+    @property
+    def dtype(self) -> np.dtype[np.unsignedinteger]:
+        """Smallest unsigned type that holds every bit, little-endian.
+
+        Examples
+        --------
+        >>> ClassTable((MotifClass("a", True),) * 4).dtype
+        dtype('uint16')
+        """
+        return label_dtype(len(self.classes))
+
+
+class Rows(NamedTuple):
+    """Labelled intervals of one contig.
+
+    Attributes
+    ----------
+    starts, ends : ndarray, (n,) int64
+        0-based, half-open.
+    bits : ndarray, (n,) uint64
+        What each sets, see `class_bits`.
+    """
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    bits: NDArray[np.uint64]
+
+
+def paint(
+    rows: Rows, length: int, table: ClassTable, ignored: NDArray[np.int64] | None = None
+) -> NDArray[np.unsignedinteger]:
+    """Labels of a contig's bases.
+
+    Parameters
+    ----------
+    rows : Rows
+        As `Labels.of` gives them.
+    length : int
+        Bases of the contig.
+    table : ClassTable
+    ignored : ndarray, (n, 2) int64, optional
+        Intervals whose bases get the ignore bit too.
+
+    Returns
+    -------
+    labels : ndarray, (length,) of `table.dtype`
+
+    Examples
+    --------
+    >>> table = ClassTable((MotifClass("REP", True),), ignore=("gap",))
+    >>> rows = Rows(np.array([0, 1, 4]), np.array([2, 3, 5]), np.array([2, 4, 1], np.uint64))
+    >>> paint(rows, 6, table)
+    array([2, 6, 4, 0, 1, 0], dtype=uint8)
+    >>> paint(rows, 6, table, ignored=np.array([[2, 4]]))
+    array([2, 6, 5, 1, 1, 0], dtype=uint8)
+    """
+    labels = np.zeros(length, dtype=table.dtype)
+    bits = rows.bits.astype(table.dtype)
+    for start, end, bit in zip(rows.starts.tolist(), rows.ends.tolist(), bits, strict=True):
+        labels[start:end] |= bit
+    if ignored is not None:
+        for start, end in ignored.tolist():
+            labels[start:end] |= labels.dtype.type(IGNORE_BIT)
+    return labels
+
+
+def ignore_outside(labels: NDArray[np.unsignedinteger], known: NDArray[np.int64]) -> None:
+    """Set the ignore bit of bases of no class that lie outside some intervals.
+
+    Parameters
+    ----------
+    labels : ndarray, (L,) unsigned
+        Changed in place.
+    known : ndarray, (n, 2) int64
+        Where bases of no class are known to be that.
+
+    Examples
+    --------
+    >>> labels = np.array([0, 2, 0, 0, 0], dtype=np.uint8)
+    >>> ignore_outside(labels, np.array([[3, 4]]))
+    >>> labels
+    array([1, 2, 1, 0, 1], dtype=uint8)
+    """
+    unknown = labels <= IGNORE_BIT
+    for start, end in known.tolist():
+        unknown[start:end] = False
+    labels[unknown] |= labels.dtype.type(IGNORE_BIT)
+
+
+def ignore_flanks(labels: NDArray[np.unsignedinteger], flank_bp: int) -> None:
+    """Set the ignore bit on both sides of where the classes of bases change.
+
+    Where a contig ends, nothing changes: an interval that reaches its end is not in doubt there.
+
+    Parameters
+    ----------
+    labels : ndarray, (L,) unsigned
+        Changed in place.
+    flank_bp : int
+        Bases on each side.
+
+    Examples
+    --------
+    >>> labels = np.array([2, 2, 2, 0, 0, 0, 4, 2], dtype=np.uint8)
+    >>> ignore_flanks(labels, 1)
+    >>> labels
+    array([2, 2, 3, 1, 0, 1, 5, 3], dtype=uint8)
+    """
+    kinds = labels >> 1
+    edges = np.flatnonzero(kinds[1:] != kinds[:-1]) + 1
+    for edge in edges.tolist():
+        labels[max(edge - flank_bp, 0) : edge + flank_bp] |= labels.dtype.type(IGNORE_BIT)
+
+
+def runs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Runs of True.
+
+    Parameters
+    ----------
+    mask : ndarray, (L,) bool
+
+    Returns
+    -------
+    spans : ndarray, (n, 2) int64
+        Start and end of each run, half-open, in order.
+
+    Examples
+    --------
+    >>> runs(np.array([True, True, False, True])).tolist()
+    [[0, 2], [3, 4]]
+    """
+    if not mask.size:
+        return np.empty((0, 2), dtype=np.int64)
+    edges = np.flatnonzero(mask[1:] != mask[:-1]) + 1
+    if mask[0]:
+        edges = np.append(0, edges)
+    if mask[-1]:
+        edges = np.append(edges, mask.size)
+    return edges.astype(np.int64, copy=False).reshape(-1, 2)
+
+
+def intervals_of(labels: NDArray[np.unsignedinteger], bit: int) -> NDArray[np.int64]:
+    """Runs of bases that have any of some bits set: (n, 2) int64, half-open.
+
+    Parameters
+    ----------
+    labels : ndarray, (L,) unsigned
+    bit : int
+        Value of the bit or bits, such as IGNORE_BIT or what `class_bits` gives.
+
+    Examples
+    --------
+    >>> intervals_of(np.array([0, 2, 6, 4], dtype=np.uint8), class_bits(0, "-")).tolist()
+    [[2, 4]]
+    """
+    return runs((labels & labels.dtype.type(bit)) != 0)
+
+
+def output_masks(classes: Sequence[MotifClass]) -> tuple[int, ...]:
+    """Bits of each output, in the order of `Architecture.outputs`.
+
+    Examples
+    --------
+    >>> output_masks([MotifClass("REP", True), MotifClass("IS", False)])
+    (2, 4, 24)
+    """
+    return tuple(
+        class_bits(number, strand)
+        for number, (_, stranded) in enumerate(classes)
+        for strand in ("+-" if stranded else ".")
+    )
+
+
+def opposite_outputs(classes: Sequence[MotifClass]) -> list[int]:
+    """For each output, the one that it is on the opposite strand.
+
+    Examples
+    --------
+    >>> opposite_outputs([MotifClass("REP", True), MotifClass("IS", False)])
+    [1, 0, 2]
+    """
+    columns: list[int] = []
+    for _, stranded in classes:
+        column = len(columns)
+        columns += [column + 1, column] if stranded else [column]
+    return columns
+
+
+def targets(
+    labels: NDArray[np.unsignedinteger], classes: Sequence[MotifClass]
+) -> NDArray[np.bool_]:
+    """What each output should say.
+
+    Parameters
+    ----------
+    labels : ndarray, (...) unsigned
+    classes : sequence of MotifClass
+
+    Returns
+    -------
+    truth : ndarray, (..., O) bool
+        In the order of `Architecture.outputs`. The ignore bit is not looked at.
+
+    Examples
+    --------
+    >>> targets(np.array([0, 4, 8 | 16], np.uint8), [MotifClass("a", True), MotifClass("b", False)])
+    array([[False, False, False],
+           [False,  True, False],
+           [False, False,  True]])
+    """
+    masks = output_masks(classes)
+    truth = np.empty((*labels.shape, len(masks)), np.bool_)
+    for column, mask in enumerate(masks):
+        truth[..., column] = (labels & labels.dtype.type(mask)) != 0
+    return truth
+
+
+def overlaps(
+    labels: NDArray[np.unsignedinteger], classes: Sequence[MotifClass]
+) -> NDArray[np.bool_]:
+    """Bases with more than one output set: (...) bool; exclusive networks allow none.
+
+    Examples
+    --------
+    >>> overlaps(np.array([2, 2 | 4, 2 | 8], np.uint8), [MotifClass(c, True) for c in "ab"])
+    array([False,  True,  True])
+    """
+    once = np.zeros(labels.shape, dtype=np.bool_)
+    twice = np.zeros(labels.shape, dtype=np.bool_)
+    for mask in output_masks(classes):
+        hit = (labels & labels.dtype.type(mask)) != 0
+        twice |= once & hit
+        once |= hit
+    return twice

@@ -1,0 +1,98 @@
+"""BED with a class column of one's own, narrowPeak and broadPeak.
+
+The peak formats are BED6 and three or four columns more
+(https://genome.ucsc.edu/FAQ/FAQformat.html#format12): 0-based and half-open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+import polars as pl
+
+from dnabirnn.intervals import parse_bed
+from dnabirnn.labels.formats.detect import LabelFormat
+from dnabirnn.labels.formats.features import Features, Selection, no_column
+
+__all__ = ["read_rows"]
+
+_BED6 = ("chrom", "start", "end", "name", "score", "strand")
+_BLOCKS = ("thickStart", "thickEnd", "itemRgb", "blockCount", "blockSizes", "blockStarts")
+_PEAK = ("signalValue", "pValue", "qValue")
+_COLUMNS = {
+    LabelFormat.BED: (*_BED6, *_BLOCKS),
+    LabelFormat.NARROW_PEAK: (*_BED6, *_PEAK, "peak"),
+    LabelFormat.BROAD_PEAK: (*_BED6, *_PEAK),
+}
+_PEAK_CLASS = "peak"
+_ORDINALS = {4: "the fourth column"}
+
+
+def read_rows(
+    blocks: Iterable[bytes], source: str, selection: Selection, form: LabelFormat
+) -> Features:
+    r"""Intervals of BED, narrowPeak or broadPeak.
+
+    Parameters
+    ----------
+    blocks : iterable of bytes
+        As `dnabirnn.files.read.read_blocks` gives them.
+    source : str
+        Name of the file, for errors.
+    selection : Selection
+        Its column: a number from 1, a name that the format gives it, or one from a header, the
+        last `#` line before the first row. By default 4 for BED; all peaks are of class `peak`.
+    form : LabelFormat
+
+    Returns
+    -------
+    features : Features
+
+    Raises
+    ------
+    LabelError
+        As in `dnabirnn.read_bed`; a peak file's row of another width; a column that is not there.
+
+    Examples
+    --------
+    >>> text = b"#chrom\tstart\tend\tid\tscore\tstrand\tfamily\nchr1\t10\t44\tr1\t0\t-\tREP\n"
+    >>> read_rows([text], "in.bed", Selection("family"), LabelFormat.BED).frame["name"].item()
+    'REP'
+    """
+    names = _COLUMNS[form]
+    wanted = selection.class_column
+    width = None if form is LabelFormat.BED else (form.value, len(names))
+    blocks = iter(blocks)
+    if wanted is None and width is not None:
+        frame = parse_bed(blocks, source, selection.span, width=width)
+        return Features(frame.with_columns(name=pl.lit(_PEAK_CLASS)), "the kind of file")
+    column = 4
+    if wanted is not None:
+        head = next(blocks, b"")
+        column = _number(wanted, source, form, _header(head))
+        blocks = chain([head], blocks)
+    frame = parse_bed(blocks, source, selection.span, name_column=column - 1, width=width)
+    return Features(frame, _ORDINALS.get(column, f"column {column}"))
+
+
+def _number(wanted: str, source: str, form: LabelFormat, header: Sequence[str]) -> int:
+    """Number, from 1, of a column."""
+    names = _COLUMNS[form]
+    if wanted.isascii() and wanted.isdigit() and 0 < int(wanted) < 1000:
+        return int(wanted)
+    for known in (header, names):
+        if wanted in known:
+            return known.index(wanted) + 1
+    raise no_column(source, wanted, form.value, ", ".join(dict.fromkeys((*names, *header))))
+
+
+def _header(head: bytes) -> list[str]:
+    """Names of columns, from the last comment before the first row; none where it has no tab."""
+    header: list[str] = []
+    for line in head.decode("utf-8", errors="replace").splitlines():
+        if line.startswith("#"):
+            header = line.lstrip("#").strip().split("\t") if "\t" in line else []
+        elif line.strip():
+            break
+    return header

@@ -1,0 +1,146 @@
+"""What readers of annotation are asked for, and what they give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+import polars as pl
+
+from dnabirnn.errors import LabelError
+from dnabirnn.intervals import first_error
+
+__all__ = ["Features", "Selection", "no_column", "unquoted", "wrapped"]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is wanted of a file.
+
+    Attributes
+    ----------
+    class_column : str, optional
+        Where a row's class is told; by default as each format says.
+    class_name : str, optional
+        Class of all rows, so that none needs to be told.
+    feature_types : tuple of str
+        Types of the features that are wanted; all that are no landmarks where it is empty.
+    span : bool
+        Give a feature of several parts as one interval.
+    """
+
+    class_column: str | None = None
+    class_name: str | None = None
+    feature_types: tuple[str, ...] = ()
+    span: bool = False
+
+
+@dataclass(frozen=True)
+class Features:
+    """Intervals of a file.
+
+    Attributes
+    ----------
+    frame : polars.DataFrame
+        Of BED_SCHEMA; `name` is the class, null in a row that tells none.
+    place : str
+        Where the class is told, for messages: "the fourth column".
+    types : frozenset of str
+        Types of all features of the file, wanted or not.
+    lengths : mapping
+        Bases of contigs, where the file tells them.
+    owners : mapping
+        By other names than those in `frame`, the contigs that have them.
+    landmarks : int
+        Features left out since they tell of a whole contig.
+    """
+
+    frame: pl.DataFrame
+    place: str
+    types: frozenset[str] = frozenset()
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    owners: Mapping[str, Set[str]] = field(default_factory=dict)
+    landmarks: int = 0
+
+
+def no_column(source: str, wanted: str, form: str, columns: str) -> LabelError:
+    """Make the error for a column that a format lacks."""
+    return LabelError(
+        f"{source}: {form} has no column {wanted!r} for --class-column; it has {columns}"
+    )
+
+
+def unquoted(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Decode %XX in a text column.
+
+    Examples
+    --------
+    >>> unquoted(pl.DataFrame({"name": ["a%3Bb", None, "5%"]}), "name")["name"].to_list()
+    ['a;b', None, '5%']
+    """
+    texts = frame[column].unique()
+    coded = texts.filter(texts.str.contains("%", literal=True)).to_list()
+    if not coded:
+        return frame
+    return frame.with_columns(pl.col(column).replace({text: unquote(text) for text in coded}))
+
+
+def wrapped(frame: pl.DataFrame, lengths: Mapping[str, int], source: str) -> pl.DataFrame:
+    """Fold what lies past the end of a circular contig back to its start.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        With the columns chrom, start, end and line.
+    lengths : mapping
+        Bases of each circular contig.
+    source : str
+        Name of the file, for errors.
+
+    Returns
+    -------
+    frame : polars.DataFrame
+        A row across the origin has become two, the one at the contig's end first.
+
+    Raises
+    ------
+    LabelError
+        A row longer than its contig, or more than a turn beyond its end.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"chrom": "p", "start": [5, 95, 100], "end": [9, 103, 102], "line": 1})
+    >>> wrapped(frame, {"p": 100}, "p.gff3").rows()
+    [('p', 5, 9, 1), ('p', 95, 100, 1), ('p', 0, 3, 1), ('p', 0, 2, 1)]
+    """
+    if not lengths:
+        return frame
+    sized = frame.with_columns(
+        size=pl.col("chrom").replace_strict(dict(lengths), default=None, return_dtype=pl.Int64)
+    )
+    past = (pl.col("end") > pl.col("size")).fill_null(False)
+    if not sized.select(past.any()).item():
+        return frame
+    long = pl.col("end") - pl.col("start") > pl.col("size")
+    far = pl.col("end") > 2 * pl.col("size")
+    checks = {
+        "{chrom}:{start}-{end} is longer than the circular contig, of {size} bases; mend the row": (
+            past & long
+        ),
+        "{chrom}:{start}-{end} lies a whole turn beyond the circular contig, of {size} bases; mend "
+        "the row": past & far,
+    }
+    first_error(sized, checks, source)
+    start = pl.col("start") % pl.col("size")
+    moved = (
+        sized.with_row_index("row")
+        .filter(past)
+        .with_columns(start=start, end=start + pl.col("end") - pl.col("start"))
+    )
+    heads = moved.with_columns(end=pl.min_horizontal("end", "size"))
+    tails = moved.filter(pl.col("end") > pl.col("size")).with_columns(
+        start=pl.lit(0, pl.Int64), end=pl.col("end") - pl.col("size")
+    )
+    kept = sized.with_row_index("row").filter(~past)
+    return pl.concat([kept, heads, tails]).sort("row", maintain_order=True).select(frame.columns)

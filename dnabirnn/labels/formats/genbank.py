@@ -1,0 +1,296 @@
+"""Features of GenBank and EMBL files, through Biopython.
+
+The tables of both are told of at https://www.insdc.org/submitting-standards/feature-table/: they
+count from 1 and include the last base.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import polars as pl
+
+from dnabirnn.errors import LabelError
+from dnabirnn.files import check_line
+from dnabirnn.intervals import BED_SCHEMA, decoded
+from dnabirnn.labels.formats.features import Features, Selection, wrapped
+
+if TYPE_CHECKING:
+    from Bio.SeqFeature import SeqFeature
+    from Bio.SeqRecord import SeqRecord
+
+__all__ = ["read_embl", "read_genbank"]
+
+_LANDMARK = "source"
+_STRANDS = {1: "+", -1: "-"}
+_WHOLE = "fetch or export the file again"
+_LONGEST_BP = 10**12
+
+
+class _Part(NamedTuple):
+    """A stretch of a feature; the end may lie past that of a circular contig."""
+
+    start: int
+    end: int
+    strand: str
+
+
+def read_genbank(blocks: Iterable[bytes], source: str, selection: Selection) -> Features:
+    """Features of a GenBank file.
+
+    Each stretch of a `join` or `order` is an interval; with `selection.span` those of one strand
+    are one, across the origin of a circular contig if that is how they follow one another. A
+    fuzzy end ("<", ">", "(5.9)") is the base that it names, the outer one of several. What lies
+    on another record, or between two bases, labels nothing. Contigs have the name of the VERSION
+    line; those of ACCESSION and LOCUS stand in for it.
+
+    Parameters
+    ----------
+    blocks : iterable of bytes
+        As `dnabirnn.files.read.read_blocks` gives them; one record is in memory at a time.
+    source : str
+        Name of the file, for errors.
+    selection : Selection
+        Its column: type (the default), or a qualifier, each of whose values gives a row. Without
+        types, `source` features are left out.
+
+    Returns
+    -------
+    features : Features
+        `line` is where a feature begins. With lengths and other names of contigs.
+
+    Raises
+    ------
+    LabelError
+        No text, no record, one that is cut short, a place that cannot be read, or one record's
+        name twice.
+    """
+    return _read(_Table(blocks, source, "genbank"), source, selection, "GenBank")
+
+
+def read_embl(blocks: Iterable[bytes], source: str, selection: Selection) -> Features:
+    """Features of an EMBL file, as `read_genbank` gives them.
+
+    Contigs have the name and version of the ID line (X56734.1); the name alone stands in for it.
+    """
+    return _read(_Table(blocks, source, "embl"), source, selection, "EMBL")
+
+
+class _Table(io.TextIOBase):
+    """Lines of a flat file, for Biopython, which tells none: where each feature begins.
+
+    Attributes
+    ----------
+    starts : list of int
+        Lines of the features of the record that is being read.
+    record_line : int
+        Where that record begins.
+    """
+
+    def __init__(self, blocks: Iterable[bytes], source: str, form: str) -> None:
+        self.form = form
+        self.starts: list[int] = []
+        self.record_line = 0
+        self.line = 0
+        self.ended = True
+        self._key = "     " if form == "genbank" else "FT   "
+        self._first = "LOCUS " if form == "genbank" else "ID   "
+        self._inside = False
+        self._waiting = ""
+        self._lines = _text_lines(blocks, source, form)
+
+    def read(self, size: int | None = -1) -> str:
+        """Nothing: Biopython asks for it to see whether this is text."""
+        assert size == 0, "only lines are read"
+        return ""
+
+    def readline(self, size: int = -1) -> str:  # type: ignore[override]
+        """Next line, counted."""
+        text = self._waiting or next(self._lines, "")
+        if self._inside and not self._waiting and self.form == "genbank" and text[:2] == "//":
+            # Biopython wants a sequence, if only an empty one, behind the features.
+            self._waiting, self._inside = text, False
+            return "ORIGIN\n"
+        self._waiting = ""
+        self.line += 1
+        if text.startswith(self._first):
+            self.record_line, self.starts, self._inside = self.line, [], self.form == "embl"
+        elif text.startswith("FEATURES"):
+            self._inside = True
+        elif text[:1].strip() and not text.startswith("FT"):
+            self._inside = self._inside and self.form == "embl"
+        if self._inside and text.startswith(self._key) and text[5:6].strip():
+            self.starts.append(self.line)
+        if text.strip():
+            self.ended = text.startswith("//")
+        return text
+
+
+def _unmarked(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Blocks without a byte-order mark, which would hide the first record from Biopython."""
+    head = b""
+    whole = iter(blocks)
+    for block in whole:
+        head += block
+        if len(head) >= len(BOM_UTF8):
+            break
+    yield head.removeprefix(BOM_UTF8)
+    yield from whole
+
+
+def _text_lines(blocks: Iterable[bytes], source: str, form: str) -> Iterator[str]:
+    name = "GenBank" if form == "genbank" else "EMBL"
+    rest = b""
+    for block in _unmarked(blocks):
+        *whole, rest = (rest + block).split(b"\n")
+        check_line(len(rest), source, LabelError)
+        for line in whole:
+            yield decoded(line, source, f"{name}, plain, gzip or bgzip").removesuffix("\r") + "\n"
+    if rest:
+        yield decoded(rest, source, f"{name}, plain, gzip or bgzip")
+
+
+def _read(table: _Table, source: str, selection: Selection, form: str) -> Features:
+    rows: list[tuple[Any, ...]] = []
+    types: set[str] = set()
+    lengths: dict[str, int] = {}
+    circular: dict[str, int] = {}
+    owners: dict[str, set[str]] = {}
+    landmarks = 0
+    for record, starts in _records(table, source):
+        name = record.id if record.id not in ("", ".", "<unknown id>", None) else record.name
+        if name in lengths:
+            raise LabelError(f"{source}: record {name!r} comes twice; give each contig once")
+        lengths[name] = _length(record, source)
+        if record.annotations.get("topology") == "circular":
+            circular[name] = lengths[name]
+        for other in _other_names(record):
+            owners.setdefault(other, set()).add(name)
+        for feature, line in zip(record.features, starts, strict=True):
+            types.add(feature.type)
+            if feature.type == _LANDMARK and not selection.feature_types:
+                landmarks += 1
+            elif not selection.feature_types or feature.type in selection.feature_types:
+                parts = _parts(feature, name, circular.get(name), selection.span)
+                if any(p.end > _LONGEST_BP for p in parts):
+                    raise LabelError(
+                        f"{source}, line {line}: {feature.type} of record {name!r} ends beyond all "
+                        f"sequences; {_WHOLE}"
+                    )
+                for value in _classes(feature, selection):
+                    rows += [(name, p.start, p.end, value, None, p.strand, line) for p in parts]
+    if not lengths:
+        raise LabelError(f"{source}: no records; give {form}")
+    frame = pl.DataFrame(rows, schema=BED_SCHEMA, orient="row")
+    column = selection.class_column or "type"
+    return Features(
+        wrapped(frame, circular, source),
+        column if column == "type" else f"qualifier {column!r}",
+        frozenset(types),
+        lengths,
+        owners,
+        landmarks,
+    )
+
+
+def _length(record: SeqRecord, source: str) -> int:
+    try:
+        return len(record)
+    except (OverflowError, TypeError):  # of a length beyond all, or of none
+        raise LabelError(f"{source}: record {record.id!r} tells no length; {_WHOLE}") from None
+
+
+def _records(table: _Table, source: str) -> Iterator[tuple[SeqRecord, Sequence[int]]]:
+    """Records, and the line of each of their features."""
+    from Bio import BiopythonWarning, SeqIO
+
+    records = SeqIO.parse(table, table.form)  # type: ignore[no-untyped-call]
+    while True:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", BiopythonWarning)
+            try:
+                record = next(records, None)
+            except LabelError:
+                raise
+            # Of damage Biopython tells by whatever it stumbles over.
+            except Exception as cause:
+                reason = " ".join(str(cause).split()) or "cannot be understood"
+                first = max(table.record_line, 1)
+                place = f"line {first}" if first == table.line else f"lines {first} to {table.line}"
+                raise LabelError(f"{source}, {place}: {reason}; {_WHOLE}") from cause
+        if record is None:
+            break
+        starts = table.starts
+        if len(starts) != len(record.features):
+            raise LabelError(
+                f"{source}, line {table.record_line}: the features of record {record.id!r} cannot "
+                f"be told apart; {_WHOLE}"
+            )
+        _check(record, starts, [str(one.message) for one in told], source)
+        yield record, starts
+    if table.record_line and not table.ended:
+        raise LabelError(f"{source}: cut short, for no // ends its last record; {_WHOLE}")
+
+
+def _check(record: SeqRecord, starts: Sequence[int], told: Sequence[str], source: str) -> None:
+    """Raise for what Biopython only warns of, where coordinates depend on it."""
+    wrong = [text for text in told if "setting feature location to None" in text]
+    for feature, line in zip(record.features, starts, strict=True):
+        if feature.location is None:
+            why = " ".join(wrong[0].split(";")[0].split()) if wrong else "no place"
+            raise LabelError(
+                f"{source}, line {line}: {feature.type} of record {record.id!r}: {why}; mend it"
+            )
+    for text in told:
+        if "sequence length" in text:
+            raise LabelError(f"{source}: record {record.id!r}: {text}; {_WHOLE}")
+
+
+def _other_names(record: SeqRecord) -> list[str]:
+    """What a FASTA may call a record if not by its version: accession, then LOCUS."""
+    accessions = record.annotations.get("accessions")
+    names = [(record.id or "").rpartition(".")[0], record.name or ""]
+    names += accessions[:1] if isinstance(accessions, list) else []
+    return [name for name in names if name not in ("", record.id)]
+
+
+def _classes(feature: SeqFeature, selection: Selection) -> Sequence[str | None]:
+    """Classes of a feature; None where it tells none."""
+    if selection.class_name is not None:
+        return [selection.class_name]
+    column = selection.class_column or "type"
+    if column == "type":
+        return [feature.type]
+    values = [value for value in feature.qualifiers.get(column, []) if value.strip()]
+    return list(dict.fromkeys(values)) or [None]
+
+
+def _parts(feature: SeqFeature, name: str, circle: int | None, span: bool) -> list[_Part]:
+    """Stretches of a feature on its own record, in the order of the file."""
+    assert feature.location is not None, "checked where the record is read"
+    parts = [
+        _Part(int(part.start), int(part.end), _STRANDS.get(part.strand, "."))
+        for part in feature.location.parts
+        if part.ref is None or part.ref == name
+    ]
+    if span and len({part.strand for part in parts}) == 1:
+        return [_spanned(parts, circle)]
+    return parts
+
+
+def _spanned(parts: Sequence[_Part], circle: int | None) -> _Part:
+    """From the first base of a feature to its last, past the origin of a circle if need be."""
+    # Biopython gives parts as they are transcribed, so those of - from right to left.
+    ordered = parts[::-1] if parts[0].strand == "-" else parts
+    turns, placed = 0, []
+    for number, part in enumerate(ordered):
+        if circle is not None and number and part.start < ordered[number - 1].start:
+            turns += circle
+        placed.append(part._replace(start=part.start + turns, end=part.end + turns))
+    return _Part(
+        min(part.start for part in placed), max(part.end for part in placed), parts[0].strand
+    )

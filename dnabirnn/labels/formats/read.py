@@ -1,0 +1,343 @@
+"""Files of labels: each in its format, their rows with their classes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
+
+import polars as pl
+
+from dnabirnn.errors import LabelError, OptionError
+from dnabirnn.files import read_blocks
+from dnabirnn.labels.formats.bed import read_rows
+from dnabirnn.labels.formats.detect import LabelFormat, tell_format
+from dnabirnn.labels.formats.dna_brnn_fastq import read_labelled_fastq
+from dnabirnn.labels.formats.features import Features, Selection
+from dnabirnn.labels.formats.genbank import read_embl, read_genbank
+from dnabirnn.labels.formats.gff import read_gff3, read_gtf
+from dnabirnn.labels.formats.repeats import read_repeatmasker, read_rmsk
+from dnabirnn.names import is_printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dnabirnn.files import PathLike
+
+    Reader = Callable[[Iterable[bytes], str, Selection], Features]
+
+__all__ = ["Annotation", "Reading", "read_annotation"]
+
+logger = logging.getLogger(__name__)
+
+_READERS: dict[LabelFormat, Reader] = {
+    **{
+        form: partial(read_rows, form=form)
+        for form in (LabelFormat.BED, LabelFormat.NARROW_PEAK, LabelFormat.BROAD_PEAK)
+    },
+    LabelFormat.GFF3: read_gff3,
+    LabelFormat.GTF: read_gtf,
+    LabelFormat.GENBANK: read_genbank,
+    LabelFormat.EMBL: read_embl,
+    LabelFormat.REPEATMASKER: read_repeatmasker,
+    LabelFormat.RMSK: read_rmsk,
+    LabelFormat.FASTQ: read_labelled_fastq,
+}
+_HEAD_BYTES = 1 << 16
+_WITH_TYPES = (LabelFormat.GFF3, LabelFormat.GTF, LabelFormat.GENBANK, LabelFormat.EMBL)
+_FLAT = (LabelFormat.GENBANK, LabelFormat.EMBL)
+_WITH_PARTS = (LabelFormat.BED, LabelFormat.GFF3, LabelFormat.GENBANK, LabelFormat.EMBL)
+
+
+class Reading(TypedDict, total=False):
+    """How files of labels are read.
+
+    Attributes
+    ----------
+    class_name : str, optional
+        Class of all rows.
+    class_column : str, optional
+        Where a row's class is told: a column, an attribute or a qualifier, as each format has it.
+    classes_map : mapping
+        New names of classes; several of one name become one class.
+    feature_types : sequence of str
+        Types of features to take, of the formats that have types; by default all that are no
+        landmarks.
+    label_format : str, optional
+        Of `LabelFormat`, of all files. By default told from name and content.
+    span : bool
+        Label features of several parts from start to end.
+    """
+
+    class_name: str | None
+    class_column: str | None
+    classes_map: Mapping[str, str]
+    feature_types: Sequence[str]
+    label_format: str | None
+    span: bool
+
+
+class _File(NamedTuple):
+    """What was read of a file."""
+
+    source: str
+    form: LabelFormat
+    features: Features
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """Rows of all files of labels.
+
+    Attributes
+    ----------
+    frame : polars.DataFrame
+        Of BED_SCHEMA, and file; `name` is the class.
+    digests : mapping
+        SHA-256 of each file, by its basename.
+    lengths : mapping
+        Bases of contigs where a file tells them, and its name.
+    aliases : mapping
+        The contig, as `frame` has it, by other names of it.
+    told : mapping
+        How the files were read, as a manifest holds it.
+    absent : sequence of str
+        What `feature_types` and `classes_map` name and no row has, as messages.
+    """
+
+    frame: pl.DataFrame
+    digests: Mapping[str, str]
+    lengths: Mapping[str, tuple[int, str]]
+    aliases: Mapping[str, str]
+    told: Mapping[str, object]
+    absent: Sequence[str]
+
+
+def read_annotation(
+    paths: Iterable[PathLike],
+    *,
+    class_name: str | None = None,
+    class_column: str | None = None,
+    classes_map: Mapping[str, str] | None = None,
+    feature_types: Sequence[str] = (),
+    label_format: str | None = None,
+    span: bool = False,
+) -> Annotation:
+    """Read files of labels.
+
+    Parameters
+    ----------
+    paths : iterable of str or PathLike
+        Each plain, gzip or bgzip; "-" is standard input.
+    class_name, class_column, classes_map, feature_types, label_format, span
+        See `Reading`.
+
+    Returns
+    -------
+    annotation : Annotation
+
+    Raises
+    ------
+    LabelError
+        A file that cannot be read, or is of no known format; a row without a class; no row.
+    OptionError
+        Options that contradict one another, or that say nothing of any of the files.
+    """
+    mapping = dict(classes_map or {})
+    _check_options(class_name, class_column, mapping)
+    selection = Selection(class_column, class_name, tuple(feature_types), span)
+    digests: dict[str, str] = {}
+    found = [_read(path, selection, label_format, digests) for path in paths]
+    if not found:
+        raise LabelError("no labels given; name a file with --labels")
+    forms = [file.form for file in found]
+    _check_used(forms, selection)
+    frame = pl.concat(_classed(file, class_name) for file in found)
+    if frame.is_empty():
+        raise LabelError(_nothing(found, selection))
+    aliases = _aliases(found)
+    if aliases:  # or rows of one file would hide those of another
+        frame = frame.with_columns(pl.col("chrom").replace(aliases))
+    return Annotation(
+        frame.with_columns(pl.col("name").replace(mapping)) if mapping else frame,
+        digests,
+        _lengths(found, aliases),
+        aliases,
+        _told(forms, selection, mapping),
+        _absent(frame, found, selection, mapping),
+    )
+
+
+def _check_options(
+    class_name: str | None, class_column: str | None, mapping: Mapping[str, str]
+) -> None:
+    """Raise for options that contradict one another."""
+    if class_column is not None and not class_column.strip():
+        raise OptionError("--class-column: names no column; give a number or a name")
+    if class_name is not None:
+        if class_name.strip() in ("", ".") or not is_printable(class_name):
+            raise OptionError(f"--class {class_name!r}: give a name of printable characters")
+        if class_column is not None:
+            raise OptionError(
+                "--class and --class-column: each says what the class of a row is; give one of them"
+            )
+        if mapping:
+            raise OptionError("--class and --classes-map: all rows have one name; give it at once")
+    for new in mapping.values():
+        if new.strip() in ("", ".") or not is_printable(new):
+            raise OptionError(f"--classes-map {new!r}: give names of printable characters")
+
+
+def _check_used(forms: Sequence[LabelFormat], selection: Selection) -> None:
+    """Raise for options that none of the files has a use for."""
+    for option, given, useful in (
+        ("--feature-type", bool(selection.feature_types), _WITH_TYPES),
+        ("--span", selection.span, _WITH_PARTS),
+    ):
+        if given and not set(forms) & set(useful):
+            raise OptionError(
+                f"{option}: is for {', '.join(useful)}, and the labels are "
+                f"{', '.join(dict.fromkeys(forms))}; leave it out"
+            )
+
+
+def _read(
+    path: PathLike, selection: Selection, label_format: str | None, digests: dict[str, str]
+) -> _File:
+    """Read a file in its format."""
+    source = str(path)
+    blocks = read_blocks(path, LabelError, digests)
+    head = _head(blocks)
+    if not head:
+        raise LabelError(f"{source}: no intervals; the file is empty: give labels with rows")
+    form = _format(label_format, source, head)
+    features = _READERS[form](chain([head], blocks), source, selection)
+    if form is not LabelFormat.BED:
+        chosen = f"class {selection.class_name}" if selection.class_name else features.place
+        logger.info(
+            "%s: read as %s, %d intervals, class by %s", source, form, features.frame.height, chosen
+        )
+    if features.landmarks:
+        logger.info(
+            "%s: %d features that tell of a whole contig are left out; --feature-type takes them",
+            source,
+            features.landmarks,
+        )
+    return _File(source, form, features)
+
+
+def _head(blocks: Iterator[bytes]) -> bytes:
+    """Beginning of a file, long enough to hold its first row."""
+    head = b""
+    for block in blocks:
+        head += block
+        if len(head) >= _HEAD_BYTES:
+            break
+    return head
+
+
+def _format(label_format: str | None, source: str, head: bytes) -> LabelFormat:
+    if label_format is None:
+        return tell_format(source, head.decode("utf-8", errors="replace"))
+    for form in LabelFormat:
+        if form.lower() == label_format.lower():
+            return form
+    raise OptionError(f"--label-format {label_format!r}: is none of {', '.join(LabelFormat)}")
+
+
+def _classed(file: _File, class_name: str | None) -> pl.DataFrame:
+    """Rows with their classes and their file; raises for the first row that has none."""
+    source, _, features = file
+    frame = features.frame.with_columns(file=pl.lit(source))
+    if class_name is not None:
+        return frame.with_columns(name=pl.lit(class_name))
+    nameless = pl.col("name").fill_null("").str.strip_chars().is_in(["", "."])
+    for row in frame.filter(nameless).head(1).iter_rows(named=True):
+        raise LabelError(
+            f"{source}, line {row['line']}: no class in {features.place}; name one for all rows "
+            "with --class NAME, or say where it is with --class-column"
+        )
+    wrong = [name for name in frame["name"].unique() if not is_printable(name)]
+    for row in frame.filter(pl.col("name").is_in(wrong)).head(1).iter_rows(named=True):
+        raise LabelError(
+            f"{source}, line {row['line']}: class {row['name']!r} has a character that cannot be "
+            "printed; take it out"
+        )
+    return frame
+
+
+def _nothing(found: Sequence[_File], selection: Selection) -> str:
+    """Message for files without a single interval."""
+    sources, types = ", ".join(file.source for file in found), _types(found)
+    if selection.feature_types and types:
+        wanted = ", ".join(selection.feature_types)
+        return f"{sources}: no feature of type {wanted}; the labels have {_some(types)}"
+    return f"{sources}: no intervals; give labels with rows"
+
+
+def _absent(
+    frame: pl.DataFrame, found: Sequence[_File], selection: Selection, mapping: Mapping[str, str]
+) -> list[str]:
+    """Messages for types and classes that options name and no row has."""
+    types, present = _types(found), frame["name"].unique().to_list()
+    return [
+        f"--feature-type: no feature is of type {name!r}; the labels have {_some(types)}"
+        for name in selection.feature_types
+        if name not in types
+    ] + [
+        f"--classes-map: no row has class {name!r}; the labels have {_some(present)}"
+        for name in mapping
+        if name not in present
+    ]
+
+
+def _types(found: Sequence[_File]) -> frozenset[str]:
+    return frozenset().union(*(file.features.types for file in found))
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = sorted(names)
+    return ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")
+
+
+def _aliases(found: Sequence[_File]) -> dict[str, str]:
+    """Other names of contigs, without those that two contigs have."""
+    names = {name for file in found if file.form in _FLAT for name in file.features.lengths}
+    owners: dict[str, set[str]] = {}
+    for _, _, features in found:
+        for other, own in features.owners.items():
+            owners.setdefault(other, set()).update(own)
+    return {
+        other: own.pop() for other, own in owners.items() if len(own) == 1 and other not in names
+    }
+
+
+def _lengths(found: Sequence[_File], aliases: Mapping[str, str]) -> dict[str, tuple[int, str]]:
+    """Bases of contigs, and the file that tells them; raises where two files do not agree."""
+    lengths: dict[str, tuple[int, str]] = {}
+    for source, _, features in found:
+        for name, length in features.lengths.items():
+            name = aliases.get(name, name)
+            other, file = lengths.setdefault(name, (length, source))
+            if other != length:
+                raise LabelError(
+                    f"{source}: {name} has {length} bases, but {other} by {file}; give labels of "
+                    "one assembly"
+                )
+    return lengths
+
+
+def _told(
+    forms: Sequence[LabelFormat], selection: Selection, mapping: Mapping[str, str]
+) -> dict[str, object]:
+    return {
+        "class": selection.class_name,
+        "class_column": selection.class_column,
+        "classes_map": dict(mapping),
+        "feature_types": list(selection.feature_types),
+        "formats": [form.value for form in forms],
+        "span": selection.span,
+    }

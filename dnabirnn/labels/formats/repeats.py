@@ -1,0 +1,224 @@
+"""Repeats: RepeatMasker's `.out`, and the rmsk tables that UCSC makes of it.
+
+`.out` counts from 1 and includes the last base (https://www.repeatmasker.org/webrepeatmaskerhelp.html);
+the tables are 0-based and half-open (https://genome.ucsc.edu/goldenPath/help/trackDb/trackDbLibrary.html).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import polars as pl
+
+from dnabirnn.errors import LabelError
+from dnabirnn.intervals import BED_SCHEMA, fields, first_error, text_frames, whole_number
+from dnabirnn.labels.formats.features import Features, Selection, no_column
+
+__all__ = ["read_repeatmasker", "read_rmsk"]
+
+_CLASS_COLUMNS = ("repName", "repClass", "repFamily")
+_HEADER = r"^\s*(?:#|SW\s|bit\s|score\s|There were no repetitive)"
+"""Lines of a `.out` that are no rows; where files were put end to end, they come again."""
+_FEWEST, _MOST = 14, 16
+_RMSK_COLUMNS = 17
+
+
+def read_repeatmasker(blocks: Iterable[bytes], source: str, selection: Selection) -> Features:
+    """Repeats of RepeatMasker's `.out`.
+
+    The class of a row is its repeat's class, what comes before the "/" in the column
+    class/family; `repFamily` is what comes behind it, or the class where nothing does.
+
+    Parameters
+    ----------
+    blocks : iterable of bytes
+        As `dnabirnn.files.read.read_blocks` gives them.
+    source : str
+        Name of the file, for errors.
+    selection : Selection
+        Its column: repClass (the default), repFamily or repName.
+
+    Returns
+    -------
+    features : Features
+        With the lengths of contigs, from the column (left).
+
+    Raises
+    ------
+    LabelError
+        No text, no repeats, a row of too few or too many columns, text where a number belongs, a
+        start below 1, an end before its start, another strand, or two lengths of a contig.
+
+    Examples
+    --------
+    >>> row = b"  239 29.4 1.9 1.0 chr1 11 44 (56) C MIR SINE/MIR (118) 144 41 7 *"
+    >>> features = read_repeatmasker([row], "in.out", Selection())
+    >>> features.frame.rows(), features.lengths
+    ([('chr1', 10, 44, 'SINE', 239.0, '-', 1)], {'chr1': 100})
+    """
+    column = _class_column(source, selection, "RepeatMasker's .out")
+    found = Features(pl.DataFrame(schema=BED_SCHEMA), column)
+    pieces = [
+        _out_rows(lines, source, column)
+        for lines in text_frames(blocks, source, "RepeatMasker's .out, plain, gzip or bgzip")
+    ]
+    if not pieces:
+        raise LabelError(f"{source}: no repeats; the file is empty: give RepeatMasker's .out")
+    return _joined(found, pieces, source)
+
+
+def read_rmsk(blocks: Iterable[bytes], source: str, selection: Selection) -> Features:
+    r"""Repeats of a UCSC rmsk table: a dump of the database, or what its table browser gives.
+
+    Parameters
+    ----------
+    blocks : iterable of bytes
+        Seventeen columns, or sixteen where `bin` was left out; a header line is passed over.
+    source : str
+    selection : Selection
+        As in `read_repeatmasker`.
+
+    Returns
+    -------
+    features : Features
+        With the lengths of contigs, from the column genoLeft.
+
+    Raises
+    ------
+    LabelError
+        As in `read_repeatmasker`; a negative start.
+
+    Examples
+    --------
+    >>> row = b"585\t239\t294\t19\t10\tchr1\t10\t44\t-56\t-\tMIR\tSINE\tMIR\t-118\t144\t41\t7\n"
+    >>> read_rmsk([row], "rmsk.txt", Selection(class_column="repName")).frame.rows()
+    [('chr1', 10, 44, 'MIR', 239.0, '-', 1)]
+    """
+    column = _class_column(source, selection, "a rmsk table")
+    found = Features(pl.DataFrame(schema=BED_SCHEMA), column)
+    pieces = [
+        _rmsk_rows(lines, source, column)
+        for lines in text_frames(blocks, source, "a rmsk table, plain, gzip or bgzip")
+    ]
+    if not any(piece.height for piece in pieces):
+        raise LabelError(f"{source}: no repeats; the file is empty: give a rmsk table with rows")
+    return _joined(found, pieces, source)
+
+
+def _class_column(source: str, selection: Selection, form: str) -> str:
+    column = selection.class_column or "repClass"
+    if column not in _CLASS_COLUMNS:
+        raise no_column(source, column, form, ", ".join(_CLASS_COLUMNS))
+    return column
+
+
+def _out_columns(lines: pl.DataFrame, source: str) -> pl.DataFrame:
+    """Split rows at white space into c0, c1, ..., headers gone."""
+    text = pl.col("text")
+    rows = lines.filter((text.str.strip_chars() != "") & ~text.str.contains(_HEADER))
+    tabbed = text.str.strip_chars().str.replace_all(r"\s+", "\t")
+    rows = rows.select(
+        "line",
+        tabbed.str.count_matches("\t", literal=True).alias("count") + 1,
+        fields(tabbed, _MOST).alias("fields"),
+    ).unnest("fields")
+    message = f"{{count}} columns, RepeatMasker's .out has {_FEWEST} to {_MOST}; mend the row"
+    first_error(rows, {message: ~pl.col("count").is_between(_FEWEST, _MOST)}, source)
+    return rows
+
+
+def _out_rows(lines: pl.DataFrame, source: str, column: str) -> pl.DataFrame:
+    """Columns of BED_SCHEMA, checked, and the bases left of the contig."""
+    both = pl.col("c10").str.splitn("/", 2)
+    names = {
+        "repName": pl.col("c9"),
+        "repClass": both.struct[0],
+        "repFamily": pl.coalesce(both.struct[1], pl.col("c10")),
+    }
+    rows = _out_columns(lines, source).with_columns(
+        chrom="c4",
+        start=whole_number("c5") - 1,
+        end=whole_number("c6"),
+        name=names[column],
+        score=pl.col("c0").cast(pl.Float64, strict=False),
+        strand=pl.col("c8").replace("C", "-"),
+        left=pl.col("c7").str.extract(r"^\(([0-9]+)\)$").cast(pl.Int64, strict=False),
+    )
+    checks = {
+        "score {c0!r} is no number; mend the row": pl.col("score").is_null(),
+        "start {c5!r} is no whole number; give 1-based base pairs": pl.col("start").is_null(),
+        "end {c6!r} is no whole number; give base pairs": pl.col("end").is_null(),
+        "start {c5}; RepeatMasker's starts count from 1": pl.col("start") < 0,
+        "end {c6} is before start {c5}; swap them": pl.col("end") <= pl.col("start"),
+        "{c7!r} where the bases left belong; give a number in parentheses": (
+            pl.col("left").is_null()
+        ),
+        "strand {c8!r} is not '+' or 'C'; mend it": ~pl.col("c8").is_in(["+", "C"]),
+    }
+    first_error(rows, checks, source)
+    return rows.select(*BED_SCHEMA.names(), "left")
+
+
+def _rmsk_columns(lines: pl.DataFrame, source: str) -> pl.DataFrame:
+    """Split rows at tabs into c0, c1, ..., as if all had `bin`; the header gone."""
+    text = pl.col("text")
+    rows = lines.filter((text != "") & ~text.str.contains(r"^#|^(?:bin\t)?swScore\t"))
+    count = text.str.count_matches("\t", literal=True) + 1
+    aligned = pl.when(count == _RMSK_COLUMNS - 1).then("\t" + text).otherwise(text)
+    rows = rows.select(
+        "line", count.alias("count"), fields(aligned, _RMSK_COLUMNS).alias("fields")
+    ).unnest("fields")
+    message = (
+        f"{{count}} columns between tabs, a rmsk table has {_RMSK_COLUMNS}, or one fewer without "
+        "bin; mend the row"
+    )
+    wrong = ~pl.col("count").is_between(_RMSK_COLUMNS - 1, _RMSK_COLUMNS)
+    first_error(rows, {message: wrong}, source)
+    return rows
+
+
+def _rmsk_rows(lines: pl.DataFrame, source: str, column: str) -> pl.DataFrame:
+    """Columns of BED_SCHEMA, checked, and the bases left of the contig."""
+    rows = _rmsk_columns(lines, source).with_columns(
+        chrom="c5",
+        start=whole_number("c6"),
+        end=whole_number("c7"),
+        name=f"c{10 + _CLASS_COLUMNS.index(column)}",
+        score=pl.col("c1").cast(pl.Float64, strict=False),
+        strand="c9",
+        left=-whole_number("c8"),
+    )
+    checks = {
+        "score {c1!r} is no number; mend the row": pl.col("score").is_null(),
+        "start {c6!r} is no whole number; give 0-based base pairs": pl.col("start").is_null(),
+        "end {c7!r} is no whole number; give base pairs": pl.col("end").is_null(),
+        "negative start {c6}; starts of a rmsk table count from 0": pl.col("start") < 0,
+        "end {c7} is before start {c6}; swap them": pl.col("end") < pl.col("start"),
+        "{c8!r} where the bases left belong; give a number of 0 or less": (
+            pl.col("left").is_null() | (pl.col("left") < 0)
+        ),
+        "strand {c9!r} is not '+' or '-'; mend it": ~pl.col("strand").is_in(["+", "-"]),
+    }
+    first_error(rows, checks, source)
+    return rows.select(*BED_SCHEMA.names(), "left")
+
+
+def _joined(empty: Features, pieces: Iterable[pl.DataFrame], source: str) -> Features:
+    frame = pl.concat(pieces)
+    return Features(frame.drop("left"), empty.place, lengths=_lengths(frame, source))
+
+
+def _lengths(frame: pl.DataFrame, source: str) -> Mapping[str, int]:
+    """Bases of each contig; raises where two rows do not agree."""
+    sized = frame.select("chrom", "line", size=pl.col("end") + pl.col("left"))
+    first = sized.unique("chrom", keep="first", maintain_order=True)
+    own = first.select("chrom", own="size")
+    first_error(
+        sized.join(own, on="chrom"),
+        {
+            "{chrom} has {size} bases by this row, and {own} by the first; give repeats of one "
+            "assembly": pl.col("size") != pl.col("own")
+        },
+        source,
+    )
+    return dict(own.iter_rows())

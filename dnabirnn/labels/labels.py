@@ -1,0 +1,255 @@
+"""A set of labels: intervals by contig, and what they say of each base."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from dnabirnn.errors import LabelError
+from dnabirnn.intervals import check_names, past_end
+from dnabirnn.labels.bits import (
+    IGNORE_BIT,
+    IGNORED,
+    ClassTable,
+    Rows,
+    ignore_flanks,
+    ignore_outside,
+    paint,
+)
+from dnabirnn.names import shortened
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dnabirnn.intervals import Regions
+    from dnabirnn.motif_classes import MotifClass
+
+__all__ = ["Labels", "Origin"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where labels come from.
+
+    Attributes
+    ----------
+    digests : mapping
+        SHA-256 of each file, by its basename.
+    told : mapping
+        How the files were read, as a manifest holds it.
+    lengths : mapping
+        Bases of contigs where a file tells them, and its name.
+    aliases : mapping
+        The contig, as the rows have it, by other names of it.
+    """
+
+    digests: Mapping[str, str] = field(default_factory=dict)
+    told: Mapping[str, Any] = field(default_factory=dict)
+    lengths: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+
+class Labels:
+    """Labelled intervals of all contigs, and their classes.
+
+    Parameters
+    ----------
+    table : ClassTable
+    frame : polars.DataFrame
+        Columns chrom, start, end, class (Int32, -1 for ignored classes), strand ("." in an
+        unstranded class), file, line.
+    origin : Origin, optional
+    flank_bp : int
+        Bases to ignore on each side of each end of what is labelled.
+    negatives : Regions, optional
+        Where bases without a label are known to be of no class; elsewhere they are ignored. By
+        default they are everywhere.
+
+    Attributes
+    ----------
+    table, frame, origin, flank_bp, negatives
+        As given.
+    """
+
+    def __init__(
+        self,
+        table: ClassTable,
+        frame: pl.DataFrame,
+        origin: Origin | None = None,
+        *,
+        flank_bp: int = 0,
+        negatives: Regions | None = None,
+    ) -> None:
+        self.table = table
+        self.frame = frame
+        self.origin = origin or Origin()
+        self.flank_bp = flank_bp
+        self.negatives = negatives
+        ordered = frame.sort("chrom", maintain_order=True)
+        bits = _bits_of_rows(ordered)
+        self._rows = Rows(ordered["start"].to_numpy(), ordered["end"].to_numpy(), bits)
+        self._places = ordered.select("file", "line")
+        self._slices = {
+            chrom: slice(first, first + count)
+            for chrom, first, count in ordered.with_row_index("row")
+            .group_by("chrom", maintain_order=True)
+            .agg(pl.col("row").first(), pl.len())
+            .iter_rows()
+        }
+
+    @property
+    def classes(self) -> tuple[MotifClass, ...]:
+        """Classes in the order of their bits."""
+        return self.table.classes
+
+    @property
+    def names(self) -> list[str]:
+        """Contigs that have a row, as the files call them."""
+        return list(self._slices)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of each file, by its basename."""
+        return dict(self.origin.digests)
+
+    def paint(
+        self, chrom: str, length: int, excluded: NDArray[np.int64] | None = None
+    ) -> NDArray[np.unsignedinteger]:
+        """Labels of a contig's bases, the ignore bit set wherever they are in doubt.
+
+        Parameters
+        ----------
+        chrom : str
+        length : int
+            Bases of the contig.
+        excluded : ndarray, (n, 2) int64, optional
+            Intervals whose bases are ignored too.
+
+        Returns
+        -------
+        labels : ndarray, (length,) of `table.dtype`
+
+        Raises
+        ------
+        LabelError
+            As `of` does.
+        """
+        labels = paint(self.of(chrom, length), length, self.table, excluded)
+        if self.negatives is not None:
+            ignore_outside(labels, self.negatives.of(chrom))
+        if self.flank_bp:
+            ignore_flanks(labels, self.flank_bp)
+        return labels
+
+    def of(self, chrom: str, length: int) -> Rows:
+        """Rows of a contig.
+
+        Parameters
+        ----------
+        chrom : str
+        length : int
+            Bases of the contig.
+
+        Raises
+        ------
+        LabelError
+            A row past the contig's end, or a file that says it has another length.
+        """
+        own = self._own_name(chrom)
+        told, source = self.origin.lengths.get(own, (length, ""))
+        if told != length:
+            raise LabelError(
+                f"{source}: {own} has {told} bases, but {length} in the FASTA; use the assembly "
+                "that the labels were made for"
+            )
+        part = self._slices.get(own, slice(0, 0))
+        starts, ends, bits = self._rows
+        rows = Rows(starts[part], ends[part], bits[part])
+        past = np.flatnonzero(rows.ends > length)
+        if past.size:
+            first = int(past[0])
+            file, line = self._places.row(part.start + first)
+            start, end = int(rows.starts[first]), int(rows.ends[first])
+            raise past_end(file, line, chrom, start, end, length)
+        return rows
+
+    def check_contigs(self, lengths: Mapping[str, int]) -> None:
+        """Compare names with the contigs of a FASTA.
+
+        Rows of contigs that the FASTA lacks are counted in a logged warning.
+
+        Raises
+        ------
+        LabelError
+            No name in common.
+        """
+        source = ", ".join(self.frame["file"].unique(maintain_order=True))
+        matched = self._matched(lengths)
+        if not matched:
+            check_names(self.names, lengths, source)
+        lost = [name for name in self.names if name not in matched]
+        if lost:
+            count = sum(self._slices[name].stop - self._slices[name].start for name in lost)
+            logger.warning(
+                "%s: %d of %d rows lie on contigs that the FASTA lacks (%s); they are left out",
+                source,
+                count,
+                self.frame.height,
+                shortened(lost),
+            )
+
+    def renamed(self, lengths: Mapping[str, int]) -> Labels:
+        """Labels whose contigs have the names that a FASTA gives them.
+
+        Raises
+        ------
+        LabelError
+            Two contigs of the FASTA that are one in the labels.
+        """
+        other = {own: name for own, name in self._matched(lengths).items() if own != name}
+        if not other:
+            return self
+        return Labels(
+            self.table,
+            self.frame.with_columns(pl.col("chrom").replace(other)),
+            Origin(self.digests, self.origin.told),
+            flank_bp=self.flank_bp,
+            negatives=self.negatives,
+        )
+
+    def _own_name(self, chrom: str) -> str:
+        """Name that the labels have for a contig of a FASTA."""
+        if chrom in self._slices or chrom in self.origin.lengths:
+            return chrom
+        return self.origin.aliases.get(chrom, chrom)
+
+    def _matched(self, lengths: Mapping[str, int]) -> dict[str, str]:
+        """Names of contigs that have a row, and those that the FASTA has for them."""
+        matched: dict[str, str] = {}
+        for name in lengths:
+            own = self._own_name(name)
+            if own not in self._slices:
+                continue
+            if own in matched:
+                raise LabelError(
+                    f"{self.origin.lengths[own][1]}: {own} is both {matched[own]} and {name} in "
+                    "the FASTA; leave one of them out"
+                )
+            matched[own] = name
+        return matched
+
+
+def _bits_of_rows(frame: pl.DataFrame) -> NDArray[np.uint64]:
+    strand = pl.col("strand").replace_strict({"+": 1, "-": 2, ".": 3}, return_dtype=pl.UInt64)
+    columns = frame.select("class", strand)
+    numbers = columns["class"].to_numpy().astype(np.int64)
+    shifts = np.maximum(1 + 2 * numbers, 0).astype(np.uint64)
+    bits = columns["strand"].to_numpy().astype(np.uint64) << shifts
+    return np.where(numbers == IGNORED, np.uint64(IGNORE_BIT), bits)

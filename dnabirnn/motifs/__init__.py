@@ -1,0 +1,15 @@
+"""Known motifs: matrices, scans, labels from motifs, and simulated genomes.
+
+Modules, in reading order:
+
+- `motif`: `Motif`: matrices from JASPAR, MEME and TRANSFAC files
+- `scanner`: matches of a matrix on both strands, with exact p-values
+- `search`: which motifs to look for, and how strict to be
+- `sites`: matches in files, inside and outside peaks
+- `weak_labels`: labels from motif sites
+- `simulation`: genomes with planted motifs
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,14 @@
+from .motif import (
+    built_in_motifs as built_in_motifs,
+    find_motif as find_motif,
+    read_motifs as read_motifs,
+)
+from .search import PVALUE as PVALUE, MotifSearch as MotifSearch, read_search as read_search
+from .simulation import (
+    PartnerStrand as PartnerStrand,
+    SimulationSettings as SimulationSettings,
+    simulate as simulate,
+    write_simulation as write_simulation,
+)
+from .sites import write_sites as write_sites
+from .weak_labels import motif_labels as motif_labels

@@ -1,0 +1,20 @@
+"""The network: its architecture, its model file, and conversions to and from other tools.
+
+Modules, in reading order:
+
+- `architecture`: `Cell` and `Architecture`: the shape of a network, free of torch
+- `scoring_window`: the window in which a network scores
+- `log_odds`: calibration of log-odds, and the effect of another prior
+- `call_rules`: threshold, length and gap of calls, by class
+- `shipped`: models that come with the package
+- `checkpoint`: the model file
+- `layer_norm_gru`: dna-brnn's recurrent cell in torch
+- `torch_network`: the network in torch
+- `onnx_export`: export to ONNX
+- `kann`: the file format of KANN, the library that dna-brnn uses
+- `dna_brnn`: conversion of dna-brnn's models
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,35 @@
+from .architecture import (
+    PROBABILITY_BOUNDS as PROBABILITY_BOUNDS,
+    Architecture as Architecture,
+    Cell as Cell,
+)
+from .call_rules import (
+    CallMethod as CallMethod,
+    CallRule as CallRule,
+    CallSettings as CallSettings,
+    call_settings as call_settings,
+    default_min_score as default_min_score,
+)
+from .checkpoint import (
+    Checkpoint as Checkpoint,
+    load_checkpoint as load_checkpoint,
+    mapped_weights as mapped_weights,
+    weight_shapes as weight_shapes,
+)
+from .dna_brnn import convert as convert
+from .log_odds import (
+    LogOddsMap as LogOddsMap,
+    check_priors as check_priors,
+    prior_shift as prior_shift,
+)
+from .onnx_export import write_onnx as write_onnx
+from .scoring_window import MAX_WINDOW_BP as MAX_WINDOW_BP, ScoringWindow as ScoringWindow
+from .shipped import find_model as find_model, shipped_models as shipped_models
+from .torch_network import (
+    Dropout as Dropout,
+    Network as Network,
+    head_rows as head_rows,
+    load_weights as load_weights,
+    to_probabilities as to_probabilities,
+    weights_of as weights_of,
+)

@@ -1,0 +1,319 @@
+"""A model as ONNX: the same probabilities in other languages and runtimes.
+
+The graph is made of ONNX's own recurrent operators (https://onnx.ai/onnx/operators), each with
+both directions of a layer.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from dnabirnn.alphabet import AMBIGUOUS, ONE_HOT, PADDING
+from dnabirnn.errors import OptionError
+from dnabirnn.files import Outputs
+from dnabirnn.network.architecture import PROBABILITY_BOUNDS, Cell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from onnx import ModelProto
+
+    from dnabirnn.files import PathLike
+    from dnabirnn.network.architecture import Architecture
+    from dnabirnn.network.checkpoint import Checkpoint
+
+    _Named = dict[str, NDArray[np.float32]]
+    _Weights = Mapping[str, NDArray[np.float32]]
+
+__all__ = ["IR_VERSION", "OPSET", "both_directions", "onnx_bytes", "write_onnx"]
+
+OPSET = 17
+"""Of the domain ai.onnx: ONNX Runtime reads it from 1.12 (2022) on."""
+IR_VERSION = 8
+"""The one that came with the opset."""
+
+_DOC = (
+    "Probability that a base belongs to each of `outputs` (metadata, key dnabirnn). codes: A C G "
+    "T = 0 1 2 3, any other letter 4, padding 5, on the right only. probabilities: 0 where the "
+    "code is 4 or 5."
+)
+
+
+class _Operator(NamedTuple):
+    """ONNX's operator for a cell, and where each of its gates stands among torch's."""
+
+    name: str
+    gates: tuple[int, ...]
+    attributes: Mapping[str, int]
+
+
+_OPERATORS: Mapping[str, _Operator] = {
+    Cell.RNN: _Operator("RNN", (0,), {}),
+    # z, r, h out of r, z, n; the reset gate acts on the recurrent sum, as in torch.
+    Cell.GRU: _Operator("GRU", (1, 0, 2), {"linear_before_reset": 1}),
+    # i, o, f, c out of i, f, g, o.
+    Cell.LSTM: _Operator("LSTM", (0, 3, 1, 2), {}),
+}
+
+
+class _Layer(NamedTuple):
+    """Weights of a layer's two directions, as the operator takes them."""
+
+    inputs: NDArray[np.float32]  # (2, G H, I)
+    recurrent: NDArray[np.float32]  # (2, G H, H)
+    biases: NDArray[np.float32]  # (2, 2 G H)
+
+
+def write_onnx(checkpoint: Checkpoint, path: PathLike) -> None:
+    """Write a model as ONNX, whole or not at all.
+
+    Raises
+    ------
+    OptionError
+        The package onnx is missing, or ONNX has no operator for the cell.
+    OutputError
+        A path that cannot be written.
+    """
+    data = onnx_bytes(checkpoint)
+    with Outputs() as outputs:
+        outputs.open(path).write(data)
+
+
+def onnx_bytes(checkpoint: Checkpoint) -> bytes:
+    """A model as ONNX. The same model gives the same bytes.
+
+    The graph has one input, `codes` (B, L) uint8, and one output, `probabilities` (B, L, O)
+    float32: those of an engine, of any B and L from 1 on; 0 at padding. The metadata have the
+    keys `dnabirnn`, the model's description as its own file holds it, and `dnabirnn_version`.
+
+    Raises
+    ------
+    OptionError
+        The package onnx is missing, or ONNX has no operator for the cell.
+    """
+    try:
+        import onnx
+    except ModuleNotFoundError as error:
+        raise OptionError(
+            "ONNX is written with the package onnx, which is not installed; install it with "
+            "`pip install 'dnabirnn[onnx]'`"
+        ) from error
+    cell = checkpoint.architecture.cell
+    if cell not in _OPERATORS:
+        raise OptionError(
+            f"a network of the cell {cell} cannot be exported: ONNX has no operator for it; "
+            f"train one with --cell {', '.join(_OPERATORS)}"
+        )
+    model = _model(checkpoint)
+    onnx.checker.check_model(model, full_check=True)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def both_directions(
+    architecture: Architecture, weights: _Weights
+) -> tuple[list[tuple[_Named, _Named]], NDArray[np.float32], NDArray[np.float32]]:
+    """The network as a bidirectional one that reads a sequence from both ends.
+
+    A reverse lane reads the reverse complement from its first base to its last, which is to read
+    the sequence from its last base to its first with the weights of A and T, and of C and G,
+    exchanged. A tied network's lanes exchange the halves of what the layer below says, and so
+    do its strands at the head.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    weights : mapping
+        As `dnabirnn.network.checkpoint.weight_shapes` names them.
+
+    Returns
+    -------
+    layers : list of pairs of dicts
+        Each layer's weights of the forward and of the reverse direction, by the names that
+        torch gives them.
+    head_weight : ndarray, (R, 2H) float32
+    head_bias : ndarray, (R,) float32
+        A row for each log-odds that `dnabirnn.network.torch_network.Network` gives.
+    """
+    directions = 1 if architecture.tied else 2
+    layers = []
+    for layer in range(architecture.layers):
+        forward, reverse = (
+            _of_lane(weights, layer * directions + direction) for direction in (0, directions - 1)
+        )
+        if layer == 0:
+            reverse["weight_ih_l0"] = reverse["weight_ih_l0"][:, ::-1]
+        elif architecture.tied:
+            reverse["weight_ih_l0"] = _exchanged(architecture, reverse["weight_ih_l0"])
+        layers.append((forward, reverse))
+    if not architecture.tied:
+        return layers, weights["head.weight"], weights["head.bias"]
+    return layers, *_head_of_strands(architecture, weights)
+
+
+def _of_lane(weights: _Weights, number: int) -> _Named:
+    prefix = f"recurrent.{number}."
+    return {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
+
+
+def _exchanged(architecture: Architecture, weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Weights of [forward, reverse] that do to it what `weight` does to [reverse, forward]."""
+    return np.roll(weight, architecture.hidden, axis=1)
+
+
+def _head_of_strands(
+    architecture: Architecture, weights: _Weights
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The tied head with a row for each output, and one for the background before them."""
+    plus = weights["head.weight"]
+    minus = _exchanged(architecture, plus)
+    of_strand: _Named = {"+": plus, "-": minus, ".": (plus + minus) / np.float32(2)}
+    first = int(architecture.exclusive)
+    names = [motif_class.name for motif_class in architecture.classes]
+    rows = [(first + names.index(name), strand) for name, strand in architecture.outputs]
+    if architecture.exclusive:
+        rows.insert(0, (0, "."))
+    head = np.stack([of_strand[strand][row] for row, strand in rows])
+    return head, weights["head.bias"][[row for row, _ in rows]]
+
+
+def _layer(pair: tuple[_Named, _Named], gates: tuple[int, ...]) -> _Layer:
+    def ordered(lane: _Named, name: str) -> NDArray[np.float32]:
+        parts = np.split(lane[name], len(gates))
+        return np.concatenate([parts[gate] for gate in gates])
+
+    def of_both(*names: str) -> NDArray[np.float32]:
+        return np.stack([np.concatenate([ordered(lane, name) for name in names]) for lane in pair])
+
+    return _Layer(
+        of_both("weight_ih_l0"), of_both("weight_hh_l0"), of_both("bias_ih_l0", "bias_hh_l0")
+    )
+
+
+class _Graph:
+    """Nodes and constants of a graph that grows."""
+
+    def __init__(self) -> None:
+        from onnx import NodeProto, TensorProto
+
+        self.nodes: list[NodeProto] = []
+        self.constants: list[TensorProto] = []
+
+    def constant(self, name: str, array: NDArray[Any]) -> str:
+        from onnx import numpy_helper
+
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        from onnx import helper
+
+        # A name of its own, for what runtimes say of a node.
+        node = helper.make_node(operator, inputs, [output], name=f"make_{output}", **attributes)
+        self.nodes.append(node)
+        return output
+
+
+def _model(checkpoint: Checkpoint) -> ModelProto:
+    from onnx import TensorProto, helper
+
+    graph = _Graph()
+    _add_probabilities(graph, checkpoint.architecture, checkpoint.scoring_weights())
+    outputs = len(checkpoint.architecture.outputs)
+    codes = helper.make_tensor_value_info("codes", TensorProto.UINT8, ["batch", "length"])
+    answer = helper.make_tensor_value_info(
+        "probabilities", TensorProto.FLOAT, ["batch", "length", outputs]
+    )
+    model = helper.make_model(
+        helper.make_graph(graph.nodes, "dnabirnn", [codes], [answer], graph.constants),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="dnabirnn",
+        producer_version=version("dnabirnn"),
+        doc_string=_DOC,
+    )
+    description = json.dumps(checkpoint.description(), sort_keys=True, allow_nan=False)
+    helper.set_model_props(
+        model, {"dnabirnn": description, "dnabirnn_version": version("dnabirnn")}
+    )
+    return model
+
+
+def _add_probabilities(graph: _Graph, architecture: Architecture, weights: _Weights) -> None:
+    """Add all nodes, from `codes` to `probabilities`."""
+    from onnx import TensorProto
+
+    layers, head_weight, head_bias = both_directions(architecture, weights)
+    numbers = graph.node("Cast", ["codes"], "numbers", to=TensorProto.INT32)  # (B, L)
+    padding = graph.constant("padding", np.array(PADDING, np.int32))
+    real = graph.node("Less", [numbers, padding], "real")
+    ones = graph.node("Cast", [real], "ones", to=TensorProto.INT32)
+    along = graph.constant("length_axis", np.array([1], np.int64))
+    lengths = graph.node("ReduceSum", [ones, along], "lengths", keepdims=0)  # (B,)
+    one_hot = graph.constant("one_hot_of_code", ONE_HOT)
+    read = graph.node("Gather", [one_hot, numbers], "one_hot")  # (B, L, 4)
+    states = graph.node("Transpose", [read], "time_first", perm=[1, 0, 2])  # (L, B, 4)
+    for number, pair in enumerate(layers):
+        states = _add_layer(graph, architecture, number, pair, states, lengths)
+    matrix = graph.constant("head_weight", head_weight.T)
+    products = graph.node("MatMul", [states, matrix], "products")  # (L, B, R)
+    bias = graph.constant("head_bias", head_bias)
+    log_odds = graph.node("Add", [products, bias], "log_odds_time_first")
+    log_odds = graph.node("Transpose", [log_odds], "log_odds", perm=[1, 0, 2])  # (B, L, R)
+    _add_answer(graph, architecture, log_odds, numbers)
+
+
+def _add_layer(
+    graph: _Graph,
+    architecture: Architecture,
+    number: int,
+    pair: tuple[_Named, _Named],
+    states: str,
+    lengths: str,
+) -> str:
+    """Add a recurrent layer: (L, B, I) to (L, B, 2H)."""
+    operator = _OPERATORS[architecture.cell]
+    arrays = _layer(pair, operator.gates)._asdict()
+    weights = [graph.constant(f"layer_{number}_{name}", array) for name, array in arrays.items()]
+    lanes = graph.node(
+        operator.name,
+        [states, *weights, lengths],
+        f"layer_{number}_lanes",  # (L, 2, B, H)
+        direction="bidirectional",
+        hidden_size=architecture.hidden,
+        **operator.attributes,
+    )
+    lanes = graph.node("Transpose", [lanes], f"layer_{number}_base_first", perm=[0, 2, 1, 3])
+    shape = np.array([0, 0, 2 * architecture.hidden], np.int64)  # 0: as it is
+    shape_name = graph.constant(f"layer_{number}_shape", shape)
+    return graph.node("Reshape", [lanes, shape_name], f"layer_{number}_states")
+
+
+def _add_answer(graph: _Graph, architecture: Architecture, log_odds: str, numbers: str) -> None:
+    """Add what makes probabilities of log-odds: 0 where the base is none of A, C, G and T."""
+    from onnx import TensorProto
+
+    if architecture.exclusive:
+        shares = graph.node("Softmax", [log_odds], "shares", axis=2)
+        ends = [np.array([n], np.int64) for n in (1, 1 + len(architecture.outputs), 2)]
+        names = ("first_output", "after_outputs", "output_axis")
+        parts = [graph.constant(name, end) for name, end in zip(names, ends, strict=True)]
+        chances = graph.node("Slice", [shares, *parts], "chances")
+    else:
+        chances = graph.node("Sigmoid", [log_odds], "chances")
+    bounds = [
+        graph.constant(name, np.array(bound, np.float32))
+        for name, bound in zip(("least", "most"), PROBABILITY_BOUNDS, strict=True)
+    ]
+    bounded = graph.node("Clip", [chances, *bounds], "bounded")
+    ambiguous = graph.constant("ambiguous", np.array(AMBIGUOUS, np.int32))
+    known = graph.node("Less", [numbers, ambiguous], "known")
+    known = graph.node("Cast", [known], "known_as_float", to=TensorProto.FLOAT)
+    axis = graph.constant("last_axis", np.array([2], np.int64))
+    known = graph.node("Unsqueeze", [known, axis], "known_of_base")
+    graph.node("Mul", [bounded, known], "probabilities")

@@ -1,0 +1,18 @@
+"""The report: one HTML page about a run.
+
+Modules, in reading order:
+
+- `page`: headings, text, tables and figures as one HTML file
+- `curves`: precision-recall and reliability curves
+- `figures`: training curves, call lengths and boundary errors
+- `region`: pictures of single regions
+- `material`: files that a report is made from
+- `sites`: labelled sites beside calls
+- `examples`: examples chosen for the report
+- `tables`: the tables
+- `report`: the sections, in order
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,302 @@
+"""Figures: precision against recall, and observed against predicted."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
+
+from dnabirnn.tracks import COLOURS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from dnabirnn.evaluation import Curve
+    from dnabirnn.files import PathLike
+
+__all__ = [
+    "DARK",
+    "LIGHT",
+    "blank",
+    "class_colours",
+    "comparison_figure",
+    "empty",
+    "precision_recall_figure",
+    "reliability_figure",
+    "save",
+    "styled",
+    "tidy",
+]
+
+DARK, LIGHT = "#333333", "#B0B0B0"
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "dnabirnn",
+    "path.simplify": False,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+}
+_DPI = 150
+_PANEL_COLUMNS = 3
+_LEGEND_ROWS = 22
+# Width of a figure but for its legend, in inches.
+_LEGENDLESS_IN = 5.2
+
+
+def precision_recall_figure(curves: Sequence[Curve], title: str = "") -> Figure:
+    """Precision against recall, per base.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        A class's curves in one colour: strand-blind solid, each strand as its own dashed.
+    title : str
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        Dotted lines are what calling at random gives: the share of positives.
+    """
+    figure, axes, colours = _square(curves, title, "Recall (share of positive bases found)")
+    axes.set_ylabel("Precision (share of called bases that are positive)")
+    for curve in curves:
+        colour = colours[curve.class_name]
+        _steps(axes, curve, colour, f"{_name(curve)}   AP {curve.ap:.4f}")
+        if not curve.stranded:
+            axes.axhline(curve.prevalence, color=colour, linewidth=0.9, linestyle=":", zorder=1)
+    if curves:
+        axes.plot([], [], color=DARK, linewidth=0.9, linestyle=":", label="at random")
+    _legend(figure, axes)
+    return figure
+
+
+def reliability_figure(curves: Sequence[Curve], title: str = "") -> Figure:
+    """Share of positives against the mean probability, in slices of about as many bases each.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        Only the strand-blind ones are drawn.
+    title : str
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        Beneath, the number of bases in each slice.
+    """
+    blind = [curve for curve in curves if not curve.stranded]
+    figure, axes, colours = _square(blind, title, "", rows=2)
+    counts = figure.axes[1]
+    axes.plot([0, 1], [0, 1], color=LIGHT, linewidth=1, zorder=1, label="perfectly calibrated")
+    axes.set_ylabel("Observed share of positive bases")
+    for curve in blind:
+        slices, colour = curve.reliability, colours[curve.class_name]
+        label = (
+            f"{curve.class_name}   slope {curve.calibration_slope:.2f}, "
+            f"expected / observed {curve.expected_over_observed:.2f}"
+        )
+        look: dict[str, Any] = {
+            "color": colour,
+            "linewidth": 1.4,
+            "markersize": 4.5,
+            "clip_on": False,
+        }
+        axes.plot(slices.predicted, slices.observed, marker="o", label=label, **look)
+        axes.vlines(slices.predicted, slices.low, slices.high, color=colour, linewidth=1)
+        counts.plot(slices.predicted, slices.items, marker="o", **look)
+    counts.set_yscale("log")
+    counts.set_ylabel("Bases")
+    counts.set_xlabel("Predicted probability (mean of a slice, 0.05 or more)")
+    _legend(figure, axes)
+    return figure
+
+
+def comparison_figure(network: Sequence[Curve], baseline: Sequence[Curve] = ()) -> Figure:
+    """Precision against recall, a panel a class: the network beside a position weight matrix.
+
+    Parameters
+    ----------
+    network, baseline : sequence of Curve
+        Strand-blind curves are drawn solid, those by strand dashed.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        A dotted line is what calling at random gives: the share of positives.
+    """
+    names = list(dict.fromkeys(curve.class_name for curve in (*network, *baseline)))
+    columns = min(_PANEL_COLUMNS, max(1, len(names)))
+    rows = max(1, -(-len(names) // columns))
+    size = (5.6, 4.6) if columns == 1 else (3.3 * columns, 3.1 * rows + 0.6)
+    figure, grid = blank(size, rows, columns, sharex=True, sharey=True)
+    for panel in grid.flat[len(names) :]:
+        panel.set_visible(False)
+    for axes, name in zip(grid.flat, names, strict=False):
+        axes.set(xlim=(0, 1.005), ylim=(0, 1.01))
+        axes.set_title(name, loc="left", fontsize=11, color=DARK)
+        for kind, curves, colour in (
+            ("network", network, COLOURS[0]),
+            ("matrix", baseline, COLOURS[1]),
+        ):
+            for curve in (curve for curve in curves if curve.class_name == name):
+                form = f"{kind}, by strand" if curve.stranded else kind
+                _steps(axes, curve, colour, f"{form}: AP {curve.ap:.3f}")
+                if not curve.stranded:
+                    axes.axhline(curve.prevalence, color=DARK, linewidth=0.9, linestyle=":")
+        axes.legend(loc="best", fontsize=8, framealpha=0.9, edgecolor="none")
+    if not names:
+        _legend(figure, grid[0, 0])
+    figure.supxlabel("Recall (share of positive bases found)", fontsize=10, color=DARK)
+    figure.supylabel("Precision (share of called bases that are positive)", fontsize=10, color=DARK)
+    return figure
+
+
+def _steps(axes: Axes, curve: Curve, colour: str, label: str) -> None:
+    """Draw a curve: solid where strand-blind, else dashed."""
+    points = curve.precision_recall
+    axes.step(
+        [0.0, *points.recall],
+        [points.precision[0], *points.precision],
+        where="pre",
+        color=colour,
+        linewidth=1.4 if curve.stranded else 2.0,
+        linestyle=(0, (4, 2)) if curve.stranded else "-",
+        label=label,
+    )
+
+
+def save(figure: Figure, target: PathLike | IO[bytes], form: str) -> None:
+    """Write a figure; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    target : str, PathLike or binary file
+    form : str
+        "png" or "svg". Text in SVG stays text.
+    """
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        # Names of classes and contigs are text, dollar signs and all; ticks are mathematics.
+        if "$" in text.get_text() and r"\mathdefault" not in text.get_text():
+            text.set_parse_math(False)
+    no_date = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
+    with styled():
+        figure.savefig(target, format=form, dpi=_DPI, metadata=no_date)
+
+
+def class_colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each class, by its place among the names.
+
+    Parameters
+    ----------
+    names : iterable of str
+        May name a class more than once.
+    """
+    own = list(dict.fromkeys(names))
+    palette = list(COLOURS)
+    if len(own) > len(palette):
+        import matplotlib
+        from matplotlib.colors import to_hex
+
+        shades = matplotlib.colormaps["viridis"].resampled(len(own) + 1)
+        palette = [to_hex(shades(i)) for i in range(len(own))]
+    return dict(zip(own, palette, strict=False))
+
+
+def blank(
+    size: tuple[float, float], rows: int = 1, columns: int = 1, **grid: Any
+) -> tuple[Figure, Any]:
+    """Make a figure without data.
+
+    Parameters
+    ----------
+    size : tuple of float
+        Width and height in inches.
+    rows, columns : int
+    **grid
+        As `matplotlib.figure.Figure.subplots` takes them.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+    axes : ndarray, (rows, columns) of Axes
+    """
+    figure = empty(size, layout="constrained")
+    with styled():
+        axes = figure.subplots(rows, columns, squeeze=False, **grid)
+    for panel in axes.flat:
+        tidy(panel)
+    return figure, axes
+
+
+def empty(size: tuple[float, float], layout: Any = None) -> Figure:
+    """Make a figure without axes, of a width and height in inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with styled():
+        figure = Figure(figsize=size, layout=layout)
+        FigureCanvasAgg(figure)
+    return figure
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """In this style, whatever the user's own settings of matplotlib are."""
+    import matplotlib
+
+    with matplotlib.rc_context(_STYLE):
+        yield
+
+
+def tidy(axes: Axes) -> None:
+    """Give axes the look of the others: a light grid, no frame above and on the right."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#E6E6E6", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(which="both", colors=DARK)
+
+
+def _square(
+    curves: Sequence[Curve], title: str, x_label: str, rows: int = 1
+) -> tuple[Figure, Axes, dict[str, str]]:
+    """Make a figure of which the first axes are a square from 0 to 1; a colour a class."""
+    height, heights = (5.2, [1]) if rows == 1 else (6.8, [4, 1])
+    figure, grid = blank((7.6, height), rows, sharex=True, height_ratios=heights)
+    axes: Axes = grid[0, 0]
+    colours = class_colours([curve.class_name for curve in curves])
+    axes.set(xlim=(0, 1.005), ylim=(0, 1.01), xlabel=x_label)
+    if title:
+        axes.set_title(title, loc="left", fontsize=11, color=DARK)
+    return figure, axes, colours
+
+
+def _name(curve: Curve) -> str:
+    return f"{curve.class_name}, by strand" if curve.stranded else curve.class_name
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    if len(handles) < 2:
+        axes.text(0.5, 0.5, "no class has truth here", ha="center", color=DARK)
+        return
+    legend = axes.legend(
+        handles,
+        labels,
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        borderaxespad=0,
+        frameon=False,
+        fontsize=9,
+        ncols=1 + (len(handles) - 1) // _LEGEND_ROWS,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    # Many classes, or long names, widen the figure; what is drawn keeps its size.
+    with styled():
+        legend_in = legend.get_window_extent().width / figure.dpi
+    figure.set_figwidth(max(figure.get_figwidth(), _LEGENDLESS_IN + legend_in))

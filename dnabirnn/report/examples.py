@@ -1,0 +1,339 @@
+"""A genome's sites beside its calls, and a few of them to look at."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from dnabirnn.alphabet import AMBIGUOUS
+from dnabirnn.errors import OptionError, TrackError
+from dnabirnn.files import is_stream, listed, read_blocks
+from dnabirnn.labels import IGNORE_BIT, intervals_of, output_masks
+from dnabirnn.motif_classes import Output
+from dnabirnn.network import Architecture, CallSettings, default_min_score
+from dnabirnn.report.region import Span, View
+from dnabirnn.report.sites import SITES_SCHEMA, Example, choose, compare
+from dnabirnn.scoring import calls_frame, find_calls, find_runs, watched
+from dnabirnn.sequences import read_fasta
+from dnabirnn.tracks import read_calls, read_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.files import PathLike
+    from dnabirnn.intervals import Regions
+    from dnabirnn.labels import Labels
+    from dnabirnn.scoring import Model
+    from dnabirnn.sequences import Record
+    from dnabirnn.tracks import Block, Rows
+
+__all__ = ["Gallery", "Genome", "gather"]
+
+
+@dataclass(frozen=True)
+class Genome:
+    """What a gallery is made of.
+
+    Attributes
+    ----------
+    fasta : sequence of str or PathLike
+        Read several times, so none is standard input.
+    labels : Labels
+        Of the model's classes, where there is a model.
+    model : Model, optional
+        Scores what is drawn, and all of the regions where neither calls nor scores are given.
+    calls : sequence of str or PathLike
+        BED that `dnabirnn call` wrote; none where there is no file, which is not an empty one.
+    scores : str or PathLike, optional
+        BED that `dnabirnn score` wrote.
+    regions : Regions, optional
+        Only what lies in these counts.
+    exclude : Regions, optional
+        What lies in these does not.
+    settings : CallSettings, optional
+        How calls are made, or were; by the model's rules where it is None.
+    """
+
+    fasta: Sequence[PathLike]
+    labels: Labels
+    model: Model | None = None
+    calls: Sequence[PathLike] = ()
+    scores: PathLike | None = None
+    regions: Regions | None = None
+    exclude: Regions | None = None
+    settings: CallSettings | None = None
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """What scores and calls can be of."""
+        return Architecture(self.labels.classes).outputs
+
+    @property
+    def mask(self) -> str:
+        """What lower case means."""
+        return "none" if self.model is None else self.model.checkpoint.mask
+
+    @property
+    def intervals(self) -> dict[str, Labels | Regions]:
+        """What says which bases count, and as what, by what it is."""
+        own = {"regions": self.regions, "exclude": self.exclude, "negatives": self.labels.negatives}
+        return {"labels": self.labels, **{kind: of for kind, of in own.items() if of is not None}}
+
+    @property
+    def calling(self) -> CallSettings:
+        """How calls are made: of no class where nothing says it."""
+        own = {} if self.model is None else self.model.checkpoint.calls
+        return self.settings or CallSettings(own)
+
+
+class Gallery(NamedTuple):
+    """Sites, and some of them drawn.
+
+    Attributes
+    ----------
+    sites : polars.DataFrame
+        Of `dnabirnn.report.sites.SITES_SCHEMA`.
+    views : list of (Example, View)
+    inputs : dict
+        Name and SHA-256 of the files that were read, by what they are: fasta, labels, regions,
+        exclude, negatives, calls, scores.
+    """
+
+    sites: pl.DataFrame
+    views: list[tuple[Example, View]]
+    inputs: dict[str, list[dict[str, str]]]
+
+
+def gather(
+    genome: Genome,
+    *,
+    each: int,
+    seed: int = 0,
+    progress: Callable[[int], None] = lambda bases: None,
+) -> Gallery:
+    """Hold calls against labels, choose examples, and collect what there is to draw of them.
+
+    Parameters
+    ----------
+    genome : Genome
+    each : int
+        Examples of each kind.
+    seed : int
+        Of those chosen at random.
+    progress : callable
+        Told the bases of each block that is scored.
+
+    Returns
+    -------
+    gallery : Gallery
+
+    Raises
+    ------
+    OptionError, FastaError, LabelError, TrackError
+        Inputs that cannot be read, or do not fit one another.
+    """
+    for path in (*genome.fasta, *genome.calls, genome.scores):
+        if path is not None and is_stream(path):
+            raise OptionError(f"{path}: a report reads its files more than once; name a file")
+    read: dict[str, dict[str, str]] = {"fasta": {}, "calls": {}, "scores": {}}
+    calls = _calls(genome, read, progress)
+    sites, lengths = _sites(genome, calls, read["fasta"])
+    views = _views(genome, choose(sites, lengths, each, seed), calls)
+    for kind, own in genome.intervals.items():
+        read[kind] = own.digests
+    return Gallery(sites, views, {kind: listed(digests) for kind, digests in read.items()})
+
+
+def _calls(
+    genome: Genome, read: Mapping[str, dict[str, str]], progress: Callable[[int], None]
+) -> pl.DataFrame:
+    """Calls: as given, or from the scores, or from the model."""
+    if genome.scores is not None:
+        deque(read_blocks(genome.scores, TrackError, read["scores"]), maxlen=0)
+    if genome.calls:
+        frames = [read_calls(path, genome.outputs, read["calls"]) for path in genome.calls]
+        return pl.concat(frames).sort("chrom", "start", "end", maintain_order=True)
+    if genome.model is None:
+        raise OptionError(
+            "--fasta and --labels: there are no calls to hold against the labels; give --calls "
+            "or --model"
+        )
+    settings = genome.calling
+    if genome.scores is not None:
+        rows = read_scores(genome.scores, genome.outputs)
+        return calls_frame(find_calls(rows, genome.outputs, settings), genome.outputs)
+    wanted = None if genome.regions is None else genome.regions.of
+    contigs = genome.model.contigs(*genome.fasta)
+    blocks = watched(genome.model.blocks(contigs, wanted), progress)
+    rules = [*genome.model.checkpoint.calls.values(), *settings.rules.values()]
+    lowest = default_min_score(rules)
+    found = find_runs(blocks, min_score=lowest, regions=wanted)
+    return calls_frame(find_calls(found, genome.outputs, settings), genome.outputs)
+
+
+class _Truth(NamedTuple):
+    """Labels of a contig, and which of its bases metrics look at; both (L,)."""
+
+    labels: NDArray[np.unsignedinteger]
+    counted: NDArray[np.bool_]
+
+
+def _truth(genome: Genome, record: Record, *, cut: bool) -> _Truth:
+    """Truth of a contig; cut at the ends of regions, as it is where metrics are made, or not."""
+    length = len(record.codes)
+    excluded = None if genome.exclude is None else genome.exclude.of(record.name)
+    labels = genome.labels.paint(record.name, length, excluded)
+    counted = (record.codes < AMBIGUOUS) & ((labels & labels.dtype.type(IGNORE_BIT)) == 0)
+    if record.lower is not None:
+        counted &= ~record.lower
+    if genome.regions is not None:
+        inside = np.zeros(length, dtype=np.bool_)
+        for start, end in genome.regions.of(record.name).tolist():
+            inside[start:end] = True
+        counted &= inside
+        if cut:
+            labels = np.where(inside, labels, labels.dtype.type(0))
+    return _Truth(labels, counted)
+
+
+def _records(genome: Genome, digests: dict[str, str] | None = None) -> Iterator[Record]:
+    """Contigs as they are; `lower` is filled where lower-case letters do not count."""
+    return read_fasta(*genome.fasta, case=genome.mask != "none", digests=digests)
+
+
+def _sites(
+    genome: Genome, calls: pl.DataFrame, digests: dict[str, str]
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Sites of the whole genome, and the lengths of its contigs."""
+    of_contig = {str(key): own for (key,), own in calls.partition_by("chrom", as_dict=True).items()}
+    frames = [pl.DataFrame(schema=SITES_SCHEMA)]
+    lengths: dict[str, int] = {}
+    source = ", ".join(map(str, genome.calls)) or genome.scores
+    for record in _records(genome, digests):
+        lengths[record.name] = len(record.codes)
+        own = of_contig.get(record.name, calls.clear())
+        if (own["end"] > len(record.codes)).any():
+            raise TrackError(
+                f"{source}: a call goes past the end of {record.name} at "
+                f"{len(record.codes)}; give the calls of this FASTA"
+            )
+        truth = _truth(genome, record, cut=True)
+        frames.append(compare(record.name, own, *truth, genome.labels.classes))
+    for intervals in genome.intervals.values():
+        intervals.check_contigs(lengths)
+    return pl.concat(frames), lengths
+
+
+class _Scene:
+    """An example, and what has been collected of it so far."""
+
+    def __init__(self, example: Example, outputs: int) -> None:
+        self.example = example
+        self.part = slice(example.start, example.end)
+        shape = (example.end - example.start, outputs)
+        self.scores: NDArray[np.float32] = np.zeros(shape, dtype=np.float32)
+        self.codes: NDArray[np.uint8] = np.empty(0, dtype=np.uint8)
+        self.counted: NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
+        self.truth: tuple[Span, ...] = ()
+
+    def look(
+        self, record: Record, counted: NDArray[np.bool_], truth: Sequence[NDArray[np.int64]]
+    ) -> None:
+        """Take sequence and truth: intervals (n, 2) of each output on the whole contig."""
+        self.codes = record.codes[self.part].copy()
+        self.counted = counted[self.part].copy()
+        self.truth = tuple(
+            Span(output, start, end)
+            for output, own in enumerate(truth)
+            for start, end in own[
+                (own[:, 0] < self.part.stop) & (own[:, 1] > self.part.start)
+            ].tolist()
+        )
+
+    def score(self, block: Block) -> None:
+        """Take scores, where a block has any of this region."""
+        first = max(self.part.start, block.start)
+        last = min(self.part.stop, block.start + len(block.codes))
+        if first < last:
+            own = block.probabilities[first - block.start : last - block.start]
+            self.scores[first - self.part.start : last - self.part.start] = own
+
+    def score_rows(self, rows: Rows) -> None:
+        """Take scores from rows of a track."""
+        own = rows.take((rows.start < self.part.stop) & (rows.end > self.part.start))
+        for output, start, end, score in zip(*own[1:5], strict=True):
+            first, last = max(start, self.part.start), min(end, self.part.stop)
+            self.scores[first - self.part.start : last - self.part.start, output] = score / 1000
+
+    def view(self, genome: Genome, calls: pl.DataFrame) -> View:
+        """What is drawn."""
+        example, outputs = self.example, genome.outputs
+        near = calls.filter(
+            (pl.col("chrom") == example.chrom)
+            & (pl.col("start") < example.end)
+            & (pl.col("end") > example.start)
+        )
+        rules = genome.calling.rules
+        return View(
+            chrom=example.chrom,
+            start=example.start,
+            end=example.end,
+            class_name=str(example.site["class"]),
+            outputs=outputs,
+            codes=self.codes,
+            probabilities=self.scores if genome.model or genome.scores else None,
+            truth=self.truth,
+            calls=tuple(
+                Span(outputs.index(Output(name, strand)), start, end, score)
+                for start, end, name, score, strand in near.drop("chrom").iter_rows()
+            ),
+            counted=self.counted,
+            thresholds={name: rule.threshold / 1000 for name, rule in rules.items()},
+        )
+
+
+def _views(
+    genome: Genome, examples: Sequence[Example], calls: pl.DataFrame
+) -> list[tuple[Example, View]]:
+    """What there is to draw of each example, in their order; only what is needed is scored."""
+    scenes = [_Scene(example, len(genome.outputs)) for example in examples]
+    on: dict[str, list[_Scene]] = {}
+    for scene in scenes:
+        on.setdefault(scene.example.chrom, []).append(scene)
+    contigs = _seen(genome, on)
+    if genome.model is not None:
+        wanted = {
+            chrom: np.array(sorted((s.part.start, s.part.stop) for s in own), dtype=np.int64)
+            for chrom, own in on.items()
+        }
+        for block in genome.model.blocks(contigs, lambda name: wanted[name]):
+            for scene in on[block.name]:
+                scene.score(block)
+    else:
+        deque(contigs, maxlen=0)
+        if genome.scores is not None:
+            for rows in read_scores(genome.scores, genome.outputs):
+                for scene in on.get(rows.chrom, ()):
+                    scene.score_rows(rows)
+    return [(scene.example, scene.view(genome, calls)) for scene in scenes]
+
+
+def _seen(genome: Genome, on: Mapping[str, Sequence[_Scene]]) -> Iterator[Record]:
+    """Contigs with an example, as the model reads them, once the scenes have what they show."""
+    masks = output_masks(genome.labels.classes)
+    for record in _records(genome):
+        if record.name not in on:
+            continue
+        labels, counted = _truth(genome, record, cut=False)
+        truth = [intervals_of(labels, mask) for mask in masks]
+        for scene in on[record.name]:
+            scene.look(record, counted, truth)
+        if genome.mask == "hard" and record.lower is not None:
+            record.codes[record.lower] = AMBIGUOUS
+        yield record

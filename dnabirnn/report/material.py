@@ -1,0 +1,273 @@
+"""What a report is made of, read from files."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from dnabirnn.encoded import SPLITS, EncodedSet
+from dnabirnn.errors import ReportError
+from dnabirnn.evaluation import Curve, PrecisionRecall, Reliability
+from dnabirnn.files import parse_json, read_text
+from dnabirnn.network import find_model, load_checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from dnabirnn.files import PathLike
+    from dnabirnn.network import CallSettings, Checkpoint
+    from dnabirnn.report.examples import Gallery
+
+__all__ = ["Curves", "Material", "NamedModel", "read_curves", "read_log", "read_metrics"]
+
+_ENDINGS = re.compile(r"(\.(metrics|curves|log))?\.(json|csv)$|\.enc$")
+_LOG_COLUMNS = ("step", "bases", "learning_rate", "loss", "seconds")
+
+
+class NamedModel(NamedTuple):
+    """A model, its file's name, and the SHA-256 of its bytes."""
+
+    name: str
+    checkpoint: Checkpoint
+    sha256: str
+
+    @classmethod
+    def read(cls, path: PathLike) -> NamedModel:
+        """Read a model file.
+
+        Raises
+        ------
+        ModelFileError
+            No model.
+        """
+        checkpoint = load_checkpoint(path)
+        digest = hashlib.sha256(find_model(path).read_bytes()).hexdigest()
+        return cls(os.path.basename(path), checkpoint, digest)
+
+
+class Curves(NamedTuple):
+    """Curves of the network, and of a position weight matrix where there is one."""
+
+    network: list[Curve]
+    baseline: list[Curve]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """All that a report can tell; each part may be missing.
+
+    Attributes
+    ----------
+    commands : mapping of str to str
+        Text of files that hold command lines.
+    model : NamedModel, optional
+    encoded : mapping of str to dict
+        Manifests of encoded sets.
+    logs : mapping of str to polars.DataFrame
+        Of training; see `read_log`.
+    metrics : mapping of str to dict
+        What `metrics.json` holds.
+    curves : mapping of str to Curves
+        Named as the metrics that they belong to.
+    gallery : Gallery, optional
+    sample : str
+        Name of what the gallery is of, as its metrics are named.
+    calling : CallSettings, optional
+        How calls are made; by the model's rules where it is None.
+    seed : int
+        With which the gallery's random examples were drawn.
+    """
+
+    commands: Mapping[str, str] = field(default_factory=dict)
+    model: NamedModel | None = None
+    encoded: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    logs: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    metrics: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    curves: Mapping[str, Curves] = field(default_factory=dict)
+    gallery: Gallery | None = None
+    sample: str = ""
+    calling: CallSettings | None = None
+    seed: int = 0
+
+    @classmethod
+    def read(
+        cls,
+        *,
+        model: PathLike | None = None,
+        encoded: Sequence[PathLike] = (),
+        logs: Sequence[PathLike] = (),
+        metrics: Sequence[PathLike] = (),
+        curves: Sequence[PathLike] = (),
+        commands: Sequence[PathLike] = (),
+        gallery: Gallery | None = None,
+        seed: int = 0,
+    ) -> Material:
+        """Read the files of a report; each is named by its file's name without its ending.
+
+        Raises
+        ------
+        ReportError, ModelFileError, EncodedSetError
+            A file that is missing, or not what it should be.
+        """
+        return cls(
+            commands=_by_name(commands, _read_text, whole=True),
+            model=None if model is None else NamedModel.read(model),
+            encoded=_by_name(encoded, lambda path: EncodedSet.open(path).manifest),
+            logs=_by_name(logs, read_log),
+            metrics=_by_name(metrics, read_metrics),
+            curves=_by_name(curves, read_curves),
+            gallery=gallery,
+            seed=seed,
+        )
+
+
+def _by_name(
+    paths: Iterable[PathLike], read: Callable[[PathLike], Any], whole: bool = False
+) -> dict[str, Any]:
+    """Content of each file by its name; names that come again get a number."""
+    found: dict[str, Any] = {}
+    for path in paths:
+        name = os.path.basename(os.path.normpath(path))
+        name = name if whole else re.sub(_ENDINGS, "", name) or name
+        number, key = 1, name
+        while key in found:
+            number += 1
+            key = f"{name} ({number})"
+        found[key] = read(path)
+    return found
+
+
+def _read_text(path: PathLike) -> str:
+    return read_text(path, ReportError, "a smaller file", lenient=True).strip()
+
+
+def _read_json(path: PathLike, what: str) -> dict[str, Any]:
+    try:
+        value = parse_json(_read_text(path))
+    except ValueError as cause:
+        raise ReportError(f"{path}: no JSON ({cause}); give {what}") from cause
+    if not isinstance(value, dict):
+        raise ReportError(f"{path}: JSON, but no object; give {what}")
+    return value
+
+
+def read_log(path: PathLike) -> pl.DataFrame:
+    """The CSV log of a training.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        What `dnabirnn train --log` wrote.
+
+    Returns
+    -------
+    log : polars.DataFrame
+        Columns step and bases (Int64), learning_rate, loss, seconds and `ap_CLASS` for each
+        class (Float64; null where there was no validation).
+
+    Raises
+    ------
+    ReportError
+        Anything else.
+    """
+    remedy = "give what `dnabirnn train --log` wrote"
+    try:
+        frame = pl.read_csv(io.StringIO(_read_text(path)), infer_schema=False)
+        names = [name for name in frame.columns if name.startswith("ap_")]
+        if missing := [name for name in _LOG_COLUMNS if name not in frame.columns]:
+            raise ReportError(
+                f"{path}: no log of a training: column {missing[0]} missing; {remedy}"
+            )
+        kinds = dict.fromkeys((*_LOG_COLUMNS, *names), pl.Float64) | {
+            "step": pl.Int64,
+            "bases": pl.Int64,
+        }
+        return frame.select(
+            pl.col(name).replace("", None).cast(kind) for name, kind in kinds.items()
+        )
+    except pl.exceptions.PolarsError as cause:
+        reason = str(cause).splitlines()[0]
+        raise ReportError(f"{path}: no log of a training ({reason}); {remedy}") from cause
+
+
+def read_metrics(path: PathLike) -> dict[str, Any]:
+    """What `dnabirnn evaluate` wrote with `--out`.
+
+    Raises
+    ------
+    ReportError
+        Anything else.
+    """
+    what = "what `dnabirnn evaluate --out` wrote"
+    metrics = _read_json(path, what)
+    for name in ("classes", "calls", "absent", "baseline"):
+        value = metrics.setdefault(name, {})
+        entries = value.values() if isinstance(value, dict) else [value]
+        if any(not isinstance(entry, dict | None) for entry in entries):
+            raise ReportError(f"{path}: {name!r} holds no figures by class; give {what}")
+        wanted = () if name in ("calls", "absent") else ("ap", "bases", "positives")
+        for key in wanted:
+            if any(entry is not None and key not in entry for entry in entries):
+                raise ReportError(f"{path}: a class in {name!r} has no {key!r}; give {what}")
+    inputs = metrics.setdefault("inputs", {})
+    kinds = inputs.values() if isinstance(inputs, dict) else [None]
+    files = [file for kind in kinds for file in (kind if isinstance(kind, list) else [None])]
+    if not all(isinstance(file, dict) and {"name", "sha256"} <= file.keys() for file in files):
+        raise ReportError(f"{path}: 'inputs' holds no digests of files; give {what}")
+    splits = metrics.setdefault("splits", [])
+    if not isinstance(splits, list) or not set(map(str, splits)) <= {*SPLITS}:
+        raise ReportError(f"{path}: 'splits' names none of {', '.join(SPLITS)}; give {what}")
+    if not metrics["classes"]:
+        raise ReportError(f"{path}: no figures of any class; give {what}")
+    return metrics
+
+
+def read_curves(path: PathLike) -> Curves:
+    """What `dnabirnn evaluate` wrote with `--curves`.
+
+    Raises
+    ------
+    ReportError
+        Anything else.
+    """
+    what = "what `dnabirnn evaluate --curves` wrote"
+    plain = _read_json(path, what)
+    try:
+        return Curves(
+            [_curve(entry) for entry in plain["network"]],
+            [_curve(entry) for entry in plain.get("baseline") or ()],
+        )
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as cause:
+        raise ReportError(
+            f"{path}: no curves ({type(cause).__name__}: {cause}); give {what}"
+        ) from cause
+
+
+def _curve(plain: Mapping[str, Any]) -> Curve:
+    slices = plain["reliability"]
+    recall, precision = (np.array(plain[k], dtype=np.float64) for k in ("recall", "precision"))
+    if recall.shape != precision.shape or recall.ndim != 1 or not recall.size:
+        raise ValueError("recall and precision must be lists of one length")
+    return Curve(
+        class_name=str(plain["class"]),
+        stranded=bool(plain["stranded"]),
+        ap=float(plain["ap"]),
+        prevalence=float(plain["prevalence"]),
+        expected_over_observed=float(plain["expected_over_observed"]),
+        calibration_slope=float(plain["calibration_slope"]),
+        precision_recall=PrecisionRecall(recall, precision, np.empty(0)),
+        reliability=Reliability(
+            np.array(slices["predicted"], dtype=np.float64),
+            np.array(slices["observed"], dtype=np.float64),
+            np.array(slices["items"], dtype=np.int64),
+            np.array(slices["low"], dtype=np.float64),  # NaN for null
+            np.array(slices["high"], dtype=np.float64),
+        ),
+    )

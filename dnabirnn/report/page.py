@@ -1,0 +1,206 @@
+"""A page of HTML that opens without any network: text, tables, figures as inline SVG."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from dnabirnn.report.curves import save
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from markupsafe import Markup
+    from matplotlib.figure import Figure as Drawing
+
+__all__ = [
+    "Block",
+    "Cell",
+    "Figure",
+    "Heading",
+    "Listing",
+    "Section",
+    "Table",
+    "Text",
+    "inline_svg",
+    "render",
+]
+
+_PLACE = re.compile(r"(-?\d+\.\d\d)\d+")
+_FONTS = "'DejaVu Sans', Verdana, Arial, sans-serif"
+
+
+class Cell(NamedTuple):
+    """What a table says at one place; `note` is set small beneath it, such as an interval."""
+
+    text: str
+    note: str = ""
+    code: bool = False
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph; `finding` sets it off from the others."""
+
+    kind: ClassVar[str] = "text"
+    text: str
+    finding: bool = False
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading within a section."""
+
+    kind: ClassVar[str] = "heading"
+    text: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Text as it is, such as command lines."""
+
+    kind: ClassVar[str] = "listing"
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; the first `text_columns` are flush left, the others flush right."""
+
+    kind: ClassVar[str] = "table"
+    caption: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    text_columns: int = 1
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing with what it shows and how to read it; `sequence` can be unfolded and copied."""
+
+    kind: ClassVar[str] = "figure"
+    drawing: Drawing
+    title: str
+    caption: str
+    sequence: str = ""
+    number: int = 0
+
+    @property
+    def svg(self) -> Markup:
+        """The drawing, to be put into HTML."""
+        from markupsafe import Markup
+
+        return Markup(inline_svg(self.drawing, f"f{self.number}-", self.title))
+
+
+Block = Text | Heading | Listing | Table | Figure
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page; `key` is what links within the page lead to."""
+
+    key: str
+    title: str
+    blocks: Sequence[Block]
+
+
+def render(title: str, lead: str, sections: Sequence[Section], footer: str, version: str) -> str:
+    """Make the page.
+
+    Parameters
+    ----------
+    title, lead : str
+        Its first lines.
+    sections : sequence of Section
+        Tables and figures get numbers in their order.
+    footer : str
+    version : str
+        Of this tool.
+
+    Returns
+    -------
+    html : str
+        A whole document. The same input gives the same text.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("dnabirnn"), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template("report.html").render(
+        title=title,
+        lead=lead,
+        sections=list(_numbered(sections)),
+        footer=footer,
+        version=version,
+    )
+
+
+def _numbered(sections: Sequence[Section]) -> Iterator[Section]:
+    counts = {"table": 0, "figure": 0}
+    for section in sections:
+        blocks: list[Block] = []
+        for block in section.blocks:
+            if isinstance(block, Table | Figure):
+                counts[block.kind] += 1
+                block = replace(block, number=counts[block.kind])
+            blocks.append(block)
+        yield replace(section, blocks=blocks)
+
+
+def inline_svg(drawing: Drawing, prefix: str, label: str) -> str:
+    """SVG of a drawing, to stand within HTML among others.
+
+    Parameters
+    ----------
+    drawing : matplotlib.figure.Figure
+    prefix : str
+        Put before every id, so that those of two drawings differ.
+    label : str
+        What it shows, for those who cannot see it.
+
+    Returns
+    -------
+    svg : str
+        An `svg` element that is as wide as there is room, up to its own width.
+    """
+    from html import escape
+
+    file = io.BytesIO()
+    save(drawing, file, "svg")
+    text = file.getvalue().decode("utf-8")
+    text = text[text.index("<svg") :].strip()
+    for pattern in (r"<metadata>.*?</metadata>\s*", r"<style\b.*?</style>\s*", r"<!--.*?-->\s*"):
+        text = re.sub(pattern, "", text, flags=re.DOTALL)
+    text = re.sub(r"<defs>\s*</defs>\s*", "", text)
+    used = set(re.findall(r'xlink:href="#([^"]+)"|url\(#([^)]+)\)', text))
+    ids = {name for pair in used for name in pair if name}
+    text = re.sub(r"<[^>]+>", lambda tag: _short_tag(tag[0], ids, prefix), text)
+    width, height = (float(inches) for inches in drawing.get_size_inches())
+    head = (
+        f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {72 * width:g} '
+        f'{72 * height:g}" preserveAspectRatio="xMinYMid" style="max-width: {width:g}in">'
+    )
+    return re.sub(r"^<svg\b[^>]*>", lambda _: head, text, count=1)
+
+
+def _short_tag(tag: str, ids: set[str], prefix: str) -> str:
+    """A tag with ids of this drawing alone, and places to a hundredth of a point."""
+    tag = re.sub(r'\s+id="([^"]*)"', lambda m: f' id="{prefix}{m[1]}"' if m[1] in ids else "", tag)
+    tag = re.sub(r'xlink:href="#', f'href="#{prefix}', tag)
+    tag = re.sub(r"url\(#", f"url(#{prefix}", tag)
+    tag = tag.replace("'DejaVu Sans', sans-serif", _FONTS)
+    return re.sub(
+        r'\b(d|x|y)="([^"]*)"',
+        lambda m: f'{m[1]}="{re.sub(_PLACE, _shorter, m[2])}"',
+        tag,
+    )
+
+
+def _shorter(number: re.Match[str]) -> str:
+    return number[1]

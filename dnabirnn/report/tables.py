@@ -1,0 +1,387 @@
+"""Tables of a report: what was run, on what, and every figure with its interval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dnabirnn.encoded import SPLITS
+from dnabirnn.network import CallMethod, CallSettings
+from dnabirnn.report.page import Cell, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from dnabirnn.report.material import NamedModel
+
+__all__ = [
+    "absent_table",
+    "base_table",
+    "call_table",
+    "class_table",
+    "files_table",
+    "key_table",
+    "model_table",
+    "number",
+    "optimism",
+    "sequence_of",
+    "split_table",
+]
+
+_SPLIT_TITLES = {"train": "training", "val": "validation", "test": "test"}
+_FIGURES = (
+    ("average precision (AP)", "ap", 4),
+    ("area under the ROC curve", "auroc", 4),
+    ("best F1 at any threshold", "best_f1", 4),
+    ("that threshold", "best_f1_threshold", 3),
+    ("threshold", "threshold", 3),
+    ("precision at it", "precision", 4),
+    ("recall at it", "recall", 4),
+    ("F1 at it", "f1", 4),
+    ("Matthews correlation at it", "mcc", 4),
+    ("Brier score", "brier", 5),
+    ("expected over observed positives", "expected_over_observed", 3),
+    ("calibration slope", "calibration_slope", 3),
+    ("positive bases", "positives", 0),
+    ("bases", "bases", 0),
+)
+_CALL_FIGURES = (
+    ("calls", "calls", 0),
+    ("truth", "truth", 0),
+    ("matched", "matched", 0),
+    ("precision", "precision", 3),
+    ("recall", "recall", 3),
+    ("F1", "f1", 3),
+    ("false discovery rate", "false_discovery_rate", 3),
+    ("boundary error, median (bp)", "boundary_median_bp", 1),
+    ("boundary error, mean (bp)", "boundary_mean_bp", 1),
+    ("boundary error, 90 % quantile (bp)", "boundary_p90_bp", 1),
+    ("boundary shift, + strand (bp)", "boundary_shift_bp", 2),
+    ("boundary shift, - strand (bp)", "boundary_shift_minus_bp", 2),
+)
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """Write a number as tables do; an en dash stands for what is not defined.
+
+    Examples
+    --------
+    >>> number(0.92977, 4), number(928330), number(None) == "\N{EN DASH}"
+    ('0.9298', '928,330', True)
+    """
+    return "\N{EN DASH}" if value is None else f"{value:,.{digits}f}"
+
+
+def _figure(entry: Mapping[str, Any] | None, key: str, digits: int) -> Cell:
+    """A figure, with its interval beneath it where it has one."""
+    if entry is None:
+        return Cell(number(None))
+    ends = entry.get(f"{key}_ci")
+    note = f"{ends[0]:.{digits}f} to {ends[1]:.{digits}f}" if ends else ""
+    return Cell(number(entry.get(key), digits), note)
+
+
+def sequence_of(splits: Sequence[str]) -> str:
+    """What was evaluated, in words.
+
+    Examples
+    --------
+    >>> sequence_of(["test"]), sequence_of(["val", "test"]), sequence_of([])
+    ('the test split', 'the validation and test splits', 'the evaluated sequence')
+    """
+    named = " and ".join(_SPLIT_TITLES[split] for split in splits)
+    return f"the {named} split{'s' * (len(splits) > 1)}" if splits else "the evaluated sequence"
+
+
+def optimism(splits: Sequence[str], of: str = "") -> str:
+    """Say why figures of some splits are too good, if they are.
+
+    Examples
+    --------
+    >>> optimism(["val"], " of rep")
+    'Figures of rep are optimistic: weights and thresholds are chosen on the validation split.'
+    >>> optimism(["test"])
+    ''
+    """
+    reasons = {
+        "train": "the network is fitted on the training split",
+        "val": "weights and thresholds are chosen on the validation split",
+    }
+    why = " and ".join(reason for split, reason in reasons.items() if split in splits)
+    return f"Figures{of} are optimistic: {why}." if why else ""
+
+
+def _sequences(metrics: Mapping[str, Mapping[str, Any]]) -> str:
+    """What was evaluated, by name where it is not of one kind."""
+    by_name = {name: told.get("splits", ()) for name, told in metrics.items()}
+    kinds = {sequence_of(splits) for splits in by_name.values()}
+    if len(kinds) == 1:
+        return kinds.pop()
+    known = [f"{name}: {sequence_of(splits)}" for name, splits in by_name.items() if splits]
+    return f"the evaluated sequence ({'; '.join(known)})"
+
+
+def key_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
+    """The figures that matter most, a row a class.
+
+    Parameters
+    ----------
+    metrics : mapping of str to dict
+        By name, each what `metrics.json` holds.
+    """
+    matrix = any(told["baseline"] for told in metrics.values())
+    named = len(metrics) > 1
+    head = ["sample"] * named + ["class", "AP"] + ["AP of the matrix"] * matrix
+    head += ["AP by strand", "best F1", "precision of calls", "recall of calls", "F1 of calls"]
+    rows = []
+    for name, told in metrics.items():
+        for class_name, entry in told["classes"].items():
+            row = [Cell(name)] * named + [Cell(class_name), _figure(entry, "ap", 3)]
+            if matrix:
+                row.append(_figure(told["baseline"].get(class_name), "ap", 3))
+            row += [_figure(entry, key, 3) for key in ("ap_stranded", "best_f1")]
+            calls = told["calls"].get(class_name)
+            row += [_figure(calls, key, 3) for key in ("precision", "recall", "f1")]
+            rows.append(row)
+    caption = (
+        f"Key figures on {_sequences(metrics)}, with intervals of 95 %. AP is per base, the "
+        "larger score of the two strands; by strand, each strand's bases count as their own. A "
+        "call counts as right where it and a labelled site share half of each."
+    )
+    return Table(caption, head, rows, 1 + named)
+
+
+def base_table(class_name: str, told: Mapping[str, Any], name: str = "") -> Table:
+    """Every figure per base of one class: the network's, and the matrix's where there is one."""
+    columns: list[tuple[str, Mapping[str, Any], str]] = []
+    for kind, entries in (("network", told["classes"]), ("matrix", told["baseline"])):
+        entry = entries.get(class_name)
+        if entry is None:
+            continue
+        columns.append((kind, entry, ""))
+        if entry.get("bases_stranded", entry.get("bases")) != entry.get("bases"):
+            columns.append((f"{kind}, by strand", entry, "_stranded"))
+    rows = []
+    for label, key, digits in _FIGURES:
+        cells = [
+            _figure(
+                {key: entry.get(key + form), f"{key}_ci": entry.get(f"{key}{form}_ci")}, key, digits
+            )
+            for _, entry, form in columns
+        ]
+        rows.append([Cell(label), *cells])
+    of = f"{name}: {class_name}" if name else class_name
+    caption = f"All figures per base of {of}, with intervals of 95 % beneath."
+    return Table(caption, ["figure", *(title for title, _, _ in columns)], rows)
+
+
+def call_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Every figure of calls, a row a class."""
+    named = len(metrics) > 1
+    head = ["sample"] * named + ["class", *(label for label, _, _ in _CALL_FIGURES)]
+    rows = [
+        [Cell(name)] * named
+        + [Cell(class_name), *(_figure(entry, key, digits) for _, key, digits in _CALL_FIGURES)]
+        for name, told in metrics.items()
+        for class_name, entry in told["calls"].items()
+    ]
+    caption = (
+        "Calls against labelled sites, matched one to one within class and strand at 50 % "
+        "reciprocal overlap; boundary errors are distances of the ends of matched pairs."
+    )
+    return Table(caption, head, rows, 1 + named)
+
+
+def absent_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
+    """What was called of classes that have no truth."""
+    named = len(metrics) > 1
+    head = ["sample"] * named + ["class", "bases called", "of bases", "called per Mb", "calls"]
+    rows = []
+    for name, told in metrics.items():
+        for class_name, entry in told["absent"].items():
+            cells = [Cell(name)] * named + [Cell(class_name)]
+            cells += [Cell(number(entry.get(key))) for key in ("called_bases", "bases")]
+            cells.append(Cell(number(entry.get("called_per_mb"), 1)))
+            rows.append([*cells, Cell(number(entry.get("calls")))])
+    caption = (
+        "Classes that the labels have nowhere in the evaluated sequence: whatever is called of "
+        "them is a false positive. Strand-blind, at the threshold of calls."
+    )
+    return Table(caption, head, rows, 1 + named)
+
+
+def split_table(manifest: Mapping[str, Any], name: str = "") -> Table:
+    """Bases of each split of an encoded set."""
+    splits = manifest["summary"]["splits"]
+    keys = ("bases", "ambiguous", "ignored", "masked")
+    rows = [
+        [Cell(split), *(Cell(number(splits[split][key])) for key in keys)]
+        for split in SPLITS
+        if split in splits
+    ]
+    of = f" of {name}" if name else ""
+    caption = (
+        f"Bases of each split{of}: ambiguous (no A, C, G or T), ignored (they count neither in "
+        "the loss nor in figures) and masked (lower case)."
+    )
+    return Table(caption, ["split", *keys], rows)
+
+
+def class_table(manifest: Mapping[str, Any], name: str = "") -> Table:
+    """Intervals and bases of each class, strand and split of an encoded set."""
+    head = ["class", "strand"]
+    for split in SPLITS:
+        head += [f"{split} intervals", f"{split} bases"]
+    rows = []
+    for class_name, strands in manifest["summary"]["classes"].items():
+        for strand, counts in strands.items():
+            row = [Cell(class_name), Cell("both" if strand == "." else strand)]
+            for split in SPLITS:
+                row += [Cell(number(counts[split][key])) for key in ("intervals", "bases")]
+            rows.append(row)
+    of = f" of {name}" if name else ""
+    filled = {s for s, counts in manifest["summary"]["splits"].items() if counts["bases"]}
+    chosen = "val" if "val" in filled else "train"
+    test = (
+        "test is not looked at"
+        if "test" in filled
+        else f"there is no test, and figures of {chosen} are optimistic"
+    )
+    caption = (
+        f"Labelled intervals and bases{of} by class, strand and split. The network is fitted on "
+        f"train; thresholds and the weights that are kept are chosen on {chosen}; {test}."
+    )
+    return Table(caption, head, rows, 2)
+
+
+def model_table(model: NamedModel, calling: CallSettings | None = None) -> Table:
+    """What the network is, how it was fitted, with what, on which device.
+
+    Parameters
+    ----------
+    model : NamedModel
+    calling : CallSettings, optional
+        How calls are made; by the model's rules where it is None.
+    """
+    shape, window = model.checkpoint.architecture, model.checkpoint.scoring_window
+    told = model.checkpoint.training
+    weights = sum(array.size for array in model.checkpoint.weights.values())
+    layers = "1 layer" if shape.layers == 1 else f"{shape.layers} layers"
+    facts = {
+        "network": f"{shape.cell.value.upper()}, {layers} of {shape.hidden} units a direction, "
+        f"{'strand-tied' if shape.tied else 'untied'}, "
+        f"{'exclusive' if shape.exclusive else 'overlapping'} classes, {weights:,} weights",
+        "classes": ", ".join(
+            f"{name} ({'by strand' if stranded else 'without strands'})"
+            for name, stranded in shape.classes
+        ),
+        "scoring window": f"{window.length_bp:,} bp, of which {window.halo_bp:,} bp on either side "
+        "are context only",
+        "lower case": {
+            "none": "has no meaning",
+            "loss": "counts neither in the loss nor in figures",
+            "hard": "is read as N",
+        }[model.checkpoint.mask],
+        "calls": _calls_fact(calling or CallSettings(model.checkpoint.calls)),
+    }
+    rows = [[Cell(key), Cell(value)] for key, value in (facts | _fit_facts(told)).items()]
+    return Table(f"The model {model.name}.", [], rows, 2)
+
+
+def _calls_fact(calling: CallSettings) -> str:
+    """How calls are made.
+
+    Examples
+    --------
+    >>> from dnabirnn.network.call_rules import CallRule
+    >>> _calls_fact(CallSettings({"REP": CallRule(640, 15, 0)}))
+    'REP: probability of 0.640 or more, at least 15 bp, gaps up to 0 bp'
+    """
+    segments = "maximal scoring segments, " * (calling.method is CallMethod.MSS)
+    return "; ".join(
+        f"{name}: {segments}probability of {rule.threshold / 1000:.3f} or more, at least "
+        f"{rule.min_length_bp:,} bp, gaps up to {rule.merge_gap_bp:,} bp"
+        for name, rule in calling.rules.items()
+    )
+
+
+def _fit_facts(told: Mapping[str, Any]) -> dict[str, str]:
+    """What a model tells of its training; a model made otherwise tells nothing."""
+    if not told:
+        return {}
+    fit, sampling = told["fit"], told["sampling"]
+    return {
+        "training": f"{fit['bases'] / 1e6:g} Mb in windows of {sampling['window_bp']:,} bp, "
+        f"{sampling['batch_windows']:,} a step; learning rate {fit['learning_rate']:g}, weight "
+        f"decay {fit['weight_decay']:g}, dropout {fit['dropout']:g}; share of windows with a "
+        f"site {sampling['positive_share']:g}, of bases mutated "
+        f"{sampling.get('mutation_rate', 0):g}",
+        "seed": str(sampling["seed"]),
+        "device": f"{told['device']}; precision {told.get('precision', 'f32')}; "
+        f"{told.get('processes', 1)} process{'es' * (told.get('processes', 1) > 1)}",
+        "versions": ", ".join(f"{name} {v}" for name, v in sorted(told["versions"].items())),
+    }
+
+
+def files_table(
+    model: NamedModel | None,
+    encoded: Mapping[str, Mapping[str, Any]],
+    metrics: Mapping[str, Mapping[str, Any]],
+    read: Mapping[str, Sequence[Mapping[str, str]]],
+) -> Table | None:
+    """Digests of what went in; None if nothing is known.
+
+    Parameters
+    ----------
+    model : NamedModel, optional
+    encoded : mapping of str to dict
+        Manifests of encoded sets.
+    metrics : mapping of str to dict
+        By name, each what `metrics.json` holds.
+    read : mapping of str to sequence of mapping
+        Name and SHA-256 of the files that sites were taken from, by what they are.
+    """
+    rows: list[Sequence[Cell]] = []
+    if model is not None:
+        rows += _inputs("training", model.checkpoint.training.get("inputs", {}))
+        if "data" in model.checkpoint.training:
+            rows.append(_file("training", "encoded set", model.checkpoint.training["data"]))
+    for name, manifest in encoded.items():
+        own = [
+            *_inputs("encoding", manifest["inputs"]),
+            _file("encoding", name, manifest["digest"]),
+        ]
+        rows += _fresh(own, rows)
+    if model is not None:
+        rows.append(_file("model", model.name, model.sha256))
+    evaluated: list[Sequence[Cell]] = []
+    for name, told in metrics.items():
+        step = f"evaluation of {name}" if len(metrics) > 1 else "evaluation"
+        evaluated += _inputs(step, told["inputs"])
+    # Sites are mostly of what was evaluated; calls and scores have steps of their own.
+    made = ("calls", "scores")
+    drawn = {kind: files for kind, files in read.items() if kind not in made}
+    rows += [*evaluated, *_fresh(_inputs("sites", drawn), evaluated)]
+    for kind in made:
+        rows += _inputs(kind, {kind: read.get(kind, ())})
+    if not rows:
+        return None
+    caption = "What went in: SHA-256 of each file as it is stored, and of encoded data."
+    return Table(caption, ["step", "file", "SHA-256"], rows, 3)
+
+
+def _fresh(own: Iterable[Sequence[Cell]], known: Iterable[Sequence[Cell]]) -> list[Sequence[Cell]]:
+    """Rows of files that are not there yet."""
+    digests = {row[2].text for row in known}
+    return [row for row in own if row[2].text not in digests]
+
+
+def _inputs(step: str, inputs: Mapping[str, Iterable[Mapping[str, str]]]) -> list[list[Cell]]:
+    return [
+        _file(step, file["name"], file["sha256"])
+        for kind in sorted(inputs)
+        for file in inputs[kind]
+    ]
+
+
+def _file(step: str, name: str, digest: str) -> list[Cell]:
+    return [Cell(step), Cell(name), Cell(digest, code=True)]

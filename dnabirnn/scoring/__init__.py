@@ -1,0 +1,19 @@
+"""From FASTA to scores and calls.
+
+Modules, in reading order:
+
+- `grid`: the mirror-exact grid of scoring windows: cut and stitch
+- `stream`: contigs to windows to batches to blocks of probabilities
+- `runs`: blocks to runs of equal integer score
+- `summits`: where in a call the score is highest
+- `calls`: runs to calls
+- `model`: `Model`, the face of the library
+- `genome`: whole genomes: score and call, from file to file
+- `dna_brnn_bed`: calls in dna-brnn's format
+- `plan`: memory, disk and time of a run, estimated
+- `self_check`: the invariants of scores, checked for one model on one machine
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

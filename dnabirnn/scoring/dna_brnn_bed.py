@@ -1,0 +1,145 @@
+"""Calls as dna-brnn prints them: BED4 whose fourth column is the number of a label."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dnabirnn.files import Outputs, PathLike
+from dnabirnn.network import default_min_score
+from dnabirnn.scoring.calls import find_calls
+from dnabirnn.scoring.runs import find_runs
+from dnabirnn.scoring.stream import watched
+from dnabirnn.sequences import contigs_of_shard
+from dnabirnn.tracks import Lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.intervals import Regions
+    from dnabirnn.motif_classes import Output
+    from dnabirnn.network import CallSettings
+    from dnabirnn.scoring.model import Model
+    from dnabirnn.sequences import Circular, Shard
+    from dnabirnn.tracks import Rows
+
+__all__ = ["apart", "score_labels"]
+
+
+def score_labels(
+    model: Model,
+    fasta: Sequence[PathLike],
+    out: PathLike,
+    calls: CallSettings,
+    *,
+    shard: Shard | None = None,
+    regions: Regions | None = None,
+    circular: Circular | None = None,
+    progress: Callable[[int], None] = lambda bases: None,
+) -> None:
+    """Write the calls of FASTA files as BED4: contig, start, end, number of the class from 1 on.
+
+    Rows are those of contigs in the order of the FASTA, by start, and do not overlap: see `apart`.
+
+    Parameters
+    ----------
+    model : Model
+    fasta : sequence of str or PathLike
+    out : str or PathLike
+    calls : CallSettings
+    shard : Shard, optional
+        Only this part of the contigs.
+    regions : Regions, optional
+        Only what lies in these; the scores are those of the whole contig.
+    circular : Circular, optional
+        Contigs across whose origin windows run.
+    progress : callable
+        Told the bases of each block that is done.
+
+    Raises
+    ------
+    OptionError, OutputError, FastaError, LabelError
+        Nothing is written then.
+    """
+    wanted = None if regions is None else regions.of
+    contigs = contigs_of_shard(model.contigs, fasta, shard, [regions, circular])
+    blocks = watched(model.blocks(contigs, wanted, circular or ()), progress)
+    lowest = default_min_score([*model.checkpoint.calls.values(), *calls.rules.values()])
+    runs = find_runs(blocks, min_score=lowest, regions=wanted)
+    label_of = _labels(model.outputs)
+    shortest = {
+        label_of[column]: calls.rules[output.class_name].min_length_bp
+        for column, output in enumerate(model.outputs)
+        if output.class_name in calls.rules
+    }
+    with Outputs() as outputs:
+        labels = sorted(set(label_of))
+        lines = Lines(outputs.open(out), [str(label) for label in labels])
+        for rows in find_calls(runs, model.outputs, calls):
+            found = [row for row in apart(rows, label_of) if row[1] - row[0] >= shortest[row[2]]]
+            lines.add(*_rows(rows, found))
+        lines.flush()
+
+
+def apart(calls: Rows, label_of: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Calls of a contig without overlap.
+
+    A base of several calls is of the one with the highest score, or, of the same, the lowest
+    label. Neighbours of one label become one.
+
+    Parameters
+    ----------
+    calls : Rows
+        Sorted by start.
+    label_of : sequence of int
+        Label of each output.
+
+    Returns
+    -------
+    found : list of (start, end, label)
+        0-based, half-open, ascending.
+    """
+    starts, ends = calls.start.tolist(), calls.end.tolist()
+    labels = [label_of[column] for column in calls.output.tolist()]
+    places = sorted({*starts, *ends})
+    found: list[tuple[int, int, int]] = []
+    open_calls: list[tuple[int, int, int]] = []  # minus score, label, end
+    following = 0
+    for begin, end in pairwise(places):
+        while following < len(starts) and starts[following] == begin:
+            rank = (-int(calls.score[following]), labels[following], ends[following])
+            heappush(open_calls, rank)
+            following += 1
+        while open_calls and open_calls[0][2] <= begin:
+            heappop(open_calls)
+        if not open_calls:
+            continue
+        label = open_calls[0][1]
+        if found and found[-1][1:] == (begin, label):
+            begin = found.pop()[0]
+        found.append((begin, end, label))
+    return found
+
+
+def _labels(outputs: Sequence[Output]) -> list[int]:
+    """Label of each output: the number of its class, from 1 on."""
+    names = list(dict.fromkeys(output.class_name for output in outputs))
+    return [1 + names.index(output.class_name) for output in outputs]
+
+
+def _rows(calls: Rows, found: list[tuple[int, int, int]]) -> tuple[Rows, NDArray[np.uint32]]:
+    """Rows to write, and the place of each one's label among the texts for it."""
+    columns = np.array(found, np.int64).reshape(-1, 3)
+    label = columns[:, 2] - 1
+    rows = calls._replace(
+        output=label.astype(np.uint8),
+        start=columns[:, 0],
+        end=columns[:, 1],
+        score=np.zeros(len(found), np.int16),
+    )
+    return rows, label.astype(np.uint32)

@@ -1,0 +1,19 @@
+"""Sequences as arrays of base codes, read from any supported format.
+
+Modules, in reading order:
+
+- `records`: `Record`, the protocol `Contig`, and prefixes of contig names
+- `fasta`: the FASTA parser
+- `fastq`: the FASTQ parser
+- `genbank`: the GenBank parser
+- `twobit`: the 2bit reader
+- `read`: `read_fasta`: format detection, and records from several files
+- `circular`: circular contigs
+- `selection`: contigs of a shard, checked against files that name contigs
+- `survey`: sizes and a sample of the sequences, for estimates
+- `background`: Markov chains with the composition of a genome
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

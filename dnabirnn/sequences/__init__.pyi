@@ -1,0 +1,21 @@
+from .background import (
+    Background as Background,
+    built_in_background as built_in_background,
+    learn_background as learn_background,
+)
+from .circular import Circular as Circular, with_flanks as with_flanks
+from .fastq import FastqLines as FastqLines
+from .read import contig_lengths as contig_lengths, read_fasta as read_fasta
+from .records import Contig as Contig, Record as Record, prefixed as prefixed
+from .selection import (
+    Shard as Shard,
+    checked_contigs as checked_contigs,
+    contigs_of_shard as contigs_of_shard,
+)
+from .survey import (
+    Piece as Piece,
+    Survey as Survey,
+    most_bases as most_bases,
+    survey_contigs as survey_contigs,
+    write_pieces as write_pieces,
+)

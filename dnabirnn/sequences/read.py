@@ -1,0 +1,107 @@
+"""Records out of files of sequences: names and codes, one byte a base.
+
+`read_fasta` tells formats by content; those that are not FASTA have modules of their own. FASTA is
+read here, by a block reader of our own: a block goes through one `bytes.translate`, which turns
+letters into codes and drops white space, so a contig never exists as text.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import chain
+
+from dnabirnn.errors import FastaError
+from dnabirnn.files import BLOCK_BYTES, PathLike, check_readable, read_blocks
+from dnabirnn.sequences.fasta import parse_fasta
+from dnabirnn.sequences.fastq import parse_fastq
+from dnabirnn.sequences.genbank import is_genbank, parse_genbank
+from dnabirnn.sequences.records import PrefixedPath, Reading, Record
+from dnabirnn.sequences.twobit import is_twobit, read_twobit
+
+__all__ = ["contig_lengths", "read_fasta"]
+
+
+def read_fasta(
+    *paths: PathLike,
+    case: bool = False,
+    hard_mask: bool = False,
+    digests: dict[str, str] | None = None,
+) -> Iterator[Record]:
+    r"""Records of files of sequences, in order, one contig in memory at a time.
+
+    Parameters
+    ----------
+    *paths : str or PathLike
+        FASTA, FASTQ or GenBank, plain, gzip or bgzip, or 2bit, told apart by content; "-" is
+        standard input. A `PrefixedPath` has a prefix for its records' names.
+    case : bool
+        Fill `Record.lower`, at one more byte a base.
+    hard_mask : bool
+        Give lower-case letters code 4.
+    digests : dict, optional
+        Once a file is read whole, `digests[basename]` becomes the SHA-256 (hex) of its bytes as
+        stored. A second file of the same basename is entered as "basename (2)".
+
+    Yields
+    ------
+    Record
+        Empty records (length 0) too.
+
+    Raises
+    ------
+    FastaError
+        A file that is missing, empty, cut short, damaged or of no known format; a letter that is no
+        nucleotide code; a name that is missing or comes twice, in one file or in two.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "two.fa")
+    >>> _ = path.write_text(">a first\nACG\nTn\n>b\n")
+    >>> [(record.name, record.codes.tolist()) for record in read_fasta(path)]
+    [('a', [0, 1, 2, 3, 4]), ('b', [])]
+    """
+    if not paths:
+        raise FastaError("no FASTA file given; name at least one, or - for standard input")
+    for path in paths:
+        check_readable(path, FastaError)
+    names: dict[str, str] = {}
+    for path in paths:
+        prefix = path.prefix if isinstance(path, PrefixedPath) else ""
+        reading = Reading(str(path), case, hard_mask, prefix, names)
+        yield from _records(path, reading, digests)
+
+
+def _records(path: PathLike, reading: Reading, digests: dict[str, str] | None) -> Iterator[Record]:
+    """Records of one file, by the parser that its first bytes ask for."""
+    with closing(read_blocks(path, FastaError, digests)) as blocks:
+        head = b""
+        for block in blocks:
+            head += block
+            if head.strip() or len(head) > BLOCK_BYTES:
+                break
+        first = head.lstrip()
+        if not is_twobit(head):
+            parse = parse_fasta
+            if first.startswith(b"@"):
+                parse = parse_fastq
+            elif is_genbank(first):
+                parse = parse_genbank
+            yield from parse(chain([head], blocks), reading)
+            return
+    yield from read_twobit(path, reading)
+    if digests is not None:
+        deque(read_blocks(path, FastaError, digests), maxlen=0)
+
+
+def contig_lengths(*paths: PathLike) -> dict[str, int]:
+    """Lengths of all records in bases, by name, in the order of the files.
+
+    Raises
+    ------
+    FastaError
+        As `read_fasta`.
+    """
+    return {name: len(codes) for name, codes, _ in read_fasta(*paths)}

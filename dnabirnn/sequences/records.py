@@ -1,0 +1,216 @@
+"""Records: a name, codes and case, whatever the format that they come from."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from dnabirnn.alphabet import AMBIGUOUS, CODE_OF_BYTE, INVALID
+from dnabirnn.errors import FastaError, OptionError
+from dnabirnn.names import is_printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.files import PathLike
+
+__all__ = ["WHITE_SPACE", "Contig", "PrefixedPath", "Reading", "Record", "is_lower", "prefixed"]
+
+WHITE_SPACE = b" \t\r\n\v\f"
+"""What may stand between the letters of a sequence."""
+
+_LOWER_OF_BYTE = bytes(chr(byte).islower() and byte < 128 for byte in range(256))
+_HARD_MASKED = bytes(
+    AMBIGUOUS if lower and code != INVALID else code
+    for code, lower in zip(CODE_OF_BYTE, _LOWER_OF_BYTE, strict=True)
+)
+_INVALID_BYTES = bytes(
+    code == INVALID and byte not in WHITE_SPACE for byte, code in enumerate(CODE_OF_BYTE)
+)
+
+_LETTER_HINTS = dict.fromkeys("EFIJLOPQZefijlopqz", "a protein? give DNA or RNA") | {
+    "-": "a gap of an alignment? remove gaps",
+    ".": "a gap of an alignment? remove gaps",
+    "*": "a protein with its stop codon? give DNA or RNA",
+    ">": "a header must begin its line",
+    "@": "a read without its '+' line and qualities before it? make or fetch the file again",
+}
+
+
+class Record(NamedTuple):
+    """A sequence of a file.
+
+    Attributes
+    ----------
+    name : str
+        The first word of the header.
+    codes : ndarray, (L,) uint8
+        See `dnabirnn.alphabet`; owned by the caller.
+    lower : ndarray, (L,) bool, or None
+        True where the letter is lower case (soft-masked); None where case was not asked for.
+    """
+
+    name: str
+    codes: Codes
+    lower: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True)
+class PrefixedPath(os.PathLike[str]):
+    """A file of sequences, and what is put before the names of its records.
+
+    Attributes
+    ----------
+    path : str
+        "-" is standard input.
+    prefix : str
+        Such as `HG002#1#`, which makes PanSN names: sample, haplotype, contig.
+    """
+
+    path: str
+    prefix: str
+
+    def __post_init__(self) -> None:
+        if self.prefix.startswith("#") or any(not is_printable(c) or c == " " for c in self.prefix):
+            raise OptionError(
+                f"--name-prefix {self.prefix!r}: must be printable, without white space, and not "
+                "begin with '#', which begins a comment in BED"
+            )
+
+    def __fspath__(self) -> str:
+        return self.path
+
+    def __str__(self) -> str:
+        return self.path
+
+
+def prefixed(paths: Sequence[str], prefixes: Sequence[str]) -> list[PathLike]:
+    """Files with their prefixes: none, one for all, or one for each.
+
+    Raises
+    ------
+    OptionError
+        Another number of prefixes, or one that cannot stand in a name.
+
+    Examples
+    --------
+    >>> prefixed(["a.fa", "b.fa"], ["x#"])
+    [PrefixedPath(path='a.fa', prefix='x#'), PrefixedPath(path='b.fa', prefix='x#')]
+    """
+    if not prefixes:
+        return list(paths)
+    if len(prefixes) not in (1, len(paths)):
+        raise OptionError(
+            f"--name-prefix: given {len(prefixes)} times for {len(paths)} FASTA files; give it "
+            "once for all, or once for each, in their order"
+        )
+    each = list(prefixes) * (len(paths) if len(prefixes) == 1 else 1)
+    return [PrefixedPath(path, prefix) for path, prefix in zip(paths, each, strict=True)]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How one file is read.
+
+    Attributes
+    ----------
+    source : str
+        Name of the file, for errors.
+    case : bool
+        Fill `Record.lower`.
+    hard_mask : bool
+        Give lower-case letters code 4.
+    prefix : str
+        Put before every name.
+    names : dict
+        Source of each name met so far, in this file and in those before it; grows.
+    """
+
+    source: str
+    case: bool = False
+    hard_mask: bool = False
+    prefix: str = ""
+    names: dict[str, str] = field(default_factory=dict)
+
+    def name(self, word: bytes, line: int | None = None) -> str:
+        """Full name of a record that begins on a line.
+
+        Raises
+        ------
+        FastaError
+            A name that was there before, or that cannot stand in BED.
+        """
+        name = self.prefix + word.decode("utf-8", "backslashreplace")
+        if name in self.names:
+            raise FastaError(
+                f"{self.place(line)}: record {name!r} comes twice, first in {self.names[name]}; "
+                "names must be unique, so rename one of them, or tell files apart with "
+                "--name-prefix, given once for each"
+            )
+        if not is_printable(name):
+            raise FastaError(
+                f"{self.place(line)}: record {name!r} has a character that cannot be printed; "
+                "rename it"
+            )
+        if name.startswith("#"):
+            raise FastaError(
+                f"{self.place(line)}: record {name!r}: readers of BED take rows that begin with "
+                "'#' for comments; rename it"
+            )
+        self.names[name] = self.source
+        return name
+
+    def place(self, line: int | None) -> str:
+        """Name a line, for errors."""
+        return self.source if line is None else f"{self.source}, line {line}"
+
+    def codes(self, text: bytes) -> bytes:
+        """Codes of letters; white space is dropped, and `INVALID` stands for what is no letter."""
+        return text.translate(_HARD_MASKED if self.hard_mask else CODE_OF_BYTE, WHITE_SPACE)
+
+    def record(self, name: str, codes: bytearray, lower: bytearray) -> Record:
+        """Make a record of buffers, which become its own; `lower` is not looked at without case."""
+        return Record(
+            name,
+            np.frombuffer(codes, dtype=np.uint8),
+            np.frombuffer(lower, dtype=np.bool_) if self.case else None,
+        )
+
+    def bad_letter(self, name: str | None, text: bytes, line: int) -> FastaError:
+        """Make the error for the first letter that is none, in text that begins on a line."""
+        place = text.translate(_INVALID_BYTES).index(1)
+        letter = chr(text[place])
+        hint = _LETTER_HINTS.get(letter, "only IUPAC nucleotide letters are read")
+        return FastaError(
+            f"{self.source}: record {name!r}, line {line + text.count(bytes([10]), 0, place)}: "
+            f"{letter!r} is no nucleotide letter ({hint})"
+        )
+
+
+def is_lower(text: bytes) -> bytes:
+    r"""A byte a letter, 1 where it is lower case; white space is dropped.
+
+    Examples
+    --------
+    >>> is_lower(b"aC g")
+    b'\x01\x00\x01'
+    """
+    return text.translate(_LOWER_OF_BYTE, WHITE_SPACE)
+
+
+class Contig(Protocol):
+    """What can be scored: a name and codes (L,) uint8."""
+
+    @property
+    def name(self) -> str:
+        """First word of the header."""
+
+    @property
+    def codes(self) -> Codes:
+        """Bases as codes."""

@@ -1,0 +1,24 @@
+"""Tracks of scores and calls: every output format, and reading them back.
+
+Modules, in reading order:
+
+- `block`: `Block`: probabilities of neighbouring bases, and integer scores
+- `rows`: `Rows`: rows of a track or of calls
+- `formats`: names, endings and properties of the formats
+- `colours`: one colour per class, in figures and tracks
+- `layouts`: the columns of each text format
+- `lines`: a compiled writer of text lines
+- `text`: BED, bedGraph, GFF3 and other text
+- `big`: bigWig and bigBed
+- `big_check`: sizes in bigWig and bigBed files, checked before they are read
+- `parquet`: Parquet
+- `tabix`: tabix indexes
+- `write`: `Target`: where an output goes, and in which format
+- `read`: scores and calls read back from BED
+- `merge`: shards merged into one file
+- `hub`: UCSC track hubs and IGV sessions
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,25 @@
+from .block import Block as Block, integer_scores as integer_scores
+from .colours import COLOURS as COLOURS
+from .formats import (
+    FORMAT_NAMES as FORMAT_NAMES,
+    TrackFormat as TrackFormat,
+    endings as endings,
+    track_format as track_format,
+)
+from .hub import check_hub as check_hub, write_hub as write_hub
+from .lines import Lines as Lines
+from .merge import merge_shards as merge_shards
+from .read import read_calls as read_calls, read_scores as read_scores
+from .rows import (
+    CALLS_SCHEMA as CALLS_SCHEMA,
+    Rows as Rows,
+    joined as joined,
+    output_ranks as output_ranks,
+)
+from .text import BedGraphTracks as BedGraphTracks, BedTrack as BedTrack
+from .write import (
+    Target as Target,
+    open_track as open_track,
+    read_sizes as read_sizes,
+    targets as targets,
+)

@@ -1,0 +1,51 @@
+"""tracks.block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+
+__all__ = ["Block", "integer_scores"]
+
+
+class Block(NamedTuple):
+    """Scores of neighbouring bases of a contig.
+
+    Blocks come contig by contig in the order of the FASTA, and cover each contig once, from
+    its first base to its last. An empty contig gives one empty block.
+
+    Attributes
+    ----------
+    name : str
+        Name of the contig.
+    start : int
+        0-based place of the block's first base.
+    probabilities : ndarray, (m, O) float32
+        One column an output; 0 where the code is 4.
+    codes : ndarray, (m,) uint8
+    last : bool
+        True for the contig's final block.
+    """
+
+    name: str
+    start: int
+    probabilities: NDArray[np.float32]
+    codes: Codes
+    last: bool
+
+
+def integer_scores(probabilities: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Probabilities in thousandths, rounded half up.
+
+    Examples
+    --------
+    >>> integer_scores(np.array([0.0, 0.0125, 0.9996], dtype=np.float32))
+    array([   0,   13, 1000], dtype=int16)
+    """
+    return np.floor(probabilities.astype(np.float64) * 1000 + 0.5).astype(np.int16)

@@ -1,0 +1,268 @@
+"""Shards of one output -> the output of the whole."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from dnabirnn.errors import OptionError, TrackError
+from dnabirnn.files import Outputs, PathLike, check_line, check_readable, read_blocks
+from dnabirnn.tracks.formats import TrackFormat, track_format
+from dnabirnn.tracks.layouts import header_of
+from dnabirnn.tracks.tabix import add_index
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import BinaryIO
+
+    Progress = Callable[[int], None]
+
+__all__ = ["merge_shards"]
+
+_READ_BYTES = 1 << 22
+
+
+def merge_shards(
+    shards: Sequence[PathLike],
+    out: PathLike,
+    *,
+    form: str | None = None,
+    index: bool = False,
+    progress: Progress = lambda done: None,
+) -> None:
+    """Join what `dnabirnn score --shard` wrote of one output, in the order that is given.
+
+    Merged text is, decompressed, that of a run over the whole.
+
+    Parameters
+    ----------
+    shards : sequence of str or PathLike
+        Files of one format, compressed or not; some may be without rows.
+    out : str or PathLike
+        Of the same format; text is compressed if its name ends in .gz.
+    form : str, optional
+        The format of all, where not by their names.
+    index : bool
+        Add a tabix index.
+    progress : callable
+        Told the number of shards that are done.
+
+    Raises
+    ------
+    OptionError
+        Shards and output of different formats.
+    TrackError
+        A shard that is missing, cut short or damaged; a contig in two shards.
+    OutputError
+        As for `Outputs.open`.
+    """
+    for shard in shards:
+        check_readable(shard, TrackError)
+    target = _format(out, form)
+    for shard in shards:
+        if (found := _format(shard, form)) is not target:
+            raise OptionError(
+                f"{shard}: is {found.traits.title}, and {out} is {target.traits.title}; merge "
+                "files of one format, one output at a time"
+            )
+    contigs = _Contigs()
+    with Outputs() as files:
+        if target is TrackFormat.BIGWIG:
+            _merge_big(files, shards, out, ".bw", contigs, progress)
+        elif target is TrackFormat.BIGBED:
+            _merge_big(files, shards, out, ".bb", contigs, progress)
+        elif target is TrackFormat.PARQUET:
+            _merge_parquet(files, shards, out, contigs, progress)
+        else:
+            _merge_text(files.open(out), shards, header_of(target).encode(), contigs, progress)
+        if index:
+            add_index(files, out, target)
+
+
+def _format(path: PathLike, form: str | None) -> TrackFormat:
+    """Format of scores, or else of calls."""
+    calls = not TrackFormat(form).traits.scores if form is not None else False
+    if form is None:
+        named = os.fspath(path).lower().removesuffix(".gz").removesuffix(".bgz")
+        calls = any(
+            named.endswith(each.traits.endings) for each in TrackFormat if not each.traits.scores
+        )
+    return track_format(path, form, calls=calls)
+
+
+class _Contigs:
+    """Contigs that have been seen, and where."""
+
+    def __init__(self) -> None:
+        self._shard_of: dict[str, PathLike] = {}
+
+    def add(self, names: Iterable[str], shard: PathLike) -> None:
+        """Take the contigs of a shard; raise for one that another has."""
+        for name in names:
+            first = self._shard_of.setdefault(name, shard)
+            if first is not shard:
+                raise TrackError(
+                    f"{shard}: rows of {name}, which {first} has too; give each shard of one run "
+                    "once, and of one output"
+                )
+
+
+def _merge_text(
+    file: BinaryIO,
+    shards: Sequence[PathLike],
+    header: bytes,
+    contigs: _Contigs,
+    progress: Progress,
+) -> None:
+    file.write(header)
+    for shard in shards:
+        first = True
+        for lines in _whole_lines(shard):
+            if first and lines.startswith(header):
+                lines = lines[len(header) :]
+            elif first and header:
+                raise TrackError(
+                    f"{shard}, line 1: does not begin with {header.decode().rstrip()!r}; give a "
+                    "file that dnabirnn wrote"
+                )
+            first = False
+            contigs.add(_names(lines, shard), shard)
+            file.write(lines)
+        progress(1)
+
+
+def _whole_lines(shard: PathLike) -> Iterator[bytes]:
+    """Pieces of a text, each of whole lines."""
+    rest = b""
+    for block in read_blocks(shard, TrackError, block_bytes=_READ_BYTES):
+        lines, newline, after = block.rpartition(b"\n")
+        if newline:
+            yield rest + lines + newline
+            rest = after
+        else:
+            rest += block
+        check_line(len(rest), str(shard), TrackError)
+    if rest:
+        yield rest + b"\n"
+
+
+def _names(lines: bytes, shard: PathLike = "") -> list[str]:
+    r"""Contigs of whole lines, in their order. Rows of a contig follow one another.
+
+    Examples
+    --------
+    >>> _names(b"a\t1\t2\na\t3\t4\nb\t0\t9\n")
+    ['a', 'b']
+    """
+    found: list[str] = []
+    begin, size = 0, len(lines)
+    while begin < size:
+        name, tab, _ = lines[begin : lines.find(b"\n", begin)].partition(b"\t")
+        if not tab:
+            raise TrackError(f"{shard}: a row without a tab; give a file that dnabirnn wrote")
+        found.append(name.decode("utf-8", "backslashreplace"))
+        begin = _end_of_contig(lines, begin, name + b"\t")
+    return found
+
+
+def _end_of_contig(lines: bytes, begin: int, start: bytes) -> int:
+    """Place behind the last line of a contig, found by halving: blocks have one or many."""
+    low, high = begin, len(lines)  # a line of the contig begins at low, and none at high or later
+    while True:
+        middle = lines.rfind(b"\n", low, (low + high) // 2) + 1
+        if middle <= low:
+            middle = lines.find(b"\n", low) + 1 or high
+            if middle >= high:
+                return high
+        if lines.startswith(start, middle):
+            low = middle
+        else:
+            high = middle
+
+
+def _merge_big(
+    files: Outputs,
+    shards: Sequence[PathLike],
+    out: PathLike,
+    ending: str,
+    contigs: _Contigs,
+    progress: Progress,
+) -> None:
+    import pybigtools
+
+    from dnabirnn.tracks.big import muted, write_bigbed, write_bigwig
+    from dnabirnn.tracks.big_check import check_sizes
+
+    readers: list[Any] = []
+    sizes: dict[str, int] = {}
+    places: dict[str, tuple[Any, PathLike]] = {}
+    for shard in shards:
+        try:
+            check_sizes(shard)
+            with muted():
+                reader = pybigtools.open(os.fspath(shard))
+                chroms = reader.chroms()
+            if reader.is_bigwig is not (ending == ".bw"):
+                raise ValueError("it is the other of bigWig and bigBed")
+        except Exception as cause:  # of kinds of its own
+            raise TrackError(
+                f"{shard}: cannot be read as {'bigWig' if ending == '.bw' else 'bigBed'} "
+                f"({cause}); make it again"
+            ) from cause
+        contigs.add(chroms, shard)
+        sizes |= chroms
+        places |= dict.fromkeys(chroms, (reader, shard))
+        readers.append(reader)
+        progress(1)
+
+    def items() -> Iterator[tuple[str, int, int, Any]]:
+        for name in sorted(places, key=str.encode):
+            for start, end, *rest in _records(*places[name], name, sizes[name]):
+                yield name, start, end, rest[0] if ending == ".bw" else "\t".join(rest)
+
+    path = files.reserve(out, ending)
+    (write_bigwig if ending == ".bw" else write_bigbed)(path, sizes, items())
+    for reader in readers:
+        reader.close()
+
+
+def _records(reader: Any, shard: PathLike, name: str, length: int) -> Iterator[Any]:
+    """Rows of a contig."""
+    try:
+        yield from reader.records(name, 0, length)
+    except BaseException as cause:
+        # Rust's panics are no Exceptions.
+        if isinstance(cause, Exception) or type(cause).__name__ == "PanicException":
+            raise TrackError(f"{shard}: damaged at {name} ({cause}); make it again") from cause
+        raise
+
+
+def _merge_parquet(
+    files: Outputs,
+    shards: Sequence[PathLike],
+    out: PathLike,
+    contigs: _Contigs,
+    progress: Progress,
+) -> None:
+    import polars as pl
+
+    from dnabirnn.tracks.parquet import SCHEMA, sink
+
+    frames = []
+    for shard in shards:
+        try:
+            frame = pl.scan_parquet(os.fspath(shard), glob=False)
+            if frame.collect_schema() != SCHEMA:
+                raise TrackError(
+                    f"{shard}: has not the columns {' '.join(SCHEMA)}; give a file that dnabirnn "
+                    "wrote"
+                )
+            names = frame.select(pl.col("chrom").unique(maintain_order=True))
+            contigs.add(names.collect(engine="streaming")["chrom"], shard)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as cause:
+            raise TrackError(
+                f"{shard}: cannot be read as Parquet ({cause}); make it again"
+            ) from cause
+        frames.append(frame)
+        progress(1)
+    sink(pl.concat(frames), files.reserve(out))

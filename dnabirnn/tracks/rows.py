@@ -1,0 +1,111 @@
+"""tracks.rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.motif_classes import Output
+
+__all__ = ["CALLS_SCHEMA", "Rows", "joined", "output_ranks"]
+
+CALLS_SCHEMA: dict[str, type[pl.DataType]] = {
+    "chrom": pl.String,
+    "start": pl.Int64,
+    "end": pl.Int64,
+    "class": pl.String,
+    "score": pl.Int16,
+    "strand": pl.String,
+}
+"""Columns of a table of calls."""
+
+
+class Rows(NamedTuple):
+    """Rows of BED6 of one contig: runs of equal score, or calls.
+
+    Within an output they ascend and do not overlap; outputs may come in any order.
+
+    Attributes
+    ----------
+    chrom : str
+        Name of the contig.
+    output : ndarray, (n,) uint8
+        Columns of the network's answer.
+    start, end : ndarray, (n,) int64
+    score : ndarray, (n,) int16
+        0 to 1000.
+    frontier : int
+        No row of this contig that is still to come starts before it.
+    last : bool
+        True for the last rows of the contig, which may be none.
+    summit : ndarray, (n,) int64, optional
+        Place of each call's highest score, where it was asked for.
+    """
+
+    chrom: str
+    output: NDArray[np.uint8]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    score: NDArray[np.int16]
+    frontier: int
+    last: bool
+    summit: NDArray[np.int64] | None = None
+
+    def take(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Rows:
+        """Return some of the rows, by mask, places or slice."""
+        return self._replace(
+            output=self.output[which],
+            start=self.start[which],
+            end=self.end[which],
+            score=self.score[which],
+            summit=None if self.summit is None else self.summit[which],
+        )
+
+    def at_least(self, score: int) -> Rows:
+        """Return the rows of this score or more, as a track with that `--min-score` has them."""
+        return self.take(self.score >= score)
+
+    def by_output(self) -> Iterator[tuple[int, Rows]]:
+        """Yield the rows of each output that has any."""
+        order = np.argsort(self.output, kind="stable")
+        ends = np.flatnonzero(np.diff(self.output[order], append=-1)) + 1
+        begin = 0
+        for end in ends.tolist():
+            rows = self.take(order[begin:end])
+            yield int(rows.output[0]), rows
+            begin = end
+
+
+def joined(pieces: Sequence[Rows]) -> Rows:
+    """Rows of a contig in one piece, which stands where the last of them stood."""
+    if len(pieces) == 1:
+        return pieces[0]
+    summits = [piece.summit for piece in pieces if piece.summit is not None]
+    return pieces[-1]._replace(
+        output=np.concatenate([piece.output for piece in pieces]),
+        start=np.concatenate([piece.start for piece in pieces]),
+        end=np.concatenate([piece.end for piece in pieces]),
+        score=np.concatenate([piece.score for piece in pieces]),
+        summit=np.concatenate(summits) if summits else None,
+    )
+
+
+def output_ranks(outputs: Sequence[Output]) -> NDArray[np.uint8]:
+    """Place of each output in the order of a track's rows: class as text, then "+", "-", ".".
+
+    Examples
+    --------
+    >>> from dnabirnn.motif_classes import Output
+    >>> output_ranks([Output("b", "."), Output("a", "+"), Output("a", "-")])
+    array([2, 0, 1], dtype=uint8)
+    """
+    order = sorted(range(len(outputs)), key=lambda i: tuple(outputs[i]))
+    return np.argsort(order).astype(np.uint8)

@@ -1,0 +1,106 @@
+"""An index of a bgzipped track: tabix, by samtools' own library."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dnabirnn.errors import OptionError, OutputError
+from dnabirnn.files import is_compressed, is_stream
+from dnabirnn.tracks.formats import TrackFormat
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from dnabirnn.files import Outputs, PathLike
+
+__all__ = ["add_index", "can_index", "check_index"]
+
+# Columns of contig, start and end, from 0; GFF3's are as in its specification.
+_COLUMNS = {TrackFormat.GFF3: (0, 3, 4)}
+_BED_COLUMNS = (0, 1, 2)
+
+
+def can_index(path: PathLike, form: TrackFormat) -> bool:
+    """Whether an output is a file that tabix can index: bgzipped text.
+
+    Examples
+    --------
+    >>> can_index("a.bed.gz", TrackFormat.BED), can_index("a.bw", TrackFormat.BIGWIG)
+    (True, False)
+    """
+    return not form.traits.binary and is_compressed(path) and not is_stream(path)
+
+
+def check_index(path: PathLike, form: TrackFormat) -> ModuleType:
+    """Raise for an output that cannot have an index; give back what makes one.
+
+    Raises
+    ------
+    OptionError
+        A binary format, a name without .gz, a pipe; pysam is not installed.
+    """
+    if form.traits.binary:
+        raise OptionError(f"--index: {path} is {form.traits.title}, which is its own index")
+    if not can_index(path, form):
+        raise OptionError(f"--index: {path} is no bgzip file; end the name in .gz")
+    try:
+        import pysam
+    except ImportError as cause:
+        raise OptionError(
+            "--index: needs pysam, which is not installed; pip install 'dnabirnn[index]'"
+        ) from cause
+    return pysam  # type: ignore[no-any-return, unused-ignore]
+
+
+def add_index(files: Outputs, path: PathLike, form: TrackFormat) -> None:
+    """Have an output indexed when it is whole: PATH.tbi, or PATH.csi past 512 Mb.
+
+    Parameters
+    ----------
+    files : Outputs
+        In which `path` is open.
+    path : path
+        A bgzip file whose rows are sorted.
+    form : TrackFormat
+
+    Raises
+    ------
+    OptionError
+        As for `check_index`.
+    OutputError
+        When the output is whole: it could not be indexed.
+    """
+    pysam = check_index(path, form)
+
+    def make() -> None:
+        source = str(files.temporary_of(path))
+        contig, start, end = _COLUMNS.get(form, _BED_COLUMNS)
+        for kind in ("tbi", "csi"):
+            made = f"{source}.{kind}"
+            try:
+                # htslib would print that a contig is too long for .tbi, which is no fault.
+                verbosity = pysam.set_verbosity(0)
+                pysam.tabix_index(
+                    source,
+                    seq_col=contig,
+                    start_col=start,
+                    end_col=end,
+                    zerobased=form is not TrackFormat.GFF3,
+                    line_skip=1 if form is TrackFormat.TSV else 0,
+                    csi=kind == "csi",
+                    index=made,
+                    force=True,
+                )
+            except OSError as cause:
+                Path(made).unlink(missing_ok=True)
+                if kind == "csi":
+                    raise OutputError(f"{path}: could not be indexed: {cause}") from cause
+            else:
+                Path(made).replace(files.reserve(f"{os.fspath(path)}.{kind}"))
+                return
+            finally:
+                pysam.set_verbosity(verbosity)
+
+    files.before_renaming(make)

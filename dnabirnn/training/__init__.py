@@ -1,0 +1,22 @@
+"""Training: from an encoded set to a model.
+
+Modules, in reading order:
+
+- `sampling`: training windows; batch k of seed s depends on s and k alone
+- `device_batches`: training windows cut on a GPU
+- `start`: initial weights
+- `fit`: steps of the optimizer
+- `validation`: validation sequence, and metrics on it
+- `calibration`: calibration, scoring window and call rules
+- `false_discovery`: thresholds for false discovery rates
+- `finish`: a fitted network and all that is set on validation sequence: a model
+- `resume`: the state of an interrupted run
+- `log`: the training log
+- `processes`: hardware, and several processes of one run
+- `training_run`: a whole run, resumed where it was interrupted
+- `plan`: memory and time of a run, estimated
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

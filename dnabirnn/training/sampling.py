@@ -1,0 +1,350 @@
+"""Training windows: batch k of seed s depends on s and k alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dnabirnn.alphabet import AMBIGUOUS, PADDING, reverse_complement
+from dnabirnn.errors import EncodedSetError, OptionError
+from dnabirnn.labels import IGNORE_BIT, class_bits, opposite_outputs, runs, targets
+from dnabirnn.network import MAX_WINDOW_BP
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.encoded import EncodedSet
+
+__all__ = ["Batch", "Places", "Prevalence", "Sampler", "SamplingSettings"]
+
+# Stream 2 is that of dropout.
+_TRAINING_STREAM, _PREVALENCE_STREAM = 0, 1
+_MOST_MUTATIONS = 0.75
+_PREVALENCE_BATCHES = 512
+_CHUNK_BP = 1 << 18
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """How training windows are drawn.
+
+    Attributes
+    ----------
+    window_bp : int
+    batch_windows : int
+    positive_share : float
+        Share of the windows that contain a positive base, drawn class by class.
+    seed : int
+    mutation_rate : float
+        Share of the bases that are replaced by another at random: what a site may look like is
+        then not only what it looks like in the training sequence.
+    """
+
+    window_bp: int = 200
+    batch_windows: int = 64
+    positive_share: float = 0.5
+    seed: int = 0
+    mutation_rate: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.window_bp < 1:
+            raise OptionError(f"--window {self.window_bp}: must be 1 bp or more")
+        if self.batch_windows < 1:
+            raise OptionError(f"--batch {self.batch_windows}: must be 1 window or more")
+        if self.window_bp > MAX_WINDOW_BP // 4:
+            raise OptionError(
+                f"--window {self.window_bp}: must be {MAX_WINDOW_BP // 4} bp or less, since "
+                f"scoring windows are four times as long and cannot be over {MAX_WINDOW_BP} bp"
+            )
+        if not 0 <= self.positive_share <= 1:
+            raise OptionError(f"--positive-share {self.positive_share}: must be 0 to 1")
+        if not 0 <= self.mutation_rate <= _MOST_MUTATIONS:
+            raise OptionError(
+                f"--mutate {self.mutation_rate}: must be 0 to {_MOST_MUTATIONS}, where a base "
+                "says nothing any more"
+            )
+
+
+class Batch(NamedTuple):
+    """Training windows of one step.
+
+    Attributes
+    ----------
+    codes : ndarray, (B, L) uint8
+        Padding on the right of windows from intervals shorter than a window.
+    truth : ndarray, (B, L, O) bool
+    counted : ndarray, (B, L) bool
+        False at code 4, ignored bases and padding, which are no part of the loss.
+    """
+
+    codes: Codes
+    truth: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
+
+    def part(self, windows: slice) -> Batch:
+        """Some of the windows."""
+        return Batch(self.codes[windows], self.truth[windows], self.counted[windows])
+
+
+class Places(NamedTuple):
+    """Where the windows of a step lie in the encoded set.
+
+    Attributes
+    ----------
+    starts, ends : ndarray, (B,) int64
+        Ends lie nearer than a window's length where the split's interval does.
+    turned : ndarray, (B,) bool
+        Windows that are read as their reverse complement, if they are whole.
+    mutations : ndarray, (B, L) uint8, or None
+        What is added to a base's code, modulo 4.
+    """
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    turned: NDArray[np.bool_]
+    mutations: Codes | None
+
+
+class Prevalence(NamedTuple):
+    """Share of positive bases, a class, in order of the classes; strands averaged.
+
+    Attributes
+    ----------
+    sequence : ndarray, (classes,) float64
+        In the train split as it is.
+    sampled : ndarray, (classes,) float64
+        In training windows.
+    """
+
+    sequence: NDArray[np.float64]
+    sampled: NDArray[np.float64]
+
+
+class _Sites(NamedTuple):
+    """Labelled runs of one class, as places in the encoded set; strands apart."""
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    cumulative_bases: NDArray[np.int64]
+
+
+class Sampler:
+    """Draws training windows from the train split of an encoded set.
+
+    A window never crosses the end of a split's interval. A positive window contains, at a
+    uniformly random offset, a base of a class drawn evenly among the classes; half of these
+    bases are the first or the last of a labelled run, half are any labelled base. All other
+    windows contain, likewise, any base of the split.
+
+    Parameters
+    ----------
+    encoded : EncodedSet
+    settings : SamplingSettings
+    either_strand : bool
+        Half of the windows are read as their reverse complement; for untied networks.
+
+    Raises
+    ------
+    EncodedSetError
+        No interval in the train split, or a class without a labelled base there.
+    OptionError
+        A window longer than every interval of the train split.
+    """
+
+    def __init__(
+        self, encoded: EncodedSet, settings: SamplingSettings, either_strand: bool = False
+    ) -> None:
+        self.encoded = encoded
+        self.settings = settings
+        self._either_strand = either_strand
+        self._intervals = encoded.split("train")
+        if not len(self._intervals):
+            raise EncodedSetError(f"{encoded.path}: the train split is empty; encode again")
+        lengths = self._intervals[:, 1] - self._intervals[:, 0]
+        if lengths.max() < settings.window_bp:
+            raise OptionError(
+                f"--window {settings.window_bp}: longer than every sequence of the train split "
+                f"(the longest has {lengths.max()} bp); choose a shorter window"
+            )
+        self._cumulative_bases = np.cumsum(lengths)
+        self._sites = [self._sites_of(number) for number in range(len(encoded.classes))]
+
+    def batch(self, step: int) -> Batch:
+        """Windows of step `step`, always the same for the same seed."""
+        return self._cut(self.places(step))
+
+    def places(self, step: int) -> Places:
+        """Where the windows of step `step` lie."""
+        return self._draw(_TRAINING_STREAM, step)
+
+    def prevalence(self) -> Prevalence:
+        """Share of positive bases in the sequence (counted) and in windows (estimated)."""
+        classes = self.encoded.classes
+        sequence = np.zeros(len(classes) + 1)
+        for start, end in self._intervals:
+            for chunk in range(start, end, _CHUNK_BP):
+                piece = slice(chunk, min(end, chunk + _CHUNK_BP))
+                labels = np.asarray(self.encoded.labels[piece])
+                counted = _counted(np.asarray(self.encoded.codes[piece]), labels)
+                sequence += self._positives(targets(labels, classes), counted)
+        if not sequence[-1]:
+            raise EncodedSetError(
+                f"{self.encoded.path}: every base of the train split is ignored or ambiguous; "
+                "encode again with fewer --ignore-classes or another --mask"
+            )
+        in_sequence = sequence[:-1] / sequence[-1]
+        if not self._positive_windows():
+            return Prevalence(in_sequence, in_sequence)
+        sampled = np.zeros(len(classes) + 1)
+        for step in range(_PREVALENCE_BATCHES):
+            batch = self._cut(self._draw(_PREVALENCE_STREAM, step))
+            sampled += self._positives(batch.truth, batch.counted)
+        in_windows = sampled[:-1] / max(sampled[-1], 1.0)
+        return Prevalence(in_sequence, np.where(in_windows > 0, in_windows, in_sequence))
+
+    def site_lengths_bp(self) -> dict[str, NDArray[np.int64]]:
+        """Lengths of the labelled runs of each class in the train split: (n,) int64."""
+        return {
+            motif_class.name: sites.ends - sites.starts
+            for motif_class, sites in zip(self.encoded.classes, self._sites, strict=True)
+        }
+
+    def _positives(
+        self, truth: NDArray[np.bool_], counted: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Positive bases a class, strands averaged, and last the counted bases."""
+        by_output = truth[counted].sum(axis=0)
+        totals, column = [], 0
+        for motif_class in self.encoded.classes:
+            strands = 2 if motif_class.stranded else 1
+            totals.append(by_output[column : column + strands].mean())
+            column += strands
+        return np.array([*totals, counted.sum()], dtype=np.float64)
+
+    def _sites_of(self, number: int) -> _Sites:
+        motif_class = self.encoded.classes[number]
+        strands = "+-" if motif_class.stranded else "."
+        found = [
+            self._runs(start, end, class_bits(number, strand))
+            for start, end in self._intervals
+            for strand in strands
+        ]
+        sites = np.concatenate(found)
+        if not len(sites):
+            raise EncodedSetError(
+                f"{self.encoded.path}: class {motif_class.name} has no labelled base in the train "
+                "split; change the split, or leave the class out with --classes"
+            )
+        lengths = sites[:, 1] - sites[:, 0]
+        return _Sites(sites[:, 0], sites[:, 1], np.cumsum(lengths))
+
+    def _runs(self, start: int, end: int, bits: int) -> NDArray[np.int64]:
+        """Runs of bases of an interval that have one of some bits, and are not ignored: (n, 2)."""
+        found = []
+        for chunk in range(start, end, _CHUNK_BP):
+            labels = np.asarray(self.encoded.labels[chunk : min(end, chunk + _CHUNK_BP)])
+            ignored = (labels & labels.dtype.type(IGNORE_BIT)) != 0
+            found.append(runs(((labels & labels.dtype.type(bits)) != 0) & ~ignored) + chunk)
+        sites = np.concatenate(found)
+        # Runs that touch are one, cut by the end of a chunk.
+        apart = sites[1:, 0] > sites[:-1, 1]
+        return (
+            np.stack([sites[np.append(True, apart), 0], sites[np.append(apart, True), 1]], axis=1)
+            if len(sites)
+            else sites
+        )
+
+    def _draw(self, stream: int, step: int) -> Places:
+        settings = self.settings
+        key = np.random.SeedSequence([settings.seed, stream, step])
+        rng = np.random.Generator(np.random.Philox(key))
+        positive = self._positive_windows()
+        bases = self._positive_bases(rng, positive)
+        others = self._any_bases(rng, settings.batch_windows - positive)
+        # In random order, so that every slice of the batch has its share of positive windows.
+        starts, ends = self._around(rng.permutation(np.concatenate([bases, others])), rng)
+        turned = np.zeros(settings.batch_windows, np.bool_)
+        if self._either_strand:
+            turned = rng.random(settings.batch_windows) < 0.5
+        return Places(starts, ends, turned, self._mutations(rng))
+
+    def _mutations(self, rng: np.random.Generator) -> Codes | None:
+        settings = self.settings
+        if not settings.mutation_rate:
+            return None
+        # 16 random bits a base: below the rate, a base becomes each of the others alike.
+        shape = (settings.batch_windows, settings.window_bp)
+        bits = rng.integers(1 << 16, size=shape, dtype=np.uint16)
+        mutations = np.zeros(shape, np.uint8)
+        for share in (1 / 3, 2 / 3, 1):
+            mutations += bits < round(share * settings.mutation_rate * (1 << 16))
+        return mutations
+
+    def _positive_windows(self) -> int:
+        """Windows of a batch that contain a positive base: at least one if any are wanted."""
+        settings = self.settings
+        wanted = settings.batch_windows * settings.positive_share
+        return max(round(wanted), int(wanted > 0))
+
+    def _any_bases(self, rng: np.random.Generator, number: int) -> NDArray[np.int64]:
+        rank = rng.integers(self._cumulative_bases[-1], size=number)
+        interval = np.searchsorted(self._cumulative_bases, rank, side="right")
+        return np.asarray(self._intervals[interval, 1] - self._cumulative_bases[interval] + rank)
+
+    def _positive_bases(self, rng: np.random.Generator, number: int) -> NDArray[np.int64]:
+        which_class = rng.integers(len(self._sites), size=number)
+        at_an_end = rng.random(number) < 0.5
+        first = rng.random(number) < 0.5
+        share = rng.random(number)
+        bases = np.empty(number, dtype=np.int64)
+        for class_number, sites in enumerate(self._sites):
+            mine = which_class == class_number
+            site = (share[mine] * len(sites.starts)).astype(np.int64)
+            edges = np.where(first[mine], sites.starts[site], sites.ends[site] - 1)
+            rank = (share[mine] * sites.cumulative_bases[-1]).astype(np.int64)
+            site = np.searchsorted(sites.cumulative_bases, rank, side="right")
+            inner = sites.ends[site] - sites.cumulative_bases[site] + rank
+            bases[mine] = np.where(at_an_end[mine], edges, inner)
+        return bases
+
+    def _around(
+        self, bases: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Windows that contain the bases, kept inside the split's interval."""
+        window = self.settings.window_bp
+        interval = np.searchsorted(self._intervals[:, 0], bases, side="right") - 1
+        first, last = self._intervals[interval, 0], self._intervals[interval, 1]
+        starts = bases - rng.integers(window, size=len(bases))
+        starts = np.maximum(np.minimum(starts, last - window), first)
+        return starts, np.minimum(starts + window, last)
+
+    def _cut(self, drawn: Places) -> Batch:
+        starts, ends, turned, mutations = drawn
+        places = starts[:, None] + np.arange(self.settings.window_bp)  # (B, L)
+        real = places < ends[:, None]
+        places = np.where(real, places, starts[:, None])
+        codes = np.where(real, self.encoded.codes[places], np.uint8(PADDING))
+        if mutations is not None:
+            codes = np.where(codes < AMBIGUOUS, (codes + mutations) & 3, codes)
+        labels = self.encoded.labels[places]
+        truth = targets(labels, self.encoded.classes)
+        batch = Batch(codes, truth, _counted(codes, labels))
+        return self._turned(batch, turned) if turned.any() else batch
+
+    def _turned(self, batch: Batch, chosen: NDArray[np.bool_]) -> Batch:
+        """The chosen windows as their reverse complement; padded ones stay as they are."""
+        chosen = chosen & (batch.codes[:, -1] != PADDING)
+        columns = opposite_outputs(self.encoded.classes)
+        codes, truth, counted = batch.codes.copy(), batch.truth.copy(), batch.counted.copy()
+        codes[chosen] = reverse_complement(codes[chosen])
+        truth[chosen] = truth[chosen][:, ::-1][..., columns]
+        counted[chosen] = counted[chosen][:, ::-1]
+        return Batch(codes, truth, counted)
+
+
+def _counted(codes: Codes, labels: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
+    ignored = (labels & labels.dtype.type(IGNORE_BIT)) != 0
+    return np.asarray((codes < AMBIGUOUS) & ~ignored)

@@ -1,0 +1,64 @@
+"""Weights to begin with: drawn by the seed, or another model's."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from dnabirnn.errors import OptionError
+from dnabirnn.network import Network, head_rows, load_weights, weights_of
+
+if TYPE_CHECKING:
+    from dnabirnn.network import Architecture, Checkpoint
+    from dnabirnn.training.sampling import Prevalence
+
+__all__ = ["first_network", "set_biases", "start_from"]
+
+
+def first_network(architecture: Architecture, prevalence: Prevalence, seed: int) -> Network:
+    """Weights drawn by the seed; torch's own random numbers are left as they were."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Network(architecture)
+    set_biases(network, prevalence)
+    return network
+
+
+def start_from(network: Network, initial: Checkpoint) -> None:
+    """Put another model's recurrent weights, and its head for classes of one name, in place."""
+    ours, theirs = network.architecture, initial.architecture
+    for option in ("cell", "hidden", "layers", "tied"):
+        if getattr(ours, option) != getattr(theirs, option):
+            raise OptionError(
+                f"--init: its {option} is {getattr(theirs, option)}, this network's "
+                f"{getattr(ours, option)}; give the same options as for the first model"
+            )
+    weights = weights_of(network)
+    weights.update((n, w) for n, w in initial.weights.items() if n.startswith("recurrent."))
+    rows = {row: number for number, row in enumerate(head_rows(theirs))}
+    for number, row in enumerate(head_rows(ours)):
+        if row in rows:
+            for name in ("head.weight", "head.bias"):
+                weights[name][number] = initial.weights[name][rows[row]]
+    load_weights(network, weights)
+
+
+def set_biases(network: Network, prevalence: Prevalence) -> None:
+    """Start the head at the log-odds of the training windows, where learning would first go."""
+    architecture = network.architecture
+    names = [motif_class.name for motif_class in architecture.classes]
+    share = dict(zip(names, np.clip(prevalence.sampled, 1e-6, 1 - 1e-6).tolist(), strict=True))
+    background = max(1 - sum(share[output.class_name] for output in architecture.outputs), 1e-6)
+    biases = []
+    for row in head_rows(architecture):
+        if row is None:
+            biases.append(0.0)
+        else:
+            mine = share[row.class_name]
+            rest = background if architecture.exclusive else 1 - mine
+            biases.append(math.log(mine) - math.log(rest))
+    with torch.no_grad():
+        network.head.bias.copy_(torch.tensor(biases))

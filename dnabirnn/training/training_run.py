@@ -1,0 +1,367 @@
+"""Training: from an encoded set to a model, resumed where it was stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dnabirnn.engine import engine_of, trains_fused
+from dnabirnn.errors import EncodedSetError, OptionError, OutputError
+from dnabirnn.files import check_target, is_compressed, is_stream
+from dnabirnn.labels import overlaps
+from dnabirnn.network import (
+    Architecture,
+    Checkpoint,
+    LogOddsMap,
+    check_priors,
+    load_weights,
+    prior_shift,
+    weights_of,
+)
+from dnabirnn.training.calibration import scoring_windows
+from dnabirnn.training.finish import VALIDATION_BP, finish
+from dnabirnn.training.fit import Fit, FitSettings
+from dnabirnn.training.log import TrainingLog
+from dnabirnn.training.processes import Hardware, launch
+from dnabirnn.training.resume import ResumeFolder
+from dnabirnn.training.sampling import Prevalence, Sampler, SamplingSettings
+from dnabirnn.training.start import first_network, start_from
+from dnabirnn.training.validation import Validation, mean_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lightning_fabric import Fabric
+    from numpy.typing import NDArray
+
+    from dnabirnn.encoded import EncodedSet
+    from dnabirnn.files import PathLike
+
+__all__ = ["Begun", "Progress", "begin", "check_plan", "train"]
+
+logger = logging.getLogger(__name__)
+
+_LOG_ROWS = 100
+_SECONDS_BETWEEN_STATES = 15.0
+_CHUNK_BP = 1 << 22
+_BEST = "best/"
+
+
+class Progress(NamedTuple):
+    """How far a fit is."""
+
+    bases: int
+    total_bases: int
+    loss: float
+    validation_ap: float | None
+
+
+def train(
+    encoded: EncodedSet,
+    model_path: PathLike,
+    architecture: Architecture | None = None,
+    sampling: SamplingSettings | None = None,
+    settings: FitSettings | None = None,
+    *,
+    hardware: Hardware | None = None,
+    initial: Checkpoint | None = None,
+    priors: Mapping[str, float] | None = None,
+    validations: int = 10,
+    resume: bool = True,
+    log_path: PathLike | None = None,
+    report: Callable[[Progress], None] | None = None,
+) -> Checkpoint:
+    """Fit a network, and write the model.
+
+    The weights with the best average precision on validation sequence are kept, the mean over
+    the classes that have truth there. Thresholds, and the scoring window, are chosen on the
+    same sequence.
+
+    Parameters
+    ----------
+    encoded : EncodedSet
+    model_path : str or PathLike
+        The model; beside it, until it is written, lies what the run resumes from.
+    architecture : Architecture, optional
+        Its classes are those of `encoded`. By default a tied GRU of 32 units.
+    sampling : SamplingSettings, optional
+    settings : FitSettings, optional
+    hardware : Hardware, optional
+    initial : Checkpoint, optional
+        Model to start from, of the same cell, hidden size, layers and tying.
+    priors : mapping of class name to float, optional
+        Share of the bases of a strand that a class has where the model will be used, if that is
+        not validation sequence's.
+    validations : int
+        Times that validation sequence is scored.
+    resume : bool
+        Go on from the state that the same run left; it ends in the same bytes as a run that
+        was never stopped. Without, no state is kept.
+    log_path : str or PathLike, optional
+        CSV of losses and validation figures.
+    report : callable, optional
+        Told now and then how far the fit is.
+
+    Returns
+    -------
+    checkpoint : Checkpoint
+        What was written.
+
+    Raises
+    ------
+    EncodedSetError, OptionError
+        Data and settings that do not fit one another.
+    DeviceError
+        A device that this machine does not have.
+    TrainingError
+        A loss, a weight or a validation score that is not finite.
+    OutputError
+        A model path that cannot be written.
+    """
+    architecture = architecture or Architecture(encoded.classes)
+    sampling = sampling or SamplingSettings()
+    settings = settings or FitSettings()
+    hardware = hardware or Hardware()
+    priors = dict(priors or {})
+    check_plan(encoded, model_path, architecture, validations, priors)
+    begun = begin(encoded, architecture, sampling, settings, hardware, initial)
+    fabric, fit = begun.fabric, begun.fit
+    plan = {
+        "architecture": architecture.to_json(),
+        "sampling": asdict(sampling),
+        "fit": asdict(settings),
+        "validations": validations,
+        "priors": priors,
+        "initial": None if initial is None else hashlib.sha256(initial.to_bytes()).hexdigest(),
+        "data": encoded.digest,
+        "device": fabric.device.type,
+        "processes": fabric.world_size,
+        "precision": hardware.precision,
+        "engine": "fused" if begun.fused else "torch",
+        "versions": {name: version(name) for name in ("dnabirnn", "numba", "numpy", "torch")},
+    }
+    digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+    logger.info(
+        "training on %s (%s, threads: %d, processes: %d): %d steps of %d windows of %d bp",
+        fabric.device,
+        plan["engine"],
+        hardware.threads,
+        fabric.world_size,
+        fit.steps,
+        sampling.batch_windows,
+        sampling.window_bp,
+    )
+    run = _Run(
+        fit=fit,
+        validation=Validation(encoded, VALIDATION_BP),
+        maps=begun.maps,
+        folder=ResumeFolder(model_path, digest),
+        validations=validations,
+        threads=hardware.threads,
+        log=TrainingLog(log_path if fabric.is_global_zero else None),
+        report=report if fabric.is_global_zero else None,
+        leads=fabric.is_global_zero,
+        keeps_states=resume and fabric.is_global_zero,
+    )
+    if resume:
+        run.restore()
+    else:
+        run.folder.clear()
+    run.go()
+    checkpoint = None
+    if run.leads:
+        load_weights(fit.network, run.best or weights_of(fit.network))
+        checkpoint = finish(
+            fit.network,
+            run.maps,
+            encoded,
+            begun.sampler,
+            run.validation,
+            begun.prevalence,
+            plan,
+            run.threads,
+        )
+        checkpoint.save(model_path)
+        run.folder.clear()
+    checkpoint = fabric.broadcast(checkpoint)
+    assert checkpoint is not None
+    return checkpoint
+
+
+class Begun(NamedTuple):
+    """A fit before its first step, and what it is made of.
+
+    Attributes
+    ----------
+    fabric : lightning_fabric.Fabric
+        Launched.
+    sampler : Sampler
+    prevalence : Prevalence
+    fit : Fit
+    maps : tuple of LogOddsMap
+        Of the classes' log-odds, as the prior alone tells them.
+    fused : bool
+        By compiled kernels.
+    """
+
+    fabric: Fabric
+    sampler: Sampler
+    prevalence: Prevalence
+    fit: Fit
+    maps: tuple[LogOddsMap, ...]
+    fused: bool
+
+
+def begin(
+    encoded: EncodedSet,
+    architecture: Architecture,
+    sampling: SamplingSettings,
+    settings: FitSettings,
+    hardware: Hardware,
+    initial: Checkpoint | None = None,
+) -> Begun:
+    """Start the processes, and make the network and what fits it; parameters as for `train`."""
+    sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
+    prevalence = sampler.prevalence()
+    fabric = launch(hardware)
+    fused = trains_fused(hardware.engine, fabric.device.type, hardware.precision, architecture.cell)
+    network = first_network(architecture, prevalence, sampling.seed)
+    if initial is not None:
+        start_from(network, initial)
+    fit = Fit(fabric, network, sampler, settings, hardware.threads, fused, hardware.precision)
+    maps = prior_shift(architecture, prevalence.sampled, prevalence.sequence)
+    return Begun(fabric, sampler, prevalence, fit, maps, fused)
+
+
+@dataclass
+class _Run:
+    """A fit under way, with its best weights so far."""
+
+    fit: Fit
+    validation: Validation
+    maps: tuple[LogOddsMap, ...]
+    folder: ResumeFolder
+    validations: int
+    threads: int
+    log: TrainingLog
+    report: Callable[[Progress], None] | None
+    leads: bool
+    keeps_states: bool
+    best_ap: float = -1.0
+    best: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    losses: list[float] = field(default_factory=list)
+    saved: float = 0.0
+
+    def go(self) -> None:
+        """Do the steps that are left."""
+        fit, self.saved = self.fit, time.monotonic()
+        every = max(1, fit.steps // _LOG_ROWS)
+        validations = min(self.validations, fit.steps)
+        validate_at = {round(fit.steps * k / validations) for k in range(1, validations + 1)}
+        try:
+            while fit.step < fit.steps:
+                self.losses.append(fit.advance())
+                validate = fit.step in validate_at
+                if validate or fit.step % every == 0:
+                    self._note(self._validate() if validate and self.leads else {})
+                if self.keeps_states and time.monotonic() - self.saved > _SECONDS_BETWEEN_STATES:
+                    self._save()
+        finally:
+            fit.close()
+
+    def restore(self) -> None:
+        """Go on from the state that the same run left, if there is one."""
+        state = self.folder.load(self.fit.state_shapes(), _BEST)
+        if state is None:
+            self.folder.clear()
+            return
+        arrays = {name: a for name, a in state.arrays.items() if not name.startswith(_BEST)}
+        self.fit.restore(arrays, state.plain["step"])
+        self.best = {
+            name.removeprefix(_BEST): a
+            for name, a in state.arrays.items()
+            if name.startswith(_BEST)
+        }
+        self.best_ap, self.losses = state.plain["best_ap"], state.plain["losses"]
+        self.log.restore(state.plain["log"])
+        logger.info(
+            "going on from step %d of %d (%s)", self.fit.step, self.fit.steps, self.folder.path
+        )
+
+    def _save(self) -> None:
+        arrays = self.fit.state() | {_BEST + name: array for name, array in self.best.items()}
+        plain = {
+            "step": self.fit.step,
+            "best_ap": self.best_ap,
+            "losses": self.losses,
+            "log": self.log.rows,
+        }
+        self.folder.save(self.fit.step, arrays, plain)
+        self.saved = time.monotonic()
+
+    def _validate(self) -> dict[str, float | None]:
+        found = self._average_precision()
+        mean = mean_of(found)
+        if mean is not None and mean > self.best_ap:
+            self.best_ap, self.best = mean, weights_of(self.fit.network)
+        return found
+
+    def _average_precision(self) -> dict[str, float | None]:
+        window = scoring_windows(self.fit.window_bp)[-1]
+        engine = engine_of(self.fit.network, self.maps)
+        return self.validation.average_precision(engine, window, self.threads)
+
+    def _note(self, validation: dict[str, float | None]) -> None:
+        fit, loss = self.fit, float(np.mean(self.losses))
+        self.losses = []
+        self.log.add(fit, loss, validation)
+        if self.report is not None:
+            mean = mean_of(validation) if validation else None
+            self.report(Progress(fit.step * fit.step_bp, fit.steps * fit.step_bp, loss, mean))
+
+
+def check_plan(
+    encoded: EncodedSet,
+    model_path: PathLike,
+    architecture: Architecture,
+    validations: int,
+    priors: Mapping[str, float],
+) -> None:
+    """Raise for data and settings that do not fit one another; parameters as for `train`."""
+    if is_stream(model_path) or is_compressed(model_path):
+        raise OutputError(
+            f"{model_path}: a model is written to a file, uncompressed; name it .safetensors"
+        )
+    check_target(model_path)
+    check_priors(architecture, priors)
+    if architecture.classes != encoded.classes:
+        raise OptionError("the architecture's classes are not those of the encoded set")
+    if validations < 1:
+        raise OptionError(f"--validations {validations}: must be 1 or more")
+    if not len(encoded.split("val")):
+        logger.warning(
+            "%s has no validation sequence: the training sequence stands in for it, which makes "
+            "the model's own figures and thresholds too hopeful",
+            encoded.path,
+        )
+    if not architecture.exclusive:
+        return
+    for split in ("train", "val"):
+        for name, start, end in encoded.contig_splits(split):
+            offset = next(c.offset for c in encoded.contigs if c.name == name)
+            for chunk in range(start, end, _CHUNK_BP):
+                piece = encoded.labels[offset + chunk : offset + min(end, chunk + _CHUNK_BP)]
+                twice = overlaps(np.asarray(piece), encoded.classes)
+                if twice.any():
+                    raise EncodedSetError(
+                        f"{encoded.path}: {name}:{chunk + int(twice.argmax())} (0-based) has two "
+                        "labels, and --exclusive allows one a base; train without it, or mend "
+                        "the labels"
+                    )

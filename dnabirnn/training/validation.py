@@ -1,0 +1,170 @@
+"""training.validation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dnabirnn.alphabet import AMBIGUOUS
+from dnabirnn.errors import ScoreError, TrainingError
+from dnabirnn.evaluation import Histogram, ScoreCounts
+from dnabirnn.labels import IGNORE_BIT, class_bits, targets
+from dnabirnn.scoring import score
+from dnabirnn.tracks import integer_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.encoded import EncodedSet
+    from dnabirnn.engine import Engine
+    from dnabirnn.network import ScoringWindow
+    from dnabirnn.tracks import Block
+
+__all__ = ["Piece", "Validation", "mean_of"]
+
+_PIECE_BP = 100_000
+
+
+class Piece(NamedTuple):
+    """A stretch of validation sequence, scored as a contig of its own."""
+
+    name: str
+    codes: Codes
+    labels: NDArray[np.unsignedinteger]
+
+
+def mean_of(average_precision: Mapping[str, float | None]) -> float | None:
+    """Mean over the classes that have truth; None where none has."""
+    values = [value for value in average_precision.values() if value is not None]
+    return float(np.mean(values)) if values else None
+
+
+def _spread(
+    intervals: NDArray[np.int64], pieces: int, labels: NDArray[np.unsignedinteger]
+) -> NDArray[np.int64]:
+    """So many pieces of at most 100 kb, spread evenly, and one of each class these lack."""
+    cut = [
+        (start, min(start + _PIECE_BP, end))
+        for first, end in intervals.tolist()
+        for start in range(first, end, _PIECE_BP)
+    ]
+    present = np.array([np.bitwise_or.reduce(labels[start:end]) for start, end in cut])
+    chosen = set(np.linspace(0, len(cut) - 1, pieces).round().astype(int).tolist())
+    for bit in range(1, labels.dtype.itemsize * 8):
+        having = np.flatnonzero(present & labels.dtype.type(1 << bit))
+        if having.size and not chosen & set(having.tolist()):
+            chosen.add(int(having[0]))
+    return np.array([cut[number] for number in sorted(chosen)], dtype=np.int64)
+
+
+class Validation:
+    """Validation sequence as it is, to hold a network against.
+
+    Parameters
+    ----------
+    encoded : EncodedSet
+    most_bp : int, optional
+        No more than about so many bases, in pieces spread evenly.
+    split : str, optional
+        By default "val", or "train" where the encoded set has no validation sequence.
+
+    Attributes
+    ----------
+    split : str
+    pieces : list of Piece
+    """
+
+    def __init__(
+        self, encoded: EncodedSet, most_bp: int | None = None, split: str | None = None
+    ) -> None:
+        self.classes = encoded.classes
+        self.split = split or ("val" if len(encoded.split("val")) else "train")
+        intervals = encoded.split(self.split)
+        if most_bp is not None and (intervals[:, 1] - intervals[:, 0]).sum() > most_bp:
+            intervals = _spread(intervals, max(1, most_bp // _PIECE_BP), encoded.labels)
+        self.pieces = [
+            Piece(
+                f"{self.split}:{start}-{end}", encoded.codes[start:end], encoded.labels[start:end]
+            )
+            for start, end in intervals
+        ]
+        self._by_name = {piece.name: piece for piece in self.pieces}
+
+    def absent(self) -> list[str]:
+        """Names of the classes that have no counted base here."""
+        found = np.zeros(len(self.classes), np.bool_)
+        for piece in self.pieces:
+            labels = np.asarray(piece.labels)
+            counted = labels[(piece.codes < AMBIGUOUS) & ((labels & IGNORE_BIT) == 0)]
+            present = int(np.bitwise_or.reduce(counted, initial=0))
+            for number in range(len(self.classes)):
+                found[number] |= bool(present & class_bits(number, "."))
+        return [c.name for c, here in zip(self.classes, found, strict=True) if not here]
+
+    def histograms(
+        self, engine: Engine, scoring: ScoringWindow, threads: int
+    ) -> tuple[dict[str, Histogram], dict[str, ScoreCounts]]:
+        """Scores of counted bases a class, each strand's bases as their own.
+
+        Raises
+        ------
+        TrainingError
+            A probability that is not finite.
+        """
+        histograms = {motif_class.name: Histogram() for motif_class in self.classes}
+        counts = {motif_class.name: ScoreCounts() for motif_class in self.classes}
+        for probabilities, truth in self._scored(engine, scoring, threads):
+            column = 0
+            for name, stranded in self.classes:
+                mine = slice(column, column + 1 + stranded)
+                column = mine.stop
+                histograms[name].add(probabilities[:, mine], truth[:, mine])
+                counts[name].add(integer_scores(probabilities[:, mine]), truth[:, mine])
+        return histograms, counts
+
+    def average_precision(
+        self, engine: Engine, scoring: ScoringWindow, threads: int
+    ) -> dict[str, float | None]:
+        """Average precision a class, each strand's bases as their own; None without truth."""
+        histograms, _ = self.histograms(engine, scoring, threads)
+        return {
+            name: histogram.average_precision() if histogram.positives.any() else None
+            for name, histogram in histograms.items()
+        }
+
+    def blocks(self, engine: Engine, scoring: ScoringWindow, threads: int) -> Iterator[Block]:
+        """Scores of all pieces, each as a contig.
+
+        Raises
+        ------
+        TrainingError
+            A probability that is not finite.
+        """
+        columns = sum(1 + stranded for _, stranded in self.classes)
+        yield from _finite(score(self.pieces, engine, scoring, columns, threads=threads))
+
+    def piece(self, name: str) -> Piece:
+        """The piece of a name."""
+        return self._by_name[name]
+
+    def _scored(
+        self, engine: Engine, scoring: ScoringWindow, threads: int
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+        for block in self.blocks(engine, scoring, threads):
+            part = slice(block.start, block.start + len(block.codes))
+            labels = np.asarray(self.piece(block.name).labels[part])
+            ignored = (labels & labels.dtype.type(IGNORE_BIT)) != 0
+            counted = (block.codes < AMBIGUOUS) & ~ignored
+            yield block.probabilities[counted], targets(labels[counted], self.classes)
+
+
+def _finite(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Blocks of a network that is being trained; what is not finite ends the training."""
+    try:
+        yield from blocks
+    except ScoreError as error:
+        raise TrainingError(f"validation: {error}") from error

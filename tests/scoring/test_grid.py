@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+
+from dnabirnn.errors import OptionError
+from dnabirnn.network.scoring_window import MAX_WINDOW_BP, ScoringWindow
+from dnabirnn.scoring.grid import Window, lay, stitch
+
+grids = st.integers(0, 9).flatmap(
+    lambda halo: st.builds(
+        ScoringWindow, length_bp=st.integers(2 * halo + 1, 60), halo_bp=st.just(halo)
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("length_bp", "expected"),
+    [
+        (0, []),
+        (1, [(0, 1, 0, 1)]),
+        (10, [(0, 10, 0, 10)]),
+        (11, [(0, 10, 0, 8), (1, 11, 3, 11)]),
+        (16, [(0, 10, 0, 8), (6, 16, 8, 16)]),
+        (17, [(0, 10, 0, 8), (6, 16, 8, 14), (1, 11, 3, 9), (7, 17, 9, 17)]),
+        (28, [(0, 10, 0, 8), (6, 16, 8, 14), (12, 22, 14, 20), (18, 28, 20, 28)]),
+    ],
+)
+def test_grid(length_bp: int, expected: list[tuple[int, ...]]) -> None:
+    windows = list(lay(length_bp, ScoringWindow(length_bp=10, halo_bp=2)))
+    assert [tuple(window) for window in windows] == expected
+
+
+@given(st.integers(0, 500), grids)
+def test_grid_is_its_own_mirror_image(length_bp: int, scoring: ScoringWindow) -> None:
+    windows = list(lay(length_bp, scoring))
+    mirrored = [
+        Window(
+            length_bp - w.end, length_bp - w.start, length_bp - w.keep_end, length_bp - w.keep_start
+        )
+        for w in reversed(windows)
+    ]
+    assert windows == mirrored
+
+
+@given(st.integers(1, 500), grids)
+def test_windows_stay_on_the_contig_and_have_one_length(
+    length_bp: int, scoring: ScoringWindow
+) -> None:
+    expected = min(length_bp, scoring.length_bp)
+    for window in lay(length_bp, scoring):
+        assert 0 <= window.start <= window.keep_start < window.keep_end <= window.end <= length_bp
+        assert window.end - window.start == expected
+        for edge, keep in ((window.start, window.keep_start), (window.end, window.keep_end)):
+            assert edge == keep or abs(edge - keep) == scoring.halo_bp
+        if window.start > 0 and window.end < length_bp:
+            assert window.keep_end - window.keep_start == scoring.core_bp
+
+
+@given(st.integers(0, 500), grids)
+def test_cut_and_stitch_give_each_base_once(length_bp: int, scoring: ScoringWindow) -> None:
+    values = np.random.default_rng(length_bp).random((length_bp, 2), dtype=np.float32)
+    kept = [values[w.keep_start : w.keep_end] for w in lay(length_bp, scoring)]
+    blocks = list(stitch(kept, length_bp, scoring))
+    ends = [start + len(block) for start, block in blocks]
+    assert [start for start, _ in blocks] == [0, *ends][: len(blocks)]
+    assert all(len(block) for _, block in blocks)
+    joined = np.concatenate([block for _, block in blocks]) if blocks else values
+    np.testing.assert_array_equal(joined, values)
+
+
+def test_middle_is_the_mean_of_both_halves() -> None:
+    scoring = ScoringWindow(length_bp=10, halo_bp=2)
+    windows = list(lay(17, scoring))
+    kept = [np.full((w.keep_end - w.keep_start, 1), i, np.float32) for i, w in enumerate(windows)]
+    values = np.concatenate([block for _, block in stitch(kept, 17, scoring)])[:, 0]
+    # Kept: 0 has [0, 8), 1 has [8, 14), 2 has [3, 9), 3 has [9, 17).
+    expected = [0] * 3 + [1] * 5 + [1.5] + [2] * 5 + [3] * 3
+    np.testing.assert_array_equal(values, np.array(expected, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("length_bp", "halo_bp"), [(0, 0), (10, 5), (10, -1), (MAX_WINDOW_BP + 1, 10)]
+)
+def test_impossible_windows_are_refused(length_bp: int, halo_bp: int) -> None:
+    with pytest.raises(OptionError):
+        ScoringWindow(length_bp=length_bp, halo_bp=halo_bp)

@@ -1,0 +1,189 @@
+"""bigWig and bigBed, written with pybigtools, against pyBigWig and the bedGraph."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import resource
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pyBigWig
+import pytest
+from commands import write_fasta, write_model
+from hypothesis import given, strategies as st
+from random_models import random_codes
+from scored import CUTS, OUTPUTS, Contig, blocks, contig, genomes
+
+from dnabirnn.alphabet import decode
+from dnabirnn.errors import OutputError, TrackError
+from dnabirnn.scoring.runs import find_runs
+from dnabirnn.tracks import big as bigtracks
+from dnabirnn.tracks.big import BigBedTrack, BigWigTracks, write_bigbed, write_bigwig
+from dnabirnn.tracks.rows import Rows
+from dnabirnn.tracks.text import BedGraphTracks, BedTrack
+
+
+def lines(file: io.BytesIO) -> list[list[str]]:
+    return [line.split("\t") for line in file.getvalue().decode().splitlines()]
+
+
+@given(genomes(), CUTS, st.integers(1, 9), st.permutations(["x", "Y", "a"]))
+def test_they_hold_what_the_text_holds(
+    tmp_path_factory: pytest.TempPathFactory,
+    genome: list[Contig],
+    cuts: list[int],
+    chunk: int,
+    names: list[str],
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    genome = [each._replace(name=name) for each, name in zip(genome, names, strict=False)]
+    sizes = {each.name: len(each.codes) for each in genome}
+    paths = [folder / f"{number}.bw" for number in range(4)]
+    graphs, bed = [io.BytesIO() for _ in OUTPUTS], io.BytesIO()
+    tracks = [
+        BigWigTracks(paths, sizes, [io.BytesIO() for _ in OUTPUTS]),
+        BigBedTrack(folder / "x.bb", OUTPUTS, sizes, io.BytesIO()),
+        BedGraphTracks(graphs),
+        BedTrack(bed, OUTPUTS),
+    ]
+    with mock.patch.object(bigtracks, "_CHUNK_ROWS", chunk):
+        for rows in find_runs(blocks(genome, cuts), min_score=0):
+            for track in tracks:
+                track.add(rows)
+        for track in tracks:
+            track.close()
+    for path, graph in zip(paths, graphs, strict=True):
+        with pyBigWig.open(str(path)) as file:
+            found = [
+                [name, str(start), str(end), f"{value:.3f}"]
+                for name in sizes
+                if name in file.chroms()
+                for start, end, value in file.intervals(name) or ()
+            ]
+            assert found == lines(graph)
+            assert all(file.chroms()[name] == sizes[name] for name in file.chroms())
+    with pyBigWig.open(str(folder / "x.bb")) as file:
+        found = [
+            [name, str(start), str(end), *rest.split("\t")[:3]]
+            for name in sizes
+            if name in file.chroms()
+            for start, end, rest in file.entries(name, 0, sizes[name]) or ()
+        ]
+        assert found == lines(bed)
+
+
+@pytest.mark.parametrize("n_rows", [0, 2])
+def test_a_bigbed_says_what_its_columns_are(tmp_path: Path, n_rows: int) -> None:
+    path = tmp_path / "x.bb"
+    rest = "b\t5\t+\t0\t1\t1,2,3"
+    write_bigbed(path, {"c": 9}, [("c", place, place + 1, rest) for place in range(n_rows)])
+    data = path.read_bytes()
+    fields = struct.unpack("<IHHQQQHHQQIQ", data[:64])
+    assert fields[6:8] == (9, 9)
+    sql = data[fields[8] : data.index(b"\0", fields[8])].decode()
+    assert sql.startswith("table bed9\n")
+    assert sql.count(";") == 9
+    assert struct.unpack("<Q", data[fields[9] :][:8]) == (n_rows,)  # bases that are covered
+    assert struct.unpack("<Q", data[fields[4] :][:8]) == (n_rows,)  # items
+    with pyBigWig.open(str(path)) as file:
+        assert file.SQL().decode().startswith("table bed9")
+
+
+def test_contigs_lie_in_the_order_that_is_searched(tmp_path: Path) -> None:
+    names = [f"c{number}" for number in range(600)]
+    items = [(name, 0, 1, 0.5) for name in sorted(names)]
+    write_bigwig(tmp_path / "x.bw", dict.fromkeys(names, 5), items)
+    with pyBigWig.open(str(tmp_path / "x.bw")) as file:
+        assert list(file.chroms()) == sorted(names)
+        assert all(file.values(name, 0, 1) == [0.5] for name in names)
+
+
+def rows(chrom: str, end: int) -> Rows:
+    start = np.array([end - 1])
+    none = np.array([0], np.uint8)
+    return Rows(chrom, none, start, start + 1, np.array([5], np.int16), end, True)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [({}, "c: its length is not known"), ({"c": 8}, "c: a row ends at 9, past the contig's end")],
+)
+def test_rows_that_do_not_fit(tmp_path: Path, sizes: dict[str, int], message: str) -> None:
+    for track in (
+        BigWigTracks([tmp_path / "x.bw"], sizes, [io.BytesIO()]),
+        BigBedTrack(tmp_path / "x.bb", OUTPUTS[:1], sizes, io.BytesIO()),
+    ):
+        track.add(rows("c", 9))
+        with pytest.raises(TrackError, match=message):
+            track.close()
+
+
+def test_a_contig_that_is_too_long(tmp_path: Path) -> None:
+    track = BigWigTracks([tmp_path / "x.bw"], {}, [io.BytesIO()])
+    with pytest.raises(OutputError, match=r"record 'c': bigWig and bigBed hold contigs of up to"):
+        track.add(rows("c", 1 << 32))
+
+
+def test_what_pybigtools_keeps_to_itself_is_raised(tmp_path: Path) -> None:
+    def broken() -> Any:
+        yield "c", 0, 1, 0.5
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        write_bigwig(tmp_path / "x.bw", {"c": 5}, broken())
+    with pytest.raises(OutputError, match="a bigWig could not be written whole"):
+        write_bigwig(tmp_path / "x.bw", {"c": 5}, [("c", 0, 2, 0.5), ("c", 1, 3, 0.5)])
+
+
+class PanicException(BaseException):
+    """As pyo3 names what Rust panics with, which no module exports."""
+
+
+def test_a_panic_is_an_error_and_no_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def panic(*_: object) -> None:
+        os.write(2, b"thread '<unnamed>' panicked")
+        raise PanicException
+
+    monkeypatch.setattr("pybigtools.open", panic)
+    with pytest.raises(OutputError, match=f"{tmp_path}: a bigBed could not be written whole"):
+        write_bigbed(tmp_path / "x.bb", {"c": 5}, [("c", 0, 2, "b\t5\t+\t0\t2\t1,2,3")])
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"
+
+
+@pytest.mark.parametrize("ending", [".bw", ".bb", ".parquet"])
+def test_no_room_for_what_waits(tmp_path: Path, ending: str) -> None:
+    write_fasta(tmp_path / "g.fa", {"c": decode(random_codes(np.random.default_rng(0), 20_000))})
+    write_model(tmp_path / "m.safetensors", spread=2.0)
+    before = sorted(tmp_path.iterdir())
+    words = ("-q", "score", "g.fa", "-m", "m.safetensors", "-o", f"o{ending}", "--calls", "c.bed")
+    done = subprocess.run(
+        [sys.executable, "-m", "dnabirnn", *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)),
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert re.search(r"error: o.*: File too large; check", line)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_single_contig_of_one_base(tmp_path: Path) -> None:
+    path = tmp_path / "x.bw"
+    track = BigWigTracks([path], {"c": 1}, [io.BytesIO()])
+    for piece in find_runs(blocks([contig("c", [1000])]), min_score=0):
+        track.add(piece)
+    track.close()
+    with pyBigWig.open(str(path)) as file:
+        assert file.intervals("c") == ((0, 1, 1.0),)

@@ -1,0 +1,111 @@
+"""Track hubs and sessions: what they say parses, and every file they name is there."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from urllib.parse import unquote
+
+import pyBigWig
+import pytest
+from commands import run, succeed, write_fasta, write_model
+
+from dnabirnn.motif_classes import MotifClass
+
+
+def stanzas(path: Path) -> list[dict[str, str]]:
+    """Settings of a file of stanzas, as UCSC's `ra` format has them."""
+    found = []
+    for stanza in path.read_text().strip().split("\n\n"):
+        pairs = [line.split(" ", 1) for line in stanza.splitlines()]
+        assert len({key for key, _ in pairs}) == len(pairs)
+        found.append(dict(pairs))
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write_fasta(tmp_path / "g.fa", {"chr1": "ACGTTGCA" * 100})
+    write_model(
+        tmp_path / "m.safetensors", classes=(MotifClass("a/b 1", True), MotifClass("B", False))
+    )
+    (tmp_path / "hub").mkdir()
+    return tmp_path
+
+
+SCORE = "-q score g.fa -m m.safetensors -o hub/s.bw --calls hub/c.bb --hub hub --genome hs1"
+
+
+def test_a_hub_of_scores_and_calls(folder: Path) -> None:
+    succeed(*SCORE.split(), "--email", "me@lab.org")
+    (hub,) = stanzas(Path("hub/hub.txt"))
+    assert hub["email"] == "me@lab.org"
+    assert set(hub) == {"hub", "shortLabel", "longLabel", "genomesFile", "email"}
+    assert len(hub["shortLabel"]) <= 17
+    assert len(hub["longLabel"]) <= 80
+    (genome,) = stanzas(Path("hub", hub["genomesFile"]))
+    assert genome["genome"] == "hs1"
+    tracks = stanzas(Path("hub", genome["trackDb"]))
+    names = [track["track"] for track in tracks]
+    assert len(set(names)) == len(names)
+    assert all(name.isalnum() for name in names)
+    assert all({"type", "shortLabel", "longLabel"} <= set(track) for track in tracks)
+    assert [track["shortLabel"] for track in tracks] == [
+        *("dnabirnn scores", "a/b 1 +", "a/b 1 -", "B", "c")
+    ]
+    overlay, *others = tracks
+    assert overlay["container"] == "multiWig"
+    files = [unquote(track["bigDataUrl"]) for track in others]
+    assert files == ["s.a%2Fb%201.plus.bw", "s.a%2Fb%201.minus.bw", "s.B.both.bw", "c.bb"]
+    for track, file in zip(others, files, strict=True):
+        with pyBigWig.open(f"hub/{file}") as opened:
+            assert opened.isBigWig() == (track["type"] == "bigWig 0 1")
+            assert opened.isBigBed() == (track["type"] == "bigBed 9")
+    assert [track.get("parent") for track in others] == ["dnabirnnScores"] * 3 + [None]
+    assert [track.get("color") for track in others] == [
+        *("0,114,178", "127,184,216", "213,94,0", None)
+    ]
+    assert others[-1]["itemRgb"] == "on"
+
+
+def test_a_session(folder: Path) -> None:
+    succeed(*SCORE.split())
+    session = ElementTree.parse("hub/igv_session.xml").getroot()
+    assert session.get("genome") == "hs1"
+    paths = [resource.get("path") for resource in session.iter("Resource")]
+    assert len(paths) == 4
+    assert all(path and Path("hub", path).is_file() for path in paths)
+    assert [track.get("id") for track in session.iter("Track")] == paths
+
+
+def test_a_hub_of_tracks_that_are_there(folder: Path) -> None:
+    succeed(*SCORE.split())
+    before = {path.name: path.read_bytes() for path in Path("hub").iterdir()}
+    for name in ("hub.txt", "genomes.txt", "trackDb.txt", "igv_session.xml"):
+        Path("hub", name).unlink()
+    tracks = ["hub/s.a%2Fb%201.plus.bw", "hub/s.a%2Fb%201.minus.bw", "hub/s.B.both.bw", "hub/c.bb"]
+    succeed("hub", *tracks, "-o", "hub", "--genome", "hs1")
+    assert {path.name: path.read_bytes() for path in Path("hub").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (SCORE.replace(" --genome hs1", ""), "--hub: name the assembly too"),
+        (SCORE.replace("hs1", "no-such/one"), "--genome no-such/one: is no name of an assembly"),
+        (SCORE.replace("hub/s.bw", "hub/s.bed"), "hub/s.bed: a hub has bigWig and bigBed"),
+        (SCORE.replace("hub/c.bb", "hub/c.bed"), "hub/c.bed: a hub has bigWig and bigBed"),
+        (SCORE.replace("hub/s.bw", "s.bw"), "s.bw: lies outside hub; write it there"),
+        (SCORE.replace("--hub hub ", ""), "--genome: is for a hub, and none is asked for"),
+        (SCORE.replace("hub/", "none/").replace("--hub hub", "--hub none"), "there is no folder"),
+        ("hub hub/none.bw -o hub --genome hs1", "hub/none.bw: no such file"),
+        ("hub g.fa -o . --genome hs1", "g.fa: a hub has bigWig and bigBed"),
+    ],
+)
+def test_what_can_be_no_hub(folder: Path, command: str, message: str) -> None:
+    result = run(*command.split())
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not list(Path("hub").iterdir())

@@ -1,0 +1,446 @@
+from __future__ import annotations
+
+import csv
+import dataclasses
+import logging
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from planted import MOTIF, encoded_set, plant, write_genome
+
+from dnabirnn.alphabet import reverse_complement
+from dnabirnn.encoded.encode import encode_genome
+from dnabirnn.encoded.encoded_set import EncodedSet
+from dnabirnn.encoded.splits import split_plan
+from dnabirnn.errors import DeviceError, EncodedSetError, OptionError, TrainingError
+from dnabirnn.labels.load import load_labels
+from dnabirnn.motif_classes import MotifClass
+from dnabirnn.network.architecture import Architecture, Cell
+from dnabirnn.network.call_rules import CallSettings
+from dnabirnn.network.checkpoint import Checkpoint, load_checkpoint
+from dnabirnn.network.scoring_window import ScoringWindow
+from dnabirnn.scoring.calls import calls_frame, find_calls
+from dnabirnn.scoring.grid import lay
+from dnabirnn.scoring.model import Model
+from dnabirnn.scoring.runs import find_runs
+from dnabirnn.sequences.records import Record
+from dnabirnn.training.fit import Fit, FitSettings
+from dnabirnn.training.processes import Hardware
+from dnabirnn.training.sampling import SamplingSettings
+from dnabirnn.training.training_run import Progress, train
+
+SAMPLING = SamplingSettings(window_bp=80, batch_windows=48)
+QUICK = FitSettings(bases=80 * 48 * 24, learning_rate=2e-2)
+"""Twenty-four steps."""
+
+
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory: pytest.TempPathFactory) -> EncodedSet:
+    return encoded_set(tmp_path_factory.mktemp("training"))
+
+
+def quick(encoded: EncodedSet, path: Path, **options: object) -> Checkpoint:
+    architecture = Architecture(encoded.classes, hidden=6)
+    given = {"validations": 3, "log_path": path.with_suffix(".csv")} | options
+    return train(encoded, path, architecture, SAMPLING, QUICK, **given)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def trained(encoded: EncodedSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that has learned the planted motif."""
+    path = tmp_path_factory.mktemp("trained") / "m.safetensors"
+    architecture = Architecture(encoded.classes, hidden=16)
+    settings = FitSettings(bases=2_500_000, learning_rate=2e-2)
+    train(encoded, path, architecture, SamplingSettings(window_bp=100), settings)
+    return path
+
+
+def test_a_planted_motif_is_learned(trained: Path) -> None:
+    checkpoint = load_checkpoint(trained)
+    assert checkpoint.metrics["classes"]["M"]["ap_stranded"] > 0.97
+    assert checkpoint.calls["M"].min_length_bp == len(MOTIF) // 2
+
+
+def test_motifs_at_the_ends_are_found_to_the_base(trained: Path) -> None:
+    model = Model(load_checkpoint(trained), device="cpu")
+    rng = np.random.default_rng(5)
+    window = model.checkpoint.scoring_window.length_bp
+    n = len(MOTIF)
+    starts = [0, 300, window - n // 2, window + 600, 3 * window - n]
+    strands = "+-+--"
+    codes = plant(rng, 3 * window, starts, strands)
+    for sequence, flip in ((codes, False), (reverse_complement(codes), True)):
+        scores = model.score(sequence)
+        for start, strand in zip(starts, strands, strict=True):
+            place = len(codes) - start - n if flip else start
+            column = int((strand == "-") != flip)
+            assert scores[place : place + n, column].mean() > 0.8
+            for edge, outside in ((place, place - 3), (place + n - 1, place + n + 2)):
+                assert scores[edge, column] > 0.3
+                if 0 <= outside < len(codes):
+                    assert scores[outside, column] < 0.3
+
+
+def test_ends_of_calls_do_not_know_where_windows_end(trained: Path) -> None:
+    """A thousand ends, at every place of the window grid, each called to the base."""
+    scoring = ScoringWindow(500, 100)
+    checkpoint = dataclasses.replace(load_checkpoint(trained), scoring_window=scoring)
+    rng, n = np.random.default_rng(8), len(MOTIF)
+    starts = (np.arange(500) * 200 + rng.integers(0, 200 - n, 500)).tolist()
+    strands = "".join(rng.choice(["+", "-"], 500))
+    codes = plant(rng, 100_000, starts, strands)
+    model = Model(checkpoint, device="cpu")
+    settings = CallSettings(checkpoint.calls)
+    blocks = model.blocks([Record("planted", codes, None)])
+    calls = calls_frame(
+        find_calls(find_runs(blocks, min_score=1), model.outputs, settings), model.outputs
+    )
+    truth = pl.DataFrame(
+        {"truth": starts, "strand": list(strands)}, schema={"truth": pl.Int64, "strand": pl.String}
+    )
+    near = calls.sort("start").join_asof(
+        truth,
+        left_on="start",
+        right_on="truth",
+        by="strand",
+        strategy="nearest",
+        check_sortedness=False,
+    )
+    pairs = near.filter((pl.col("start") - pl.col("truth")).abs() < n // 2)
+    assert pairs["truth"].n_unique() >= 495
+    assert len(calls) <= 510
+    true_ends = np.concatenate([pairs["truth"], pairs["truth"] + n])
+    errors = np.concatenate([pairs["start"], pairs["end"]]) - true_ends
+    assert np.median(np.abs(errors)) == 0
+    assert abs(errors.mean()) < 0.1
+    cuts = [w.keep_start for w in lay(len(codes), scoring)]
+    cuts += [w.keep_end for w in lay(len(codes), scoring)]
+    at_cut = np.abs(true_ends[:, None] - np.array(cuts)).min(axis=1) <= n
+    assert 200 < at_cut.sum() < 800
+    for among in (at_cut, ~at_cut):
+        assert (np.abs(errors[among]) > 2).mean() <= 0.015
+    exact = [(errors[among] == 0).mean() for among in (at_cut, ~at_cut)]
+    assert abs(exact[0] - exact[1]) < 0.1
+    # Where called ends pile up is where true ones do, place by place of the grid.
+    places = [np.bincount(e % 50, minlength=50) for e in (true_ends, true_ends + errors)]
+    assert np.abs(places[0] - places[1]).max() <= 10
+
+
+def test_the_same_run_gives_the_same_bytes(encoded: EncodedSet, tmp_path: Path) -> None:
+    quick(encoded, tmp_path / "a")
+    torch.manual_seed(99)
+    quick(encoded, tmp_path / "b", hardware=Hardware(threads=3), resume=False)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_torch_is_left_as_it_was(encoded: EncodedSet, tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    threads = torch.get_num_threads()
+    quick(encoded, tmp_path / "a")
+    torch.testing.assert_close(torch.rand(3), expected)
+    assert torch.get_num_threads() == threads
+
+
+class StoppedError(Exception):
+    pass
+
+
+def log_of(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def stop_after(rows: int):  # type: ignore[no-untyped-def]
+    seen = []
+
+    def report(progress: Progress) -> None:
+        seen.append(progress)
+        if len(seen) == rows:
+            raise StoppedError
+
+    return report
+
+
+@pytest.mark.parametrize("rows", [1, 9, 16, 23])
+def test_a_stopped_run_ends_in_the_bytes_of_the_whole_one(
+    encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    quick(encoded, tmp_path / "whole")
+    monkeypatch.setattr("dnabirnn.training.training_run._SECONDS_BETWEEN_STATES", 0.0)
+    with pytest.raises(StoppedError):
+        quick(encoded, tmp_path / "stopped", report=stop_after(rows))
+    assert not (tmp_path / "stopped").exists()
+    steps = []
+    quick(encoded, tmp_path / "stopped", report=lambda progress: steps.append(progress.bases))
+    if rows > 1:
+        assert steps[0] == 80 * 48 * rows
+    assert (tmp_path / "whole").read_bytes() == (tmp_path / "stopped").read_bytes()
+    assert not (tmp_path / "stopped.resume").exists()
+    logs = [log_of(tmp_path / f"{name}.csv") for name in ("whole", "stopped")]
+    for row in (*logs[0], *logs[1]):
+        del row["seconds"]
+    assert logs[0] == logs[1]
+
+
+def test_a_state_of_other_settings_is_not_used(
+    encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dnabirnn.training.training_run._SECONDS_BETWEEN_STATES", 0.0)
+    with pytest.raises(StoppedError):
+        quick(encoded, tmp_path / "m", report=stop_after(5))
+    steps: list[int] = []
+    quick(
+        encoded, tmp_path / "m", validations=2, report=lambda progress: steps.append(progress.bases)
+    )
+    assert steps[0] == 80 * 48
+
+
+def test_resume_never_starts_afresh(
+    encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dnabirnn.training.training_run._SECONDS_BETWEEN_STATES", 0.0)
+    with pytest.raises(StoppedError):
+        quick(encoded, tmp_path / "m", report=stop_after(5))
+    steps: list[int] = []
+    quick(
+        encoded, tmp_path / "m", resume=False, report=lambda progress: steps.append(progress.bases)
+    )
+    assert steps[0] == 80 * 48
+
+
+def test_a_killed_process_resumes_to_the_same_bytes(encoded: EncodedSet, tmp_path: Path) -> None:
+    script = (
+        "import sys, dnabirnn.training.training_run as t; t._SECONDS_BETWEEN_STATES = 0.0\n"
+        "from dnabirnn.encoded import EncodedSet\n"
+        "from dnabirnn.training import FitSettings, SamplingSettings\n"
+        "t.train(EncodedSet.open(sys.argv[1]), sys.argv[2], None, SamplingSettings(80, 48),\n"
+        "        FitSettings(bases=80 * 48 * 60), validations=3)\n"
+    )
+    command = [sys.executable, "-c", script, str(encoded.path)]
+    subprocess.run([*command, str(tmp_path / "whole")], check=True)
+    process = subprocess.Popen([*command, str(tmp_path / "killed")])
+    state = tmp_path / "killed.resume" / "state.json"
+    deadline = time.monotonic() + 60
+    while not state.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed").exists()
+    assert state.exists()
+    subprocess.run([*command, str(tmp_path / "killed")], check=True)
+    assert (tmp_path / "killed").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_the_best_weights_are_kept(encoded: EncodedSet, tmp_path: Path) -> None:
+    checkpoint = quick(encoded, tmp_path / "m", validations=12)
+    rows = log_of(tmp_path / "m.csv")
+    figures = [float(row["ap_M"]) for row in rows if row["ap_M"]]
+    assert len(figures) == 12
+    assert checkpoint.metrics["classes"]["M"]["ap_stranded"] == pytest.approx(
+        max(figures), abs=0.02
+    )
+
+
+def test_worse_weights_later_do_not_replace_better_ones(
+    encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = iter([0.3, 0.9, 0.2])
+    seen = []
+
+    def validate(run):  # type: ignore[no-untyped-def]
+        figure = next(figures)
+        seen.append({n: p.detach().numpy().copy() for n, p in run.fit.network.named_parameters()})
+        return {"M": figure}
+
+    monkeypatch.setattr("dnabirnn.training.training_run._Run._average_precision", validate)
+    checkpoint = quick(encoded, tmp_path / "m")
+    for name, array in seen[1].items():
+        np.testing.assert_array_equal(checkpoint.weights[name], array)
+
+
+def test_a_model_starts_from_another(encoded: EncodedSet, trained: Path, tmp_path: Path) -> None:
+    initial = load_checkpoint(trained)
+    settings = FitSettings(bases=1, learning_rate=1e-9)
+    sampling = SamplingSettings(window_bp=100)
+    shape = {"hidden": 16, "exclusive": True}
+    architecture = Architecture(encoded.classes, **shape)  # type: ignore[arg-type]
+    ours = train(encoded, tmp_path / "m", architecture, sampling, settings, initial=initial)
+    name = "recurrent.0.weight_hh_l0"
+    np.testing.assert_allclose(ours.weights[name], initial.weights[name], atol=1e-6)
+    np.testing.assert_allclose(
+        ours.weights["head.weight"][1:], initial.weights["head.weight"], atol=1e-6
+    )
+    with pytest.raises(OptionError, match="--init: its hidden is 16"):
+        train(encoded, tmp_path / "m", Architecture(encoded.classes), initial=initial)
+
+
+@pytest.mark.parametrize("cell", list(Cell))
+@pytest.mark.parametrize("tied", [True, False])
+def test_every_kind_of_network_trains(
+    encoded: EncodedSet, tmp_path: Path, cell: Cell, tied: bool
+) -> None:
+    architecture = Architecture(encoded.classes, cell, 4, 2, tied, exclusive=tied)
+    train(encoded, tmp_path / "m", architecture, SAMPLING, FitSettings(80 * 48 * 3, dropout=0.1))
+    assert load_checkpoint(tmp_path / "m").architecture == architecture
+
+
+def test_without_validation_sequence_training_sequence_stands_in(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fasta, bed = write_genome(tmp_path, {"a": 9_000, "b": 9_000})
+    made = encode_genome(
+        [fasta], load_labels([bed]), tmp_path / "s", split=split_plan(test_chroms=["b"])
+    )
+    with caplog.at_level(logging.WARNING, logger="dnabirnn"):
+        checkpoint = quick(made, tmp_path / "m")
+    assert "no validation sequence" in caplog.text
+    assert checkpoint.metrics["split"] == "train"
+
+
+def test_a_class_without_validation_truth_does_not_count(tmp_path: Path) -> None:
+    fasta, bed = write_genome(tmp_path, {"a": 9_000, "b": 9_000})
+    with bed.open("a") as rows:
+        rows.write("a\t10\t60\trare\t0\t+\n")
+    made = encode_genome(
+        [fasta], load_labels([bed]), tmp_path / "s", split=split_plan(val_chroms=["b"])
+    )
+    checkpoint = quick(made, tmp_path / "m")
+    assert set(checkpoint.metrics["classes"]) == {"M"}
+    assert set(checkpoint.calls) == {"M", "rare"}
+    # The training split stands in, where the class has its one site.
+    assert checkpoint.calls["rare"].threshold != 500
+
+
+def test_overlapping_labels_are_refused_for_exclusive_classes(tmp_path: Path) -> None:
+    fasta, bed = write_genome(tmp_path, {"a": 9_000, "b": 9_000})
+    with bed.open("a") as rows:
+        rows.write("a\t5000\t8000\tother\t0\t+\n")
+    made = encode_genome(
+        [fasta], load_labels([bed]), tmp_path / "s", split=split_plan(val_chroms=["b"])
+    )
+    with pytest.raises(EncodedSetError, match=r"a:5\d\d\d .*two labels.*--exclusive"):
+        train(made, tmp_path / "m", Architecture(made.classes, exclusive=True), SAMPLING, QUICK)
+
+
+def test_settings_that_do_not_fit_are_refused(encoded: EncodedSet, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="classes"):
+        train(encoded, tmp_path / "m", Architecture((MotifClass("other", True),)))
+    with pytest.raises(OptionError, match="--validations"):
+        quick(encoded, tmp_path / "m", validations=0)
+    with pytest.raises(OptionError, match="--precision"):
+        quick(encoded, tmp_path / "m", hardware=Hardware(precision="f8"))
+    with pytest.raises(DeviceError, match="must be auto, cpu, cuda"):
+        quick(encoded, tmp_path / "m", hardware=Hardware(device="abacus"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_cuda_without_cuda_is_refused(encoded: EncodedSet, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="finds no CUDA device"):
+        quick(encoded, tmp_path / "m", hardware=Hardware(device="cuda"))
+
+
+def test_without_any_validation_truth_the_last_weights_are_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fasta, bed = write_genome(tmp_path, {"a": 9_000, "b": 9_000})
+    rows = [row for row in bed.read_text().splitlines() if row.startswith("a")]
+    bed.write_text("\n".join(rows) + "\n")
+    made = encode_genome(
+        [fasta], load_labels([bed]), tmp_path / "s", split=split_plan(val_chroms=["b"])
+    )
+    with caplog.at_level(logging.WARNING, logger="dnabirnn"):
+        often = quick(made, tmp_path / "often", validations=12)
+    once = quick(made, tmp_path / "once", validations=1)
+    for name, array in often.weights.items():
+        np.testing.assert_array_equal(array, once.weights[name])
+    assert "the last weights are kept" in caplog.text
+
+
+def test_probabilities_sum_to_the_positives_of_validation_sequence(
+    encoded: EncodedSet, trained: Path
+) -> None:
+    model = Model(load_checkpoint(trained), device="cpu")
+    ((start, end),) = encoded.split("val").tolist()
+    scores = model.score(np.asarray(encoded.codes[start:end]))
+    positives = np.count_nonzero(np.asarray(encoded.labels[start:end]))
+    assert scores.sum() == pytest.approx(positives, rel=0.05)
+
+
+def test_a_prior_makes_thresholds_and_probabilities_those_of_rarer_sites(
+    encoded: EncodedSet, tmp_path: Path
+) -> None:
+    usual = quick(encoded, tmp_path / "usual.safetensors")
+    share = usual.training["prevalence"]["M"]["calibrated"]
+    rarer = quick(encoded, tmp_path / "rarer.safetensors", priors={"M": share / 50})
+    assert rarer.training["prevalence"]["M"]["calibrated"] == share / 50
+    moved = usual.with_prior({"M": share / 50})
+    np.testing.assert_allclose(rarer.maps, moved.maps, atol=1e-9)
+    assert rarer.maps[0].shift < usual.maps[0].shift - 3
+    # As sure as before, but of sites that are rarer: more of what is called would be false.
+    for kind in ("bases", "calls"):
+        found = [model.discoveries["M"][kind]["0.1"] or 1001 for model in (moved, rarer)]
+        assert found[0] <= found[1]
+    with pytest.raises(OptionError, match=r"--prior Z=0.1: the model has no such class"):
+        quick(encoded, tmp_path / "none.safetensors", priors={"Z": 0.1})
+    assert not (tmp_path / "none.safetensors").exists()
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_states_are_kept_only_to_resume_from(
+    encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resume: bool
+) -> None:
+    monkeypatch.setattr("dnabirnn.training.training_run._SECONDS_BETWEEN_STATES", 0.0)
+    saved = []
+    monkeypatch.setattr(
+        "dnabirnn.training.resume.ResumeFolder.save", lambda *given: saved.append(given)
+    )
+    quick(encoded, tmp_path / "m", resume=resume)
+    assert bool(saved) == resume
+
+
+def test_foreign_files_beside_a_state_stay(
+    encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dnabirnn.training.training_run._SECONDS_BETWEEN_STATES", 0.0)
+    (tmp_path / "m.resume").mkdir()
+    (tmp_path / "m.resume" / "notes.txt").write_text("mine")
+    quick(encoded, tmp_path / "m")
+    assert [path.name for path in (tmp_path / "m.resume").iterdir()] == ["notes.txt"]
+
+
+def test_validation_scores_that_are_not_finite_make_no_model(
+    encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance = Fit.advance
+
+    def overflow(fit: Fit) -> float:
+        loss = advance(fit)
+        fit.network.head.bias.data.fill_(float("nan"))
+        return loss
+
+    monkeypatch.setattr(Fit, "advance", overflow)
+    with pytest.raises(TrainingError, match=r"record 'val:60000-75000', .*not a finite"):
+        train(encoded, tmp_path / "m", settings=FitSettings(bases=1))
+    assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(encoded: EncodedSet, tmp_path: Path) -> None:
+    logs = []
+    for processes in ("1", "2"):
+        out = tmp_path / f"m{processes}"
+        command = [sys.executable, "-m", "dnabirnn", "train", str(encoded.path), "-o", str(out)]
+        settings = ["--bases", "300k", "--device", "cpu", "--devices", processes, "--threads", "1"]
+        subprocess.run([*command, *settings, "--validations", "2"], check=True)
+        assert load_checkpoint(out).metrics["split"] == "val"
+        logs.append([float(row["loss"]) for row in log_of(out.with_suffix(".log.csv"))])
+    np.testing.assert_allclose(logs[0], logs[1], atol=1e-4)

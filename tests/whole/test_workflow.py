@@ -1,0 +1,558 @@
+"""The Snakemake workflow: both shapes, what runs again, shards, failures, use as a module."""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+from commands import succeed, write_model
+from planted import write_genome
+
+from dnabirnn.cli import main
+from dnabirnn.encoded import encoded_set as encoded
+from dnabirnn.network import checkpoint
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = ROOT / "workflows"
+PROFILES = WORKFLOWS / "profiles"
+COMPUTED = {"train", "score", "evaluate", "report"}
+TINY = {
+    "samples": "data/samples.tsv",
+    "threads": 1,
+    "shards": 8,
+    "encode": {"val_chroms": ["b"], "test_chroms": ["c"]},
+    "train": {"hidden": 4, "bases": "40k", "validations": 2, "batch": 16, "prior": {"M": 0.01}},
+}
+"""A config that trains a useless model in no time."""
+
+needs_snakemake = pytest.mark.skipif(
+    subprocess.run([sys.executable, "-c", "import snakemake"], capture_output=True).returncode != 0,
+    reason="Snakemake is not installed: pip install '.[workflow]'",
+)
+
+
+def snakemake(
+    folder: Path, *arguments: object, config: dict[str, Any] | None = None, path: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake from another folder than the one that it works in; words are in `stdout`."""
+    if config is not None:
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        arguments = (*arguments, "--configfile", folder / "config.yaml")
+    if "--snakefile" not in arguments:
+        arguments = ("--snakefile", ROOT / "Snakefile", *arguments)
+    words = [sys.executable, "-m", "snakemake", "--cores", "2", "--directory", folder, *arguments]
+    places = [path, str(Path(sys.executable).parent), os.environ["PATH"]]
+    return subprocess.run(
+        [str(word) for word in words],
+        cwd=folder.parent,
+        env=os.environ
+        | {
+            "PATH": os.pathsep.join(filter(None, places)),
+            "PYTHONPATH": str(ROOT),
+            "XDG_CACHE_HOME": str(folder / ".cache"),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def done(*arguments: Any, **options: Any) -> str:
+    """Words of a run that must end well."""
+    process = snakemake(*arguments, **options)
+    assert process.returncode == 0, process.stdout
+    return process.stdout
+
+
+def planned(folder: Path, *arguments: object, config: dict[str, Any]) -> dict[str, int]:
+    """Jobs that a run would do, by rule."""
+    words = done(folder, "--dry-run", *arguments, config=config)
+    found = re.search(r"^Job stats:\n.*\n.*\n((?:\w+ +\d+\n)*)", words, re.MULTILINE)
+    assert found or "Nothing to be done" in words, words
+    jobs = dict(line.split() for line in found[1].splitlines()) if found else {}
+    return {rule: int(count) for rule, count in jobs.items() if rule not in ("all", "total")}
+
+
+def write_sheet(folder: Path, *rows: str, columns: str = "sample fasta labels role") -> None:
+    folder.mkdir(exist_ok=True)
+    lines = [columns, *rows]
+    text = "".join("\t".join(line.split(" ")) + "\n" for line in lines)
+    (folder / "samples.tsv").write_text(text)
+
+
+def write_assembly(folder: Path, name: str, contigs: dict[str, int], seed: int = 0) -> Path:
+    folder.mkdir(exist_ok=True)
+    fasta, bed = write_genome(folder, contigs, seed=seed)
+    bed.rename(folder / f"{name}.bed")
+    return fasta.rename(folder / f"{name}.fa")
+
+
+def write_material(folder: Path) -> Path:
+    """Fill a folder with genomes to train on, and one that is only scored."""
+    data = folder / "data"
+    write_assembly(data, "known", {"a": 12_000, "b": 3_000})
+    write_assembly(data, "more", {"c": 3_000}, seed=1)
+    write_assembly(data, "other", {"d": 3_000, "e": 1_000}, seed=2)
+    write_sheet(data, "known known.fa known.bed ", "more more.fa more.bed ", "other other.fa  ")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the whole workflow has run; no test may change its results."""
+    folder = write_material(tmp_path_factory.mktemp("trained"))
+    done(folder, config=TINY)
+    return folder
+
+
+@needs_snakemake
+class TestTrainAndScore:
+    def test_every_file_is_there(self, trained: Path) -> None:
+        results = trained / "results"
+        for name in (
+            "models/motifs.safetensors",
+            "scores/known.bed.gz",
+            "scores/other.bed.gz",
+            "calls/known.bed",
+            "calls/more.bed",
+            "calls/other.bed",
+            "curves/motifs.json",
+            "report.html",
+        ):
+            assert (results / name).is_file(), name
+        assert set(json.loads((results / "metrics/motifs.json").read_text())["classes"]) == {"M"}
+        assert not (results / "shards").exists()
+
+    def test_each_job_leaves_a_log_and_a_benchmark(self, trained: Path) -> None:
+        logs, times = trained / "results/logs", trained / "results/benchmarks"
+        jobs = {path.relative_to(logs).with_suffix("") for path in logs.rglob("*.log")}
+        assert {path.relative_to(times).with_suffix("") for path in times.rglob("*.tsv")} == jobs
+        rules = {"encode", "held_out", "train", "score", "gather", "call", "evaluate", "report"}
+        assert {path.parts[0] for path in jobs} == rules
+
+    def test_the_test_split_is_what_counts(self, trained: Path) -> None:
+        held_out = trained / "results/encoded/motifs.held_out.bed"
+        assert held_out.read_text() == "c\t0\t3000\ttest\n"
+        metrics = json.loads((trained / "results/metrics/motifs.json").read_text())
+        assert metrics["classes"]["M"]["bases"] == 3_000
+
+    @pytest.mark.parametrize(("sample", "shards"), [("known", 2), ("more", 1), ("other", 2)])
+    def test_shards_end_to_end_are_the_whole(
+        self, trained: Path, tmp_path: Path, sample: str, shards: int
+    ) -> None:
+        logs = sorted(path.stem for path in (trained / "results/logs/score" / sample).iterdir())
+        assert logs == [f"{i}-of-{shards}" for i in range(1, shards + 1)]
+        whole, model = tmp_path / "whole.bed", trained / "results/models/motifs.safetensors"
+        succeed("score", trained / f"data/{sample}.fa", "-m", model, "-o", whole)
+        gathered = gzip.decompress((trained / f"results/scores/{sample}.bed.gz").read_bytes())
+        assert gathered == whole.read_bytes() != b""
+
+    @pytest.mark.parametrize(
+        ("change", "again"),
+        [
+            ({}, set()),
+            ({"threads": 2, "device": "cpu", "engine": "torch"}, set()),
+            ({"report": {"title": "It"}}, {"report"}),
+            ({"call": {"min_length": 20}}, {"call", "evaluate", "report"}),
+            ({"score": {"min_score": 1}}, {"score", "gather", "call", "report"}),
+            ({"train": TINY["train"] | {"seed": 1}}, COMPUTED | {"gather", "call"}),
+        ],
+    )
+    def test_what_runs_again(self, trained: Path, change: dict[str, Any], again: set[str]) -> None:
+        assert set(planned(trained, config=TINY | change)) == again
+
+    def test_a_training_that_is_killed_goes_on(self, trained: Path, tmp_path: Path) -> None:
+        write_material(tmp_path)
+        model = tmp_path / "results/models/motifs.safetensors"
+        deadly = tmp_path / "bin/dnabirnn"
+        deadly.parent.mkdir()
+        deadly.write_text(
+            f"#!{sys.executable}\n"
+            "import os, signal\n"
+            "from dnabirnn import cli\n"
+            "from dnabirnn.training import resume, training_run\n"
+            "save = resume.ResumeFolder.save\n"
+            "def save_and_die(self, number, *rest):\n"
+            "    save(self, number, *rest)\n"
+            "    if number == 7:\n"
+            "        os.kill(os.getpid(), signal.SIGKILL)\n"
+            "resume.ResumeFolder.save = save_and_die\n"
+            "training_run._SECONDS_BETWEEN_STATES = 0\n"
+            "cli.main()\n"
+        )
+        deadly.chmod(deadly.stat().st_mode | stat.S_IXUSR)
+        target = "results/models/motifs.safetensors"
+        killed = snakemake(tmp_path, target, config=TINY, path=str(deadly.parent))
+        assert killed.returncode == 1
+        assert not model.exists()
+        assert (tmp_path / f"{target}.resume/state.json").is_file()
+        done(tmp_path, target, config=TINY)
+        assert "going on from step 7 of" in (tmp_path / "results/logs/train/motifs.log").read_text()
+        assert model.read_bytes() == (trained / target).read_bytes()
+        assert not (tmp_path / f"{target}.resume").exists()
+
+    def test_all_figures_are_of_the_same_calls(self, trained: Path) -> None:
+        call = {"threshold": 0.95, "min_length": 30}
+        words = done(trained, "--dry-run", "--printshellcmds", config=TINY | {"call": call})
+        commands = re.findall(r"dnabirnn (call|evaluate|report) (.*)", words)
+        assert {name for name, _ in commands} == {"call", "evaluate", "report"}
+        assert all("--min-length 30 --threshold 0.95" in text for _, text in commands)
+        assert "--sample motifs " in dict(commands)["report"]
+
+    def test_the_report_tells_what_was_run(self, trained: Path) -> None:
+        lines = (trained / "results/commands.txt").read_text().splitlines()
+        commands = ["encode", "train", "evaluate"]
+        assert [line.split()[:2] for line in lines] == [["dnabirnn", name] for name in commands]
+
+    def test_the_report_has_the_digest_of_every_file(self, trained: Path) -> None:
+        text = (trained / "results/report.html").read_text()
+        names = ["known.fa", "known.bed", "more.fa", "more.bed"]
+        files = [trained / "data" / name for name in names]
+        files += [trained / "results/calls" / name for name in ("known.bed", "more.bed")]
+        files.append(trained / "results/encoded/motifs.held_out.bed")
+        for path in files:
+            assert hashlib.sha256(path.read_bytes()).hexdigest() in text, path
+        assert "report.calls" not in text
+
+    def test_snakemakes_own_report(self, trained: Path) -> None:
+        pytest.importorskip("pygments")
+        done(trained, "--report", trained / "snakemake.html", config=TINY)
+        text = (trained / "snakemake.html").read_text()
+        assert "results/report.html" in text
+        assert "results/calls/other.bed" in text
+
+
+@needs_snakemake
+class TestTrainedModel:
+    def write(self, folder: Path, number: int) -> dict[str, Any]:
+        rows = [f"s{i} s{i}.fa" for i in range(number)]
+        for i in range(number):
+            write_assembly(folder / "data", f"s{i}", {f"c{i}": 800, f"d{i}": 300}, seed=i)
+        write_sheet(folder / "data", *rows, columns="sample fasta")
+        write_model(folder / "m.safetensors")
+        return {"samples": "data/samples.tsv", "model": "m.safetensors", "threads": 1, "shards": 2}
+
+    def check(self, folder: Path, config: dict[str, Any], samples: list[str], bad: str) -> None:
+        damaged = folder / f"data/{bad}.fa"
+        damaged.write_bytes(gzip.compress(damaged.read_bytes())[:-20])
+        laptop = ("--workflow-profile", PROFILES / "laptop")
+        first = snakemake(folder, *laptop, config=config)
+        assert first.returncode == 1
+        for sample in samples:
+            assert (folder / f"results/calls/{sample}.bed").exists() == (sample != bad)
+            assert (folder / f"results/scores/{sample}.bed.gz").exists() == (sample != bad)
+        why = f"dnabirnn score: error: data/{bad}.fa: truncated gzip file"
+        logs = [path.read_text() for path in (folder / "results/logs/score" / bad).iterdir()]
+        assert logs
+        assert all(why in log for log in logs)
+        assert why in first.stdout
+        write_assembly(folder / "data", bad, {"x": 600})
+        assert planned(folder, config=config) == {"score": 1, "gather": 1, "call": 1}
+        results = {path.name for path in (folder / "results").iterdir()}
+        assert results == {"benchmarks", "calls", "logs", "provenance", "scores"}
+
+    def test_one_that_fails_stops_no_other(self, tmp_path: Path) -> None:
+        config = self.write(tmp_path, 2)
+        self.check(tmp_path, config, ["s0", "s1"], bad="s0")
+
+    @pytest.mark.slow
+    def test_twenty_assemblies(self, tmp_path: Path) -> None:
+        config = self.write(tmp_path, 20)
+        self.check(tmp_path, config, [f"s{i}" for i in range(20)], bad="s7")
+
+    @pytest.mark.parametrize("least", [501, 500])
+    def test_scores_that_calls_look_at_are_not_left_out(self, tmp_path: Path, least: int) -> None:
+        config = self.write(tmp_path, 1) | {"shards": 1, "score": {"min_score": least}}
+        process = snakemake(tmp_path, config=config)
+        results = tmp_path / "results"
+        assert process.returncode == (1 if least > 500 else 0), process.stdout
+        log = (results / "logs/score/s0/1-of-1.log").read_text()
+        words = "error: --min-score 501: calls are made of scores from 500 on; give at most that"
+        assert (words in log) == (least > 500)
+        assert (results / "calls/s0.bed").exists() == (least <= 500)
+        if least <= 500:
+            whole, model = tmp_path / "whole.bed", tmp_path / "m.safetensors"
+            succeed("score", tmp_path / "data/s0.fa", "-m", model, "-o", "-", "--calls", whole)
+            assert (results / "calls/s0.bed").read_bytes() == whole.read_bytes() != b""
+
+    def test_labels_are_evaluated_and_not_trained_on(self, tmp_path: Path) -> None:
+        config = self.write(tmp_path, 3)
+        write_sheet(tmp_path / "data", "s0 s0.fa s0.bed ", "s1 s1.fa  ", "s2 s2.fa s2.bed ")
+        jobs = planned(tmp_path, config=config | {"shards": 1})
+        assert jobs == {"score": 3, "gather": 3, "call": 3, "evaluate": 2, "report": 1}
+
+
+@needs_snakemake
+class TestSheetAndConfig:
+    def test_roles(self, tmp_path: Path) -> None:
+        data = write_material(tmp_path) / "data"
+        write_sheet(
+            data, "known known.fa known.bed train", "other other.fa other.bed ",
+            "more more.fa more.bed score",
+        )  # fmt: skip
+        jobs = planned(tmp_path, config=TINY | {"shards": 1})
+        once, twice = (
+            ("encode", "held_out", "train", "report"),
+            ("score", "gather", "call", "evaluate"),
+        )
+        assert jobs == dict.fromkeys(once, 1) | dict.fromkeys(twice, 2)
+
+    def test_what_is_excluded_counts_in_no_figure_of_the_encoded(self, tmp_path: Path) -> None:
+        data = write_material(tmp_path) / "data"
+        write_sheet(data, "known known.fa known.bed ", "other other.fa other.bed score")
+        (tmp_path / "x.bed").write_text("b\t0\t1500\n")
+        encode = {"val_chroms": ["b"], "exclude": "x.bed"}
+        words = done(tmp_path, "--dry-run", "--printshellcmds", config=TINY | {"encode": encode})
+        commands = re.findall(r"dnabirnn (encode|evaluate|report) (.*)", words)
+        told = [(name, "known.bed" in text, "--exclude x.bed" in text) for name, text in commands]
+        assert sorted(told) == [
+            ("encode", True, True),
+            ("evaluate", False, False),
+            ("evaluate", True, True),
+            ("report", True, True),
+        ]
+
+    @pytest.mark.parametrize(
+        ("rows", "config", "words"),
+        [
+            (["known known.fa known.bed "], {"trian": {}}, "'trian' was unexpected"),
+            (["known known.fa known.bed "], {"train": {"bases": "many"}}, "'many' does not match"),
+            (["known known.fa  train"], {}, "sample known is to train on and has no labels"),
+            (["known known.fa  "], {}, "no sample to train on and no model"),
+            (["x y.fa  ", "x z.fa  "], {}, "sample x has two rows"),
+            (["x/y y.fa  "], {}, "'x/y' does not match"),
+            (["x y.fa  both,"], {}, "'both,' is not one of"),
+            (["motifs y.fa y.bed "], {}, "motifs is a sample too"),
+            (["known none.fa known.bed "], {}, "Missing input files for rule encode"),
+            ([], {"samples": "nowhere.tsv"}, "nowhere.tsv: no such file"),
+        ],
+    )
+    def test_mistakes_are_told(
+        self, tmp_path: Path, rows: list[str], config: dict[str, Any], words: str
+    ) -> None:
+        write_sheet(tmp_path / "data", *rows)
+        process = snakemake(tmp_path, "--dry-run", config=TINY | config)
+        assert process.returncode == 1
+        assert words in process.stdout
+
+    def test_profiles(self, tmp_path: Path) -> None:
+        write_material(tmp_path)
+        for name in ("laptop", "gpu"):
+            words = done(tmp_path, "--dry-run", "--workflow-profile", PROFILES / name, config=TINY)
+            assert f"Using workflow specific profile {PROFILES / name}" in words
+            assert ("gpu=1" in words) == (name == "gpu")
+
+
+@needs_snakemake
+def test_a_model_that_ships_is_named(tmp_path: Path) -> None:
+    write_assembly(tmp_path / "data", "s", {"c": 800})
+    write_sheet(tmp_path / "data", "s s.fa", columns="sample fasta")
+    done(tmp_path, config={"samples": "data/samples.tsv", "model": "ecoli-rep", "threads": 1})
+    assert (tmp_path / "results/models/ecoli-rep.safetensors").is_file()
+    assert (tmp_path / "results/calls/s.bed").is_file()
+    # A file of that name is the user's own.
+    write_model(tmp_path / "ecoli-rep")
+    config = {"samples": "data/samples.tsv", "model": "ecoli-rep", "threads": 1}
+    assert "shipped" not in planned(tmp_path, config=config)
+
+
+@needs_snakemake
+def test_as_a_module_of_another_workflow(tmp_path: Path) -> None:
+    write_assembly(tmp_path / "data", "s", {"c": 800})
+    write_sheet(tmp_path / "data", "s s.fa", columns="sample fasta")
+    write_model(tmp_path / "m.safetensors")
+    (tmp_path / "Snakefile").write_text(
+        "module dnabirnn:\n"
+        f'    snakefile: "{ROOT / "Snakefile"}"\n'
+        '    config: {"samples": "data/samples.tsv", "model": "m.safetensors", "threads": 1}\n'
+        '    pathvars: results="results/motifs"\n'
+        "use rule * from dnabirnn as dnabirnn_*\n"
+        "rule count:\n"
+        '    input: "results/motifs/calls/s.bed"\n'
+        '    output: "results/count.txt"\n'
+        '    shell: "wc -l < {input} > {output}"\n'
+    )
+    done(tmp_path, "--snakefile", tmp_path / "Snakefile", "results/count.txt")
+    assert int((tmp_path / "results/count.txt").read_text()) > 0
+    assert (tmp_path / "results/motifs/logs/call/s.log").exists()
+
+
+@needs_snakemake
+@pytest.mark.parametrize("outer_first", [True, False])
+def test_the_default_target_is_the_first_rule(tmp_path: Path, outer_first: bool) -> None:
+    write_assembly(tmp_path / "data", "s", {"c": 800})
+    write_sheet(tmp_path / "data", "s s.fa", columns="sample fasta")
+    write_model(tmp_path / "m.safetensors")
+    module = (
+        "module dnabirnn:\n"
+        f'    snakefile: "{ROOT / "Snakefile"}"\n'
+        '    config: {"samples": "data/samples.tsv", "model": "m.safetensors", "threads": 1}\n'
+        "use rule * from dnabirnn as dnabirnn_*\n"
+    )
+    outer = (
+        'rule all:\n    input: "results/calls/s.bed", "own.txt"\nrule own:\n    output: "own.txt"\n'
+    )
+    (tmp_path / "Snakefile").write_text(outer + module if outer_first else module + outer)
+    words = done(tmp_path, "--snakefile", tmp_path / "Snakefile", "--dry-run")
+    targets = set(re.findall(r"^((?:\w+_)?all) +1$", words, re.MULTILINE))
+    assert targets == ({"all"} if outer_first else {"dnabirnn_all"})
+    assert ("own.txt" in words) == outer_first
+
+
+@needs_snakemake
+def test_lint(trained: Path) -> None:
+    assert "your workflow is in a good condition" in done(trained, "--lint", config=TINY)
+
+
+def test_format() -> None:
+    pytest.importorskip("snakefmt")
+    words = [sys.executable, "-m", "snakefmt.snakefmt", "--check", "Snakefile", "workflows"]
+    subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
+
+
+def config_defaults(schema: dict[str, Any]) -> Any:
+    """What a config is where nothing is said."""
+    return {
+        key: config_defaults(value) if "properties" in value else value["default"]
+        for key, value in schema["properties"].items()
+        if "default" in value
+    }
+
+
+def test_the_config_file_tells_the_schemas_defaults() -> None:
+    schema = yaml.safe_load((WORKFLOWS / "schemas/config.schema.yaml").read_text())
+    assert yaml.safe_load((WORKFLOWS / "config.yaml").read_text()) == config_defaults(schema)
+
+
+@pytest.mark.parametrize("section", ["encode", "train", "score", "call", "report"])
+def test_settings_are_options_of_the_command(section: str) -> None:
+    config = yaml.safe_load((WORKFLOWS / "config.yaml").read_text())
+    command = main.get_command(click.Context(main), section)
+    assert command is not None
+    known = {word: option for option in command.params for word in option.opts}
+    for key, value in config[section].items():
+        option = known[f"--{key.replace('_', '-')}"]
+        if section == "train" and value:  # nothing and False are what is not said
+            assert str(option.default) == str(value)
+
+
+def test_formats_are_the_packages() -> None:
+    tree = ast.parse(
+        re.search(r"^FORMAT = .*", (WORKFLOWS / "rules/common.smk").read_text(), re.M)[0]
+    )
+    found = ast.literal_eval(tree.body[0].value)
+    assert found["encoded"] == encoded.FORMAT_VERSION
+    assert found["model"] == checkpoint.FORMAT_VERSION
+
+
+def test_the_environment_installs_this_package() -> None:
+    path = WORKFLOWS / "envs/dnabirnn.yaml"
+    *_, pip = yaml.safe_load(path.read_text())["dependencies"]
+    assert (path.parent / pip["pip"][0] / "pyproject.toml").samefile(ROOT / "pyproject.toml")
+    # The copy that Snakemake makes lies as deep below the folder that it runs in.
+    assert len(path.relative_to(ROOT).parts) == len(Path(".snakemake/conda/x.yaml").parts)
+
+
+@needs_snakemake
+def test_the_image_runs_as_a_user_without_a_name(tmp_path: Path) -> None:
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
+    told = dict(
+        word.split("=", 1)
+        for line in re.findall(r"^ENV (.*)", text, re.MULTILINE)
+        for word in line.split()
+    )
+    nameless = tmp_path / "nameless.py"
+    nameless.write_text(
+        "import pwd, runpy\n"
+        "def nobody(number):\n"
+        "    raise KeyError(f'getpwuid(): uid not found: {number}')\n"
+        "pwd.getpwuid = nobody\n"
+        "runpy.run_module('snakemake', run_name='__main__')\n"
+    )
+    (tmp_path / "Snakefile").write_text("rule all:\n    shell: 'true'\n")
+    done = subprocess.run(
+        [sys.executable, nameless, "--cores", "1"],
+        cwd=tmp_path,
+        env=told | {"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@needs_snakemake
+@pytest.mark.slow
+@pytest.mark.slurm
+def test_on_a_cluster(tmp_path: Path) -> None:
+    pytest.importorskip("snakemake_executor_plugin_slurm")
+    if not shutil.which("sinfo") or subprocess.run(["sinfo"], capture_output=True).returncode != 0:
+        pytest.skip("no Slurm controller answers")
+    write_material(tmp_path)
+    slurm = ("--workflow-profile", PROFILES / "slurm", "--slurm-status-command", "squeue")
+    words = done(tmp_path, *slurm, "--latency-wait", "5", config=TINY | {"shards": 1})
+    assert "has been submitted with SLURM jobid" in words
+    assert (tmp_path / "results/report.html").exists()
+
+
+@needs_snakemake
+@pytest.mark.slow
+def test_rep_elements_of_e_coli(real_data: Path, tmp_path: Path) -> None:
+    folder, chrom = real_data.resolve() / "ecoli_k12", "NC_000913.3"
+    write_sheet(tmp_path / "data", f"ecoli {folder}/NC_000913.3.fa.gz {folder}/rep.bed ")
+    (tmp_path / "split.bed").write_text(
+        f"{chrom}\t0\t3300000\ttrain\n{chrom}\t3300000\t3713322\tval\n"
+        f"{chrom}\t3713322\t4641652\ttest\n"
+    )
+    config = {"samples": "data/samples.tsv", "name": "rep", "encode": {"split": "split.bed"}}
+    done(tmp_path, config=config)
+    assert (tmp_path / "results/report.html").exists()
+    metrics = json.loads((tmp_path / "results/metrics/rep.json").read_text())
+    assert metrics["classes"]["REP"]["ap"] >= 0.92
+    assert metrics["classes"]["REP"]["ap"] > metrics["baseline"]["REP"]["ap"]
+
+
+@needs_snakemake
+@pytest.mark.slow
+def test_satellites_of_human_centromeres(real_data: Path, tmp_path: Path) -> None:
+    folder = real_data.resolve() / "human_satellites"
+    names = ("chm13_chr8_cen", "hg002_chr13mat_parm", "hg002_chr14mat_parm", "chm13_chrY_cen")
+    roles = ("train", "train", "train", "both")
+    rows = [
+        f"{name} {folder}/{name}.fa.gz {folder}/satellites.strand.bed {role}"
+        for name, role in zip(names, roles, strict=True)
+    ]
+    write_sheet(tmp_path / "data", *rows)
+    config = {
+        "samples": "data/samples.tsv",
+        "name": "satellites",
+        "labels": {"ignore_classes": ["gSat", "cenSat"]},
+        "encode": {"test_chroms": [names[3]]},
+    }
+    done(tmp_path, config=config)
+    assert (tmp_path / "results/report.html").exists()
+    figures = json.loads((tmp_path / "results/metrics/satellites.json").read_text())["classes"]
+    assert figures["alpha"]["ap"] >= 0.999
+    assert figures["HSat3"]["ap"] >= 0.98
+
+
+@needs_snakemake
+@pytest.mark.slow
+def test_the_sample_shows_what_context_is_worth(tmp_path: Path) -> None:
+    config = yaml.safe_load((ROOT / "sample_data/config.yaml").read_text())
+    done(tmp_path, config=config | {"samples": str(ROOT / "sample_data/samples.tsv")})
+    metrics = json.loads((tmp_path / "results/metrics/CTCF.json").read_text())
+    assert metrics["classes"]["CTCF"]["ap"] >= 0.95
+    assert metrics["baseline"]["CTCF"]["ap"] <= 0.75
