@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.material import model_of, write_genome
 from dnabirnn.evaluation import evaluate_blocks
-from dnabirnn.files import Outputs
+from dnabirnn.files import OutputFiles
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.network import CallMethod, call_settings
 from dnabirnn.scoring import Model, find_calls, find_runs, measured
@@ -70,7 +70,7 @@ def _steps(folder: Path, model: Model, blocks: list[Block]) -> dict[str, Callabl
 
     def bigwig() -> None:
         sizes: dict[str, int] = {}
-        with Outputs() as files:
+        with OutputFiles() as files:
             track = open_track(files, folder / "io.bw", TrackFormat.BIGWIG, outputs, sizes)
             for rows in find_runs(measured(blocks, sizes), min_score=0):
                 track.add(rows)

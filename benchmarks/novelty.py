@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS
-from dnabirnn.encoded import EncodedSet, K, Sites, canonical_kmers
+from dnabirnn.encoded import EncodedSet, K, LabelledSites, canonical_kmers
 from dnabirnn.intervals import read_bed
 from dnabirnn.labels import runs
 from dnabirnn.sequences import read_fasta
@@ -29,7 +29,7 @@ SEEN = "seen_31_mer"
 def write_seen(encoded: Path, fasta: Sequence[Path], labels: Path, out: Path) -> None:
     """BED of the bases of test sites that a 31-mer of a training site of their class covers."""
     data = EncodedSet.open(encoded)
-    sites = Sites(data)
+    sites = LabelledSites(data)
     trained = {
         motif_class.name: _words(np.asarray(data.codes), sites.of("train", number))
         for number, motif_class in enumerate(data.classes)

@@ -1,13 +1,15 @@
-"""motif_classes."""
+"""Classes of motifs, the outputs of a network, and the scale of integer scores."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["MAX_CLASSES", "MotifClass", "Output"]
+__all__ = ["MAX_CLASSES", "MAX_SCORE", "MotifClass", "Output"]
 
 MAX_CLASSES = 31
-"""Two strands a class and one bit for *ignore* fit 64 bits."""
+"""Two strands per class and one bit for *ignore* fit into 64 bits."""
+MAX_SCORE = 1000
+"""Largest integer score; an integer score is `round(1000 p)`."""
 
 
 class MotifClass(NamedTuple):

@@ -14,7 +14,7 @@ import dnabirnn
 from dnabirnn.encoded import encode_genome
 from dnabirnn.labels import load_labels
 from dnabirnn.network import Architecture
-from dnabirnn.training import FitSettings, Progress, train
+from dnabirnn.training import FitSettings, TrainingProgress, train
 
 MOTIF = "GCCGGATGCGGCGTGAACGCCTTATCCGGCAT"
 CONTIGS = 5
@@ -36,7 +36,7 @@ def write_genome(fasta: Path, bed: Path) -> None:
             sequence.write(f">{name}\n{bases}\n")
 
 
-def show(now: Progress) -> None:
+def show(now: TrainingProgress) -> None:
     """Print how far the fit is, each time that it is held against validation sequence."""
     if now.validation_ap is not None:
         print(f"{now.bases / 1e6:.1f} Mb: loss {now.loss:.4f}, AP {now.validation_ap:.4f}")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from dnabirnn.cli import options
-from dnabirnn.cli.progress import Progress
+from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.tracks import endings
 
 __all__ = ["call"]
@@ -58,7 +58,7 @@ def call(
     lengths = None if sizes is None else read_sizes(sizes)
     checkpoint = load_checkpoint(model)
     settings = options.call_settings(checkpoint, calls, wanted=True)
-    with Progress("called", quiet=quiet) as progress:
+    with ProgressBar("called", quiet=quiet) as progress:
         call_track(
             scores,
             target,

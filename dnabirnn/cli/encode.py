@@ -11,7 +11,7 @@ import click
 
 from dnabirnn.cli import label_options as reading_options, options
 from dnabirnn.cli.look_ahead import look_ahead
-from dnabirnn.cli.progress import Progress
+from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
 
 if TYPE_CHECKING:
@@ -134,13 +134,13 @@ def encode(
         loaded, origin = _of_motifs(files, motifs, searched, aliases, chosen, quiet)
     excluded = None if exclude is None else Regions.read(exclude, may_be_empty=True)
     excluded = excluded if aliases is None else aliases.regions(excluded)
-    with Progress("looked at", quiet=quiet) as progress:
+    with ProgressBar("looked at", quiet=quiet) as progress:
         split_by = plan or FractionSplit()
         ahead = EncodingPlan(files, loaded, out, mask, split_by, excluded, progress.add)
         go_on = look_ahead(ahead, ENCODING_REMEDIES, dry_run=dry_run)
     if not go_on:
         return
-    with Progress("encoded", quiet=quiet) as progress:
+    with ProgressBar("encoded", quiet=quiet) as progress:
         encoded = encode_genome(
             files,
             loaded,
@@ -202,7 +202,7 @@ def _of_motifs(
     search = options.motif_search(motifs, fasta, names=names, **searched)
     if aliases is not None:
         search = dataclasses.replace(search, within=aliases.regions(search.within))
-    with Progress("searched", quiet=quiet) as progress:
+    with ProgressBar("searched", quiet=quiet) as progress:
         labels = motif_labels(
             fasta,
             search,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnabirnn.cli import label_options as reading_options, options
-from dnabirnn.cli.progress import Progress
+from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def evaluate(
     learned = None if baseline is None else _learn(baseline, loaded)
     digests: dict[str, str] = {}
     logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)
-    with Progress("evaluated", quiet=quiet) as progress:
+    with ProgressBar("evaluated", quiet=quiet) as progress:
         report = evaluate_genome(
             loaded,
             files,
@@ -157,7 +157,7 @@ def evaluate(
     other = None
     if learned is not None:
         mask = loaded.checkpoint.mask
-        with Progress("scanned", quiet=quiet) as progress:
+        with ProgressBar("scanned", quiet=quiet) as progress:
             other = evaluate_baseline(
                 learned,
                 files,
@@ -188,10 +188,10 @@ def _learn(encoded: str, model: Model) -> Baseline:
 def _write(
     report: Report, baseline: Report | None, out: str, curves: str | None, plots: bool
 ) -> None:
-    from dnabirnn.files import Outputs, is_stream
+    from dnabirnn.files import OutputFiles, is_stream
     from dnabirnn.report import precision_recall_figure, reliability_figure, save
 
-    with Outputs() as outputs:
+    with OutputFiles() as outputs:
         text = json.dumps(report.metrics, indent=2, sort_keys=True, allow_nan=False)
         outputs.open(out).write(f"{text}\n".encode())
         if curves is not None:

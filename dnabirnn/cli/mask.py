@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from dnabirnn.cli import options
-from dnabirnn.cli.progress import Progress
+from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
 
 __all__ = ["mask"]
@@ -59,12 +59,12 @@ def mask(
 
     FASTA may be plain, gzip or bgzip, or - for standard input. Headers and line widths stay.
     """
-    from dnabirnn.files import Outputs
+    from dnabirnn.files import OutputFiles
     from dnabirnn.intervals import mask_fasta, read_mask
 
     options.check_apart([out], [fasta, calls_in])
     if fasta == calls_in == "-":
         raise OptionError("--calls -: standard input is the FASTA; name a file for one of them")
     wanted = read_mask(calls_in, classes=classes, min_length_bp=at_least, hard=hard, unmask=unmask)
-    with Progress("masked", quiet=quiet) as progress, Outputs() as outputs:
+    with ProgressBar("masked", quiet=quiet) as progress, OutputFiles() as outputs:
         mask_fasta(fasta, outputs.open(out), wanted, progress.add)

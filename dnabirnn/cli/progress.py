@@ -8,7 +8,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["Progress"]
+__all__ = ["ProgressBar"]
 
 logger = logging.getLogger("dnabirnn")
 
@@ -16,7 +16,7 @@ _SECONDS_BETWEEN_LINES = 30.0
 _SECONDS_BEFORE_BAR = 2.0
 
 
-class Progress:
+class ProgressBar:
     """Counts bases.
 
     Parameters

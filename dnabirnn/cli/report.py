@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnabirnn.cli import label_options as reading_options, options
-from dnabirnn.cli.progress import Progress
+from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def report(
             aliases.regions(None if exclude is None else Regions.read(exclude, may_be_empty=True)),
             calling,
         )
-        with Progress("scored", quiet=quiet) as progress:
+        with ProgressBar("scored", quiet=quiet) as progress:
             gallery = gather(genome, each=examples, seed=seed, progress=progress.add)
         material = replace(material, gallery=gallery)
     write_text(out, report_html(material, title=title, date=date))

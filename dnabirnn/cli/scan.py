@@ -7,7 +7,7 @@ import logging
 import click
 
 from dnabirnn.cli import options
-from dnabirnn.cli.progress import Progress
+from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
 
 __all__ = ["scan"]
@@ -80,6 +80,6 @@ def scan(
         names=classes,
         hard_mask=mask == "hard",
     )
-    with Progress("searched", quiet=quiet) as progress:
+    with ProgressBar("searched", quiet=quiet) as progress:
         count = write_sites(fasta, search, out, partly, progress.add)
     logger.info("%s: %d sites at --pvalue %g --gc %g", out, count, search.pvalue, search.gc)

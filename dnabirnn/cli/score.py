@@ -10,7 +10,7 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.look_ahead import look_ahead
-from dnabirnn.cli.progress import Progress
+from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
 from dnabirnn.tracks import FORMAT_NAMES, TrackFormat, endings, track_format
 
@@ -186,12 +186,12 @@ def score(
 
     logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)
     parts: dict[str, Any] = {"shard": part, "regions": wanted, "circular": circles}
-    with Progress("looked at", quiet=quiet) as progress:
+    with ProgressBar("looked at", quiet=quiet) as progress:
         plan = ScoringPlan(loaded, files, track, called, write, **parts, progress=progress.add)
         go_on = look_ahead(plan, SCORING_REMEDIES, dry_run=dry_run)
     if not go_on:
         return
-    with Progress("scored", quiet=quiet) as progress:
+    with ProgressBar("scored", quiet=quiet) as progress:
         write(files, track, called, **parts, progress=progress.add)
     if hub_folder is not None and genome is not None:
         written = track.files(loaded.outputs) + ([] if called is None else called.files([]))

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from dnabirnn.cli import options
-from dnabirnn.cli.progress import Progress
+from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import MotifError, OptionError
 
 __all__ = ["simulate"]
@@ -140,7 +140,7 @@ def simulate(
             f"{source}: {main.name} is both the motif and the partner, so that a copy could be "
             "either; name another as --partner"
         )
-    with Progress("simulated", length, quiet) as progress:
+    with ProgressBar("simulated", length, quiet) as progress:
         if background is None:
             chain = built_in_background(order)
         else:

@@ -11,13 +11,13 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.look_ahead import look_ahead
-from dnabirnn.cli.progress import Progress
+from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import DnabirnnError, OptionError, TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dnabirnn.training import Progress as TrainingProgress
+    from dnabirnn.training import TrainingProgress
 
 __all__ = ["train"]
 
@@ -190,7 +190,7 @@ def train(
     plan = TrainingPlan(data, out, **parts)
     if not (not dry_run if follows else look_ahead(plan, TRAINING_REMEDIES, dry_run=dry_run)):
         return
-    with Progress("trained", bases, quiet) as progress, _one_speaks(follows):
+    with ProgressBar("trained", bases, quiet) as progress, _one_speaks(follows):
 
         def report(now: TrainingProgress) -> None:
             progress.to(now.bases, f"loss {now.loss:.4f}")

@@ -1,6 +1,6 @@
 from .data_quality import (
     K as K,
-    Sites as Sites,
+    LabelledSites as LabelledSites,
     canonical_kmers as canonical_kmers,
     data_warnings as data_warnings,
 )

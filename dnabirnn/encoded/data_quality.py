@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "K",
-    "Sites",
+    "LabelledSites",
     "canonical_kmers",
     "data_warnings",
     "masked_warnings",
@@ -49,7 +49,7 @@ _MOST_MASKED_DIFFERENCE = 0.25
 _SPREAD, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
 
 
-class Sites:
+class LabelledSites:
     """Labelled stretches of an encoded set, found in one pass over its labels.
 
     Parameters
@@ -105,7 +105,7 @@ class Sites:
 
 def data_warnings(encoded: EncodedSet) -> list[str]:
     """Every warning of this module, a line each."""
-    sites = Sites(encoded)
+    sites = LabelledSites(encoded)
     return [
         *shared_kmer_warnings(sites),
         *palindrome_warnings(sites),
@@ -113,7 +113,7 @@ def data_warnings(encoded: EncodedSet) -> list[str]:
     ]
 
 
-def shared_kmer_warnings(sites: Sites) -> list[str]:
+def shared_kmer_warnings(sites: LabelledSites) -> list[str]:
     """Classes whose sites in validation or test sequence share long words with training."""
     warnings = []
     for number, (name, _) in enumerate(sites.encoded.classes):
@@ -128,12 +128,12 @@ def shared_kmer_warnings(sites: Sites) -> list[str]:
     return warnings
 
 
-def shared_kmer_share(sites: Sites, number: int, split: str) -> float | None:
+def shared_kmer_share(sites: LabelledSites, number: int, split: str) -> float | None:
     """Share of the 31-mers at a class's sites that are at its training sites too.
 
     Parameters
     ----------
-    sites : Sites
+    sites : LabelledSites
     number : int
         Of the class.
     split : str
@@ -177,7 +177,7 @@ def _piece_of(spans: NDArray[np.int64], pieces: NDArray[np.int64]) -> NDArray[np
     return np.searchsorted(pieces[:, 0], spans[:, 0], side="right") - 1
 
 
-def _word_spans(sites: Sites, number: int, split: str) -> NDArray[np.int64]:
+def _word_spans(sites: LabelledSites, number: int, split: str) -> NDArray[np.int64]:
     """Stretches that all words touching a class's sites lie in, cut at the split's pieces."""
     spans, pieces = sites.of(split, number), sites.encoded.split(split)
     if not len(spans):
@@ -291,7 +291,7 @@ def _join(
     return words
 
 
-def palindrome_warnings(sites: Sites) -> list[str]:
+def palindrome_warnings(sites: LabelledSites) -> list[str]:
     """Stranded classes whose sites are mostly their own reverse complement."""
     warnings = []
     for number, (name, stranded) in enumerate(sites.encoded.classes):
@@ -304,12 +304,12 @@ def palindrome_warnings(sites: Sites) -> list[str]:
     return warnings
 
 
-def palindromic_share(sites: Sites, number: int) -> float | None:
+def palindromic_share(sites: LabelledSites, number: int) -> float | None:
     """Share of a class's sites of which 90 % of the bases equal their reverse complement.
 
     Parameters
     ----------
-    sites : Sites
+    sites : LabelledSites
     number : int
         Of a stranded class.
 

@@ -22,11 +22,11 @@ from dnabirnn.encoded.encoded_set import (
     FORMAT_VERSION,
     LABELS,
     MANIFEST,
-    Contig,
+    EncodedContig,
     EncodedSet,
-    Mask,
+    MaskMode,
 )
-from dnabirnn.encoded.splits import SPLITS, FractionSplit, Piece, SplitPlan
+from dnabirnn.encoded.splits import SPLITS, FractionSplit, SplitInterval, SplitPlan
 from dnabirnn.encoded.summary import count
 from dnabirnn.errors import EncodedSetError, FastaError, OutputError
 from dnabirnn.files import MOST_BYTES, listed, note_written, read_json, temporary_path
@@ -52,7 +52,7 @@ def encode_genome(
     out_dir: PathLike,
     *,
     split: SplitPlan | None = None,
-    mask: Mask | str = Mask.NONE,
+    mask: MaskMode | str = MaskMode.NONE,
     exclude: Regions | None = None,
     origin: Mapping[str, Any] | None = None,
     progress: Callable[[int], object] | None = None,
@@ -72,7 +72,7 @@ def encode_genome(
         whole; any other folder must be empty.
     split : SplitPlan, optional
         By default FractionSplit().
-    mask : Mask or str
+    mask : MaskMode or str
         What lower-case letters mean.
     exclude : Regions, optional
         Bases to ignore, in loss and metrics.
@@ -99,7 +99,7 @@ def encode_genome(
     try:
         check_folder(out_dir)
         partial.mkdir()
-        writer = _Writer(partial, labels, Mask(mask), exclude)
+        writer = _Writer(partial, labels, MaskMode(mask), exclude)
         manifest = writer.write(fasta_paths, split or FractionSplit(), progress)
         manifest["inputs"] |= (origin or {}).get("inputs", {})
         manifest |= {key: value for key, value in (origin or {}).items() if key != "inputs"}
@@ -122,7 +122,7 @@ def encode_genome(
     return EncodedSet.open(out_dir)
 
 
-def rehearse(pieces: Iterable[tuple[str, Codes]], labels: Labels, mask: Mask | str) -> float:
+def rehearse(pieces: Iterable[tuple[str, Codes]], labels: Labels, mask: MaskMode | str) -> float:
     """Encode stretches of sequence to a folder that is thrown away.
 
     Parameters
@@ -130,7 +130,7 @@ def rehearse(pieces: Iterable[tuple[str, Codes]], labels: Labels, mask: Mask | s
     pieces : iterable of (str, ndarray (L,) uint8)
         Names and codes, each name once.
     labels : Labels
-    mask : Mask or str
+    mask : MaskMode or str
 
     Returns
     -------
@@ -138,12 +138,12 @@ def rehearse(pieces: Iterable[tuple[str, Codes]], labels: Labels, mask: Mask | s
         What encoding took, without what reading them takes.
     """
     with tempfile.TemporaryDirectory(prefix="dnabirnn-") as folder:
-        writer = _Writer(Path(folder), labels, Mask(mask), None)
+        writer = _Writer(Path(folder), labels, MaskMode(mask), None)
         begun = time.monotonic()
         for name, codes in pieces:
             writer.add(Record(name, codes, np.zeros(len(codes), np.bool_)))
         writer.close()
-        whole = [Piece(name, 0, length) for name, _, length in writer.contigs.values()]
+        whole = [SplitInterval(name, 0, length) for name, _, length in writer.contigs.values()]
         count(_Bases(writer), dict.fromkeys(SPLITS, ()) | {"train": whole}, labels)
         return time.monotonic() - begun
 
@@ -163,7 +163,7 @@ def fitting(
     exclude: Regions | None,
     plan: SplitPlan,
     lengths: Mapping[str, int],
-) -> tuple[Labels, dict[str, list[Piece]]]:
+) -> tuple[Labels, dict[str, list[SplitInterval]]]:
     """Labels by the names of contigs, and the splits; lengths are in the order of the files.
 
     Raises
@@ -268,9 +268,11 @@ class _ArrayFile:
 class _Writer:
     """One run of `encode`, from records to manifest."""
 
-    def __init__(self, folder: Path, labels: Labels, mask: Mask, exclude: Regions | None) -> None:
+    def __init__(
+        self, folder: Path, labels: Labels, mask: MaskMode, exclude: Regions | None
+    ) -> None:
         self.folder, self.labels, self.mask, self.exclude = folder, labels, mask, exclude
-        self.contigs: dict[str, Contig] = {}
+        self.contigs: dict[str, EncodedContig] = {}
         self.codes_file = _ArrayFile(folder / CODES, np.dtype(np.uint8))
         self.labels_file = _ArrayFile(folder / LABELS, labels.table.dtype)
         # Case is needed once the splits are known, which is after the last contig: a bit a base.
@@ -285,7 +287,7 @@ class _Writer:
     ) -> dict[str, Any]:
         """Write the arrays, and give the manifest."""
         digests: dict[str, str] = {}
-        hard = self.mask is Mask.HARD
+        hard = self.mask is MaskMode.HARD
         try:
             for record in read_fasta(*fasta_paths, case=True, hard_mask=hard, digests=digests):
                 self.add(record)
@@ -310,15 +312,15 @@ class _Writer:
         assert record.lower is not None, "read with case=True"
         excluded = None if self.exclude is None else self.exclude.of(name)
         labels = self.labels.paint(name, length, excluded)
-        if self.mask is Mask.LOSS:
+        if self.mask is MaskMode.LOSS:
             labels[record.lower] |= labels.dtype.type(IGNORE_BIT)
-        self.contigs[name] = Contig(name, self.codes_file.size, length)
+        self.contigs[name] = EncodedContig(name, self.codes_file.size, length)
         self.case_offsets[name] = self.case_file.size
         self.codes_file.append(record.codes)
         self.labels_file.append(labels)
         self.case_file.append(np.packbits(record.lower))
 
-    def _summary(self, splits: Mapping[str, Sequence[Piece]]) -> dict[str, Any]:
+    def _summary(self, splits: Mapping[str, Sequence[SplitInterval]]) -> dict[str, Any]:
         summary = count(_Bases(self), splits, self.labels)
         self.case_file.path.unlink()
         for name, strands in summary["classes"].items():
@@ -338,7 +340,7 @@ class _Writer:
 
     def _manifest(
         self,
-        splits: Mapping[str, Sequence[Piece]],
+        splits: Mapping[str, Sequence[SplitInterval]],
         summary: Mapping[str, Any],
         digests: Mapping[str, str],
     ) -> dict[str, Any]:
@@ -378,18 +380,18 @@ class _Bases:
         self._codes, self._labels = writer.codes_file, writer.labels_file
         self._case, self._case_offsets = writer.case_file, writer.case_offsets
 
-    def codes(self, piece: Piece) -> Codes:
+    def codes(self, piece: SplitInterval) -> Codes:
         return self._codes.read(*self._place(piece))
 
-    def labels(self, piece: Piece) -> NDArray[np.unsignedinteger]:
+    def labels(self, piece: SplitInterval) -> NDArray[np.unsignedinteger]:
         return self._labels.read(*self._place(piece))
 
-    def masked(self, piece: Piece) -> int:
+    def masked(self, piece: SplitInterval) -> int:
         first = piece.start // 8
         offset = self._case_offsets[piece.contig]
         bits = np.unpackbits(self._case.read(offset + first, offset + -(-piece.end // 8)))
         return int(np.count_nonzero(bits[piece.start - 8 * first : piece.end - 8 * first]))
 
-    def _place(self, piece: Piece) -> tuple[int, int]:
+    def _place(self, piece: SplitInterval) -> tuple[int, int]:
         offset = self._contigs[piece.contig].offset
         return offset + piece.start, offset + piece.end

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS
-from dnabirnn.encoded.splits import SPLITS, Piece
+from dnabirnn.encoded.splits import SPLITS, SplitInterval
 from dnabirnn.errors import EncodedSetError, OptionError
 from dnabirnn.files import read_json
 from dnabirnn.labels import label_dtype
@@ -36,9 +36,9 @@ __all__ = [
     "FORMAT_VERSION",
     "LABELS",
     "MANIFEST",
-    "Contig",
+    "EncodedContig",
     "EncodedSet",
-    "Mask",
+    "MaskMode",
 ]
 
 FORMAT_VERSION = 1
@@ -58,7 +58,7 @@ _MOST_HEADER_BYTES = 1 << 10
 _CHECKED_BYTES = 1 << 22
 
 
-class Mask(StrEnum):
+class MaskMode(StrEnum):
     """What lower-case letters (soft-masked sequence) mean."""
 
     NONE = "none"
@@ -69,7 +69,7 @@ class Mask(StrEnum):
     """They become N."""
 
 
-class Contig(NamedTuple):
+class EncodedContig(NamedTuple):
     """Where a contig lies in the arrays, in bases."""
 
     name: str
@@ -88,10 +88,10 @@ class EncodedSet:
         Memory-mapped, read-only; contigs end to end.
     labels : ndarray, (N,) unsigned
         Memory-mapped, read-only; bits as in `dnabirnn.labels`.
-    contigs : tuple of Contig
+    contigs : tuple of EncodedContig
     classes : tuple of MotifClass
         In the order of their bits.
-    mask : Mask
+    mask : MaskMode
     digest : str
         SHA-256 (hex) of what the set says: codes, labels, contigs, splits, classes and mask. The
         same data give the same digest wherever they lie.
@@ -102,9 +102,9 @@ class EncodedSet:
     path: Path
     codes: Codes
     labels: NDArray[np.unsignedinteger]
-    contigs: tuple[Contig, ...]
+    contigs: tuple[EncodedContig, ...]
     classes: tuple[MotifClass, ...]
-    mask: Mask
+    mask: MaskMode
     digest: str
     manifest: dict[str, Any]
     _offsets: dict[str, int] = field(repr=False)
@@ -127,14 +127,14 @@ class EncodedSet:
         manifest = _read_manifest(folder)
         try:
             contigs = tuple(
-                Contig(str(c["name"]), int(c["offset"]), int(c["length"]))
+                EncodedContig(str(c["name"]), int(c["offset"]), int(c["length"]))
                 for c in manifest["contigs"]
             )
             classes = tuple(
                 MotifClass(str(c["name"]), bool(c["stranded"])) for c in manifest["classes"]
             )
             Architecture(classes)  # which knows what names and numbers of classes can be
-            mask, digest = Mask(manifest["mask"]), str(manifest["digest"])
+            mask, digest = MaskMode(manifest["mask"]), str(manifest["digest"])
             _check_layout(contigs, manifest["splits"])
             _check_inputs(manifest["inputs"])
         except (*_DAMAGE, OptionError) as cause:
@@ -148,7 +148,7 @@ class EncodedSet:
         offsets = {contig.name: contig.offset for contig in contigs}
         return cls(folder, codes, labels, contigs, classes, mask, digest, manifest, offsets)
 
-    def contig_splits(self, name: str) -> list[Piece]:
+    def contig_splits(self, name: str) -> list[SplitInterval]:
         """Pieces of a split as (contig, start, end), in the order of the contigs.
 
         Parameters
@@ -156,7 +156,10 @@ class EncodedSet:
         name : str
             "train", "val" or "test".
         """
-        return [Piece(contig, start, end) for contig, start, end in self.manifest["splits"][name]]
+        return [
+            SplitInterval(contig, start, end)
+            for contig, start, end in self.manifest["splits"][name]
+        ]
 
     def split(self, name: str) -> NDArray[np.int64]:
         """Pieces of a split as places in `codes` and `labels`.
@@ -204,7 +207,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _check_layout(contigs: Sequence[Contig], splits: Mapping[str, Any]) -> None:
+def _check_layout(contigs: Sequence[EncodedContig], splits: Mapping[str, Any]) -> None:
     """Raise ValueError for contigs or splits that make no sense."""
     offset = 0
     for contig in contigs:

@@ -14,7 +14,7 @@ from dnabirnn.sequences import most_bases, read_fasta, survey_contigs
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from dnabirnn.encoded.encoded_set import Mask
+    from dnabirnn.encoded.encoded_set import MaskMode
     from dnabirnn.encoded.splits import SplitPlan
     from dnabirnn.files import PathLike
     from dnabirnn.intervals import Regions
@@ -44,7 +44,7 @@ class EncodingPlan:
     labels : Labels
     out : str or PathLike
         The folder.
-    mask : Mask or str
+    mask : MaskMode or str
     split : SplitPlan
     exclude : Regions, optional
     progress : callable
@@ -54,7 +54,7 @@ class EncodingPlan:
     fasta: Sequence[PathLike]
     labels: Labels
     out: PathLike
-    mask: Mask | str
+    mask: MaskMode | str
     split: SplitPlan
     exclude: Regions | None = None
     progress: Callable[[int], object] = lambda bases: None

@@ -24,7 +24,7 @@ __all__ = [
     "BedSplit",
     "ChromSplit",
     "FractionSplit",
-    "Piece",
+    "SplitInterval",
     "SplitPlan",
     "split_plan",
     "splits_of",
@@ -53,7 +53,7 @@ def splits_of(names: Iterable[str | None]) -> list[str]:
     return [split for split in SPLITS if split in found] if found <= {*SPLITS} else []
 
 
-class Piece(NamedTuple):
+class SplitInterval(NamedTuple):
     """A stretch of a contig, 0-based, half-open."""
 
     contig: str
@@ -66,7 +66,7 @@ class SplitPlan(Protocol):
 
     def resolve(
         self, lengths: Mapping[str, int], labelled: Mapping[str, NDArray[np.int64]]
-    ) -> dict[str, list[Piece]]:
+    ) -> dict[str, list[SplitInterval]]:
         """Apply the plan.
 
         Parameters
@@ -94,7 +94,7 @@ class BedSplit:
 
     def resolve(
         self, lengths: Mapping[str, int], labelled: Mapping[str, NDArray[np.int64]]
-    ) -> dict[str, list[Piece]]:
+    ) -> dict[str, list[SplitInterval]]:
         """Apply the plan; raises LabelError for a file that does not fit the contigs."""
         source = str(self.path)
         frame = read_bed(self.path, span=True)
@@ -110,9 +110,9 @@ class BedSplit:
         frame = check_contigs(frame, lengths, source)
         _check_apart(frame, source)
         merged = merge(frame, ("chrom", "name"))
-        splits: dict[str, list[Piece]] = {name: [] for name in SPLITS}
+        splits: dict[str, list[SplitInterval]] = {name: [] for name in SPLITS}
         for chrom, start, end, name in merged.iter_rows():
-            splits[name].append(Piece(chrom, start, end))
+            splits[name].append(SplitInterval(chrom, start, end))
         order = {name: i for i, name in enumerate(lengths)}
         for pieces in splits.values():
             pieces.sort(key=lambda piece: (order[piece.contig], piece.start))
@@ -151,7 +151,7 @@ class ChromSplit:
 
     def resolve(
         self, lengths: Mapping[str, int], labelled: Mapping[str, NDArray[np.int64]]
-    ) -> dict[str, list[Piece]]:
+    ) -> dict[str, list[SplitInterval]]:
         """Apply the plan; raises OptionError for a name that the FASTA lacks."""
         for option, names in (("--val-chroms", self.val), ("--test-chroms", self.test)):
             for name in names:
@@ -160,10 +160,10 @@ class ChromSplit:
                         f"{option} {name}: no such contig; the FASTA has {shortened(list(lengths))}"
                     )
         split_of = dict.fromkeys(self.val, "val") | dict.fromkeys(self.test, "test")
-        splits: dict[str, list[Piece]] = {name: [] for name in SPLITS}
+        splits: dict[str, list[SplitInterval]] = {name: [] for name in SPLITS}
         for name, length in lengths.items():
             if length:
-                splits[split_of.get(name, "train")].append(Piece(name, 0, length))
+                splits[split_of.get(name, "train")].append(SplitInterval(name, 0, length))
         return splits
 
 
@@ -199,9 +199,9 @@ class FractionSplit:
 
     def resolve(
         self, lengths: Mapping[str, int], labelled: Mapping[str, NDArray[np.int64]]
-    ) -> dict[str, list[Piece]]:
+    ) -> dict[str, list[SplitInterval]]:
         """Apply the plan."""
-        splits: dict[str, list[Piece]] = {name: [] for name in SPLITS}
+        splits: dict[str, list[SplitInterval]] = {name: [] for name in SPLITS}
         dealt = dict.fromkeys(SPLITS, 0)
         total = 0
         for piece in self._blocks(lengths, labelled):
@@ -220,13 +220,13 @@ class FractionSplit:
 
     def _blocks(
         self, lengths: Mapping[str, int], labelled: Mapping[str, NDArray[np.int64]]
-    ) -> Iterator[Piece]:
+    ) -> Iterator[SplitInterval]:
         block_bp = block_length(sum(lengths.values()))
         nothing = np.empty((0, 2), dtype=np.int64)
         for name, length in lengths.items():
             edges = _block_edges(length, block_bp, labelled.get(name, nothing))
             for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-                yield Piece(name, start, end)
+                yield SplitInterval(name, start, end)
 
 
 def block_length(genome_bp: int) -> int:
@@ -260,10 +260,10 @@ def _block_edges(length: int, block_bp: int, labelled: NDArray[np.int64]) -> NDA
     return np.unique(np.minimum(edges, length))
 
 
-def _append(pieces: list[Piece], piece: Piece) -> None:
+def _append(pieces: list[SplitInterval], piece: SplitInterval) -> None:
     """Append a piece, joined to the last where it goes on from there."""
     if pieces and pieces[-1].contig == piece.contig and pieces[-1].end == piece.start:
-        piece = Piece(piece.contig, pieces.pop().start, piece.end)
+        piece = SplitInterval(piece.contig, pieces.pop().start, piece.end)
     pieces.append(piece)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from dnabirnn.alphabet import AMBIGUOUS
-from dnabirnn.encoded.splits import SPLITS, Piece
+from dnabirnn.encoded.splits import SPLITS, SplitInterval
 from dnabirnn.labels import IGNORE_BIT, IGNORED, Labels, output_masks
 
 if TYPE_CHECKING:
@@ -25,20 +25,22 @@ _CHUNK_BASES = 1 << 22
 class Bases(Protocol):
     """Where the bases of a stretch of a contig are found."""
 
-    def codes(self, piece: Piece) -> Codes:
+    def codes(self, piece: SplitInterval) -> Codes:
         """Codes, (m,) uint8."""
         ...
 
-    def labels(self, piece: Piece) -> NDArray[np.unsignedinteger]:
+    def labels(self, piece: SplitInterval) -> NDArray[np.unsignedinteger]:
         """Labels, (m,)."""
         ...
 
-    def masked(self, piece: Piece) -> int:
+    def masked(self, piece: SplitInterval) -> int:
         """Count the bases whose letter is lower case."""
         ...
 
 
-def count(bases: Bases, splits: Mapping[str, Sequence[Piece]], labels: Labels) -> dict[str, Any]:
+def count(
+    bases: Bases, splits: Mapping[str, Sequence[SplitInterval]], labels: Labels
+) -> dict[str, Any]:
     """Summary of an encoded set, for its manifest.
 
     Parameters
@@ -77,7 +79,7 @@ def count(bases: Bases, splits: Mapping[str, Sequence[Piece]], labels: Labels) -
 
 
 def _of_split(
-    bases: Bases, pieces: Sequence[Piece], masks: Sequence[int]
+    bases: Bases, pieces: Sequence[SplitInterval], masks: Sequence[int]
 ) -> tuple[dict[str, int], list[int]]:
     """Counts of a split, and the positive bases of each output in it."""
     numbers = dict.fromkeys(("bases", "ambiguous", "ignored", "masked"), 0)
@@ -96,14 +98,14 @@ def _of_split(
     return numbers, positives
 
 
-def _chunks(pieces: Sequence[Piece]) -> Iterator[Piece]:
+def _chunks(pieces: Sequence[SplitInterval]) -> Iterator[SplitInterval]:
     for contig, first, last in pieces:
         for start in range(first, last, _CHUNK_BASES):
-            yield Piece(contig, start, min(start + _CHUNK_BASES, last))
+            yield SplitInterval(contig, start, min(start + _CHUNK_BASES, last))
 
 
 def _intervals(
-    labels: Labels, splits: Mapping[str, Sequence[Piece]]
+    labels: Labels, splits: Mapping[str, Sequence[SplitInterval]]
 ) -> dict[tuple[str, str, str], int]:
     """Rows of each class and strand that share a base with a split."""
     rows = labels.frame.filter((pl.col("class") != IGNORED) & (pl.col("end") > pl.col("start")))

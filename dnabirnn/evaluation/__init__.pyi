@@ -14,4 +14,4 @@ from .metrics import (
     bin_means as bin_means,
 )
 from .reliability import Reliability as Reliability, logistic_fit as logistic_fit
-from .truth import Truth as Truth
+from .truth import Truth as Truth, painted_labels as painted_labels

@@ -14,7 +14,7 @@ import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS, Codes
 from dnabirnn.errors import EncodedSetError
-from dnabirnn.evaluation.baseline_alignment import Sites, alignments
+from dnabirnn.evaluation.baseline_alignment import AlignedSites, alignments
 from dnabirnn.evaluation.baseline_matrix import Matrix, scan
 from dnabirnn.evaluation.metrics import ScoreCounts, average_precision
 from dnabirnn.evaluation.reliability import logistic_fit
@@ -194,7 +194,7 @@ class _Learner:
         best = best._replace(slope=slope, intercept=intercept)
         return best._replace(threshold=self._threshold(best))
 
-    def _sites(self) -> Sites:
+    def _sites(self) -> AlignedSites:
         rows = []
         for low, high in self.train.tolist():
             for strand, bits in enumerate(self.bits):
@@ -202,7 +202,7 @@ class _Learner:
                     head, step = (end - 1, -1) if strand else (start, 1)
                     rows.append((head, end - start, step, low, high))
         table = np.array(sorted(rows), dtype=np.int64).reshape(-1, 5)
-        return Sites(*table[:: -(-len(table) // _MOST_SITES) or 1].T)
+        return AlignedSites(*table[:: -(-len(table) // _MOST_SITES) or 1].T)
 
     def _scored(
         self, spans: NDArray[np.int64], matrix: Matrix
@@ -227,7 +227,7 @@ class _Learner:
             truth = targets(labels[counted], self.classes)[:, self.columns]
             yield scores[:, counted], truth.T
 
-    def _histogram(self, matrix: Matrix) -> _Histogram:
+    def _histogram(self, matrix: Matrix) -> _WidthHistogram:
         lowest = float(matrix.log_odds.min(axis=1).sum())
         scale = _BINS / max(float(matrix.log_odds.max(axis=1).sum()) - lowest, 1e-6)
         counts = np.zeros((2, _BINS), dtype=np.int64)
@@ -236,7 +236,7 @@ class _Learner:
             for number, wanted in enumerate((truth, ~truth)):
                 counts[number] += np.bincount(bins[wanted], minlength=_BINS)
         middles = np.asarray(lowest + (np.arange(_BINS) + 0.5) / scale, dtype=np.float64)
-        return _Histogram(middles, counts[0], counts[1])
+        return _WidthHistogram(middles, counts[0], counts[1])
 
     def _threshold(self, matrix: Matrix) -> int:
         for spans in (self.val, self.train):
@@ -248,7 +248,7 @@ class _Learner:
         return counts.best().threshold
 
 
-class _Histogram(NamedTuple):
+class _WidthHistogram(NamedTuple):
     """Bases by score, in bins of even width; each array (_BINS,)."""
 
     middles: NDArray[np.float64]

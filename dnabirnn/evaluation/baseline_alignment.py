@@ -19,7 +19,7 @@ from dnabirnn.alphabet import AMBIGUOUS, Codes
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Alignment", "Sites", "alignments"]
+__all__ = ["AlignedSites", "Alignment", "alignments"]
 
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 """Of the lengths of sites; these are the widths that are tried."""
@@ -31,7 +31,7 @@ _PSEUDOCOUNT = 1.0
 _ROUNDS = 10
 
 
-class Sites(NamedTuple):
+class AlignedSites(NamedTuple):
     """Sites of a class; each array (n,) int64.
 
     Attributes
@@ -69,7 +69,7 @@ class Sites(NamedTuple):
         --------
         >>> from dnabirnn.alphabet import decode, encode
         >>> both = np.array([2, 5]), np.array([3, 3]), np.array([1, -1])
-        >>> sites = Sites(*both, np.array([0, 0]), np.array([7, 7]))
+        >>> sites = AlignedSites(*both, np.array([0, 0]), np.array([7, 7]))
         >>> letters = sites.letters(encode("AACGTTA"), np.array([0, -2]), 4)
         >>> [decode(row) for row in letters]
         ['CGTT', 'NTAA']
@@ -80,7 +80,7 @@ class Sites(NamedTuple):
         turned = (self.step[:, None] < 0) & (letters < AMBIGUOUS)
         return np.where(turned, 3 - letters, letters).astype(np.uint8)
 
-    def turned(self, chosen: NDArray[np.bool_]) -> Sites:
+    def turned(self, chosen: NDArray[np.bool_]) -> AlignedSites:
         """The same sites, the chosen ones (n,) read on the other strand."""
         head = np.where(chosen, self.head + self.step * (self.length - 1), self.head)
         return self._replace(head=head, step=np.where(chosen, -self.step, self.step))
@@ -91,7 +91,7 @@ class Alignment(NamedTuple):
 
     Attributes
     ----------
-    sites : Sites
+    sites : AlignedSites
     offset : ndarray, (n,) int64
         Bases from the 5' end of each site to its first column.
     width : int
@@ -100,7 +100,7 @@ class Alignment(NamedTuple):
         Further columns at either end, beside the sites.
     """
 
-    sites: Sites
+    sites: AlignedSites
     offset: NDArray[np.int64]
     width: int
     flank_bp: int = 0
@@ -144,14 +144,14 @@ class Alignment(NamedTuple):
 
 
 def alignments(
-    codes: Codes, sites: Sites, background: NDArray[np.float64], stranded: bool
+    codes: Codes, sites: AlignedSites, background: NDArray[np.float64], stranded: bool
 ) -> Iterator[Alignment]:
     """Ways of aligning sites that are worth a try.
 
     Parameters
     ----------
     codes : ndarray, (N,) uint8
-    sites : Sites
+    sites : AlignedSites
         At least one.
     background : ndarray, (4,) float64
     stranded : bool

@@ -15,6 +15,7 @@ from dnabirnn.evaluation.metrics import (
     thresholded,
 )
 from dnabirnn.evaluation.reliability import Reliability, calibration_figures, reliability
+from dnabirnn.motif_classes import MAX_SCORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,7 +42,7 @@ def lowest_probability(threshold: int) -> np.float32:
     >>> float(lowest_probability(500)) >= 0.4995
     True
     """
-    exact = (threshold - 0.5) / 1000
+    exact = (threshold - 0.5) / MAX_SCORE
     lowest = np.float32(exact)
     # Compared as float64: beside a float32, numpy would round the other number to one.
     return lowest if float(lowest) >= exact else np.nextafter(lowest, np.float32(2))

@@ -8,7 +8,6 @@ import numpy as np
 
 from dnabirnn.evaluation.bootstrap import GROUPS, draw
 from dnabirnn.evaluation.matching import BLOCK_BP, CallMatches, counted_intervals, interval
-from dnabirnn.evaluation.truth import Truth
 from dnabirnn.labels import intervals_of, output_masks
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.evaluation.matching import Intervals
+    from dnabirnn.evaluation.truth import Truth
     from dnabirnn.motif_classes import MotifClass
 
 __all__ = ["CallEvaluation", "FalseCalls"]
@@ -63,7 +63,6 @@ class CallEvaluation:
 
     def __init__(self, classes: Sequence[MotifClass]) -> None:
         self._masks = output_masks(classes)
-        self._classes = tuple(classes)
         self._matches = {name: CallMatches() for name, _ in classes}
         self._false = {name: FalseCalls() for name, _ in classes}
         self._class_of = [name for name, stranded in classes for _ in range(1 + stranded)]
@@ -71,8 +70,7 @@ class CallEvaluation:
     def add(
         self,
         calls: Sequence[Intervals],
-        labels: NDArray[np.unsignedinteger],
-        counted: NDArray[np.bool_],
+        truth: Truth,
     ) -> None:
         """Match the calls of a contig, each output's with the truth of its strand.
 
@@ -80,21 +78,19 @@ class CallEvaluation:
         ----------
         calls : sequence of ndarray, (n, 2) int64
             One an output; sorted, not overlapping.
-        labels : ndarray, (L,) unsigned
-        counted : ndarray, (L,) bool
-            Calls and truth of which more than half of the bases are False are left out.
+        truth : Truth
+            Calls and true intervals of which fewer than half of the bases count are left out.
         """
         by_class: dict[str, tuple[list[Intervals], list[Intervals]]] = {
             name: ([], []) for name in self._matches
         }
         shares: dict[str, list[NDArray[np.float64]]] = {name: [] for name in self._matches}
-        true = Truth(labels, counted, self._classes)
-        columns = enumerate(zip(self._class_of, self._masks, calls, strict=True))
-        for column, (name, mask, found) in columns:
+        labels, counted = truth.labels, truth.counted
+        for name, mask, found in zip(self._class_of, self._masks, calls, strict=True):
             kept = counted_intervals(found, counted)
             by_class[name][0].append(kept)
             by_class[name][1].append(counted_intervals(intervals_of(labels, mask), counted))
-            shares[name].append(true.share(column, kept[:, 0], kept[:, 1]))
+            shares[name].append(truth.share(mask, kept[:, 0], kept[:, 1]))
         for name, strands in by_class.items():
             self._matches[name].add(*strands)
             starts = np.concatenate([kept[:, 0] for kept in strands[0]])

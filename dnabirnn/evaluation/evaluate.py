@@ -10,7 +10,8 @@ import numpy as np
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.evaluation.bootstrap import draw, intervals, lowest_probability
 from dnabirnn.evaluation.calls import CallEvaluation
-from dnabirnn.labels import IGNORE_BIT
+from dnabirnn.evaluation.truth import Truth
+from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.network import Architecture, default_min_score
 from dnabirnn.scoring import find_calls, find_runs
 
@@ -143,7 +144,7 @@ class Evaluation:
             for suffix, tally in list(forms.items())[: 1 + stranded]:
                 figures = tally.figures()
                 metrics.curves.append(tally.curve(name, bool(suffix), figures, weights))
-                figures["threshold"] = self._thresholds[name] / 1000
+                figures["threshold"] = self._thresholds[name] / MAX_SCORE
                 ends_of = intervals(tally, figures, weights)
                 for form in (suffix,) if stranded else forms:
                     entry |= {f"{key}{form}": _plain(value) for key, value in figures.items()}
@@ -202,7 +203,7 @@ def evaluate_blocks(
         Of the bootstrap.
     """
     base = Evaluation(classes, thresholds, replicates=replicates, seed=seed)
-    contig = _Contig(labels_of, regions)
+    contig = _CurrentContig(labels_of, regions)
     counted = _count_bases(blocks, contig, base)
     sites = CallEvaluation(classes)
     if calls is None:
@@ -214,7 +215,7 @@ def evaluate_blocks(
         runs = find_runs(counted, min_score=min_score, regions=regions)
         # Each contig's calls come before the first block of the next one is asked for.
         for rows in find_calls(runs, outputs, calls):
-            sites.add(_by_output(rows, len(outputs)), contig.labels, contig.counted)
+            sites.add(_by_output(rows, len(outputs)), contig.truth)
     figures = base.finish()
     metrics: dict[str, Any] = {"classes": figures.classes, "calls": {}, "absent": figures.absent}
     if calls is not None:
@@ -224,8 +225,8 @@ def evaluate_blocks(
     return Report(metrics, figures.curves)
 
 
-class _Contig:
-    """Labels of the contig that is being read, and which of its bases count."""
+class _CurrentContig:
+    """Truth of the contig that is being read; code 4 is left out as blocks come."""
 
     def __init__(
         self,
@@ -234,30 +235,25 @@ class _Contig:
     ) -> None:
         self._labels_of = labels_of
         self._regions = regions
-        self.labels: NDArray[np.unsignedinteger] = np.empty(0, dtype=np.uint8)
-        self.counted: NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
+        self.truth = Truth.of(np.empty(0, dtype=np.uint8))
 
     def begin(self, name: str) -> None:
         """Turn to another contig."""
-        self.labels = self._labels_of(name)
-        wanted = (self.labels & self.labels.dtype.type(IGNORE_BIT)) == 0
-        self.counted = np.asarray(wanted, dtype=np.bool_)
-        if self._regions is not None:
-            inside = np.zeros(self.labels.size, dtype=np.bool_)
-            for start, end in self._regions(name).tolist():
-                inside[start:end] = True
-            self.counted &= inside
-            self.labels = np.where(inside, self.labels, self.labels.dtype.type(0))
+        regions = None if self._regions is None else self._regions(name)
+        self.truth = Truth.of(self._labels_of(name), regions=regions)
 
 
-def _count_bases(blocks: Iterable[Block], contig: _Contig, base: Evaluation) -> Iterator[Block]:
+def _count_bases(
+    blocks: Iterable[Block], contig: _CurrentContig, base: Evaluation
+) -> Iterator[Block]:
     """Count the bases of each block, and hand it on."""
     for block in blocks:
         if block.start == 0:
             contig.begin(block.name)
         span = slice(block.start, block.start + block.codes.size)
-        contig.counted[span] &= block.codes < AMBIGUOUS
-        base.add(block, contig.labels[span], contig.counted[span])
+        truth = contig.truth
+        truth.counted[span] &= block.codes < AMBIGUOUS
+        base.add(block, truth.labels[span], truth.counted[span])
         yield block
 
 

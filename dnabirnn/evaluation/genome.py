@@ -1,21 +1,17 @@
-"""evaluation.genome."""
+"""Whole genomes evaluated, from file to file."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from dnabirnn.evaluation.evaluate import evaluate_blocks
-from dnabirnn.labels import IGNORE_BIT
+from dnabirnn.evaluation.truth import LabelledContigs
 from dnabirnn.network import default_min_score
 from dnabirnn.scoring import watched
-from dnabirnn.sequences import checked_contigs, read_fasta
+from dnabirnn.sequences import checked_contigs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Sequence
 
     from dnabirnn.evaluation.baseline import Baseline
     from dnabirnn.evaluation.evaluate import Report
@@ -24,9 +20,8 @@ if TYPE_CHECKING:
     from dnabirnn.labels import Labels
     from dnabirnn.network import CallSettings
     from dnabirnn.scoring import Model
-    from dnabirnn.sequences import Circular, Record
+    from dnabirnn.sequences import Circular
 
-    Progress = Callable[[int], None]
 
 __all__ = ["evaluate_baseline", "evaluate_genome"]
 
@@ -42,7 +37,7 @@ def evaluate_genome(
     circular: Circular | None = None,
     seed: int = 0,
     digests: dict[str, str] | None = None,
-    progress: Progress = lambda bases: None,
+    progress: Callable[[int], None] = lambda bases: None,
 ) -> Report:
     """Hold the scores and calls of FASTA files against labels.
 
@@ -75,13 +70,13 @@ def evaluate_genome(
     FastaError, LabelError
         Inputs that cannot be read or do not fit one another.
     """
-    truth = _Truth(fasta, labels, model.checkpoint.mask, exclude, digests)
+    contigs = LabelledContigs(fasta, labels, model.checkpoint.mask, exclude, digests)
     naming = [labels, labels.negatives, regions, exclude, circular]
-    contigs = checked_contigs(truth, fasta, naming)
+    checked = checked_contigs(contigs, fasta, naming)
     wanted = None if regions is None else regions.of
     return evaluate_blocks(
-        watched(model.blocks(contigs, wanted, circular or ()), progress),
-        truth.labels_of,
+        watched(model.blocks(checked, wanted, circular or ()), progress),
+        contigs.labels_of,
         labels.classes,
         {name: rule.threshold for name, rule in calls.rules.items()},
         calls=calls,
@@ -100,7 +95,7 @@ def evaluate_baseline(
     regions: Regions | None = None,
     exclude: Regions | None = None,
     seed: int = 0,
-    progress: Progress = lambda bases: None,
+    progress: Callable[[int], None] = lambda bases: None,
 ) -> Report:
     """Hold the scores of position weight matrices against labels, as `evaluate_genome` does.
 
@@ -132,44 +127,12 @@ def evaluate_baseline(
         Inputs that cannot be read or do not fit one another.
     """
     wanted = None if regions is None else regions.of
-    truth = _Truth(fasta, labels, mask, exclude)
+    contigs = LabelledContigs(fasta, labels, mask, exclude)
     return evaluate_blocks(
-        watched(baseline.blocks(truth, wanted), progress),
-        truth.labels_of,
+        watched(baseline.blocks(contigs, wanted), progress),
+        contigs.labels_of,
         labels.classes,
         baseline.thresholds,
         regions=wanted,
         seed=seed,
     )
-
-
-class _Truth:
-    """Contigs, whose labels are kept from when a contig is read until they are asked for."""
-
-    def __init__(
-        self,
-        fasta: Sequence[PathLike],
-        labels: Labels,
-        mask: str,
-        exclude: Regions | None,
-        digests: dict[str, str] | None = None,
-    ) -> None:
-        case, hard = mask == "loss", mask == "hard"
-        self._records = read_fasta(*fasta, case=case, hard_mask=hard, digests=digests)
-        self._labels = labels
-        self._exclude = exclude
-        self._waiting: dict[str, NDArray[np.unsignedinteger]] = {}
-
-    def __iter__(self) -> Iterator[Record]:
-        for record in self._records:
-            length = len(record.codes)
-            excluded = None if self._exclude is None else self._exclude.of(record.name)
-            painted = self._labels.paint(record.name, length, excluded)
-            if record.lower is not None:
-                painted[record.lower] |= painted.dtype.type(IGNORE_BIT)
-            self._waiting[record.name] = painted
-            yield record
-
-    def labels_of(self, name: str) -> NDArray[np.unsignedinteger]:
-        """Labels (L,) of a contig that is being scored; asked for once."""
-        return self._waiting.pop(name)

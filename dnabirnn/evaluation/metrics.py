@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
+from dnabirnn.motif_classes import MAX_SCORE
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -51,7 +53,6 @@ _FLOAT32_BIAS = 127
 _SHIFT = _FLOAT32_MANTISSA_BITS - _OCTAVE_BITS
 _OFFSET = (_LOWEST_EXPONENT + _FLOAT32_BIAS) << _OCTAVE_BITS
 
-SCORE_MAX = 1000
 """The largest integer score."""
 
 
@@ -341,13 +342,13 @@ class ScoreCounts:
     """
 
     def __init__(self) -> None:
-        self.positives: NDArray[np.int64] = np.zeros(SCORE_MAX + 1, dtype=np.int64)
-        self.negatives: NDArray[np.int64] = np.zeros(SCORE_MAX + 1, dtype=np.int64)
+        self.positives: NDArray[np.int64] = np.zeros(MAX_SCORE + 1, dtype=np.int64)
+        self.negatives: NDArray[np.int64] = np.zeros(MAX_SCORE + 1, dtype=np.int64)
 
     def add(self, scores: NDArray[np.int16], truth: NDArray[np.bool_]) -> None:
         """Count items; both arrays of one shape, scores from 0 to 1000."""
-        counts = np.bincount(scores.ravel(), minlength=SCORE_MAX + 1)
-        positives = np.bincount(scores[truth], minlength=SCORE_MAX + 1)
+        counts = np.bincount(scores.ravel(), minlength=MAX_SCORE + 1)
+        positives = np.bincount(scores[truth], minlength=MAX_SCORE + 1)
         self.positives += positives
         self.negatives += counts - positives
 
@@ -366,7 +367,7 @@ class ScoreCounts:
         from both sides. Without positives the threshold is 500 and F1 is NaN.
         """
         if not self.positives.any():
-            return BestThreshold(SCORE_MAX // 2, float("nan"))
+            return BestThreshold(MAX_SCORE // 2, float("nan"))
         found = np.cumsum(self.positives[::-1])[::-1]
         called = found + np.cumsum(self.negatives[::-1])[::-1]
         f1 = 2 * found[1:] / (called[1:] + found[0])

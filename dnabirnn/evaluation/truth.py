@@ -1,4 +1,4 @@
-"""evaluation.truth."""
+"""Truth: the labels of a contig, and which of its bases count."""
 
 from __future__ import annotations
 
@@ -6,50 +6,99 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dnabirnn.labels import output_masks
+from dnabirnn.alphabet import AMBIGUOUS
+from dnabirnn.labels import IGNORE_BIT
+from dnabirnn.sequences import read_fasta
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from dnabirnn.motif_classes import MotifClass
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.files import PathLike
+    from dnabirnn.intervals import Regions
+    from dnabirnn.labels import Labels
+    from dnabirnn.sequences import Record
 
-__all__ = ["Truth"]
+__all__ = ["LabelledContigs", "Truth", "painted_labels"]
 
 
 class Truth:
-    """How much of intervals is of an output, among the bases that count.
+    """Labels of a contig, and which of its bases count.
 
-    Parameters
+    Attributes
     ----------
     labels : ndarray, (L,) unsigned
+        Bits of each base.
     counted : ndarray, (L,) bool
-    classes : sequence of MotifClass
-        In the order of the labels' bits.
+        False where a base takes no part in metrics.
     """
 
-    def __init__(
-        self,
+    def __init__(self, labels: NDArray[np.unsignedinteger], counted: NDArray[np.bool_]) -> None:
+        self.labels = labels
+        self.counted = counted
+        self._counted_sums: NDArray[np.int64] | None = None
+        self._positive_sums: dict[int, NDArray[np.int64]] = {}
+
+    @classmethod
+    def of(
+        cls,
         labels: NDArray[np.unsignedinteger],
-        counted: NDArray[np.bool_],
-        classes: Sequence[MotifClass],
-    ) -> None:
-        self._labels = labels
-        self._masks = output_masks(classes)
-        self._counts = counted
-        self._counted = _sums(counted)
-        self._positive: dict[int, NDArray[np.int64]] = {}
+        *,
+        codes: Codes | None = None,
+        regions: NDArray[np.int64] | None = None,
+        cut: bool = True,
+    ) -> Truth:
+        """Truth of a contig whose labels are painted.
+
+        Parameters
+        ----------
+        labels : ndarray, (L,) unsigned
+            Bases with the ignore bit do not count.
+        codes : ndarray, (L,) uint8, optional
+            Bases of code 4 do not count. Without codes, the caller leaves them out.
+        regions : ndarray, (n, 2) int64, optional
+            Sorted disjoint intervals, outside which nothing counts.
+        cut : bool
+            Also remove labels outside the regions, so that true intervals end there.
+
+        Examples
+        --------
+        >>> labels = np.array([2, 2, 3, 0], dtype=np.uint8)  # bit 0 is ignore
+        >>> truth = Truth.of(labels, regions=np.array([[1, 4]]))
+        >>> truth.labels.tolist(), truth.counted.tolist()
+        ([0, 2, 3, 0], [False, True, False, True])
+        """
+        counted = np.asarray((labels & labels.dtype.type(IGNORE_BIT)) == 0, dtype=np.bool_)
+        if codes is not None:
+            counted &= codes < AMBIGUOUS
+        if regions is not None:
+            inside = np.zeros(labels.size, dtype=np.bool_)
+            for start, end in regions.tolist():
+                inside[start:end] = True
+            counted &= inside
+            if cut:
+                labels = np.where(inside, labels, labels.dtype.type(0))
+        return cls(labels, counted)
 
     def share(
-        self, column: int, start: NDArray[np.int64], end: NDArray[np.int64]
+        self, mask: int, start: NDArray[np.int64], end: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Share of the counted bases of each interval; NaN where none counts."""
-        if column not in self._positive:
-            mask = self._labels.dtype.type(self._masks[column])
-            self._positive[column] = _sums(((self._labels & mask) != 0) & self._counts)
-        positive = self._positive[column][end] - self._positive[column][start]
-        counted = self._counted[end] - self._counted[start]
+        """Share of the counted bases of each interval whose labels have a bit of `mask`.
+
+        Returns
+        -------
+        share : ndarray, (n,) float64
+            NaN for an interval without a counted base.
+        """
+        if self._counted_sums is None:
+            self._counted_sums = _sums(self.counted)
+        if mask not in self._positive_sums:
+            bits = self.labels.dtype.type(mask)
+            self._positive_sums[mask] = _sums(((self.labels & bits) != 0) & self.counted)
+        positive = self._positive_sums[mask][end] - self._positive_sums[mask][start]
+        counted = self._counted_sums[end] - self._counted_sums[start]
         share = np.full(start.size, np.nan)
         np.divide(positive, counted, out=share, where=counted > 0)
         return share
@@ -57,3 +106,53 @@ class Truth:
 
 def _sums(of_base: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(of_base, dtype=np.int64)])
+
+
+def painted_labels(
+    record: Record, labels: Labels, exclude: Regions | None
+) -> NDArray[np.unsignedinteger]:
+    """Labels (L,) of a contig; excluded bases, and those in `Record.lower`, are ignored."""
+    excluded = None if exclude is None else exclude.of(record.name)
+    found = labels.paint(record.name, len(record.codes), excluded)
+    if record.lower is not None:
+        found[record.lower] |= found.dtype.type(IGNORE_BIT)
+    return found
+
+
+class LabelledContigs:
+    """Contigs of FASTA files, whose labels are kept from reading until they are asked for.
+
+    Parameters
+    ----------
+    fasta : sequence of str or PathLike
+    labels : Labels
+    mask : str
+        What lower-case letters mean: "none", "loss" (ignored) or "hard" (code 4).
+    exclude : Regions, optional
+        Bases that do not count.
+    digests : dict, optional
+        As in `dnabirnn.read_fasta`.
+    """
+
+    def __init__(
+        self,
+        fasta: Sequence[PathLike],
+        labels: Labels,
+        mask: str,
+        exclude: Regions | None = None,
+        digests: dict[str, str] | None = None,
+    ) -> None:
+        case, hard = mask == "loss", mask == "hard"
+        self._records = read_fasta(*fasta, case=case, hard_mask=hard, digests=digests)
+        self._labels = labels
+        self._exclude = exclude
+        self._waiting: dict[str, NDArray[np.unsignedinteger]] = {}
+
+    def __iter__(self) -> Iterator[Record]:
+        for record in self._records:
+            self._waiting[record.name] = painted_labels(record, self._labels, self._exclude)
+            yield record
+
+    def labels_of(self, name: str) -> NDArray[np.unsignedinteger]:
+        """Labels (L,) of a contig that is being scored; they can be asked for once."""
+        return self._waiting.pop(name)

@@ -18,7 +18,7 @@ from .safe_json import MOST_BYTES as MOST_BYTES, parse_json as parse_json, read_
 from .temporary import temporary_path as temporary_path
 from .tensors import Contents as Contents, load_arrays as load_arrays, look as look
 from .write import (
-    Outputs as Outputs,
+    OutputFiles as OutputFiles,
     check_target as check_target,
     is_compressed as is_compressed,
     is_stream as is_stream,

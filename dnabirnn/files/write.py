@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dnabirnn.files.read import PathLike
 
 
-__all__ = ["OutputFile", "Outputs", "check_target", "is_compressed", "is_stream", "write_text"]
+__all__ = ["OutputFile", "OutputFiles", "check_target", "is_compressed", "is_stream", "write_text"]
 
 _COMPRESSED = (".gz", ".bgz")
 _STANDARD_OUTPUT = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
@@ -168,7 +168,7 @@ class OutputFile(io.BufferedIOBase):
         super().close()
 
 
-class Outputs:
+class OutputFiles:
     """The files that a command writes: all of them whole, or none.
 
     A regular file is written under a temporary name in its own folder, and gets its name when
@@ -181,7 +181,7 @@ class Outputs:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "scores.bed")
-    ...     with Outputs() as outputs:
+    ...     with OutputFiles() as outputs:
     ...         written = outputs.open(path).write(b"chr1")
     ...         before = path.exists()
     ...     before, path.read_bytes()
@@ -350,7 +350,7 @@ def write_text(path: PathLike, text: str) -> None:
     OutputError
         As for `Outputs.open`.
     """
-    with Outputs() as outputs:
+    with OutputFiles() as outputs:
         outputs.open(path).write(text.encode("utf-8"))
 
 

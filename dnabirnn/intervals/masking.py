@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.files import PathLike
 
-__all__ = ["Mask", "mask_fasta", "read_mask"]
+__all__ = ["MaskedIntervals", "mask_fasta", "read_mask"]
 
 _CASE_BIT = 0x20
 _N = ord("N")
@@ -33,7 +33,7 @@ _IS_LETTER = np.array([byte not in _WHITE_SPACE for byte in range(256)])
 _UPPER = bytes(range(256)).upper()
 
 
-class Mask(NamedTuple):
+class MaskedIntervals(NamedTuple):
     """What is to be masked, and how.
 
     Attributes
@@ -57,7 +57,7 @@ def read_mask(
     min_length_bp: int = 0,
     hard: bool = False,
     unmask: bool = False,
-) -> Mask:
+) -> MaskedIntervals:
     """Mask of the intervals of a BED file.
 
     Parameters
@@ -70,7 +70,7 @@ def read_mask(
     min_length_bp : int
         Only intervals of this length or more, once those that overlap or touch are one.
     hard, unmask : bool
-        See `Mask`.
+        See `MaskedIntervals`.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def read_mask(
     regions = Regions(frame, str(bed))
     if min_length_bp > 0:
         regions = regions.at_least(min_length_bp)
-    return Mask(regions, hard, unmask)
+    return MaskedIntervals(regions, hard, unmask)
 
 
 def _read(bed: PathLike) -> pl.DataFrame:
@@ -106,7 +106,7 @@ def _read(bed: PathLike) -> pl.DataFrame:
 def mask_fasta(
     fasta: PathLike,
     file: BinaryIO,
-    mask: Mask,
+    mask: MaskedIntervals,
     progress: Callable[[int], None] = lambda bases: None,
 ) -> None:
     """Write a FASTA again, masked: headers, line ends and line widths are those of the input.
@@ -118,7 +118,7 @@ def mask_fasta(
     fasta : path
         Plain, gzip or bgzip; "-" is standard input.
     file : binary file
-    mask : Mask
+    mask : MaskedIntervals
     progress : callable
         Told the bases of each piece that is done.
 
@@ -171,7 +171,7 @@ def _pieces(blocks: Iterable[bytes], source: str) -> Iterator[tuple[bool, bytes]
 class _Masker:
     """Masks the pieces of one contig after another."""
 
-    def __init__(self, source: str, mask: Mask) -> None:
+    def __init__(self, source: str, mask: MaskedIntervals) -> None:
         self._source = source
         self._mask = mask
         self._name: str | None = None

@@ -21,7 +21,7 @@ __all__ = [
     "IGNORED",
     "IGNORE_BIT",
     "ClassTable",
-    "Rows",
+    "LabelRows",
     "class_bits",
     "ignore_flanks",
     "ignore_outside",
@@ -78,7 +78,7 @@ class ClassTable(NamedTuple):
         return label_dtype(len(self.classes))
 
 
-class Rows(NamedTuple):
+class LabelRows(NamedTuple):
     """Labelled intervals of one contig.
 
     Attributes
@@ -95,13 +95,13 @@ class Rows(NamedTuple):
 
 
 def paint(
-    rows: Rows, length: int, table: ClassTable, ignored: NDArray[np.int64] | None = None
+    rows: LabelRows, length: int, table: ClassTable, ignored: NDArray[np.int64] | None = None
 ) -> NDArray[np.unsignedinteger]:
     """Labels of a contig's bases.
 
     Parameters
     ----------
-    rows : Rows
+    rows : LabelRows
         As `Labels.of` gives them.
     length : int
         Bases of the contig.
@@ -116,7 +116,7 @@ def paint(
     Examples
     --------
     >>> table = ClassTable((MotifClass("REP", True),), ignore=("gap",))
-    >>> rows = Rows(np.array([0, 1, 4]), np.array([2, 3, 5]), np.array([2, 4, 1], np.uint64))
+    >>> rows = LabelRows(np.array([0, 1, 4]), np.array([2, 3, 5]), np.array([2, 4, 1], np.uint64))
     >>> paint(rows, 6, table)
     array([2, 6, 4, 0, 1, 0], dtype=uint8)
     >>> paint(rows, 6, table, ignored=np.array([[2, 4]]))

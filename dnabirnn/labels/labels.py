@@ -16,7 +16,7 @@ from dnabirnn.labels.bits import (
     IGNORE_BIT,
     IGNORED,
     ClassTable,
-    Rows,
+    LabelRows,
     ignore_flanks,
     ignore_outside,
     paint,
@@ -94,7 +94,7 @@ class Labels:
         self.negatives = negatives
         ordered = frame.sort("chrom", maintain_order=True)
         bits = _bits_of_rows(ordered)
-        self._rows = Rows(ordered["start"].to_numpy(), ordered["end"].to_numpy(), bits)
+        self._rows = LabelRows(ordered["start"].to_numpy(), ordered["end"].to_numpy(), bits)
         self._places = ordered.select("file", "line")
         self._slices = {
             chrom: slice(first, first + count)
@@ -148,7 +148,7 @@ class Labels:
             ignore_flanks(labels, self.flank_bp)
         return labels
 
-    def of(self, chrom: str, length: int) -> Rows:
+    def of(self, chrom: str, length: int) -> LabelRows:
         """Rows of a contig.
 
         Parameters
@@ -171,7 +171,7 @@ class Labels:
             )
         part = self._slices.get(own, slice(0, 0))
         starts, ends, bits = self._rows
-        rows = Rows(starts[part], ends[part], bits[part])
+        rows = LabelRows(starts[part], ends[part], bits[part])
         past = np.flatnonzero(rows.ends > length)
         if past.size:
             first = int(past[0])

@@ -15,7 +15,7 @@ from dnabirnn.labels.bits import (
     ClassTable,
 )
 from dnabirnn.labels.class_choice import check_choices, choose, of_classes, strandedness
-from dnabirnn.labels.formats.read import Annotation, Reading, read_annotation
+from dnabirnn.labels.formats.read import Annotation, ReadingOptions, read_annotation
 from dnabirnn.labels.labels import Labels, Origin
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.names import shortened
@@ -37,7 +37,7 @@ def load_labels(
     unstranded: Sequence[str] = (),
     flank_bp: int = 0,
     negatives: Regions | None = None,
-    **reading: Unpack[Reading],
+    **reading: Unpack[ReadingOptions],
 ) -> Labels:
     """Labels of files, in any of the formats of `dnabirnn.labels.formats.detect.LabelFormat`.
 
@@ -54,7 +54,7 @@ def load_labels(
     flank_bp, negatives
         See `Labels`.
     **reading
-        See `dnabirnn.labels.formats.read.Reading`.
+        See `dnabirnn.labels.formats.read.ReadingOptions`.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def load_truth(
     ignore_classes: Sequence[str] = (),
     flank_bp: int = 0,
     negatives: Regions | None = None,
-    **reading: Unpack[Reading],
+    **reading: Unpack[ReadingOptions],
 ) -> Labels:
     """Labels to hold a model against: its classes, whether or not they have rows.
 
@@ -106,7 +106,7 @@ def load_truth(
     flank_bp, negatives
         See `Labels`.
     **reading
-        See `dnabirnn.labels.formats.read.Reading`.
+        See `dnabirnn.labels.formats.read.ReadingOptions`.
 
     Returns
     -------

@@ -18,7 +18,7 @@ import numpy as np
 
 from dnabirnn.alphabet import Codes, decode, reverse_complement
 from dnabirnn.errors import OptionError, OutputError
-from dnabirnn.files import Outputs
+from dnabirnn.files import OutputFiles
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -313,7 +313,7 @@ def write_simulation(
     target = Path(folder)
     made = _make(target)
     try:
-        with Outputs() as outputs:
+        with OutputFiles() as outputs:
             genome = outputs.open(target / (f"{GENOME}.gz" if compress else GENOME))
             beds = outputs.open(target / SITES), outputs.open(target / DECOYS)
             count = 0

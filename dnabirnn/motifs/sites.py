@@ -12,8 +12,9 @@ import numpy as np
 import polars as pl
 
 from dnabirnn.alphabet import AMBIGUOUS
-from dnabirnn.files import Outputs
+from dnabirnn.files import OutputFiles
 from dnabirnn.intervals import write_bed
+from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.motifs.scanner import Scanner
 from dnabirnn.names import shortened
 from dnabirnn.sequences import Record, read_fasta
@@ -26,18 +27,17 @@ if TYPE_CHECKING:
     from dnabirnn.intervals import Regions
     from dnabirnn.motifs.search import MotifSearch
 
-__all__ = ["Sites", "Tally", "find_sites", "site_scores", "write_sites"]
+__all__ = ["MotifSites", "SiteCounts", "find_sites", "site_scores", "write_sites"]
 
 logger = logging.getLogger(__name__)
 
 # Contigs are scanned together up to so many bases: 100,000 of 300 bases took 160 s one by one.
 _BATCH_BP = 1 << 22
-_HIGHEST_SCORE = 1000
 # How a site lies to the peaks.
 _WITHIN, _PARTLY, _APART = range(3)
 
 
-class Sites(NamedTuple):
+class MotifSites(NamedTuple):
     """Sites on some contigs.
 
     Attributes
@@ -65,10 +65,10 @@ def site_scores(pvalues: NDArray[np.float64]) -> NDArray[np.int64]:
     [400, 570, 1000]
     """
     scores = np.floor(-100 * np.log10(pvalues) + 0.5).astype(np.int64)
-    return np.minimum(scores, _HIGHEST_SCORE)
+    return np.minimum(scores, MAX_SCORE)
 
 
-class Tally:
+class SiteCounts:
     """How many sites each motif has.
 
     Parameters
@@ -108,9 +108,9 @@ class Tally:
 def find_sites(
     fasta_paths: Sequence[PathLike],
     search: MotifSearch,
-    tally: Tally | None = None,
+    tally: SiteCounts | None = None,
     progress: Callable[[int], object] | None = None,
-) -> Iterator[Sites]:
+) -> Iterator[MotifSites]:
     """Sites of motifs, some contigs at a time; a frame may be empty.
 
     Parameters
@@ -118,7 +118,7 @@ def find_sites(
     fasta_paths : sequence of str or PathLike
         As `read_fasta` takes them; read once.
     search : MotifSearch
-    tally : Tally, optional
+    tally : SiteCounts, optional
         Counts what is found.
     progress : callable, optional
         Called with the number of bases that are done.
@@ -131,7 +131,7 @@ def find_sites(
         Peaks that do not fit the contigs.
     """
     scanner = Scanner(search.motifs, search.pvalue, search.gc)
-    tally = tally or Tally(search)
+    tally = tally or SiteCounts(search)
     numbers = range(len(search.motifs))
     tally.hopeless = {n for n in numbers if scanner.best_pvalue(n) > search.pvalue}
     lengths: dict[str, int] = {}
@@ -145,7 +145,7 @@ def find_sites(
         search.within.check_contigs(lengths)
 
 
-class _Batch(NamedTuple):
+class _ScanBatch(NamedTuple):
     """Contigs end to end, a base of code 4 between them, which no site can hold."""
 
     lengths: dict[str, int]
@@ -153,7 +153,7 @@ class _Batch(NamedTuple):
     codes: Codes
 
 
-def _batches(records: Iterable[Record]) -> Iterator[_Batch]:
+def _batches(records: Iterable[Record]) -> Iterator[_ScanBatch]:
     waiting: list[Record] = []
     waiting_bp = 0
     for record in records:
@@ -170,17 +170,19 @@ def _batches(records: Iterable[Record]) -> Iterator[_Batch]:
         yield _joined(waiting)
 
 
-def _joined(records: list[Record]) -> _Batch:
+def _joined(records: list[Record]) -> _ScanBatch:
     lengths = {record.name: len(record.codes) for record in records}
     steps = np.array(list(lengths.values()), np.int64) + 1
     if len(records) == 1:
-        return _Batch(lengths, np.zeros(1, np.int64), records[0].codes)
+        return _ScanBatch(lengths, np.zeros(1, np.int64), records[0].codes)
     between = np.array([AMBIGUOUS], np.uint8)
     codes = np.concatenate([part for record in records for part in (record.codes, between)])
-    return _Batch(lengths, np.cumsum(steps) - steps, codes)
+    return _ScanBatch(lengths, np.cumsum(steps) - steps, codes)
 
 
-def _sites(batch: _Batch, scanner: Scanner, search: MotifSearch, tally: Tally) -> Sites:
+def _sites(
+    batch: _ScanBatch, scanner: Scanner, search: MotifSearch, tally: SiteCounts
+) -> MotifSites:
     hits = scanner.scan(batch.codes)
     place = np.full(len(hits.starts), _WITHIN)
     if search.within is not None:
@@ -208,10 +210,10 @@ def _sites(batch: _Batch, scanner: Scanner, search: MotifSearch, tally: Tally) -
     place = frame["place"].to_numpy()
     chrom = names.gather(frame["contig"]).alias("chrom")
     rows = frame.select(chrom, "start", "end", "name", "score", "strand")
-    return Sites(rows, place == _WITHIN, place == _PARTLY)
+    return MotifSites(rows, place == _WITHIN, place == _PARTLY)
 
 
-def _peaks(within: Regions, batch: _Batch) -> NDArray[np.int64]:
+def _peaks(within: Regions, batch: _ScanBatch) -> NDArray[np.int64]:
     """Peaks of the contigs of a batch, where these lie in it."""
     spans = [np.empty((0, 2), np.int64)]
     for (name, length), offset in zip(batch.lengths.items(), batch.offsets, strict=True):
@@ -269,8 +271,8 @@ def write_sites(
     OutputError
         A path that cannot be written; then, and after any error, none is.
     """
-    count, tally = 0, Tally(search)
-    with Outputs() as outputs:
+    count, tally = 0, SiteCounts(search)
+    with OutputFiles() as outputs:
         file = outputs.open(out)
         partly_file = None if partly_out is None else outputs.open(partly_out)
         for frame, within, partly in find_sites(fasta_paths, search, tally, progress):

@@ -12,7 +12,7 @@ from dnabirnn.errors import MotifError, OptionError
 from dnabirnn.labels import IGNORED, ClassTable, Labels
 from dnabirnn.motif_classes import MAX_CLASSES, MotifClass
 from dnabirnn.motifs.search import check_repeatable
-from dnabirnn.motifs.sites import Tally, find_sites
+from dnabirnn.motifs.sites import SiteCounts, find_sites
 from dnabirnn.names import shortened
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def motif_labels(
     """
     check_repeatable(fasta_paths, "name a file")
     kept = _kept(search, classes, ignore_classes, unstranded)
-    frames, tally = [], Tally(search)
+    frames, tally = [], SiteCounts(search)
     for frame, within, partly in find_sites(fasta_paths, search, tally, progress):
         ignored = pl.Series(partly, dtype=pl.Boolean) | frame["name"].is_in(list(ignore_classes))
         chosen = pl.Series(within | partly) & frame["name"].is_in([*kept, *ignore_classes])

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from dnabirnn.errors import OptionError
+from dnabirnn.motif_classes import MAX_SCORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -49,10 +50,10 @@ class CallRule:
     merge_gap_bp: int = 0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.threshold <= 1000:
+        if not 1 <= self.threshold <= MAX_SCORE:
             raise OptionError(
-                f"--threshold {self.threshold / 1000:g}: must be from 0.001 to 1, the probability "
-                "from which a base is called"
+                f"--threshold {self.threshold / MAX_SCORE:g}: must be from 0.001 to 1, the "
+                "probability from which a base is called"
             )
         for option, value in (
             ("min-length", self.min_length_bp),
@@ -111,7 +112,7 @@ def call_settings(
         raise OptionError(f"--threshold {threshold:g}: must be from 0.001 to 1, a probability")
     wanted = {
         name: CallRule(
-            rule.threshold if threshold is None else math.floor(threshold * 1000 + 0.5),
+            rule.threshold if threshold is None else math.floor(threshold * MAX_SCORE + 0.5),
             rule.min_length_bp if min_length_bp is None else min_length_bp,
             rule.merge_gap_bp if merge_gap_bp is None else merge_gap_bp,
         )

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dnabirnn.errors import ModelFileError, OptionError
-from dnabirnn.files import Outputs, load_arrays, look, parse_json
+from dnabirnn.files import OutputFiles, load_arrays, look, parse_json
+from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.network.architecture import Architecture
 from dnabirnn.network.call_rules import CallRule
 from dnabirnn.network.log_odds import LogOddsMap, check_priors, prior_shift
@@ -184,7 +185,7 @@ class Checkpoint:
         OutputError
             A path that cannot be written.
         """
-        with Outputs() as outputs:
+        with OutputFiles() as outputs:
             outputs.open(path).write(self.to_bytes())
 
 
@@ -366,7 +367,7 @@ def _discoveries(plain: Mapping[str, Any]) -> dict[str, dict[str, int | None]]:
     for kind in ("bases", "calls"):
         found[kind] = {str(float(rate)): value for rate, value in plain[kind].items()}
         for value in found[kind].values():
-            if value is not None and not (isinstance(value, int) and 1 <= value <= 1000):
+            if value is not None and not (isinstance(value, int) and 1 <= value <= MAX_SCORE):
                 raise ValueError(f"discoveries: {value!r} is no threshold")
     return found
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS, ONE_HOT, PADDING
 from dnabirnn.errors import OptionError
-from dnabirnn.files import Outputs
+from dnabirnn.files import OutputFiles
 from dnabirnn.network.architecture import PROBABILITY_BOUNDS, Cell
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def write_onnx(checkpoint: Checkpoint, path: PathLike) -> None:
         A path that cannot be written.
     """
     data = onnx_bytes(checkpoint)
-    with Outputs() as outputs:
+    with OutputFiles() as outputs:
         outputs.open(path).write(data)
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Dropout",
-    "Features",
     "Network",
+    "RecurrentStates",
     "head_rows",
     "load_weights",
     "to_probabilities",
@@ -45,7 +45,7 @@ def _direction(
     return direction
 
 
-class Features(NamedTuple):
+class RecurrentStates(NamedTuple):
     """What the recurrent layers give.
 
     Attributes
@@ -160,7 +160,7 @@ class Network(nn.Module):
             columns += [strand[..., row] for strand in strands]
         return torch.stack(columns, dim=2)
 
-    def features(self, codes: Tensor, dropout: Dropout | None = None) -> Features:
+    def features(self, codes: Tensor, dropout: Dropout | None = None) -> RecurrentStates:
         """States of both directions.
 
         Parameters
@@ -189,7 +189,7 @@ class Network(nn.Module):
             if layer + 1 < self.architecture.layers:
                 lanes = self._next_lanes(forward, reverse, flip.unsqueeze(2))
                 lanes = lanes if dropout is None else dropout(lanes)
-        return Features(forward, reverse, torch.cat(last_hidden, dim=1).transpose(0, 1))
+        return RecurrentStates(forward, reverse, torch.cat(last_hidden, dim=1).transpose(0, 1))
 
     def _run(self, layer: int, lanes: Tensor, at_last: Tensor) -> tuple[Tensor, Tensor]:
         """States of one layer's directions: each (B, L, H), in the lane's own coordinates."""

@@ -11,9 +11,10 @@ import polars as pl
 
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.errors import OptionError, TrackError
+from dnabirnn.evaluation import Truth, painted_labels
 from dnabirnn.files import is_stream, listed, read_blocks
-from dnabirnn.labels import IGNORE_BIT, intervals_of, output_masks
-from dnabirnn.motif_classes import Output
+from dnabirnn.labels import intervals_of, output_masks
+from dnabirnn.motif_classes import MAX_SCORE, Output
 from dnabirnn.network import Architecture, CallSettings, default_min_score
 from dnabirnn.report.region import Span, View
 from dnabirnn.report.sites import SITES_SCHEMA, Example, choose, compare
@@ -177,29 +178,11 @@ def _calls(
     return calls_frame(find_calls(found, genome.outputs, settings), genome.outputs)
 
 
-class _Truth(NamedTuple):
-    """Labels of a contig, and which of its bases metrics look at; both (L,)."""
-
-    labels: NDArray[np.unsignedinteger]
-    counted: NDArray[np.bool_]
-
-
-def _truth(genome: Genome, record: Record, *, cut: bool) -> _Truth:
+def _truth(genome: Genome, record: Record, *, cut: bool) -> Truth:
     """Truth of a contig; cut at the ends of regions, as it is where metrics are made, or not."""
-    length = len(record.codes)
-    excluded = None if genome.exclude is None else genome.exclude.of(record.name)
-    labels = genome.labels.paint(record.name, length, excluded)
-    counted = (record.codes < AMBIGUOUS) & ((labels & labels.dtype.type(IGNORE_BIT)) == 0)
-    if record.lower is not None:
-        counted &= ~record.lower
-    if genome.regions is not None:
-        inside = np.zeros(length, dtype=np.bool_)
-        for start, end in genome.regions.of(record.name).tolist():
-            inside[start:end] = True
-        counted &= inside
-        if cut:
-            labels = np.where(inside, labels, labels.dtype.type(0))
-    return _Truth(labels, counted)
+    labels = painted_labels(record, genome.labels, genome.exclude)
+    regions = None if genome.regions is None else genome.regions.of(record.name)
+    return Truth.of(labels, codes=record.codes, regions=regions, cut=cut)
 
 
 def _records(genome: Genome, digests: dict[str, str] | None = None) -> Iterator[Record]:
@@ -224,7 +207,7 @@ def _sites(
                 f"{len(record.codes)}; give the calls of this FASTA"
             )
         truth = _truth(genome, record, cut=True)
-        frames.append(compare(record.name, own, *truth, genome.labels.classes))
+        frames.append(compare(record.name, own, truth, genome.labels.classes))
     for intervals in genome.intervals.values():
         intervals.check_contigs(lengths)
     return pl.concat(frames), lengths
@@ -269,7 +252,9 @@ class _Scene:
         own = rows.take((rows.start < self.part.stop) & (rows.end > self.part.start))
         for output, start, end, score in zip(*own[1:5], strict=True):
             first, last = max(start, self.part.start), min(end, self.part.stop)
-            self.scores[first - self.part.start : last - self.part.start, output] = score / 1000
+            self.scores[first - self.part.start : last - self.part.start, output] = (
+                score / MAX_SCORE
+            )
 
     def view(self, genome: Genome, calls: pl.DataFrame) -> View:
         """What is drawn."""
@@ -294,7 +279,7 @@ class _Scene:
                 for start, end, name, score, strand in near.drop("chrom").iter_rows()
             ),
             counted=self.counted,
-            thresholds={name: rule.threshold / 1000 for name, rule in rules.items()},
+            thresholds={name: rule.threshold / MAX_SCORE for name, rule in rules.items()},
         )
 
 
@@ -330,10 +315,10 @@ def _seen(genome: Genome, on: Mapping[str, Sequence[_Scene]]) -> Iterator[Record
     for record in _records(genome):
         if record.name not in on:
             continue
-        labels, counted = _truth(genome, record, cut=False)
-        truth = [intervals_of(labels, mask) for mask in masks]
+        truth = _truth(genome, record, cut=False)
+        intervals = [intervals_of(truth.labels, mask) for mask in masks]
         for scene in on[record.name]:
-            scene.look(record, counted, truth)
+            scene.look(record, truth.counted, intervals)
         if genome.mask == "hard" and record.lower is not None:
             record.codes[record.lower] = AMBIGUOUS
         yield record

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 __all__ = [
-    "Block",
-    "Cell",
+    "Element",
     "Figure",
     "Heading",
     "Listing",
     "Section",
     "Table",
+    "TableCell",
     "Text",
     "inline_svg",
     "render",
@@ -32,7 +32,7 @@ _PLACE = re.compile(r"(-?\d+\.\d\d)\d+")
 _FONTS = "'DejaVu Sans', Verdana, Arial, sans-serif"
 
 
-class Cell(NamedTuple):
+class TableCell(NamedTuple):
     """What a table says at one place; `note` is set small beneath it, such as an interval."""
 
     text: str
@@ -73,7 +73,7 @@ class Table:
     kind: ClassVar[str] = "table"
     caption: str
     head: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
+    rows: Sequence[Sequence[TableCell]]
     text_columns: int = 1
     number: int = 0
 
@@ -97,7 +97,7 @@ class Figure:
         return Markup(inline_svg(self.drawing, f"f{self.number}-", self.title))
 
 
-Block = Text | Heading | Listing | Table | Figure
+Element = Text | Heading | Listing | Table | Figure
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Section:
 
     key: str
     title: str
-    blocks: Sequence[Block]
+    blocks: Sequence[Element]
 
 
 def render(title: str, lead: str, sections: Sequence[Section], footer: str, version: str) -> str:
@@ -144,7 +144,7 @@ def render(title: str, lead: str, sections: Sequence[Section], footer: str, vers
 def _numbered(sections: Sequence[Section]) -> Iterator[Section]:
     counts = {"table": 0, "figure": 0}
     for section in sections:
-        blocks: list[Block] = []
+        blocks: list[Element] = []
         for block in section.blocks:
             if isinstance(block, Table | Figure):
                 counts[block.kind] += 1

@@ -9,6 +9,7 @@ import numpy as np
 
 from dnabirnn.alphabet import decode
 from dnabirnn.labels import runs
+from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.report.curves import DARK, class_colours, empty, styled
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ def _tell_score(
         if start - room < view.start or any(start - room < o.end <= start for o in spans):
             return
     axes.annotate(
-        f"{span.score / 1000:.2f}",
+        f"{span.score / MAX_SCORE:.2f}",
         (place, lane),
         xytext=(shift, 0),
         textcoords="offset points",

@@ -9,10 +9,11 @@ import polars as pl
 
 from dnabirnn.alphabet import decode
 from dnabirnn.errors import ReportError
+from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.report import tables
 from dnabirnn.report.curves import comparison_figure, reliability_figure
 from dnabirnn.report.figures import MOST_CLASSES, boundary_figure, length_figure, training_figure
-from dnabirnn.report.page import Block, Figure, Heading, Listing, Section, Text, render
+from dnabirnn.report.page import Element, Figure, Heading, Listing, Section, Text, render
 from dnabirnn.report.region import region_figure
 from dnabirnn.report.sites import KINDS, boundary_errors
 
@@ -60,7 +61,7 @@ def report_html(material: Material, *, title: str = "dnabirnn report", date: str
     )
 
 
-def _blocks(make: Callable[[Material], Iterator[Block]], material: Material) -> list[Block]:
+def _blocks(make: Callable[[Material], Iterator[Element]], material: Material) -> list[Element]:
     """Blocks of a section; raises ReportError for figures of files that are none."""
     try:
         return list(make(material))
@@ -81,7 +82,7 @@ def _lead(material: Material, date: str) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _summary(material: Material) -> Iterator[Block]:
+def _summary(material: Material) -> Iterator[Element]:
     if not material.metrics:
         return
     for name, told in material.metrics.items():
@@ -117,7 +118,7 @@ def _finding(name: str, entry: Mapping[str, Any], told: Mapping[str, Any], class
     )
 
 
-def _run(material: Material) -> Iterator[Block]:
+def _run(material: Material) -> Iterator[Element]:
     for name, text in material.commands.items():
         yield Listing(name, text)
     if material.model is not None:
@@ -128,7 +129,7 @@ def _run(material: Material) -> Iterator[Block]:
         yield files
 
 
-def _data(material: Material) -> Iterator[Block]:
+def _data(material: Material) -> Iterator[Element]:
     for name, manifest in material.encoded.items():
         shown = name if len(material.encoded) > 1 else ""
         if shown:
@@ -137,7 +138,7 @@ def _data(material: Material) -> Iterator[Block]:
         yield tables.class_table(manifest, shown)
 
 
-def _training(material: Material) -> Iterator[Block]:
+def _training(material: Material) -> Iterator[Element]:
     for name, log in material.logs.items():
         of = f" of {name}" if len(material.logs) > 1 else ""
         seconds = log["seconds"].max()
@@ -158,7 +159,7 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _precision_recall(material: Material) -> Iterator[Block]:
+def _precision_recall(material: Material) -> Iterator[Element]:
     for name, (network, baseline) in material.curves.items():
         if not network:
             continue
@@ -179,7 +180,7 @@ def _precision_recall(material: Material) -> Iterator[Block]:
         )
 
 
-def _reliability(material: Material) -> Iterator[Block]:
+def _reliability(material: Material) -> Iterator[Element]:
     for name, (network, _) in material.curves.items():
         if not network:
             continue
@@ -196,7 +197,7 @@ def _reliability(material: Material) -> Iterator[Block]:
         )
 
 
-def _calls(material: Material) -> Iterator[Block]:
+def _calls(material: Material) -> Iterator[Element]:
     if any(told["calls"] for told in material.metrics.values()):
         yield tables.call_table(material.metrics)
     sites = None if material.gallery is None else material.gallery.sites
@@ -229,7 +230,7 @@ def _of_sample(material: Material) -> str:
     return f" on {material.sample}" if several and material.sample else ""
 
 
-def _regions(material: Material) -> Iterator[Block]:
+def _regions(material: Material) -> Iterator[Element]:
     gallery, of = material.gallery, _of_sample(material)
     if gallery is None or not gallery.views:
         return
@@ -283,17 +284,19 @@ def _reading(view: View) -> str:
 def _verdict(site: Mapping[str, Any]) -> str:
     if site["other_start"] is None:
         if site["source"] == "call":
-            return f"Called with a mean probability of {site['score'] / 1000:.2f}; no such label."
+            return (
+                f"Called with a mean probability of {site['score'] / MAX_SCORE:.2f}; no such label."
+            )
         return "Labelled, but no call on this strand shares half of the bases of both."
     if site["agreement"] == 1:
-        return f"Called to the base, with a mean probability of {site['score'] / 1000:.2f}."
+        return f"Called to the base, with a mean probability of {site['score'] / MAX_SCORE:.2f}."
     return (
         f"Called as {site['other_start']}-{site['other_end']} with a mean probability of "
-        f"{site['score'] / 1000:.2f}; agreement {site['agreement']:.2f}."
+        f"{site['score'] / MAX_SCORE:.2f}; agreement {site['agreement']:.2f}."
     )
 
 
-def _figures(material: Material) -> Iterator[Block]:
+def _figures(material: Material) -> Iterator[Element]:
     if not material.metrics:
         return
     yield Text(
@@ -309,7 +312,7 @@ def _figures(material: Material) -> Iterator[Block]:
                 yield tables.base_table(class_name, told, shown)
 
 
-def _absent(material: Material) -> Iterator[Block]:
+def _absent(material: Material) -> Iterator[Element]:
     if any(told["absent"] for told in material.metrics.values()):
         yield tables.absent_table(material.metrics)
 

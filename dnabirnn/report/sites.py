@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from dnabirnn.evaluation import Truth
     from dnabirnn.motif_classes import MotifClass
 
 __all__ = ["KINDS", "SITES_SCHEMA", "Example", "boundary_errors", "choose", "compare"]
@@ -48,8 +49,7 @@ _LONGEST_VIEW_BP = 50_000
 def compare(
     chrom: str,
     calls: pl.DataFrame,
-    labels: NDArray[np.unsignedinteger],
-    counted: NDArray[np.bool_],
+    truth: Truth,
     classes: Sequence[MotifClass],
 ) -> pl.DataFrame:
     """Match the calls of a contig with its labels, as the metrics do.
@@ -58,11 +58,10 @@ def compare(
     ----------
     chrom : str
     calls : polars.DataFrame
-        Of `dnabirnn.tracks.rows.CALLS_SCHEMA`, this contig's only, sorted.
-    labels : ndarray, (L,) unsigned
-        Bits numbered as in `classes`.
-    counted : ndarray, (L,) bool
-        Intervals of which more than half of the bases are False are left out.
+        Of `dnabirnn.tracks.ROW_SCHEMA`, this contig's only, sorted.
+    truth : Truth
+        Bits numbered as in `classes`. Intervals of which fewer than half of the bases count are
+        left out.
     classes : sequence of MotifClass
 
     Returns
@@ -70,6 +69,7 @@ def compare(
     sites : polars.DataFrame
         Of `SITES_SCHEMA`.
     """
+    labels, counted = truth.labels, truth.counted
     frames = [pl.DataFrame(schema=SITES_SCHEMA)]
     if calls.is_empty() and not (labels > IGNORE_BIT).any():
         return frames[0]  # the usual case where contigs are short and many
@@ -78,17 +78,17 @@ def compare(
         own = calls.filter(
             (pl.col("class") == output.class_name) & (pl.col("strand") == output.strand)
         )
-        truth = counted_intervals(intervals_of(labels, mask), counted)
+        true = counted_intervals(intervals_of(labels, mask), counted)
         spans = own.select("start", "end").to_numpy().astype(np.int64)
         found = counted_intervals(spans, counted)
         scores = own["score"].to_numpy()[np.searchsorted(spans[:, 0], found[:, 0])]
-        pairs = match_calls(found, truth)
+        pairs = match_calls(found, true)
         names = {"chrom": chrom, "class": output.class_name, "strand": output.strand}
         frames.append(
-            _rows(names | {"source": "truth"}, truth, found, pairs.truth, pairs.calls, scores)
+            _rows(names | {"source": "truth"}, true, found, pairs.truth, pairs.calls, scores)
         )
         frames.append(
-            _rows(names | {"source": "call"}, found, truth, pairs.calls, pairs.truth, None, scores)
+            _rows(names | {"source": "call"}, found, true, pairs.calls, pairs.truth, None, scores)
         )
     return pl.concat(frames)
 

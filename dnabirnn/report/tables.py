@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dnabirnn.encoded import SPLITS
+from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.network import CallMethod, CallSettings
-from dnabirnn.report.page import Cell, Table
+from dnabirnn.report.page import Table, TableCell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -71,13 +72,13 @@ def number(value: float | None, digits: int = 0) -> str:
     return "\N{EN DASH}" if value is None else f"{value:,.{digits}f}"
 
 
-def _figure(entry: Mapping[str, Any] | None, key: str, digits: int) -> Cell:
+def _figure(entry: Mapping[str, Any] | None, key: str, digits: int) -> TableCell:
     """A figure, with its interval beneath it where it has one."""
     if entry is None:
-        return Cell(number(None))
+        return TableCell(number(None))
     ends = entry.get(f"{key}_ci")
     note = f"{ends[0]:.{digits}f} to {ends[1]:.{digits}f}" if ends else ""
-    return Cell(number(entry.get(key), digits), note)
+    return TableCell(number(entry.get(key), digits), note)
 
 
 def sequence_of(splits: Sequence[str]) -> str:
@@ -135,7 +136,7 @@ def key_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     rows = []
     for name, told in metrics.items():
         for class_name, entry in told["classes"].items():
-            row = [Cell(name)] * named + [Cell(class_name), _figure(entry, "ap", 3)]
+            row = [TableCell(name)] * named + [TableCell(class_name), _figure(entry, "ap", 3)]
             if matrix:
                 row.append(_figure(told["baseline"].get(class_name), "ap", 3))
             row += [_figure(entry, key, 3) for key in ("ap_stranded", "best_f1")]
@@ -168,7 +169,7 @@ def base_table(class_name: str, told: Mapping[str, Any], name: str = "") -> Tabl
             )
             for _, entry, form in columns
         ]
-        rows.append([Cell(label), *cells])
+        rows.append([TableCell(label), *cells])
     of = f"{name}: {class_name}" if name else class_name
     caption = f"All figures per base of {of}, with intervals of 95 % beneath."
     return Table(caption, ["figure", *(title for title, _, _ in columns)], rows)
@@ -179,8 +180,11 @@ def call_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     named = len(metrics) > 1
     head = ["sample"] * named + ["class", *(label for label, _, _ in _CALL_FIGURES)]
     rows = [
-        [Cell(name)] * named
-        + [Cell(class_name), *(_figure(entry, key, digits) for _, key, digits in _CALL_FIGURES)]
+        [TableCell(name)] * named
+        + [
+            TableCell(class_name),
+            *(_figure(entry, key, digits) for _, key, digits in _CALL_FIGURES),
+        ]
         for name, told in metrics.items()
         for class_name, entry in told["calls"].items()
     ]
@@ -198,10 +202,10 @@ def absent_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     rows = []
     for name, told in metrics.items():
         for class_name, entry in told["absent"].items():
-            cells = [Cell(name)] * named + [Cell(class_name)]
-            cells += [Cell(number(entry.get(key))) for key in ("called_bases", "bases")]
-            cells.append(Cell(number(entry.get("called_per_mb"), 1)))
-            rows.append([*cells, Cell(number(entry.get("calls")))])
+            cells = [TableCell(name)] * named + [TableCell(class_name)]
+            cells += [TableCell(number(entry.get(key))) for key in ("called_bases", "bases")]
+            cells.append(TableCell(number(entry.get("called_per_mb"), 1)))
+            rows.append([*cells, TableCell(number(entry.get("calls")))])
     caption = (
         "Classes that the labels have nowhere in the evaluated sequence: whatever is called of "
         "them is a false positive. Strand-blind, at the threshold of calls."
@@ -214,7 +218,7 @@ def split_table(manifest: Mapping[str, Any], name: str = "") -> Table:
     splits = manifest["summary"]["splits"]
     keys = ("bases", "ambiguous", "ignored", "masked")
     rows = [
-        [Cell(split), *(Cell(number(splits[split][key])) for key in keys)]
+        [TableCell(split), *(TableCell(number(splits[split][key])) for key in keys)]
         for split in SPLITS
         if split in splits
     ]
@@ -234,9 +238,9 @@ def class_table(manifest: Mapping[str, Any], name: str = "") -> Table:
     rows = []
     for class_name, strands in manifest["summary"]["classes"].items():
         for strand, counts in strands.items():
-            row = [Cell(class_name), Cell("both" if strand == "." else strand)]
+            row = [TableCell(class_name), TableCell("both" if strand == "." else strand)]
             for split in SPLITS:
-                row += [Cell(number(counts[split][key])) for key in ("intervals", "bases")]
+                row += [TableCell(number(counts[split][key])) for key in ("intervals", "bases")]
             rows.append(row)
     of = f" of {name}" if name else ""
     filled = {s for s, counts in manifest["summary"]["splits"].items() if counts["bases"]}
@@ -283,7 +287,7 @@ def model_table(model: NamedModel, calling: CallSettings | None = None) -> Table
         }[model.checkpoint.mask],
         "calls": _calls_fact(calling or CallSettings(model.checkpoint.calls)),
     }
-    rows = [[Cell(key), Cell(value)] for key, value in (facts | _fit_facts(told)).items()]
+    rows = [[TableCell(key), TableCell(value)] for key, value in (facts | _fit_facts(told)).items()]
     return Table(f"The model {model.name}.", [], rows, 2)
 
 
@@ -298,7 +302,7 @@ def _calls_fact(calling: CallSettings) -> str:
     """
     segments = "maximal scoring segments, " * (calling.method is CallMethod.MSS)
     return "; ".join(
-        f"{name}: {segments}probability of {rule.threshold / 1000:.3f} or more, at least "
+        f"{name}: {segments}probability of {rule.threshold / MAX_SCORE:.3f} or more, at least "
         f"{rule.min_length_bp:,} bp, gaps up to {rule.merge_gap_bp:,} bp"
         for name, rule in calling.rules.items()
     )
@@ -340,7 +344,7 @@ def files_table(
     read : mapping of str to sequence of mapping
         Name and SHA-256 of the files that sites were taken from, by what they are.
     """
-    rows: list[Sequence[Cell]] = []
+    rows: list[Sequence[TableCell]] = []
     if model is not None:
         rows += _inputs("training", model.checkpoint.training.get("inputs", {}))
         if "data" in model.checkpoint.training:
@@ -353,7 +357,7 @@ def files_table(
         rows += _fresh(own, rows)
     if model is not None:
         rows.append(_file("model", model.name, model.sha256))
-    evaluated: list[Sequence[Cell]] = []
+    evaluated: list[Sequence[TableCell]] = []
     for name, told in metrics.items():
         step = f"evaluation of {name}" if len(metrics) > 1 else "evaluation"
         evaluated += _inputs(step, told["inputs"])
@@ -369,13 +373,15 @@ def files_table(
     return Table(caption, ["step", "file", "SHA-256"], rows, 3)
 
 
-def _fresh(own: Iterable[Sequence[Cell]], known: Iterable[Sequence[Cell]]) -> list[Sequence[Cell]]:
+def _fresh(
+    own: Iterable[Sequence[TableCell]], known: Iterable[Sequence[TableCell]]
+) -> list[Sequence[TableCell]]:
     """Rows of files that are not there yet."""
     digests = {row[2].text for row in known}
     return [row for row in own if row[2].text not in digests]
 
 
-def _inputs(step: str, inputs: Mapping[str, Iterable[Mapping[str, str]]]) -> list[list[Cell]]:
+def _inputs(step: str, inputs: Mapping[str, Iterable[Mapping[str, str]]]) -> list[list[TableCell]]:
     return [
         _file(step, file["name"], file["sha256"])
         for kind in sorted(inputs)
@@ -383,5 +389,5 @@ def _inputs(step: str, inputs: Mapping[str, Iterable[Mapping[str, str]]]) -> lis
     ]
 
 
-def _file(step: str, name: str, digest: str) -> list[Cell]:
-    return [Cell(step), Cell(name), Cell(digest, code=True)]
+def _file(step: str, name: str, digest: str) -> list[TableCell]:
+    return [TableCell(step), TableCell(name), TableCell(digest, code=True)]

@@ -9,7 +9,7 @@ import polars as pl
 
 from dnabirnn.network import CallMethod, CallRule
 from dnabirnn.scoring.summits import Summits
-from dnabirnn.tracks import CALLS_SCHEMA, Rows, output_ranks
+from dnabirnn.tracks import ROW_SCHEMA, Rows, output_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -106,9 +106,9 @@ def calls_frame(calls: Iterable[Rows], outputs: Sequence[Output]) -> pl.DataFram
     Returns
     -------
     table : DataFrame
-        Of `CALLS_SCHEMA`; coordinates 0-based, half-open.
+        Of `ROW_SCHEMA`; coordinates 0-based, half-open.
     """
-    frames = [pl.DataFrame(schema=CALLS_SCHEMA)]
+    frames = [pl.DataFrame(schema=ROW_SCHEMA)]
     names = pl.Series([output.class_name for output in outputs], dtype=pl.String)
     strands = pl.Series([output.strand for output in outputs], dtype=pl.String)
     for rows in calls:
@@ -121,7 +121,7 @@ def calls_frame(calls: Iterable[Rows], outputs: Sequence[Output]) -> pl.DataFram
             "strand": strands.gather(rows.output.astype(np.uint32)),
         }
         if rows.start.size:
-            frames.append(pl.DataFrame(columns, schema=CALLS_SCHEMA))
+            frames.append(pl.DataFrame(columns, schema=ROW_SCHEMA))
     return pl.concat(frames)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dnabirnn.files import Outputs, PathLike
+from dnabirnn.files import OutputFiles, PathLike
 from dnabirnn.network import default_min_score
 from dnabirnn.scoring.calls import find_calls
 from dnabirnn.scoring.runs import find_runs
@@ -77,7 +77,7 @@ def score_labels(
         for column, output in enumerate(model.outputs)
         if output.class_name in calls.rules
     }
-    with Outputs() as outputs:
+    with OutputFiles() as outputs:
         labels = sorted(set(label_of))
         lines = Lines(outputs.open(out), [str(label) for label in labels])
         for rows in find_calls(runs, model.outputs, calls):

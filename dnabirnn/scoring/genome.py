@@ -6,7 +6,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from dnabirnn.errors import OptionError
-from dnabirnn.files import Outputs, PathLike
+from dnabirnn.files import OutputFiles, PathLike
+from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.network import default_min_score
 from dnabirnn.scoring.calls import Caller, find_calls
 from dnabirnn.scoring.runs import find_runs
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from dnabirnn.sequences import Circular, Shard
     from dnabirnn.tracks import Rows
 
-    Progress = Callable[[int], None]
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def score_genome(
     shard: Shard | None = None,
     regions: Regions | None = None,
     circular: Circular | None = None,
-    progress: Progress = lambda bases: None,
+    progress: Callable[[int], None] = lambda bases: None,
 ) -> None:
     """Write the scores of FASTA files, and in the same pass their calls.
 
@@ -96,7 +96,7 @@ def score_genome(
     # A file an output tells all scores, another those that matter.
     lowest = 0 if split else floor
     runs = find_runs(blocks, min_score=lowest, single_base=single_base, regions=wanted)
-    with Outputs() as outputs:
+    with OutputFiles() as outputs:
         track = track_to.open(outputs, model.outputs, sizes)
         called = None if calls_to is None else calls_to.open(outputs, model.outputs, sizes)
         caller = None
@@ -118,7 +118,7 @@ def call_track(
     out: PathLike | Target,
     outputs: Sequence[Output],
     calls: CallSettings,
-    progress: Progress = lambda bases: None,
+    progress: Callable[[int], None] = lambda bases: None,
     *,
     sizes: Mapping[str, int] | None = None,
 ) -> None:
@@ -146,7 +146,7 @@ def call_track(
     calls_to = Target.of(out, calls=True)
     calls_to.check_sizes(sizes)
     passed = _Passed(read_scores(scores, outputs), progress)
-    with Outputs() as files:
+    with OutputFiles() as files:
         track = calls_to.open(files, outputs, sizes or {})
         for found in find_calls(passed, outputs, calls, summits=calls_to.summits):
             track.add(found)
@@ -163,9 +163,10 @@ def call_track(
 
 
 def _check_min_score(min_score: int, calls: CallSettings | None) -> None:
-    if not 0 <= min_score <= 1000:
+    if not 0 <= min_score <= MAX_SCORE:
         raise OptionError(f"--min-score {min_score}: must be 0 to 1000, thousandths of p")
-    lowest = min((rule.threshold for rule in calls.rules.values()), default=1000) if calls else 1000
+    thresholds = [rule.threshold for rule in calls.rules.values()] if calls else []
+    lowest = min(thresholds, default=MAX_SCORE)
     if min_score > lowest:
         raise OptionError(
             f"--min-score {min_score}: calls are made of scores from {lowest} on; give at most that"
@@ -175,7 +176,7 @@ def _check_min_score(min_score: int, calls: CallSettings | None) -> None:
 class _Passed:
     """Rows of a track as they pass, and the lowest score among them."""
 
-    def __init__(self, rows: Iterable[Rows], progress: Progress) -> None:
+    def __init__(self, rows: Iterable[Rows], progress: Callable[[int], None]) -> None:
         self._rows = rows
         self._progress = progress
         self.lowest: int | None = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from dnabirnn.files import check_target, is_stream, noting
 from dnabirnn.resources import MB, Estimate, rehearsing
-from dnabirnn.sequences import Piece, contigs_of_shard, most_bases, survey_contigs, write_pieces
+from dnabirnn.sequences import Stretch, contigs_of_shard, most_bases, survey_contigs, write_pieces
 from dnabirnn.tracks import TrackFormat
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class ScoringPlan:
         if not found.sample:
             return 0.0, nothing, nothing
         first = found.sample[0]
-        start, _ = self._timed([Piece(first.name, first.codes[:_FIRST_BP])])
+        start, _ = self._timed([Stretch(first.name, first.codes[:_FIRST_BP])])
         trial, _ = self._timed([first])
         most = max(2, round(_SECONDS / max(trial, 1e-3)))
         pieces = found.sample[:: -(-len(found.sample) // most)]
@@ -155,7 +155,7 @@ class ScoringPlan:
         return start + times * sum(seconds), written, least if len(halves) > 1 else written
 
     @rehearsing()
-    def _timed(self, pieces: Sequence[Piece]) -> tuple[float, list[int]]:
+    def _timed(self, pieces: Sequence[Stretch]) -> tuple[float, list[int]]:
         """Score pieces for real: seconds, and bytes of each target at the most."""
         with tempfile.TemporaryDirectory(prefix="dnabirnn-") as name:
             targets = []

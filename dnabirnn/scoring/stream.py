@@ -66,7 +66,7 @@ class _Task(NamedTuple):
     padded_bp: int
 
 
-class _Batch(NamedTuple):
+class _OpenBatch(NamedTuple):
     tasks: list[_Task]
     codes: Codes  # (B, P)
 
@@ -183,7 +183,7 @@ def _whole(length_bp: int) -> int:
     return -(-length_bp // 16) * 16
 
 
-def _fill(tasks: Iterable[_Task], engine: Engine, waiting_bp: int) -> Iterator[_Batch]:
+def _fill(tasks: Iterable[_Task], engine: Engine, waiting_bp: int) -> Iterator[_OpenBatch]:
     """Batches of windows padded to one length, across contigs.
 
     A batch is handed on when it is full, or, filled up with padding, when so many bases have
@@ -208,18 +208,18 @@ def _fill(tasks: Iterable[_Task], engine: Engine, waiting_bp: int) -> Iterator[_
         yield _batch(waiting, length, engine)
 
 
-def _batch(tasks: list[_Task], padded_bp: int, engine: Engine) -> _Batch:
+def _batch(tasks: list[_Task], padded_bp: int, engine: Engine) -> _OpenBatch:
     """Codes of the tasks' windows in the engine's one shape for this length."""
     if not padded_bp:
-        return _Batch(tasks, np.empty((0, 0), np.uint8))
+        return _OpenBatch(tasks, np.empty((0, 0), np.uint8))
     codes = np.full((engine.batch_windows(padded_bp), padded_bp), PADDING, np.uint8)
     for row, task in zip(codes, tasks, strict=False):
         start, end = task.window.start, task.window.end
         row[: end - start] = task.contig.codes[start:end]
-    return _Batch(tasks, codes)
+    return _OpenBatch(tasks, codes)
 
 
-def _run(engine: Engine, batch: _Batch, outputs: int) -> list[_Kept]:
+def _run(engine: Engine, batch: _OpenBatch, outputs: int) -> list[_Kept]:
     if not len(batch.codes):
         return [
             _Kept(task, np.zeros((_kept_bp(task.window), outputs), np.float32))
@@ -252,7 +252,7 @@ def _kept_bp(window: Window) -> int:
 
 
 def _ordered_map(
-    function: Callable[[_Batch], list[_Kept]], batches: Iterable[_Batch], threads: int
+    function: Callable[[_OpenBatch], list[_Kept]], batches: Iterable[_OpenBatch], threads: int
 ) -> Iterator[list[_Kept]]:
     """Results in the order of the batches; at most two batches a thread are under way."""
     under_way: deque[Future[list[_Kept]]] = deque()

@@ -13,7 +13,7 @@ from .selection import (
     contigs_of_shard as contigs_of_shard,
 )
 from .survey import (
-    Piece as Piece,
+    Stretch as Stretch,
     Survey as Survey,
     most_bases as most_bases,
     survey_contigs as survey_contigs,

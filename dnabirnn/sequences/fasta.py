@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dnabirnn.alphabet import INVALID
 from dnabirnn.errors import FastaError
 from dnabirnn.files import check_line
-from dnabirnn.sequences.records import Reading, Record, is_lower
+from dnabirnn.sequences.records import ParseContext, Record, is_lower
 
 __all__ = ["parse_fasta"]
 
@@ -27,7 +27,7 @@ _KINDS_BY_MAGIC = {
 class _Parser:
     """What is known of the record that is being read."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: ParseContext) -> None:
         self.reading = reading
         self.line = 1
         self.name: str | None = None
@@ -67,13 +67,13 @@ class _Parser:
         yield record
 
 
-def parse_fasta(blocks: Iterable[bytes], reading: Reading) -> Iterator[Record]:
+def parse_fasta(blocks: Iterable[bytes], reading: ParseContext) -> Iterator[Record]:
     r"""Records of one FASTA text that comes in blocks, cut anywhere.
 
     Examples
     --------
     >>> blocks = [b">fir", b"st\nAC", b"\n>second\n"]
-    >>> [record.name for record in parse_fasta(blocks, Reading("text"))]
+    >>> [record.name for record in parse_fasta(blocks, ParseContext("text"))]
     ['first', 'second']
     """
     parser = _Parser(reading)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dnabirnn.errors import DnabirnnError
-    from dnabirnn.sequences.records import Reading, Record
+    from dnabirnn.sequences.records import ParseContext, Record
 
 __all__ = ["FastqLines", "parse_fastq"]
 
@@ -26,7 +26,7 @@ _QUALITIES = bytes(range(ord("!"), ord("~") + 1))
 _SAM_HEADERS = frozenset({b"HD", b"SQ", b"RG", b"PG", b"CO"})
 
 
-def parse_fastq(blocks: Iterable[bytes], reading: Reading) -> Iterator[Record]:
+def parse_fastq(blocks: Iterable[bytes], reading: ParseContext) -> Iterator[Record]:
     r"""Records of one FASTQ text that comes in blocks, cut anywhere.
 
     Raises
@@ -37,9 +37,9 @@ def parse_fastq(blocks: Iterable[bytes], reading: Reading) -> Iterator[Record]:
 
     Examples
     --------
-    >>> from dnabirnn.sequences.records import Reading
+    >>> from dnabirnn.sequences.records import ParseContext
     >>> blocks = [b"@r1 lane 1\nACG\n+\nI", b"II\n@r2\nTT\nN\n+r2\n@@@\n"]
-    >>> [(name, codes.tolist()) for name, codes, _ in parse_fastq(blocks, Reading("reads"))]
+    >>> [(name, codes.tolist()) for name, codes, _ in parse_fastq(blocks, ParseContext("reads"))]
     [('r1', [0, 1, 2]), ('r2', [3, 3, 4])]
     """
     lines = FastqLines(blocks, reading.source, FastaError)
@@ -121,7 +121,7 @@ class FastqLines:
             yield last
 
 
-def _name(header: bytes, reading: Reading, line: int) -> str:
+def _name(header: bytes, reading: ParseContext, line: int) -> str:
     if not header.startswith(b"@"):
         raise FastaError(
             f"{reading.place(line)}: {chr(header[0])!r} where a read's '@' line must begin; does "
@@ -137,7 +137,7 @@ def _name(header: bytes, reading: Reading, line: int) -> str:
     return reading.name(words[0], line)
 
 
-def _pass_qualities(lines: FastqLines, wanted: int, reading: Reading, name: str) -> None:
+def _pass_qualities(lines: FastqLines, wanted: int, reading: ParseContext, name: str) -> None:
     """Read on to the end of a record's qualities."""
     first, count = lines.number + 1, 0
     while count < wanted:
@@ -158,7 +158,7 @@ def _pass_qualities(lines: FastqLines, wanted: int, reading: Reading, name: str)
         )
 
 
-def _cut_short(reading: Reading, name: str, line: int) -> FastaError:
+def _cut_short(reading: ParseContext, name: str, line: int) -> FastaError:
     return FastaError(
         f"{reading.source}: record {name!r}, line {line}: the file ends inside this read; it is "
         "cut short: make or fetch it again"

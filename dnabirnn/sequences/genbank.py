@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
     from Bio.SeqRecord import SeqRecord
 
-    from dnabirnn.sequences.records import Reading
+    from dnabirnn.sequences.records import ParseContext
 
 __all__ = ["is_genbank", "parse_genbank"]
 
@@ -53,7 +53,7 @@ def is_genbank(head: bytes) -> bool:
     return head.startswith(b"LOCUS ")
 
 
-def parse_genbank(blocks: Iterable[bytes], reading: Reading) -> Iterator[Record]:
+def parse_genbank(blocks: Iterable[bytes], reading: ParseContext) -> Iterator[Record]:
     """Records of one GenBank text that comes in blocks, cut anywhere.
 
     Memory grows with the longest record, some bytes a base while it is read.
@@ -93,13 +93,13 @@ def parse_genbank(blocks: Iterable[bytes], reading: Reading) -> Iterator[Record]
         raise FastaError(f"{reading.source}: no records; give a GenBank file with sequences")
 
 
-def _unreadable(cause: object, reading: Reading, name: str | None) -> FastaError:
+def _unreadable(cause: object, reading: ParseContext, name: str | None) -> FastaError:
     place = "in the first record" if name is None else f"in the record after {name!r}"
     reason = " ".join(str(cause).split()) or type(cause).__name__
     return FastaError(f"{reading.source}: damaged GenBank {place} ({reason[:200]}); {_REMEDY}")
 
 
-def _record(entry: SeqRecord, name: str, reading: Reading) -> Record:
+def _record(entry: SeqRecord, name: str, reading: ParseContext) -> Record:
     where = f"{reading.source}: record {name!r}"
     if entry.annotations.get("molecule_type") == "protein":
         raise FastaError(f"{where}: is a protein; give DNA or RNA")

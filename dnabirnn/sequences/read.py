@@ -17,7 +17,7 @@ from dnabirnn.files import BLOCK_BYTES, PathLike, check_readable, read_blocks
 from dnabirnn.sequences.fasta import parse_fasta
 from dnabirnn.sequences.fastq import parse_fastq
 from dnabirnn.sequences.genbank import is_genbank, parse_genbank
-from dnabirnn.sequences.records import PrefixedPath, Reading, Record
+from dnabirnn.sequences.records import ParseContext, PrefixedPath, Record
 from dnabirnn.sequences.twobit import is_twobit, read_twobit
 
 __all__ = ["contig_lengths", "read_fasta"]
@@ -70,11 +70,13 @@ def read_fasta(
     names: dict[str, str] = {}
     for path in paths:
         prefix = path.prefix if isinstance(path, PrefixedPath) else ""
-        reading = Reading(str(path), case, hard_mask, prefix, names)
+        reading = ParseContext(str(path), case, hard_mask, prefix, names)
         yield from _records(path, reading, digests)
 
 
-def _records(path: PathLike, reading: Reading, digests: dict[str, str] | None) -> Iterator[Record]:
+def _records(
+    path: PathLike, reading: ParseContext, digests: dict[str, str] | None
+) -> Iterator[Record]:
     """Records of one file, by the parser that its first bytes ask for."""
     with closing(read_blocks(path, FastaError, digests)) as blocks:
         head = b""

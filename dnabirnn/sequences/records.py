@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from dnabirnn.alphabet import Codes
     from dnabirnn.files import PathLike
 
-__all__ = ["WHITE_SPACE", "Contig", "PrefixedPath", "Reading", "Record", "is_lower", "prefixed"]
+__all__ = [
+    "WHITE_SPACE",
+    "Contig",
+    "ParseContext",
+    "PrefixedPath",
+    "Record",
+    "is_lower",
+    "prefixed",
+]
 
 WHITE_SPACE = b" \t\r\n\v\f"
 """What may stand between the letters of a sequence."""
@@ -115,7 +123,7 @@ def prefixed(paths: Sequence[str], prefixes: Sequence[str]) -> list[PathLike]:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParseContext:
     """How one file is read.
 
     Attributes

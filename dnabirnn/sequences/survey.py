@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.sequences.records import Contig
 
-__all__ = ["Piece", "Survey", "most_bases", "survey_contigs", "write_pieces"]
+__all__ = ["Stretch", "Survey", "most_bases", "survey_contigs", "write_pieces"]
 
 _PIECE_BP = 100_000
 _SAMPLE_BP = 4_000_000
@@ -30,7 +30,7 @@ _MOST_BASES_A_BYTE = {".gz": 5, ".bgz": 5, ".2bit": 4}
 """By the end of a file's name; sequence of all four letters is packed 3.5 to 4.5 times by gzip."""
 
 
-class Piece(NamedTuple):
+class Stretch(NamedTuple):
     """A stretch of a contig."""
 
     name: str
@@ -49,7 +49,7 @@ class Survey:
         Bases that are asked for, and those that must be scored for them.
     seconds : float
         That reading took.
-    sample : list of Piece
+    sample : list of Stretch
         Every n-th stretch of up to 100 kb of what must be scored, 4 Mb at the most.
     """
 
@@ -57,7 +57,7 @@ class Survey:
     wanted_bp: int = 0
     read_bp: int = 0
     seconds: float = 0.0
-    sample: list[Piece] = field(default_factory=list)
+    sample: list[Stretch] = field(default_factory=list)
     _stride: int = 1
     _pieces: int = 0
     _held_bp: int = 0
@@ -85,7 +85,7 @@ class Survey:
     def _offer(self, contig: Contig, start: int, end: int) -> None:
         if self._pieces % self._stride == 0:
             name = f"{contig.name}_{start}_{self._pieces}"
-            self.sample.append(Piece(name, contig.codes[start:end].copy()))
+            self.sample.append(Stretch(name, contig.codes[start:end].copy()))
             self._held_bp += end - start
             if self._held_bp > _SAMPLE_BP and len(self.sample) > 1:
                 self.sample = self.sample[::2]
@@ -138,7 +138,7 @@ def survey_contigs(
     return found
 
 
-def write_pieces(path: Path, pieces: Sequence[Piece]) -> None:
+def write_pieces(path: Path, pieces: Sequence[Stretch]) -> None:
     """Write pieces as FASTA."""
     with path.open("wb") as file:
         for piece in pieces:

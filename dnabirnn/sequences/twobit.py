@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.alphabet import Codes
     from dnabirnn.files import PathLike
-    from dnabirnn.sequences.records import Reading
+    from dnabirnn.sequences.records import ParseContext
 
 __all__ = ["is_twobit", "read_twobit"]
 
@@ -50,14 +50,14 @@ def is_twobit(head: bytes) -> bool:
     return head[:4] in _BYTE_ORDER
 
 
-def read_twobit(path: PathLike, reading: Reading) -> Iterator[Record]:
+def read_twobit(path: PathLike, reading: ParseContext) -> Iterator[Record]:
     """Records of a 2bit file, in the order of its index.
 
     Parameters
     ----------
     path : str or PathLike
         A plain file, since the index says where to jump.
-    reading : Reading
+    reading : ParseContext
         N blocks become code 4, mask blocks lower case.
 
     Raises
@@ -79,7 +79,7 @@ def read_twobit(path: PathLike, reading: Reading) -> Iterator[Record]:
 class _Source:
     """An open 2bit file; reads no more than the file holds."""
 
-    def __init__(self, file: BinaryIO, reading: Reading) -> None:
+    def __init__(self, file: BinaryIO, reading: ParseContext) -> None:
         self._file = file
         self._reading = reading
         self._size = os.fstat(file.fileno()).st_size

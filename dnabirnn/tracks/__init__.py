@@ -4,6 +4,7 @@ Modules, in reading order:
 
 - `block`: `Block`: probabilities of neighbouring bases, and integer scores
 - `rows`: `Rows`: rows of a track or of calls
+- `schema`: the columns of a row
 - `formats`: names, endings and properties of the formats
 - `colours`: one colour per class, in figures and tracks
 - `layouts`: the columns of each text format

@@ -10,12 +10,8 @@ from .hub import check_hub as check_hub, write_hub as write_hub
 from .lines import Lines as Lines
 from .merge import merge_shards as merge_shards
 from .read import read_calls as read_calls, read_scores as read_scores
-from .rows import (
-    CALLS_SCHEMA as CALLS_SCHEMA,
-    Rows as Rows,
-    joined as joined,
-    output_ranks as output_ranks,
-)
+from .rows import Rows as Rows, joined as joined, output_ranks as output_ranks
+from .schema import ROW_SCHEMA as ROW_SCHEMA
 from .text import BedGraphTracks as BedGraphTracks, BedTrack as BedTrack
 from .write import (
     Target as Target,

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import numpy as np
 
 from dnabirnn.errors import OutputError, TrackError
+from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.tracks.colours import item_colours
-from dnabirnn.tracks.layouts import MAX_SCORE
 from dnabirnn.tracks.text import Ordered
 
 if TYPE_CHECKING:

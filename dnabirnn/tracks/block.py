@@ -1,10 +1,12 @@
-"""tracks.block."""
+"""Blocks of scores on their way from the network to a track."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from dnabirnn.motif_classes import MAX_SCORE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,4 +50,4 @@ def integer_scores(probabilities: NDArray[np.float32]) -> NDArray[np.int16]:
     >>> integer_scores(np.array([0.0, 0.0125, 0.9996], dtype=np.float32))
     array([   0,   13, 1000], dtype=int16)
     """
-    return np.floor(probabilities.astype(np.float64) * 1000 + 0.5).astype(np.int16)
+    return np.floor(probabilities.astype(np.float64) * MAX_SCORE + 0.5).astype(np.int16)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote
 
 from dnabirnn.errors import OptionError
-from dnabirnn.files import Outputs, PathLike
+from dnabirnn.files import OutputFiles, PathLike
 from dnabirnn.names import is_printable, printable
 from dnabirnn.tracks.colours import item_colours
 from dnabirnn.tracks.formats import TrackFormat
@@ -36,7 +36,7 @@ _MAGIC = {
 """First bytes, in one order or the other."""
 
 
-class _Track(NamedTuple):
+class _HubTrack(NamedTuple):
     """A file, and what is shown of it."""
 
     url: str
@@ -88,7 +88,7 @@ def write_hub(
         "genomes.txt": _stanza({"genome": genome, "trackDb": "trackDb.txt"}),
         "igv_session.xml": _session(scores, calls, genome),
     }
-    with Outputs() as outputs:
+    with OutputFiles() as outputs:
         outputs.open(Path(folder, "hub.txt")).write(_stanza(hub).encode())
         for file, text in texts.items():
             outputs.open(Path(folder, file)).write(text.encode())
@@ -143,22 +143,22 @@ def _kind(path: PathLike) -> TrackFormat | None:
     return None
 
 
-def _shown(tracks: Sequence[PathLike], folder: PathLike) -> tuple[list[_Track], list[_Track]]:
+def _shown(tracks: Sequence[PathLike], folder: PathLike) -> tuple[list[_HubTrack], list[_HubTrack]]:
     """Tracks of scores and of calls."""
     scores: list[tuple[str, str, str]] = []
-    calls: list[_Track] = []
+    calls: list[_HubTrack] = []
     for path in tracks:
         url = quote(os.path.relpath(os.path.realpath(path), os.path.realpath(folder)))
         base = os.path.basename(path)
         if _kind(path) is TrackFormat.BIGBED:
-            calls.append(_Track(url, os.path.splitext(base)[0], "0,0,0"))
+            calls.append(_HubTrack(url, os.path.splitext(base)[0], "0,0,0"))
         elif named := _SPLIT_NAME.search(base):
             scores.append((url, printable(unquote(named[1])), _STRAND_OF_LABEL[named[2]]))
         else:
             scores.append((url, os.path.splitext(base)[0], "."))
     colours = item_colours(name for _, name, _ in scores)
     return [
-        _Track(url, name if strand == "." else f"{name} {strand}", _shade(colours[name], strand))
+        _HubTrack(url, name if strand == "." else f"{name} {strand}", _shade(colours[name], strand))
         for url, name, strand in scores
     ], calls
 
@@ -170,7 +170,7 @@ def _shade(colour: str, strand: str) -> str:
     return ",".join(str((int(part) + 255) // 2) for part in colour.split(","))
 
 
-def _track_db(scores: Sequence[_Track], calls: Sequence[_Track]) -> Iterator[dict[str, str]]:
+def _track_db(scores: Sequence[_HubTrack], calls: Sequence[_HubTrack]) -> Iterator[dict[str, str]]:
     """Stanzas of trackDb.txt."""
     if scores:
         yield {
@@ -212,7 +212,7 @@ def _stanza(settings: dict[str, str]) -> str:
     return "".join(f"{' '.join((key, value))}\n" for key, value in settings.items())
 
 
-def _session(scores: Sequence[_Track], calls: Sequence[_Track], genome: str) -> str:
+def _session(scores: Sequence[_HubTrack], calls: Sequence[_HubTrack], genome: str) -> str:
     """XML that IGV opens: https://github.com/igvteam/igv/wiki (sessions)."""
     session = ElementTree.Element("Session", genome=genome, version="8")
     resources = ElementTree.SubElement(session, "Resources")

@@ -9,8 +9,10 @@ from urllib.parse import quote
 import numpy as np
 
 from dnabirnn.errors import OptionError
+from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.tracks.colours import item_colours
 from dnabirnn.tracks.formats import TrackFormat
+from dnabirnn.tracks.rows import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,11 +22,8 @@ if TYPE_CHECKING:
     from dnabirnn.motif_classes import Output
     from dnabirnn.tracks.rows import Rows
 
-__all__ = ["COLUMNS", "MAX_SCORE", "SO_TYPE", "Layout", "header_of", "layout_of"]
+__all__ = ["SO_TYPE", "Layout", "header_of", "layout_of"]
 
-MAX_SCORE = 1000
-COLUMNS = ("chrom", "start", "end", "class", "score", "strand")
-"""Columns of TSV and Parquet, in the order of BED6."""
 SO_TYPE = "sequence_feature"
 """What a call is in GFF3 unless told otherwise: true of every motif (SO:0000110)."""
 

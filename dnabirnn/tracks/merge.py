@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from dnabirnn.errors import OptionError, TrackError
-from dnabirnn.files import Outputs, PathLike, check_line, check_readable, read_blocks
+from dnabirnn.files import OutputFiles, PathLike, check_line, check_readable, read_blocks
 from dnabirnn.tracks.formats import TrackFormat, track_format
 from dnabirnn.tracks.layouts import header_of
 from dnabirnn.tracks.tabix import add_index
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import BinaryIO
 
-    Progress = Callable[[int], None]
 
 __all__ = ["merge_shards"]
 
@@ -28,7 +27,7 @@ def merge_shards(
     *,
     form: str | None = None,
     index: bool = False,
-    progress: Progress = lambda done: None,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> None:
     """Join what `dnabirnn score --shard` wrote of one output, in the order that is given.
 
@@ -66,7 +65,7 @@ def merge_shards(
                 "files of one format, one output at a time"
             )
     contigs = _Contigs()
-    with Outputs() as files:
+    with OutputFiles() as files:
         if target is TrackFormat.BIGWIG:
             _merge_big(files, shards, out, ".bw", contigs, progress)
         elif target is TrackFormat.BIGBED:
@@ -112,7 +111,7 @@ def _merge_text(
     shards: Sequence[PathLike],
     header: bytes,
     contigs: _Contigs,
-    progress: Progress,
+    progress: Callable[[int], None],
 ) -> None:
     file.write(header)
     for shard in shards:
@@ -181,12 +180,12 @@ def _end_of_contig(lines: bytes, begin: int, start: bytes) -> int:
 
 
 def _merge_big(
-    files: Outputs,
+    files: OutputFiles,
     shards: Sequence[PathLike],
     out: PathLike,
     ending: str,
     contigs: _Contigs,
-    progress: Progress,
+    progress: Callable[[int], None],
 ) -> None:
     import pybigtools
 
@@ -238,24 +237,25 @@ def _records(reader: Any, shard: PathLike, name: str, length: int) -> Iterator[A
 
 
 def _merge_parquet(
-    files: Outputs,
+    files: OutputFiles,
     shards: Sequence[PathLike],
     out: PathLike,
     contigs: _Contigs,
-    progress: Progress,
+    progress: Callable[[int], None],
 ) -> None:
     import polars as pl
 
-    from dnabirnn.tracks.parquet import SCHEMA, sink
+    from dnabirnn.tracks.parquet import sink
+    from dnabirnn.tracks.schema import ROW_SCHEMA
 
     frames = []
     for shard in shards:
         try:
             frame = pl.scan_parquet(os.fspath(shard), glob=False)
-            if frame.collect_schema() != SCHEMA:
+            if frame.collect_schema() != ROW_SCHEMA:
                 raise TrackError(
-                    f"{shard}: has not the columns {' '.join(SCHEMA)}; give a file that dnabirnn "
-                    "wrote"
+                    f"{shard}: has not the columns {' '.join(ROW_SCHEMA)}; give a file that "
+                    "dnabirnn wrote"
                 )
             names = frame.select(pl.col("chrom").unique(maintain_order=True))
             contigs.add(names.collect(engine="streaming")["chrom"], shard)

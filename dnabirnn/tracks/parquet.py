@@ -9,6 +9,7 @@ import polars as pl
 from dnabirnn.errors import OutputError
 from dnabirnn.tracks.formats import TrackFormat
 from dnabirnn.tracks.layouts import layout_of
+from dnabirnn.tracks.schema import ROW_SCHEMA
 from dnabirnn.tracks.text import TextTrack
 
 if TYPE_CHECKING:
@@ -18,19 +19,7 @@ if TYPE_CHECKING:
     from dnabirnn.motif_classes import Output
     from dnabirnn.tracks.rows import Rows
 
-__all__ = ["SCHEMA", "ParquetTrack", "sink"]
-
-SCHEMA = pl.Schema(
-    {
-        "chrom": pl.String,
-        "start": pl.Int64,
-        "end": pl.Int64,
-        "class": pl.String,
-        "score": pl.Int16,
-        "strand": pl.String,
-    }
-)
-"""Columns of the table, those of `layouts.COLUMNS`."""
+__all__ = ["ParquetTrack", "sink"]
 
 # 30 million rows: 350 MB with polars' own size.
 _GROUP_ROWS = 1 << 17
@@ -64,13 +53,13 @@ class ParquetTrack:
         self._track.close()
         self._spool.flush()
         rows = pl.scan_csv(
-            self._spool.name, separator="\t", has_header=False, quote_char=None, schema=SCHEMA
+            self._spool.name, separator="\t", has_header=False, quote_char=None, schema=ROW_SCHEMA
         )
         sink(rows, self._path)
 
 
 def sink(rows: pl.LazyFrame, path: Path) -> None:
-    """Write a table of `SCHEMA` piece by piece, its rows in their order.
+    """Write a table of `ROW_SCHEMA` piece by piece, its rows in their order.
 
     Raises
     ------

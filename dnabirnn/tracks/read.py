@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from dnabirnn.errors import TrackError
 from dnabirnn.files import read_blocks
 from dnabirnn.intervals import read_bed
-from dnabirnn.motif_classes import Output
+from dnabirnn.motif_classes import MAX_SCORE, Output
 from dnabirnn.names import is_printable
-from dnabirnn.tracks.rows import CALLS_SCHEMA, Rows
+from dnabirnn.tracks.rows import Rows
+from dnabirnn.tracks.schema import ROW_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,17 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read_calls", "read_scores"]
 
-_MAX_SCORE = 1000
 # Reading and calling 14.8 million rows: 160 MB and 4.9 s with 4 MiB, 330 MB and 5.3 s with 16.
 _READ_BYTES = 1 << 22
-_COLUMNS: dict[str, type[pl.DataType]] = {
-    "chrom": pl.String,
-    "start": pl.Int64,
-    "end": pl.Int64,
-    "class": pl.String,
-    "score": pl.Int16,
-    "strand": pl.String,
-}
 _REMEDY = "give a track that `dnabirnn score` wrote"
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 # A contig may be called "track": such a row goes on with a tab and a number.
@@ -105,7 +97,7 @@ def _whole_lines(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
 
 def _parse(chunk: bytes, first_line: int, name: str) -> tuple[pl.DataFrame, _LineNumbers]:
     """Columns of a chunk, and the number of each row's line."""
-    n_extra = chunk[: chunk.index(b"\n")].count(b"\t") + 1 - len(_COLUMNS)
+    n_extra = chunk[: chunk.index(b"\n")].count(b"\t") + 1 - len(ROW_SCHEMA)
     if n_extra >= 0 and not chunk.startswith(b"#") and b"\n#" not in chunk:
         extra: dict[str, type[pl.DataType]] = {f"extra{i}": pl.String for i in range(n_extra)}
         with suppress(pl.exceptions.PolarsError):
@@ -114,8 +106,8 @@ def _parse(chunk: bytes, first_line: int, name: str) -> tuple[pl.DataFrame, _Lin
                 has_header=False,
                 separator="\t",
                 quote_char=None,
-                schema=_COLUMNS | extra,
-                columns=list(range(len(_COLUMNS))),
+                schema={**ROW_SCHEMA, **extra},
+                columns=list(range(len(ROW_SCHEMA))),
                 truncate_ragged_lines=True,
             )
             if not any(frame.null_count().row(0)):
@@ -132,25 +124,25 @@ def _parse_by_line(chunk: bytes, first_line: int, name: str) -> tuple[pl.DataFra
         if line.strip() and not _HEADER.match(line):
             rows.append(_row(line, f"{name}, line {number}"))
             numbers.append(number)
-    return pl.DataFrame(rows, schema=_COLUMNS, orient="row"), numbers
+    return pl.DataFrame(rows, schema=ROW_SCHEMA, orient="row"), numbers
 
 
 def _row(line: bytes, place: str) -> tuple[str | int, ...]:
     try:
-        fields: list[str | int] = list(line.decode("utf-8").split("\t")[: len(_COLUMNS)])
+        fields: list[str | int] = list(line.decode("utf-8").split("\t")[: len(ROW_SCHEMA)])
     except UnicodeDecodeError:
         raise TrackError(f"{place}: no text; give a BED of scores") from None
-    if len(fields) < len(_COLUMNS) or not all(fields):
+    if len(fields) < len(ROW_SCHEMA) or not all(fields):
         raise TrackError(
             f"{place}: {sum(map(bool, fields))} tab-separated columns; {_REMEDY}, "
-            f"which has six: {' '.join(_COLUMNS)}"
+            f"which has six: {' '.join(ROW_SCHEMA)}"
         )
-    for i, (column, kind) in enumerate(_COLUMNS.items()):
+    for i, (column, kind) in enumerate(ROW_SCHEMA.items()):
         if kind.is_integer():
             if not _INTEGER.fullmatch(str(fields[i])):
                 raise TrackError(f"{place}: {column} {fields[i]!r} is no integer; {_REMEDY}")
             fields[i] = int(fields[i])
-    if not 0 <= int(fields[4]) <= _MAX_SCORE:
+    if not 0 <= int(fields[4]) <= MAX_SCORE:
         raise TrackError(f"{place}: score {fields[4]} is not from 0 to 1000; {_REMEDY}")
     return tuple(fields)
 
@@ -218,7 +210,7 @@ class _Checker:
         overlap = np.zeros(start.size, dtype=np.bool_)
         overlap[order] = start < previous
         wrongs = (
-            ((rows.score < 0) | (rows.score > _MAX_SCORE), "score {score} is not from 0 to 1000"),
+            ((rows.score < 0) | (rows.score > MAX_SCORE), "score {score} is not from 0 to 1000"),
             ((rows.start < 0) | (rows.end <= rows.start), "no interval from {start} to {end}"),
             (np.diff(rows.start, prepend=self._start) < 0, "{start} after a later start; sort"),
             (overlap, "{start} to {end} overlaps the last row of its class and strand"),
@@ -252,7 +244,7 @@ def read_calls(
     Returns
     -------
     calls : polars.DataFrame
-        Of `dnabirnn.tracks.rows.CALLS_SCHEMA`, sorted by start and end within a contig.
+        Of `dnabirnn.tracks.ROW_SCHEMA`, sorted by start and end within a contig.
 
     Raises
     ------
@@ -263,7 +255,7 @@ def read_calls(
         A file that is no BED.
     """
     if not any(read_blocks(path, TrackError, digests)):
-        return pl.DataFrame(schema=CALLS_SCHEMA)
+        return pl.DataFrame(schema=ROW_SCHEMA)
     frame = read_bed(path, digests=digests)
     known = pl.DataFrame(list(outputs), schema=["name", "strand"], orient="row")
     for row in frame.join(known, on=["name", "strand"], how="anti").head(1).iter_rows(named=True):
@@ -273,7 +265,7 @@ def read_calls(
             "of this model"
         )
     score = pl.col("score")
-    bad = score.is_null() | ~score.is_between(0, 1000) | (score != score.floor())
+    bad = score.is_null() | ~score.is_between(0, MAX_SCORE) | (score != score.floor())
     for row in frame.filter(bad).head(1).iter_rows(named=True):
         raise TrackError(
             f"{path}, line {row['line']}: score {row['score']}: must be an integer from 0 to "
@@ -281,6 +273,6 @@ def read_calls(
         )
     return (
         frame.rename({"name": "class"})
-        .select(pl.col(name).cast(kind) for name, kind in CALLS_SCHEMA.items())
+        .select(pl.col(name).cast(kind) for name, kind in ROW_SCHEMA.items())
         .sort("chrom", "start", "end", maintain_order=True)
     )

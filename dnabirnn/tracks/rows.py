@@ -1,11 +1,10 @@
-"""tracks.rows."""
+"""Rows of a track of scores, or of calls."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -15,17 +14,10 @@ if TYPE_CHECKING:
 
     from dnabirnn.motif_classes import Output
 
-__all__ = ["CALLS_SCHEMA", "Rows", "joined", "output_ranks"]
+__all__ = ["COLUMNS", "Rows", "joined", "output_ranks"]
 
-CALLS_SCHEMA: dict[str, type[pl.DataType]] = {
-    "chrom": pl.String,
-    "start": pl.Int64,
-    "end": pl.Int64,
-    "class": pl.String,
-    "score": pl.Int16,
-    "strand": pl.String,
-}
-"""Columns of a table of calls."""
+COLUMNS = ("chrom", "start", "end", "class", "score", "strand")
+"""Columns of a row of scores or of a call, in the order of BED6."""
 
 
 class Rows(NamedTuple):

@@ -13,7 +13,7 @@ from dnabirnn.tracks.formats import TrackFormat
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from dnabirnn.files import Outputs, PathLike
+    from dnabirnn.files import OutputFiles, PathLike
 
 __all__ = ["add_index", "can_index", "check_index"]
 
@@ -54,12 +54,12 @@ def check_index(path: PathLike, form: TrackFormat) -> ModuleType:
     return pysam  # type: ignore[no-any-return, unused-ignore]
 
 
-def add_index(files: Outputs, path: PathLike, form: TrackFormat) -> None:
+def add_index(files: OutputFiles, path: PathLike, form: TrackFormat) -> None:
     """Have an output indexed when it is whole: PATH.tbi, or PATH.csi past 512 Mb.
 
     Parameters
     ----------
-    files : Outputs
+    files : OutputFiles
         In which `path` is open.
     path : path
         A bgzip file whose rows are sorted.

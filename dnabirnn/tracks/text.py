@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
 
+from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.tracks.formats import TrackFormat
-from dnabirnn.tracks.layouts import MAX_SCORE, Layout, layout_of
+from dnabirnn.tracks.layouts import Layout, layout_of
 from dnabirnn.tracks.lines import Lines
 from dnabirnn.tracks.rows import Rows, joined, output_ranks
 

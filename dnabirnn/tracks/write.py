@@ -17,7 +17,7 @@ from dnabirnn.tracks.text import BedGraphTracks, TextTrack
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dnabirnn.files import Outputs
+    from dnabirnn.files import OutputFiles
     from dnabirnn.motif_classes import Output
     from dnabirnn.tracks.text import Track
 
@@ -70,7 +70,9 @@ class Target:
                 f"--sizes: is for bigBed, and {self.path} is {self.form.traits.title}"
             )
 
-    def open(self, files: Outputs, outputs: Sequence[Output], sizes: Mapping[str, int]) -> Track:
+    def open(
+        self, files: OutputFiles, outputs: Sequence[Output], sizes: Mapping[str, int]
+    ) -> Track:
         """Open it, see `open_track`."""
         return open_track(
             files, self.path, self.form, outputs, sizes, so_type=self.so_type, index=self.index
@@ -117,7 +119,7 @@ def targets(
 
 
 def open_track(
-    files: Outputs,
+    files: OutputFiles,
     path: PathLike,
     form: TrackFormat,
     outputs: Sequence[Output],
@@ -130,7 +132,7 @@ def open_track(
 
     Parameters
     ----------
-    files : Outputs
+    files : OutputFiles
     path : path
         Where the format is a file an output, `track_paths` gives their names.
     form : TrackFormat

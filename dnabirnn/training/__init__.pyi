@@ -2,5 +2,5 @@ from .fit import Fit as Fit, FitSettings as FitSettings
 from .plan import TRAINING_REMEDIES as TRAINING_REMEDIES, TrainingPlan as TrainingPlan
 from .processes import LEFT_ALONE as LEFT_ALONE, Hardware as Hardware, launch as launch
 from .sampling import Sampler as Sampler, SamplingSettings as SamplingSettings
-from .training_run import Progress as Progress, train as train
+from .training_run import TrainingProgress as TrainingProgress, train as train
 from .validation import Validation as Validation, mean_of as mean_of

@@ -18,7 +18,7 @@ __all__ = ["Resident", "TensorBatch"]
 
 
 class TensorBatch(NamedTuple):
-    """Training windows of one step on a device; as `dnabirnn.training.sampling.Batch`."""
+    """Training windows of one step on a device; as `dnabirnn.training.sampling.TrainingBatch`."""
 
     codes: Tensor
     truth: Tensor

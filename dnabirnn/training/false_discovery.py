@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.evaluation import Truth
-from dnabirnn.labels import IGNORE_BIT
+from dnabirnn.labels import output_masks
 from dnabirnn.network import CallSettings
 from dnabirnn.scoring import find_calls, find_runs
 
@@ -24,10 +23,10 @@ if TYPE_CHECKING:
 
     from dnabirnn.engine import Engine
     from dnabirnn.evaluation import ScoreCounts
-    from dnabirnn.motif_classes import MotifClass, Output
+    from dnabirnn.motif_classes import Output
     from dnabirnn.network import CallRule, ScoringWindow
     from dnabirnn.tracks import Rows
-    from dnabirnn.training.validation import Piece, Validation
+    from dnabirnn.training.validation import Validation
 
 __all__ = ["RATES", "base_thresholds", "call_thresholds"]
 
@@ -69,15 +68,17 @@ def call_thresholds(
         {motif_class.name: np.zeros(tried.size, np.float64) for motif_class in validation.classes}
         for _ in range(2)
     )
+    masks = output_masks(validation.classes)
     rows = find_runs(validation.blocks(engine, window, threads), min_score=_LEAST_SCORE)
     for of_contig in _by_contig(rows):
-        truth = _truth_of(validation.piece(of_contig[0].chrom), validation.classes)
+        contig = validation.contig(of_contig[0].chrom)
+        truth = Truth.of(np.asarray(contig.labels), codes=np.asarray(contig.codes))
         for number, threshold in enumerate(_THRESHOLDS):
             wanted = {name: replace(rule, threshold=threshold) for name, rule in rules.items()}
             for calls in find_calls(of_contig, outputs, CallSettings(wanted)):
                 for column, own in calls.by_output():
                     name = outputs[column].class_name
-                    share = truth.share(column, own.start, own.end)
+                    share = truth.share(masks[column], own.start, own.end)
                     true[name][number] += int((share >= 0.5).sum())
                     false[name][number] += int((share < 0.5).sum())
     for name in false:
@@ -104,9 +105,3 @@ def _by_contig(rows: Iterable[Rows]) -> Iterator[list[Rows]]:
         if piece.last:
             yield held
             held = []
-
-
-def _truth_of(piece: Piece, classes: Sequence[MotifClass]) -> Truth:
-    labels = np.asarray(piece.labels)
-    counted = (np.asarray(piece.codes) < AMBIGUOUS) & ((labels & IGNORE_BIT) == 0)
-    return Truth(labels, counted, classes)

@@ -131,7 +131,7 @@ class TrainingPlan:
 
 
 def _bases(validation: Validation) -> int:
-    return sum(len(piece.codes) for piece in validation.pieces)
+    return sum(len(contig.codes) for contig in validation.contigs)
 
 
 def _mean_seconds(function: Callable[[], object], most: int) -> float:

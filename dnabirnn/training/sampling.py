@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dnabirnn.alphabet import Codes
     from dnabirnn.encoded import EncodedSet
 
-__all__ = ["Batch", "Places", "Prevalence", "Sampler", "SamplingSettings"]
+__all__ = ["Places", "Prevalence", "Sampler", "SamplingSettings", "TrainingBatch"]
 
 # Stream 2 is that of dropout.
 _TRAINING_STREAM, _PREVALENCE_STREAM = 0, 1
@@ -68,7 +68,7 @@ class SamplingSettings:
             )
 
 
-class Batch(NamedTuple):
+class TrainingBatch(NamedTuple):
     """Training windows of one step.
 
     Attributes
@@ -84,9 +84,9 @@ class Batch(NamedTuple):
     truth: NDArray[np.bool_]
     counted: NDArray[np.bool_]
 
-    def part(self, windows: slice) -> Batch:
+    def part(self, windows: slice) -> TrainingBatch:
         """Some of the windows."""
-        return Batch(self.codes[windows], self.truth[windows], self.counted[windows])
+        return TrainingBatch(self.codes[windows], self.truth[windows], self.counted[windows])
 
 
 class Places(NamedTuple):
@@ -123,7 +123,7 @@ class Prevalence(NamedTuple):
     sampled: NDArray[np.float64]
 
 
-class _Sites(NamedTuple):
+class _ClassSites(NamedTuple):
     """Labelled runs of one class, as places in the encoded set; strands apart."""
 
     starts: NDArray[np.int64]
@@ -172,7 +172,7 @@ class Sampler:
         self._cumulative_bases = np.cumsum(lengths)
         self._sites = [self._sites_of(number) for number in range(len(encoded.classes))]
 
-    def batch(self, step: int) -> Batch:
+    def batch(self, step: int) -> TrainingBatch:
         """Windows of step `step`, always the same for the same seed."""
         return self._cut(self.places(step))
 
@@ -224,7 +224,7 @@ class Sampler:
             column += strands
         return np.array([*totals, counted.sum()], dtype=np.float64)
 
-    def _sites_of(self, number: int) -> _Sites:
+    def _sites_of(self, number: int) -> _ClassSites:
         motif_class = self.encoded.classes[number]
         strands = "+-" if motif_class.stranded else "."
         found = [
@@ -239,7 +239,7 @@ class Sampler:
                 "split; change the split, or leave the class out with --classes"
             )
         lengths = sites[:, 1] - sites[:, 0]
-        return _Sites(sites[:, 0], sites[:, 1], np.cumsum(lengths))
+        return _ClassSites(sites[:, 0], sites[:, 1], np.cumsum(lengths))
 
     def _runs(self, start: int, end: int, bits: int) -> NDArray[np.int64]:
         """Runs of bases of an interval that have one of some bits, and are not ignored: (n, 2)."""
@@ -321,7 +321,7 @@ class Sampler:
         starts = np.maximum(np.minimum(starts, last - window), first)
         return starts, np.minimum(starts + window, last)
 
-    def _cut(self, drawn: Places) -> Batch:
+    def _cut(self, drawn: Places) -> TrainingBatch:
         starts, ends, turned, mutations = drawn
         places = starts[:, None] + np.arange(self.settings.window_bp)  # (B, L)
         real = places < ends[:, None]
@@ -331,10 +331,10 @@ class Sampler:
             codes = np.where(codes < AMBIGUOUS, (codes + mutations) & 3, codes)
         labels = self.encoded.labels[places]
         truth = targets(labels, self.encoded.classes)
-        batch = Batch(codes, truth, _counted(codes, labels))
+        batch = TrainingBatch(codes, truth, _counted(codes, labels))
         return self._turned(batch, turned) if turned.any() else batch
 
-    def _turned(self, batch: Batch, chosen: NDArray[np.bool_]) -> Batch:
+    def _turned(self, batch: TrainingBatch, chosen: NDArray[np.bool_]) -> TrainingBatch:
         """The chosen windows as their reverse complement; padded ones stay as they are."""
         chosen = chosen & (batch.codes[:, -1] != PADDING)
         columns = opposite_outputs(self.encoded.classes)
@@ -342,7 +342,7 @@ class Sampler:
         codes[chosen] = reverse_complement(codes[chosen])
         truth[chosen] = truth[chosen][:, ::-1][..., columns]
         counted[chosen] = counted[chosen][:, ::-1]
-        return Batch(codes, truth, counted)
+        return TrainingBatch(codes, truth, counted)
 
 
 def _counted(codes: Codes, labels: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:

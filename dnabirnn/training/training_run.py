@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.files import PathLike
 
-__all__ = ["Begun", "Progress", "begin", "check_plan", "train"]
+__all__ = ["Begun", "TrainingProgress", "begin", "check_plan", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ _CHUNK_BP = 1 << 22
 _BEST = "best/"
 
 
-class Progress(NamedTuple):
+class TrainingProgress(NamedTuple):
     """How far a fit is."""
 
     bases: int
@@ -76,7 +76,7 @@ def train(
     validations: int = 10,
     resume: bool = True,
     log_path: PathLike | None = None,
-    report: Callable[[Progress], None] | None = None,
+    report: Callable[[TrainingProgress], None] | None = None,
 ) -> Checkpoint:
     """Fit a network, and write the model.
 
@@ -251,7 +251,7 @@ class _Run:
     validations: int
     threads: int
     log: TrainingLog
-    report: Callable[[Progress], None] | None
+    report: Callable[[TrainingProgress], None] | None
     leads: bool
     keeps_states: bool
     best_ap: float = -1.0
@@ -324,7 +324,9 @@ class _Run:
         self.log.add(fit, loss, validation)
         if self.report is not None:
             mean = mean_of(validation) if validation else None
-            self.report(Progress(fit.step * fit.step_bp, fit.steps * fit.step_bp, loss, mean))
+            self.report(
+                TrainingProgress(fit.step * fit.step_bp, fit.steps * fit.step_bp, loss, mean)
+            )
 
 
 def check_plan(

@@ -1,4 +1,4 @@
-"""training.validation."""
+"""Validation sequence, and metrics on it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from dnabirnn.network import ScoringWindow
     from dnabirnn.tracks import Block
 
-__all__ = ["Piece", "Validation", "mean_of"]
+__all__ = ["Validation", "ValidationContig", "mean_of"]
 
 _PIECE_BP = 100_000
 
 
-class Piece(NamedTuple):
+class ValidationContig(NamedTuple):
     """A stretch of validation sequence, scored as a contig of its own."""
 
     name: str
@@ -75,7 +75,7 @@ class Validation:
     Attributes
     ----------
     split : str
-    pieces : list of Piece
+    contigs : list of ValidationContig
     """
 
     def __init__(
@@ -86,20 +86,20 @@ class Validation:
         intervals = encoded.split(self.split)
         if most_bp is not None and (intervals[:, 1] - intervals[:, 0]).sum() > most_bp:
             intervals = _spread(intervals, max(1, most_bp // _PIECE_BP), encoded.labels)
-        self.pieces = [
-            Piece(
+        self.contigs = [
+            ValidationContig(
                 f"{self.split}:{start}-{end}", encoded.codes[start:end], encoded.labels[start:end]
             )
             for start, end in intervals
         ]
-        self._by_name = {piece.name: piece for piece in self.pieces}
+        self._by_name = {contig.name: contig for contig in self.contigs}
 
     def absent(self) -> list[str]:
         """Names of the classes that have no counted base here."""
         found = np.zeros(len(self.classes), np.bool_)
-        for piece in self.pieces:
-            labels = np.asarray(piece.labels)
-            counted = labels[(piece.codes < AMBIGUOUS) & ((labels & IGNORE_BIT) == 0)]
+        for contig in self.contigs:
+            labels = np.asarray(contig.labels)
+            counted = labels[(contig.codes < AMBIGUOUS) & ((labels & IGNORE_BIT) == 0)]
             present = int(np.bitwise_or.reduce(counted, initial=0))
             for number in range(len(self.classes)):
                 found[number] |= bool(present & class_bits(number, "."))
@@ -137,7 +137,7 @@ class Validation:
         }
 
     def blocks(self, engine: Engine, scoring: ScoringWindow, threads: int) -> Iterator[Block]:
-        """Scores of all pieces, each as a contig.
+        """Scores of all contigs.
 
         Raises
         ------
@@ -145,10 +145,10 @@ class Validation:
             A probability that is not finite.
         """
         columns = sum(1 + stranded for _, stranded in self.classes)
-        yield from _finite(score(self.pieces, engine, scoring, columns, threads=threads))
+        yield from _finite(score(self.contigs, engine, scoring, columns, threads=threads))
 
-    def piece(self, name: str) -> Piece:
-        """The piece of a name."""
+    def contig(self, name: str) -> ValidationContig:
+        """The contig of a name."""
         return self._by_name[name]
 
     def _scored(
@@ -156,7 +156,7 @@ class Validation:
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
         for block in self.blocks(engine, scoring, threads):
             part = slice(block.start, block.start + len(block.codes))
-            labels = np.asarray(self.piece(block.name).labels[part])
+            labels = np.asarray(self.contig(block.name).labels[part])
             ignored = (labels & labels.dtype.type(IGNORE_BIT)) != 0
             counted = (block.codes < AMBIGUOUS) & ~ignored
             yield block.probabilities[counted], targets(labels[counted], self.classes)

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from commands import GENOME, content, make_material, run, succeed, write_fasta, write_model
 
-from dnabirnn.cli.progress import Progress
+from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.cli.train import PRESETS
 from dnabirnn.encoded.encoded_set import EncodedSet
 from dnabirnn.errors import TrainingError
@@ -710,7 +710,7 @@ def test_progress_on_no_terminal(
 ) -> None:
     clock = iter([0.0, 10.0, 31.0, 31.0, 40.0, 40.0])
     monkeypatch.setattr("dnabirnn.cli.progress.time.monotonic", lambda: next(clock))
-    with caplog.at_level(logging.INFO, logger="dnabirnn"), Progress("scored", 8_000_000) as bar:
+    with caplog.at_level(logging.INFO, logger="dnabirnn"), ProgressBar("scored", 8_000_000) as bar:
         bar.add(1_000_000)
         bar.add(2_100_000, "half")
     assert caplog.messages == [
@@ -721,9 +721,9 @@ def test_progress_on_no_terminal(
 
 def test_no_progress_of_what_is_short_or_quiet(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="dnabirnn"):
-        with Progress("scored") as bar:
+        with ProgressBar("scored") as bar:
             bar.add(1000)
-        with Progress("scored", quiet=True) as bar:
+        with ProgressBar("scored", quiet=True) as bar:
             bar.say("nothing")
     assert caplog.messages == []
 

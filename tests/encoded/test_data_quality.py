@@ -13,7 +13,7 @@ from dnabirnn.alphabet import decode, reverse_complement
 from dnabirnn.encoded import data_quality as leakage
 from dnabirnn.encoded.data_quality import (
     K,
-    Sites,
+    LabelledSites,
     canonical_kmers,
     data_warnings,
     palindromic_share,
@@ -111,7 +111,7 @@ def test_shared_words_against_strings(make, tmp_path, monkeypatch, chunk, seed):
     split.write_text(
         "".join(f"{c}\t{s}\t{e}\t{name}\n" for name, spans in pieces.items() for c, s, e in spans)
     )
-    sites = Sites(make(sequences, rows, BedSplit(split)))
+    sites = LabelledSites(make(sequences, rows, BedSplit(split)))
     for name in ("val", "test"):
         expected = shared_naively(sequences, rows, pieces, name)
         assert shared_kmer_share(sites, 0, name) == pytest.approx(expected)
@@ -122,7 +122,7 @@ def test_words_do_not_reach_across_pieces_that_touch(make):
     left, right = decode(random_codes(1, 50)), decode(random_codes(2, 50))
     sequences = {"a": left, "b": right, "c": left[-20:] + right[:20]}
     rows = [("a", 45, 50, "x", "+"), ("b", 0, 5, "x", "+"), ("c", 18, 22, "x", "+")]
-    sites = Sites(make(sequences, rows, ChromSplit((), ("c",))))
+    sites = LabelledSites(make(sequences, rows, ChromSplit((), ("c",))))
     assert shared_kmer_share(sites, 0, "test") == 0.0
 
 
@@ -142,7 +142,7 @@ def test_a_copy_on_the_other_strand_is_a_copy(make):
     codes = random_codes(6, 200)
     sequences = {"a": decode(codes), "b": decode(reverse_complement(codes))}
     rows = [("a", 50, 150, "x", "+"), ("b", 50, 150, "x", "-")]
-    sites = Sites(make(sequences, rows, ChromSplit(("b",))))
+    sites = LabelledSites(make(sequences, rows, ChromSplit(("b",))))
     assert shared_kmer_share(sites, 0, "val") == 1.0
     assert shared_kmer_share(sites, 0, "test") is None
 
@@ -154,7 +154,7 @@ def test_only_ignored_copies_are_no_copies(make, tmp_path):
     encoded = make(
         {"a": text, "b": text}, rows, ChromSplit(("b",)), exclude=Regions.read(tmp_path / "out.bed")
     )
-    share = shared_kmer_share(Sites(encoded), 0, "val")
+    share = shared_kmer_share(LabelledSites(encoded), 0, "val")
     assert share == 0.0
 
 
@@ -162,7 +162,7 @@ def test_a_sample_gives_about_the_same_share(make, monkeypatch):
     shared, own = decode(random_codes(8, 6000)), decode(random_codes(9, 14_000))
     sequences = {"a": shared, "b": shared + own}
     rows = [("a", 0, 6000, "x", "+"), ("b", 0, 20_000, "x", "+")]
-    sites = Sites(make(sequences, rows, ChromSplit(("b",))))
+    sites = LabelledSites(make(sequences, rows, ChromSplit(("b",))))
     exact = shared_kmer_share(sites, 0, "val")
     monkeypatch.setattr(leakage, "_MOST_KMERS", 3000)
     sampled = shared_kmer_share(sites, 0, "val")
@@ -206,11 +206,11 @@ def test_palindromes(make, site, strand, warned):
 def test_only_short_sites_are_looked_at_and_few_of_many(make, monkeypatch):
     text = PALINDROME * 200
     rows = [("a", 0, 1500, "x", "+")] + [("a", i, i + 10, "x", "+") for i in range(1600, 2000, 20)]
-    sites = Sites(make({"a": text}, rows, ChromSplit()))
+    sites = LabelledSites(make({"a": text}, rows, ChromSplit()))
     assert palindromic_share(sites, 0) == 1.0
     monkeypatch.setattr(leakage, "_MOST_SITES", 3)
     assert palindromic_share(sites, 0) == 1.0
-    assert palindromic_share(Sites(make({"a": text}, rows[:1], ChromSplit())), 0) is None
+    assert palindromic_share(LabelledSites(make({"a": text}, rows[:1], ChromSplit())), 0) is None
 
 
 @pytest.mark.parametrize(("masked", "warned"), [(0, False), (24, False), (26, True), (100, True)])
@@ -244,7 +244,7 @@ def test_satellites_of_two_acrocentric_chromosomes(tmp_path):
     paths = [folder / f"hg002_chr{n}mat_parm.fa.gz" for n in (13, 14)]
     split = ChromSplit(("hg002_chr14mat_parm",))
     encoded = encode_genome(paths, labels, tmp_path / "set", split=split)
-    sites = Sites(encoded)
+    sites = LabelledSites(encoded)
     shares = [shared_kmer_share(sites, number, "val") for number in range(3)]
     assert shares == pytest.approx([0.73, 0.57, 0.80], abs=0.01)
     assert len(data_warnings(encoded)) == 3
@@ -255,4 +255,4 @@ def test_strand_of_rep_elements_is_real(tmp_path):
     folder = Path(os.environ["DNABIRNN_DATA"]) / "ecoli_k12"
     labels = load_labels([folder / "rep.bed"])
     encoded = encode_genome([folder / "NC_000913.3.fa.gz"], labels, tmp_path / "set")
-    assert palindromic_share(Sites(encoded), 0) < 0.05
+    assert palindromic_share(LabelledSites(encoded), 0) < 0.05

@@ -18,7 +18,7 @@ from hypothesis import given, strategies as st
 
 from dnabirnn.alphabet import decode
 from dnabirnn.encoded.encode import encode_genome
-from dnabirnn.encoded.encoded_set import EncodedSet, Mask
+from dnabirnn.encoded.encoded_set import EncodedSet, MaskMode
 from dnabirnn.encoded.splits import BedSplit, ChromSplit, FractionSplit
 from dnabirnn.errors import (
     DnabirnnError,
@@ -104,13 +104,13 @@ def test_manifest_says_what_went_in_and_nothing_of_where_or_when(fasta, labels, 
 def test_masks(fasta, labels, tmp_path):
     sets = {
         mask: encode_genome([fasta], labels, tmp_path / mask, split=ALL_TRAIN, mask=mask)
-        for mask in Mask
+        for mask in MaskMode
     }
     lower = np.array([c.islower() for c in "ACGTacgtNNccccGGGGtt"])
     for mask, encoded in sets.items():
         assert encoded.mask is mask
         assert encoded.manifest["summary"]["splits"]["train"]["masked"] == lower.sum()
-    none, loss, hard = (sets[mask] for mask in (Mask.NONE, Mask.LOSS, Mask.HARD))
+    none, loss, hard = (sets[mask] for mask in (MaskMode.NONE, MaskMode.LOSS, MaskMode.HARD))
     np.testing.assert_array_equal(loss.codes, none.codes)
     np.testing.assert_array_equal(loss.labels, none.labels | lower)
     np.testing.assert_array_equal(hard.labels, none.labels)

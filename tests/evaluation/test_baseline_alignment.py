@@ -8,12 +8,12 @@ from hypothesis import given, strategies as st
 from planted import MOTIF
 
 from dnabirnn.alphabet import AMBIGUOUS, reverse_complement
-from dnabirnn.evaluation.baseline_alignment import Alignment, Sites, alignments
+from dnabirnn.evaluation.baseline_alignment import AlignedSites, Alignment, alignments
 
 BACKGROUND = np.full(4, 0.25)
 
 
-def sites_of(rows: list[tuple[int, int, str]], length: int) -> Sites:
+def sites_of(rows: list[tuple[int, int, str]], length: int) -> AlignedSites:
     """Sites of (start, end, strand) on one stretch."""
     table = [
         (start, end - start, 1, 0, length)
@@ -21,7 +21,7 @@ def sites_of(rows: list[tuple[int, int, str]], length: int) -> Sites:
         else (end - 1, end - start, -1, 0, length)
         for start, end, strand in rows
     ]
-    return Sites(*np.array(table, dtype=np.int64).reshape(-1, 5).T)
+    return AlignedSites(*np.array(table, dtype=np.int64).reshape(-1, 5).T)
 
 
 def planted(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dnabirnn.evaluation.calls import CallEvaluation, FalseCalls
+from dnabirnn.evaluation.truth import Truth
 from dnabirnn.motif_classes import MotifClass
 
 
@@ -22,7 +23,7 @@ def test_each_strand_has_its_own_truth():
     calls = [intervals((0, 10), (10, 20)), intervals((10, 20)), intervals((20, 29))]
     calls += [intervals(), intervals((3, 5))]
     counted = np.ones(40, dtype=np.bool_)
-    evaluation.add(calls, labels, counted)
+    evaluation.add(calls, Truth(labels, counted))
     figures = evaluation.finish()
     assert (figures["a"]["calls"], figures["a"]["truth"], figures["a"]["matched"]) == (3, 2, 2)
     assert (figures["b"]["calls"], figures["b"]["truth"], figures["b"]["matched"]) == (1, 1, 1)
@@ -36,7 +37,7 @@ def test_bases_that_do_not_count_take_calls_and_truth_with_them():
     labels[5:15] = labels[20:30] = 6
     counted = np.ones(40, dtype=np.bool_)
     counted[:12] = False
-    evaluation.add([intervals((4, 14), (20, 30))], labels, counted)
+    evaluation.add([intervals((4, 14), (20, 30))], Truth(labels, counted))
     figures = evaluation.finish()["a"]
     assert (figures["calls"], figures["truth"], figures["matched"]) == (1, 1, 1)
 
@@ -50,7 +51,7 @@ def test_a_call_is_false_if_under_half_of_its_counted_bases_is_true():
     counted[24:26] = False
     # Half of it; 4 of the 8 that count; 0, of the other strand; 9 of 10.
     plus = intervals((0, 10), (20, 30), (40, 50), (61, 71))
-    evaluation.add([plus, intervals((60, 70))], labels, counted)
+    evaluation.add([plus, intervals((60, 70))], Truth(labels, counted))
     figures = evaluation.finish()["a"]
     assert figures["calls"] == 5
     assert figures["false_discovery_rate"] == 2 / 5

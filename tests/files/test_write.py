@@ -15,7 +15,7 @@ from hypothesis import given, strategies as st
 
 from dnabirnn.errors import OutputError
 from dnabirnn.files.temporary import stem
-from dnabirnn.files.write import OutputFile, Outputs, is_stream, write_text
+from dnabirnn.files.write import OutputFile, OutputFiles, is_stream, write_text
 
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
@@ -25,7 +25,7 @@ def names(folder: Path) -> list[str]:
 
 
 def write(*paths: str | Path, data: bytes = b"new", error: BaseException | None = None) -> None:
-    with Outputs() as outputs:
+    with OutputFiles() as outputs:
         for path in paths:
             outputs.open(path).write(data)
         if error is not None:
@@ -33,7 +33,7 @@ def write(*paths: str | Path, data: bytes = b"new", error: BaseException | None 
 
 
 def test_nothing_has_its_name_before_the_end(tmp_path: Path) -> None:
-    with Outputs() as outputs:
+    with OutputFiles() as outputs:
         outputs.open(tmp_path / "a.bed").write(b"a\n")
         (temporary,) = names(tmp_path)
         assert temporary.startswith(".a.bed.")
@@ -60,7 +60,7 @@ def test_the_first_opened_is_renamed_last(tmp_path: Path, monkeypatch: pytest.Mo
         return rename(self, target)
 
     monkeypatch.setattr(Path, "replace", record)
-    with Outputs() as outputs:
+    with OutputFiles() as outputs:
         for name in ("main", "second", "third"):
             outputs.open(tmp_path / name)
     assert renamed == ["third", "second", "main"]
@@ -73,7 +73,10 @@ def test_a_failed_rename_leaves_no_temporary(
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OutputError, match=r"a\.bed: Operation not permitted"), Outputs() as outputs:
+    with (
+        pytest.raises(OutputError, match=r"a\.bed: Operation not permitted"),
+        OutputFiles() as outputs,
+    ):
         outputs.open(tmp_path / "a.bed")
     assert names(tmp_path) == []
 
@@ -106,7 +109,7 @@ def test_a_path_that_cannot_be_is_refused_at_once(
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
     Path("loop").symlink_to("loop")
-    with pytest.raises(OutputError, match=message) as caught, Outputs() as outputs:
+    with pytest.raises(OutputError, match=message) as caught, OutputFiles() as outputs:
         outputs.open(path)
     assert "\n" not in str(caught.value)
     assert names(tmp_path) == ["file", "loop"]
@@ -119,7 +122,7 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: 
     refused = {"folder": tmp_path, "file": path}[closed]
     # The tests may run as root, who may write anywhere.
     monkeypatch.setattr(os, "access", lambda where, mode: Path(where) != refused)
-    with pytest.raises(OutputError, match=r"permission|write-protected"), Outputs() as outputs:
+    with pytest.raises(OutputError, match=r"permission|write-protected"), OutputFiles() as outputs:
         outputs.open(path)
 
 
@@ -137,7 +140,7 @@ def test_standard_output_twice(capfdbinary: pytest.CaptureFixture[bytes]) -> Non
 
 
 def test_dev_null_takes_all(tmp_path: Path) -> None:
-    with Outputs() as outputs:
+    with OutputFiles() as outputs:
         outputs.open(os.devnull).write(b"a")
         outputs.open(os.devnull).write(b"b")
     assert not Path(os.devnull).is_file()
@@ -166,7 +169,7 @@ def test_dev_stdout_does_not_cut_a_redirected_file(tmp_path: Path) -> None:
 def test_a_descriptor_is_written_where_it_stands(tmp_path: Path) -> None:
     with open(tmp_path / "a", "wb", buffering=0) as file:
         file.write(b"before ")
-        with Outputs() as outputs:
+        with OutputFiles() as outputs:
             outputs.open(f"/dev/fd/{file.fileno()}").write(b"rows ")
         file.write(b"after")
     assert (tmp_path / "a").read_bytes() == b"before rows after"
@@ -180,7 +183,7 @@ def test_a_pipe_is_written_straight(tmp_path: Path, name: str) -> None:
     received: list[bytes] = []
     reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()))
     reader.start()
-    with Outputs() as outputs:
+    with OutputFiles() as outputs:
         outputs.open(pipe).write(b"rows\n")
     reader.join(timeout=10)
     assert pipe.is_fifo()
@@ -233,7 +236,7 @@ def test_bgzip_is_gzip_with_its_mark_of_the_end(pieces: list[bytes]) -> None:
 @pytest.mark.parametrize("name", ["a.gz", "a.bgz", "A.GZ"])
 @pytest.mark.parametrize("data", [b"", b"a", os.urandom(0xFF00 * 2), os.urandom(0xFF00 + 1)])
 def test_bgzip_of_any_data(tmp_path: Path, name: str, data: bytes) -> None:
-    with Outputs() as outputs:
+    with OutputFiles() as outputs:
         outputs.open(tmp_path / name).write(data)
     written = (tmp_path / name).read_bytes()
     assert gzip.decompress(written) == data
@@ -299,7 +302,7 @@ def test_a_name_near_the_limit(tmp_path: Path) -> None:
 
 
 def test_a_file_can_be_sought_where_it_is_plain(tmp_path: Path) -> None:
-    with Outputs() as outputs:
+    with OutputFiles() as outputs:
         file = outputs.open(tmp_path / "a")
         file.write(b"00rest")
         file.seek(0)
@@ -313,6 +316,6 @@ def test_a_file_can_be_sought_where_it_is_plain(tmp_path: Path) -> None:
 
 
 def test_closing_early_does_no_harm(tmp_path: Path) -> None:
-    with Outputs() as outputs, outputs.open(tmp_path / "a.gz") as file:
+    with OutputFiles() as outputs, outputs.open(tmp_path / "a.gz") as file:
         file.write(b"text")
     assert gzip.decompress((tmp_path / "a.gz").read_bytes()) == b"text"

@@ -60,7 +60,7 @@ from dnabirnn.network.shipped import shipped_models
 from dnabirnn.sequences.fasta import parse_fasta
 from dnabirnn.sequences.fastq import parse_fastq
 from dnabirnn.sequences.genbank import parse_genbank
-from dnabirnn.sequences.records import Reading, Record
+from dnabirnn.sequences.records import ParseContext, Record
 from dnabirnn.sequences.twobit import read_twobit
 from dnabirnn.tracks.big_check import check_sizes
 from dnabirnn.tracks.read import read_scores
@@ -88,14 +88,14 @@ def _sequences(parse: Callable[..., Iterable[Record]]) -> Callable[[bytes], None
     def target(data: bytes) -> None:
         # Cut where the first byte says: blocks may end anywhere.
         at = data[0] if data else 0
-        for record in parse([data[1:at], data[max(at, 1) :]], Reading("fuzz", case=True)):
+        for record in parse([data[1:at], data[max(at, 1) :]], ParseContext("fuzz", case=True)):
             assert record.lower is None or len(record.codes) == len(record.lower) <= len(data)
 
     return target
 
 
 def _twobit(data: bytes) -> None:
-    for record in read_twobit(_file(data, "x.2bit"), Reading("fuzz", case=True)):
+    for record in read_twobit(_file(data, "x.2bit"), ParseContext("fuzz", case=True)):
         assert len(record.codes) <= 4 * len(data)
 
 

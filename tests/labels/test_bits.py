@@ -10,7 +10,7 @@ from dnabirnn.labels.bits import (
     IGNORE_BIT,
     IGNORED,
     ClassTable,
-    Rows,
+    LabelRows,
     class_bits,
     intervals_of,
     label_dtype,
@@ -64,7 +64,7 @@ def rows_of(items):
     bits = [class_bits(number, strand.get(number, s)) for _, _, number, s in items]
     starts = np.array([start for start, *_ in items], dtype=np.int64)
     lengths = np.array([n for _, n, *_ in items], dtype=np.int64)
-    return Rows(starts, starts + lengths, np.array(bits, dtype=np.uint64))
+    return LabelRows(starts, starts + lengths, np.array(bits, dtype=np.uint64))
 
 
 @given(st.lists(intervals, max_size=10))
@@ -79,7 +79,7 @@ def test_paint_and_back(items):
     assert labels.tolist() == naive
 
     spans = [(bit, intervals_of(labels, bit)) for bit in (1 << np.arange(7)).tolist()]
-    back = Rows(
+    back = LabelRows(
         np.concatenate([s[:, 0] for _, s in spans]),
         np.concatenate([s[:, 1] for _, s in spans]),
         np.repeat(np.array([b for b, _ in spans], np.uint64), [len(s) for _, s in spans]),

@@ -6,12 +6,12 @@ import re
 
 from dnabirnn.report.curves import blank
 from dnabirnn.report.page import (
-    Cell,
     Figure,
     Heading,
     Listing,
     Section,
     Table,
+    TableCell,
     Text,
     inline_svg,
     render,
@@ -40,7 +40,7 @@ def test_what_is_put_in_is_text_and_no_markup():
         Text(evil),
         Heading(evil),
         Listing(evil, evil),
-        Table(evil, [evil], [[Cell(evil), Cell(evil, evil), Cell(evil, code=True)]]),
+        Table(evil, [evil], [[TableCell(evil), TableCell(evil, evil), TableCell(evil, code=True)]]),
         Figure(drawing(evil), evil, evil, sequence=evil),
     )
     assert "<script" not in html

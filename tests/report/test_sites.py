@@ -8,10 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dnabirnn.labels.bits import ClassTable, Rows, paint
+from dnabirnn.evaluation.truth import Truth
+from dnabirnn.labels.bits import ClassTable, LabelRows, paint
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.report.sites import KINDS, SITES_SCHEMA, boundary_errors, choose, compare
-from dnabirnn.tracks.rows import CALLS_SCHEMA
+from dnabirnn.tracks.schema import ROW_SCHEMA
 
 CLASSES = (MotifClass("M", True), MotifClass("U", False))
 TRUTH = [(10, 20, 2), (40, 50, 4), (50, 54, 4), (70, 80, 24), (90, 96, 2)]
@@ -26,14 +27,14 @@ CALLS = [
 
 
 def calls_of(rows):
-    return pl.DataFrame([("c", *row) for row in rows], schema=CALLS_SCHEMA, orient="row")
+    return pl.DataFrame([("c", *row) for row in rows], schema=ROW_SCHEMA, orient="row")
 
 
 def compared(counted=None):
-    rows = Rows(*(np.array(column) for column in zip(*TRUTH, strict=True)))
+    rows = LabelRows(*(np.array(column) for column in zip(*TRUTH, strict=True)))
     labels = paint(rows, 100, ClassTable(CLASSES))
     counted = np.ones(100, dtype=np.bool_) if counted is None else counted
-    return compare("c", calls_of(CALLS), labels, counted, CLASSES)
+    return compare("c", calls_of(CALLS), Truth(labels, counted), CLASSES)
 
 
 def test_pairs_scores_and_agreement():

@@ -21,7 +21,8 @@ from dnabirnn.scoring.runs import find_runs
 from dnabirnn.tracks import read as readback
 from dnabirnn.tracks.block import Block
 from dnabirnn.tracks.read import read_scores
-from dnabirnn.tracks.rows import CALLS_SCHEMA, Rows
+from dnabirnn.tracks.rows import Rows
+from dnabirnn.tracks.schema import ROW_SCHEMA
 from dnabirnn.tracks.text import BedTrack
 
 if TYPE_CHECKING:
@@ -384,7 +385,7 @@ def test_table_of_calls() -> None:
     )
     calls = find_calls(rows, BOTH, settings_of(CallRule(500), CallMethod.MSS))
     table = calls_frame(calls, BOTH)
-    assert table.schema == pl.Schema(CALLS_SCHEMA)
+    assert table.schema == pl.Schema(ROW_SCHEMA)
     assert table.rows() == [
         ("x", 0, 2, "a", 900, "."),
         ("x", 0, 2, "m", 900, "+"),
@@ -393,7 +394,7 @@ def test_table_of_calls() -> None:
 
 
 def test_table_of_no_calls() -> None:
-    assert calls_frame([], BOTH).schema == pl.Schema(CALLS_SCHEMA)
+    assert calls_frame([], BOTH).schema == pl.Schema(ROW_SCHEMA)
 
 
 def test_sums_are_exact_on_the_longest_contigs() -> None:

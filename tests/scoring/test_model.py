@@ -18,7 +18,7 @@ from dnabirnn.motif_classes import MotifClass, Output
 from dnabirnn.network.scoring_window import ScoringWindow
 from dnabirnn.scoring.model import Model, load
 from dnabirnn.tracks.block import integer_scores
-from dnabirnn.tracks.rows import CALLS_SCHEMA
+from dnabirnn.tracks.schema import ROW_SCHEMA
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_calls_are_those_of_the_commands(
     model.checkpoint.save(path)
     table = model.calls(fasta, **options)  # type: ignore[arg-type]
     assert table.height > 5
-    assert dict(table.schema) == CALLS_SCHEMA
+    assert dict(table.schema) == ROW_SCHEMA
     scores = tmp_path / "s.bed"
     succeed("score", fasta, "-m", path, "-o", scores, "--calls", out, *arguments)
     text = table.write_csv(separator="\t", include_header=False)
@@ -175,7 +175,7 @@ def test_calls_are_those_of_the_commands(
 def test_calls_of_nothing_keep_their_columns(model: Model, tmp_path: Path) -> None:
     table = model.calls(write_fasta(tmp_path / "n.fa", {"n": "NNNN", "e": ""}))
     assert table.is_empty()
-    assert dict(table.schema) == CALLS_SCHEMA
+    assert dict(table.schema) == ROW_SCHEMA
 
 
 def test_several_files_are_one_genome(model: Model, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from dnabirnn.alphabet import decode, encode
 from dnabirnn.errors import FastaError
 from dnabirnn.sequences.fasta import parse_fasta
 from dnabirnn.sequences.read import contig_lengths, read_fasta
-from dnabirnn.sequences.records import Reading
+from dnabirnn.sequences.records import ParseContext
 
 LETTERS = "ACGTUNRYSWKMBDHVXacgtunryswkmbdhvx"
 
@@ -67,7 +67,7 @@ def oracle(text):
 @given(fasta_texts())
 def test_same_as_biopython(case):
     text, blocks = case
-    records = list(parse_fasta(blocks, Reading("text", case=True)))
+    records = list(parse_fasta(blocks, ParseContext("text", case=True)))
     expected = oracle(text)
     assert [r.name for r in records] == [name for name, _ in expected]
     for record, (_, sequence) in zip(records, expected, strict=True):
@@ -79,7 +79,7 @@ def test_same_as_biopython(case):
 def test_hard_mask_same_as_biopython(case):
     text, blocks = case
     for record, (_, sequence) in zip(
-        parse_fasta(blocks, Reading("text", hard_mask=True)), oracle(text), strict=True
+        parse_fasta(blocks, ParseContext("text", hard_mask=True)), oracle(text), strict=True
     ):
         masked = "".join("N" if c.islower() else c for c in sequence)
         np.testing.assert_array_equal(record.codes, encode(masked))
@@ -98,14 +98,14 @@ def test_line_of_a_bad_letter(case, at, letter):
     data = "\n".join(lines).encode()
     blocks = [data[i : i + 1 + at % 7] for i in range(0, len(data), 1 + at % 7)]
     with pytest.raises(FastaError) as caught:
-        list(parse_fasta(blocks, Reading("text")))
+        list(parse_fasta(blocks, ParseContext("text")))
     assert f"line {number + 1}:" in str(caught.value)
 
 
 @pytest.mark.parametrize("cut", range(1, 40))
 def test_every_cut(cut):
     data = b">one first\r\nACG\r\n\r\nTn\r\n>two\r\n>three\r\nGG"
-    records = list(parse_fasta([data[:cut], data[cut:]], Reading("text")))
+    records = list(parse_fasta([data[:cut], data[cut:]], ParseContext("text")))
     assert [(r.name, decode(r.codes)) for r in records] == [
         ("one", "ACGTN"),
         ("two", ""),

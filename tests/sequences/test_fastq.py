@@ -15,7 +15,7 @@ from dnabirnn.alphabet import decode, encode
 from dnabirnn.errors import FastaError
 from dnabirnn.sequences.fastq import parse_fastq
 from dnabirnn.sequences.read import read_fasta
-from dnabirnn.sequences.records import Reading
+from dnabirnn.sequences.records import ParseContext
 
 LETTERS = "ACGTUNRYSWKMBDHVXacgtunryswkmbdhvx"
 QUALITIES = "".join(map(chr, range(ord("!"), ord("~") + 1)))
@@ -47,7 +47,7 @@ def fastq_texts(draw):
 @given(fastq_texts())
 def test_same_as_biopython(case):
     text, blocks = case
-    records = list(parse_fastq(blocks, Reading("text", case=True)))
+    records = list(parse_fastq(blocks, ParseContext("text", case=True)))
     expected = list(FastqGeneralIterator(io.StringIO(text.replace("\r\n", "\n"))))
     assert [r.name for r in records] == [title.split()[0] for title, _, _ in expected]
     for record, (_, sequence, _) in zip(records, expected, strict=True):
@@ -59,7 +59,7 @@ def test_same_as_biopython(case):
 @given(fastq_texts())
 def test_hard_mask(case):
     text, blocks = case
-    records = parse_fastq(blocks, Reading("text", hard_mask=True))
+    records = parse_fastq(blocks, ParseContext("text", hard_mask=True))
     expected = FastqGeneralIterator(io.StringIO(text.replace("\r\n", "\n")))
     for record, (_, sequence, _) in zip(records, expected, strict=True):
         masked = "".join("N" if c.islower() else c for c in sequence)
@@ -98,7 +98,7 @@ def test_a_line_over_many_blocks():
     letters = b"ACGT" * 1000
     data = b"@a\n" + letters + b"\n+\n" + b"@" * 4000
     blocks = [data[i : i + 7] for i in range(0, len(data), 7)]
-    (record,) = parse_fastq(blocks, Reading("text"))
+    (record,) = parse_fastq(blocks, ParseContext("text"))
     np.testing.assert_array_equal(record.codes, encode(letters))
 
 

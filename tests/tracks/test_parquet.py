@@ -9,19 +9,20 @@ import pytest
 from scored import OUTPUTS, blocks, contig
 
 from dnabirnn.errors import OutputError
-from dnabirnn.files.write import Outputs
+from dnabirnn.files.write import OutputFiles
 from dnabirnn.scoring.runs import find_runs
-from dnabirnn.tracks.layouts import COLUMNS
-from dnabirnn.tracks.parquet import SCHEMA, ParquetTrack
+from dnabirnn.tracks.parquet import ParquetTrack
+from dnabirnn.tracks.rows import COLUMNS
+from dnabirnn.tracks.schema import ROW_SCHEMA
 
 
 def test_its_columns_are_those_of_tsv() -> None:
-    assert tuple(SCHEMA) == COLUMNS
+    assert tuple(ROW_SCHEMA) == COLUMNS
 
 
 @pytest.mark.parametrize("name", ["none/x.parquet", "."])
 def test_a_place_that_takes_no_file(tmp_path: Path, name: str) -> None:
-    with Outputs() as files:
+    with OutputFiles() as files:
         track = ParquetTrack(tmp_path / name, OUTPUTS, files.scratch(tmp_path / "x"))
         for rows in find_runs(blocks([contig("c", [900])]), min_score=1):
             track.add(rows)
@@ -32,7 +33,7 @@ def test_a_place_that_takes_no_file(tmp_path: Path, name: str) -> None:
 
 def test_names_are_text_even_if_they_look_like_something_else(tmp_path: Path) -> None:
     names = ["1", "null", '"x', "NA", "1e5"]
-    with Outputs() as files:
+    with OutputFiles() as files:
         track = ParquetTrack(files.reserve(tmp_path / "x"), OUTPUTS, files.scratch(tmp_path / "x"))
         for rows in find_runs(blocks([contig(name, [900]) for name in names]), min_score=1):
             track.add(rows)

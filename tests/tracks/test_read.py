@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 from scored import OUTPUTS, Contig, bed, blocks, genomes, naive, text, tuples
 
 from dnabirnn.errors import TrackError
-from dnabirnn.files.write import Outputs
+from dnabirnn.files.write import OutputFiles
 from dnabirnn.scoring.runs import find_runs
 from dnabirnn.tracks import read as readback
 from dnabirnn.tracks.read import read_scores
@@ -30,7 +30,7 @@ def test_what_was_written_is_read(
     single: bool,
 ) -> None:
     path = tmp_path_factory.getbasetemp() / f"scores{ending}"
-    with Outputs() as outputs:
+    with OutputFiles() as outputs:
         track = BedTrack(outputs.open(path), OUTPUTS)
         for rows in find_runs(blocks(genome), min_score=1, single_base=single):
             track.add(rows)
@@ -137,7 +137,7 @@ def test_a_gzip_that_is_cut_short(tmp_path: Path, kind: str, cut: int) -> None:
     if kind == "gzip":
         path.write_bytes(gzip.compress(ROW.encode()))
     else:
-        with Outputs() as outputs:
+        with OutputFiles() as outputs:
             outputs.open(path).write(ROW.encode())
     assert len(list(read_scores(path, OUTPUTS))) == 2
     path.write_bytes(path.read_bytes()[:-cut])

@@ -9,13 +9,13 @@ import pysam
 import pytest
 
 from dnabirnn.errors import OptionError
-from dnabirnn.files.write import Outputs
+from dnabirnn.files.write import OutputFiles
 from dnabirnn.tracks.formats import TrackFormat
 from dnabirnn.tracks.tabix import add_index, can_index
 
 
 def write(path: Path, text: str, form: TrackFormat = TrackFormat.BED) -> list[str]:
-    with Outputs() as files:
+    with OutputFiles() as files:
         files.open(path).write(text.encode())
         add_index(files, path, form)
     return sorted(each.name for each in path.parent.iterdir())
@@ -46,7 +46,7 @@ def test_nothing_is_left_of_a_run_that_fails(tmp_path: Path) -> None:
     path = tmp_path / "a.bed.gz"
 
     def fail() -> None:
-        with Outputs() as files:
+        with OutputFiles() as files:
             files.open(path).write(b"c\t0\t1\n")
             add_index(files, path, TrackFormat.BED)
             raise ZeroDivisionError

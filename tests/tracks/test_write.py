@@ -20,7 +20,7 @@ from scored import OUTPUTS, blocks, contig
 
 from dnabirnn.alphabet import decode
 from dnabirnn.errors import OptionError, OutputError
-from dnabirnn.files.write import Outputs
+from dnabirnn.files.write import OutputFiles
 from dnabirnn.motif_classes import Output
 from dnabirnn.network.call_rules import CallRule, CallSettings
 from dnabirnn.scoring.calls import find_calls
@@ -69,7 +69,7 @@ RGB = {"b": "0,114,178", "a": "213,94,0", "B": "0,158,115"}
 def write_calls(path: Path, **options: Any) -> Path:
     form = track_format(path, calls=True)
     runs = find_runs(blocks(GENOME, [7, 25]), min_score=1)
-    with Outputs() as files:
+    with OutputFiles() as files:
         track = open_track(files, path, form, OUTPUTS, SIZES, **options)
         for rows in find_calls(runs, OUTPUTS, SETTINGS, summits=form is TrackFormat.NARROWPEAK):
             track.add(rows)
@@ -81,7 +81,7 @@ def write_scores(path: Path, **options: Any) -> Path:
     form = track_format(path)
     sizes: dict[str, int] = {}
     lowest = 0 if form.traits.split else 1
-    with Outputs() as files:
+    with OutputFiles() as files:
         track = open_track(files, path, form, OUTPUTS, sizes, **options)
         for rows in find_runs(measured(blocks(GENOME, [7, 25]), sizes), min_score=lowest):
             track.add(rows)
@@ -156,7 +156,7 @@ def test_gff3(tmp_path: Path, so_type: str | None) -> None:
 def test_gff3_encodes_what_its_columns_cannot_hold(tmp_path: Path) -> None:
     outputs = [Output("LINE/L1;a=b,c&d e%\u00e9", "+")]
     genome = [contig("x>y", [900])]
-    with Outputs() as files:
+    with OutputFiles() as files:
         track = open_track(files, tmp_path / "c.gff3", TrackFormat.GFF3, outputs, {})
         for rows in find_runs(blocks(genome), min_score=1):
             track.add(rows)
@@ -298,12 +298,12 @@ def test_what_calls_cannot_have(
 
 
 def test_files_on_one_stream() -> None:
-    with Outputs() as files, pytest.raises(OptionError, match="-: bigWig is a file an output"):
+    with OutputFiles() as files, pytest.raises(OptionError, match="-: bigWig is a file an output"):
         open_track(files, "-", TrackFormat.BIGWIG, OUTPUTS, {})
 
 
 def test_one_output_goes_to_a_stream(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    with Outputs() as files:
+    with OutputFiles() as files:
         track = open_track(files, "/dev/fd/1", TrackFormat.BIGWIG, OUTPUTS[:1], {"z|1": LENGTH})
         for rows in find_runs(blocks([contig("z|1", column((0, 1, 900)))]), min_score=0):
             track.add(rows)

@@ -124,15 +124,15 @@ def test_a_sample_of_validation_sequence_has_every_class(tmp_path: Path) -> None
         [fasta], load_labels([bed]), tmp_path / "s", split=split_plan(val_chroms=["b"])
     )
     validation = Validation(made, most_bp=300_000)
-    sizes = [len(piece.codes) for piece in validation.pieces]
+    sizes = [len(contig.codes) for contig in validation.contigs]
     assert max(sizes) <= 100_000
     assert 300_000 <= sum(sizes) <= 400_000
-    assert any(np.any(np.asarray(piece.labels) & 0b11000) for piece in validation.pieces)
+    assert any(np.any(np.asarray(contig.labels) & 0b11000) for contig in validation.contigs)
 
 
 def test_validation_is_the_whole_split_by_default(encoded: EncodedSet) -> None:
-    (piece,) = Validation(encoded).pieces
-    assert len(piece.codes) == 15_000
+    (contig,) = Validation(encoded).contigs
+    assert len(contig.codes) == 15_000
 
 
 def test_probabilities_that_are_not_finite_are_refused(encoded: EncodedSet) -> None:

@@ -14,7 +14,7 @@ from dnabirnn.network.call_rules import CallRule
 from dnabirnn.network.scoring_window import ScoringWindow
 from dnabirnn.tracks.block import Block
 from dnabirnn.training.false_discovery import RATES, base_thresholds, call_thresholds
-from dnabirnn.training.validation import Piece, Validation
+from dnabirnn.training.validation import Validation, ValidationContig
 
 STRANDED = (MotifClass("A", True),)
 OUTPUTS = (Output("A", "+"), Output("A", "-"))
@@ -46,8 +46,8 @@ class _Told(Validation):
     def __init__(self, scores: np.ndarray, labels: np.ndarray) -> None:
         self.classes = STRANDED
         codes = np.zeros(len(labels), np.uint8)
-        self.pieces = [Piece("p", codes, labels)]
-        self._by_name = {piece.name: piece for piece in self.pieces}
+        self.contigs = [ValidationContig("p", codes, labels)]
+        self._by_name = {contig.name: contig for contig in self.contigs}
         self._block = Block("p", 0, scores, codes, True)
 
     def blocks(self, *_: object) -> object:
@@ -84,7 +84,7 @@ def test_calls_are_false_if_under_half_of_them_is_true() -> None:
     # Of bases that do not count, ignored or N, nothing is said.
     unknown = told(sites, less)
     for start, end, _ in truth:
-        unknown.pieces[0].codes[start + 9 : end] = 4
+        unknown.contigs[0].codes[start + 9 : end] = 4
     assert thresholds(unknown) == {"0.01": 10, "0.05": 10, "0.1": 10}
     ignored = [(start + 9, end, "i") for start, end, _ in truth]
     assert thresholds(told(sites, less + ignored)) == {"0.01": 10, "0.05": 10, "0.1": 10}

@@ -34,7 +34,7 @@ from dnabirnn.sequences.records import Record
 from dnabirnn.training.fit import Fit, FitSettings
 from dnabirnn.training.processes import Hardware
 from dnabirnn.training.sampling import SamplingSettings
-from dnabirnn.training.training_run import Progress, train
+from dnabirnn.training.training_run import TrainingProgress, train
 
 SAMPLING = SamplingSettings(window_bp=80, batch_windows=48)
 QUICK = FitSettings(bases=80 * 48 * 24, learning_rate=2e-2)
@@ -162,7 +162,7 @@ def log_of(path: Path) -> list[dict[str, str]]:
 def stop_after(rows: int):  # type: ignore[no-untyped-def]
     seen = []
 
-    def report(progress: Progress) -> None:
+    def report(progress: TrainingProgress) -> None:
         seen.append(progress)
         if len(seen) == rows:
             raise StoppedError

@@ -13,7 +13,7 @@ from commands import make_material, run, succeed, write_fasta, write_model
 from dnabirnn import resources
 from dnabirnn.alphabet import decode
 from dnabirnn.sequences import survey as surveying
-from dnabirnn.sequences.survey import Piece, most_bases, survey_contigs, write_pieces
+from dnabirnn.sequences.survey import Stretch, most_bases, survey_contigs, write_pieces
 
 UNITS = {"kB": 1e3, "MB": 1e6, "GB": 1e9, "s": 1}
 
@@ -36,8 +36,8 @@ def random_text(length: int) -> str:
 # ------------------------------------------------------------------------------ surveys
 
 
-def contigs(*lengths: int) -> list[Piece]:
-    return [Piece(f"c{n}", np.full(length, n % 4, np.uint8)) for n, length in enumerate(lengths)]
+def contigs(*lengths: int) -> list[Stretch]:
+    return [Stretch(f"c{n}", np.full(length, n % 4, np.uint8)) for n, length in enumerate(lengths)]
 
 
 def test_a_survey_counts_and_samples() -> None:
@@ -65,7 +65,7 @@ def test_a_survey_of_intervals() -> None:
 
 
 def test_pieces_are_written_as_they_are(tmp_path: Path) -> None:
-    write_pieces(tmp_path / "x.fa", [Piece("a", np.array([0, 1, 2, 3, 4], np.uint8))])
+    write_pieces(tmp_path / "x.fa", [Stretch("a", np.array([0, 1, 2, 3, 4], np.uint8))])
     assert (tmp_path / "x.fa").read_text() == ">a\nACGTN\n"
 
 

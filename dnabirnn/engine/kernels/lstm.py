@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.alphabet import Codes
     from dnabirnn.engine.kernels.gradients import Sums
-    from dnabirnn.engine.kernels.simd import Codes as CodeVector
+    from dnabirnn.engine.kernels.simd import CodeVector
 
 __all__ = ["BACKWARD", "MEMORY", "UNITS", "backward", "pack", "run"]
 

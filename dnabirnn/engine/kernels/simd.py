@@ -31,7 +31,7 @@ __all__ = [
     "TABLE_ENTRIES",
     "VECTOR",
     "VECTOR_OF",
-    "Codes",
+    "CodeVector",
     "Vector",
     "aligned",
     "by_lane",
@@ -92,14 +92,14 @@ class Vector(types.Type):
         self.number = number
 
 
-class Codes(types.Type):
+class CodeVector(types.Type):
     """`VECTOR` codes of bases."""
 
     def __init__(self):
         super().__init__(f"Codes({VECTOR})")
 
 
-_codes = Codes()
+_codes = CodeVector()
 VECTOR_OF = {number: Vector(number) for number in FLOATS}
 """The type of vectors of each kind of number."""
 
@@ -110,7 +110,7 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(manager, kind, FLOATS[kind.number])
 
 
-@register_model(Codes)
+@register_model(CodeVector)
 class _CodesModel(models.PrimitiveModel):
     def __init__(self, manager, kind):
         super().__init__(manager, kind, _INTS)

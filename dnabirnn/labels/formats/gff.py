@@ -32,7 +32,7 @@ _Classes: TypeAlias = Callable[[pl.DataFrame, str, str], pl.DataFrame]
 """Names rows by an attribute; given rows, its key, and the name of the file."""
 
 
-class _Piece(NamedTuple):
+class _FeaturePart(NamedTuple):
     """Features of a piece of a file."""
 
     frame: pl.DataFrame
@@ -173,7 +173,9 @@ def _gff3_columns(lines: pl.DataFrame, source: str) -> pl.DataFrame:
     )
 
 
-def _piece(rows: pl.DataFrame, source: str, selection: Selection, classes: _Classes) -> _Piece:
+def _piece(
+    rows: pl.DataFrame, source: str, selection: Selection, classes: _Classes
+) -> _FeaturePart:
     """Features that are wanted, their classes told; and what else there is to know."""
     types = frozenset(rows["type"].unique())
     circles = rows.clear() if "circular" not in rows.columns else rows.filter("circular", start=0)
@@ -188,7 +190,7 @@ def _piece(rows: pl.DataFrame, source: str, selection: Selection, classes: _Clas
     else:
         rows = classes(rows, column, source)
     extra = [name for name in ("id", "circular") if name in rows.columns]
-    return _Piece(rows.select(*BED_SCHEMA.names(), "type", *extra), types, circular)
+    return _FeaturePart(rows.select(*BED_SCHEMA.names(), "type", *extra), types, circular)
 
 
 def _gff3_value(key: str) -> pl.Expr:
@@ -224,7 +226,7 @@ def _exploded(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(name=pl.when(filled.list.len() > 0).then(filled)).explode("name")
 
 
-def _joined(pieces: list[_Piece], source: str, selection: Selection, form: str) -> Features:
+def _joined(pieces: list[_FeaturePart], source: str, selection: Selection, form: str) -> Features:
     """Features of a file."""
     if not any(piece.types for piece in pieces):
         raise LabelError(

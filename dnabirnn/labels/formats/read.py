@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Reader = Callable[[Iterable[bytes], str, Selection], Features]
 
-__all__ = ["Annotation", "Reading", "read_annotation"]
+__all__ = ["Annotation", "ReadingOptions", "read_annotation"]
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ _FLAT = (LabelFormat.GENBANK, LabelFormat.EMBL)
 _WITH_PARTS = (LabelFormat.BED, LabelFormat.GFF3, LabelFormat.GENBANK, LabelFormat.EMBL)
 
 
-class Reading(TypedDict, total=False):
+class ReadingOptions(TypedDict, total=False):
     """How files of labels are read.
 
     Attributes
@@ -133,7 +133,7 @@ def read_annotation(
     paths : iterable of str or PathLike
         Each plain, gzip or bgzip; "-" is standard input.
     class_name, class_column, classes_map, feature_types, label_format, span
-        See `Reading`.
+        See `ReadingOptions`.
 
     Returns
     -------
