@@ -4,15 +4,15 @@
 # docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/data" dnabirnn \
 #     snakemake --snakefile /opt/dnabirnn/Snakefile --configfile mine.yaml --cores all
 #
-# PyPI's torch brings CUDA along. For a smaller image without it, name PyTorch's index of CPU
-# builds: --build-arg PIP_EXTRA_INDEX_URL=...
+# The torch package on PyPI includes CUDA. For a smaller image without it, pass the URL of PyTorch's
+# index of CPU builds: --build-arg PIP_EXTRA_INDEX_URL=...
 #
-# Packages are checked against the hashes of requirements.lock. The base has a tag and no digest, so
-# that it brings the security updates of its day.
+# Packages are checked against the hashes in requirements.lock. The base image is given by tag, not by
+# digest, so that each build gets the latest security updates.
 FROM python:3.11-slim
 
 ARG PIP_EXTRA_INDEX_URL=""
-# `--user` gives a number that /etc/passwd does not know: who asks for a name finds it in USER.
+# With `--user`, the user ID is not in /etc/passwd. Programs that look up its name use USER instead.
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
     USER=dnabirnn HOME=/tmp XDG_CACHE_HOME=/tmp/.cache MPLCONFIGDIR=/tmp/.matplotlib
 

@@ -1,4 +1,4 @@
-# `make run` and `make test` set up all they need in .venv.
+# `make run` and `make test` install all packages that they need in .venv.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip
 
 .PHONY: run test slow models check audit licences lock format clean
 
-# The sample, from FASTA and labels to results/report.html.
+# Run the workflow on the sample data, from FASTA and labels to results/report.html.
 run: .venv/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --configfile sample_data/config.yaml \
 		--workflow-profile workflows/profiles/laptop
@@ -14,11 +14,11 @@ run: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
-# What takes minutes: training on real data, for which DNABIRNN_DATA names the folder.
+# Tests that take minutes. Some train on real data: set DNABIRNN_DATA to the folder of the data.
 slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
 
-# The models that ship, from data of which DNABIRNN_DATA names the folder, and docs/models.md.
+# Train the models that ship, from the data in the folder DNABIRNN_DATA, and write docs/models.md.
 models: .venv/installed
 	$(BIN)/python -m benchmarks ship
 
@@ -31,14 +31,15 @@ check: .venv/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint --configfile sample_data/config.yaml
 	$(BIN)/python .ci/audit.py
 
-# Known vulnerabilities of the locked packages, pins that disagree, licences that may not be.
+# Check the locked packages: known vulnerabilities, pins that disagree, refused licences.
 audit: .venv/installed
 	$(BIN)/python .ci/audit.py
 
 licences: .venv/installed
 	$(BIN)/python .ci/licences.py
 
-# Pins and hashes. The oldest Python makes them: newer ones take releases that it cannot have.
+# Write pins and hashes. Use the oldest supported Python: newer ones may pin releases that do not
+# support it.
 lock:
 	$(PYTHON) -m venv --clear build/lock
 	build/lock/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
@@ -50,9 +51,11 @@ format: .venv/installed
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflows
 
-# torch comes as the build that pip prefers here: from a lock alone, pip would take PyPI's before one
-# of a folder of wheels. Then all else that the locks hold; each file is checked against its hashes.
-# Last dnabirnn itself, and what only this platform needs: CUDA's libraries with PyPI's torch on Linux.
+# 1. Download and install the build of torch that pip prefers on this machine. With a lock alone,
+#    pip would prefer the build from PyPI to one in a folder of wheels.
+# 2. Install all other packages in the locks. Each file is checked against its hashes.
+# 3. Install dnabirnn, and packages that only this platform needs, such as the CUDA libraries of
+#    PyPI's torch on Linux.
 .venv/installed: pyproject.toml constraints.txt requirements.lock requirements-dev.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
 	$(PYTHON) -m venv --clear .venv

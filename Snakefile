@@ -1,11 +1,11 @@
-"""From FASTA to calls, metrics and a report: see docs/pipeline.md and workflows/config.yaml."""
+"""Run dnabirnn from FASTA to calls, metrics and a report. See docs/pipeline.md."""
 
 from snakemake.utils import min_version, validate
 
 min_version("9.19")
 
 
-# All that a run leaves is in one folder; another workflow, or `pathvars` in the config, names it.
+# All results of a run are in one folder. Another workflow, or `pathvars` in the config, can name it.
 pathvars:
     logs="<results>/logs",
     benchmarks="<results>/benchmarks",
@@ -20,7 +20,7 @@ report: "workflows/report/workflow.rst"
 validate(config, schema="workflows/schemas/config.schema.yaml")
 
 
-# May be changed by `--set-scatter score=N`.
+# `--set-scatter score=N` overrides it.
 scattergather:
     score=config["shards"],
 
@@ -29,7 +29,8 @@ include: "workflows/rules/lock.smk"
 include: "workflows/rules/common.smk"
 
 
-# First, as the default target; a `default_target` would be that of a workflow that uses this one.
+# The first rule is the default target. A `default_target` would also become the default target of a
+# workflow that uses this one as a module.
 rule all:
     input:
         MODEL,

@@ -1,8 +1,8 @@
-"""What is amiss with the packages we build on: pins that disagree, licences, known vulnerabilities.
+"""Check the packages that dnabirnn depends on: pins, hashes, licences, known vulnerabilities.
 
-Vulnerabilities are those that https://osv.dev knows of the locked versions. Where it can't be
-reached, a line says so, and all else is still checked. One that doesn't matter here goes into
-.ci/ignored.toml, with the reason and a date from which it counts again:
+Known vulnerabilities of the locked versions come from https://osv.dev. If it cannot be reached, the
+output says so, and all other checks still run. A vulnerability that does not affect dnabirnn can be
+listed in .ci/ignored.toml, with a reason and the last day on which it is ignored:
 
     [GHSA-xxxx-xxxx-xxxx]
     reason = "only servers are affected, and we open none"
@@ -46,32 +46,32 @@ TIMEOUT_S = 5
 
 
 @click.command()
-@click.option("--service", default=SERVICE, show_default=True, help="Where to ask.")
+@click.option("--service", default=SERVICE, show_default=True, help="URL of the OSV service.")
 @click.option(
     "--ignored",
     default=IGNORED,
     type=click.Path(path_type=Path, exists=True),
-    help="What doesn't count.  [default: .ci/ignored.toml]",
+    help="TOML file of vulnerabilities to ignore.  [default: .ci/ignored.toml]",
 )
 def main(service: str, ignored: Path) -> None:
-    """Say what is amiss; fail if anything is."""
+    """Check pins, locks, licences and vulnerabilities; fail if there are any faults."""
     run, dev = locked(RUN_LOCK), locked(DEV_LOCK)
     locks = {**run, **dev}
     faults = [
         *pin_faults(pinned(), locks, [r for part in declared().values() for r in part]),
-        *(f"{name} is in both locks: make lock" for name in sorted(run.keys() & dev.keys())),
+        *(f"{name} is in both locks; run `make lock`" for name in sorted(run.keys() & dev.keys())),
         *missing_faults(needed("workflow"), run, RUN_LOCK.name),
         *missing_faults(needed("dev"), locks, DEV_LOCK.name),
         *installed_faults(installed_versions(), locks),
         *licence_faults(),
     ]
     try:
-        faults += vulnerabilities(locks, service, counted_out(ignored, datetime.date.today()))
-        asked = "known vulnerabilities"
+        faults += vulnerabilities(locks, service, ignored_names(ignored, datetime.date.today()))
+        checked = "known vulnerabilities"
     except (OSError, ValueError, KeyError, HTTPException) as error:
-        # No network, a proxy's page, a service in trouble.
-        asked = f"but no vulnerabilities: {service} gave no answer ({error})"
-    click.echo(f"{len(locks)} packages: pins, hashes, licences were looked at, {asked}")
+        # No network, a web page from a proxy, or a fault of the service.
+        checked = f"but not vulnerabilities: {service} gave no answer ({error})"
+    click.echo(f"{len(locks)} packages: checked pins, hashes, licences, {checked}")
     if faults:
         raise click.ClickException("\n".join(faults))
 
@@ -79,63 +79,71 @@ def main(service: str, ignored: Path) -> None:
 def pin_faults(
     pins: Mapping[str, Version], locks: Mapping[str, Locked], wanted: Iterable[Requirement]
 ) -> Iterator[str]:
-    """Where constraints.txt, locks and pyproject.toml disagree."""
+    """Yield a line for each disagreement of constraints.txt, the locks and pyproject.toml."""
     for name in sorted(pins.keys() | locks.keys()):
         lock, pin = locks.get(name), pins.get(name)
         if lock is None or lock.version != pin:
-            there = lock.version if lock else "nothing"
-            yield f"{name}: constraints.txt has {pin or 'nothing'}, the locks {there}: make lock"
+            found = lock.version if lock else "nothing"
+            yield (
+                f"{name}: constraints.txt has {pin or 'nothing'}, the locks have {found}; "
+                "run `make lock`"
+            )
         if lock and not lock.hashes:
-            yield f"{name}: no hash in its lock: make lock"
+            yield f"{name}: no hash in its lock; run `make lock`"
     for requirement in wanted:
         version = pins.get(canonicalize_name(requirement.name))
         if version is not None and version not in requirement.specifier:
-            yield f"{requirement} of pyproject.toml excludes {version} of constraints.txt"
+            yield f"{requirement} in pyproject.toml excludes {version} in constraints.txt"
 
 
 def missing_faults(names: set[str], locks: Mapping[str, Locked], file: str) -> list[str]:
-    """Packages that are needed somewhere, and stand in no lock."""
-    return [f"{name} is needed and not in {file}: make lock" for name in sorted(names - set(locks))]
+    """Return a line for each package that is needed on some platform and is in no lock."""
+    missing = sorted(names - set(locks))
+    return [f"{name} is needed but not in {file}; run `make lock`" for name in missing]
 
 
 def installed_faults(versions: Mapping[str, Version], locks: Mapping[str, Locked]) -> list[str]:
-    """Packages that are installed in another version; one that isn't installed is none."""
+    """Return a line for each package installed in another version than the locked one.
+
+    Packages that are not installed are not faults.
+    """
     return [
-        f"{name} {versions[name]} is installed, and {lock.version} locked: make clean test"
+        f"{name} {versions[name]} is installed, but {lock.version} is locked; run `make clean test`"
         for name, lock in sorted(locks.items())
         if name in versions and versions[name] != lock.version
     ]
 
 
-def counted_out(path: Path, today: datetime.date) -> set[str]:
-    """Names of vulnerabilities that don't count today."""
+def ignored_names(path: Path, today: datetime.date) -> set[str]:
+    """Return the names of the vulnerabilities that are ignored today."""
     entries = tomllib.loads(path.read_text())
     for name, entry in entries.items():
         if not entry.get("reason") or type(entry.get("until")) is not datetime.date:
-            raise click.ClickException(f"{path.name}: {name} needs a reason and a date, until")
+            raise click.ClickException(f"{path.name}: {name} needs a `reason` and a date `until`")
     return {name for name, entry in entries.items() if today <= entry["until"]}
 
 
 def vulnerabilities(locks: Mapping[str, Locked], service: str, ignored: set[str]) -> list[str]:
-    """A line for each vulnerability of a locked version; one with several names is told once."""
-    faults, told = [], set(ignored)
+    """Return one line per vulnerability of a locked version, even if it has several names."""
+    faults, reported = [], set(ignored)
     for name, version, vulnerability in _found(locks, service):
         try:
             record = _ask(f"{service}/vulns/{vulnerability}")
         except (OSError, ValueError, HTTPException):
-            record = {}  # it counts without its text
+            record = {}  # reported without its text
         names = {vulnerability, *record.get("aliases", [])}
-        if record.get("withdrawn") or names & told:
+        if record.get("withdrawn") or names & reported:
             continue
-        told |= names
-        what = record.get("summary") or record.get("details", "").partition("\n")[0] or "no text"
-        mended = ", ".join(sorted(_mended(record, name))) or "no release yet"
-        faults.append(f"{name} {version}: {', '.join(sorted(names))}: {what}; mended: {mended}")
+        reported |= names
+        details = record.get("details", "").partition("\n")[0]
+        text = record.get("summary") or details or "no description"
+        fixed = ", ".join(sorted(_fixed_in(record, name))) or "no release yet"
+        faults.append(f"{name} {version}: {', '.join(sorted(names))}: {text}; fixed in: {fixed}")
     return faults
 
 
 def _found(locks: Mapping[str, Locked], service: str) -> Iterator[tuple[str, str, str]]:
-    """Name, version, and name of a vulnerability."""
+    """Yield the name and version of a package, and the name of a vulnerability that it has."""
     queries: list[dict[str, Any]] = [
         {"package": {"name": name, "ecosystem": "PyPI"}, "version": str(lock.version)}
         for name, lock in sorted(locks.items())
@@ -151,8 +159,8 @@ def _found(locks: Mapping[str, Locked], service: str) -> Iterator[tuple[str, str
         queries = pages
 
 
-def _mended(record: dict[str, Any], name: str) -> set[str]:
-    """Releases of a package that a vulnerability is mended in."""
+def _fixed_in(record: dict[str, Any], name: str) -> set[str]:
+    """Return the releases of a package in which a vulnerability is fixed."""
     return {
         event["fixed"]
         for affected in record.get("affected", [])
@@ -165,17 +173,21 @@ def _mended(record: dict[str, Any], name: str) -> set[str]:
 
 
 def _ask(url: str, query: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Answer to a query, or to none; an error in what is asked is one of ours, and not caught."""
+    """Return the answer of the service to a query, or to a plain GET without one.
+
+    A query that the service does not understand (status 400 or 404) is a fault of this script, so
+    it fails the audit; other errors are left to the caller.
+    """
     data = None if query is None else json.dumps(query).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-            told: dict[str, Any] = json.load(answer)
-            return told
+            record: dict[str, Any] = json.load(answer)
+            return record
     except urllib.error.HTTPError as error:
         error.close()
         if error.code in (400, 404):
-            raise click.ClickException(f"{url} does not know what we ask: {error}") from None
+            raise click.ClickException(f"{url} does not understand the query: {error}") from None
         raise
 
 

@@ -1,4 +1,4 @@
-"""Licences of all packages, from their metadata: docs/licences.md, and which may not be."""
+"""Licences of all packages, from their metadata: write docs/licences.md, and check them."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ ALLOWED = {
     "LicenseRef-Biopython-License-Agreement",
     "MIT",
     "MIT-CMU",
-    "MPL-2.0",  # asks for changes to its own files only, and we make none (tqdm)
+    "MPL-2.0",  # applies only to changes of its own files, and dnabirnn makes none (tqdm)
     "PSF-2.0",
     "Zlib",
 }
-"""What a package that is needed to run may be under. Each part of an expression must be here."""
+"""Licences allowed for packages that are needed to run. Each part of an expression must be here."""
 
-_SAID_OTHERWISE = {
+_CORRECTIONS = {
     "conda-inject": "MIT",
     "docutils": "Public domain AND BSD-2-Clause",  # GPL for a file for Emacs, not in the wheel
     "lightmotif": "GPL-3.0-or-later",
@@ -45,9 +45,9 @@ _SAID_OTHERWISE = {
     "snakemake-interface-scheduler-plugins": "MIT",
     "snakemake-interface-storage-plugins": "MIT",
 }
-"""Where metadata says nothing, or not all: what the licence file or the readme says."""
+"""Licences from the licence file or readme of packages whose metadata are missing or incomplete."""
 
-_WORDS = {
+_SPDX_NAMES = {
     "Apache 2.0": "Apache-2.0",
     "Apache License, Version 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
@@ -59,7 +59,7 @@ _WORDS = {
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "Python Software Foundation License": "PSF-2.0",
 }
-"""Other words for the names of SPDX. Some tell no version or number of clauses."""
+"""SPDX names of licences by other names; some of these do not state a version or clauses."""
 
 _COPYLEFT = re.compile(r"GPL|MPL|EPL|CDDL|EUPL")
 
@@ -75,24 +75,26 @@ _GROUPS = [
 _HEAD = """\
 # Licences
 
-Of dnabirnn and of each package that it needs, by `make licences` from what the packages say of
-themselves. **Copyleft** is marked; to run, only permissive licences are allowed, and MPL-2.0, which
-asks for changes to its own files only. `make check` fails for any other.
+This page lists the licence of each package that dnabirnn needs. `make licences` writes it from the
+metadata of the packages. **Copyleft** licences are marked. For packages that are needed to run,
+only permissive licences and MPL-2.0 are allowed; MPL-2.0 applies only to changes of its own files.
+`make check` fails for any other licence.
 
-dnabirnn itself is under the MIT licence. lightmotif says MIT in its metadata and GPL in its readme,
-since its wheel holds TFM-PVALUE: hence the extra. On Linux, torch of PyPI brings libraries of CUDA
-along, which are under NVIDIA's own terms, and triton (MIT); PyTorch's CPU builds need neither. What
-wheels hold of others is told in the licence files within them.
+dnabirnn itself is under the MIT licence. lightmotif is optional because of its licence: its
+metadata state MIT, but its readme states GPL, since its wheel contains TFM-PVALUE. On Linux, torch
+from PyPI also installs CUDA libraries, which are under NVIDIA's own terms, and triton (MIT).
+PyTorch's CPU builds need neither. Wheels may contain code of other projects; its licences are in
+the licence files inside the wheels.
 """
 
 
 def main() -> None:
-    """Write the page."""
+    """Write docs/licences.md."""
     PAGE.write_text(page())
 
 
 def page() -> str:
-    """Text of the page; each package stands in the first group that needs it."""
+    """Return the text of the page; each package is listed in the first group that needs it."""
     parts, before = [_HEAD], set[str]()
     for title, extras in _GROUPS:
         names = needed(*extras) - before
@@ -103,7 +105,7 @@ def page() -> str:
 
 
 def rows(names: Iterable[str]) -> Iterator[str]:
-    """Lines of a table."""
+    """Yield the rows of a table of packages."""
     versions = pinned()
     for name in sorted(names):
         licence = licence_of(name)
@@ -112,21 +114,24 @@ def rows(names: Iterable[str]) -> Iterator[str]:
 
 
 def licence_of(name: str) -> str:
-    """Licence of an installed package: an expression of SPDX where it gives one."""
-    if name in _SAID_OTHERWISE:
-        return _SAID_OTHERWISE[name]
+    """Return the licence of an installed package, as an SPDX expression if it has one."""
+    if name in _CORRECTIONS:
+        return _CORRECTIONS[name]
     try:
-        told = metadata.metadata(name)
+        found = metadata.metadata(name)
     except metadata.PackageNotFoundError:
         return "not installed"
     expression, field = (
-        (told.get_all(key) or [None])[0] for key in ("License-Expression", "License")
+        (found.get_all(key) or [None])[0] for key in ("License-Expression", "License")
     )
-    return licence_in(expression, told.get_all("Classifier") or [], field)
+    return licence_in(expression, found.get_all("Classifier") or [], field)
 
 
 def licence_in(expression: str | None, classifiers: Iterable[str], field: str | None) -> str:
-    """Give the licence that metadata tells of, by the first of these that tells any.
+    """Return the licence in a package's metadata, or "unknown".
+
+    An SPDX expression comes first, then a `License` field that is a short SPDX name, then the
+    classifiers.
 
     >>> licence_in(None, ["License :: OSI Approved :: BSD License"], "BSD-3-Clause")
     'BSD-3-Clause'
@@ -141,15 +146,15 @@ def licence_in(expression: str | None, classifiers: Iterable[str], field: str | 
         return field
     tails = [text.split(" :: ")[-1] for text in classifiers if text.startswith("License :: ")]
     words = [tail for tail in tails if tail != "OSI Approved"] or [field or ""]
-    known = [_WORDS.get(word, word) for word in words]
+    known = [_SPDX_NAMES.get(word, word) for word in words]
     short = [word for word in known if word and len(word) < 80]
     return " AND ".join(short) or "unknown"
 
 
 def refused(licence: str) -> list[str]:
-    """Parts of an expression that a package needed to run may not be under.
+    """Return the parts of an expression that are not allowed for packages needed to run.
 
-    A choice (OR) counts as both, so that nobody has to choose in silence.
+    All alternatives of an OR must be allowed, so that dnabirnn never chooses one implicitly.
 
     >>> refused("MIT AND (Apache-2.0 WITH LLVM-exception)"), refused("MIT OR GPL-2.0-only")
     ([], ['GPL-2.0-only'])
@@ -159,10 +164,11 @@ def refused(licence: str) -> list[str]:
 
 
 def licence_faults() -> list[str]:
-    """A line for each package that is needed to run and is under what isn't allowed."""
+    """Return a line for each package that is needed to run and has a refused licence."""
     licences = {name: licence_of(name) for name in sorted(needed())}
     return [
-        f"{name} is needed to run and under {licence}; take another, or allow it in .ci/licences.py"
+        f"{name} is needed to run, but is under {licence}; "
+        "replace it, or allow the licence in .ci/licences.py"
         for name, licence in licences.items()
         if refused(licence)
     ]

@@ -1,7 +1,8 @@
-"""Pins and locks from what is installed here: constraints.txt, and beside it the files' hashes.
+"""Write constraints.txt and the two locks from the packages installed in this environment.
 
-`make lock` runs this in a fresh environment, into which `pip install -c constraints.txt ".[dev]"`
-has put all packages: what is pinned stays, what is new gets a pin.
+constraints.txt has the versions; the locks also have the hashes of the files of each release.
+`make lock` runs this script in a fresh environment after `pip install -c constraints.txt ".[dev]"`.
+Packages that are already pinned keep their version; new packages get a pin.
 """
 
 from __future__ import annotations
@@ -26,29 +27,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _HOLDS = f"""\
-# By `make lock`. Holds on Linux and macOS, for Python {PYTHONS[0]} to {PYTHONS[-1]}.
+# Written by `make lock`. Valid on Linux and macOS, for Python {PYTHONS[0]} to {PYTHONS[-1]}.
 """
 _RUN_HEADER = f"""{_HOLDS}\
-# What dnabirnn needs to run, with the extra `workflow`. On Linux, torch of PyPI asks for libraries
-# of CUDA too, and pins them itself; they are not here: docs/dependencies.md.
+# Packages needed to run dnabirnn with the extra `workflow`. On Linux, torch from PyPI also needs
+# CUDA libraries. It pins them itself, so they are not listed here: docs/dependencies.md.
 """
 _DEV_HEADER = f"""{_HOLDS}\
-# What the extra `dev` needs beyond that.
+# Further packages needed by the extra `dev`.
 -r {RUN_LOCK.name}
 """
 
 
 def main() -> None:
-    """Write the three files."""
+    """Write constraints.txt and the two locks."""
     oldest = PYTHONS[0]
     if sys.version_info[:2] != tuple(map(int, oldest.split("."))):
-        raise SystemExit(f"Python {oldest} is needed, the oldest that the locks hold for")
+        raise SystemExit(f"Python {oldest} is needed, the oldest version that the locks are for")
     names = needed("dev")
     found: dict[str, metadata.Distribution]
-    found = {canonicalize_name(it.name): it for it in metadata.distributions()}
+    found = {canonicalize_name(dist.name): dist for dist in metadata.distributions()}
     missing = sorted(names - found.keys())
     if missing:
-        raise SystemExit(f"not installed, and so not to be pinned: {', '.join(missing)}")
+        raise SystemExit(f"cannot pin packages that are not installed: {', '.join(missing)}")
     pins = {name: (found[name].name, Version(found[name].version).public) for name in names}
     header = [line for line in CONSTRAINTS.read_text().splitlines() if line.startswith("#")]
     lines = sorted((f"{name}=={version}" for name, version in pins.values()), key=str.casefold)
@@ -60,7 +61,7 @@ def main() -> None:
 
 
 def entry(name: str, version: str, hashes: Iterable[str]) -> str:
-    r"""Give a package's lines in a lock.
+    r"""Return the lines of a package in a lock.
 
     >>> print(entry("click", "8.1.0", ["bb", "aa"]), end="")
     click==8.1.0 \
@@ -72,9 +73,10 @@ def entry(name: str, version: str, hashes: Iterable[str]) -> str:
 
 
 def hashes_of(pins: dict[str, Version]) -> dict[str, set[str]]:
-    """Hashes of all files of each version that the index lists, or a --find-links does.
+    """Return the hashes of all files of each version, from pip's index and --find-links.
 
-    Those that a lock has of the same version stay: not every maker sees the same places.
+    Hashes that a lock already has for the same version are kept, since other places may list other
+    files.
     """
     hashes: dict[str, set[str]] = {name: set() for name in pins}
     for path in filter(Path.exists, (RUN_LOCK, DEV_LOCK)):
@@ -89,7 +91,7 @@ def hashes_of(pins: dict[str, Version]) -> dict[str, set[str]]:
 
 
 def release_of(filename: str) -> tuple[str, Version] | None:
-    """Name and version that a file's name holds, if it is a wheel's or an sdist's.
+    """Return the name and version in the name of a wheel or sdist, or None for other files.
 
     >>> release_of("torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl")
     ('torch', <Version('2.13.0+cpu')>)
@@ -106,10 +108,10 @@ def release_of(filename: str) -> tuple[str, Version] | None:
 
 
 def _files(names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Names and sha256 of files where pip is set to look: its index, and its --find-links.
+    """Yield the name and sha256 of each file in pip's index and --find-links.
 
-    No command of pip's lists all files of a release, so this asks pip's own modules; they know the
-    index, its certificates and proxies.
+    No command of pip lists all files of a release, so this uses pip's internal modules. They know
+    the configured index, certificates and proxies.
     """
     from pip._internal.commands.download import DownloadCommand
     from pip._internal.index.collector import LinkCollector, parse_links

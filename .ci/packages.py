@@ -1,4 +1,4 @@
-"""Which packages dnabirnn needs, and at which versions: what pins, locks and metadata say."""
+"""Packages that dnabirnn needs, and their versions, from pins, locks and metadata."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PLATFORMS = (
     ("linux", "Linux", "aarch64"),
     ("darwin", "Darwin", "arm64"),
 )
-"""What the locks hold for: sys.platform, platform.system() and platform.machine()."""
+"""Platforms that the locks are for: sys.platform, platform.system(), platform.machine()."""
 
 _ENVIRONMENTS = [
     {
@@ -46,23 +46,24 @@ _ENVIRONMENTS = [
 
 
 class Locked(NamedTuple):
-    """A package of a lock: its exact version and the sha256 of each of its files."""
+    """A package in a lock: its exact version and the sha256 of each of its files."""
 
     version: Version
     hashes: frozenset[str]
 
 
 def declared(root: Path = ROOT) -> dict[str, list[Requirement]]:
-    """Requirements of pyproject.toml by extra; those to run are under the empty name."""
+    """Return the requirements in pyproject.toml by extra; those needed to run have the key ""."""
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     lists = {"": project["dependencies"], **project["optional-dependencies"]}
     return {extra: [Requirement(line) for line in lines] for extra, lines in lists.items()}
 
 
 def needed(*extras: str) -> set[str]:
-    """Names of all that dnabirnn with these extras needs, anywhere the locks hold.
+    """Return the names of all packages that dnabirnn needs with these extras, on any platform.
 
-    What is behind a package is read from its metadata; behind one that isn't installed, nothing.
+    Requirements of a package are read from its metadata. A package that is not installed counts as
+    having none.
     """
     wanted = declared()
     roots = [requirement for extra in ("", *extras) for requirement in wanted[extra]]
@@ -76,11 +77,11 @@ def _reached(roots: list[Requirement], environment: dict[str, str]) -> set[str]:
         name, extras = canonicalize_name(requirement.name), frozenset(requirement.extras)
         if (name, extras) not in seen:
             seen.add((name, extras))
-            waiting += _asked_by(name, extras, environment)
+            waiting += _required_by(name, extras, environment)
     return {name for name, _ in seen}
 
 
-def _asked_by(
+def _required_by(
     name: str, extras: Iterable[str], environment: dict[str, str]
 ) -> Iterator[Requirement]:
     for requirement in installed_requirements(name):
@@ -93,7 +94,7 @@ def _asked_by(
 
 @functools.cache
 def installed_requirements(name: str) -> list[Requirement]:
-    """What an installed package asks for; nothing if it isn't installed."""
+    """Return the requirements of an installed package; an empty list if it is not installed."""
     try:
         return [Requirement(line) for line in metadata.requires(name) or []]
     except metadata.PackageNotFoundError:
@@ -101,7 +102,7 @@ def installed_requirements(name: str) -> list[Requirement]:
 
 
 def installed_versions() -> dict[str, Version]:
-    """Versions of all that is installed, without what names a build (`+cpu`)."""
+    """Return the versions of all installed packages, without a build label such as `+cpu`."""
     return {
         canonicalize_name(found.name): Version(Version(found.version).public)
         for found in metadata.distributions()
@@ -109,14 +110,14 @@ def installed_versions() -> dict[str, Version]:
 
 
 def pinned(path: Path = CONSTRAINTS) -> dict[str, Version]:
-    """Exact versions of a file of constraints, by normal name."""
+    """Return the exact versions in a file of constraints, by normalized name."""
     lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
     pairs = [line.split("==") for line in lines]
     return {canonicalize_name(name): Version(version) for name, version in pairs}
 
 
 def locked(path: Path) -> dict[str, Locked]:
-    """The packages of a lock, by normal name; lines that begin with a dash are not followed."""
+    """Return the packages in a lock, by normalized name; options such as `-r` are ignored."""
     found: dict[str, Locked] = {}
     for line in path.read_text().replace("\\\n", "").splitlines():
         if line and line[0] not in "#-":

@@ -1,1 +1,1 @@
-"""Benchmarks: one command a figure, `python -m benchmarks --help`."""
+"""Benchmarks, one command per table of results: `python -m benchmarks --help`."""

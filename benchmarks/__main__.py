@@ -1,4 +1,4 @@
-"""`python -m benchmarks NAME`: one command a figure."""
+"""Command line of the benchmarks: `python -m benchmarks NAME`, one command per table."""
 
 from __future__ import annotations
 
@@ -12,162 +12,175 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _folder = click.option(
-    "--folder", type=click.Path(path_type=Path), help="For large files.  [default: a temporary one]"
+    "--folder",
+    type=click.Path(path_type=Path),
+    help="Folder for large files.  [default: a temporary folder]",
 )
-_repeats = click.option("--repeats", default=5, show_default=True, help="Runs of each.")
+_repeats = click.option(
+    "--repeats", default=5, show_default=True, help="Number of runs of each case."
+)
 
 
 @click.group()
 def main() -> None:
-    """Measure dnabirnn on this machine; results go to benchmarks/results."""
+    """Measure dnabirnn on this machine and write the results to benchmarks/results."""
 
 
-def _shown(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Rows, each printed when it is there."""
+def _printed(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the rows, and print each as soon as it is measured."""
     for row in rows:
         cells = (f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values())
         click.echo("  ".join(f"{key} {cell}" for key, cell in zip(row, cells, strict=True)))
         yield row
 
 
-def _keep(name: str, rows: Iterable[dict[str, Any]]) -> None:
+def _save(name: str, rows: Iterable[dict[str, Any]]) -> None:
     from benchmarks.measure import machine
-    from benchmarks.page import keep
+    from benchmarks.page import save_results
 
-    keep(name, _shown(rows), machine())
+    save_results(name, _printed(rows), machine())
 
 
-def _place(folder: Path | None) -> Path:
+def _work_folder(folder: Path | None) -> Path:
     path = folder or Path(tempfile.mkdtemp(prefix="dnabirnn-benchmarks-"))
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 @main.command()
-@click.option("--quick", is_flag=True, help="Only 32 units in one layer.")
+@click.option("--quick", is_flag=True, help="Measure only one layer of 32 units.")
 def speed(quick: bool) -> None:
-    """Engines against torch's layers and against sgemm."""
+    """Scoring speed of the engines, compared with torch's layers and with sgemm."""
     from benchmarks.speed import speed as rows
 
-    _keep("speed", rows(quick))
+    _save("speed", rows(quick))
 
 
 @main.command()
-@click.option("--quick", is_flag=True, help="Only 32 units in one layer.")
+@click.option("--quick", is_flag=True, help="Measure only one layer of 32 units.")
 def train(quick: bool) -> None:
-    """Steps of training, against a bare loop of torch's autograd."""
+    """Speed of training steps, compared with a bare loop of torch's autograd."""
     from benchmarks.training import train as rows
 
-    _keep("train", rows(quick))
+    _save("train", rows(quick))
 
 
 @main.command()
 def devices() -> None:
-    """Scoring and training on a GPU."""
+    """Speed of scoring and training on a GPU."""
     from benchmarks.devices import devices as rows
 
-    _keep("devices", rows())
+    _save("devices", rows())
 
 
 @main.command()
 @_folder
 @_repeats
-@click.option("--bases", default=50_000_000, show_default=True)
+@click.option(
+    "--bases", default=50_000_000, show_default=True, help="Length of the genome, in bases."
+)
 def score(folder: Path | None, repeats: int, bases: int) -> None:
-    """`dnabirnn score` from FASTA to BED, against a bare loop."""
+    """Speed of `dnabirnn score` from FASTA to BED, compared with a bare loop of torch."""
     from benchmarks.whole import score as rows
 
-    _keep("score", rows(_place(folder), bases, repeats))
+    _save("score", rows(_work_folder(folder), bases, repeats))
 
 
 @main.command()
 @_folder
 @_repeats
 def start(folder: Path | None, repeats: int) -> None:
-    """How long the first thing takes."""
+    """Start-up time: help, imports, and a FASTA of 300 bases."""
     from benchmarks.whole import start as rows
 
-    _keep("start", rows(_place(folder), repeats))
+    _save("start", rows(_work_folder(folder), repeats))
 
 
 @main.command()
 @_folder
-@click.option("--longest", default=250_000_000, show_default=True, help="Bases of a long contig.")
+@click.option(
+    "--longest", default=250_000_000, show_default=True, help="Length of the long contig, in bases."
+)
 def memory(folder: Path | None, longest: int) -> None:
-    """Peak memory against contigs and outputs."""
+    """Peak memory by length and number of contigs, and by output format."""
     from benchmarks.whole import memory as rows
 
-    _keep("memory", rows(_place(folder), longest))
+    _save("memory", rows(_work_folder(folder), longest))
 
 
 @main.command()
 @_folder
 def scaling(folder: Path | None) -> None:
-    """Time and memory against bases, contigs, classes, units."""
+    """Time and memory by number of bases, contigs, classes and hidden units."""
     from benchmarks.whole import scaling as rows
 
-    _keep("scaling", rows(_place(folder)))
+    _save("scaling", rows(_work_folder(folder)))
 
 
 @main.command()
 @_folder
 def estimates(folder: Path | None) -> None:
-    """What `--dry-run` tells against what runs then take."""
+    """Estimates of `--dry-run`, compared with the runs themselves."""
     from benchmarks.estimates import estimates as rows
 
-    _keep("estimates", rows(_place(folder)))
+    _save("estimates", rows(_work_folder(folder)))
 
 
 @main.command()
 @_folder
 @_repeats
-@click.option("--bases", default=5_000_000, show_default=True)
+@click.option(
+    "--bases", default=5_000_000, show_default=True, help="Length of the genome, in bases."
+)
 def io(folder: Path | None, repeats: int, bases: int) -> None:
-    """Reading, rows, calls and metrics, each by itself."""
+    """Processor time of each step outside the network: reading, rows, calls and metrics."""
     from benchmarks.io import io as rows
 
-    _keep("io", rows(_place(folder), bases, repeats))
+    _save("io", rows(_work_folder(folder), bases, repeats))
 
 
 @main.command()
 @click.argument("tasks", nargs=-1, required=True, metavar="SET:MODEL...")
-@click.option("--threads", default=2, show_default=True)
+@click.option("--threads", default=2, show_default=True, help="Number of threads.")
 def windows(tasks: tuple[str, ...], threads: int) -> None:
-    """Scoring windows on validation sequence: encoded sets, each with the model trained on it."""
+    """Accuracy and cost of scoring windows, on the validation sequence of encoded sets.
+
+    Each argument is an encoded set and the model that was trained on it.
+    """
     from benchmarks.windows import windows as rows
 
-    pairs = [(Path(one), Path(other)) for one, _, other in (t.partition(":") for t in tasks)]
-    _keep("windows", rows(pairs, threads))
+    pairs = [(Path(data), Path(model)) for data, _, model in (t.partition(":") for t in tasks)]
+    _save("windows", rows(pairs, threads))
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("task", type=click.Choice(["rep", "satellites", "fly"]))
 @click.argument("train_options", nargs=-1, type=click.UNPROCESSED, metavar="[TRAIN OPTIONS]...")
 @_folder
-@click.option("--seeds", default=3, show_default=True)
+@click.option("--seeds", default=3, show_default=True, help="Number of seeds.")
 def accuracy(task: str, train_options: tuple[str, ...], folder: Path | None, seeds: int) -> None:
-    """Models of the default recipe on a real task of DNABIRNN_DATA."""
+    """Accuracy of the default recipe on a real task, with the data in DNABIRNN_DATA."""
     from benchmarks.accuracy import accuracy as rows
 
-    _keep(f"accuracy-{task}", rows(task, _place(folder), seeds, train_options))
+    _save(f"accuracy-{task}", rows(task, _work_folder(folder), seeds, train_options))
 
 
 @main.command()
 @_folder
 def presets(folder: Path | None) -> None:
-    """Accuracy against speed, by preset."""
+    """Accuracy and speed of each preset."""
     from benchmarks.presets import presets as rows
 
-    _keep("presets", rows(_place(folder)))
+    _save("presets", rows(_work_folder(folder)))
 
 
 @main.command()
 @_folder
 def ship(folder: Path | None) -> None:
-    """Make the models that ship, and docs/models.md."""
+    """Train the models that ship with dnabirnn, and write docs/models.md."""
     from benchmarks.ship import ship as make
 
-    make(_place(folder))
+    make(_work_folder(folder))
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""How good models of the default recipe are, on real tasks, over seeds."""
+"""Accuracy of the default recipe on real tasks, as means over seeds."""
 
 from __future__ import annotations
 
@@ -43,23 +43,25 @@ _CALL_FIGURES = (
 
 @dataclass(frozen=True)
 class _Task:
-    """Files under `DNABIRNN_DATA`, and how they are split.
+    """A real task: files in the folder `DNABIRNN_DATA`, and how they are split.
 
     Attributes
     ----------
     train, test : tuple of str
         FASTA files.
     train_labels, test_labels : str
+        Files of labels.
     options : tuple of str
-        Of `encode`; those of labels go to `evaluate` too.
+        Options of `encode` only.
     label_options : tuple of str
+        Options for labels, of both `encode` and `evaluate`.
     split : str
-        Rows of a BED for `--split`.
+        Rows of the BED for `encode --split`; empty for none.
     regions : str
-        Rows of a BED for `--regions` of the test.
+        Rows of the BED for `evaluate --regions`; empty for none.
     decoys : bool
-        Train on sequence that holds nothing, too: what the training genome lacks, a network would
-        call as it likes.
+        Whether to add sequence without sites to the training data. Calls are arbitrary on sequence
+        of a composition that the training genome does not have.
     """
 
     train: tuple[str, ...]
@@ -109,14 +111,14 @@ TASKS = {
 
 
 class Prepared:
-    """A task whose training data are encoded.
+    """A task with its training data encoded.
 
     Parameters
     ----------
     name : str
         One of `TASKS`.
     folder : Path
-        For the encoded set and models.
+        Folder for the encoded set and the models.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
@@ -132,13 +134,13 @@ class Prepared:
         run("encode", *fasta, *labels, *self._task.options, *split, "-o", self.encoded)
 
     def train(self, model: Path, options: Sequence[str]) -> float:
-        """Train a model; the seconds it took."""
+        """Train a model and return the time it took, in seconds."""
         begun = time.perf_counter()
         run("train", self.encoded, "-o", str(model), *options)
         return time.perf_counter() - begun
 
     def evaluate(self, model: Path, *more: str) -> dict[str, Any]:
-        """Metrics of the test sequence, with more options of `evaluate`."""
+        """Return the metrics on the test sequence; `more` are further options of `evaluate`."""
         regions = self._option("--regions", self._task.regions)
         out = model.with_suffix(".json")
         run(
@@ -149,7 +151,13 @@ class Prepared:
         return metrics
 
     def figures(self, model: Path, matrix: bool) -> dict[str, Any]:
-        """Metrics; of the matrix too, without bases seen in training, and at a rate of 5 %."""
+        """Return the metrics of a model on the test sequence, with further evaluations.
+
+        With `matrix`, the entry "baseline" has the metrics of the position weight matrix. "unseen"
+        has those without the bases of test sites that a 31-mer of a training site covers.
+        "at_rate", which is there if the model has thresholds for a false discovery rate of 0.05,
+        has those at these thresholds.
+        """
         metrics = self.evaluate(model, *(["--baseline", self.encoded] if matrix else []))
         seen = self._folder / f"{self._name}.seen.bed"
         if not seen.exists():
@@ -161,7 +169,7 @@ class Prepared:
             unseen = self.evaluate(model, "--labels", str(seen), "--ignore-classes", ignored)
             metrics["unseen"] = unseen["classes"]
         checkpoint = load_checkpoint(model)
-        if all(of["bases"]["0.05"] for of in checkpoint.discoveries.values()):
+        if all(rates["bases"]["0.05"] for rates in checkpoint.discoveries.values()):
             metrics["at_rate"] = self.evaluate(model, "--fdr", "0.05")
         return metrics
 
@@ -172,7 +180,7 @@ class Prepared:
         return ["--labels", str(self._data / file), *self._task.label_options]
 
     def _option(self, option: str, rows: str) -> list[str]:
-        """An option with a BED of these rows; nothing without rows."""
+        """Write the rows to a BED and return the option with its path; an empty list if no rows."""
         if not rows:
             return []
         path = self._folder / f"{self._name}{option}.bed"
@@ -183,16 +191,18 @@ class Prepared:
 def accuracy(
     name: str, folder: Path, seeds: int, train_options: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
-    """Yield a row for each class: means over seeds, their spread, and the matrix beside them.
+    """Yield one row per class: means and standard deviations over seeds, and the matrix's metrics.
 
     Parameters
     ----------
     name : str
         One of `TASKS`.
     folder : Path
+        Folder for the encoded set, models and metrics.
     seeds : int
+        Number of seeds.
     train_options : sequence of str
-        Options of `dnabirnn train` in place of the default recipe's.
+        Options of `dnabirnn train` that differ from the default recipe.
     """
     task = Prepared(name, folder)
     runs, seconds = [], []
@@ -212,7 +222,7 @@ def accuracy(
 
 
 def _figures(runs: Sequence[dict[str, Any]], class_name: str) -> dict[str, Any]:
-    """Means and standard deviations over runs; and the matrix' figures."""
+    """Return means and standard deviations over runs, and the metrics of the matrix."""
     figures: dict[str, Any] = {}
     for prefix, part, keys in (
         ("", "classes", _FIGURES),
@@ -223,7 +233,7 @@ def _figures(runs: Sequence[dict[str, Any]], class_name: str) -> dict[str, Any]:
             figures |= _mean(prefix + key, [(run[part][class_name] or {}).get(key) for run in runs])
     for key in ("ap", "ap_stranded"):
         ends = zip(*(run["classes"][class_name][f"{key}_ci"] for run in runs), strict=True)
-        figures[f"{key}_ci"] = [statistics.mean(of) for of in ends]
+        figures[f"{key}_ci"] = [statistics.mean(values) for values in ends]
     figures |= _at_rate([run["at_rate"] for run in runs if "at_rate" in run], class_name)
     figures["unseen_share"] = figures["unseen_positives"] and (
         figures["unseen_positives"] / runs[0]["classes"][class_name]["positives"]
@@ -235,16 +245,19 @@ def _figures(runs: Sequence[dict[str, Any]], class_name: str) -> dict[str, Any]:
 
 
 def _mean(key: str, values: Sequence[float | None]) -> dict[str, float | None]:
-    """Mean and standard deviation of what is told."""
-    told = [value for value in values if value is not None]
+    """Return the mean and standard deviation of the values that are not None."""
+    known = [value for value in values if value is not None]
     return {
-        key: statistics.mean(told) if told else None,
-        f"{key}_sd": statistics.stdev(told) if len(told) > 1 else None,
+        key: statistics.mean(known) if known else None,
+        f"{key}_sd": statistics.stdev(known) if len(known) > 1 else None,
     }
 
 
 def _at_rate(runs: Sequence[dict[str, Any]], class_name: str) -> dict[str, Any]:
-    """What is false of what is called with the thresholds of a rate of 5 %, at the first seed."""
+    """Return the false discovery rates of calls and bases, at thresholds set for a rate of 0.05.
+
+    Rates are means over runs; the interval and the number of calls are those of the first seed.
+    """
     figures = _mean(
         "rate_calls",
         [(run["calls"][class_name] or {}).get("false_discovery_rate") for run in runs],
@@ -260,6 +273,6 @@ def _at_rate(runs: Sequence[dict[str, Any]], class_name: str) -> dict[str, Any]:
 
 
 def run(*words: str) -> None:
-    """Run a command of dnabirnn."""
+    """Run a command of dnabirnn; raise if it fails."""
     command = [sys.executable, "-m", "dnabirnn", "-q", *words]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -1,4 +1,4 @@
-"""docs/accuracy.md and its figure, from the results that were kept."""
+"""Write docs/accuracy.md and its figure from the saved results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 
-from benchmarks.page import COLOURS, RESULTS, ROOT, drawn, table, told
+from benchmarks.page import COLOURS, RESULTS, ROOT, describe_machine, save_figure, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ _BASES = {
     "unseen_ap": "AP, unseen",
     "unseen_share": "unseen share",
     "matrix_ap": "matrix, AP",
-    "matrix_ap_stranded": "matrix, by strand",
+    "matrix_ap_stranded": "matrix, AP by strand",
     "recall": "recall",
     "precision": "precision",
     "expected_over_observed": "expected / observed",
@@ -33,10 +33,10 @@ _CALLS = {
     "call_f1": "F1",
     "call_recall": "recall",
     "call_precision": "precision",
-    "call_boundary_median_bp": "boundary, bp",
-    "call_boundary_p90_bp": "its 90 % quantile",
-    "call_boundary_shift_bp": "shift, +",
-    "call_boundary_shift_minus_bp": "shift, -",
+    "call_boundary_median_bp": "median boundary error, bp",
+    "call_boundary_p90_bp": "90 % quantile, bp",
+    "call_boundary_shift_bp": "shift on +, bp",
+    "call_boundary_shift_minus_bp": "shift on -, bp",
     "rate_calls": "false calls at 0.05",
     "rate_calls_ci": "95 %",
     "rate_calls_number": "calls",
@@ -48,7 +48,7 @@ _PRESETS = {
     "class": "class",
     "preset": "preset",
     "ap": "AP",
-    "ap_stranded": "by strand",
+    "ap_stranded": "AP by strand",
     "mbs": "Mb/s, one thread",
     "train_s": "training, s",
 }
@@ -63,17 +63,17 @@ def write_accuracy_page() -> None:
         command = " -- ".join(filter(None, [first["task"], first["options"]]))
         parts.append(
             f"## {first['task']}\n\n`python -m benchmarks accuracy {command}`, on "
-            f"{told(found['machine'])}; {first['train_s']:.0f} s of training.\n"
+            f"{describe_machine(found['machine'])}; training took {first['train_s']:.0f} s.\n"
         )
         rows = [_shown(row) for row in found["rows"]]
-        parts += ["By base:\n", table(_BASES, rows), "By call:\n", table(_CALLS, rows)]
+        parts += ["Per base:\n", table(_BASES, rows), "Per call:\n", table(_CALLS, rows)]
     parts += _presets()
     parts.append((ROOT / "benchmarks" / "study.md").read_text())
     (ROOT / "docs" / "accuracy.md").write_text("\n".join(parts))
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures as text, some with the standard deviation over seeds."""
+    """Return the numbers of a row as text, some with the standard deviation over seeds."""
     shown = dict(row)
     for key, value in row.items():
         spread = row.get(f"{key}_sd")
@@ -91,10 +91,11 @@ def _presets() -> list[str]:
     if not path.exists():
         return []
     found = json.loads(path.read_text())
+    machine = describe_machine(found["machine"])
     return [
-        f"## Presets\n\n`python -m benchmarks presets`, on {told(found['machine'])}; one seed. "
+        f"## Presets\n\n`python -m benchmarks presets`, on {machine}; one seed. "
         f"{found.get('note', '')}\n",
-        drawn("presets", _figure, found["rows"]),
+        save_figure("presets", _figure, found["rows"]),
         table(_PRESETS, found["rows"]),
     ]
 
@@ -118,4 +119,4 @@ def _figure(rows: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
     axes.set(xlabel="Mb/s, one thread", ylabel="average precision on the test", ylim=(0, 1.02))
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, title="preset")
-    return figure, "Average precision against speed; a line a class"
+    return figure, "Average precision against speed; one line per class"

@@ -1,7 +1,8 @@
-"""What is compared with: torch's own layers in a bare loop, nothing around them.
+"""The reference for scoring speed: torch's own layers in a bare loop, without input or output.
 
 `python -m benchmarks.bare_torch CELL HIDDEN LAYERS THREADS BATCH LENGTH BASES` scores random bases
-and writes bases a second; as a whole process it is held against `dnabirnn score`.
+and prints the speed in bases per second. It is a separate process, so that it can be compared with
+`dnabirnn score`.
 """
 
 from __future__ import annotations
@@ -15,20 +16,21 @@ from torch import nn
 __all__ = ["BATCHES", "CELLS", "Loop"]
 
 BATCHES = ((128, 200), (512, 200), (64, 1000), (256, 1000))
-"""Windows, and their length, among which the best is taken."""
+"""Batch shapes: number of windows, and their length in bp. Benchmarks use the fastest one."""
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
 class Loop:
-    """Bidirectional layers, a linear head and a sigmoid over batches of windows.
+    """A network of bidirectional layers, a linear head and a sigmoid that scores one batch.
 
     Parameters
     ----------
     cell : str
+        One of `CELLS`.
     hidden, layers, outputs : int
     batch : (int, int)
-        Windows, and their length.
+        Number of windows, and their length in bp.
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class Loop:
 
 
 def main() -> None:
-    """Score as many bases as the command line says."""
+    """Score the number of bases given on the command line, and print bases per second."""
     cell = sys.argv[1]
     hidden, layers, threads, windows, length, bases = map(int, sys.argv[2:])
     torch.set_num_threads(threads)

@@ -1,4 +1,8 @@
-"""Sequence of many compositions that holds nothing: background that a small genome lacks."""
+"""Decoys: sequence without sites, of many compositions, as background for training.
+
+A training genome that is small has few kinds of background. A network that was trained on it alone
+calls sites on sequence of other compositions. See docs/accuracy.md for the effect of decoys.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +21,18 @@ __all__ = ["VALIDATION", "write_decoys"]
 _CHAINS, _REPEATS = 120, 60
 _CONTIG_BP, _LINE_BP = 50_000, 80
 _ORDERS = ((1, 40.0), (3, 20.0), (5, 8.0))
-"""Orders of Markov chains, and how alike their rows are (the sum of a Dirichlet's parameters)."""
+"""Orders of the Markov chains, with the concentration of the Dirichlet distribution that their
+transition probabilities are drawn from: its parameters add up to this number.
+"""
 _LONGEST_UNIT_BP = 60
 _ARRAY_BP = (200, 3000)
 _GC = (0.25, 0.7)
 VALIDATION = tuple(f"decoy{number}" for number in range(5, _CHAINS + _REPEATS, 6))
-"""Names of the contigs that are for validation."""
+"""Names of the decoy contigs used for validation."""
 
 
 def write_decoys(path: Path, seed: int = 0) -> None:
-    """FASTA of contigs of 50 kb: of a random Markov chain each, or of arrays of tandem repeats."""
+    """Write a FASTA of 50 kb contigs: 120 of random Markov chains, 60 of tandem repeats."""
     random = np.random.default_rng(seed)
     letters = np.frombuffer(b"ACGT", np.uint8)
     with path.open("wb") as file:
@@ -37,9 +43,9 @@ def write_decoys(path: Path, seed: int = 0) -> None:
 
 
 def _contigs(random: np.random.Generator) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    for kind, (order, alike) in enumerate(_ORDERS):
+    for kind, (order, concentration) in enumerate(_ORDERS):
         numbers = range(kind, _CHAINS, len(_ORDERS))
-        yield from zip(numbers, _chains(order, alike, len(numbers), random), strict=True)
+        yield from zip(numbers, _chains(order, concentration, len(numbers), random), strict=True)
     for number in range(_CHAINS, _CHAINS + _REPEATS):
         yield number, _arrays(random)
 
@@ -50,11 +56,11 @@ def _composition(random: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _chains(
-    order: int, alike: float, number: int, random: np.random.Generator
+    order: int, concentration: float, number: int, random: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Codes (number, bases) of so many chains, each with a table of its own."""
+    """Return the codes, (number, bases), of Markov chains with a separate random table each."""
     shares = [_composition(random) for _ in range(number)]
-    tables = np.stack([random.dirichlet(share * alike, size=4**order) for share in shares])
+    tables = np.stack([random.dirichlet(share * concentration, size=4**order) for share in shares])
     limits = tables.cumsum(axis=2)[..., :3]  # (number, states, 3)
     chain, state = np.arange(number), random.integers(4**order, size=number)
     codes = np.empty((number, _CONTIG_BP), np.uint8)
@@ -66,7 +72,7 @@ def _chains(
 
 
 def _arrays(random: np.random.Generator) -> NDArray[np.uint8]:
-    """Codes of arrays of tandem repeats, end to end."""
+    """Return the codes of a contig of tandem repeat arrays, end to end."""
     arrays: list[NDArray[np.uint8]] = []
     while sum(array.size for array in arrays) < _CONTIG_BP:
         arrays.append(_array(random, int(random.integers(*_ARRAY_BP))))
@@ -74,9 +80,10 @@ def _arrays(random: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _array(random: np.random.Generator, length_bp: int) -> NDArray[np.uint8]:
-    """Codes of an array of one to four kinds of a unit, in any order, with point mutations.
+    """Return the codes of one array: one to four variants of a unit, in random order, mutated.
 
-    Units of five bases are left out, since HSat2 and HSat3 are arrays of such.
+    Unit lengths that are multiples of five are left out: HSat2 and HSat3 are arrays of a unit of
+    five bases, and must not be part of the background.
     """
     share = _composition(random)
     unit_bp = int(np.exp(random.uniform(np.log(2), np.log(_LONGEST_UNIT_BP))))
@@ -92,7 +99,7 @@ def _array(random: np.random.Generator, length_bp: int) -> NDArray[np.uint8]:
 def _mutated(
     codes: NDArray[np.uint8], share: float, random: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Codes of which about such a share is replaced by others."""
+    """Return the codes with about this share of them replaced by other bases."""
     hit = random.random(codes.size) < share
     others = (codes + random.integers(1, 4, codes.size)) % 4
     return np.where(hit, others, codes).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Scoring and training on a GPU, against the rate of its matrix product."""
+"""Speed of scoring and training on a GPU, compared with the rate of its matrix product."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.material import model_of
 from benchmarks.measure import seconds_of
-from benchmarks.speed import flops_a_base
+from benchmarks.speed import flops_per_base
 from benchmarks.training import encoded_set
 from dnabirnn.engine import PRECISIONS
 from dnabirnn.network import Architecture, Cell, Network
@@ -35,10 +35,11 @@ class _Contig(NamedTuple):
 
 
 def devices() -> Iterator[dict[str, Any]]:
-    """Yield a row for each hidden size and precision; one that says so where there is no GPU.
+    """Yield one row per hidden size, precision and case; a single row if there is no GPU.
 
-    `floor` is what the device's product of large square matrices, of the same precision, would
-    allow for the products of the recurrence; training counts three times those of scoring.
+    `share_of_floor` compares the speed with that of the recurrence's matrix products alone, at the
+    rate of the device's product of large square matrices of the same precision. Training counts
+    three times the products of scoring: the backward pass has twice those of the forward pass.
     """
     if not torch.cuda.is_available():
         yield {"device": "no GPU here", "case": "scoring and training", "mbs": "not measured"}
@@ -49,19 +50,19 @@ def devices() -> Iterator[dict[str, Any]]:
         encoded = encoded_set(Path(folder))
         for hidden in (32, 128):
             for precision in PRECISIONS:
-                flops = flops_a_base(Cell.GRU, hidden, 1)
+                flops = flops_per_base(Cell.GRU, hidden, 1)
                 floor = _flops(precision) / flops / 1e6
                 shown = {"device": name, "hidden": hidden, "precision": precision}
                 mbs = _scoring(hidden, precision, codes)
                 yield shown | {"case": "scoring", "mbs": mbs, "share_of_floor": mbs / floor}
                 for windows in (64, 1024, 8192):
                     mbs = _training(encoded, hidden, precision, windows)
-                    case = f"training, {windows} windows a step"
+                    case = f"training, {windows} windows per step"
                     yield shown | {"case": case, "mbs": mbs, "share_of_floor": 3 * mbs / floor}
 
 
 def _scoring(hidden: int, precision: str, codes: Any) -> float:
-    """Mb/s of a contig in memory."""
+    """Return the speed of scoring a contig in memory, in Mb/s."""
     model = Model(model_of(hidden=hidden), device="cuda", engine="torch", precision=precision)
 
     def score() -> None:
@@ -72,7 +73,7 @@ def _scoring(hidden: int, precision: str, codes: Any) -> float:
 
 
 def _training(encoded: EncodedSet, hidden: int, precision: str, windows: int) -> float:
-    """Mb/s of steps."""
+    """Return the speed of training steps, in Mb/s of the bases in their windows."""
     fabric = launch(Hardware("cuda", precision=precision))
     network = Network(Architecture(encoded.classes, Cell.GRU, hidden))
     sampler = Sampler(encoded, SamplingSettings(_WINDOW_BP, windows))
@@ -88,7 +89,7 @@ def _training(encoded: EncodedSet, hidden: int, precision: str, windows: int) ->
 
 
 def _flops(precision: str) -> float:
-    """Of a product of matrices of 4096 on the device, a second."""
+    """Return the rate of a product of 4096 x 4096 matrices on the device, in FLOP/s."""
     launch(Hardware("cuda", precision=precision))
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
     a, b = (torch.randn(4096, 4096, device="cuda", dtype=kind) for _ in range(2))

@@ -1,4 +1,4 @@
-"""What `--dry-run` tells, against what the run then takes."""
+"""Estimates of `--dry-run`, compared with what the run itself needs."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["estimates"]
 
 _MB = 1_000_000
 _UNITS = {"kB": 1e3, "MB": 1e6, "GB": 1e9, "s": 1, "min": 60, "h": 3600}
-_SECONDS_BETWEEN_LOOKS = 0.02
+_SECONDS_BETWEEN_CHECKS = 0.02
 
 
-class _Watched:
-    """The most bytes that lie in a folder, from the inside of a block."""
+class _FolderWatch:
+    """Context manager that measures the peak size of a folder, in bytes."""
 
     def __init__(self, folder: Path) -> None:
-        self.most = 0
+        self.peak = 0
         self._folder = folder
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -46,13 +46,13 @@ class _Watched:
     ) -> None:
         self._ended.set()
         self._thread.join()
-        self._look()
+        self._measure()
 
     def _watch(self) -> None:
-        while not self._ended.wait(_SECONDS_BETWEEN_LOOKS):
-            self._look()
+        while not self._ended.wait(_SECONDS_BETWEEN_CHECKS):
+            self._measure()
 
-    def _look(self) -> None:
+    def _measure(self) -> None:
         size = 0
         for path, _, names in os.walk(self._folder):
             for name in names:
@@ -60,36 +60,39 @@ class _Watched:
                     size += os.stat(Path(path, name)).st_size
                 except FileNotFoundError:  # renamed or removed meanwhile
                     continue
-        self.most = max(self.most, size)
+        self.peak = max(self.peak, size)
 
 
 def estimates(folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield a row a command: estimated and taken memory, disk and time, and their ratios."""
+    """Yield one row per command: estimates of memory, disk and time, and their ratios to the run.
+
+    A ratio above 1 means that the estimate was too high.
+    """
     out = folder / "out"
     out.mkdir(exist_ok=True)
     for case, cores, words in _cases(folder, out):
         for old in out.iterdir():
             subprocess.run(["rm", "-rf", str(old)], check=True)
         command = [sys.executable, "-m", "dnabirnn", "-q", *words]
-        run([*command, "--dry-run"], pinned(cores))  # compiles, and warms the disk
-        told = _told(command, pinned(cores))
-        with _Watched(out) as watched:
+        run([*command, "--dry-run"], pinned(cores))  # compiles the kernels, fills the disk cache
+        estimated = _estimate_of(command, pinned(cores))
+        with _FolderWatch(out) as watch:
             cost = run(command, pinned(cores))
         yield {
             "case": case,
-            "memory_mb": told["memory"] / _MB,
-            "memory_ratio": told["memory"] / _MB / cost.peak_mb,
-            "disk_mb": told["disk"] / _MB,
-            "disk_ratio": told["disk"] / watched.most if watched.most > _MB else None,
-            "time_s": told["time"],
-            "time_ratio": told["time"] / cost.wall_s,
+            "memory_mb": estimated["memory"] / _MB,
+            "memory_ratio": estimated["memory"] / _MB / cost.peak_mb,
+            "disk_mb": estimated["disk"] / _MB,
+            "disk_ratio": estimated["disk"] / watch.peak if watch.peak > _MB else None,
+            "time_s": estimated["time"],
+            "time_ratio": estimated["time"] / cost.wall_s,
             "peak_mb": cost.peak_mb,
             "wall_s": cost.wall_s,
         }
 
 
-def _told(command: Sequence[str], cores: Sequence[int]) -> dict[str, float]:
-    """Bytes and seconds that a command tells before it begins."""
+def _estimate_of(command: Sequence[str], cores: Sequence[int]) -> dict[str, float]:
+    """Return the estimate of a command, in bytes and seconds, from its `--dry-run`."""
     done = subprocess.run(
         [*command, "--dry-run"],
         check=True,
@@ -102,7 +105,7 @@ def _told(command: Sequence[str], cores: Sequence[int]) -> dict[str, float]:
 
 
 def _number(text: str) -> float:
-    """Read back "6 min 20 s" or "1.2 GB"."""
+    """Return the number that a text such as "6 min 20 s" or "1.2 GB" stands for."""
     return sum(float(n) * _UNITS[unit] for n, unit in re.findall(r"([\d.]+) (\w+)", text))
 
 
@@ -158,11 +161,11 @@ def _cases(folder: Path, out: Path) -> Iterator[tuple[str, int, list[str]]]:
         labels = sites(fasta.stem, contigs, length)
         words = ["encode", str(fasta), "--labels", str(labels), "-o", str(out / "set")]
         yield title, 1, words
-    yield from _of_data(folder, out)
+    yield from _real_cases(folder, out)
 
 
-def _of_data(folder: Path, out: Path) -> Iterator[tuple[str, int, list[str]]]:
-    """Commands on real data, where it is there."""
+def _real_cases(folder: Path, out: Path) -> Iterator[tuple[str, int, list[str]]]:
+    """Yield commands on real data; none if DNABIRNN_DATA is not set."""
     place = os.environ.get("DNABIRNN_DATA")
     if not place:
         return
@@ -170,7 +173,7 @@ def _of_data(folder: Path, out: Path) -> Iterator[tuple[str, int, list[str]]]:
     chr_y = str(satellites / "chm13_chrY_cen.fa.gz")
     for title, model, options in (
         ("score chrY", "few rows", []),
-        ("score chrY, two rows a base", "every row", ["--min-score", "0"]),
+        ("score chrY, two rows per base", "every row", ["--min-score", "0"]),
         ("score chrY, satellites", None, ["--calls", str(out / "calls.bed")]),
     ):
         path = "satellites" if model is None else str(folder / f"{model}.safetensors")

@@ -1,4 +1,4 @@
-"""What is around the network: reading FASTA, rows of tracks, calls, metrics."""
+"""Processor time outside the network: reading FASTA, rows of tracks, calls, metrics."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["io"]
 
 
 def io(folder: Path, bases: int, repeats: int) -> Iterator[dict[str, Any]]:
-    """Yield processor time, ns a base, of each step by itself, beside scoring on one core."""
+    """Yield the processor time of each step, in ns per base, and that of scoring on one core."""
     fasta = write_genome(folder / "io.fa", [bases])
     yield _row("FASTA to codes", bases, repeats, lambda: list(read_fasta(fasta)))
     for classes in (1, 4):
@@ -45,7 +45,7 @@ def io(folder: Path, bases: int, repeats: int) -> Iterator[dict[str, Any]]:
 
 
 def _steps(folder: Path, model: Model, blocks: list[Block]) -> dict[str, Callable[[], object]]:
-    """What is done with scores: functions by name."""
+    """Return functions by name, each of which does one thing with the scores in `blocks`."""
     checkpoint, outputs = model.checkpoint, model.outputs
     settings = call_settings(checkpoint.calls, CallMethod.THRESHOLD, None, None, None)
     classes = [MotifClass(name, stranded) for name, stranded in checkpoint.architecture.classes]
@@ -97,7 +97,7 @@ def _score(model: Model, fasta: Path) -> None:
 
 
 def drop(items: Iterable[object]) -> None:
-    """Take all, keep none."""
+    """Consume an iterable without keeping its items."""
     deque(items, maxlen=0)
 
 
@@ -106,11 +106,11 @@ def _row(name: str, bases: int, repeats: int, step: Callable[[], object]) -> dic
 
 
 def _seconds(step: Callable[[], object], repeats: int) -> float:
-    """Processor time, the least of several runs after one that compiles."""
+    """Return the shortest processor time of several runs, after one that compiles the kernels."""
     step()
-    least = float("inf")
+    shortest = float("inf")
     for _ in range(repeats):
         begun = time.process_time()
         step()
-        least = min(least, time.process_time() - begun)
-    return least
+        shortest = min(shortest, time.process_time() - begun)
+    return shortest

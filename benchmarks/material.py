@@ -1,4 +1,4 @@
-"""Genomes and models for benchmarks, of a seed."""
+"""Random genomes and models for benchmarks; a seed determines them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LINE_BP = 80
 
 
 def write_genome(path: Path, lengths: Sequence[int], seed: int = 0) -> Path:
-    """FASTA of random contigs c0, c1, ... of these lengths."""
+    """Write a FASTA of random contigs c0, c1, ... of these lengths, in bases."""
     random = np.random.default_rng(seed)
     letters = np.frombuffer(b"ACGT", np.uint8)
     with path.open("wb") as file:
@@ -53,10 +53,10 @@ def model_of(
     halo_bp: int = 150,
     seed: int = 0,
 ) -> Checkpoint:
-    """A tied model with weights as a network's at its start: stranded classes M0, M1, ...
+    """Return a tied model with random weights, as before training: stranded classes M0, M1, ...
 
-    With a bias of -6 hardly a base reaches a score of 100, as in a genome with few sites; with 0
-    the scores of neighbours differ, and a track has rows for nearly every base.
+    With a bias of -6, hardly any base reaches a score of 100, as in a genome with few sites. With a
+    bias of 0, the scores of neighbouring bases differ, and a track has rows for nearly every base.
     """
     motifs = tuple(MotifClass(f"M{i}", True) for i in range(classes))
     architecture = Architecture(motifs, cell, hidden, layers)

@@ -1,4 +1,4 @@
-"""Time and memory, taken so that they can be trusted on a machine with other work."""
+"""Measure time and memory in ways that are robust to other work on the machine."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["Cost", "interleaved", "machine", "pinned", "run", "seconds_of"]
 
 
 class Cost(NamedTuple):
-    """What a whole process took.
+    """Time and memory of a whole process.
 
     Attributes
     ----------
     wall_s, cpu_s : float
-        Elapsed, and of all its threads.
+        Elapsed time, and processor time of all threads.
     peak_mb : float
-        Largest resident memory, in 10^6 bytes.
+        Peak resident memory, in 10^6 bytes.
     """
 
     wall_s: float
@@ -35,7 +35,7 @@ class Cost(NamedTuple):
 
 
 def run(command: Sequence[str], cores: Sequence[int], stdin: Path | None = None) -> Cost:
-    """Run a command on some cores; raise if it fails."""
+    """Run a command on the given cores; raise if it fails."""
     with Path(os.devnull if stdin is None else stdin).open("rb") as source:
         begun = time.perf_counter()
         process = subprocess.Popen(
@@ -55,7 +55,7 @@ def run(command: Sequence[str], cores: Sequence[int], stdin: Path | None = None)
 def interleaved(
     commands: Sequence[Sequence[str]], cores: Sequence[int], repeats: int
 ) -> list[Cost]:
-    """Costs of commands that take turns, so that a slow minute slows them all: medians."""
+    """Return the median costs of commands that run in turn, so that a slow minute affects all."""
     costs: list[list[Cost]] = [[] for _ in commands]
     for _ in range(repeats):
         for found, command in zip(costs, commands, strict=True):
@@ -64,28 +64,28 @@ def interleaved(
 
 
 def seconds_of(functions: Sequence[Callable[[], object]], repeats: int) -> list[float]:
-    """Elapsed seconds of functions that take turns: the least of several runs.
+    """Return the elapsed time of functions that run in turn: the shortest of several runs each.
 
-    What is left out is other work of the machine, which only ever adds.
+    Other work on the machine only ever adds time, so the shortest run is the least affected.
     """
-    least = [float("inf")] * len(functions)
+    shortest = [float("inf")] * len(functions)
     for function in functions:
         function()
     for _ in range(repeats):
         for i, function in enumerate(functions):
             begun = time.perf_counter()
             function()
-            least[i] = min(least[i], time.perf_counter() - begun)
-    return least
+            shortest[i] = min(shortest[i], time.perf_counter() - begun)
+    return shortest
 
 
 def pinned(cores: int) -> list[int]:
-    """Numbers of so many cores, the last ones: the first is where a system's other work goes."""
+    """Return the numbers of the last `cores` cores; a system's other work is often on the first."""
     return sorted(os.sched_getaffinity(0))[-cores:]
 
 
 def machine() -> dict[str, str]:
-    """What the figures are of."""
+    """Return the processor, system and versions that the results were measured with."""
     return {
         "processor": _processor(),
         "cores": str(len(os.sched_getaffinity(0))),

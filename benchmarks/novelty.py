@@ -1,4 +1,4 @@
-"""Which bases of test sites lie in words that training sites have too."""
+"""Bases of test sites that are covered by 31-mers of the training sites."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ SEEN = "seen_31_mer"
 
 
 def write_seen(encoded: Path, fasta: Sequence[Path], labels: Path, out: Path) -> None:
-    """BED of the bases of test sites that a 31-mer of a training site of their class covers."""
+    """Write a BED of the bases of test sites that 31-mers of their class's training sites cover."""
     data = EncodedSet.open(encoded)
     sites = LabelledSites(data)
     trained = {
-        motif_class.name: _words(np.asarray(data.codes), sites.of("train", number))
+        motif_class.name: _kmers(np.asarray(data.codes), sites.of("train", number))
         for number, motif_class in enumerate(data.classes)
     }
     rows = read_bed(labels)
@@ -44,8 +44,8 @@ def write_seen(encoded: Path, fasta: Sequence[Path], labels: Path, out: Path) ->
                         file.write(f"{record.name}\t{first}\t{last}\t{SEEN}\t0\t.\n")
 
 
-def _words(codes: Codes, spans: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Distinct words that hold a base of the spans."""
+def _kmers(codes: Codes, spans: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return the distinct canonical k-mers that contain a base of the spans."""
     reach = K - 1
     found = [
         canonical_kmers(codes[max(0, start - reach) : end + reach]) for start, end in spans.tolist()
@@ -56,7 +56,7 @@ def _words(codes: Codes, spans: NDArray[np.int64]) -> NDArray[np.uint64]:
 def _seen(
     codes: Codes, start: int, end: int, trained: NDArray[np.uint64]
 ) -> Iterator[tuple[int, int]]:
-    """Stretches of a site that words of the training sites cover."""
+    """Yield (start, end) of the stretches of a site that k-mers of the training sites cover."""
     first = max(0, start - K + 1)
     text = codes[first : end + K - 1]
     covered = np.zeros(text.size + K, np.int64)

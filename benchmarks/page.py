@@ -1,4 +1,4 @@
-"""docs/benchmarks.md and its figures, from the results that were kept."""
+"""Write docs/benchmarks.md and its figures from the saved results."""
 
 from __future__ import annotations
 
@@ -13,11 +13,20 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-__all__ = ["COLOURS", "RESULTS", "ROOT", "drawn", "keep", "table", "told", "write_page"]
+__all__ = [
+    "COLOURS",
+    "RESULTS",
+    "ROOT",
+    "describe_machine",
+    "save_figure",
+    "save_results",
+    "table",
+    "write_page",
+]
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-# Okabe and Ito's, told apart by the colour-blind.
+# Colours of Okabe and Ito, which colour-blind readers can distinguish.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")
 
 _TITLES = {
@@ -26,7 +35,7 @@ _TITLES = {
     "devices": "GPUs",
     "score": "The command",
     "start": "Start",
-    "io": "Around the network",
+    "io": "Steps outside the network",
     "memory": "Memory",
     "scaling": "Scaling",
     "estimates": "Estimates",
@@ -51,9 +60,9 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "fused_mbs": "fused, Mb/s",
         "torch_mbs": "torch, Mb/s",
         "ratio": "ratio",
-        "of_one_thread": "of one thread",
-        "sampling": "share of sampling",
-        "optimiser": "share of the optimiser",
+        "of_one_thread": "speed relative to one thread",
+        "sampling": "share of time: sampling",
+        "optimiser": "share of time: optimiser",
     },
     "devices": {
         "device": "device",
@@ -71,18 +80,18 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "cores_used": "cores used",
         "peak_mb": "peak, MB",
     },
-    "start": {"case": "what", "wall_s": "s"},
-    "io": {"step": "step", "ns_a_base": "ns a base"},
+    "start": {"case": "case", "wall_s": "s"},
+    "io": {"step": "step", "ns_a_base": "ns per base"},
     "memory": {"case": "case", "peak_mb": "peak, MB", "mbs": "Mb/s"},
     "scaling": {"case": "case", "wall_s": "s", "mbs": "Mb/s", "peak_mb": "peak, MB"},
     "estimates": {
         "case": "case",
-        "memory_mb": "memory told, MB",
-        "memory_ratio": "told / taken",
-        "disk_mb": "disk told, MB",
-        "disk_ratio": "told / taken",
-        "time_s": "time told, s",
-        "time_ratio": "told / taken",
+        "memory_mb": "memory, estimate in MB",
+        "memory_ratio": "estimated / used",
+        "disk_mb": "disk, estimate in MB",
+        "disk_ratio": "estimated / used",
+        "time_s": "time, estimate in s",
+        "time_ratio": "estimated / used",
     },
     "windows": {
         "task": "task",
@@ -94,16 +103,16 @@ _COLUMNS: dict[str, dict[str, str]] = {
 }
 
 
-def keep(name: str, rows: Iterable[Mapping[str, Any]], machine: Mapping[str, str]) -> None:
-    """Write the results of a benchmark, once all are there."""
-    taken = list(rows)
+def save_results(name: str, rows: Iterable[Mapping[str, Any]], machine: Mapping[str, str]) -> None:
+    """Write the results of a benchmark, after all of them are measured."""
+    measured = list(rows)
     RESULTS.mkdir(exist_ok=True)
-    text = json.dumps({"machine": machine, "rows": taken}, indent=1)
+    text = json.dumps({"machine": machine, "rows": measured}, indent=1)
     (RESULTS / f"{name}.json").write_text(text + "\n")
 
 
 def write_page() -> None:
-    """Write the page from all results that are there."""
+    """Write docs/benchmarks.md from all saved results."""
     parts = [(ROOT / "benchmarks" / "page.md").read_text()]
     for name, title in _TITLES.items():
         path = RESULTS / f"{name}.json"
@@ -111,21 +120,22 @@ def write_page() -> None:
             continue
         found = json.loads(path.read_text())
         figure = _FIGURES.get(name)
-        parts.append(f"## {title}\n\n`python -m benchmarks {name}`, on {told(found['machine'])}.\n")
+        machine = describe_machine(found["machine"])
+        parts.append(f"## {title}\n\n`python -m benchmarks {name}`, on {machine}.\n")
         if figure is not None:
-            parts.append(drawn(name, figure, found["rows"]))
+            parts.append(save_figure(name, figure, found["rows"]))
         parts.append(table(_COLUMNS[name], found["rows"]))
     (ROOT / "docs" / "benchmarks.md").write_text("\n".join(parts))
 
 
-def told(machine: Mapping[str, str]) -> str:
-    """A machine in words."""
+def describe_machine(machine: Mapping[str, str]) -> str:
+    """Return a machine and its versions as text."""
     versions = ", ".join(f"{n} {machine[n]}" for n in ("python", "numpy", "numba", "torch"))
     return f"{machine['processor']}, {machine['cores']} cores, {machine['system']} ({versions})"
 
 
 def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as a table; `columns` has the titles by key."""
+    """Return rows as a Markdown table; `columns` has the titles by key."""
     lines = ["| " + " | ".join(columns.values()) + " |", "|" + " --- |" * len(columns)]
     for row in rows:
         lines.append("| " + " | ".join(_cell(row.get(key)) for key in columns) + " |")
@@ -140,8 +150,8 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def drawn(name: str, figure: Any, rows: Sequence[Mapping[str, Any]]) -> str:
-    """Keep a figure of rows, and give what shows it."""
+def save_figure(name: str, figure: Any, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Draw a figure of rows, save it as SVG, and return the Markdown that shows it."""
     plt.rcParams.update({"font.size": 9, "svg.hashsalt": name})
     drawing, caption = figure(rows)
     path = ROOT / "docs" / "images" / f"benchmarks-{name}.svg"
@@ -152,13 +162,13 @@ def drawn(name: str, figure: Any, rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _speed(rows: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
     return _by_hidden(rows), (
-        "Bases scored a second by one thread: fused kernels and a bare loop over torch"
+        "Bases scored per second of one thread: fused kernels and a bare loop of torch"
     )
 
 
 def _train(rows: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
     return _by_hidden(rows), (
-        "Bases trained on a second by one thread: fused kernels and a bare loop of torch's autograd"
+        "Training bases per second of one thread: fused kernels and a bare loop of torch's autograd"
     )
 
 
@@ -219,7 +229,10 @@ def _windows(rows: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
         panel.set(title=task, xlabel="bases computed per base kept", xlim=(0.98, 2))
     panels[0][0].set_ylabel("AP on validation sequence")
     panels[0][0].legend(frameon=False, title="window")
-    return figure, "Average precision against the work of the halo; along each line the halo grows"
+    return (
+        figure,
+        "Average precision against the work of the halo; the halo grows along each line",
+    )
 
 
 def _log_axes(panel: Axes, across: str, title: str) -> None:

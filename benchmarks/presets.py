@@ -1,4 +1,4 @@
-"""Presets of `dnabirnn train`: what accuracy costs in speed."""
+"""Presets of `dnabirnn train`: accuracy and speed of each."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["TIMED_BP", "presets", "scoring"]
 
 TIMED_BP = 4_000_000
-"""Bases that speed is taken from."""
+"""Number of random bases scored to measure speed."""
 _OPTIONS = {"satellites": ("--exclusive",)}
 
 
 def presets(folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield a row for each task, preset and class, of one seed; speed is of one thread."""
+    """Yield one row per task, preset and class, for one seed; the speed is that of one thread."""
     for name in TASKS:
         task, models = Prepared(name, folder), {}
         for preset in PRESETS:
@@ -47,7 +47,7 @@ def presets(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def scoring(path: Path) -> Callable[[], object]:
-    """What scores `TIMED_BP` random bases on one thread."""
+    """Return a function that scores `TIMED_BP` random bases on one thread."""
     model = load(path, threads=1)
     codes = np.random.default_rng(0).integers(0, 4, TIMED_BP, dtype=np.uint8)
     record = Record("random", codes, None)

@@ -1,4 +1,8 @@
-"""Make the models that ship, each with its card, and the page that tells of them."""
+"""Train the models that ship with dnabirnn, each with its card, and write docs/models.md.
+
+Texts of the cards are stored in the model files. Change them only together with the models:
+docs/models.md shows the card of each file, and a test compares them.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,19 @@ _FOLDER = _ROOT / "dnabirnn" / "models"
 
 @dataclasses.dataclass(frozen=True)
 class _Shipped:
-    """A model: its task, options of `train`, other tasks' tests that hold none of its classes."""
+    """A model that ships.
+
+    Attributes
+    ----------
+    task : str
+        One of `TASKS`.
+    train : str
+        Options of `dnabirnn train`.
+    controls : tuple of str
+        Tasks whose test sequence has no sites of the model's classes.
+    card : mapping of str to str
+        Entries of the card that are not measured.
+    """
 
     task: str
     train: str
@@ -86,7 +102,7 @@ _MODELS = {
 
 
 def ship(folder: Path) -> None:
-    """Train, test and write all models, and docs/models.md."""
+    """Train, test and write all models, and write docs/models.md."""
     _FOLDER.mkdir(exist_ok=True)
     parts = [(_ROOT / "benchmarks" / "models.md").read_text()]
     data = Path(os.environ["DNABIRNN_DATA"])
@@ -100,7 +116,7 @@ def ship(folder: Path) -> None:
             for other in model.controls
         }
         figures = "; ".join(
-            _told(class_name, entry, metrics["calls"][class_name])
+            _figures(class_name, entry, metrics["calls"][class_name])
             for class_name, entry in metrics["classes"].items()
             if entry is not None
         )
@@ -109,7 +125,9 @@ def ship(folder: Path) -> None:
             f"{entry['bases']} bases called"
             for class_name, entry in metrics["absent"].items()
         )
-        told = ", ".join(f"{called} of {bases:,} of {n}" for n, (called, bases) in controls.items())
+        called_in_controls = ", ".join(
+            f"{called} of {bases:,} of {n}" for n, (called, bases) in controls.items()
+        )
         trained = load_checkpoint(path)
         card = {
             **model.card,
@@ -119,7 +137,7 @@ def ship(folder: Path) -> None:
             ),
             "speed": f"{_speed(path):.1f} Mb/s on one core of {machine()['processor']}",
             "test": figures + absent,
-            "controls": f"bases called where there are none: {told}",
+            "controls": f"bases called where there are none: {called_in_controls}",
             "command": f"dnabirnn train {model.task}.enc {model.train}",
         }
         checkpoint = dataclasses.replace(trained, card=card)
@@ -129,8 +147,8 @@ def ship(folder: Path) -> None:
     (_ROOT / "docs" / "models.md").write_text("\n".join(parts))
 
 
-def _told(class_name: str, entry: Mapping[str, Any], calls: Mapping[str, Any]) -> str:
-    """Figures of a class, with intervals of 95 %."""
+def _figures(class_name: str, entry: Mapping[str, Any], calls: Mapping[str, Any]) -> str:
+    """Return the metrics of a class as text, with the 95 % interval of its average precision."""
     low, high = entry["ap_ci"]
     return (
         f"{class_name} AP {entry['ap']:.4f} ({low:.4f} to {high:.4f}), bases at the threshold: "
@@ -140,7 +158,7 @@ def _told(class_name: str, entry: Mapping[str, Any], calls: Mapping[str, Any]) -
 
 
 def _called(model: Path, fasta: list[str], folder: Path) -> tuple[int, int]:
-    """Bases that a model calls, and bases, of genomes that hold none of its classes."""
+    """Return the number of bases called, and of all bases, in genomes without the model's sites."""
     calls, scores = folder / "control.bed", folder / "control.scores.bed"
     run("score", *fasta, "-m", str(model), "-o", str(scores), "--calls", str(calls))
     rows = [line.split("\t") for line in calls.read_text().splitlines()]
@@ -149,5 +167,5 @@ def _called(model: Path, fasta: list[str], folder: Path) -> tuple[int, int]:
 
 
 def _speed(model: Path) -> float:
-    """Mb of random bases that one thread scores a second."""
+    """Return the speed of one thread on random bases, in Mb/s."""
     return TIMED_BP / seconds_of([scoring(model)], repeats=3)[0] / 1e6

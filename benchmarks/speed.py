@@ -1,4 +1,4 @@
-"""Engines against a bare loop over torch's layers, and against the machine's matrix product."""
+"""Speed of the engines, compared with a bare loop of torch and with matrix products alone."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from dnabirnn.network import Cell
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["flops_a_base", "speed"]
+__all__ = ["flops_per_base", "speed"]
 
 _WINDOW_BP = 4000
-_BATCHES_A_THREAD = 4
+_BATCHES_PER_THREAD = 4
 _REPEATS = 5
 
 
 def speed(quick: bool = False) -> Iterator[dict[str, Any]]:
-    """Yield a row for each cell, hidden size, layers and threads: Mb/s and ratios.
+    """Yield one row per cell, hidden size, number of layers and threads: Mb/s and ratios.
 
-    `floor` is the rate at which the machine's float32 matrix product (torch.mm, the better of a
-    square and of the layer's own shape, one thread, in the same minute) would do the layer's
-    products and nothing else; for several threads it is so many times that.
+    `floor_mbs` is the speed that the layer's matrix products alone would have at the rate of
+    torch.mm in float32. The rate is measured on one thread just after the engines, as the better of
+    a square product and one of the layer's own shape, and multiplied by the number of threads.
     """
     hiddens, layer_counts = ((32,), (1,)) if quick else ((16, 32, 64, 128), (1, 2))
     for threads in (1, 2):
@@ -49,7 +49,7 @@ def _row(cell: Cell, hidden: int, layers: int, threads: int) -> dict[str, Any]:
     loop = loops[best]
     fused_s, torch_s = seconds_of([ours, loop], _REPEATS)
     torch.set_num_threads(1)
-    flops = flops_a_base(cell, hidden, layers)
+    flops = flops_per_base(cell, hidden, layers)
     floor = threads * _gigaflops(cell.gates * hidden, hidden) * 1e3 / flops
     fused, bare = bases / fused_s / 1e6, loop.bases / torch_s / 1e6
     return {
@@ -67,7 +67,7 @@ def _row(cell: Cell, hidden: int, layers: int, threads: int) -> dict[str, Any]:
 
 
 def _fused(cell: Cell, hidden: int, layers: int, threads: int) -> tuple[Callable[[], object], int]:
-    """Scores a batch, or several a thread; and the bases of that."""
+    """Return a function that scores one batch, or several per thread, and its number of bases."""
     engine = make_engine(model_of(cell, hidden, layers), "fused", "cpu")
     windows = engine.batch_windows(_WINDOW_BP)
     random = np.random.default_rng(0)
@@ -76,7 +76,7 @@ def _fused(cell: Cell, hidden: int, layers: int, threads: int) -> tuple[Callable
         return partial(engine.score, codes), codes.size
     pool = ThreadPoolExecutor(threads)
 
-    batches = _BATCHES_A_THREAD * threads
+    batches = _BATCHES_PER_THREAD * threads
 
     def on_all() -> None:
         list(pool.map(engine.score, [codes] * batches))
@@ -84,18 +84,21 @@ def _fused(cell: Cell, hidden: int, layers: int, threads: int) -> tuple[Callable
     return on_all, batches * codes.size
 
 
-def flops_a_base(cell: Cell, hidden: int, layers: int) -> int:
-    """Of the matrix products of both directions; the first layer's input is a table."""
+def flops_per_base(cell: Cell, hidden: int, layers: int) -> int:
+    """Return the floating-point operations per base of the matrix products of both directions.
+
+    The first layer's input product is left out: it is a table with one entry per base code.
+    """
     inputs = hidden + (layers - 1) * 3 * hidden
     return 2 * 2 * cell.gates * hidden * inputs
 
 
 def _gigaflops(rows: int, inner: int) -> float:
-    """The better rate of two matrix products, one thread."""
+    """Return the better rate of two matrix products on one thread, in GFLOP/s."""
     rates = []
     for m, k, n in ((rows, inner, 4096), (1024, 1024, 1024)):
         a, b = torch.randn(m, k), torch.randn(k, n)
         with torch.inference_mode():
-            (least,) = seconds_of([partial(torch.mm, a, b)], 40)
-        rates.append(2 * m * k * n / least / 1e9)
+            (seconds,) = seconds_of([partial(torch.mm, a, b)], 40)
+        rates.append(2 * m * k * n / seconds / 1e9)
     return max(rates)

@@ -1,4 +1,4 @@
-"""Steps of training: compiled kernels against a bare loop of torch's autograd."""
+"""Speed of training steps: compiled kernels, and a bare loop of torch's autograd."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _STEPS, _REPEATS = 4, 6
 
 
 class _Bare:
-    """Steps of torch's layers on drawn batches: one-hot, layers, head, loss, gradient, AdamW."""
+    """Training steps of torch on a fixed batch: one-hot, layers, head, loss, gradient, AdamW."""
 
     def __init__(self, cell: str, hidden: int, layers: int, windows: int) -> None:
         torch.manual_seed(0)
@@ -57,7 +57,7 @@ class _Bare:
 
 
 def train(quick: bool = False) -> Iterator[dict[str, Any]]:
-    """Yield a row for each cell, hidden size, layers and threads: Mb/s, ratios, and shares."""
+    """Yield one row per cell, shape and number of threads: Mb/s, ratios, and shares of time."""
     shapes = ((32, 1),) if quick else ((16, 1), (32, 1), (32, 2), (64, 1), (128, 1))
     with tempfile.TemporaryDirectory() as folder:
         encoded = encoded_set(Path(folder))
@@ -73,7 +73,7 @@ def _rows(encoded: EncodedSet, cell: Cell, hidden: int, layers: int) -> Iterator
         loops = [_Bare(cell.value, hidden, layers, windows) for windows in _BATCHES]
         times = seconds_of([loop.advance for loop in loops], 2)
         bare = min(zip(loops, times, strict=True), key=lambda found: found[1] / found[0].step_bp)[0]
-        steps = [partial(_times, each.advance) for each in (fit, fits[1], bare)]
+        steps = [partial(_repeat, each.advance) for each in (fit, fits[1], bare)]
         fused_s, one_s, bare_s = (s / _STEPS for s in seconds_of(steps, _REPEATS))
         torch.set_num_threads(1)
         fused, torch_mbs = fit.step_bp / fused_s / 1e6, bare.step_bp / bare_s / 1e6
@@ -93,13 +93,13 @@ def _rows(encoded: EncodedSet, cell: Cell, hidden: int, layers: int) -> Iterator
         fit.close()
 
 
-def _times(step: Any) -> None:
+def _repeat(step: Any) -> None:
     for _ in range(_STEPS):
         step()
 
 
 def _shares(fit: Fit, step_s: float) -> dict[str, float]:
-    """Shares of a step that go into drawing windows, and into the optimiser."""
+    """Return the shares of a step's time for drawing windows, and for the optimiser."""
     gradient, loss = fit._gradient()
     sampling_s, optimiser_s = seconds_of(
         [lambda: fit._sampler.batch(fit.step), lambda: fit._update(gradient, loss)], 20
@@ -116,7 +116,7 @@ def _fit(encoded: EncodedSet, cell: Cell, hidden: int, layers: int, threads: int
 
 
 def encoded_set(folder: Path) -> EncodedSet:
-    """A megabase with a stranded site every kilobase."""
+    """Encode a random genome of 1 Mb with one stranded site of 40 bp per kilobase."""
     fasta = write_genome(folder / "genome.fa", [1_000_000])
     strands = np.random.default_rng(0).choice(["+", "-"], 1000)
     rows = (f"c0\t{k}400\t{k}440\tM\t0\t{strand}\n" for k, strand in enumerate(strands))

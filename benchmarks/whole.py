@@ -1,4 +1,4 @@
-"""`dnabirnn score` as a whole process: speed, memory, scaling, and what is around the network."""
+"""Benchmarks of `dnabirnn score` as a whole process: speed, memory, scaling, start-up."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CHRY_BP = 2_104_310
 
 
 class _Bench:
-    """Files in a folder, and the commands that work on them."""
+    """A folder of genomes and models, and the commands that score them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,14 +52,14 @@ def _bare(threads: int, bases: int, batch: tuple[int, int]) -> list[str]:
 
 
 def score(folder: Path, bases: int, repeats: int) -> Iterator[dict[str, Any]]:
-    """Yield rows: the command on one and two cores against a bare loop of torch's GRU.
+    """Yield rows of the command on one and two cores, compared with a bare loop of torch's GRU.
 
-    Start-up is in the figures of `dnabirnn score`, and left out of the bare loop's.
+    Times of `dnabirnn score` include start-up; those of the bare loop do not.
     """
     bench = _Bench(folder)
     genome = bench.genome("long", [bases])
     model = bench.model("gru32", model_of())
-    run(bench.command(genome, model), pinned(2))  # compiles, and warms the disk
+    run(bench.command(genome, model), pinned(2))  # compiles the kernels, fills the disk cache
     for threads in (1, 2):
         cores = pinned(threads)
         batch = max(BATCHES, key=lambda b: _bare_rate(_bare(threads, 2 * _MB, b), cores))
@@ -79,7 +79,7 @@ def score(folder: Path, bases: int, repeats: int) -> Iterator[dict[str, Any]]:
 
 
 def _kinds(bench: _Bench, repeats: int) -> Iterator[dict[str, Any]]:
-    """Yield what outputs and contigs cost, on one core, side by side."""
+    """Yield rows for kinds of outputs and contigs, on one core; the commands run in turn."""
     model, cores = bench.model("gru32", model_of()), pinned(1)
     long = bench.genome("middle", [20 * _MB])
     random = np.random.default_rng(1)
@@ -103,7 +103,7 @@ def _kinds(bench: _Bench, repeats: int) -> Iterator[dict[str, Any]]:
         every = bench.model("every", model_of(bias=0.0))
         add("chrY, few rows", _CHRY_BP, packed)
         add("chrY, --min-score 0", _CHRY_BP, packed, "--min-score", "0")
-        add("chrY, two rows a base", _CHRY_BP, packed, "--min-score", "0", of=every)
+        add("chrY, two rows per base", _CHRY_BP, packed, "--min-score", "0", of=every)
     commands = [command for _, _, command in cases]
     costs = interleaved(commands, cores, repeats)
     for (name, bases, _), cost in zip(cases, costs, strict=True):
@@ -133,7 +133,7 @@ def _row(name: str, bases: int, cost: Cost) -> dict[str, Any]:
 
 
 def memory(folder: Path, longest: int) -> Iterator[dict[str, Any]]:
-    """Yield peak memory against the length and the number of contigs, and the kind of output."""
+    """Yield peak memory by length and number of contigs, and by kind of output."""
     bench = _Bench(folder)
     model = bench.model("gru32", model_of())
     five = bench.genome("five", [5 * _MB])
@@ -152,7 +152,7 @@ def memory(folder: Path, longest: int) -> Iterator[dict[str, Any]]:
 
 
 def scaling(folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield time and memory against bases, contigs, classes and hidden units, on one core."""
+    """Yield time and memory by number of bases, contigs, classes and hidden units, on one core."""
     bench = _Bench(folder)
     cores, one = pinned(1), bench.model("gru32", model_of())
     ten = bench.genome("ten", [10 * _MB])
@@ -169,13 +169,13 @@ def scaling(folder: Path) -> Iterator[dict[str, Any]]:
     for hidden in (16, 32, 64, 128):
         model = bench.model(f"hidden{hidden}", model_of(hidden=hidden))
         cases.append(("hidden", hidden, ten, model, 10 * _MB))
-    for what, value, fasta, model, bases in cases:
+    for quantity, value, fasta, model, bases in cases:
         cost = run(bench.command(fasta, model, "--threads", "1"), cores)
-        yield _row(f"{what} {value:g}", bases, cost) | {"against": what, "value": value}
+        yield _row(f"{quantity} {value:g}", bases, cost) | {"against": quantity, "value": value}
 
 
 def start(folder: Path, repeats: int) -> Iterator[dict[str, Any]]:
-    """Yield how long the first thing takes: help, imports, a file of a few bases."""
+    """Yield start-up times: help, imports, and scoring a file of 300 bases."""
     bench = _Bench(folder)
     model = bench.model("gru32", model_of())
     tiny = bench.genome("tiny", [300])

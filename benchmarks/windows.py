@@ -1,4 +1,4 @@
-"""Which scoring window: average precision on validation sequence against bases computed."""
+"""Scoring windows: average precision on validation sequence, and bases computed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ HALOS_BP = (0, 25, 50, 100, 150, 200, 300)
 
 
 def windows(tasks: Sequence[tuple[Path, Path]], threads: int) -> Iterator[dict[str, Any]]:
-    """Yield a row for each task, length and halo.
+    """Yield one row per task, window length and halo.
 
     Parameters
     ----------
     tasks : sequence of (Path, Path)
-        Encoded sets, and the models trained on them.
+        Encoded sets, each with the model trained on it.
     threads : int
     """
     for encoded_path, model_path in tasks:

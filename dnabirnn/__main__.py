@@ -1,4 +1,4 @@
-"""`python -m dnabirnn`."""
+"""Entry point of `python -m dnabirnn`."""
 
 from dnabirnn.cli import run
 

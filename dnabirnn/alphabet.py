@@ -28,9 +28,9 @@ Codes: TypeAlias = "NDArray[np.uint8]"
 AMBIGUOUS = 4
 """Code of every nucleotide letter that is not one of A, C, G, T, U."""
 PADDING = 5
-"""Code of what fills a batch to the right of a sequence; never part of a sequence."""
+"""Code that fills a batch to the right of a shorter sequence; never part of a sequence."""
 INVALID = 255
-"""What `CODE_OF_BYTE` gives for a byte that is no nucleotide letter."""
+"""Value of `CODE_OF_BYTE` for a byte that is not a nucleotide letter."""
 
 _UNAMBIGUOUS = "ACGT"
 _OTHER_LETTERS = "RYSWKMBDHVNX"
@@ -47,19 +47,19 @@ def _code_of_byte() -> bytes:
 
 
 CODE_OF_BYTE = _code_of_byte()
-"""For each of the 256 bytes, the code of the letter; a table for `bytes.translate`."""
+"""Code of each of the 256 byte values; a table for `bytes.translate`."""
 
 _LETTER_OF_CODE = np.frombuffer(b"ACGTN-", dtype=np.uint8)
 COMPLEMENT = np.array([3, 2, 1, 0, AMBIGUOUS, PADDING], dtype=np.uint8)
-"""Complement of each code; codes 4 and 5 are their own."""
+"""Complement of each code; codes 4 and 5 are their own complements."""
 
 ONE_HOT: NDArray[np.float32] = np.eye(6, 4, dtype=np.float32)
-"""Row c is the one-hot vector of code c: (6, 4), zeros for 4 and 5."""
+"""One-hot vector of code c in row c: shape (6, 4); zeros for codes 4 and 5."""
 ONE_HOT.setflags(write=False)
 
 
 def encode(sequence: str | bytes) -> Codes:
-    """Codes of a sequence's letters, in either case.
+    """Return the code of each letter of a sequence; case is ignored.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def encode(sequence: str | bytes) -> Codes:
     Raises
     ------
     ValueError
-        A letter that is no nucleotide code, with its 0-based place.
+        A letter that is not a nucleotide code; the message gives its 0-based position.
 
     Examples
     --------
@@ -84,13 +84,15 @@ def encode(sequence: str | bytes) -> Codes:
     raw = sequence.encode("utf-8") if isinstance(sequence, str) else sequence
     codes = np.frombuffer(raw.translate(CODE_OF_BYTE), dtype=np.uint8)
     if codes.size and codes.max() == INVALID:
-        place = int(np.argmax(codes == INVALID))
-        raise ValueError(f"{chr(raw[place])!r} at position {place} is no nucleotide letter")
+        position = int(np.argmax(codes == INVALID))
+        raise ValueError(
+            f"{chr(raw[position])!r} at position {position} is not a nucleotide letter"
+        )
     return codes
 
 
 def decode(codes: Codes) -> str:
-    """Letters of codes: A, C, G, T, N for code 4, - for padding.
+    """Return the letters of codes: A, C, G, T, N for code 4, - for padding.
 
     Examples
     --------
@@ -101,7 +103,7 @@ def decode(codes: Codes) -> str:
 
 
 def one_hot(codes: Codes) -> NDArray[np.float32]:
-    """One-hot vectors of codes; zeros where a code is 4 or padding.
+    """Return one-hot vectors of codes; zeros for code 4 and padding.
 
     Parameters
     ----------
@@ -121,7 +123,7 @@ def one_hot(codes: Codes) -> NDArray[np.float32]:
 
 
 def reverse_complement(codes: Codes) -> Codes:
-    """Codes of the opposite strand, 5' to 3'.
+    """Return the codes of the opposite strand, 5' to 3'.
 
     Parameters
     ----------

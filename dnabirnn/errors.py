@@ -1,4 +1,4 @@
-"""One class for each thing that a user can mend.
+"""Exceptions for problems that the user can fix, one class per kind.
 
 Every message is one line: file, record or line, value, remedy.
 """
@@ -26,31 +26,31 @@ __all__ = [
 
 
 class DnabirnnError(Exception):
-    """Base of all errors whose cause lies in the user's files, options or machine."""
+    """Base class of all errors caused by the user's files, options or machine."""
 
 
 class FastaError(DnabirnnError):
-    """A file of sequences that cannot be read as nucleotides."""
+    """A sequence file that cannot be read as nucleotides."""
 
 
 class LabelError(DnabirnnError):
-    """A BED file, or what it says of classes and strands, that cannot be used."""
+    """Labels or other intervals that cannot be read, or whose classes or strands cannot be used."""
 
 
 class EncodedSetError(DnabirnnError):
-    """A folder that is no encoded set, or one that lacks what training needs."""
+    """A folder that is not an encoded set, or that lacks something training needs."""
 
 
 class ModelFileError(DnabirnnError):
-    """A file that is no model, is damaged, or is of a newer format."""
+    """A file that is not a model, is damaged, or has a newer format."""
 
 
 class MotifError(DnabirnnError):
-    """A file of motifs that cannot be read, or lacks the one that is asked for."""
+    """A motif file that cannot be read, or that lacks the requested motif."""
 
 
 class OptionError(DnabirnnError):
-    """Options that do not fit one another or the data."""
+    """Options that do not fit each other or the data."""
 
 
 class DeviceError(DnabirnnError):
@@ -58,32 +58,32 @@ class DeviceError(DnabirnnError):
 
 
 class OutputError(DnabirnnError):
-    """An output that cannot be written where the user wants it."""
+    """An output that cannot be written to the given path."""
 
 
 class RehearsalError(DnabirnnError):
-    """A rehearsal of a run that could not be made, which says nothing of the run."""
+    """A trial run for an estimate that failed; the run itself may still succeed."""
 
 
 class ResourceError(DnabirnnError):
-    """Less memory or disk than a run takes."""
+    """Not enough memory or disk space for a run."""
 
 
 class ReportError(DnabirnnError):
-    """A file that a report is made of, and that is not what it should be."""
+    """An input of a report that does not have the expected content."""
 
 
 class ScoreError(DnabirnnError):
-    """A model that gives no numbers."""
+    """A model whose scores are not numbers."""
 
 
 class TrackError(DnabirnnError):
-    """A track of scores that cannot be read."""
+    """A score track that cannot be read."""
 
 
 class TrainingError(DnabirnnError):
-    """A fit that cannot go on, such as a loss that is not finite."""
+    """Training that cannot continue, for example because the loss is not finite."""
 
 
 class ProvenanceError(DnabirnnError):
-    """Provenance that is none, or that does not hold."""
+    """A file that is not a provenance file, or whose recorded files have changed."""

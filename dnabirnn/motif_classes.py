@@ -1,4 +1,4 @@
-"""Classes of motifs, the outputs of a network, and the scale of integer scores."""
+"""Motif classes, network outputs, and the scale of integer scores."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import NamedTuple
 __all__ = ["MAX_CLASSES", "MAX_SCORE", "MotifClass", "Output"]
 
 MAX_CLASSES = 31
-"""Two strands per class and one bit for *ignore* fit into 64 bits."""
+"""Largest number of classes: 64 bits hold two bits per class (its strands) and one for *ignore*."""
 MAX_SCORE = 1000
-"""Largest integer score; an integer score is `round(1000 p)`."""
+"""Largest integer score; the integer score of probability p is `round(1000 p)`."""
 
 
 class MotifClass(NamedTuple):
-    """A kind of motif; stranded where its labels carry + and -."""
+    """A class of motif; `stranded` if its labels have strands + and -."""
 
     name: str
     stranded: bool
 
 
 class Output(NamedTuple):
-    """One column of the network's answer. `strand` is "+", "-" or "."."""
+    """One output column of the network; `strand` is "+", "-" or "."."""
 
     class_name: str
     strand: str
 
     @property
     def label(self) -> str:
-        """Name for files and tables: the class, then plus, minus or both.
+        """Name for files and tables: the class, a dot, then plus, minus or both.
 
         Examples
         --------

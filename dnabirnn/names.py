@@ -1,4 +1,4 @@
-"""Text for a terminal: what others wrote cannot move its cursor, nor begin a line."""
+"""Text for a terminal: control characters in names from files are escaped."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Sequence
 __all__ = ["is_printable", "printable"]
 
 _SPACES_AND_UNKNOWN = {"Zs", "Cn", "Co"}
-"""Categories that Python does not call printable, though no terminal obeys them."""
+"""Unicode categories that `str.isprintable` rejects although terminals only display them: spaces
+other than " ", unassigned and private-use characters."""
 
 
 def is_printable(text: str) -> bool:
-    r"""Whether a terminal shows text and obeys none of it.
+    r"""Return whether text has no character that controls a terminal.
 
     Examples
     --------
@@ -25,10 +26,10 @@ def is_printable(text: str) -> bool:
 
 
 def printable(text: str) -> str:
-    r"""Text whose control characters, and whatever else cannot be printed, are escaped.
+    r"""Escape control characters and other unprintable characters of text.
 
-    Names in files are chosen by whoever made the files: an escape sequence among them would be
-    obeyed by the terminal that an error is told on.
+    A name from a file may contain an escape sequence, which a terminal would obey when an error
+    message shows the name.
 
     Examples
     --------
@@ -41,7 +42,7 @@ def printable(text: str) -> str:
 
 
 def shortened(names: Sequence[str], most: int = 5) -> str:
-    """First names of a list, for a message.
+    """Return the first `most` names of a list and the number of others, for a message.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Memory, disk and time: what a run is about to take, and what there is."""
+"""Memory, disk and time: estimates of a run, compared with what is available."""
 
 from __future__ import annotations
 
@@ -8,15 +8,11 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import psutil
 
 from dnabirnn.errors import OutputError, RehearsalError, ResourceError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 __all__ = [
     "Estimate",
@@ -32,24 +28,27 @@ __all__ = [
 MB = 1_000_000
 
 
-# What is short of memory or disk by more than this is refused, since it would fail after hours;
-# what comes near is warned of.
-_SURELY_TOO_MUCH = 1.5
-_CLOSE = 0.8
+# Ratio of needed to available memory or disk above which a run is refused, since it would fail
+# after hours, and above which a warning is logged. Estimates are rough, so a run that only
+# slightly exceeds what is available may still succeed.
+_REFUSE_ABOVE = 1.5
+_WARN_ABOVE = 0.8
 
 
 class Estimate(NamedTuple):
-    """What a run takes.
+    """Estimated memory, disk space and time of a run.
 
     Attributes
     ----------
     memory_bytes : int
-        At its peak, of memory that cannot be had back.
+        Peak memory, without memory that the system can reclaim.
     disk_bytes : mapping of folder to int
-        At its peak; a folder that is not there is passed over.
+        Peak disk space per folder; folders that do not exist are ignored.
     seconds : float, optional
+        Run time.
     least_disk_bytes : mapping of folder to int, optional
-        What the run takes for sure, where `disk_bytes` comes from a sample.
+        Minimum disk space per folder, where `disk_bytes` is extrapolated from a sample. If given,
+        a run is refused because of this value, and `disk_bytes` leads to warnings only.
     """
 
     memory_bytes: int
@@ -58,33 +57,33 @@ class Estimate(NamedTuple):
     least_disk_bytes: Mapping[Path, int] | None = None
 
 
-class Shortage(NamedTuple):
-    """Something of which there may be too little: "memory" or "disk"."""
+class _Requirement(NamedTuple):
+    """Needed, minimum and available bytes of one resource: `kind` is "memory" or "disk"."""
 
     kind: str
     needed: int
-    surely: int
-    there: int
+    minimum: int
+    available: int
     place: str
 
 
 def available_memory(root: Path = Path("/")) -> int:
-    """Bytes that this process may have in all: what it holds, and what is left for it.
+    """Return the bytes that this process can use in total: resident memory plus what is left.
 
-    That is the least of what the machine has left and what the control groups of the process
-    leave it, such as those of a container or of a cluster's job.
+    What is left is the smaller of the machine's available memory and what the control groups of
+    the process allow, such as those of a container or a cluster job.
 
     Parameters
     ----------
     root : Path
-        Where `proc` and `sys` are.
+        Folder that contains `proc` and `sys`.
     """
     left = [int(psutil.virtual_memory().available), *_left_in_groups(root)]
     return int(psutil.Process().memory_info().rss) + max(min(left), 0)
 
 
 def _left_in_groups(root: Path) -> Iterator[int]:
-    """Bytes that each control group with a limit leaves, on Linux (kernel's cgroup-v1, -v2)."""
+    """Yield the bytes left in each control group with a limit (Linux cgroup v1 and v2)."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -98,7 +97,8 @@ def _left_in_groups(root: Path) -> Iterator[int]:
             files = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
         else:
             continue
-        # In a container the path may be the host's, of which only the top is to be seen.
+        # A limit of any parent group applies too. In a container the path may be that of the host,
+        # of which only the top is visible.
         group = Path(name.strip("/"))
         for folder in {top / group, *(top / parent for parent in group.parents), top}:
             limit, used = _number(folder / files[0]), _number(folder / files[1])
@@ -107,7 +107,7 @@ def _left_in_groups(root: Path) -> Iterator[int]:
 
 
 def _number(path: Path) -> int | None:
-    """Number in a file; None where there is none, or the word "max"."""
+    """Return the number in a file; None if the file is missing or holds the word "max"."""
     try:
         return int(path.read_text())
     except (OSError, ValueError):
@@ -115,7 +115,7 @@ def _number(path: Path) -> int | None:
 
 
 def _reclaimable(path: Path, key: str) -> int:
-    """Bytes of files that lie in memory and can be dropped from it."""
+    """Return the bytes of cached files in memory, which the kernel can drop."""
     try:
         rows = dict(line.split(" ", 1) for line in path.read_text().splitlines())
         return int(rows.get(key, 0))
@@ -124,71 +124,71 @@ def _reclaimable(path: Path, key: str) -> int:
 
 
 def free_disk(folder: Path) -> int | None:
-    """Bytes that may be written to a folder's file system; None where it does not tell."""
+    """Return the free bytes of a folder's file system; None if it does not report them."""
     usage = shutil.disk_usage(folder)
     return usage.free if usage.total else None
 
 
-def _shortages(estimate: Estimate) -> Iterator[Shortage]:
-    """All that an estimate needs, with what there is of it."""
+def _requirements(estimate: Estimate) -> Iterator[_Requirement]:
+    """Yield what an estimate needs, with what is available; folders of one disk are added up."""
     memory = estimate.memory_bytes
-    yield Shortage("memory", memory, memory, available_memory(), "")
+    yield _Requirement("memory", memory, memory, available_memory(), "")
     least = estimate.disk_bytes if estimate.least_disk_bytes is None else estimate.least_disk_bytes
     disks: dict[int, tuple[Path, int, int]] = {}
     for folder, needed in estimate.disk_bytes.items():
         if not folder.is_dir():
             continue
         device = os.stat(folder).st_dev
-        first, before, before_surely = disks.get(device, (folder, 0, 0))
-        disks[device] = first, before + needed, before_surely + least[folder]
-    for folder, needed, surely in disks.values():
+        first, total, minimum = disks.get(device, (folder, 0, 0))
+        disks[device] = first, total + needed, minimum + least[folder]
+    for folder, needed, minimum in disks.values():
         free = free_disk(folder)
         if free is not None:
-            yield Shortage("disk", needed, surely, free, f" in {folder}")
+            yield _Requirement("disk", needed, minimum, free, f" in {folder}")
 
 
 def fits(estimate: Estimate) -> bool:
-    """Whether there is room to spare for a run."""
-    return all(one.needed < _CLOSE * one.there for one in _shortages(estimate))
+    """Return whether a run fits into memory and disk with some room to spare."""
+    return all(one.needed < _WARN_ABOVE * one.available for one in _requirements(estimate))
 
 
 def check(estimate: Estimate, remedies: Mapping[str, str]) -> list[str]:
-    """Hold an estimate against what there is.
+    """Compare an estimate with what is available.
 
     Parameters
     ----------
     estimate : Estimate
     remedies : mapping
-        What the user can do where there is too little "memory" or "disk".
+        Advice to the user if there is too little "memory" or "disk".
 
     Returns
     -------
     warnings : list of str
-        Of what may not be enough.
+        One per resource that may not be enough.
 
     Raises
     ------
     ResourceError
-        There is surely too little.
+        The minimum is more than 1.5 times what is available.
     """
     warnings = []
-    for kind, needed, surely, there, place in _shortages(estimate):
-        told = (
-            f"needs about {shown_bytes(needed)} of {kind}, and there are {shown_bytes(there)}"
-            f"{place}; {remedies[kind]}"
+    for kind, needed, minimum, available, place in _requirements(estimate):
+        message = (
+            f"needs about {shown_bytes(needed)} of {kind}, and {shown_bytes(available)} is "
+            f"available{place}; {remedies[kind]}"
         )
-        if surely > _SURELY_TOO_MUCH * there:
-            raise ResourceError(told)
-        if needed > _CLOSE * there:
-            warnings.append(told)
+        if minimum > _REFUSE_ABOVE * available:
+            raise ResourceError(message)
+        if needed > _WARN_ABOVE * available:
+            warnings.append(message)
     return warnings
 
 
 def estimate_table(estimate: Estimate) -> str:
-    """An estimate as lines of text, with what there is."""
+    """Format an estimate as lines of text, with what is available."""
     lines = [
-        f"{kind:8}{shown_bytes(needed)} of {shown_bytes(there)} free{place}"
-        for kind, needed, _, there, place in _shortages(estimate)
+        f"{kind:8}{shown_bytes(needed)} of {shown_bytes(available)} free{place}"
+        for kind, needed, _, available, place in _requirements(estimate)
     ]
     if estimate.seconds is not None:
         lines.append(f"{'time':8}{shown_seconds(estimate.seconds)}")
@@ -196,7 +196,7 @@ def estimate_table(estimate: Estimate) -> str:
 
 
 def shown_bytes(count: int) -> str:
-    """Bytes for people, in units of 1000.
+    """Format a number of bytes for messages, in units of 1000.
 
     Examples
     --------
@@ -211,7 +211,7 @@ def shown_bytes(count: int) -> str:
 
 
 def shown_seconds(seconds: float) -> str:
-    """Seconds for people.
+    """Format a number of seconds for messages.
 
     Examples
     --------
@@ -231,11 +231,11 @@ def shown_seconds(seconds: float) -> str:
 
 @contextmanager
 def rehearsing() -> Iterator[None]:
-    """Raise RehearsalError for what has no room in the folder of temporary files."""
+    """Turn errors of writing to the folder for temporary files into RehearsalError."""
     try:
         yield
     except (OSError, OutputError) as error:
         raise RehearsalError(
-            f"{tempfile.gettempdir()}: no estimate can be made there ({error}); set TMPDIR to a "
-            "folder with room"
+            f"{tempfile.gettempdir()}: cannot make an estimate there ({error}); set TMPDIR to a "
+            "folder with free space"
         ) from error

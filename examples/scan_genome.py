@@ -1,4 +1,4 @@
-"""Scan a genome into a table of calls, and say how much of it each class covers.
+"""Scan a genome into a table of calls, and print how much of it each class covers.
 
 Usage: python examples/scan_genome.py MODEL FASTA
 """
@@ -13,7 +13,7 @@ import dnabirnn
 
 
 def main(model_path: str, fasta: str) -> None:
-    """Print the calls, and bases and calls by class and strand."""
+    """Print the calls, and the number of calls and bases per class and strand."""
     calls = dnabirnn.load(model_path).calls(fasta)
     print(calls)
     length = (pl.col("end") - pl.col("start")).sum()

@@ -19,17 +19,17 @@ from dnabirnn.training import FitSettings, TrainingProgress, train
 MOTIF = "GCCGGATGCGGCGTGAACGCCTTATCCGGCAT"
 CONTIGS = 5
 CONTIG_BP = 50_000
-APART_BP = 500
+SPACING_BP = 500
 
 
 def write_genome(fasta: Path, bed: Path) -> None:
-    """Random contigs with the motif every 500 bp, on either strand."""
+    """Write random contigs with the motif every 500 bp, on a random strand."""
     rng = np.random.default_rng(0)
     opposite = dnabirnn.decode(dnabirnn.reverse_complement(dnabirnn.encode(MOTIF)))
     with fasta.open("w") as sequence, bed.open("w") as rows:
         for name in (f"contig{number}" for number in range(CONTIGS)):
             bases = "".join(rng.choice(list("ACGT"), CONTIG_BP))
-            for start in range(200, CONTIG_BP - APART_BP, APART_BP):
+            for start in range(200, CONTIG_BP - SPACING_BP, SPACING_BP):
                 end, strand = start + len(MOTIF), rng.choice(["+", "-"])
                 bases = bases[:start] + (MOTIF if strand == "+" else opposite) + bases[end:]
                 rows.write(f"{name}\t{start}\t{end}\tmotif\t0\t{strand}\n")
@@ -37,13 +37,13 @@ def write_genome(fasta: Path, bed: Path) -> None:
 
 
 def show(now: TrainingProgress) -> None:
-    """Print how far the fit is, each time that it is held against validation sequence."""
+    """Print the progress of training after each validation."""
     if now.validation_ap is not None:
         print(f"{now.bases / 1e6:.1f} Mb: loss {now.loss:.4f}, AP {now.validation_ap:.4f}")
 
 
 def main(folder: Path) -> None:
-    """Train in a dozen lines."""
+    """Train a model on a simulated genome, and call the motif with it."""
     fasta, bed = folder / "genome.fa", folder / "sites.bed"
     write_genome(fasta, bed)
     encoded = encode_genome([fasta], load_labels([bed]), folder / "sites.enc")

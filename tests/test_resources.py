@@ -1,4 +1,4 @@
-"""What there is of memory and disk, and how estimates are held against it."""
+"""Available memory and disk, and the comparison of estimates with them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def groups_of(root: Path, lines: str) -> None:
 
 
 def left(root: Path) -> float:
-    """Memory beyond what this process holds."""
+    """Available memory without the resident memory of this process."""
     return available_memory(root) - psutil.Process().memory_info().rss
 
 
@@ -72,26 +72,26 @@ def test_room_to_spare(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("machine")
-def test_what_may_not_be_enough_is_warned_of(tmp_path: Path) -> None:
+def test_a_warning_if_there_may_not_be_enough(tmp_path: Path) -> None:
     estimate = Estimate(9 * GB, {tmp_path: 120 * GB})
     assert not fits(estimate)
     assert check(estimate, REMEDIES) == [
-        "needs about 9.0 GB of memory, and there are 10.0 GB; free some",
-        f"needs about 120.0 GB of disk, and there are 100.0 GB in {tmp_path}; make room",
+        "needs about 9.0 GB of memory, and 10.0 GB is available; free some",
+        f"needs about 120.0 GB of disk, and 100.0 GB is available in {tmp_path}; make room",
     ]
 
 
 @pytest.mark.usefixtures("machine")
-@pytest.mark.parametrize(("memory", "disk", "told"), [(16, 0, "memory"), (1, 160, "disk")])
+@pytest.mark.parametrize(("memory", "disk", "kind"), [(16, 0, "memory"), (1, 160, "disk")])
 def test_what_cannot_be_enough_is_refused(
-    tmp_path: Path, memory: int, disk: int, told: str
+    tmp_path: Path, memory: int, disk: int, kind: str
 ) -> None:
-    with pytest.raises(ResourceError, match=rf"of {told}, .*{REMEDIES[told]}"):
+    with pytest.raises(ResourceError, match=rf"of {kind}, .*{REMEDIES[kind]}"):
         check(Estimate(memory * GB, {tmp_path: disk * GB}), REMEDIES)
 
 
 @pytest.mark.usefixtures("machine")
-def test_what_a_sample_tells_is_refused_only_where_it_is_sure(tmp_path: Path) -> None:
+def test_an_extrapolated_need_is_refused_only_if_the_minimum_is_too_much(tmp_path: Path) -> None:
     likely = {tmp_path: 900 * GB}
     (warning,) = check(Estimate(0, likely, least_disk_bytes={tmp_path: 10 * GB}), REMEDIES)
     assert "900.0 GB of disk" in warning
@@ -107,7 +107,7 @@ def test_folders_of_one_file_system_share_its_room(tmp_path: Path) -> None:
         check(Estimate(0, disk), REMEDIES)
 
 
-def test_a_file_system_that_does_not_tell_is_passed_over(
+def test_a_file_system_that_does_not_report_its_size_is_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = type("Usage", (), {"total": 0, "free": 0})

@@ -1,4 +1,4 @@
-"""The command line: a file a command, each imported when it is asked for."""
+"""The command line: one module per command, imported when the command is used."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
+from dnabirnn.cli.command import WithExample
 from dnabirnn.cli.look_ahead import BEGUN
 from dnabirnn.cli.provenance_option import recorded, recording
 from dnabirnn.errors import DnabirnnError
@@ -22,27 +23,36 @@ from dnabirnn.names import printable
 
 __all__ = ["main", "run"]
 
-_COMMANDS = (
-    *("encode", "train", "score", "call", "evaluate", "report"),
-    *("mask", "merge", "hub"),
-    *("info", "models", "convert", "export", "scan", "selfcheck", "simulate", "verify"),
-)
+_SECTIONS = {
+    "From labels to calls": ("encode", "train", "score", "call", "evaluate", "report"),
+    "Outputs": ("mask", "merge", "hub"),
+    "Models": ("models", "info", "convert", "export", "selfcheck"),
+    "Motifs and simulation": ("scan", "simulate"),
+    "Provenance": ("verify",),
+}
+"""Commands by the heading that help lists them under."""
+_COMMANDS = tuple(name for names in _SECTIONS.values() for name in names)
 _WRITING = {
     *("encode", "train", "score", "call", "evaluate", "report"),
     *("mask", "merge", "hub", "convert", "export", "scan", "simulate"),
 }
-"""Commands that can tell their provenance."""
+"""Commands with the option `--provenance`."""
 
-# Objects made between two searches for unreachable ones. With Python's own 700, a tenth of the time
-# to the first score goes into searches while modules are loaded.
+# Number of new objects between two runs of the garbage collector. With Python's default of 700, a
+# tenth of the time to the first score is spent in the collector while modules are loaded.
 _GC_THRESHOLD = 50_000
 
 _LONGEST_MESSAGE = 2_000
-_OUT_OF_MEMORY = "out of memory; free some, use fewer --threads, or make the network smaller"
+_OUT_OF_MEMORY = "out of memory; free memory, use fewer --threads, or use a smaller network"
 
 
-class _Group(click.Group):
-    """Loads a command's module when the command is used; tells errors in one line."""
+class _Group(WithExample, click.Group):
+    """Import a command's module when the command is used, and print errors in one line."""
+
+    example = """\
+dnabirnn encode genome.fa --labels sites.bed -o sites.enc
+dnabirnn train sites.enc -o sites.safetensors
+dnabirnn score genome.fa -m sites.safetensors -o scores.bed --calls calls.bed"""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -54,6 +64,16 @@ class _Group(click.Group):
         command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)
         return recorded(command) if cmd_name in _WRITING else command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, names in _SECTIONS.items():
+            rows = []
+            for name in names:
+                command = self.get_command(ctx, name)
+                assert command is not None
+                rows.append((name, command.get_short_help_str(limit=68)))
+            with formatter.section(title):
+                formatter.write_dl(rows, col_spacing=3)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -76,8 +96,8 @@ class _Group(click.Group):
                 _fail(ctx, _OUT_OF_MEMORY)
             raise
         except BrokenPipeError:
-            # Whoever read standard output has seen enough, as `head` does. Python must not
-            # flush to it once more at exit.
+            # The reader of standard output has closed it, as `head` does. Python must not flush
+            # to it again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(1)
         except OSError as error:
@@ -86,14 +106,14 @@ class _Group(click.Group):
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch, which raises no MemoryError, says that it got no memory."""
+    """Return whether torch, which does not raise MemoryError, is out of memory."""
     return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
 
 
 def _fail(ctx: click.Context, message: str, exit_code: int = 1) -> NoReturn:
     command = f"dnabirnn {ctx.invoked_subcommand or ''}".strip()
     text = printable(" ".join(message.split()))
-    if len(text) > _LONGEST_MESSAGE:  # of a value that fills a file; the remedy stands at the end
+    if len(text) > _LONGEST_MESSAGE:  # a value may be very long; the remedy is at the end
         half = _LONGEST_MESSAGE // 2
         text = f"{text[:half]} ... {text[-half:]}"
     click.echo(f"{command}: error: {text}", err=True)
@@ -101,41 +121,36 @@ def _fail(ctx: click.Context, message: str, exit_code: int = 1) -> NoReturn:
 
 
 def _fail_usage(ctx: click.Context, error: click.UsageError) -> NoReturn:
-    """Tell what is wrong with the arguments, in one line; `dnabirnn` alone shows its help."""
-    # Which click raises from 8.2 on.
+    """Print a usage error in one line; `dnabirnn` without arguments shows its help."""
+    # Raised by click 8.2 and later.
     if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
         raise error
     command = f"dnabirnn {ctx.invoked_subcommand or ''}".strip()
     _fail(ctx, f"{error.format_message().rstrip('.')}; see {command} --help", error.exit_code)
 
 
-_EXAMPLE = """\b
-Example:
-  dnabirnn encode genome.fa --labels sites.bed -o sites.enc
-  dnabirnn train sites.enc -o sites.safetensors
-  dnabirnn score genome.fa -m sites.safetensors -o scores.bed --calls calls.bed
-"""
-
-
 @click.command(
-    cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXAMPLE
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Score every base of DNA sequences with the probability that it belongs to a motif.
+
+    From a genome and known sites to calls: encode, train, score. Each command has its own help:
+    dnabirnn COMMAND --help.
+    """,
 )
 @click.version_option(package_name="dnabirnn", prog_name="dnabirnn")
-@click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors; no progress.")
+@click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors, and no progress.")
 @click.pass_context
 def main(ctx: click.Context, quiet: bool) -> None:
-    """The probability, for every base of a DNA sequence, that it belongs to a motif.
-
-    From a genome and known sites to calls: encode, train, score.
-    """
+    """Run a command."""
     ctx.obj = quiet
     ctx.meta[BEGUN] = time.monotonic()
     gc.set_threshold(_GC_THRESHOLD)
     if threading.current_thread() is threading.main_thread():
-        # As an exception, so that what is half-written goes away, as it does after Ctrl-C.
+        # Raise an exception, so that partial outputs are removed, as after Ctrl-C.
         for name in ("SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
-            # What is to be survived, as a hang-up is under nohup, stays so.
+            # Signals that are ignored stay ignored, such as SIGHUP under nohup.
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, _terminate)
     handler = logging.StreamHandler()
@@ -147,10 +162,10 @@ def main(ctx: click.Context, quiet: bool) -> None:
 
 
 def run() -> None:
-    """Run the command of this process."""
-    # Numba imports scipy, where it is there, to learn whether kernels can multiply matrices. Ours
-    # do not; and it is a fifth of the time to the first score, and an OpenBLAS that waits forever
-    # where memory is refused.
+    """Run the command line of this process."""
+    # If scipy is installed, Numba imports it to support matrix products in kernels. Our kernels do
+    # not need it. The import takes a fifth of the time to the first score, and its OpenBLAS can
+    # hang when memory is refused.
     sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
     main()
 

@@ -1,4 +1,4 @@
-"""`dnabirnn call`: a track of scores to intervals."""
+"""`dnabirnn call`: call intervals from a track of scores."""
 
 from __future__ import annotations
 
@@ -7,28 +7,40 @@ from typing import Any
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli.command import command, option
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.tracks import endings
 
 __all__ = ["call"]
 
 
-@click.command()
+@command(
+    """Call intervals from a track of scores.
+
+    SCORES is a per-base BED file that `dnabirnn score` wrote, or - for standard input. It may be
+    empty, as for a shard without contigs.
+    """,
+    "dnabirnn call scores.bed -m model.safetensors -o calls.bed --threshold 0.8",
+)
 @click.argument("scores")
 @options.model
-@click.option(
+@option(
     "-o",
     "--out",
+    group=options.OUTPUT,
     required=True,
     metavar="CALLS",
-    help=f"Ends in {endings(calls=True)}, text with .gz at the end for bgzip; - for BED on "
-    "standard output.",
+    help=f"Output file, ending in {endings(calls=True)}. Text formats may end in .gz, for bgzip. - "
+    "writes BED to standard output.",
 )
-@options.form
+@options.call_form
 @options.so_type
 @options.index
-@click.option(
-    "--sizes", metavar="FILE", help="Lengths of the contigs for bigBed: chrom.sizes or .fai."
+@option(
+    "--sizes",
+    group=options.OUTPUT,
+    metavar="FILE",
+    help="Contig lengths, needed for bigBed: a chrom.sizes or .fai file.",
 )
 @options.calls
 @click.pass_obj
@@ -44,11 +56,7 @@ def call(
     sizes: str | None,
     **calls: Any,
 ) -> None:
-    """Call intervals from a track of scores.
-
-    SCORES is a per-base BED that `dnabirnn score` wrote, or - for standard input. An empty one, as
-    of a shard without contigs, gives empty calls.
-    """
+    """Run `dnabirnn call`."""
     from dnabirnn.network import load_checkpoint
     from dnabirnn.scoring import call_track
     from dnabirnn.tracks import Target, read_sizes, track_format

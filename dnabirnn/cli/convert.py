@@ -1,4 +1,4 @@
-"""`dnabirnn convert`: another tool's model as one of ours."""
+"""`dnabirnn convert`: convert a model of dna-brnn."""
 
 from __future__ import annotations
 
@@ -7,29 +7,43 @@ import logging
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli.command import command, option
 
 __all__ = ["convert"]
 
 logger = logging.getLogger(__name__)
 
 
-@click.command()
+@command(
+    "Convert a dna-brnn model (.knm) to a dnabirnn model.",
+    "dnabirnn convert attcc-alpha.knm -o attcc-alpha.safetensors",
+)
 @click.argument("model")
-@click.option("-o", "--out", required=True, metavar="MODEL", help="File to write.")
-@click.option(
+@option(
+    "-o",
+    "--out",
+    group=options.OUTPUT,
+    required=True,
+    metavar="MODEL",
+    help="Model file to write.",
+)
+@option(
     "--classes",
+    group=options.INPUT,
     type=options.COMMA_LIST,
-    help="Names of its labels, from 1 on.  [default: those of the published attcc-alpha.knm]",
+    help="Names of the labels of the dna-brnn model, starting with label 1.  [default: the names "
+    "for the published attcc-alpha.knm]",
 )
 def convert(model: str, out: str, classes: tuple[str, ...] | None) -> None:
-    """Convert a model of dna-brnn (.knm)."""
+    """Run `dnabirnn convert`."""
     from dnabirnn.errors import OutputError
     from dnabirnn.files import check_target, is_compressed, is_stream
     from dnabirnn.network import convert as converted
 
     if is_stream(out) or is_compressed(out):
         raise OutputError(
-            f"{out}: a model is written to a file, uncompressed; name it .safetensors"
+            f"{out}: a model cannot be compressed or written to a stream; give a file name that "
+            "ends in .safetensors"
         )
     check_target(out)
     options.check_apart([out], [model])

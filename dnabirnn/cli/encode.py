@@ -1,4 +1,4 @@
-"""`dnabirnn encode`: FASTA and labels to an encoded set."""
+"""`dnabirnn encode`: encode FASTA files and labels for training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dnabirnn.cli import label_options as reading_options, options
+from dnabirnn.cli import label_options, options
+from dnabirnn.cli.command import command, option
 from dnabirnn.cli.look_ahead import look_ahead
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
@@ -22,47 +23,87 @@ __all__ = ["encode"]
 
 logger = logging.getLogger(__name__)
 
+_SPLITS = "Training, validation and test sequence"
 
-@click.command()
+
+@command(
+    """Encode FASTA files and labels for training.
+
+    Labels are intervals (--labels) or the sites of motifs (--motifs). The output is a folder, the
+    encoded set, that `dnabirnn train` reads.
+    """,
+    "dnabirnn encode genome.fa --labels sites.bed -o sites.enc --val-chroms chr2",
+)
 @options.fasta
 @options.name_prefix
-@reading_options.labels_or_motifs
-@click.option(
+@label_options.labels_or_motifs
+@option(
     "--motifs",
+    group=options.MOTIFS,
     metavar="FILE",
-    help="Motifs in JASPAR's, MEME's or TRANSFAC's format, whose sites are the labels; in place of "
-    "--labels.",
+    help="Motif matrices (JASPAR, MEME or TRANSFAC format). Their sites become the labels, in "
+    "place of --labels.",
 )
 @options.pvalue
 @options.within
 @options.gc
-@click.option("-o", "--out", required=True, metavar="DIR", help="Folder of the encoded set.")
-@reading_options.reading
-@reading_options.negatives
-@click.option("--classes", type=options.COMMA_LIST, help="Classes to keep.  [default: all]")
+@option(
+    "-o",
+    "--out",
+    group=options.OUTPUT,
+    required=True,
+    metavar="DIR",
+    help="Folder for the encoded set.",
+)
+@label_options.reading
+@label_options.negatives
+@option(
+    "--classes",
+    group=options.LABELS,
+    type=options.COMMA_LIST,
+    help="Classes to keep.  [default: all]",
+)
 @options.ignore_classes
-@click.option(
+@option(
     "--unstranded",
+    group=options.LABELS,
     type=options.COMMA_LIST,
     multiple=True,
     metavar="CLASS",
-    help="Classes whose strands carry no meaning.",
+    help="Classes whose strand is ignored. Can be repeated.",
 )
-@click.option("--split", metavar="BED", help="Regions named train, val or test in column 4.")
-@click.option("--val-chroms", type=options.COMMA_LIST, default=(), help="Contigs to validate on.")
-@click.option("--test-chroms", type=options.COMMA_LIST, default=(), help="Contigs to test on.")
-@click.option(
+@option(
+    "--split",
+    group=_SPLITS,
+    metavar="BED",
+    help="Regions named train, val or test in column 4.",
+)
+@option(
+    "--val-chroms",
+    group=_SPLITS,
+    type=options.COMMA_LIST,
+    default=(),
+    help="Contigs for validation.",
+)
+@option(
+    "--test-chroms", group=_SPLITS, type=options.COMMA_LIST, default=(), help="Contigs for testing."
+)
+@option(
     "--split-fractions",
+    group=_SPLITS,
     type=options.COMMA_LIST,
     metavar="A,B,C",
-    help="Shares of train, val and test, in blocks.  [default: 0.8,0.1,0.1]",
+    help="Fractions of the sequence for training, validation and testing, assigned in blocks.  "
+    "[default: 0.8,0.1,0.1]",
 )
-@click.option(
+@option(
     "--mask",
+    group=options.INPUT,
     type=click.Choice(["none", "loss", "hard"]),
     default="none",
     show_default=True,
-    help="Lower case: has no meaning, leaves loss and metrics, or becomes N.",
+    help="Meaning of lower-case letters: none (no meaning), loss (left out of loss and metrics) or "
+    "hard (read as N).",
 )
 @options.exclude
 @options.chrom_alias
@@ -93,10 +134,7 @@ def encode(
     chrom_alias: str | None,
     dry_run: bool,
 ) -> None:
-    """Encode FASTA files and labels for training.
-
-    Labels are intervals, or the sites of motifs.
-    """
+    """Run `dnabirnn encode`."""
     from dnabirnn.encoded import (
         ENCODING_REMEDIES,
         EncodingPlan,
@@ -134,7 +172,7 @@ def encode(
         loaded, origin = _of_motifs(files, motifs, searched, aliases, chosen, quiet)
     excluded = None if exclude is None else Regions.read(exclude, may_be_empty=True)
     excluded = excluded if aliases is None else aliases.regions(excluded)
-    with ProgressBar("looked at", quiet=quiet) as progress:
+    with ProgressBar("surveyed", quiet=quiet) as progress:
         split_by = plan or FractionSplit()
         ahead = EncodingPlan(files, loaded, out, mask, split_by, excluded, progress.add)
         go_on = look_ahead(ahead, ENCODING_REMEDIES, dry_run=dry_run)
@@ -164,26 +202,26 @@ def _check_source(
     reading: Mapping[str, Any],
     negatives: str | None,
 ) -> None:
-    """Raise unless labels come from one source, and its options from no other."""
+    """Raise unless labels come from one source, and all options belong to that source."""
     if not labels and motifs is None:
         raise OptionError(
-            "no labels: name intervals with --labels BED, or motifs with --motifs FILE"
+            "no labels; give intervals with --labels FILE, or motifs with --motifs FILE"
         )
     if labels and motifs is not None:
         raise OptionError(
-            "--labels and --motifs: each gives the labels; choose one, or make a BED of the motifs "
-            "with `dnabirnn scan` and give both as --labels"
+            "--labels and --motifs: both define the labels; give only one, or write the motif "
+            "sites to a BED file with `dnabirnn scan` and give both files as --labels"
         )
     if motifs is not None:
-        given = [*reading_options.given_reading({**reading, "class_name": None})]
-        for option in [*given, *(["--negatives"] if negatives is not None else [])]:
+        given = [*label_options.given_reading({**reading, "class_name": None})]
+        for name in [*given, *(["--negatives"] if negatives is not None else [])]:
             raise OptionError(
-                f"{option}: says how intervals are read, and the labels are sites of motifs; "
-                "leave it, or make a BED of the motifs with `dnabirnn scan`"
+                f"{name}: applies to label files, but the labels come from --motifs; remove it, or "
+                "write the motif sites to a BED file with `dnabirnn scan`"
             )
     for name, value in searched.items():
         if motifs is None and value is not None:
-            raise OptionError(f"--{name}: says how motifs are searched; name them with --motifs")
+            raise OptionError(f"--{name}: applies to motifs only; give them with --motifs")
 
 
 def _of_motifs(
@@ -194,7 +232,7 @@ def _of_motifs(
     chosen: tuple[Sequence[str] | None, Sequence[str], Sequence[str]],
     quiet: bool,
 ) -> tuple[Labels, dict[str, Any]]:
-    """Labels from motifs, and what the manifest tells of them."""
+    """Return labels from motifs, and their origin for the manifest."""
     from dnabirnn.motifs import motif_labels
 
     classes, ignore_classes, unstranded = chosen

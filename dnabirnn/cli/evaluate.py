@@ -1,22 +1,22 @@
-"""`dnabirnn evaluate`: scores and calls against labels."""
+"""`dnabirnn evaluate`: compare scores and calls with labels."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dnabirnn.cli import label_options as reading_options, options
+from dnabirnn.cli import label_options, options
+from dnabirnn.cli.command import command, option
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dnabirnn.evaluation import Baseline, Report
+    from dnabirnn.evaluation import Baseline
     from dnabirnn.scoring import Model
 
 __all__ = ["evaluate"]
@@ -24,32 +24,62 @@ __all__ = ["evaluate"]
 logger = logging.getLogger(__name__)
 
 
-@click.command()
+@command(
+    """Compare a model's scores and calls with labels.
+
+    Writes per-base and per-call metrics with 95 % confidence intervals from a block bootstrap, and
+    precision-recall and reliability curves. With --baseline, also evaluates position weight
+    matrices made from the training sites of an encoded set.
+    """,
+    "dnabirnn evaluate genome.fa --labels sites.bed -m sites.safetensors -o metrics.json "
+    "--regions test.bed",
+)
 @options.fasta
 @options.name_prefix
-@reading_options.labels
+@label_options.labels
 @options.model
-@click.option("-o", "--out", required=True, metavar="JSON", help="Metrics; - for standard output.")
-@click.option(
+@option(
+    "-o",
+    "--out",
+    group=options.OUTPUT,
+    required=True,
+    metavar="JSON",
+    help="Metrics file; - for standard output.",
+)
+@option(
     "--plots/--no-plots",
+    group=options.OUTPUT,
     default=True,
     show_default=True,
-    help="Precision-recall and reliability curves beside the metrics, as PNG and SVG.",
+    help="Write precision-recall and reliability curves as PNG and SVG beside the metrics file.",
 )
-@click.option(
+@option(
+    "--curves",
+    group=options.OUTPUT,
+    metavar="JSON",
+    help="Also write the points of all curves to this file.",
+)
+@option(
     "--baseline",
+    group=options.INPUT,
     metavar="DIR",
-    help="Encoded set from whose training sites to learn the matrix to compare with.",
+    help="Encoded set whose training sites the position weight matrices are made from.",
 )
-@click.option("--curves", metavar="JSON", help="Points of all curves.")
 @options.regions
 @options.circular
 @options.exclude
-@reading_options.negatives
+@label_options.negatives
 @options.chrom_alias
-@reading_options.reading
+@label_options.reading
 @options.ignore_classes
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the bootstrap.")
+@option(
+    "--seed",
+    group=options.COMPUTING,
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Random seed of the bootstrap.",
+)
 @options.calls
 @options.threads
 @options.device
@@ -83,16 +113,12 @@ def evaluate(
     priors: tuple[tuple[str, float], ...],
     **calls: Any,
 ) -> None:
-    """Hold a model's scores and calls against labels.
-
-    Writes metrics with 95 % intervals from a bootstrap, and curves. With --baseline, the same for
-    the position weight matrices that the training sites give.
-    """
-    from dnabirnn.encoded import splits_of
+    """Run `dnabirnn evaluate`."""
     from dnabirnn.evaluation import evaluate_baseline, evaluate_genome, metrics_table
-    from dnabirnn.files import check_target, is_stream, listed
+    from dnabirnn.files import check_target, is_stream
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import load_truth, read_aliases
+    from dnabirnn.report import write_evaluation
     from dnabirnn.scoring import load
     from dnabirnn.sequences import Circular, prefixed
 
@@ -103,10 +129,11 @@ def evaluate(
         if path is not None:
             check_target(path)
     if curves is not None and os.path.realpath(curves) == os.path.realpath(out):
-        raise OptionError(f"--curves {curves}: is the name of the metrics; give another")
+        raise OptionError(f"--curves {curves}: is also the metrics file; give another name")
     if baseline is not None and any(map(is_stream, fasta)):
         raise OptionError(
-            "--baseline: reads the FASTA twice, which standard input and pipes do not allow"
+            "--baseline: reads the FASTA twice, which is not possible from standard input or a "
+            "pipe; give a file"
         )
     loaded = load(
         model,
@@ -129,9 +156,8 @@ def evaluate(
     if aliases is not None:
         truth, wanted = aliases.labels(truth), aliases.regions(wanted)
         excluded = aliases.regions(excluded)
-    # First, since it is soon known whether it can be had.
+    # First, so that an unusable encoded set is reported before the genome is scored.
     learned = None if baseline is None else _learn(baseline, loaded)
-    digests: dict[str, str] = {}
     logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)
     with ProgressBar("evaluated", quiet=quiet) as progress:
         report = evaluate_genome(
@@ -143,17 +169,9 @@ def evaluate(
             exclude=excluded,
             circular=None if circular is None else Circular(circular),
             seed=seed,
-            digests=digests,
+            inputs={} if aliases is None else {"chrom_alias": aliases.digests},
             progress=progress.add,
         )
-    read = {"fasta": digests, "labels": truth.digests}
-    read |= {"negatives": truth.negatives.digests} if truth.negatives is not None else {}
-    read |= {"regions": wanted.digests} if wanted is not None else {}
-    read |= {"exclude": excluded.digests} if excluded is not None else {}
-    read |= {"chrom_alias": aliases.digests} if aliases is not None else {}
-    report.metrics["inputs"] = {kind: listed(own) for kind, own in read.items()}
-    report.metrics["reading"] = dict(truth.origin.told)
-    report.metrics["splits"] = [] if wanted is None else splits_of(wanted.frame["name"])
     other = None
     if learned is not None:
         mask = loaded.checkpoint.mask
@@ -168,8 +186,8 @@ def evaluate(
                 seed=seed,
                 progress=progress.add,
             )
-        report.metrics["baseline"] = other.metrics["classes"]
-    _write(report, other, out, curves, plots)
+        report = report.with_baseline(other)
+    write_evaluation(report, other, out, curves=curves, plots=plots)
     if quiet:
         return
     click.echo(metrics_table(report.metrics), err=True)
@@ -178,36 +196,8 @@ def evaluate(
 
 
 def _learn(encoded: str, model: Model) -> Baseline:
-    """Learn the matrices of the model's classes."""
+    """Make the matrices of the model's classes."""
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.evaluation import learn_baseline
 
     return learn_baseline(EncodedSet.open(encoded), model.checkpoint.architecture.classes)
-
-
-def _write(
-    report: Report, baseline: Report | None, out: str, curves: str | None, plots: bool
-) -> None:
-    from dnabirnn.files import OutputFiles, is_stream
-    from dnabirnn.report import precision_recall_figure, reliability_figure, save
-
-    with OutputFiles() as outputs:
-        text = json.dumps(report.metrics, indent=2, sort_keys=True, allow_nan=False)
-        outputs.open(out).write(f"{text}\n".encode())
-        if curves is not None:
-            drawn = {
-                "network": [curve.plain() for curve in report.curves],
-                "baseline": [curve.plain() for curve in baseline.curves] if baseline else [],
-            }
-            text = json.dumps(drawn, sort_keys=True, allow_nan=False)
-            outputs.open(curves).write(f"{text}\n".encode())
-        if not plots or is_stream(out):
-            return
-        figures = {
-            "precision_recall": precision_recall_figure(report.curves),
-            "reliability": reliability_figure(report.curves),
-        }
-        for name, figure in figures.items():
-            for form in ("png", "svg"):
-                target = f"{out.removesuffix('.json')}.{name}.{form}"
-                save(figure, outputs.open(target), form)

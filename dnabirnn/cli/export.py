@@ -1,26 +1,35 @@
-"""`dnabirnn export`: a model for other languages and runtimes."""
+"""`dnabirnn export`: export a model to ONNX."""
 
 from __future__ import annotations
 
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli.command import command, option
 
 __all__ = ["export"]
 
 
-@click.command()
+@command(
+    """Export a model to ONNX.
+
+    The ONNX model reads base codes and returns calibrated probabilities. Needs the package onnx:
+    pip install 'dnabirnn[onnx]'.
+    """,
+    "dnabirnn export model.safetensors -o model.onnx",
+)
 @click.argument("model")
-@click.option(
-    "-o", "--out", required=True, metavar="FILE", help="ONNX file to write; - is standard output."
+@option(
+    "-o",
+    "--out",
+    group=options.OUTPUT,
+    required=True,
+    metavar="FILE",
+    help="ONNX file to write; - for standard output.",
 )
 @options.prior
 def export(model: str, out: str, priors: tuple[tuple[str, float], ...]) -> None:
-    """Write a model as ONNX, for ONNX Runtime and whatever else reads it.
-
-    Codes of bases go in, calibrated probabilities come out. Needs the package onnx: pip install
-    'dnabirnn[onnx]'.
-    """
+    """Run `dnabirnn export`."""
     from dnabirnn.network import load_checkpoint, write_onnx
 
     options.check_apart([out], [model])

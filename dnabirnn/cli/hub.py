@@ -1,24 +1,42 @@
-"""`dnabirnn hub`: tracks to a track hub of the UCSC browser, and a session of IGV."""
+"""`dnabirnn hub`: write a UCSC track hub and an IGV session."""
 
 from __future__ import annotations
 
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli.command import command, option
 
 __all__ = ["hub"]
 
 
-@click.command()
+@command(
+    """Write a UCSC track hub and an IGV session.
+
+    TRACKS are bigWig and bigBed files of scores and calls of one assembly. They must be in the
+    output folder.
+    """,
+    "dnabirnn hub web/scores.*.bw web/calls.bb -o web --genome hs1",
+)
 @click.argument("tracks", nargs=-1, required=True, metavar="TRACKS...")
-@click.option("-o", "--out", required=True, metavar="DIR", help="Folder that the tracks lie in.")
-@click.option("--genome", required=True, metavar="NAME", help="The assembly, in UCSC's words: hs1.")
+@option(
+    "-o",
+    "--out",
+    group=options.OUTPUT,
+    required=True,
+    metavar="DIR",
+    help="Folder of the tracks, which becomes the hub.",
+)
+@option(
+    "--genome",
+    group=options.OUTPUT,
+    required=True,
+    metavar="NAME",
+    help="UCSC name of the assembly, such as hs1.",
+)
 @options.email
 def hub(tracks: tuple[str, ...], out: str, genome: str, email: str | None) -> None:
-    """Write what browsers need to show tracks.
-
-    TRACKS are bigWig and bigBed files in the folder: scores and calls of one assembly.
-    """
+    """Run `dnabirnn hub`."""
     from dnabirnn.tracks import write_hub
 
     write_hub(tracks, out, genome, email=email)

@@ -1,4 +1,4 @@
-"""`dnabirnn info`: what a model is."""
+"""`dnabirnn info`: show a model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dnabirnn.cli import options
+from dnabirnn.cli.command import command, option
 from dnabirnn.errors import ModelFileError
+from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.names import printable
 
 if TYPE_CHECKING:
@@ -16,11 +19,23 @@ if TYPE_CHECKING:
 __all__ = ["info"]
 
 
-@click.command()
+@command(
+    """Show a model: its network, classes, training data and metrics.
+
+    MODEL is a model file or the name of a model listed by `dnabirnn models`.
+    """,
+    "dnabirnn info model.safetensors",
+)
 @click.argument("model")
-@click.option("--json", "as_json", is_flag=True, help="All that the file holds, as JSON.")
+@option(
+    "--json",
+    "as_json",
+    group=options.OUTPUT,
+    is_flag=True,
+    help="Print the full description as JSON.",
+)
 def info(model: str, as_json: bool) -> None:
-    """Show what a model is, and how good."""
+    """Run `dnabirnn info`."""
     from dnabirnn.network import load_checkpoint
 
     checkpoint = load_checkpoint(model)
@@ -32,7 +47,7 @@ def info(model: str, as_json: bool) -> None:
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise ModelFileError(
                 f"{model}: the model's description of its training is damaged "
-                f"({type(error).__name__}: {error}); see what there is with --json"
+                f"({type(error).__name__}: {error}); see the raw description with --json"
             ) from error
         click.echo("\n".join(map(printable, lines)))
 
@@ -42,8 +57,8 @@ def _lines(checkpoint: Checkpoint) -> list[str]:
     weights = sum(array.size for array in checkpoint.weights.values())
     layers = "1 layer" if shape.layers == 1 else f"{shape.layers} layers"
     lines = [
-        f"network          {shape.cell.value}, {layers} of {shape.hidden} units a direction, "
-        f"{'strand-tied' if shape.tied else 'untied'}, "
+        f"network          {shape.cell.value}, {layers} of {shape.hidden} hidden units per "
+        f"direction, {'strand-tied' if shape.tied else 'untied'}, "
         f"{'exclusive' if shape.exclusive else 'overlapping'} classes, {weights:,} weights",
         f"outputs          {', '.join(f'{o.class_name} {o.strand}' for o in shape.outputs)}",
         f"training window  {checkpoint.training_window_bp:,} bp",
@@ -56,35 +71,38 @@ def _lines(checkpoint: Checkpoint) -> list[str]:
     for name, rule in checkpoint.calls.items():
         figures = checkpoint.metrics.get("classes", {}).get(name)
         lines.append(
-            f"class {name}: threshold {rule.threshold / 1000:.3f}, calls of {rule.min_length_bp:,} "
-            f"bp or more, gaps up to {rule.merge_gap_bp:,} bp"
+            f"class {name}: threshold {rule.threshold / MAX_SCORE:.3f}, calls of at least "
+            f"{rule.min_length_bp:,} bp, gaps up to {rule.merge_gap_bp:,} bp merged"
         )
         if figures is not None:
             lines.append(
                 f"  on {checkpoint.metrics['split']}: AP {figures['ap_stranded']:.4f}, best F1 "
-                f"{figures['best_f1_stranded']:.4f} (each strand's bases as their own; "
+                f"{figures['best_f1_stranded']:.4f} (per strand; "
                 f"{figures['positives']:,} positive)"
             )
     return lines
 
 
 def _training(checkpoint: Checkpoint) -> list[str]:
-    told = checkpoint.training
-    if not told:
+    training = checkpoint.training
+    if not training:
         return []
-    fit, sampling = told["fit"], told["sampling"]
-    files = [file for kind in sorted(told["inputs"]) for file in told["inputs"][kind]]
+    fit, sampling = training["fit"], training["sampling"]
+    files = [file for kind in sorted(training["inputs"]) for file in training["inputs"][kind]]
     inputs = ", ".join(f"{file['name']} ({file['sha256'][:12]})" for file in files)
-    versions = ", ".join(f"{name} {number}" for name, number in sorted(told["versions"].items()))
+    versions = ", ".join(
+        f"{name} {number}" for name, number in sorted(training["versions"].items())
+    )
     lines = [
         f"trained on       {inputs}",
-        f"                 encoded set {told['data'][:12]}; {fit['bases'] / 1e6:g} Mb of windows, "
-        f"learning rate {fit['learning_rate']:g}, positive share "
+        f"                 encoded set {training['data'][:12]}; {fit['bases'] / 1e6:g} Mb of "
+        f"windows, learning rate {fit['learning_rate']:g}, positive share "
         f"{sampling['positive_share']:g}, seed {sampling['seed']}",
-        f"                 with {versions} on {told['device']}",
+        f"                 with {versions} on {training['device']}",
     ]
-    for name, share in told["prevalence"].items():
+    for name, share in training["prevalence"].items():
         lines.append(
-            f"prevalence       {name}: {share['sequence']:.3g} of the training sequence (a strand)"
+            f"prevalence       {name}: {share['sequence']:.3g} of the bases of the training "
+            f"sequence, per strand"
         )
     return lines

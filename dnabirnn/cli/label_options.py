@@ -1,4 +1,4 @@
-"""Options that say what labels are and how they are read."""
+"""Options that select labels and set how they are read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from dnabirnn.cli.options import COMMA_LIST
+from dnabirnn.cli.command import option
+from dnabirnn.cli.options import COMMA_LIST, LABELS
 from dnabirnn.errors import OptionError
 from dnabirnn.labels import LabelFormat
 
@@ -23,7 +24,7 @@ else:  # generic only from click 8.4 on
 
 
 class _Renames(_Renamed):
-    """Pairs of an old and a new name, with commas between them."""
+    """Comma-separated pairs of an old and a new name."""
 
     name = "OLD=NEW"
 
@@ -39,80 +40,94 @@ class _Renames(_Renamed):
         for text in filter(None, (text.strip() for text in value.split(","))):
             old, equals, new = (part.strip() for part in text.rpartition("="))
             if not (old and equals and new):
-                self.fail(f"{text!r} is no OLD=NEW, such as ALR/Alpha=alpha", param, ctx)
+                self.fail(f"{text!r} is not OLD=NEW, such as ALR/Alpha=alpha", param, ctx)
             pairs.append((old, new))
         return tuple(pairs)
 
 
 _LABELS: dict[str, Any] = {
+    "group": LABELS,
     "multiple": True,
     "metavar": "FILE",
     "help": "Labelled intervals: BED, narrowPeak, broadPeak, GFF3, GTF, GenBank, EMBL, "
-    "RepeatMasker's .out, rmsk, dna-brnn's FASTQ. May be given several times.",
+    "RepeatMasker .out, UCSC rmsk, or dna-brnn FASTQ. Can be repeated.",
 }
-labels = click.option("--labels", required=True, **_LABELS)
-labels_or_motifs = click.option("--labels", **_LABELS)
+labels = option("--labels", required=True, **_LABELS)
+labels_or_motifs = option("--labels", **_LABELS)
 _READING = (
-    click.option(
+    option(
         "--label-format",
+        group=LABELS,
         type=click.Choice([form.value for form in LabelFormat], case_sensitive=False),
-        help="Format of the labels.  [default: told from name and content]",
+        help="Format of the label files.  [default: detected from name and content]",
     ),
-    click.option(
-        "--class", "class_name", metavar="NAME", help="Class of every row, whatever the file says."
+    option(
+        "--class",
+        "class_name",
+        group=LABELS,
+        metavar="NAME",
+        help="Use this class for all rows or motifs.  [default: as named in the file]",
     ),
-    click.option(
+    option(
         "--class-column",
+        group=LABELS,
         metavar="COLUMN",
-        help="Where a row's class is told: of BED, a column's number or name; of GFF3 and GTF, "
-        "type, source or an attribute; of GenBank and EMBL, type or a qualifier; of repeats, "
-        "repName, repClass or repFamily.  [default: column 4; type; repClass]",
+        help="Column or attribute that holds the class of a row. BED: number or name of a column; "
+        "GFF3 and GTF: type, source or an attribute; GenBank and EMBL: type or a qualifier; "
+        "repeats: repName, repClass or repFamily.  [default: column 4 of BED, type of features, "
+        "repClass of repeats]",
     ),
-    click.option(
+    option(
         "--classes-map",
+        group=LABELS,
         type=_Renames(),
         multiple=True,
         metavar="OLD=NEW,..",
-        help="New names of classes, before any other option speaks of them; several of one name "
-        "become one class. Repeat it.",
+        help="Rename classes before all other options apply. Several classes may get the same new "
+        "name. Can be repeated.",
     ),
-    click.option(
+    option(
         "--feature-type",
         "feature_types",
+        group=LABELS,
         type=COMMA_LIST,
         multiple=True,
         metavar="TYPE,..",
-        help="Types of features to take from GFF3, GTF, GenBank and EMBL. Repeat it.  "
-        "[default: all but those of whole contigs]",
+        help="Feature types to read from GFF3, GTF, GenBank and EMBL. Can be repeated.  [default: "
+        "all types except those of whole contigs]",
     ),
-    click.option(
+    option(
         "--span",
+        group=LABELS,
         is_flag=True,
-        help="Label features of several parts (BED's blocks, GFF3's rows of one ID, a join of "
-        "GenBank) from start to end.",
+        help="Label features that have several parts (BED blocks, GFF3 rows with the same ID, "
+        "GenBank joins) from start to end.  [default: label each part]",
     ),
-    click.option(
+    option(
         "--label-flank-ignore",
         "flank_bp",
+        group=LABELS,
         type=click.IntRange(min=0),
         default=0,
         show_default=True,
         metavar="BP",
-        help="Bases that count nowhere, on each side of each end of what is labelled.",
+        help="Number of bases to ignore on each side of both ends of a label.",
     ),
 )
-negatives = click.option(
+negatives = option(
     "--negatives",
+    group=LABELS,
     metavar="BED",
-    help="Where bases without a label are known to be of no class; elsewhere they count nowhere.  "
-    "[default: everywhere]",
+    help="Known negatives: unlabelled bases in these regions belong to no class, and other "
+    "unlabelled bases are ignored.  [default: all unlabelled bases belong to no class]",
 )
 
 
 def reading(command: _Command) -> _Command:
-    """Options that say how labels are read; the command gets them as one dict, `reading`.
+    """Add the options that set how labels are read.
 
-    It is what `load_labels` and `load_truth` take, `flank_bp` included.
+    The command receives them as one dict, `reading`: the keyword arguments of `load_labels` and
+    `load_truth`, including `flank_bp`.
     """
 
     @functools.wraps(command)
@@ -123,8 +138,8 @@ def reading(command: _Command) -> _Command:
         own["classes_map"] = _renamed(given.pop("classes_map"))
         return command(*arguments, reading=own, **given)
 
-    for option in reversed(_READING):
-        packed = option(packed)
+    for add in reversed(_READING):
+        packed = add(packed)
     return packed  # type: ignore[return-value]
 
 
@@ -133,13 +148,14 @@ def _renamed(pairs: Iterable[Iterable[tuple[str, str]]]) -> dict[str, str]:
     for old, new in (pair for own in pairs for pair in own):
         if renamed.setdefault(old, new) != new:
             raise OptionError(
-                f"--classes-map: {old!r} is to be {renamed[old]!r} and {new!r}; give it one name"
+                f"--classes-map: {old!r} is renamed to both {renamed[old]!r} and {new!r}; "
+                "give one name"
             )
     return renamed
 
 
 def given_reading(own: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of `reading` that were given, by the names that users know."""
+    """Return the options of `reading` that are given, by their command-line names."""
     names = {
         "class_name": "class",
         "feature_types": "feature-type",

@@ -1,4 +1,4 @@
-"""Memory, disk and time, told or checked before a command begins."""
+"""Estimates of memory, disk and time, checked before a command starts."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ if TYPE_CHECKING:
 __all__ = ["BEGUN", "look_ahead"]
 
 BEGUN = "dnabirnn.begun"
-"""Key of a context's meta: when the command began, by the monotonic clock."""
+"""Key in `click.Context.meta`: start of the command, by the monotonic clock."""
 
 logger = logging.getLogger(__name__)
 
 
 class Plan(Protocol):
-    """A run that is to come.
+    """A planned run.
 
     Attributes
     ----------
     bound_tells_all : bool
-        Whether an estimate would say no more of memory and disk.
+        Whether `bound` is as good as `estimate` for memory and disk.
     """
 
     bound_tells_all: bool
 
     def bound(self) -> Estimate | None:
-        """The most that it can take, found at once; None where that cannot be."""
+        """Upper bound of what it needs, computed at once; None if there is no bound."""
 
     def estimate(self) -> Estimate:
-        """What it will take, found with some work."""
+        """Estimate of what it needs, which takes some work."""
 
 
 def look_ahead(plan: Plan, remedies: Mapping[str, str], *, dry_run: bool) -> bool:
-    """Whether a command is to go on; what it takes is told first where that is asked for.
+    """Return whether a command should go on; with `dry_run`, print the estimate first.
 
-    A run whose bound leaves room to spare begins at once; of any other an estimate is made.
+    If the bound leaves enough room, the run starts at once. Otherwise an estimate is made.
 
     Raises
     ------
     ResourceError
-        There is too little memory or disk.
+        There is not enough memory or disk space.
     """
     from dnabirnn.errors import RehearsalError, ResourceError
     from dnabirnn.resources import check, estimate_table, fits
@@ -59,7 +59,7 @@ def look_ahead(plan: Plan, remedies: Mapping[str, str], *, dry_run: bool) -> boo
     if estimate is not None and dry_run:
         try:
             check(estimate, remedies)
-        except ResourceError:  # a rehearsal would not fit either
+        except ResourceError:  # a trial run would not fit either
             click.echo(estimate_table(estimate))
             raise
     if estimate is None or dry_run:

@@ -1,47 +1,65 @@
-"""`dnabirnn mask`: calls to a masked FASTA."""
+"""`dnabirnn mask`: mask calls in a FASTA file."""
 
 from __future__ import annotations
 
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli.command import command, option
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
 
 __all__ = ["mask"]
 
 
-@click.command()
+@command(
+    """Mask the calls in a FASTA file, in lower case or with N.
+
+    FASTA may be plain, gzip or bgzip, or - for standard input. Headers and line widths do not
+    change.
+    """,
+    "dnabirnn mask assembly.fa --calls calls.bed -o masked.fa.gz --at-least 10000",
+)
 @click.argument("fasta")
-@click.option(
+@option(
     "--calls",
     "calls_in",
+    group=options.INPUT,
     required=True,
     metavar="BED",
-    help="What is to be masked: BED3 to BED12, or narrowPeak.",
+    help="Intervals to mask: BED3 to BED12, or narrowPeak; - for standard input.",
 )
-@click.option(
+@option(
     "-o",
     "--out",
+    group=options.OUTPUT,
     required=True,
     metavar="OUT",
-    help="Masked FASTA, .gz at the end for bgzip; - for standard output.",
+    help="Masked FASTA file. A name ending in .gz is bgzip-compressed; - for standard output.",
 )
-@click.option("--hard", is_flag=True, help="N in place of lower case.")
-@click.option(
+@option("--hard", group=options.OUTPUT, is_flag=True, help="Write N instead of lower case.")
+@option(
     "--unmask",
+    group=options.OUTPUT,
     is_flag=True,
-    help="Forget the lower case of the FASTA first.  [default: it stays]",
+    help="Convert lower case in the input to upper case first.  [default: keep it]",
 )
-@click.option(
-    "--classes", type=options.COMMA_LIST, default=(), help="Only rows of these, by column 4."
+@option(
+    "--classes",
+    group=options.INPUT,
+    type=options.COMMA_LIST,
+    default=(),
+    help="Only mask rows with these names in column 4.  [default: all rows]",
 )
-@click.option(
+@option(
     "--at-least",
+    group=options.INPUT,
     type=click.IntRange(min=0),
     default=0,
+    show_default=True,
     metavar="BP",
-    help="Only intervals of so many bases or more, once those that touch are one.",
+    help="Only mask intervals of at least this length in bases, after merging intervals that "
+    "touch.",
 )
 @click.pass_obj
 def mask(
@@ -55,16 +73,15 @@ def mask(
     classes: tuple[str, ...],
     at_least: int,
 ) -> None:
-    """Mask the calls in a FASTA: lower case, or N.
-
-    FASTA may be plain, gzip or bgzip, or - for standard input. Headers and line widths stay.
-    """
+    """Run `dnabirnn mask`."""
     from dnabirnn.files import OutputFiles
     from dnabirnn.intervals import mask_fasta, read_mask
 
     options.check_apart([out], [fasta, calls_in])
     if fasta == calls_in == "-":
-        raise OptionError("--calls -: standard input is the FASTA; name a file for one of them")
+        raise OptionError(
+            "--calls -: standard input is already the FASTA; give a file for one of them"
+        )
     wanted = read_mask(calls_in, classes=classes, min_length_bp=at_least, hard=hard, unmask=unmask)
     with ProgressBar("masked", quiet=quiet) as progress, OutputFiles() as outputs:
         mask_fasta(fasta, outputs.open(out), wanted, progress.add)

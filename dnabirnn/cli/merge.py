@@ -1,31 +1,38 @@
-"""`dnabirnn merge`: shards of one output to the whole."""
+"""`dnabirnn merge`: merge the shards of one output."""
 
 from __future__ import annotations
 
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli.command import command, option
 
 __all__ = ["merge"]
 
 
-@click.command()
+@command(
+    """Merge the shards of one output.
+
+    SHARDS are files of scores or calls written by `dnabirnn score --shard`, in the order of their
+    shard numbers. All have the same format and belong to the same output; each may be compressed or
+    not.
+    """,
+    "dnabirnn merge scores.1.bed.gz scores.2.bed.gz scores.3.bed.gz -o scores.bed.gz",
+)
 @click.argument("shards", nargs=-1, required=True, metavar="SHARDS...")
-@click.option(
+@option(
     "-o",
     "--out",
+    group=options.OUTPUT,
     required=True,
     metavar="OUT",
-    help="Of the shards' format; text with .gz at the end for bgzip, - for standard output.",
+    help="Merged file, in the format of the shards. Text formats may end in .gz, for bgzip; - for "
+    "standard output.",
 )
-@options.form
+@options.merge_form
 @options.index
 def merge(shards: tuple[str, ...], out: str, form: str | None, index: bool) -> None:
-    """Join the shards of one output.
-
-    SHARDS are what `dnabirnn score --shard` wrote, or calls of it, in the order of their numbers:
-    of one format and one output, compressed or not.
-    """
+    """Run `dnabirnn merge`."""
     from dnabirnn.tracks import merge_shards
 
     options.check_apart([out], shards)

@@ -1,4 +1,4 @@
-"""Options that several commands share: one name, one meaning."""
+"""Options that several commands share, with the same name, meaning and help everywhere."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from dnabirnn.cli.command import option
 from dnabirnn.engine import ENGINES
 from dnabirnn.errors import OptionError
-from dnabirnn.tracks import FORMAT_NAMES
+from dnabirnn.tracks import FORMAT_NAMES, TrackFormat
 
 if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.motifs import MotifSearch
     from dnabirnn.network import CallSettings, Checkpoint
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
     _Names = click.ParamType[tuple[str, ...]]
@@ -28,7 +29,16 @@ else:  # generic only from click 8.4 on
 
 __all__ = [
     "BASES",
+    "CALLS",
+    "CALL_FORMATS",
     "COMMA_LIST",
+    "COMPUTING",
+    "INPUT",
+    "LABELS",
+    "MOTIFS",
+    "OUTPUT",
+    "SCORE_FORMATS",
+    "call_form",
     "call_settings",
     "calls",
     "check_apart",
@@ -41,11 +51,11 @@ __all__ = [
     "engine",
     "exclude",
     "fasta",
-    "form",
     "fractions",
     "gc",
     "ignore_classes",
     "index",
+    "merge_form",
     "model",
     "motif_search",
     "name_prefix",
@@ -60,7 +70,7 @@ __all__ = [
 
 
 class _Share(_Pair):
-    """A class and its share."""
+    """A class and its share of the bases."""
 
     name = "CLASS=SHARE"
 
@@ -76,7 +86,7 @@ class _Share(_Pair):
         try:
             return name, float(share)
         except ValueError:
-            self.fail(f"{value!r} is no CLASS=SHARE, such as REP=0.002", param, ctx)
+            self.fail(f"{value!r} is not CLASS=SHARE, such as REP=0.002", param, ctx)
 
 
 class _CommaList(_Names):
@@ -96,7 +106,7 @@ class _CommaList(_Names):
 
 
 class _Bases(_Number):
-    """A number of bases, k, M or G for thousands, millions and billions."""
+    """A number of bases; k, M and G stand for thousands, millions and billions."""
 
     name = "bases"
 
@@ -109,186 +119,250 @@ class _Bases(_Number):
         try:
             return round(float(value[:-1]) * scale if scale else float(value))
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no number of bases; write it like 30M", param, ctx)
+            self.fail(f"{value!r} is not a number of bases; write it like 30M", param, ctx)
 
 
 COMMA_LIST = _CommaList()
 BASES = _Bases()
 
+INPUT = "Input"
+OUTPUT = "Output"
+LABELS = "Labels"
+MOTIFS = "Motifs"
+CALLS = "Calls"
+COMPUTING = "Computation"
+
 fasta = click.argument("fasta", nargs=-1, required=True, metavar="FASTA...")
-name_prefix = click.option(
+name_prefix = option(
     "--name-prefix",
     "name_prefixes",
+    group=INPUT,
     multiple=True,
     metavar="PREFIX",
-    help="Put before the names of contigs, such as HG002#1#; once for all FASTA files, or once "
-    "for each.",
+    help="Text to put before the contig names of a FASTA file, such as HG002#1#. Give it once for "
+    "all files, or once per file, in their order.",
 )
-chrom_alias = click.option(
+chrom_alias = option(
     "--chrom-alias",
+    group=INPUT,
     metavar="FILE",
-    help="Names of contigs in columns, such as UCSC's chromAlias.txt: intervals may use any.",
+    help="Table of contig names, one column per naming scheme, such as UCSC's chromAlias.txt. "
+    "BED and label files may then use any of these names.",
 )
-model = click.option(
+model = option(
     "-m",
     "--model",
+    group=INPUT,
     required=True,
     metavar="MODEL",
-    help="Model that `dnabirnn train` wrote, or the name of one that ships.",
+    help="Model file written by `dnabirnn train`, or the name of a model listed by `dnabirnn "
+    "models`.",
 )
-dry_run = click.option(
+dry_run = option(
     "--dry-run",
+    group=COMPUTING,
     is_flag=True,
-    help="Read all inputs, print what memory, disk and time the run takes, and stop.",
+    help="Read all inputs, print an estimate of memory, disk and time, and stop.",
 )
-class_name = click.option(
-    "--class", "class_name", metavar="NAME", help="Class of every row, whatever the file says."
+class_name = option(
+    "--class",
+    "class_name",
+    group=MOTIFS,
+    metavar="NAME",
+    help="Use this class for all rows or motifs.  [default: as named in the file]",
 )
-ignore_classes = click.option(
+ignore_classes = option(
     "--ignore-classes",
+    group=LABELS,
     type=COMMA_LIST,
     default=(),
-    help="Classes whose bases count neither for nor against any class.",
+    help="Classes to ignore: their bases count as neither positive nor negative.",
 )
-regions = click.option(
+regions = option(
     "--regions",
+    group=INPUT,
     metavar="BED",
-    help="Count or write only these; what the network reads is the whole contig all the same.",
+    help="Restrict the output to these regions. The network still reads the sequence around them, "
+    "so scores are those of the whole contig.",
 )
-circular = click.option(
+circular = option(
     "--circular",
+    group=INPUT,
     type=COMMA_LIST,
     metavar="NAMES",
-    help="Contigs that are circles, or all: windows run across their origin.",
+    help="Circular contigs, or `all`. Scores near an end then use the sequence across the origin.",
 )
-exclude = click.option(
-    "--exclude", metavar="BED", help="Bases that count neither in loss nor in metrics."
+exclude = option(
+    "--exclude",
+    group=INPUT,
+    metavar="BED",
+    help="Bases to leave out of loss and metrics.",
 )
-pvalue = click.option(
+pvalue = option(
     "--pvalue",
+    group=MOTIFS,
     type=float,
     metavar="P",
-    help="Most chance that a site of random bases has, a motif and a strand.  [default: 0.0001]",
+    help="Largest p-value of a site, per motif and strand.  [default: 0.0001]",
 )
-gc = click.option(
+gc = option(
     "--gc",
+    group=MOTIFS,
     type=float,
     metavar="SHARE",
-    help="Share of G and C in those random bases.  [default: that of the sequences]",
+    help="GC content, 0 to 1, of the random sequence that p-values refer to.  [default: GC content "
+    "of the input]",
 )
-within = click.option(
+within = option(
     "--within",
+    group=MOTIFS,
     metavar="BED",
-    help="Peaks: sites wholly in one are bound, those only partly in one count neither for nor "
-    "against, all others are background.",
+    help="Peaks. Sites inside a peak are positive, sites partly inside are ignored, and all other "
+    "sites are negative.",
 )
-threads = click.option(
+threads = option(
     "--threads",
+    group=COMPUTING,
     type=click.IntRange(min=1),
     default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
     show_default="all cores",
-    help="Cores to use; they change nothing but the time.",
+    help="Number of CPU cores to use. Results do not depend on it.",
 )
-device = click.option(
+device = option(
     "--device",
+    group=COMPUTING,
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="auto (CUDA where there is one), cpu, cuda or cuda:N.",
+    help="Device: cpu, cuda, cuda:N, or auto (CUDA if available).",
 )
-engine = click.option(
+engine = option(
     "--engine",
+    group=COMPUTING,
     type=click.Choice(ENGINES),
     default="auto",
     show_default=True,
-    help="What computes the network.",
+    help="Implementation of the network: fused (compiled kernels, CPU), torch (any device), or "
+    "auto (the faster one that the device supports).",
 )
-precision = click.option(
+precision = option(
     "--precision",
+    group=COMPUTING,
     type=click.Choice(["f32", "tf32", "bf16"]),
     default="f32",
     show_default=True,
-    help="Of the arithmetic; tf32 and bf16 are faster on GPUs, and less exact.",
+    help="Floating-point precision. tf32 and bf16 are faster on GPUs and less exact.",
 )
-prior = click.option(
+prior = option(
     "--prior",
     "priors",
+    group=CALLS,
     type=_Share(),
     multiple=True,
     metavar="CLASS=SHARE",
-    help="Share of the bases of a strand that a class has where the model is used, if not that "
-    "of the sequence it was calibrated on. Repeat it.",
+    help="Expected share of bases per strand that belong to CLASS in your sequence, 0 to 1, if it "
+    "differs from the share that the model was calibrated for. Can be repeated.",
 )
-form = click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMAT_NAMES),
-    help="What the output is written as.  [default: by the end of its name]",
+
+
+def _format(text: str, names: Sequence[str]) -> Callable[[_Function], _Function]:
+    return option(
+        "--format",
+        "form",
+        group=OUTPUT,
+        type=click.Choice(names),
+        help=f"{text}  [default: from the file name]",
+    )
+
+
+SCORE_FORMATS = [form.value for form in TrackFormat if form.traits.scores]
+CALL_FORMATS = [form.value for form in TrackFormat if form.traits.calls]
+
+call_form = _format("Format of the calls.", CALL_FORMATS)
+merge_form = _format("Format of the shards.", FORMAT_NAMES)
+index = option(
+    "--index",
+    group=OUTPUT,
+    is_flag=True,
+    help="Also write a tabix index of text output that ends in .gz. Needs the package pysam.",
 )
-index = click.option(
-    "--index", is_flag=True, help="Add a tabix index to text that ends in .gz (needs pysam)."
-)
-email = click.option(
+email = option(
     "--email",
+    group=OUTPUT,
     metavar="ADDRESS",
-    help="Of whoever answers for the hub.  [default: nobody@example.org]",
+    help="Contact address in the track hub.  [default: nobody@example.org]",
 )
-so_type = click.option(
+so_type = option(
     "--so-type",
+    group=OUTPUT,
     metavar="TERM",
-    help="What a call is in GFF3, in the words of the Sequence Ontology.  "
-    "[default: sequence_feature]",
+    help="Sequence Ontology term for the calls in GFF3.  [default: sequence_feature]",
 )
 _CALLS = (
-    click.option(
+    option(
         "--method",
+        group=CALLS,
         type=click.Choice(["threshold", "mss"]),
-        help="Runs of bases that reach the threshold, or maximal scoring segments.  "
-        "[default: threshold]",
+        help="How calls are made: threshold (runs of bases at or above the threshold) or mss "
+        "(maximal scoring segments).  [default: threshold]",
     ),
-    click.option(
+    option(
         "--threshold",
+        group=CALLS,
         type=float,
         metavar="P",
-        help="Probability from which a base speaks for its class.  [default: the model's]",
+        help="Probability at or above which a base counts as its class.  [default: from the model, "
+        "per class]",
     ),
-    click.option(
+    option(
         "--fdr",
+        group=CALLS,
         type=float,
         metavar="RATE",
-        help="Thresholds with which no more than this share of the calls is false, as far as "
-        "validation sequence tells: 0.01, 0.05 or 0.1.",
+        help="Use the thresholds that had this false discovery rate of calls on validation "
+        "sequence: 0.01, 0.05 or 0.1.",
     ),
-    click.option(
-        "--min-length", type=int, metavar="BP", help="Shortest call.  [default: the model's]"
+    option(
+        "--min-length",
+        group=CALLS,
+        type=int,
+        metavar="BP",
+        help="Shortest call, in bases.  [default: from the model, per class]",
     ),
-    click.option(
-        "--merge-gap", type=int, metavar="BP", help="Longest gap in a call.  [default: the model's]"
+    option(
+        "--merge-gap",
+        group=CALLS,
+        type=int,
+        metavar="BP",
+        help="Largest gap between two calls that are merged, in bases.  [default: from the model, "
+        "per class]",
     ),
 )
 
 
-def calls(command: _Command) -> _Command:
-    """Options that say how calls are made; `call_settings` reads them."""
-    for option in reversed(_CALLS):
-        command = option(command)
+def calls(command: _Function) -> _Function:
+    """Add the options that set how calls are made; `call_settings` reads them."""
+    for add in reversed(_CALLS):
+        command = add(command)
     return command
 
 
 def call_settings(checkpoint: Checkpoint, given: Mapping[str, Any], wanted: bool) -> CallSettings:
-    """Settings from the options of `calls`; an option that would have no effect is an error."""
+    """Return settings from the options of `calls`; an option without effect is an error."""
     from dnabirnn.network import CallMethod, call_settings as settings
 
     unused = [name for name, value in given.items() if value is not None]
     if unused and not wanted:
         raise OptionError(
-            f"--{unused[0].replace('_', '-')}: says how calls are made, and none are asked for; "
-            "name a file for them with --calls"
+            f"--{unused[0].replace('_', '-')}: sets how calls are made, but no calls are "
+            "requested; add --calls FILE"
         )
     rules = checkpoint.calls
     if given["fdr"] is not None:
         if given["threshold"] is not None:
-            raise OptionError("--fdr and --threshold: each sets the threshold; give one of them")
+            raise OptionError(
+                "--fdr and --threshold: both set the threshold; give only one of them"
+            )
         rules = checkpoint.rules_at(given["fdr"])
     return settings(
         rules,
@@ -307,7 +381,7 @@ def motif_search(
     within: str | None,
     **given: Any,
 ) -> MotifSearch:
-    """Search from the options `pvalue` and `within`, and what else `read_search` takes."""
+    """Return a search from the options `pvalue` and `within`, and others of `read_search`."""
     from dnabirnn.motifs import PVALUE, read_search
 
     wanted = PVALUE if pvalue is None else pvalue
@@ -315,12 +389,12 @@ def motif_search(
 
 
 def check_apart(outputs: Iterable[str | None], inputs: Iterable[str | None]) -> None:
-    """Raise for an output that is one of the files a command reads: it would be lost.
+    """Raise for an output that is also an input, which would be overwritten.
 
     Parameters
     ----------
     outputs, inputs : iterable of str or None
-        Paths; None for options that were not given.
+        Paths; None for options that are not given.
 
     Raises
     ------
@@ -331,11 +405,11 @@ def check_apart(outputs: Iterable[str | None], inputs: Iterable[str | None]) -> 
         if out is None or not os.path.isfile(out):
             continue
         if any(os.path.samefile(out, path) for path in read):
-            raise OptionError(f"{out}: is read by this command too; give another output")
+            raise OptionError(f"{out}: is also an input of this command; give another output")
 
 
 def fractions(texts: tuple[str, ...]) -> tuple[float, ...]:
-    """Numbers of `--split-fractions`."""
+    """Return the numbers of `--split-fractions`."""
     try:
         return tuple(float(text) for text in texts)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""How far a command is: a bar on a terminal, a line now and then elsewhere."""
+"""Progress: a bar on a terminal, otherwise a log line every 30 seconds."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _SECONDS_BEFORE_BAR = 2.0
 
 
 class ProgressBar:
-    """Counts bases.
+    """Count bases that are finished.
 
     Parameters
     ----------
     what : str
-        What is done to them: "scored".
+        What is done to the bases, such as "scored".
     total_bp : int, optional
-        Bases in all, where that is known.
+        Total number of bases, if known.
     quiet : bool
         Show nothing.
     """
@@ -33,7 +33,7 @@ class ProgressBar:
         self._what = what
         self._total_bp = total_bp
         self._done_bp = 0
-        self._started = self._told = time.monotonic()
+        self._started = self._logged = time.monotonic()
         self._bar: Any = None
         self._quiet = quiet
         if not quiet and sys.stderr.isatty():
@@ -65,23 +65,23 @@ class ProgressBar:
             logger.info("%s", self._line(seconds))
 
     def add(self, bases: int, note: str = "") -> None:
-        """Count bases that are done; `note` goes beside the bar or onto the line."""
+        """Add finished bases; `note` is shown beside the bar or in the line."""
         self._done_bp += bases
         if self._bar is not None:
             if note:
                 self._bar.set_postfix_str(note, refresh=False)
             self._bar.update(bases)
-        elif not self._quiet and time.monotonic() - self._told > _SECONDS_BETWEEN_LINES:
-            self._told = time.monotonic()
-            line = self._line(self._told - self._started)
+        elif not self._quiet and time.monotonic() - self._logged > _SECONDS_BETWEEN_LINES:
+            self._logged = time.monotonic()
+            line = self._line(self._logged - self._started)
             logger.info("%s", f"{line}; {note}" if note else line)
 
     def to(self, bases: int, note: str = "") -> None:
-        """Count up to so many bases."""
+        """Set the number of finished bases."""
         self.add(bases - self._done_bp, note)
 
     def say(self, line: str) -> None:
-        """Tell the user something, above the bar."""
+        """Show a line above the bar."""
         if self._bar is not None:
             self._bar.write(f"dnabirnn: {line}", file=sys.stderr)
         elif not self._quiet:

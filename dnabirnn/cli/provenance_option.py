@@ -1,4 +1,4 @@
-"""`--provenance`, which every command that writes has."""
+"""`--provenance`, an option of every command that writes files."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from typing import Any, NamedTuple
 
 import click
 
+from dnabirnn.cli.command import Option
+from dnabirnn.cli.options import OUTPUT
+
 __all__ = ["recorded", "recording"]
 
 _KEY = "dnabirnn.provenance"
 _PATHS = {"BED", "FASTA", "FILE", "MODEL", "DIR", "JSON", "CSV"}
-"""Metavariables of options that name files, as all arguments do."""
+"""Metavariables of options that name files; all arguments name files."""
 _WRITTEN = {"out", "hub_folder"}
-"""Parameters that name what is written, a folder or standard output too."""
+"""Parameters that name outputs: files, folders or standard output."""
 
 
 class _Wanted(NamedTuple):
@@ -35,13 +38,15 @@ def _remember(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
 
 def recorded(command: click.Command) -> click.Command:
-    """The command with the option."""
-    option = click.Option(
+    """Return the command with the option added."""
+    option = Option(
         ["--provenance"],
+        group=OUTPUT,
         metavar="FILE",
         expose_value=False,
         callback=_remember,
-        help="JSON of the command, versions and digests of what it read and wrote; see verify.",
+        help="Also write a JSON record of the command, the versions of dnabirnn and its packages, "
+        "and the SHA-256 digests of all inputs and outputs. `dnabirnn verify` checks it.",
     )
     copied = copy.copy(command)
     copied.params = [*command.params, option]
@@ -50,7 +55,7 @@ def recorded(command: click.Command) -> click.Command:
 
 @contextmanager
 def recording(ctx: click.Context) -> Iterator[None]:
-    """Write the provenance of what runs inside, if it is asked for and all went well."""
+    """Write the provenance of the command that runs inside, if requested and successful."""
     from dnabirnn.files import noting
 
     with noting() as noted:
@@ -71,7 +76,7 @@ def recording(ctx: click.Context) -> Iterator[None]:
 
 
 def _inputs(ctx: click.Context) -> Iterator[str]:
-    """Paths among a command's arguments and options; models that ship by their files."""
+    """Yield the paths among a command's arguments and options, and files of shipped models."""
     from dnabirnn.network import find_model
 
     for param in ctx.command.params:
@@ -92,7 +97,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold."""
+    """Convert a value to one that JSON can represent."""
     if isinstance(value, tuple | list):
         return [_plain(part) for part in value]
     return value if isinstance(value, str | int | float | bool | None) else str(value)

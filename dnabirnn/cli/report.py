@@ -1,4 +1,4 @@
-"""`dnabirnn report`: one page of what was run, on what, and how good it is."""
+"""`dnabirnn report`: write an HTML report about a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dnabirnn.cli import label_options as reading_options, options
+from dnabirnn.cli import label_options, options
+from dnabirnn.cli.command import command, option
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
 
@@ -21,87 +22,140 @@ if TYPE_CHECKING:
 
 __all__ = ["report"]
 
+_RUN = "Parts of the report"
 
-@click.command()
-@click.option("-o", "--out", required=True, metavar="HTML", help="Page; - for standard output.")
-@click.option("--title", default="dnabirnn report", show_default=True, help="Of the page.")
-@click.option("--date", default="", metavar="TEXT", help="Of the run, as it is to be written.")
-@click.option(
+
+@command(
+    """Write an HTML report about a run.
+
+    The report is one file that opens without a network connection. All inputs are optional; each
+    adds its section.
+    """,
+    "dnabirnn report -m sites.safetensors --encoded sites.enc --log sites.log.csv "
+    "--metrics metrics.json -o report.html",
+)
+@option(
+    "-o",
+    "--out",
+    group=options.OUTPUT,
+    required=True,
+    metavar="HTML",
+    help="Report to write; - for standard output.",
+)
+@option(
+    "--title",
+    group=options.OUTPUT,
+    default="dnabirnn report",
+    show_default=True,
+    help="Title of the page.",
+)
+@option(
+    "--date",
+    group=options.OUTPUT,
+    default="",
+    metavar="TEXT",
+    help="Date of the run, shown as given.  [default: no date]",
+)
+@option(
     "--command-log",
+    group=_RUN,
     multiple=True,
     metavar="FILE",
-    help="Text shown as it is, such as command lines; may be given several times.",
+    help="Text file to show unchanged, such as the command lines of the run. Can be repeated.",
 )
-@click.option("-m", "--model", metavar="MODEL", help="Model that `dnabirnn train` wrote.")
-@click.option(
+@option(
+    "-m",
+    "--model",
+    group=_RUN,
+    metavar="MODEL",
+    help="Model file written by `dnabirnn train`, or the name of a model listed by `dnabirnn "
+    "models`.",
+)
+@option(
     "--encoded",
+    group=_RUN,
     multiple=True,
     metavar="DIR",
-    help="Encoded set, for the data by split; may be given several times.",
+    help="Encoded set, for a table of the data per split. Can be repeated.",
 )
-@click.option(
-    "--log", multiple=True, metavar="CSV", help="Log of `dnabirnn train`; several may be given."
+@option(
+    "--log",
+    group=_RUN,
+    multiple=True,
+    metavar="CSV",
+    help="Training log written by `dnabirnn train`. Can be repeated.",
 )
-@click.option(
+@option(
     "--metrics",
+    group=_RUN,
     multiple=True,
     metavar="JSON",
-    help="What `dnabirnn evaluate --out` wrote; several may be given.",
+    help="Metrics written by `dnabirnn evaluate --out`. Can be repeated.",
 )
-@click.option(
+@option(
     "--curves",
+    group=_RUN,
     multiple=True,
     metavar="JSON",
-    help="What `dnabirnn evaluate --curves` wrote; several may be given.",
+    help="Curves written by `dnabirnn evaluate --curves`. Can be repeated.",
 )
-@click.option(
+@option(
     "--fasta",
+    group=options.INPUT,
     multiple=True,
     metavar="FASTA",
-    help="Genome, for call lengths and pictures of regions; needs --labels.",
+    help="Genome, for call lengths and pictures of regions. Needs --labels. Can be repeated.",
 )
-@click.option(
+@option(
     "--sample",
+    group=options.INPUT,
     default="",
     metavar="NAME",
-    help="Name of the genome, as its metrics are named; told where there are several.",
+    help="Name of the genome, as in the names of the metrics files; shown if there are several.",
 )
-@click.option(
-    "--labels",
-    multiple=True,
-    metavar="FILE",
-    help="Labelled intervals, as `dnabirnn evaluate` takes them; may be given several times.",
-)
-@click.option(
-    "--regions", metavar="BED", help="Regions that were evaluated; examples are taken from these."
+@label_options.labels_or_motifs
+@option(
+    "--regions",
+    group=options.INPUT,
+    metavar="BED",
+    help="Regions that were evaluated. Examples are chosen from these.",
 )
 @options.exclude
 @options.name_prefix
 @options.chrom_alias
-@click.option(
+@option(
     "--calls",
+    group=options.INPUT,
     multiple=True,
     metavar="BED",
-    help="Calls of the genome; may be given several times.  "
-    "[default: from --scores, or scored with --model]",
+    help="Calls of the genome, in BED. Can be repeated.  [default: called from --scores, or scored "
+    "with --model]",
 )
-@click.option(
+@option(
     "--scores",
+    group=options.INPUT,
     metavar="BED",
-    help="Per-base scores, drawn where there is no --model, and called where there are no --calls.",
+    help="Per-base scores of the genome. They are drawn if there is no --model, and called if "
+    "there are no --calls.",
 )
-@reading_options.negatives
-@reading_options.reading
+@label_options.negatives
+@label_options.reading
 @options.ignore_classes
-@click.option(
+@option(
     "--examples",
+    group=options.OUTPUT,
     type=click.IntRange(min=0),
     default=3,
     show_default=True,
-    help="Regions to draw of each kind: best, worst, at random.",
+    help="Number of regions to draw of each kind: best, worst, and chosen at random.",
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, help="Of the regions drawn at random."
+@option(
+    "--seed",
+    group=options.OUTPUT,
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Random seed for the regions chosen at random.",
 )
 @options.calls
 @options.threads
@@ -143,11 +197,7 @@ def report(
     priors: tuple[tuple[str, float], ...],
     **rules: Any,
 ) -> None:
-    """Write a page of what was run, on what, and how good it is.
-
-    One HTML file that opens without a network. Every input may be left out, and its section with
-    it.
-    """
+    """Run `dnabirnn report`."""
     from dnabirnn.files import check_target, write_text
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import Aliases, read_aliases
@@ -168,11 +218,13 @@ def report(
         "--negatives": negatives,
         "--name-prefix": name_prefixes,
         "--chrom-alias": chrom_alias,
-        **reading_options.given_reading(reading),
+        **label_options.given_reading(reading),
     }
     _check_genome(fasta, labels, [name for name, value in given.items() if value])
     if not any([*inputs, *encoded]):
-        raise OptionError("nothing to report; give --model, --metrics or another input")
+        raise OptionError(
+            "nothing to report; give --model, --metrics or another part of the report"
+        )
     material = Material.read(
         model=model,
         encoded=encoded,
@@ -224,27 +276,29 @@ def report(
 
 
 def _check_genome(fasta: Sequence[str], labels: Sequence[str], others: Sequence[str]) -> None:
-    """Raise unless the genome's options are complete."""
+    """Raise unless the options of the genome are complete."""
     if fasta and not labels:
-        raise OptionError("--fasta: pictures of regions need truth too; give --labels")
-    for option in (*(["--labels"] if labels else []), *others):
+        raise OptionError("--fasta: pictures of regions also need labels; give --labels")
+    for name in (*(["--labels"] if labels else []), *others):
         if not fasta:
-            raise OptionError(f"{option}: pictures of regions need the genome too; give --fasta")
+            raise OptionError(
+                f"{name}: only applies to pictures of regions, which need the genome; give --fasta"
+            )
 
 
 def _calling(material: Material, given: Mapping[str, Any]) -> CallSettings | None:
-    """How calls of the model are made, or raise for options that have none to say it of."""
+    """Return how calls are made; raise for such options if there is no model."""
     if material.model is not None:
         return options.call_settings(material.model.checkpoint, given, wanted=True)
     for name in (name for name, value in given.items() if value is not None):
         raise OptionError(
-            f"--{name.replace('_', '-')}: says how calls of a model are made; give --model too"
+            f"--{name.replace('_', '-')}: only applies to the calls of a model; give --model"
         )
     return None
 
 
 def _labels(model: Model | None, labels: Sequence[str], **reading: Any) -> Labels:
-    """Truth of the model's classes, or of those that the labels have."""
+    """Return labels of the model's classes, or of all classes if there is no model."""
     from dnabirnn.labels import load_labels, load_truth
 
     if model is None:

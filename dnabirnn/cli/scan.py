@@ -1,4 +1,4 @@
-"""`dnabirnn scan`: the sites of motifs."""
+"""`dnabirnn scan`: find the sites of motifs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli.command import command, option
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
 
@@ -15,35 +16,55 @@ __all__ = ["scan"]
 logger = logging.getLogger(__name__)
 
 
-@click.command()
+@command(
+    """Find the sites of motifs on both strands.
+
+    The sites are the labels that `dnabirnn encode --motifs` uses. The BED score is -100 log10 of
+    the p-value: 400 stands for 0.0001.
+    """,
+    "dnabirnn scan genome.fa --motifs MA0139.1.jaspar -o sites.bed --pvalue 1e-5",
+)
 @options.fasta
-@click.option(
+@option(
     "--motifs",
+    group=options.MOTIFS,
     required=True,
     metavar="FILE",
-    help="Motifs in JASPAR's, MEME's or TRANSFAC's format.",
+    help="Motif matrices (JASPAR, MEME or TRANSFAC format).",
 )
 @options.pvalue
 @options.within
 @options.gc
-@click.option(
-    "-o", "--out", required=True, metavar="BED", help="Sites; - is standard output, .gz is bgzip."
-)
-@click.option(
-    "--partly",
+@option(
+    "-o",
+    "--out",
+    group=options.OUTPUT,
+    required=True,
     metavar="BED",
-    help="With --within: sites that lie in a peak only partly; for --exclude.",
+    help="Sites. A name ending in .gz is bgzip-compressed; - for standard output.",
+)
+@option(
+    "--partly",
+    group=options.OUTPUT,
+    metavar="BED",
+    help="With --within: also write the sites that are partly inside a peak, for `dnabirnn encode "
+    "--exclude`.",
 )
 @options.class_name
-@click.option(
-    "--classes", type=options.COMMA_LIST, default=(), help="Motifs to look for.  [default: all]"
+@option(
+    "--classes",
+    group=options.MOTIFS,
+    type=options.COMMA_LIST,
+    default=(),
+    help="Names of the motifs to search for.  [default: all]",
 )
-@click.option(
+@option(
     "--mask",
+    group=options.INPUT,
     type=click.Choice(["none", "hard"]),
     default="none",
     show_default=True,
-    help="Lower case: has no meaning, or is read as N.",
+    help="Meaning of lower-case letters: none (no meaning) or hard (read as N).",
 )
 @click.pass_obj
 def scan(
@@ -60,15 +81,11 @@ def scan(
     classes: tuple[str, ...],
     mask: str,
 ) -> None:
-    """Find the sites of motifs, on both strands.
-
-    They are the labels that encode --motifs makes. A score of BED is -100 log10 of the p-value:
-    400 is 0.0001.
-    """
+    """Run `dnabirnn scan`."""
     from dnabirnn.motifs import write_sites
 
     if partly is not None and within is None:
-        raise OptionError("--partly: sites lie partly in peaks; name these with --within")
+        raise OptionError("--partly: needs peaks; give them with --within")
     options.check_apart([out, partly], [*fasta, motifs, within])
     search = options.motif_search(
         motifs,

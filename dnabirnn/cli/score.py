@@ -1,4 +1,4 @@
-"""`dnabirnn score`: FASTA to tracks and calls."""
+"""`dnabirnn score`: score FASTA files, and call intervals."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli.command import command, option
 from dnabirnn.cli.look_ahead import look_ahead
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
-from dnabirnn.tracks import FORMAT_NAMES, TrackFormat, endings, track_format
+from dnabirnn.tracks import TrackFormat, endings, track_format
 
 if TYPE_CHECKING:
     from dnabirnn.files import PathLike
@@ -22,59 +23,89 @@ __all__ = ["score"]
 
 logger = logging.getLogger(__name__)
 
-_LABELS = "dna-brnn"
-"""The format that holds calls alone."""
+_DNA_BRNN = "dna-brnn"
+"""A format that holds calls only."""
 
 
-@click.command()
+@command(
+    """Score every base of FASTA files.
+
+    FASTA files may be plain, gzip or bgzip; FASTQ, GenBank and 2bit are also read, and - is
+    standard input. With --calls, intervals are called from the scores in the same pass.
+    """,
+    "dnabirnn score genome.fa -m model.safetensors -o scores.bed --calls calls.bed",
+)
 @options.fasta
 @options.name_prefix
 @options.model
-@click.option(
+@option(
     "-o",
     "--out",
+    group=options.OUTPUT,
     required=True,
     metavar="OUT",
-    help=f"Per-base scores; ends in {endings()}, text with .gz at the end for bgzip; - for BED on "
-    "standard output.",
+    help=f"Per-base scores, in a file ending in {endings()}. Text formats may end in .gz, for "
+    "bgzip. bedGraph and bigWig write one file per class and strand. - writes BED to standard "
+    "output.",
 )
-@click.option(
+@option(
     "--format",
     "form",
-    type=click.Choice([*FORMAT_NAMES, _LABELS]),
-    help="What scores are written as; dna-brnn: calls in place of scores, as dna-brnn prints them, "
-    "BED4 with the number of the class in column 4.  [default: by the end of the name]",
+    group=options.OUTPUT,
+    type=click.Choice([*options.SCORE_FORMATS, _DNA_BRNN]),
+    help="Format of the scores. dna-brnn writes calls instead of scores, as dna-brnn does: BED4 "
+    "with the number of the class in column 4.  [default: from the file name]",
 )
-@click.option(
+@option(
     "--calls",
     "calls_out",
+    group=options.OUTPUT,
     metavar="CALLS",
-    help=f"Write calls too, in the same pass; ends in {endings(calls=True)}.",
+    help=f"Also write calls, to a file ending in {endings(calls=True)}.",
 )
-@click.option(
+@option(
     "--calls-format",
-    type=click.Choice(FORMAT_NAMES),
-    help="What calls are written as.  [default: by the end of the name]",
+    group=options.OUTPUT,
+    type=click.Choice(options.CALL_FORMATS),
+    help="Format of the calls.  [default: from the file name]",
 )
 @options.so_type
 @options.index
-@click.option(
+@option(
     "--hub",
     "hub_folder",
+    group=options.OUTPUT,
     metavar="DIR",
-    help="Make the folder of the outputs, bigWig and bigBed, a track hub of the UCSC browser.",
+    help="Also make the folder of the bigWig and bigBed outputs a UCSC track hub.",
 )
-@click.option("--genome", metavar="NAME", help="For --hub: the assembly, as UCSC names it: hs1.")
+@option(
+    "--genome",
+    group=options.OUTPUT,
+    metavar="NAME",
+    help="With --hub: UCSC name of the assembly, such as hs1.",
+)
 @options.email
-@click.option(
+@option(
     "--min-score",
+    group=options.OUTPUT,
     type=int,
     metavar="N",
-    help="Leave rows below N thousandths out; 0 keeps all.  "
-    "[default: 100, or the lowest threshold if lower]",
+    help="Leave out rows with a score below N, in thousandths; 0 keeps all rows.  "
+    "[default: 100, or the lowest threshold if that is lower]",
 )
-@click.option("--single-base", is_flag=True, help="A row a base, not a run.")
-@click.option("--shard", metavar="I-of-N", help="Only this part of the contigs: 1-of-8.")
+@option(
+    "--single-base",
+    group=options.OUTPUT,
+    is_flag=True,
+    help="Write one row per base.  [default: one row per run of bases with equal score]",
+)
+@option(
+    "--shard",
+    group=options.INPUT,
+    metavar="I-of-N",
+    help="Score only part I of N of the contigs, such as 1-of-8. Parts have about equal numbers of "
+    "bases; join the outputs with `dnabirnn merge`.",
+)
 @options.regions
 @options.chrom_alias
 @options.circular
@@ -115,10 +146,7 @@ def score(
     dry_run: bool,
     **calls: Any,
 ) -> None:
-    """Score every base of FASTA files.
-
-    FASTA may also be FASTQ or GenBank, plain, gzip or bgzip, - for standard input, or 2bit.
-    """
+    """Run `dnabirnn score`."""
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import read_aliases
     from dnabirnn.scoring import SCORING_REMEDIES, ScoringPlan, load, score_genome, score_labels
@@ -128,8 +156,8 @@ def score(
     options.check_apart([out, calls_out], [*fasta, model, regions, chrom_alias])
     files = prefixed(fasta, name_prefixes)
     if chrom_alias is not None and regions is None:
-        raise OptionError("--chrom-alias: translates names of regions; give --regions too")
-    as_labels = form == _LABELS
+        raise OptionError("--chrom-alias: only applies to --regions; give --regions too")
+    as_labels = form == _DNA_BRNN
     if as_labels:
         _check_labels(
             {
@@ -147,9 +175,9 @@ def score(
         track, called = targets(out, form, calls_out, calls_format, index, so_type)
     if hub_folder is not None:
         _check_hub([track] if called is None else [track, called], hub_folder, genome)
-    for option, value in (("--genome", genome), ("--email", email)):
+    for name, value in (("--genome", genome), ("--email", email)):
         if value is not None and hub_folder is None:
-            raise OptionError(f"{option}: is for a hub, and none is asked for; add --hub")
+            raise OptionError(f"{name}: only applies to a track hub; add --hub")
     part = None if shard is None else Shard.parse(shard)
     loaded = load(
         model,
@@ -159,7 +187,7 @@ def score(
         precision=precision,
         priors=dict(priors),
     )
-    if not as_labels:  # a file an output has a name of its own
+    if not as_labels:  # formats with one file per output have other names
         options.check_apart(track.files(loaded.outputs), [*fasta, model, regions, chrom_alias])
     settings = options.call_settings(
         loaded.checkpoint, calls, wanted=calls_out is not None or as_labels
@@ -186,7 +214,7 @@ def score(
 
     logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)
     parts: dict[str, Any] = {"shard": part, "regions": wanted, "circular": circles}
-    with ProgressBar("looked at", quiet=quiet) as progress:
+    with ProgressBar("surveyed", quiet=quiet) as progress:
         plan = ScoringPlan(loaded, files, track, called, write, **parts, progress=progress.add)
         go_on = look_ahead(plan, SCORING_REMEDIES, dry_run=dry_run)
     if not go_on:
@@ -199,20 +227,23 @@ def score(
 
 
 def _check_labels(given: Mapping[str, object]) -> None:
-    """Raise for options that calls in dna-brnn's format have no use for."""
-    for option, value in given.items():
+    """Raise for options without effect on the dna-brnn format."""
+    for name, value in given.items():
         if value is not None:
-            raise OptionError(f"{option}: is of tracks of scores, and --format {_LABELS} has none")
+            raise OptionError(
+                f"{name}: only applies to tracks of scores, which --format {_DNA_BRNN} does not "
+                "write"
+            )
 
 
 def _check_hub(shown: Sequence[Target], folder: str, genome: str | None) -> None:
-    """Raise for what a hub cannot show."""
+    """Raise for outputs that a hub cannot show."""
     from dnabirnn.tracks import check_hub
 
     check_hub([target.path for target in shown], folder, genome)
     for number, target in enumerate(shown):
         if track_format(target.path, calls=number > 0) is not target.form:
             raise OptionError(
-                f"--hub: {target.path} is to be {target.form.traits.title}, and a hub tells "
-                "formats by the ends of names; end it accordingly"
+                f"--hub: {target.path} is written as {target.form.traits.title}, but a hub needs "
+                "the usual file name ending of that format; change the name"
             )

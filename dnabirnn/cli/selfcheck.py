@@ -1,30 +1,42 @@
-"""`dnabirnn selfcheck`: what must always hold, on this machine."""
+"""`dnabirnn selfcheck`: check a model's scores on this machine."""
 
 from __future__ import annotations
 
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli.command import command, option
 from dnabirnn.errors import ScoreError
 
 __all__ = ["selfcheck"]
 
 
-@click.command()
+@command(
+    """Check a model's scores on this machine.
+
+    Scores random contigs in ways that must not change the result: on the opposite strand, alone and
+    together, in another order, in parts, with more threads, and with torch. Prints one row per
+    check.
+    """,
+    "dnabirnn selfcheck model.safetensors",
+)
 @click.argument("model")
 @options.threads
 @options.device
 @options.engine
 @options.precision
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
+@option(
+    "--seed",
+    group=options.COMPUTING,
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Random seed for the contigs.",
+)
 def selfcheck(
     model: str, threads: int, device: str, engine: str, precision: str, seed: int
 ) -> None:
-    """Check on this machine that a model's scores are what they must be.
-
-    Random contigs are scored in every way that must change nothing: on the opposite strand, alone
-    and together, in another order, by part, by more threads, and by torch. Prints a row a check.
-    """
+    """Run `dnabirnn selfcheck`."""
     from dnabirnn.network import load_checkpoint
     from dnabirnn.scoring import selfcheck as checks
 
@@ -47,6 +59,6 @@ def selfcheck(
             failed.append(check.name)
     if failed:
         raise ScoreError(
-            f"{model}: does not hold on this machine: {', '.join(failed)}; use --engine torch "
-            "--device cpu, and tell us"
+            f"{model}: these checks fail on this machine: {', '.join(failed)}; use --engine torch "
+            "--device cpu, and report the problem"
         )

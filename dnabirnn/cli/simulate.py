@@ -1,4 +1,4 @@
-"""`dnabirnn simulate`: a genome with planted motifs, and where they are."""
+"""`dnabirnn simulate`: simulate a genome with planted motifs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli.command import command, option
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import MotifError, OptionError
 
@@ -16,69 +17,121 @@ __all__ = ["simulate"]
 
 logger = logging.getLogger(__name__)
 
+_GENOME = "Genome"
 
-@click.command()
-@click.option(
+
+@command(
+    """Simulate a genome with planted motifs.
+
+    Context decides which copies of a motif are sites. A copy is a site, and is written to
+    sites.bed, only if a partner motif lies downstream within a given distance. Copies without a
+    partner or with the partner on the wrong strand, and lone partners, are decoys.
+    """,
+    "dnabirnn simulate -o simulated --length 2M --seed 1",
+)
+@option(
     "-o",
     "--out",
+    group=options.OUTPUT,
     required=True,
     metavar="DIR",
     help="Folder for genome.fa, sites.bed and decoys.bed.",
 )
-@click.option(
+@option(
     "--length",
+    group=_GENOME,
     type=options.BASES,
     default="1M",
     show_default=True,
-    help="Bases of the genome.",
+    help="Length of the genome in bases.",
 )
-@click.option("--contigs", type=int, default=1, show_default=True, help="Parts of equal length.")
-@click.option(
-    "--sites-per-mb", type=float, default=500, show_default=True, help="Sites, both strands."
+@option(
+    "--contigs",
+    group=_GENOME,
+    type=int,
+    default=1,
+    show_default=True,
+    help="Number of contigs, of equal length.",
 )
-@click.option(
+@option(
+    "--sites-per-mb",
+    group=_GENOME,
+    type=float,
+    default=500,
+    show_default=True,
+    help="Number of sites per Mb, on both strands together.",
+)
+@option(
     "--decoys-per-site",
+    group=_GENOME,
     type=float,
     default=2,
     show_default=True,
-    help="Copies of the motif that are none, for each site, and as many lonely partners.",
+    help="Number of decoy copies of the motif per site, and of lone partners per site.",
 )
-@click.option(
+@option(
     "--motifs",
+    group=options.MOTIFS,
     metavar="FILE",
-    help="Motifs in JASPAR's, MEME's or TRANSFAC's format.  [default: CTCF and YY1 of JASPAR "
+    help="Motif matrices (JASPAR, MEME or TRANSFAC format).  [default: CTCF and YY1 of JASPAR "
     "CORE, CC BY 4.0]",
 )
-@click.option("--motif", metavar="NAME", help="Motif whose sites are planted.  [default: first]")
-@click.option("--partner", metavar="NAME", help="Motif that makes it a site.  [default: second]")
-@click.option(
+@option(
+    "--motif",
+    group=options.MOTIFS,
+    metavar="NAME",
+    help="Motif whose sites are planted.  [default: the first in the file]",
+)
+@option(
+    "--partner",
+    group=options.MOTIFS,
+    metavar="NAME",
+    help="Motif that turns a copy into a site.  [default: the second in the file]",
+)
+@option(
     "--partner-distance",
+    group=options.MOTIFS,
     default="5-30",
     show_default=True,
     metavar="BP-BP",
-    help="Bases between a motif and its partner downstream.",
+    help="Smallest and largest number of bases between the motif and its partner downstream.",
 )
-@click.option(
+@option(
     "--partner-strand",
+    group=options.MOTIFS,
     type=click.Choice(["same", "opposite", "any"]),
     default="same",
     show_default=True,
-    help="The partner's strand, seen from the motif.",
+    help="Strand of the partner relative to the motif.",
 )
-@click.option(
+@option(
     "--background",
+    group=_GENOME,
     metavar="FASTA",
-    help="Genome with whose composition to fill the rest.  [default: Escherichia coli K-12]",
+    help="Genome whose composition the background sequence has.  [default: Escherichia coli K-12]",
 )
-@click.option(
+@option(
     "--order",
+    group=_GENOME,
     type=int,
     default=3,
     show_default=True,
-    help="Bases that the next one depends on: to 3, with --background to 8.",
+    help="Order of the Markov chain of the background: 0 to 3, or 0 to 8 with --background.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
-@click.option("--compress", is_flag=True, help="Write genome.fa.gz, as bgzip.")
+@option(
+    "--seed",
+    group=_GENOME,
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Random seed. The same seed gives the same files.",
+)
+@option(
+    "--compress",
+    group=options.OUTPUT,
+    is_flag=True,
+    help="Write genome.fa.gz, bgzip-compressed, instead of genome.fa.",
+)
 @click.pass_obj
 def simulate(
     quiet: bool,
@@ -98,11 +151,7 @@ def simulate(
     seed: int,
     compress: bool,
 ) -> None:
-    """Simulate a genome in which context makes a motif a site.
-
-    Copies of the motif count, and are in sites.bed, only with their partner at a distance
-    downstream. Copies alone or with a partner turned round, and partners alone, are decoys.
-    """
+    """Run `dnabirnn simulate`."""
     from dnabirnn.motifs import (
         PartnerStrand,
         SimulationSettings,
@@ -131,14 +180,14 @@ def simulate(
     known = built_in_motifs() if motifs is None else read_motifs(motifs)
     if len(known) < 2 and (motif is None or partner is None):
         raise MotifError(
-            f"{source}: one motif; give a second, or name it as --motif and as --partner"
+            f"{source}: holds one motif only; add a second, or give --motif and --partner"
         )
     main = known[0] if motif is None else find_motif(known, motif, source)
     other = known[1] if partner is None else find_motif(known, partner, source)
     if main.name == other.name or main.identifier == other.identifier:
         raise MotifError(
-            f"{source}: {main.name} is both the motif and the partner, so that a copy could be "
-            "either; name another as --partner"
+            f"{source}: {main.name} is both the motif and its partner; give another motif as "
+            "--partner"
         )
     with ProgressBar("simulated", length, quiet) as progress:
         if background is None:
@@ -162,10 +211,11 @@ def simulate(
 
 
 def _distance(text: str) -> tuple[int, int]:
-    """Numbers of `--partner-distance`: "5-30", or "12" for one distance."""
+    """Return the numbers of `--partner-distance`: "5-30", or "12" for one distance."""
     match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", text.strip())
     if match is None:
         raise OptionError(
-            f"--partner-distance {text}: must be the fewest and the most bases, like 5-30"
+            f"--partner-distance {text}: must be the smallest and the largest distance in bases, "
+            "like 5-30"
         )
     return int(match[1]), int(match[2] or match[1])

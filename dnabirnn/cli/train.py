@@ -1,4 +1,4 @@
-"""`dnabirnn train`: an encoded set to a model."""
+"""`dnabirnn train`: train a model on an encoded set."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli.command import command, option
 from dnabirnn.cli.look_ahead import look_ahead
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import DnabirnnError, OptionError, TrainingError
@@ -23,13 +24,15 @@ __all__ = ["train"]
 
 logger = logging.getLogger(__name__)
 
+_NETWORK = "Network"
+_FITTING = "Training"
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"hidden": 16},
     "default": {},
     "accurate": {"hidden": 64, "bases": "60M", "mutate": 0.05},
 }
-"""Options by the name of a preset; those that are given count more."""
+"""Defaults of options by preset; options that are given override them."""
 
 
 def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -37,83 +40,200 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
-@click.command()
+@command(
+    """Train a model on an encoded set.
+
+    DIR is a folder that `dnabirnn encode` wrote. An interrupted run continues where it stopped when
+    the same command is run again.
+    """,
+    "dnabirnn train sites.enc -o sites.safetensors",
+)
 @click.argument("encoded", metavar="DIR")
-@click.option("-o", "--out", required=True, metavar="MODEL", help="Model file to write.")
-@click.option(
+@option(
+    "-o",
+    "--out",
+    group=options.OUTPUT,
+    required=True,
+    metavar="MODEL",
+    help="Model file to write, usually ending in .safetensors.",
+)
+@option(
+    "--log",
+    group=options.OUTPUT,
+    metavar="CSV",
+    help="Training log to write.  [default: MODEL with .log.csv in place of .safetensors]",
+)
+@option(
     "--preset",
+    group=_NETWORK,
     type=click.Choice(list(PRESETS)),
     default="default",
     show_default=True,
     is_eager=True,
     expose_value=False,
     callback=_take_preset,
-    help="Options by name: fast has 16 units, accurate 64, twice the bases and more mutation.",
+    help="Set of defaults: fast (16 hidden units), default (32), or accurate (64 hidden units, 60M "
+    "bases, --mutate 0.05). Options that are given override it.",
 )
-@click.option(
+@option(
     "--cell",
+    group=_NETWORK,
     type=click.Choice(["gru", "gru-ln", "lstm", "rnn"]),
     default="gru",
     show_default=True,
-    help="Kind of recurrent cell.",
+    help="Recurrent cell. gru-ln is the cell of dna-brnn.",
 )
-@click.option("--hidden", type=int, default=32, show_default=True, help="Units a direction.")
-@click.option("--layers", type=int, default=1, show_default=True, help="Recurrent layers.")
-@click.option("--untied", is_flag=True, help="Weights of its own for the reverse direction.")
-@click.option("--exclusive", is_flag=True, help="At most one class a base: a softmax.")
-@click.option("--window", type=int, default=200, show_default=True, help="Training window in bp.")
-@click.option(
+@option(
+    "--hidden",
+    group=_NETWORK,
+    type=int,
+    default=32,
+    show_default=True,
+    help="Hidden units per direction.",
+)
+@option(
+    "--layers",
+    group=_NETWORK,
+    type=int,
+    default=1,
+    show_default=True,
+    help="Number of recurrent layers.",
+)
+@option(
+    "--untied",
+    group=_NETWORK,
+    is_flag=True,
+    help="Use separate weights for the reverse direction.  [default: both strands share weights]",
+)
+@option(
+    "--exclusive",
+    group=_NETWORK,
+    is_flag=True,
+    help="Allow at most one class per base, with a softmax.  [default: classes may overlap]",
+)
+@option(
+    "--init",
+    group=_NETWORK,
+    metavar="MODEL",
+    help="Start from the weights of this model.  [default: random weights]",
+)
+@option(
+    "--window",
+    group=_FITTING,
+    type=int,
+    default=200,
+    show_default=True,
+    help="Length of a training window in bases.",
+)
+@option(
     "--batch",
+    group=_FITTING,
     type=int,
     default=64,
     show_default=True,
-    help="Windows a step; every 32 keep a core busy.",
+    help="Number of windows per step. Each CPU core works on 32 windows at a time.",
 )
-@click.option(
+@option(
     "--bases",
+    group=_FITTING,
     type=options.BASES,
     default="30M",
     show_default=True,
-    help="Bases of training windows in all.",
+    help="Total number of bases to train on, over all windows.",
 )
-@click.option("--lr", type=float, default=8e-3, show_default=True, help="Highest learning rate.")
-@click.option("--weight-decay", type=float, default=0.01, show_default=True, help="Of AdamW.")
-@click.option("--clip", type=float, default=1.0, show_default=True, help="Largest gradient norm.")
-@click.option("--dropout", type=float, default=0.1, show_default=True, help="Before the head.")
-@click.option(
+@option(
+    "--lr",
+    group=_FITTING,
+    type=float,
+    default=8e-3,
+    show_default=True,
+    help="Maximum learning rate of the one-cycle schedule.",
+)
+@option(
+    "--weight-decay",
+    group=_FITTING,
+    type=float,
+    default=0.01,
+    show_default=True,
+    help="Weight decay of AdamW.",
+)
+@option(
+    "--clip",
+    group=_FITTING,
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="Maximum norm of the gradient; larger gradients are scaled down.",
+)
+@option(
+    "--dropout",
+    group=_FITTING,
+    type=float,
+    default=0.1,
+    show_default=True,
+    help="Dropout rate between layers and before the head.",
+)
+@option(
     "--positive-share",
+    group=_FITTING,
     type=float,
     default=0.5,
     show_default=True,
-    help="Share of the windows that hold a labelled base.",
+    help="Share of windows, 0 to 1, that are drawn to contain a labelled base.",
 )
-@click.option(
+@option(
     "--mutate",
+    group=_FITTING,
     type=float,
     default=0.02,
     show_default=True,
-    help="Share of the bases of training windows that are replaced at random.",
+    help="Share of bases in training windows, 0 to 1, that are replaced by random bases.",
 )
-@click.option("--init", metavar="MODEL", help="Model to start from.")
-@options.prior
-@click.option(
-    "--validations", type=int, default=10, show_default=True, help="Times to score validation."
+@option(
+    "--validations",
+    group=_FITTING,
+    type=int,
+    default=10,
+    show_default=True,
+    help="Number of times to score validation sequence during training.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
-@click.option(
+@option(
+    "--seed",
+    group=_FITTING,
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Random seed. The same seed gives the same model.",
+)
+@option(
     "--resume",
+    group=_FITTING,
     type=click.Choice(["auto", "never"]),
     default="auto",
     show_default=True,
-    help="Go on from where the same run was stopped; with never, no state is kept.",
+    help="auto continues an interrupted run; never starts from scratch and keeps no state.",
 )
-@click.option("--log", metavar="CSV", help="Log of losses.  [default: MODEL with .log.csv]")
+@options.prior
 @options.threads
 @options.device
 @options.engine
-@click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True)
 @options.precision
+@option(
+    "--devices",
+    group=options.COMPUTING,
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Number of devices per node (GPUs, or CPU processes).",
+)
+@option(
+    "--nodes",
+    group=options.COMPUTING,
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Number of nodes (hosts).",
+)
 @options.dry_run
 @click.pass_obj
 def train(
@@ -149,7 +269,7 @@ def train(
     precision: str,
     dry_run: bool,
 ) -> None:
-    """Train a model on an encoded set."""
+    """Run `dnabirnn train`."""
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.files import check_target
     from dnabirnn.network import Architecture, Cell, load_checkpoint
@@ -162,18 +282,18 @@ def train(
         train as fit,
     )
 
-    # Of several processes, which Fabric starts with this variable, one speaks.
+    # Fabric starts further processes with this variable; only the first one prints messages.
     follows = os.environ.get("LOCAL_RANK", "0") != "0"
     if follows:
         quiet = True
         logging.getLogger("dnabirnn").setLevel(logging.ERROR)
-    # How many processes there are we tell ourselves, unless we are to be quiet.
+    # Fabric also logs the number of processes.
     logging.getLogger("lightning_fabric.utilities").setLevel(logging.WARNING)
     log = log or f"{out.removesuffix('.safetensors')}.log.csv"
     for path in (out, log):
         check_target(path)
     if os.path.realpath(log) == os.path.realpath(out):
-        raise OptionError(f"--log {log}: is the model's name; give another")
+        raise OptionError(f"--log {log}: is also the model file; give another name")
     options.check_apart([log], [init])
     data = EncodedSet.open(encoded)
     parts: dict[str, Any] = {
@@ -190,7 +310,7 @@ def train(
     plan = TrainingPlan(data, out, **parts)
     if not (not dry_run if follows else look_ahead(plan, TRAINING_REMEDIES, dry_run=dry_run)):
         return
-    with ProgressBar("trained", bases, quiet) as progress, _one_speaks(follows):
+    with ProgressBar("trained", bases, quiet) as progress, _one_reports(follows):
 
         def report(now: TrainingProgress) -> None:
             progress.to(now.bases, f"loss {now.loss:.4f}")
@@ -219,8 +339,8 @@ def train(
 
 
 @contextmanager
-def _one_speaks(follows: bool) -> Iterator[None]:
-    """End a process that follows another without a word where the other tells what is wrong."""
+def _one_reports(follows: bool) -> Iterator[None]:
+    """Exit silently in a process that follows another, where the other reports the error."""
     from dnabirnn.training import LEFT_ALONE
 
     try:
@@ -235,7 +355,7 @@ def _one_speaks(follows: bool) -> Iterator[None]:
 
 
 def _is_left_alone(error: RuntimeError) -> bool:
-    """Whether gloo or NCCL says that another process has ended."""
+    """Return whether gloo or NCCL reports that another process has ended."""
     words = str(error).lower()
     ends = ("closed by peer", "reset by peer", "closed by remote peer", "broken pipe")
     return any(end in words for end in ends)

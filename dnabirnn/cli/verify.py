@@ -1,23 +1,27 @@
-"""`dnabirnn verify`: whether files are still those of a run."""
+"""`dnabirnn verify`: check whether the files of a run have changed."""
 
 from __future__ import annotations
 
 import click
 
+from dnabirnn.cli.command import command
 from dnabirnn.errors import ProvenanceError
 from dnabirnn.names import printable
 
 __all__ = ["verify"]
 
 
-@click.command()
+@command(
+    """Check whether the files of a run have changed.
+
+    FILE is a provenance file, written with --provenance. Prints one row per input and output file:
+    kind, path and state (same, changed or missing).
+    """,
+    "dnabirnn verify provenance.json",
+)
 @click.argument("provenance", metavar="FILE")
 def verify(provenance: str) -> None:
-    """Check that what a run read and wrote is as it was.
-
-    FILE is what --provenance wrote. Prints a row a file: input or output, path, and whether it is
-    the same, changed or missing.
-    """
+    """Run `dnabirnn verify`."""
     from dnabirnn.files import verify as findings
 
     wrong = 0
@@ -27,6 +31,6 @@ def verify(provenance: str) -> None:
         wrong += state in ("changed", "missing")
     if wrong:
         raise ProvenanceError(
-            f"{provenance}: {wrong} of the files are no longer those of the run; make or fetch "
-            "them again"
+            f"{provenance}: {wrong} files have changed or are missing; create or download them "
+            "again"
         )

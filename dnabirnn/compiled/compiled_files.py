@@ -1,7 +1,10 @@
 """The folder and the files in which Numba keeps compiled code.
 
-They are pickles, and a pickle can do anything when it is read. They are read from a folder only
-that belongs to this user and in which nobody else may write, and only if they are whole.
+The files are pickles, and loading a pickle can run any code. So they are read only if their folder
+belongs to this user and nobody else can write in it, and only if they are complete. Each file ends
+in the digest of the rest::
+
+    pickles | SHA-256 of the pickles
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 def is_ours(folder: str) -> bool:
-    """Whether a folder is this user's, and nobody else may write in it."""
+    """Return whether a folder belongs to this user, and nobody else can write in it."""
     if os.name != "posix":
         return True
     try:
@@ -40,7 +43,7 @@ def is_ours(folder: str) -> bool:
 
 
 class _Private:
-    """A folder within the one that Numba would take, made for this user alone."""
+    """Mixin for Numba's locators: a subfolder of their folder, for this user only."""
 
     def get_cache_path(self) -> str:
         return os.path.join(super().get_cache_path(), "kernels")  # type: ignore[misc]
@@ -51,14 +54,14 @@ class _Private:
         with suppress(FileExistsError):
             os.mkdir(path, 0o700)
         if not is_ours(path):
-            raise PermissionError(path)  # Numba then asks for the next folder
+            raise PermissionError(path)  # Numba then tries the next locator
         tempfile.TemporaryFile(dir=path).close()
 
 
 class KernelFolder(CompileResultCacheImpl):
-    """Where Numba may keep code: NUMBA_CACHE_DIR, the package's folder, the user's cache."""
+    """Folders for cached code: NUMBA_CACHE_DIR, the folder of the package, the user's cache."""
 
-    # The first three of Numba's, whose names are not the same in all versions.
+    # Numba's first three locators, by position: their names differ between versions.
     _locator_classes: list[type[object]] = [  # noqa: RUF012
         type(locator.__name__, (_Private, locator), {})
         for locator in CompileResultCacheImpl._locator_classes[:3]
@@ -66,18 +69,18 @@ class KernelFolder(CompileResultCacheImpl):
 
 
 class KernelFiles(IndexDataCacheFile):
-    """Numba's files of a kernel, which by themselves tell no damage.
+    """Numba's cache files of a kernel, with checks for damage.
 
-    An index that cannot be written to its end names code that is of an older kernel, and damaged
-    code is run: so each file ends in the digest of the rest, and code has its key.
+    Numba itself runs damaged code, and after an incomplete update, its index can name the code of
+    an older kernel. So each file ends in the digest of the rest, and code is stored with its key.
     """
 
     def save(self, key: Any, data: Any) -> None:
-        """Keep code."""
+        """Store code with its key."""
         super().save(key, ((self._source_stamp, key), data))
 
     def load(self, key: Any) -> Any:
-        """Code that was kept under this very key, or None."""
+        """Return the code that was stored with this key, or None."""
         known, data = super().load(key) or (None, None)
         return data if known == (self._source_stamp, key) else None
 
@@ -86,7 +89,7 @@ class KernelFiles(IndexDataCacheFile):
             _check(self._index_path)
             found: dict[Any, str] = super()._load_index()
             return found
-        except Exception as error:  # whatever reading a damaged file raises
+        except Exception as error:  # reading a damaged file may raise anything
             logger.debug("index of compiled kernels not read: %r", error)
             return {}
 
@@ -102,7 +105,7 @@ class KernelFiles(IndexDataCacheFile):
                 yield file
                 file.seek(0)
                 digest = hashlib.sha256(file.read()).digest()
-                file.write(digest)  # a pickle is read no further than its own end
+                file.write(digest)  # unpickling stops before it
             os.replace(temporary, filepath)
         finally:
             with suppress(OSError):
@@ -110,7 +113,7 @@ class KernelFiles(IndexDataCacheFile):
 
 
 def _check(path: str) -> None:
-    """Raise for a file that does not end in the digest of the rest."""
+    """Raise ValueError for a file that does not end in the digest of the rest."""
     data = Path(path).read_bytes()
     size = hashlib.sha256().digest_size
     if hashlib.sha256(data[:-size]).digest() != data[-size:]:

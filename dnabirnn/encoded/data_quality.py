@@ -1,4 +1,4 @@
-"""Warnings about an encoded set: what would make its figures too good, or its training poor."""
+"""Warnings about an encoded set: problems that inflate its metrics or harm training."""
 
 from __future__ import annotations
 
@@ -30,27 +30,29 @@ __all__ = [
 ]
 
 K = 31
-"""Length of the copies that are looked for: the longest odd one that fits 62 bits. An odd word
-is never its own reverse complement."""
+"""Length of the words that are compared between splits. It is the largest odd length that fits in
+64 bits, at 2 bits per base. A word of odd length is never its own reverse complement."""
 
-_MOST_SHARED = 0.1
-_MOST_KMERS = 2_000_000
-"""Words that are kept of a class in a split; of more, a sample that all splits agree on."""
+_MAX_SHARED = 0.1
+_MAX_KMERS = 2_000_000
+"""Maximum number of words kept per class and split. If there are more, a sample is kept. Words are
+sampled by their hash, so a word that one split keeps is kept by the other too."""
 _CHUNK_BASES = 1 << 18
 
-_LONGEST_PALINDROME_BP = 1_000
-_MOST_SITES = 10_000
+_MAX_PALINDROME_BP = 1_000
+_MAX_SITES = 10_000
 _PALINDROME_IDENTITY = 0.9
-_MOST_PALINDROMIC = 0.5
+_MAX_PALINDROMIC = 0.5
 
-_MOST_MASKED_DIFFERENCE = 0.25
+_MAX_MASKED_DIFFERENCE = 0.25
 
-# An odd constant (2^64 over the golden ratio) and shifts spread the bits of a word.
+# Multiplicative hash: an odd constant (2^64 divided by the golden ratio) and a shift spread the
+# bits of a word.
 _SPREAD, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
 
 
 class LabelledSites:
-    """Labelled stretches of an encoded set, found in one pass over its labels.
+    """Labelled intervals of an encoded set, found in one pass over its labels.
 
     Parameters
     ----------
@@ -59,7 +61,8 @@ class LabelledSites:
 
     def __init__(self, encoded: EncodedSet) -> None:
         self.encoded = encoded
-        # Slices of a plain array cost a third of those of a memmap, and still read the file.
+        # Slicing a plain array takes a third of the time of slicing a memmap, and still reads from
+        # the file.
         self._labels = encoded.labels.view(np.ndarray)
         self._spans: dict[tuple[str, int, str], list[NDArray[np.int64]]] = {}
         for split in SPLITS:
@@ -81,20 +84,22 @@ class LabelledSites:
                     self._spans.setdefault((split, number, strand), []).append(spans)
 
     def of(self, split: str, number: int, strands: str = "+-") -> NDArray[np.int64]:
-        """Stretches of a class that are not ignored, sorted, none past the end of its piece.
+        """Return the labelled intervals of a class that are not ignored, sorted.
+
+        No interval goes past the end of its piece of the split.
 
         Parameters
         ----------
         split : str
         number : int
-            Of the class.
+            Number of the class.
         strands : str
-            "+", "-" or "+-", which joins the two.
+            "+", "-" or "+-", which joins the intervals of both strands.
 
         Returns
         -------
         spans : ndarray, (n, 2) int64
-            Places in the arrays of the set.
+            Positions in the arrays of the set.
         """
         found = [np.empty((0, 2), dtype=np.int64)]
         for strand in strands:
@@ -104,7 +109,7 @@ class LabelledSites:
 
 
 def data_warnings(encoded: EncodedSet) -> list[str]:
-    """Every warning of this module, a line each."""
+    """Return all warnings about an encoded set, one line each."""
     sites = LabelledSites(encoded)
     return [
         *shared_kmer_warnings(sites),
@@ -114,41 +119,41 @@ def data_warnings(encoded: EncodedSet) -> list[str]:
 
 
 def shared_kmer_warnings(sites: LabelledSites) -> list[str]:
-    """Classes whose sites in validation or test sequence share long words with training."""
+    """Warn of classes whose validation or test sites share long words with training sites."""
     warnings = []
     for number, (name, _) in enumerate(sites.encoded.classes):
         for split in ("val", "test"):
             share = shared_kmer_share(sites, number, split)
-            if share is not None and share >= _MOST_SHARED:
+            if share is not None and share >= _MAX_SHARED:
                 warnings.append(
                     f"class {name}: {share:.0%} of the {K}-mers at its {split} sites are also at "
-                    f"train sites; figures on {split} will be optimistic; keep near-copies "
+                    f"train sites; metrics on {split} will be optimistic; keep near-copies "
                     "(homologous arrays, duplicates) on one side of the split"
                 )
     return warnings
 
 
 def shared_kmer_share(sites: LabelledSites, number: int, split: str) -> float | None:
-    """Share of the 31-mers at a class's sites that are at its training sites too.
+    """Share of the 31-mers at the sites of a class that are also at its training sites.
 
     Parameters
     ----------
     sites : LabelledSites
     number : int
-        Of the class.
+        Number of the class.
     split : str
         "val" or "test".
 
     Returns
     -------
     share : float or None
-        Of the canonical 31-mers that hold a labelled base, each as often as it occurs, 0 to 1;
-        None where the split has none. Words lie within a piece of the split, and hold no
-        ambiguous base.
+        Between 0 and 1; None if the split has no such words. Counted are the canonical 31-mers
+        with at least one labelled base, each as often as it occurs. Words lie within a piece of
+        the split and have no ambiguous base.
     """
     spans = {name: _word_spans(sites, number, name) for name in ("train", split)}
     most = max(int(np.sum(each[:, 1] - each[:, 0])) for each in spans.values())
-    limit = min(1.0, _MOST_KMERS / max(most, 1))
+    limit = min(1.0, _MAX_KMERS / max(most, 1))
     codes = sites.encoded.codes.view(np.ndarray)
     words, times = _counted_kmers(codes, spans[split], limit)
     if not words.size:
@@ -162,7 +167,7 @@ def shared_kmer_share(sites: LabelledSites, number: int, split: str) -> float | 
 def _joined(
     spans: NDArray[np.int64], pieces: NDArray[np.int64], overlap: int = 0
 ) -> NDArray[np.int64]:
-    """Join sorted spans of one piece that overlap by so many bases; 0 joins those that touch."""
+    """Join sorted spans of one piece that overlap by at least `overlap` bases, or touch for 0."""
     if not len(spans):
         return spans
     piece = _piece_of(spans, pieces)
@@ -173,27 +178,27 @@ def _joined(
 
 
 def _piece_of(spans: NDArray[np.int64], pieces: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Index of the piece that each span lies in."""
+    """Index of the piece in which each span lies."""
     return np.searchsorted(pieces[:, 0], spans[:, 0], side="right") - 1
 
 
 def _word_spans(sites: LabelledSites, number: int, split: str) -> NDArray[np.int64]:
-    """Stretches that all words touching a class's sites lie in, cut at the split's pieces."""
+    """Stretches that hold all words that share a base with a site; cut at ends of pieces."""
     spans, pieces = sites.of(split, number), sites.encoded.split(split)
     if not len(spans):
         return spans
     piece = pieces[_piece_of(spans, pieces)]
     starts = np.maximum(spans[:, 0] - (K - 1), piece[:, 0])
     ends = np.minimum(spans[:, 1] + (K - 1), piece[:, 1])
-    # Stretches with a smaller overlap have no word in common; joined, they would hold words
-    # that touch neither site.
+    # Stretches that overlap by less have no word in common. Joined, they would hold words that
+    # share a base with neither site.
     return _joined(np.stack([starts, ends], axis=1), pieces, overlap=K)
 
 
 def _counted_kmers(
     codes: Codes, spans: NDArray[np.int64], limit: float
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Distinct words of some stretches and their counts; a share `limit` is kept, by hash."""
+    """Distinct words of some stretches, and their counts; keeps a share `limit`, by hash."""
     found = [np.empty(0, dtype=np.uint64)]
     times = [np.empty(0, dtype=np.int64)]
     held = 0
@@ -206,7 +211,7 @@ def _counted_kmers(
         found.append(fresh)
         times.append(counts)
         held += len(fresh)
-        if held > _MOST_KMERS:
+        if held > _MAX_KMERS:
             merged, counted = _summed(found, times)
             found, times, held = [merged], [counted], 0
     return _summed(found, times)
@@ -215,19 +220,19 @@ def _counted_kmers(
 def _summed(
     words: list[NDArray[np.uint64]], times: list[NDArray[np.int64]]
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Sorted distinct words of several lists, and the sums of their counts."""
+    """Merge lists of words: sorted distinct words, and the sums of their counts."""
     distinct, where = np.unique(np.concatenate(words), return_inverse=True)
     return distinct, np.bincount(where, np.concatenate(times)).astype(np.int64)
 
 
 def _chunks(codes: Codes, spans: NDArray[np.int64]) -> Iterator[Codes]:
-    """Stretches in chunks of bounded size, an ambiguous base between each two."""
+    """Yield stretches in chunks of bounded size, with an ambiguous base between stretches."""
     gap = np.array([AMBIGUOUS], dtype=np.uint8)
     parts: list[Codes] = []
     held = 0
     for start, end in spans.tolist():
         for first in range(start, end, _CHUNK_BASES):
-            # The next chunk begins a word less one base earlier, so that no word is lost.
+            # A part runs K - 1 bases into the next one, so that no word is lost between them.
             part = codes[first : min(first + _CHUNK_BASES + K - 1, end)]
             parts += [part, gap]
             held += len(part) + 1
@@ -239,7 +244,7 @@ def _chunks(codes: Codes, spans: NDArray[np.int64]) -> Iterator[Codes]:
 
 
 def canonical_kmers(codes: Codes) -> NDArray[np.uint64]:
-    """Words of 31 bases, each the smaller of itself and its reverse complement.
+    """Return all words of 31 bases, each as the smaller of itself and its reverse complement.
 
     Parameters
     ----------
@@ -248,7 +253,8 @@ def canonical_kmers(codes: Codes) -> NDArray[np.uint64]:
     Returns
     -------
     words : ndarray, (n,) uint64
-        Two bits a base, the first base highest; words with an ambiguous base are left out.
+        Two bits per base, with the first base in the highest bits; words with an ambiguous base
+        are left out.
 
     Examples
     --------
@@ -269,7 +275,7 @@ def canonical_kmers(codes: Codes) -> NDArray[np.uint64]:
 
 
 def _words(base: NDArray[np.uint64], reverse: bool) -> NDArray[np.uint64]:
-    """Words of K bases by doubling: 1, 2, 4, 8, 16, and then 16 + 8 + 4 + 2 + 1 = 31."""
+    """Build words of K bases by doubling: 1, 2, 4, 8, 16, and then 16 + 8 + 4 + 2 + 1 = 31."""
     powers = {1: base}
     for size in (1, 2, 4, 8):
         powers[2 * size] = _join(powers[size], size, powers[size], size, reverse)
@@ -283,7 +289,7 @@ def _words(base: NDArray[np.uint64], reverse: bool) -> NDArray[np.uint64]:
 def _join(
     left: NDArray[np.uint64], left_size: int, right: NDArray[np.uint64], size: int, reverse: bool
 ) -> NDArray[np.uint64]:
-    """Words of `left_size` bases, each with the word of `size` bases that follows it."""
+    """Join each word of `left_size` bases with the word of `size` bases that follows it."""
     right = right[left_size:]
     left = left[: len(right)]
     high, low, shift = (right, left, left_size) if reverse else (left, right, size)
@@ -292,11 +298,11 @@ def _join(
 
 
 def palindrome_warnings(sites: LabelledSites) -> list[str]:
-    """Stranded classes whose sites are mostly their own reverse complement."""
+    """Warn of stranded classes whose sites are mostly their own reverse complement."""
     warnings = []
     for number, (name, stranded) in enumerate(sites.encoded.classes):
         share = palindromic_share(sites, number) if stranded else None
-        if share is not None and share > _MOST_PALINDROMIC:
+        if share is not None and share > _MAX_PALINDROMIC:
             warnings.append(
                 f"class {name}: {share:.0%} of its sites are their own reverse complement, so "
                 f"their strand cannot be learned; use --unstranded {name}"
@@ -305,23 +311,23 @@ def palindrome_warnings(sites: LabelledSites) -> list[str]:
 
 
 def palindromic_share(sites: LabelledSites, number: int) -> float | None:
-    """Share of a class's sites of which 90 % of the bases equal their reverse complement.
+    """Share of the sites of a class in which 90 % of the bases equal the reverse complement.
 
     Parameters
     ----------
     sites : LabelledSites
     number : int
-        Of a stranded class.
+        Number of a stranded class.
 
     Returns
     -------
     share : float or None
-        Of the sites of all splits up to 1,000 bp long, evenly thinned to 10,000; None where
-        there are none.
+        Computed from the sites of all splits that are at most 1,000 bp long, evenly thinned to at
+        most 10,000; None if there are no such sites.
     """
     spans = np.concatenate([sites.of(split, number, strand) for split in SPLITS for strand in "+-"])
-    spans = spans[spans[:, 1] - spans[:, 0] <= _LONGEST_PALINDROME_BP]
-    spans = spans[:: max(-(-len(spans) // _MOST_SITES), 1)]
+    spans = spans[spans[:, 1] - spans[:, 0] <= _MAX_PALINDROME_BP]
+    spans = spans[:: max(-(-len(spans) // _MAX_SITES), 1)]
     if not len(spans):
         return None
     lengths = spans[:, 1] - spans[:, 0]
@@ -330,14 +336,14 @@ def palindromic_share(sites: LabelledSites, number: int) -> float | None:
         starts = spans[lengths == length, 0]
         letters = sites.encoded.codes[starts[:, None] + np.arange(length)]  # (n, length)
         letters = letters.astype(np.int16)
-        # An ambiguous base, 4, equals no complement, which are -1 to 3.
+        # Complements are -1 to 3, so an ambiguous base (4) never equals one.
         same = (letters == 3 - letters[:, ::-1]).mean(axis=1)
         palindromic += int(np.count_nonzero(same >= _PALINDROME_IDENTITY))
     return palindromic / len(spans)
 
 
 def masked_warnings(encoded: EncodedSet) -> list[str]:
-    """Splits whose shares of lower-case letters differ much."""
+    """Warn of splits whose shares of lower-case letters differ much."""
     counts = encoded.manifest["summary"]["splits"]
     shares = {
         split: numbers["masked"] / numbers["bases"]
@@ -347,10 +353,11 @@ def masked_warnings(encoded: EncodedSet) -> list[str]:
     if not shares:
         return []
     low, high = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
-    if shares[high] - shares[low] <= _MOST_MASKED_DIFFERENCE:
+    if shares[high] - shares[low] <= _MAX_MASKED_DIFFERENCE:
         return []
-    told: Sequence[str] = [f"{split} {share:.0%}" for split, share in sorted(shares.items())]
+    listed: Sequence[str] = [f"{split} {share:.0%}" for split, share in sorted(shares.items())]
     return [
-        f"soft-masked share differs between splits ({', '.join(told)}); they were masked in "
-        "different ways, so leave --mask at none, or mask them alike"
+        f"the share of soft-masked bases differs between splits ({', '.join(listed)}), so they "
+        "were probably masked in different ways; keep --mask none, or mask all sequences the same "
+        "way"
     ]

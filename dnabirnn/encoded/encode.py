@@ -1,4 +1,4 @@
-"""Encoding: FASTA and labels become an encoded set, contig by contig."""
+"""Encoding: write an encoded set from FASTA and labels, contig by contig."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_folder", "encode_genome", "fitting", "rehearse"]
 
-_TIMES = 10
-"""That a folder is tried to be put in its place while another process does so too."""
+_REPLACE_ATTEMPTS = 10
+"""Number of attempts to move the new folder into place while another process does the same."""
 
 
 def encode_genome(
@@ -59,27 +59,27 @@ def encode_genome(
 ) -> EncodedSet:
     """Write an encoded set, contig by contig.
 
-    Memory grows with the longest contig: a byte a base for codes, one for case, and one to
+    Memory grows with the longest contig: per base, one byte for codes, one for case, and one to
     eight for labels.
 
     Parameters
     ----------
     fasta_paths : sequence of str or PathLike
-        As `read_fasta` takes them; read once.
+        Files as for `read_fasta`; each is read once.
     labels : Labels
     out_dir : str or PathLike
-        Folder to write. An encoded set that is there already is replaced, once the new one is
-        whole; any other folder must be empty.
+        Folder to write. If it is an encoded set already, it is replaced once the new one is
+        complete. Any other folder must be empty.
     split : SplitPlan, optional
-        By default FractionSplit().
+        How to split the genome; by default ``FractionSplit()``.
     mask : MaskMode or str
-        What lower-case letters mean.
+        Meaning of lower-case letters.
     exclude : Regions, optional
-        Bases to ignore, in loss and metrics.
+        Bases to ignore in loss and metrics.
     origin : mapping, optional
-        What the manifest is to tell of labels that come from motifs: `MotifSearch.origin()`.
+        Manifest entries about labels that come from motifs: `MotifSearch.origin()`.
     progress : callable, optional
-        Called with the number of bases of each contig that is done.
+        Called with the size of each finished contig, in bases.
 
     Returns
     -------
@@ -88,11 +88,11 @@ def encode_genome(
     Raises
     ------
     FastaError, LabelError, OptionError
-        Inputs that cannot be read or do not fit one another.
+        If inputs cannot be read or do not fit together.
     EncodedSetError
-        A class without a labelled base in the training split.
+        If a class has no labelled base in the training split, or there are too many contigs.
     OutputError
-        A folder that cannot be written.
+        If the folder cannot be written.
     """
     target = Path(out_dir).resolve()
     partial = temporary_path(target)
@@ -106,8 +106,8 @@ def encode_genome(
         text = _json(manifest).encode()
         if len(text) > MOST_BYTES:
             raise EncodedSetError(
-                f"{out_dir}: {len(manifest['contigs']):,} contigs are more than an encoded set can "
-                "tell of; leave the shortest out, or join them with 200 N between"
+                f"{out_dir}: {len(manifest['contigs']):,} contigs are too many for the manifest of "
+                "an encoded set; leave out the shortest, or join contigs with 200 N between them"
             )
         (partial / MANIFEST).write_bytes(text)
         _replace(partial, target)
@@ -123,19 +123,19 @@ def encode_genome(
 
 
 def rehearse(pieces: Iterable[tuple[str, Codes]], labels: Labels, mask: MaskMode | str) -> float:
-    """Encode stretches of sequence to a folder that is thrown away.
+    """Encode stretches of sequence into a temporary folder, to measure the time.
 
     Parameters
     ----------
     pieces : iterable of (str, ndarray (L,) uint8)
-        Names and codes, each name once.
+        Names and codes; names are unique.
     labels : Labels
     mask : MaskMode or str
 
     Returns
     -------
     seconds : float
-        What encoding took, without what reading them takes.
+        Time to encode the pieces, without the time to read them.
     """
     with tempfile.TemporaryDirectory(prefix="dnabirnn-") as folder:
         writer = _Writer(Path(folder), labels, MaskMode(mask), None)
@@ -149,7 +149,7 @@ def rehearse(pieces: Iterable[tuple[str, Codes]], labels: Labels, mask: MaskMode
 
 
 def _json(manifest: Mapping[str, Any]) -> str:
-    """Sorted JSON, an entry a line: indenting all of it is slow for 100,000 contigs."""
+    """Sorted JSON with one line per entry; full indentation is slow for 100,000 contigs."""
     lines = (
         f"{json.dumps(key)}: {json.dumps(manifest[key], sort_keys=True, ensure_ascii=False)}"
         for key in sorted(manifest)
@@ -164,12 +164,14 @@ def fitting(
     plan: SplitPlan,
     lengths: Mapping[str, int],
 ) -> tuple[Labels, dict[str, list[SplitInterval]]]:
-    """Labels by the names of contigs, and the splits; lengths are in the order of the files.
+    """Check that inputs fit together; return labels with the FASTA's contig names, and the splits.
+
+    The contigs in `lengths` are in the order of the files.
 
     Raises
     ------
     FastaError, LabelError, OptionError
-        Inputs that do not fit one another.
+        If inputs do not fit together.
     """
     if not any(lengths.values()):
         raise FastaError(f"{fasta_paths[0]}: every record is empty; give sequences")
@@ -185,20 +187,20 @@ def fitting(
 
 
 def check_folder(out_dir: PathLike) -> None:
-    """Raise OutputError for a folder that must not be written, before any work is done."""
+    """Raise OutputError if the folder cannot be used, before any work is done."""
     target = Path(out_dir).resolve()
     if not target.parent.is_dir():
-        raise OutputError(f"{out_dir}: there is no folder {target.parent}; make it first")
+        raise OutputError(f"{out_dir}: there is no folder {target.parent}; create it first")
     if not target.exists():
         return
     if not target.is_dir():
         raise OutputError(f"{out_dir}: is a file; name a folder")
     if any(target.iterdir()) and not _is_encoded_set(target):
-        raise OutputError(f"{out_dir}: is not empty and no encoded set; name another folder")
+        raise OutputError(f"{out_dir}: is not empty and not an encoded set; name another folder")
 
 
 def _is_encoded_set(folder: Path) -> bool:
-    """Whether a folder may be replaced: nothing in it but what `encode` writes."""
+    """Whether a folder may be replaced: it holds only files that `encode` writes."""
     with suppress(OSError, ValueError):
         manifest = read_json(folder / MANIFEST)
         ours = isinstance(manifest, dict) and manifest.get("format") == FORMAT
@@ -207,9 +209,9 @@ def _is_encoded_set(folder: Path) -> bool:
 
 
 def _replace(partial: Path, target: Path) -> None:
-    """Put the new folder in the place of the old one."""
+    """Move the new folder to the place of the old one."""
     old = temporary_path(target)
-    for _ in range(_TIMES):
+    for _ in range(_REPLACE_ATTEMPTS):
         with suppress(FileNotFoundError):
             target.rename(old)
         try:
@@ -219,16 +221,16 @@ def _replace(partial: Path, target: Path) -> None:
                 with suppress(FileNotFoundError):
                     old.rename(target)
                 raise
-            # The same run in another process has put its own there in between.
+            # Another process with the same target has moved its folder there in the meantime.
             shutil.rmtree(old, ignore_errors=True)
         else:
             shutil.rmtree(old, ignore_errors=True)
             return
-    raise OutputError(f"{target}: another run writes it; wait until that has ended")
+    raise OutputError(f"{target}: another run is writing it; wait until that run has ended")
 
 
 class _ArrayFile:
-    """A one-dimensional .npy file that grows; its header is written again at the end."""
+    """One-dimensional .npy file that grows; its header is rewritten at the end."""
 
     def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
         self.path, self.dtype, self.size = path, dtype, 0
@@ -259,14 +261,14 @@ class _ArrayFile:
         self.file.close()
 
     def read(self, first: int, end: int) -> NDArray[Any]:
-        """Values from a closed file; a map's pages would stay in memory."""
+        """Read values from the closed file; pages of a memory map would stay in memory."""
         with self.path.open("rb") as file:
             file.seek(self.start + first * self.dtype.itemsize)
             return np.frombuffer(file.read((end - first) * self.dtype.itemsize), self.dtype)
 
 
 class _Writer:
-    """One run of `encode`, from records to manifest."""
+    """Writer of the arrays of an encoded set, from records to manifest."""
 
     def __init__(
         self, folder: Path, labels: Labels, mask: MaskMode, exclude: Regions | None
@@ -275,7 +277,8 @@ class _Writer:
         self.contigs: dict[str, EncodedContig] = {}
         self.codes_file = _ArrayFile(folder / CODES, np.dtype(np.uint8))
         self.labels_file = _ArrayFile(folder / LABELS, labels.table.dtype)
-        # Case is needed once the splits are known, which is after the last contig: a bit a base.
+        # Case is counted per split, and splits are known only after the last contig. So case is
+        # kept on disk, with one bit per base.
         self.case_file = _ArrayFile(folder / "case.npy", np.dtype(np.uint8))
         self.case_offsets: dict[str, int] = {}
 
@@ -285,7 +288,7 @@ class _Writer:
         plan: SplitPlan,
         progress: Callable[[int], object] | None,
     ) -> dict[str, Any]:
-        """Write the arrays, and give the manifest."""
+        """Write the arrays, and return the manifest."""
         digests: dict[str, str] = {}
         hard = self.mask is MaskMode.HARD
         try:
@@ -302,12 +305,12 @@ class _Writer:
         return self._manifest(splits, summary, digests)
 
     def close(self) -> None:
-        """End the files, so that they can be read."""
+        """Close the files, so that they can be read."""
         for file in (self.codes_file, self.labels_file, self.case_file):
             file.close()
 
     def add(self, record: Record) -> None:
-        """Write a contig."""
+        """Write one contig."""
         name, length = record.name, len(record.codes)
         assert record.lower is not None, "read with case=True"
         excluded = None if self.exclude is None else self.exclude.of(name)
@@ -332,7 +335,7 @@ class _Writer:
         return summary
 
     def _inputs(self, fasta: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
-        """Digests of the files that were read, by what they are."""
+        """Digests of the input files, by kind of input."""
         inputs = {"fasta": fasta, "labels": self.labels.digests}
         if self.labels.negatives is not None:
             inputs["negatives"] = self.labels.negatives.digests
@@ -359,7 +362,7 @@ class _Writer:
             "digest": hashlib.sha256(canonical.encode("utf-8")).hexdigest(),
             "ignore_classes": list(self.labels.table.ignore),
             "excluded": self.exclude is not None,
-            "reading": dict(self.labels.origin.told),
+            "reading": dict(self.labels.origin.reading),
             "inputs": {kind: listed(own) for kind, own in self._inputs(digests).items()},
             "summary": summary,
         }
@@ -373,7 +376,7 @@ def _tool_version() -> str:
 
 
 class _Bases:
-    """The arrays of a writer, by contig."""
+    """Arrays of a writer, read by contig and position."""
 
     def __init__(self, writer: _Writer) -> None:
         self._contigs = writer.contigs

@@ -1,7 +1,7 @@
 """The encoded set: a folder with the codes and labels of a genome, ready for training.
 
 `codes.npy` (uint8) and `labels.npy` (the smallest unsigned type that fits) hold all contigs end
-to end and are memory-mapped; `manifest.json` says what they mean.
+to end and are memory-mapped; `manifest.json` describes them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _HEADER = re.compile(
     rb"'shape': \(([0-9]{1,18}),\), \} *\n",
     re.DOTALL,
 )
-"""What stands before a one-dimensional array in the first version of numpy's format:
+"""Header of a one-dimensional array in version 1.0 of NumPy's format:
 https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html."""
 _DAMAGE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
 _MOST_HEADER_BYTES = 1 << 10
@@ -59,18 +59,18 @@ _CHECKED_BYTES = 1 << 22
 
 
 class MaskMode(StrEnum):
-    """What lower-case letters (soft-masked sequence) mean."""
+    """Meaning of lower-case letters (soft-masked sequence)."""
 
     NONE = "none"
-    """Nothing: case is not looked at."""
+    """Case has no meaning."""
     LOSS = "loss"
-    """They are read, but count neither in the loss nor in metrics."""
+    """Lower-case bases are read, but count neither in the loss nor in metrics."""
     HARD = "hard"
-    """They become N."""
+    """Lower-case bases become N."""
 
 
 class EncodedContig(NamedTuple):
-    """Where a contig lies in the arrays, in bases."""
+    """Position of a contig in the arrays, in bases."""
 
     name: str
     offset: int
@@ -79,7 +79,7 @@ class EncodedContig(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class EncodedSet:
-    """An encoded set on disk.
+    """Encoded set on disk.
 
     Attributes
     ----------
@@ -93,8 +93,8 @@ class EncodedSet:
         In the order of their bits.
     mask : MaskMode
     digest : str
-        SHA-256 (hex) of what the set says: codes, labels, contigs, splits, classes and mask. The
-        same data give the same digest wherever they lie.
+        SHA-256 (hex) of codes, labels, contigs, splits, classes and mask. The same data give the
+        same digest in any folder.
     manifest : dict
         Content of manifest.json.
     """
@@ -111,7 +111,7 @@ class EncodedSet:
 
     @classmethod
     def open(cls, path: PathLike) -> EncodedSet:
-        """Open an encoded set, and check that its files fit one another.
+        """Open an encoded set, and check that its files fit together.
 
         Parameters
         ----------
@@ -121,7 +121,7 @@ class EncodedSet:
         Raises
         ------
         EncodedSetError
-            No encoded set, one of a newer format, or a damaged one.
+            If the folder is not an encoded set, is damaged, or has a newer format.
         """
         folder = Path(path)
         manifest = _read_manifest(folder)
@@ -133,7 +133,7 @@ class EncodedSet:
             classes = tuple(
                 MotifClass(str(c["name"]), bool(c["stranded"])) for c in manifest["classes"]
             )
-            Architecture(classes)  # which knows what names and numbers of classes can be
+            Architecture(classes)  # checks the names and the number of the classes
             mask, digest = MaskMode(manifest["mask"]), str(manifest["digest"])
             _check_layout(contigs, manifest["splits"])
             _check_inputs(manifest["inputs"])
@@ -149,7 +149,7 @@ class EncodedSet:
         return cls(folder, codes, labels, contigs, classes, mask, digest, manifest, offsets)
 
     def contig_splits(self, name: str) -> list[SplitInterval]:
-        """Pieces of a split as (contig, start, end), in the order of the contigs.
+        """Return the pieces of a split as (contig, start, end), in the order of the contigs.
 
         Parameters
         ----------
@@ -162,7 +162,7 @@ class EncodedSet:
         ]
 
     def split(self, name: str) -> NDArray[np.int64]:
-        """Pieces of a split as places in `codes` and `labels`.
+        """Return the pieces of a split as positions in `codes` and `labels`.
 
         Parameters
         ----------
@@ -172,8 +172,8 @@ class EncodedSet:
         Returns
         -------
         spans : ndarray, (n, 2) int64
-            Half-open, sorted. No span goes past the end of its contig, and two that touch are of
-            different contigs.
+            Half-open, sorted. No span goes past the end of its contig. Two spans that touch
+            belong to different contigs.
         """
         spans = [
             (self._offsets[contig] + start, self._offsets[contig] + end)
@@ -190,7 +190,8 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         manifest = read_json(path)
     except FileNotFoundError as cause:
         raise EncodedSetError(
-            f"{folder}: no encoded set, for it has no {MANIFEST}; make one with dnabirnn encode"
+            f"{folder}: not an encoded set, because it has no {MANIFEST}; make one with "
+            "dnabirnn encode"
         ) from cause
     except (OSError, ValueError) as cause:
         raise EncodedSetError(f"{path}: cannot be read ({cause}); {_AGAIN}") from cause
@@ -198,7 +199,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise EncodedSetError(f"{path}: not the manifest of an encoded set; {_AGAIN}")
     found = manifest.get("format_version")
     if not isinstance(found, int) or found < 1:
-        raise EncodedSetError(f"{path}: format version {found!r} is no number; {_AGAIN}")
+        raise EncodedSetError(
+            f"{path}: format version {found!r} is not a positive integer; {_AGAIN}"
+        )
     if found > FORMAT_VERSION:
         raise EncodedSetError(
             f"{path}: format version {found}, this dnabirnn reads up to {FORMAT_VERSION}; "
@@ -208,7 +211,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _check_layout(contigs: Sequence[EncodedContig], splits: Mapping[str, Any]) -> None:
-    """Raise ValueError for contigs or splits that make no sense."""
+    """Raise ValueError for invalid contigs or splits."""
     offset = 0
     for contig in contigs:
         if contig.offset != offset or contig.length < 0:
@@ -216,7 +219,7 @@ def _check_layout(contigs: Sequence[EncodedContig], splits: Mapping[str, Any]) -
         offset += contig.length
     lengths = {contig.name: contig.length for contig in contigs}
     if len(lengths) != len(contigs) or not all(map(is_printable, lengths)):
-        raise ValueError("contigs of one name, or of one that cannot be printed")
+        raise ValueError("two contigs have the same name, or a name cannot be printed")
     if set(splits) != set(SPLITS):
         raise ValueError(f"splits are not {', '.join(SPLITS)}")
     pieces = sorted((*piece,) for pieces in splits.values() for piece in pieces)
@@ -231,29 +234,29 @@ def _check_layout(contigs: Sequence[EncodedContig], splits: Mapping[str, Any]) -
 
 
 def _check_inputs(inputs: Mapping[str, Any]) -> None:
-    """Raise ValueError for digests of files that are none."""
+    """Raise ValueError if the inputs are not names and digests of files."""
     files = [file for kind in inputs.values() for file in kind]
     if not all(isinstance(file[key], str) for file in files for key in ("name", "sha256")):
-        raise ValueError("inputs are no digests of files")
+        raise ValueError("inputs are not digests of files")
 
 
 def _load(path: Path, size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Memory-map an array, and check that it is what the manifest says.
+    """Memory-map an array, and check that it matches the manifest.
 
-    numpy's own reader also takes pickles, archives and headers of any length; `encode` writes
-    none of these.
+    NumPy's own reader also accepts pickles, archives and headers of any length. `encode` writes
+    none of these, so they are refused here.
     """
     try:
         if path.exists() and not path.is_file():
-            raise ValueError("no regular file")
+            raise ValueError("not a regular file")
         with path.open("rb") as file:
             head = file.read(_MOST_HEADER_BYTES)
         array = _HEADER.match(head)
         if array is None:
-            raise ValueError("no header that encode writes")
+            raise ValueError("its header is not one that encode writes")
         kind, found = np.dtype(array[1].decode()), int(array[2])
         if kind == dtype and path.stat().st_size != array.end() + found * dtype.itemsize:
-            raise ValueError(f"its header tells of {found} values")
+            raise ValueError(f"its size does not match the {found} values in its header")
     except FileNotFoundError as cause:
         raise EncodedSetError(f"{path}: no such file; {_AGAIN}") from cause
     except (OSError, TypeError, ValueError) as cause:
@@ -266,14 +269,14 @@ def _load(path: Path, size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _check_codes(path: Path) -> None:
-    """Raise for what is no code: kernels look values up without asking how large they are."""
+    """Raise if a value is not a code: kernels use codes as indices without checking them."""
     buffer = np.empty(_CHECKED_BYTES, np.uint8)
     with path.open("rb") as file:
         head = _HEADER.match(file.read(_MOST_HEADER_BYTES))
         file.seek(head.end() if head else 0)
-        # Read, not mapped: mapped pages would count as memory that is taken.
+        # The file is read and not mapped, because mapped pages would count as used memory.
         while count := file.readinto(buffer.data):
             if buffer[:count].max() > AMBIGUOUS:
                 raise EncodedSetError(
-                    f"{path}: damaged, for it holds values that are no code; {_AGAIN}"
+                    f"{path}: damaged: it holds values that are not codes; {_AGAIN}"
                 )

@@ -1,4 +1,9 @@
-"""encoded.plan."""
+"""Estimate of the memory, disk and time of an encoding run.
+
+Memory and disk follow from the number of bases and contigs. Time depends on the machine, so it
+comes from a rehearsal: a sample of the sequences is encoded into a temporary folder, and its time
+is scaled up by bases.
+"""
 
 from __future__ import annotations
 
@@ -26,29 +31,30 @@ ENCODING_REMEDIES = {
     "memory": "free some, ask the cluster for more, or cut the longest contig",
     "disk": "make room, or write elsewhere",
 }
-# Python and its libraries.
+# Memory of Python and its libraries.
 _ENCODING_BYTES = 110 * MB
-_BYTES_A_CONTIG = 4_000
-# What is looked for at labelled bases, to warn of, stops at so many words and sites.
-_WARNING_SECONDS_A_BASE = 1e-6
-_MOST_WARNING_SECONDS = 0.8
+_BYTES_PER_CONTIG = 4_000
+# Time of the checks for warnings, per labelled base. Their numbers of words and sites are limited,
+# and so is their time.
+_WARNING_SECONDS_PER_BASE = 1e-6
+_MAX_WARNING_SECONDS = 0.8
 
 
 @dataclass
 class EncodingPlan:
-    """A run of `encode` that is to come.
+    """Plan of an `encode` run that has not started yet.
 
     Attributes
     ----------
     fasta : sequence of str or PathLike
     labels : Labels
     out : str or PathLike
-        The folder.
+        Folder of the encoded set.
     mask : MaskMode or str
     split : SplitPlan
     exclude : Regions, optional
     progress : callable
-        Told the bases that are read.
+        Called with the number of bases that have been read since the last call.
     """
 
     fasta: Sequence[PathLike]
@@ -61,17 +67,18 @@ class EncodingPlan:
     bound_tells_all = False
 
     def bound(self) -> Estimate | None:
-        """The most that the run can take, by the sizes of its files; None for pipes."""
+        """Return upper bounds on memory and disk from the sizes of the files; None for pipes."""
         bases = most_bases(self.fasta)
-        return None if bases is None else self._of(bases, bases)
+        return None if bases is None else self._from_sizes(bases, bases)
 
     def estimate(self) -> Estimate:
-        """What the run will take: all sequences are read, and a sample of them is encoded.
+        """Estimate memory, disk and time: read all sequences, and encode a sample of them.
 
         Raises
         ------
         DnabirnnError
-            What the run would raise for its inputs, but for classes that the training split lacks.
+            Any error that the run itself would raise for its inputs, except for classes that the
+            training split lacks.
         """
         check_folder(self.out)
         found = survey_contigs(read_fasta(*self.fasta, case=True), progress=self.progress)
@@ -84,14 +91,15 @@ class EncodingPlan:
         seconds *= found.bases / max(sampled_bp, 1)
         frame = self.labels.frame
         labelled_bp = int((frame["end"] - frame["start"]).sum())
-        seconds += min(labelled_bp * _WARNING_SECONDS_A_BASE, _MOST_WARNING_SECONDS)
-        told = self._of(found.bases, found.longest_bp, len(found.lengths))
-        return told._replace(seconds=found.seconds + seconds)
+        seconds += min(labelled_bp * _WARNING_SECONDS_PER_BASE, _MAX_WARNING_SECONDS)
+        estimate = self._from_sizes(found.bases, found.longest_bp, len(found.lengths))
+        return estimate._replace(seconds=found.seconds + seconds)
 
-    def _of(self, bases: int, longest_bp: int, contigs: int = 0) -> Estimate:
+    def _from_sizes(self, bases: int, longest_bp: int, contigs: int = 0) -> Estimate:
         label_bytes = self.labels.table.dtype.itemsize
         folder = Path(os.path.realpath(self.out)).parent
-        # Codes, case and labels of a contig; on disk case takes a bit.
-        memory = _ENCODING_BYTES + longest_bp * (2 + label_bytes) + contigs * _BYTES_A_CONTIG
+        # Per base of a contig: one byte each for codes and case, and the labels. On disk, case
+        # takes one bit.
+        memory = _ENCODING_BYTES + longest_bp * (2 + label_bytes) + contigs * _BYTES_PER_CONTIG
         memory += 3 * round(self.labels.frame.estimated_size())
         return Estimate(memory, {folder: bases * (1 + label_bytes) + bases // 8})

@@ -1,4 +1,23 @@
-"""Splits: which bases a network is fitted on, chosen by, and judged on."""
+"""Splits: the bases on which a network is trained, selected and tested.
+
+By default (`FractionSplit`) the genome is cut into blocks, and each block goes to one split. Blocks
+are chosen without random numbers, so the same genome and labels always give the same splits.
+
+1. Length of blocks. For a genome of G bases, it is G / 200, but at least 10 kb and at most 1 Mb. It
+   is also at most G / 20 (at least 1 kb), so that small genomes give each split some blocks.
+2. Ends of blocks. Each contig is cut into blocks from its start. A remainder shorter than half a
+   block stays with the block before it. An end that would cut a labelled interval moves right, to
+   the first base after that interval, unless that is more than 10 kb away:
+
+       labels           ######
+       before    |--------|--------|
+       after     |------------|----|
+
+3. Dealing. In the order of the FASTA, each block goes to the split that is furthest behind its
+   share, f T - D. Here f is the split's fraction, T is the number of bases of all blocks so far,
+   this one included, and D is the number of bases that the split has already. Of equals, the first
+   in the order train, val, test gets the block. A split with fraction 0 gets none.
+"""
 
 from __future__ import annotations
 
@@ -31,18 +50,19 @@ __all__ = [
 ]
 
 SPLITS = ("train", "val", "test")
-"""Names of the splits, in the order in which they are written and dealt."""
+"""Names of the splits, in the order in which they are written and in which blocks are dealt."""
 
 DEFAULT_FRACTIONS = (0.8, 0.1, 0.1)
 
-_BLOCKS_A_GENOME = 200
-_SHORTEST_BLOCK_BP, _LONGEST_BLOCK_BP = 10_000, 1_000_000
-_FEWEST_BLOCKS, _SHORTEST_OF_ALL_BP = 20, 1_000
-_FARTHEST_MOVE_BP = 10_000
+_BLOCKS_PER_GENOME = 200
+_MIN_BLOCK_BP, _MAX_BLOCK_BP = 10_000, 1_000_000
+# For genomes so small that blocks of `_MIN_BLOCK_BP` would be too few.
+_MIN_BLOCKS, _MIN_SMALL_BLOCK_BP = 20, 1_000
+_MAX_MOVE_BP = 10_000
 
 
 def splits_of(names: Iterable[str | None]) -> list[str]:
-    """Splits that intervals are of: none unless every one is named after its split.
+    """Splits to which intervals belong; none unless each interval is named after its split.
 
     Examples
     --------
@@ -54,7 +74,7 @@ def splits_of(names: Iterable[str | None]) -> list[str]:
 
 
 class SplitInterval(NamedTuple):
-    """A stretch of a contig, 0-based, half-open."""
+    """Stretch of a contig, 0-based, half-open."""
 
     contig: str
     start: int
@@ -62,7 +82,7 @@ class SplitInterval(NamedTuple):
 
 
 class SplitPlan(Protocol):
-    """A way of splitting, still to be applied to contigs."""
+    """Rule for splitting a genome, applied once its contigs are known."""
 
     def resolve(
         self, lengths: Mapping[str, int], labelled: Mapping[str, NDArray[np.int64]]
@@ -72,22 +92,22 @@ class SplitPlan(Protocol):
         Parameters
         ----------
         lengths : mapping
-            Bases of each contig, in the order of the FASTA.
+            Length of each contig in bases, in the order of the FASTA.
         labelled : mapping
-            Labelled intervals of contigs: (n, 2) int64, sorted, apart from one another.
+            Labelled intervals of each contig: (n, 2) int64, sorted; they do not touch.
 
         Returns
         -------
         splits : dict
             Pieces of "train", "val" and "test" (a split may have none), in the order of the
-            contigs, then by start. No two pieces overlap, and none are empty.
+            contigs, then by start. No two pieces overlap, and no piece is empty.
         """
         ...
 
 
 @dataclass(frozen=True)
 class BedSplit:
-    """Splits as a BED file says in its fourth column; what lies outside is in none."""
+    """Splits from the fourth column of a BED file; bases outside its intervals are in no split."""
 
     path: PathLike
     aliases: Aliases | None = None
@@ -95,15 +115,16 @@ class BedSplit:
     def resolve(
         self, lengths: Mapping[str, int], labelled: Mapping[str, NDArray[np.int64]]
     ) -> dict[str, list[SplitInterval]]:
-        """Apply the plan; raises LabelError for a file that does not fit the contigs."""
+        """Apply the plan; raise LabelError if the file does not fit the contigs."""
         source = str(self.path)
         frame = read_bed(self.path, span=True)
         for row in frame.filter(~pl.col("name").is_in(SPLITS).fill_null(False)).iter_rows(
             named=True
         ):
+            name = repr(row["name"]) if row["name"] else "nothing"
             raise LabelError(
-                f"{source}, line {row['line']}: {row['name'] or 'nothing'!r} in the fourth "
-                "column; write train, val or test"
+                f"{source}, line {row['line']}: {name} in the fourth column; write train, val or "
+                "test"
             )
         if self.aliases is not None:
             frame = self.aliases.translated(frame)
@@ -122,7 +143,7 @@ class BedSplit:
 def _check_apart(frame: pl.DataFrame, source: str) -> None:
     """Raise for intervals of different splits that overlap."""
     rows = frame.filter(pl.col("end") > pl.col("start")).sort("chrom", "start", "line")
-    # The farthest end of each other split so far.
+    # For each split, compare the rows of other splits with its farthest end so far.
     for name in SPLITS:
         reach = pl.when(pl.col("name") == name).then("end").cum_max().forward_fill().shift(1)
         clash = rows.with_columns(reach=reach.over("chrom")).filter(
@@ -131,14 +152,14 @@ def _check_apart(frame: pl.DataFrame, source: str) -> None:
         for row in clash.head(1).iter_rows(named=True):
             raise LabelError(
                 f"{source}, line {row['line']}: {row['name']} interval "
-                f"{row['chrom']}:{row['start']}-{row['end']} overlaps one of {name}; "
+                f"{row['chrom']}:{row['start']}-{row['end']} overlaps a {name} interval; "
                 "a base can be in one split only"
             )
 
 
 @dataclass(frozen=True)
 class ChromSplit:
-    """Whole contigs: some for validation, some for testing, the rest for training."""
+    """Splits by whole contigs: some for validation, some for testing, the rest for training."""
 
     val: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
@@ -146,13 +167,13 @@ class ChromSplit:
     def __post_init__(self) -> None:
         if both := sorted(set(self.val) & set(self.test)):
             raise OptionError(
-                f"{both[0]!r} is in --val-chroms and in --test-chroms; leave it out of one"
+                f"{both[0]!r} is in both --val-chroms and --test-chroms; leave it out of one"
             )
 
     def resolve(
         self, lengths: Mapping[str, int], labelled: Mapping[str, NDArray[np.int64]]
     ) -> dict[str, list[SplitInterval]]:
-        """Apply the plan; raises OptionError for a name that the FASTA lacks."""
+        """Apply the plan; raise OptionError for a name that the FASTA lacks."""
         for option, names in (("--val-chroms", self.val), ("--test-chroms", self.test)):
             for name in names:
                 if name not in lengths:
@@ -169,12 +190,16 @@ class ChromSplit:
 
 @dataclass(frozen=True)
 class FractionSplit:
-    """Shares of the genome, dealt out in blocks; the same genome is always dealt the same way.
+    """Splits by fractions of the genome, dealt out in blocks; see the module's docstring.
 
-    A block is a two-hundredth of the genome, at least 10 kb and at most 1 Mb; in genomes under
-    200 kb it is a twentieth, at least 1 kb, so that each split gets some. Where the end of a
-    block would cut a labelled interval, it moves right to the first base without a label, by 10
-    kb at most.
+    A block is 1/200 of the genome, but at least 10 kb and at most 1 Mb. In genomes under 200 kb it
+    is 1/20, but at least 1 kb, so that each split gets some blocks. Where the end of a block would
+    cut a labelled interval, it moves right to the first base after it, by 10 kb at most.
+
+    Attributes
+    ----------
+    train, val, test : float
+        Fraction of the bases of each split; they sum to 1.
     """
 
     train: float = DEFAULT_FRACTIONS[0]
@@ -187,14 +212,14 @@ class FractionSplit:
             raise OptionError(f"--split-fractions {shown}: each must be 0 or more")
         if not abs(sum(self.fractions) - 1) <= 1e-6:
             raise OptionError(
-                f"--split-fractions {shown}: they sum to {sum(self.fractions):g}, must be 1"
+                f"--split-fractions {shown}: they sum to {sum(self.fractions):g}, but must sum to 1"
             )
         if self.train == 0:
-            raise OptionError(f"--split-fractions {shown}: the first, training, must be above 0")
+            raise OptionError(f"--split-fractions {shown}: the first (train) must be above 0")
 
     @property
     def fractions(self) -> tuple[float, float, float]:
-        """Shares of train, val and test."""
+        """Fractions of train, val and test."""
         return self.train, self.val, self.test
 
     def resolve(
@@ -207,8 +232,8 @@ class FractionSplit:
         for piece in self._blocks(lengths, labelled):
             bases = piece.end - piece.start
             total += bases
-            # The split furthest behind its share of what will have been dealt; the first of
-            # equals.
+            # Choose the split that is furthest behind its share, with this block counted in the
+            # total. Of equals, `max` returns the first.
             shares = zip(SPLITS, self.fractions, strict=True)
             behind = {
                 name: share * total - dealt[name] if share else -np.inf for name, share in shares
@@ -230,19 +255,19 @@ class FractionSplit:
 
 
 def block_length(genome_bp: int) -> int:
-    """Length in bases of the blocks that a genome is dealt out in.
+    """Length in bases of the blocks into which a genome is cut.
 
     Examples
     --------
     >>> block_length(12_600_000), block_length(3_000_000_000), block_length(100_000)
     (63000, 1000000, 5000)
     """
-    block_bp = min(max(genome_bp // _BLOCKS_A_GENOME, _SHORTEST_BLOCK_BP), _LONGEST_BLOCK_BP)
-    return min(block_bp, max(genome_bp // _FEWEST_BLOCKS, _SHORTEST_OF_ALL_BP))
+    block_bp = min(max(genome_bp // _BLOCKS_PER_GENOME, _MIN_BLOCK_BP), _MAX_BLOCK_BP)
+    return min(block_bp, max(genome_bp // _MIN_BLOCKS, _MIN_SMALL_BLOCK_BP))
 
 
 def _block_edges(length: int, block_bp: int, labelled: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Ends of the blocks of a contig, 0 and its length among them: (n + 1,) int64."""
+    """Return the edges of the blocks of a contig, with 0 and its length: (n + 1,) int64."""
     if not length:
         return np.zeros(1, dtype=np.int64)
     # A remainder shorter than half a block stays with the block before it.
@@ -254,14 +279,14 @@ def _block_edges(length: int, block_bp: int, labelled: NDArray[np.int64]) -> NDA
         holder = np.searchsorted(labelled[:, 0], edges, side="left") - 1
         start_end = labelled[np.maximum(holder, 0)]
         cut = (holder >= 0) & (start_end[:, 1] > edges)
-        cut &= start_end[:, 1] - edges <= _FARTHEST_MOVE_BP
+        cut &= start_end[:, 1] - edges <= _MAX_MOVE_BP
         edges = np.where(cut, start_end[:, 1], edges)
     edges[-1] = length
     return np.unique(np.minimum(edges, length))
 
 
 def _append(pieces: list[SplitInterval], piece: SplitInterval) -> None:
-    """Append a piece, joined to the last where it goes on from there."""
+    """Append a piece; join it to the last piece if it continues that one."""
     if pieces and pieces[-1].contig == piece.contig and pieces[-1].end == piece.start:
         piece = SplitInterval(piece.contig, pieces.pop().start, piece.end)
     pieces.append(piece)
@@ -274,23 +299,23 @@ def split_plan(
     fractions: Sequence[float] | None = None,
     aliases: Aliases | None = None,
 ) -> SplitPlan:
-    """Plan from options, of which at most one kind may be given.
+    """Return the plan that options ask for; at most one kind of option may be given.
 
     Parameters
     ----------
     bed : str or PathLike, optional
-        BED whose fourth column is train, val or test.
+        BED file with train, val or test in the fourth column.
     val_chroms, test_chroms : sequence of str
         Contigs for validation and for testing; the rest is for training.
     fractions : sequence of three floats, optional
-        Shares of train, val and test. 0.8, 0.1, 0.1 where nothing is given.
+        Fractions of train, val and test; 0.8, 0.1, 0.1 if no option is given.
     aliases : Aliases, optional
         Other names that contigs may have in the BED or in the options.
 
     Raises
     ------
     OptionError
-        Options that exclude each other, or fractions that are no shares.
+        If options exclude each other, or fractions are invalid.
     """
     by_chrom = bool(val_chroms or test_chroms)
     if (bed is not None) + by_chrom + (fractions is not None) > 1:

@@ -1,4 +1,4 @@
-"""What an encoded set holds, counted: bases, positives and intervals by class and split."""
+"""Summary of an encoded set: bases, positives and intervals by class and split."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CHUNK_BASES = 1 << 22
 
 
 class Bases(Protocol):
-    """Where the bases of a stretch of a contig are found."""
+    """Source of codes, labels and case of stretches of contigs."""
 
     def codes(self, piece: SplitInterval) -> Codes:
         """Codes, (m,) uint8."""
@@ -41,7 +41,7 @@ class Bases(Protocol):
 def count(
     bases: Bases, splits: Mapping[str, Sequence[SplitInterval]], labels: Labels
 ) -> dict[str, Any]:
-    """Summary of an encoded set, for its manifest.
+    """Count the contents of an encoded set, for its manifest.
 
     Parameters
     ----------
@@ -49,15 +49,15 @@ def count(
     splits : mapping
         Pieces of each split.
     labels : Labels
-        For the number of intervals, as they are in the BED files.
+        Used for the number of intervals, which is that of rows in the label files.
 
     Returns
     -------
     summary : dict
-        "splits": for each split its number of bases, and how many of these are ambiguous
-        (code 4), ignored and masked (lower case). "classes": for each class, strand and split,
-        the labelled bases that are neither ignored nor ambiguous, and the intervals that reach
-        into the split.
+        "splits": for each split, its number of bases, and the numbers of ambiguous (code 4),
+        ignored and masked (lower-case) bases. "classes": for each class, strand and split, the
+        number of labelled bases that are neither ignored nor ambiguous, and the number of
+        intervals that share a base with the split.
     """
     outputs = [
         (motif_class.name, strand)
@@ -81,7 +81,7 @@ def count(
 def _of_split(
     bases: Bases, pieces: Sequence[SplitInterval], masks: Sequence[int]
 ) -> tuple[dict[str, int], list[int]]:
-    """Counts of a split, and the positive bases of each output in it."""
+    """Count the bases of a split, and its positive bases for each output."""
     numbers = dict.fromkeys(("bases", "ambiguous", "ignored", "masked"), 0)
     positives = [0] * len(masks)
     for piece in _chunks(pieces):
@@ -107,9 +107,9 @@ def _chunks(pieces: Sequence[SplitInterval]) -> Iterator[SplitInterval]:
 def _intervals(
     labels: Labels, splits: Mapping[str, Sequence[SplitInterval]]
 ) -> dict[tuple[str, str, str], int]:
-    """Rows of each class and strand that share a base with a split."""
+    """Number of rows of each split, class and strand that share a base with the split."""
     rows = labels.frame.filter((pl.col("class") != IGNORED) & (pl.col("end") > pl.col("start")))
-    # Contigs laid end to end, far apart, so that one search serves all.
+    # Contigs get offsets so large that they cannot overlap. One binary search then serves all.
     farthest = int(rows.select(pl.col("end").max()).item() or 0)
     apart = 1 + max([farthest, *(piece.end for name in SPLITS for piece in splits[name])])
     number = {chrom: i for i, chrom in enumerate(rows["chrom"].unique())}
@@ -123,7 +123,7 @@ def _intervals(
             if contig in number
         ]
         pieces = np.array(sorted(places), dtype=np.int64).reshape(-1, 2)
-        # The first piece that ends after a row's start is the first that can share a base.
+        # The first piece that ends after a row's start is the first one that can share a base.
         first = np.searchsorted(pieces[:, 1], starts, side="right")
         piece_starts = np.append(pieces[:, 0], np.iinfo(np.int64).max)
         inside = rows.filter(piece_starts[first] < ends)
@@ -135,7 +135,7 @@ def _intervals(
 
 
 def summary_table(summary: Mapping[str, Any]) -> str:
-    """Aligned text of what `count` gave, for a terminal.
+    """Format the result of `count` as aligned text for a terminal.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def summary_table(summary: Mapping[str, Any]) -> str:
     Returns
     -------
     table : str
-        Lines without a line end after the last.
+        Lines of text, without a newline after the last.
     """
     splits = summary["splits"]
     rows = [["split", "bases", "ambiguous", "ignored", "masked"]]
@@ -171,7 +171,7 @@ def summary_table(summary: Mapping[str, Any]) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
-    """Columns of equal width, the first `left` flush left, the rest flush right."""
+    """Align columns: the first `left` columns to the left, the rest to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

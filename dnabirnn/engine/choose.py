@@ -1,8 +1,8 @@
-"""Engines: batches of codes to probabilities.
+"""Engines: compute probabilities from batches of codes, and choose an engine for a model.
 
-An engine scores a batch of windows of one length. What it gives for a window depends on that
-window and on the batch's shape, and the shape on the window's length alone, so that neighbours,
-threads and shards change nothing.
+An engine scores a batch of windows of one length. The scores of a window depend only on the window
+itself and on the shape of the batch. The shape depends only on the length of the window. Scores are
+therefore the same for any neighbours, threads and shards.
 """
 
 from __future__ import annotations
@@ -26,27 +26,33 @@ if TYPE_CHECKING:
 __all__ = ["ENGINES", "Engine", "engine_of", "make_engine", "trains_fused"]
 
 ENGINES = ("auto", "fused", "torch")
-"""Compiled kernels on CPUs, torch on any device; "auto" takes the kernels where they serve."""
+"""Compiled kernels on CPUs, torch on any device; "auto" uses the kernels where possible."""
 
 
 class Engine(Protocol):
-    """What scores windows."""
+    """Protocol of an object that scores windows."""
 
     def workers(self, threads: int) -> int:
-        """Threads that are to call `score` at once, where so many cores may be used."""
+        """Return how many threads should call `score` at the same time.
+
+        Parameters
+        ----------
+        threads : int
+            Number of cores that may be used.
+        """
 
     @property
     def device(self) -> str:
-        """Where it computes, for the user to read."""
+        """Name of the device, for messages."""
 
     def batch_windows(self, length_bp: int) -> int:
-        """Windows of `length_bp` that make a batch."""
+        """Return the number of windows of `length_bp` per batch."""
 
     def memory_bytes(self, length_bp: int, threads: int) -> int:
-        """Memory of a process that scores windows of `length_bp`, but for sequence and scores."""
+        """Return the bytes for scoring windows of `length_bp`, without sequence and scores."""
 
     def score(self, codes: Codes) -> NDArray[np.float32]:
-        """Probabilities of a batch.
+        """Compute the probabilities of a batch.
 
         Parameters
         ----------
@@ -56,14 +62,14 @@ class Engine(Protocol):
         Returns
         -------
         probabilities : ndarray, (B, L, O) float32
-            0 where the code is 4; without meaning at padding.
+            0 where the code is 4; undefined at padding.
         """
 
 
 def make_engine(
     checkpoint: Checkpoint, name: str = "auto", device: str = "auto", precision: str = "f32"
 ) -> Engine:
-    """The engine of a name for a model.
+    """Create an engine for a model.
 
     Parameters
     ----------
@@ -71,20 +77,20 @@ def make_engine(
     name : str
         One of `ENGINES`.
     device : str
-        "auto" (CUDA where there is one, else the CPU), "cpu", "cuda" or "cuda:1".
+        "auto" (CUDA if available, else the CPU), "cpu", "cuda" or "cuda:1".
     precision : str
-        "f32"; "tf32" or "bf16" are torch's.
+        "f32", or with torch also "tf32" or "bf16".
 
     Raises
     ------
     OptionError
-        No such engine, or a precision that it does not compute in.
+        If there is no such engine, or it does not support the precision.
     DeviceError
-        A device that this machine does not have.
+        If this machine does not have the device.
     """
     _check_name(name)
-    on_cpu = device == "cpu" or (device == "auto" and not _cuda_is_there())
-    # torch takes seconds to import: only where something else than a CPU may be meant.
+    on_cpu = device == "cpu" or (device == "auto" and not _has_cuda())
+    # Importing torch takes seconds, so import it only if the device may not be a CPU.
     if not on_cpu:
         from dnabirnn.engine.devices import find_device
 
@@ -104,13 +110,13 @@ def make_engine(
 
 
 def engine_of(network: Network, maps: Sequence[LogOddsMap]) -> Engine:
-    """The engine for a network as it is now, on its device.
+    """Create an engine for the current weights of a network, on the device of the network.
 
     Parameters
     ----------
     network : Network
     maps : sequence of LogOddsMap
-        What the log-odds of each class become.
+        Maps of the log-odds, one per class.
     """
     from dnabirnn.network import Network, load_weights, mapped_weights, weights_of
 
@@ -129,7 +135,7 @@ def engine_of(network: Network, maps: Sequence[LogOddsMap]) -> Engine:
 
 
 def trains_fused(name: str, device_type: str, precision: str, cell: Cell = Cell.GRU) -> bool:
-    """Whether compiled kernels fit a network: on CPUs in float32, unless torch is asked for.
+    """Return whether compiled kernels train a network: in float32 on CPUs, unless torch is chosen.
 
     Parameters
     ----------
@@ -140,18 +146,18 @@ def trains_fused(name: str, device_type: str, precision: str, cell: Cell = Cell.
     precision : str
         "f32", "tf32" or "bf16".
     cell : Cell
-        The kernels of `gru-ln` score and do not train.
+        Kernels for `gru-ln` can score but not train.
 
     Raises
     ------
     OptionError
-        No such engine, or kernels asked for where there are none.
+        If there is no such engine, or "fused" is chosen but not available.
     """
     _check_name(name)
     if name == "fused" and not cell.trains_compiled:
         raise OptionError(
-            f"--engine fused: scores with --cell {cell} and does not train it; leave --engine out, "
-            "or choose --engine torch"
+            f"--engine fused: can score with --cell {cell}, but cannot train it; leave out "
+            "--engine, or choose --engine torch"
         )
     possible = device_type == "cpu" and precision == "f32"
     if name == "fused" and not possible:
@@ -167,8 +173,8 @@ def _check_name(name: str) -> None:
         raise OptionError(f"--engine {name}: must be one of {', '.join(ENGINES)}")
 
 
-def _cuda_is_there() -> bool:
-    """Whether the CUDA driver finds a device."""
+def _has_cuda() -> bool:
+    """Return whether the CUDA driver finds a device. Does not need torch."""
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:

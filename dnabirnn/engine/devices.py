@@ -1,4 +1,4 @@
-"""Devices: the ones this machine has, and the processes that train on them."""
+"""Torch devices: choose one, set its precision, and estimate what fits its memory."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ FABRIC_PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {
     "bf16": "bf16-mixed",
 }
 PRECISIONS = tuple(FABRIC_PRECISIONS)
-"""float32; float32 whose products CUDA rounds to 10 bits; bfloat16 where it is enough."""
-# Of a device's free memory: the rest is for what libraries take, and for a guess that is off.
+"""float32; float32 with products rounded to 10 bits by CUDA; bfloat16 where that is enough."""
+# Share of a device's free memory to use. Libraries need some of the rest, and the estimated memory
+# per base may be too low.
 _SHARE_OF_MEMORY = 0.4
 _UNBOUNDED = 1 << 62
 
 
 def find_device(name: str) -> torch.device:
-    """The torch device of a name.
+    """Return the torch device with a name.
 
     Parameters
     ----------
     name : str
-        "auto" (CUDA where there is one, else the CPU), "cpu", "cuda" or "cuda:1".
+        "auto" (CUDA if available, else the CPU), "cpu", "cuda" or "cuda:1".
 
     Raises
     ------
     DeviceError
-        A name that torch does not know, or CUDA where there is none.
+        If torch does not know the name, or this machine does not have the CUDA device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -54,30 +55,33 @@ def find_device(name: str) -> torch.device:
                 "choose --device cpu, or install a driver and a CUDA build of torch"
             )
         if (device.index or 0) >= number:
-            raise DeviceError(f"--device {name}: there are {number} CUDA devices, numbered from 0")
+            raise DeviceError(
+                f"--device {name}: this machine has {number} CUDA devices, numbered from 0"
+            )
     return device
 
 
 def set_precision(name: str, device: torch.device) -> None:
-    """Say how CUDA computes products of float32 from now on, which torch lets cuDNN round.
+    """Set whether CUDA may round products of float32; torch lets cuDNN do so by default.
 
-    The setting is the process's: who computes sets it first, each time.
+    The setting is global to the process, and training and scoring may want different ones. Each
+    caller therefore sets it before every computation.
 
     Raises
     ------
     OptionError
-        A precision that there is none of, or that is for another device.
+        If there is no such precision, or the device does not support it.
     """
     if name not in PRECISIONS:
         raise OptionError(f"--precision {name}: must be one of {', '.join(PRECISIONS)}")
     if name == "tf32" and device.type != "cuda":
-        raise OptionError(f"--precision tf32: is of CUDA devices, not of {device.type}; use f32")
+        raise OptionError(f"--precision tf32: needs a CUDA device, not {device.type}; use f32")
     torch.backends.cuda.matmul.allow_tf32 = name == "tf32"
     torch.backends.cudnn.allow_tf32 = name == "tf32"
 
 
 def bases_that_fit(device: torch.device, architecture: Architecture, *, training: bool) -> int:
-    """Bases of windows that a device's free memory takes at a time, by a careful guess."""
+    """Return a conservative estimate of the bases that fit a device's free memory at a time."""
     if device.type != "cuda":
         return _UNBOUNDED
     free, _ = torch.cuda.mem_get_info(device)
@@ -85,6 +89,6 @@ def bases_that_fit(device: torch.device, architecture: Architecture, *, training
 
 
 def free_cache(device: torch.device) -> None:
-    """Give back what torch keeps of a device's memory."""
+    """Release the memory of a device that torch keeps for later use."""
     if device.type == "cuda":
         torch.cuda.empty_cache()

@@ -1,8 +1,8 @@
-"""The loss and its gradient by compiled kernels, on CPUs: an autograd function.
+"""Loss and gradient by compiled kernels on CPUs, as an autograd function.
 
-What torch sees is one operation, from the weights to the loss. The kernels go forward and backward
-in one call, in a `Workspace` that is used again and again: what the backward pass needs never
-becomes a tensor.
+To torch, this is one operation from the vector of weights to the loss. The kernels run the forward
+and the backward pass in one call. The intermediate values stay in a `Workspace`, which is reused,
+and never become tensors.
 """
 
 from __future__ import annotations
@@ -25,34 +25,35 @@ if TYPE_CHECKING:
     from dnabirnn.network import Dropout, Network
 
     Array = NDArray[np.floating[Any]]
-    # Codes (B, L), truth (B, L, O), bases that count (B, L), factor of the loss.
+    # Codes (B, L), truth (B, L, O), counted bases (B, L), factor of the loss.
     _Batch = tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_], float]
 
 __all__ = ["FusedNetwork", "Snapshot"]
 
 
 class FusedNetwork:
-    """A network on a CPU whose loss, and its gradient, are computed by kernels.
+    """Network on a CPU whose loss and gradient are computed by compiled kernels.
 
     Parameters
     ----------
     network : Network
-        Whose weights, end to end in the order of its parameters, each `snapshot` is given.
+        Network that gives the architecture and the order of the parameters. `snapshot` takes their
+        values, concatenated in this order.
     """
 
     def __init__(self, network: Network) -> None:
         self.architecture = network.architecture
         self.shapes = {name: tuple(tensor.shape) for name, tensor in network.named_parameters()}
-        # Of each length; appending and popping are safe between threads.
+        # Unused workspaces by length, shared by threads: list.append and list.pop are atomic.
         self.idle: dict[int, list[Workspace]] = {}
 
     def snapshot(self, weights: Tensor) -> Snapshot:
-        """Weights (n,), float32 or float64, packed for the kernels: once a step."""
+        """Pack weights (n,), float32 or float64, for the kernels. Call this once per step."""
         return Snapshot(self, weights)
 
 
 class Snapshot:
-    """Weights of one moment."""
+    """Packed copy of the weights at one step."""
 
     def __init__(self, network: FusedNetwork, vector: Tensor) -> None:
         self._vector = vector
@@ -73,7 +74,7 @@ class Snapshot:
         factor: float,
         dropout: Dropout,
     ) -> Tensor:
-        """Summed loss of windows, which torch can differentiate by the vector of weights.
+        """Compute the summed loss of windows, which torch can differentiate by the weights.
 
         Parameters
         ----------
@@ -81,18 +82,19 @@ class Snapshot:
             Padding (code 5) only on the right.
         truth : ndarray, (B, L, O) bool
         counted : ndarray, (B, L) bool
-            Bases that count; none of padding.
+            Bases that count towards the loss; False at padding.
         factor : float
-            What the sum over bases is multiplied by.
+            Factor of the sum over bases.
         dropout : Dropout
-            Applied before the head and between layers, where both directions read the same.
+            Applied before the head and between layers. Both directions of a layer read the same
+            dropped features.
         """
         batch = (codes, truth, counted, factor)
         found: Tensor = _Loss.apply(self, batch, dropout, self._vector)  # type: ignore[no-untyped-call]
         return found
 
     def loss_and_gradient(self, batch: _Batch, dropout: Dropout) -> tuple[float, Array]:
-        """Loss, and its gradient by the vector of weights: (n,)."""
+        """Compute the loss, and its gradient by the vector of weights: (n,)."""
         codes, truth, counted, factor = batch
         windows, length = codes.shape
         idle = self._idle.setdefault(length, [])
@@ -114,18 +116,18 @@ class Snapshot:
 
 
 def _keys(dropout: Dropout, block: int, network: PackedNetwork) -> list[Keys]:
-    """Arguments of `gradients.drop` for each layer; none where nothing is dropped."""
+    """Return the arguments of `gradients.drop` per layer, or an empty list without dropout."""
     if not dropout.rate:
         return []
-    least = np.uint32(round(dropout.rate * 2**16))
+    lowest = np.uint32(round(dropout.rate * 2**16))
     factor = network.dtype.type(1 / (1 - dropout.rate))
     seeds = np.random.SeedSequence([dropout.seed, block])
     keys = seeds.generate_state(2 * len(network.layers), np.uint32).reshape(-1, 2)
-    return [(first, second, least, factor) for first, second in keys]
+    return [(first, second, lowest, factor) for first, second in keys]
 
 
 class _Loss(torch.autograd.Function):
-    """Loss from weights; the gradient is there when the loss is."""
+    """Loss as a function of the weights. The forward call computes the gradient too."""
 
     @staticmethod
     def forward(

@@ -1,4 +1,10 @@
-"""The network as compiled kernels, on CPUs."""
+"""Scoring with compiled kernels on CPUs.
+
+A block of `LANES` windows is scored at a time, side by side in the lanes of SIMD vectors. In each
+layer, the forward direction runs over the whole block, then the reverse direction. A layer stores
+its features for the next layer. The last layer stores none: at each base, each direction adds its
+half of the head to the log-odds.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["FusedEngine"]
 
-# Bases of a batch: 20 ms of work for a GRU of 32 units, against which what Python does for a batch
-# is little; its answer takes 1 MiB an output and a few a direction.
+# Bases per batch: 20 ms of work for a GRU of 32 units, so that Python's own time per batch is small
+# in comparison. The probabilities of a batch take 0.5 MiB per output.
 _BATCH_BP = 1 << 17
-# Of Python, its libraries and the kernels.
+# Memory of Python, its libraries and the kernels.
 _PROGRAM_BYTES = 210_000_000
 
 
@@ -35,15 +41,16 @@ class _Layer(NamedTuple):
 
 
 class FusedEngine:
-    """Scores on a CPU, block by block of `LANES` windows; float32 arithmetic.
+    """Engine that scores blocks of `LANES` windows on a CPU, in float32.
 
-    A window's scores depend on its own bases alone: lanes do not meet.
+    The scores of a window depend only on its own bases, since no operation mixes lanes.
 
     Parameters
     ----------
     architecture : Architecture
     weights : mapping
-        Named as in `dnabirnn.network.weight_shapes`, with the maps of log-odds already applied.
+        Weights by the names in `dnabirnn.network.weight_shapes`, with the maps of log-odds already
+        applied.
     """
 
     device = "cpu"
@@ -55,7 +62,8 @@ class FusedEngine:
     ) -> None:
         self._cell: Any = CELLS[architecture.cell]
         units = self._cell.UNITS
-        # With 4 or more, what a deeper layer reads is never as wide as a base.
+        # `pack` recognizes a first layer by its 4 inputs, the bases. With at least 4 units, a
+        # deeper layer has at least 8 inputs.
         self._hidden = max(-(-architecture.hidden // units) * units, 4)
         self._outputs = len(architecture.outputs)
         self._head = pack_head(architecture, weights, self._hidden)
@@ -71,29 +79,30 @@ class FusedEngine:
 
     @classmethod
     def of_checkpoint(cls, checkpoint: Checkpoint) -> FusedEngine:
-        """Engine of a model."""
+        """Create an engine for a model."""
         return cls(checkpoint.architecture, checkpoint.scoring_weights())
 
     def workers(self, threads: int) -> int:
-        """A batch a thread."""
+        """Return `threads`: each thread scores one batch at a time."""
         return threads
 
     def batch_windows(self, length_bp: int) -> int:
-        """Windows of `length_bp` that make a batch."""
+        """Return the number of windows of `length_bp` per batch: a multiple of `LANES`."""
         return max(1, _BATCH_BP // (length_bp * LANES)) * LANES
 
     def memory_bytes(self, length_bp: int, threads: int) -> int:
-        """Memory of the process: its libraries, and each thread's features between layers."""
+        """Return the bytes of the process: libraries, and features between layers per thread."""
         wide: int = length_bp * 2 * self._hidden * LANES * 4  # bytes of a float32
         return _PROGRAM_BYTES + threads * wide * min(len(self._layers) - 1, 2)
 
     def score(self, codes: Codes) -> NDArray[np.float32]:
-        """Probabilities (B, L, O) of a batch of codes (B, L)."""
+        """Compute the probabilities (B, L, O) of a batch of codes (B, L)."""
         windows, length = codes.shape
         scores = np.empty((windows, length, self._outputs), np.float32)
         buffers = _Buffers(self, length)
         for first in range(0, windows, LANES):
             block = codes[first : first + LANES]
+            # A batch without enough windows ends in windows of padding.
             if (block[:, 0] == PADDING).all():
                 scores[first:] = 0
                 break
@@ -108,7 +117,7 @@ class FusedEngine:
         return scores
 
     def _score_block(self, block: Codes, buffers: _Buffers, out: NDArray[np.float32]) -> None:
-        """Probabilities (LANES, L, O) of LANES windows, into `out`."""
+        """Write the probabilities (LANES, L, O) of LANES windows to `out`."""
         length = block.shape[1]
         codes = np.ascontiguousarray(block.T).reshape(-1)  # (L, LANES)
         head = self._head
@@ -149,7 +158,7 @@ class FusedEngine:
 
 
 class _Buffers:
-    """What the kernels write on their way, flat, for windows of one length."""
+    """Flat arrays for the intermediate values of the kernels, for windows of one length."""
 
     def __init__(self, engine: FusedEngine, length: int) -> None:
         head, hidden, layers = engine._head, engine._hidden, len(engine._layers)

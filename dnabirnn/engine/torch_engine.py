@@ -1,4 +1,4 @@
-"""The network in torch, on any device."""
+"""Scoring with the network in torch, on any device."""
 
 from __future__ import annotations
 
@@ -30,24 +30,25 @@ __all__ = ["TorchEngine"]
 
 logger = logging.getLogger(__name__)
 
-# Bases of a batch. On one core 0.73 Mb/s with 32 windows of 2,000 and 0.85 with 128, for four
-# times the memory (GRU, hidden 32); a GPU is full at about a million.
+# Bases per batch. On one core, a GRU with 32 hidden units scores 0.73 Mb/s with 32 windows of
+# 2,000 bp, and 0.85 Mb/s with 128 windows, which take four times the memory. A GPU is fully used
+# from about a million bases on.
 _CPU_BATCH_BP = 1 << 16
 _GPU_BATCH_BP = 1 << 20
 _MAX_BATCH_WINDOWS = 128
 _GPU_WORKERS = 2
-# Of Python, torch and what else is loaded.
+# Memory of Python, torch and the other libraries.
 _PROGRAM_BYTES = 430_000_000
-# Values that the widest vectors of a CPU hold.
+# Number of float32 values in the widest vectors of a CPU.
 _UNITS = 16
 
 
 def _padded(checkpoint: Checkpoint) -> tuple[Architecture, dict[str, NDArray[np.float32]]]:
-    """The same network with so many units that every window gets the same sums.
+    """Fill up the hidden units to a multiple of `_UNITS`, so that every window gets the same sums.
 
-    Matrix products treat what is beyond a multiple of the processor's vectors in another order,
-    and what that is depends on a window's place in the batch. Added weights are 0, and so are
-    the states of added units.
+    A matrix product treats the remainder beyond full vectors in a different order of summation, and
+    which elements that affects depends on the position of a window in the batch. The added weights
+    are 0, so the states of the added units are 0 too.
     """
     hidden = checkpoint.architecture.hidden
     architecture = replace(checkpoint.architecture, hidden=-(-hidden // _UNITS) * _UNITS)
@@ -55,7 +56,7 @@ def _padded(checkpoint: Checkpoint) -> tuple[Architecture, dict[str, NDArray[np.
     weights = {}
     for name, array in checkpoint.scoring_weights().items():
         for axis, (size, wanted) in enumerate(zip(array.shape, shapes[name], strict=True)):
-            if size != wanted:  # an axis of several parts, each of `hidden`: gates, or both lanes
+            if size != wanted:  # the axis has parts of `hidden` each: gates, or both lanes
                 parts = np.split(array, size // hidden, axis)
                 widths = [
                     (0, (wanted - size) // len(parts) * (n == axis)) for n in range(array.ndim)
@@ -66,15 +67,15 @@ def _padded(checkpoint: Checkpoint) -> tuple[Architecture, dict[str, NDArray[np.
 
 
 class TorchEngine:
-    """Scores with `Network`; products of float32 are not rounded unless that is asked for.
+    """Engine that scores with `Network`. Products of float32 are rounded only with "tf32".
 
-    On a GPU two threads take turns, each with a stream of its own: one batch is computed while
-    the answers of another are copied out.
+    On a GPU two threads take turns, each with a separate stream: one batch is computed while the
+    probabilities of the other are copied to the CPU.
 
     Parameters
     ----------
     network : Network
-        In evaluation mode, on its device; its log-odds are mapped already.
+        Network in evaluation mode, on its device, with the maps of log-odds already applied.
     precision : str
         One of `dnabirnn.engine.devices.PRECISIONS`.
     """
@@ -84,15 +85,15 @@ class TorchEngine:
         self._device = next(network.parameters()).device
         set_precision(precision, self._device)
         self._precision = precision
-        self._most_bp = bases_that_fit(self._device, network.architecture, training=False)
-        self._most_windows = 1 << 62
-        self._of_thread = threading.local()
+        self._max_bp = bases_that_fit(self._device, network.architecture, training=False)
+        self._max_windows = 1 << 62
+        self._thread_local = threading.local()
 
     @classmethod
     def of_checkpoint(
         cls, checkpoint: Checkpoint, device: str = "auto", precision: str = "f32"
     ) -> TorchEngine:
-        """Engine of a model on a device."""
+        """Create an engine for a model on a device."""
         architecture, weights = _padded(checkpoint)
         network = Network(architecture, checkpoint.architecture.hidden)
         load_weights(network, weights)
@@ -100,26 +101,26 @@ class TorchEngine:
         return cls(network.eval().to(place), precision)
 
     def workers(self, threads: int) -> int:
-        """CPUs run a batch a thread; a GPU runs one while another is copied."""
+        """Return one per thread on a CPU; two on a GPU: one computes while the other copies."""
         return threads if self._device.type == "cpu" else _GPU_WORKERS
 
     @property
     def device(self) -> str:
-        """Device, with its name where it has one."""
+        """Device, and the name of a GPU."""
         if self._device.type == "cpu":
             return "cpu"
         return f"{self._device} ({torch.cuda.get_device_name(self._device)})"
 
     def batch_windows(self, length_bp: int) -> int:
-        """Windows of `length_bp` that make a batch."""
+        """Return the number of windows of `length_bp` per batch."""
         if self._device.type == "cpu":
-            # A multiple of the vectors' length: what is left over would be summed otherwise.
+            # A multiple of the vector length: a remainder would be summed in another order.
             windows = min(_CPU_BATCH_BP // length_bp, _MAX_BATCH_WINDOWS)
             return max(windows // _UNITS, 1) * _UNITS
-        return max(1, min(_GPU_BATCH_BP, self._most_bp // _GPU_WORKERS) // length_bp)
+        return max(1, min(_GPU_BATCH_BP, self._max_bp // _GPU_WORKERS) // length_bp)
 
     def memory_bytes(self, length_bp: int, threads: int) -> int:
-        """Memory of the process: its libraries, and on a CPU each thread's batch."""
+        """Return the bytes of the process: libraries, and on a CPU one batch per thread."""
         if self._device.type != "cpu":
             return _PROGRAM_BYTES
         batch_bp = self.batch_windows(length_bp) * length_bp
@@ -128,9 +129,9 @@ class TorchEngine:
         )
 
     def score(self, codes: Codes) -> NDArray[np.float32]:
-        """Probabilities (B, L, O) of a batch of codes (B, L)."""
+        """Compute the probabilities (B, L, O) of a batch of codes (B, L)."""
         while True:
-            size = min(len(codes), self._most_windows)
+            size = min(len(codes), self._max_windows)
             try:
                 parts = [
                     self._score(codes[first : first + size]) for first in range(0, len(codes), size)
@@ -139,12 +140,12 @@ class TorchEngine:
             except torch.OutOfMemoryError:
                 if size == 1:
                     raise
-                self._most_windows = -(-size // 2)
+                self._max_windows = -(-size // 2)
                 logger.warning(
-                    "%s: out of memory with %d windows at a time; going on with %d",
+                    "%s: out of memory with %d windows at a time; continuing with %d",
                     self._device,
                     size,
-                    self._most_windows,
+                    self._max_windows,
                 )
                 free_cache(self._device)
 
@@ -158,7 +159,7 @@ class TorchEngine:
                 torch.cuda.current_stream(self._device).synchronize()
                 return out.numpy()
         if torch.get_num_threads() != 1:
-            # Of this thread alone: callers use as many threads as they want cores.
+            # One thread per call: callers run one thread for each core that they want to use.
             torch.set_num_threads(1)
         return self._probabilities(torch.from_numpy(codes)).numpy()
 
@@ -166,14 +167,14 @@ class TorchEngine:
     def _probabilities(self, codes: torch.Tensor) -> torch.Tensor:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
             log_odds = self._network(codes)
-        answer = to_probabilities(log_odds.float(), self._network.architecture)
-        return answer.clamp(*PROBABILITY_BOUNDS) * (codes < AMBIGUOUS).unsqueeze(2)
+        probabilities = to_probabilities(log_odds.float(), self._network.architecture)
+        return probabilities.clamp(*PROBABILITY_BOUNDS) * (codes < AMBIGUOUS).unsqueeze(2)
 
     def _stream(self) -> torch.cuda.Stream:
-        """A stream of the calling thread's own."""
-        if not hasattr(self._of_thread, "stream"):
-            self._of_thread.stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-            # What the weights wait for is done on the stream of the thread that made them.
+        """Return the CUDA stream of the calling thread."""
+        if not hasattr(self._thread_local, "stream"):
+            self._thread_local.stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+            # The weights were copied on another stream. Wait until that is done.
             torch.cuda.synchronize(self._device)
-        stream: torch.cuda.Stream = self._of_thread.stream
+        stream: torch.cuda.Stream = self._thread_local.stream
         return stream

@@ -1,4 +1,4 @@
-"""Bases counted by score, in one pass over each block of a stream."""
+"""Count bases by score, in one pass over each block of a stream."""
 
 from __future__ import annotations
 
@@ -21,25 +21,26 @@ if TYPE_CHECKING:
 __all__ = ["BaseCounter", "ClassTallies"]
 
 _STEP_BASES = 512
-"""Bases that are counted at once. 6.1 ns a base of 2 outputs; with 128 6.6, with 1,024 6.0."""
+"""Bases counted at once. 6.1 ns per base of 2 outputs; 6.6 ns with 128, 6.0 ns with 1,024."""
 
-# Compiled code is kept, and would not see another module change: what it needs of `metrics.bin_of`
-# and of `tally.COARSE` stands here once more, and is tested to be the same.
+# Compiled code is cached by its own source file and would not notice a change in another module.
+# The constants of `metrics.bin_of` and `bootstrap.COARSE` are therefore repeated here. Tests check
+# that they agree.
 _SHIFT = 11
 _OFFSET = 88 << 12
 _COARSE_SHIFT = 8
 
 
 class ClassTallies(NamedTuple):
-    """Counts of a class.
+    """Counts of one class.
 
     Attributes
     ----------
     blind : Tally
-        A base's score is the larger of the class's outputs, and it is positive if it is so on
-        either strand.
+        Strand-blind. The score of a base is the larger one of the class's outputs. The base is
+        positive if it is positive on either strand.
     by_strand : Tally
-        Each base counts once an output. For a class without strands the same as `blind`.
+        Each base counts once per output. For a class without strands the same as `blind`.
     """
 
     blind: Tally
@@ -47,19 +48,20 @@ class ClassTallies(NamedTuple):
 
 
 class BaseCounter:
-    """Counts of bases by score, of every class, strand-blind and by strand.
+    """Counts of bases by score for every class, strand-blind and by strand.
 
-    Memory does not grow with the bases, and that of groups is taken as they come into use.
+    Memory does not grow with the number of bases. The pages of a group's counts take memory only
+    once the group is used.
 
     Parameters
     ----------
     classes : sequence of MotifClass
         In the order of the scores' columns and of the labels' bits.
     cuts : sequence of float32
-        For each output, the smallest score of a base that is called.
+        For each output, the smallest score at which a base is called.
     block_bp : int
-        Length of the blocks, at fixed places of each contig. Those that hold a counted base are
-        dealt to groups in turn.
+        Length of the blocks, which start at multiples of it on each contig. Blocks with a counted
+        base are assigned to groups in turn; see `dnabirnn.evaluation.bootstrap`.
     """
 
     def __init__(
@@ -70,7 +72,8 @@ class BaseCounter:
         self._masks = np.array(output_masks(classes), dtype=np.uint64)
         self._cuts = np.array(cuts, dtype=np.float32)
         self._block_bp = block_bp
-        # As many kinds of item as outputs: a class's first is by strand, its last strand-blind.
+        # One kind of count per output. Of a stranded class, the first holds the counts by strand
+        # and the last the strand-blind ones.
         kinds = self._cuts.size
         self._by_bin = np.zeros((kinds, 2, BINS), dtype=np.int64)
         self._by_group = np.zeros((kinds, GROUPS, 2, COARSE), dtype=np.uint32)
@@ -84,7 +87,7 @@ class BaseCounter:
 
     @property
     def blocks(self) -> int:
-        """Blocks so far that hold a counted base."""
+        """Number of blocks with a counted base so far."""
         return int(self._blocks[0])
 
     def add(
@@ -94,15 +97,17 @@ class BaseCounter:
         labels: NDArray[np.unsignedinteger],
         counted: NDArray[np.bool_],
     ) -> None:
-        """Count a stretch of a contig; stretches come in order, and a contig's first starts at 0.
+        """Count a stretch of a contig.
+
+        Stretches come in order. The first one of a contig starts at 0.
 
         Parameters
         ----------
         start : int
-            0-based place of the first base.
+            0-based position of the first base.
         scores : ndarray, (m, O) float32
         labels : ndarray, (m,) unsigned
-            The ignore bit is not looked at.
+            The ignore bit is not read.
         counted : ndarray, (m,) bool
             False where a base is left out.
         """
@@ -125,7 +130,7 @@ class BaseCounter:
         )
 
     def tallies(self) -> dict[str, ClassTallies]:
-        """What was counted of each class."""
+        """Return the counts of each class."""
         kinds = list(map(Tally, self._by_bin, self._by_group, self._called))
         lasts = (np.cumsum(self._strands) - 1).tolist()
         return {
@@ -152,10 +157,10 @@ def _count(
     called: NDArray[np.int64],
     blocks: NDArray[np.int64],
 ) -> None:
-    """Add the bases of a stretch to the counts, a run of equal labels at a time.
+    """Add the bases of a stretch to the counts, one run of equal labels at a time.
 
-    Within a run all that depends on labels is settled, and what is left is loops that the compiler
-    turns to vectors, and increments. Base by base it takes twice as long.
+    Within a run, everything that depends on the labels is constant. The remaining loops are ones
+    that the compiler vectorizes, and increments. Counting base by base takes twice as long.
 
     Parameters
     ----------
@@ -166,17 +171,17 @@ def _count(
     masks : ndarray, (O,) uint64
         Bits of each output.
     cuts : ndarray, (O,) float32
-        From where each output is called; the same for both strands of a class.
+        Smallest called score of each output; the same for both strands of a class.
     strands : ndarray, (K,) int64
-        Outputs of each class.
+        Number of outputs of each class.
     columns, odds, bins : ndarray, (2, n) float32, (n,) float32 and (n,) uint32
-        Overwritten; so many bases are counted at once.
+        Work space, overwritten; n is the number of bases counted at once.
     by_bin : ndarray, (O, 2, BINS) int64
     by_group : ndarray, (O, GROUPS, 2, COARSE) uint32
     called : ndarray, (O, GROUPS, 2) int64
-        See `Tally`; added to.
+        See `Tally`. The counts are added to these.
     blocks : ndarray, (2,) int64
-        How many were begun, and the place of the latest one in its contig, -1 for none; updated.
+        Number of blocks started, and index of the latest one on its contig (-1 for none); updated.
     """
     size, most, groups = labels.size, odds.size, by_group.shape[1]
     begin = 0
@@ -240,7 +245,7 @@ def _add(
     coarse: NDArray[np.uint32],
     called: NDArray[np.int64],
 ) -> None:
-    """Add items of one kind, group and truth, (n,), to a row of each histogram."""
+    """Add scores (n,) of one kind, group and truth to a row of each histogram."""
     above = 0
     for i in range(p.size):
         odds[i] = p[i] / (np.float32(1) - p[i])
@@ -248,7 +253,7 @@ def _add(
     odds_bits = odds.view(np.int32)
     highest = np.int32(cells.size - 1)
     for i in range(p.size):
-        # Each step back to int32, so that a vector holds eight of them.
+        # Convert to int32 after each step, so that a vector holds eight of them.
         place = np.int32(np.int32(odds_bits[i] >> _SHIFT) - _OFFSET)
         place = np.int32(max(place, np.int32(0)))
         bins[i] = np.uint32(min(place, highest))

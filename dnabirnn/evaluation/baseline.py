@@ -1,7 +1,8 @@
-"""The position weight matrix to compare with, learned from the same training sites.
+"""Position weight matrices learned from the training sites, as a baseline for the network.
 
 The sites of a class are aligned (`dnabirnn.evaluation.baseline_alignment`) and counted column by
-column. Of several alignments, the one whose matrix finds the training sites best is kept.
+column. Several alignments are tried. The one whose matrix has the largest average precision on the
+training split is kept.
 """
 
 from __future__ import annotations
@@ -33,21 +34,22 @@ __all__ = ["Baseline", "learn_baseline"]
 logger = logging.getLogger(__name__)
 
 _CHUNK_BASES = 1 << 17
-"""Bases scanned at once: what each needs stays in the cache."""
-_MOST_BASES = 10_000_000
-"""Of the training split, to choose and calibrate by; chunks spread evenly over it."""
-_MOST_SITES = 5_000
+"""Bases scanned at once, few enough for the work arrays to stay in the CPU cache."""
+_MAX_BASES = 10_000_000
+"""Bases that are scored to choose and calibrate a matrix, about; in evenly spread chunks."""
+_MAX_SITES = 5_000
+"""Sites that are aligned, at most; evenly spread."""
 _BINS = 4096
 
 
 class Baseline:
-    """A matrix a class, in the place of a network.
+    """One position weight matrix per class, with the interface of a scoring model.
 
     Parameters
     ----------
     classes : sequence of MotifClass
     matrices : sequence of Matrix
-        One a class.
+        One per class.
     """
 
     def __init__(self, classes: Sequence[MotifClass], matrices: Sequence[Matrix]) -> None:
@@ -56,12 +58,12 @@ class Baseline:
 
     @property
     def thresholds(self) -> dict[str, int]:
-        """For each class, the integer score from which bases are called."""
+        """For each class, the smallest integer score at which a base is called."""
         pairs = zip(self.classes, self.matrices, strict=True)
         return {motif_class.name: matrix.threshold for motif_class, matrix in pairs}
 
     def probabilities(self, codes: Codes) -> NDArray[np.float32]:
-        """Probabilities of a sequence: (L, O) float32, columns as a network's outputs."""
+        """Return the probabilities (L, O) float32 of a sequence, columns as a network's outputs."""
         columns: list[NDArray[np.float32]] = []
         for (_, stranded), matrix in zip(self.classes, self.matrices, strict=True):
             columns += _columns(codes, matrix, stranded)
@@ -74,13 +76,13 @@ class Baseline:
         contigs: Iterable[Contig],
         wanted: Callable[[str], NDArray[np.int64]] | None = None,
     ) -> Iterator[Block]:
-        """Scores of contigs as a stream, as `dnabirnn.scoring.stream.score` gives a network's.
+        """Yield the scores of contigs in blocks, as `dnabirnn.scoring.stream.score` does.
 
         Parameters
         ----------
         contigs : iterable of Contig
         wanted : callable, name -> ndarray (n, 2) int64, optional
-            Intervals of a contig outside which scores are not asked for; they may be 0 there.
+            Intervals of a contig outside which scores are not needed; they may be 0 there.
         """
         reach = max(len(matrix.log_odds) for matrix in self.matrices) - 1
         outputs = sum(1 + stranded for _, stranded in self.classes)
@@ -100,7 +102,7 @@ class Baseline:
 
 
 def _columns(codes: Codes, matrix: Matrix, stranded: bool) -> list[NDArray[np.float32]]:
-    """Probabilities on each strand of a class, or on the better one."""
+    """Return the probabilities on each strand of a class, or on the better one if unstranded."""
     scores = scan(codes, matrix.log_odds, matrix.flank_bp)
     if not stranded:
         scores = scores.max(axis=0, keepdims=True)
@@ -108,28 +110,29 @@ def _columns(codes: Codes, matrix: Matrix, stranded: bool) -> list[NDArray[np.fl
 
 
 def _touch(intervals: NDArray[np.int64], start: int, end: int) -> bool:
+    """Return whether an interval overlaps [start, end)."""
     return bool(((intervals[:, 0] < end) & (intervals[:, 1] > start)).any())
 
 
 def learn_baseline(encoded: EncodedSet, classes: Sequence[MotifClass]) -> Baseline:
-    """Learn a matrix a class from the training split.
+    """Learn one matrix per class from the training split.
 
     Parameters
     ----------
     encoded : EncodedSet
     classes : sequence of MotifClass
-        Classes to learn, such as a model's; the encoded set has them.
+        Classes to learn, such as those of a model. The encoded set must have them.
 
     Returns
     -------
     baseline : Baseline
-        Thresholds are those with the best F1 on the validation split, or where that lacks the
-        class, on the training split.
+        Thresholds have the best F1 on the validation split, or on the training split if the
+        validation split lacks the class.
 
     Raises
     ------
     EncodedSetError
-        A class that the set lacks, or has with other strands, or without a training site.
+        The set lacks a class, has it with other strands, or has no training site of it.
     """
     matrices = []
     for motif_class in classes:
@@ -148,7 +151,7 @@ def _shown(motif_class: MotifClass) -> str:
 
 
 class _Learner:
-    """Learns one class's matrix."""
+    """Learner of the matrix of one class."""
 
     def __init__(self, encoded: EncodedSet, motif_class: MotifClass) -> None:
         self.codes, self.labels = encoded.codes, encoded.labels
@@ -171,18 +174,18 @@ class _Learner:
             )
 
     def learn(self) -> Matrix:
-        """Choose, align and calibrate."""
+        """Align the sites, choose the best matrix and calibrate it."""
         best, best_ap = None, -1.0
         stranded = self.motif_class.stranded
         for aligned in alignments(self.codes, self.sites, self.background, stranded):
             log_odds = aligned.log_odds(self.codes, self.background)
             matrix = Matrix(log_odds, aligned.flank_bp)
             _, *counts = self._histogram(matrix)
-            # No site may be among the bases that are looked at.
+            # NaN if none of the scored chunks has a site.
             ap = float(np.nan_to_num(average_precision(*counts)))
             if ap > best_ap:
                 best, best_ap = matrix, ap
-        assert best is not None, "there is a candidate for every class"
+        assert best is not None, "every class has a candidate"
         logger.info(
             "%s: matrix of %d columns from %d training sites, AP %.4f on them",
             self.motif_class.name,
@@ -202,12 +205,12 @@ class _Learner:
                     head, step = (end - 1, -1) if strand else (start, 1)
                     rows.append((head, end - start, step, low, high))
         table = np.array(sorted(rows), dtype=np.int64).reshape(-1, 5)
-        return AlignedSites(*table[:: -(-len(table) // _MOST_SITES) or 1].T)
+        return AlignedSites(*table[:: -(-len(table) // _MAX_SITES) or 1].T)
 
     def _scored(
         self, spans: NDArray[np.int64], matrix: Matrix
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
-        """Scores and truth of the bases of a split that count; both (strands, n)."""
+        """Yield scores and truth of the counted bases of a split, both (strands, n)."""
         reach = len(matrix.log_odds) - 1
         chunks = [
             (low, high, start, min(start + _CHUNK_BASES, high))
@@ -215,7 +218,7 @@ class _Learner:
             for start in range(low, high, _CHUNK_BASES)
         ]
         total = int((spans[:, 1] - spans[:, 0]).sum())
-        for low, high, start, end in chunks[:: -(-total // _MOST_BASES) or 1]:
+        for low, high, start, end in chunks[:: -(-total // _MAX_BASES) or 1]:
             first, last = max(low, start - reach), min(high, end + reach)
             scores = scan(self.codes[first:last], matrix.log_odds, matrix.flank_bp)
             scores = scores[:, start - first : end - first]
@@ -249,7 +252,7 @@ class _Learner:
 
 
 class _WidthHistogram(NamedTuple):
-    """Bases by score, in bins of even width; each array (_BINS,)."""
+    """Counts of bases by score, in bins of equal width; each array (_BINS,)."""
 
     middles: NDArray[np.float64]
     positives: NDArray[np.int64]

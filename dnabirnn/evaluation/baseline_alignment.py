@@ -1,10 +1,11 @@
-"""Sites of a class, laid one under the other.
+"""Alignments of the sites of a class, from which a position weight matrix is counted.
 
-Sites are read on their own strand. Sites of one length need no more than that. Otherwise there is
-a choice of widths, of the end at which they are aligned, and of letting each move by a quarter of
-the width, to where the matrix that all of them make likes it best, until all rest (hard
-expectation maximisation, after Lawrence and Reilly 1990, Proteins 7, 41). Sites without a strand
-are turned so that they look alike.
+Each site is read on its own strand. Sites of one length are then already aligned. Sites of
+different lengths are aligned at their 5' or at their 3' end, with several widths, and both with and
+without refinement. Refinement moves each site by up to a quarter of the width, to where the matrix
+of all sites gives it the largest log-odds, and repeats this until no site moves, at most 10 times
+(hard expectation maximisation, after Lawrence and Reilly 1990, Proteins 7, 41). Sites of a class
+without strands are also reverse-complemented where that makes them more alike.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
 __all__ = ["AlignedSites", "Alignment", "alignments"]
 
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
-"""Of the lengths of sites; these are the widths that are tried."""
-_MOST_COLUMNS = 64
+"""Quantiles of the site lengths; the widths tried are these lengths."""
+_MAX_COLUMNS = 64
 _SHORT_BP, _FLANKS_BP = 8, (0, 4, 8, 16)
-"""Labels this short, such as the two bases of a splice site, may get columns on both sides."""
+"""Labels up to this length, such as the two bases of a splice site, may get flanking columns."""
 _PSEUDOCOUNT = 1.0
-"""Shared among the four bases of a column as in the background."""
+"""Pseudocount per column, shared among the four bases as in the background."""
 _ROUNDS = 10
 
 
@@ -37,11 +38,11 @@ class AlignedSites(NamedTuple):
     Attributes
     ----------
     head, length : ndarray
-        Place of the 5' base, and bases.
+        Position of the 5' base, and length in bases.
     step : ndarray
         1 on +, -1 on -.
     low, high : ndarray
-        Ends of the stretch of sequence that may be read for each site.
+        Start and end of the sequence that may be read for each site.
     """
 
     head: NDArray[np.int64]
@@ -51,19 +52,19 @@ class AlignedSites(NamedTuple):
     high: NDArray[np.int64]
 
     def letters(self, codes: Codes, offset: NDArray[np.int64], width: int) -> Codes:
-        """Codes of each site on its strand.
+        """Return the codes of each site, read on its strand.
 
         Parameters
         ----------
         codes : ndarray, (N,) uint8
         offset : ndarray, (n,) int64
-            How many bases after the 5' end to begin.
+            Number of bases after the 5' end at which to begin.
         width : int
 
         Returns
         -------
         letters : ndarray, (n, width) uint8
-            4 beyond the ends of the stretch.
+            4 outside `low` to `high`.
 
         Examples
         --------
@@ -81,13 +82,13 @@ class AlignedSites(NamedTuple):
         return np.where(turned, 3 - letters, letters).astype(np.uint8)
 
     def turned(self, chosen: NDArray[np.bool_]) -> AlignedSites:
-        """The same sites, the chosen ones (n,) read on the other strand."""
+        """Return the same sites, with the chosen ones (n,) read on the other strand."""
         head = np.where(chosen, self.head + self.step * (self.length - 1), self.head)
         return self._replace(head=head, step=np.where(chosen, -self.step, self.step))
 
 
 class Alignment(NamedTuple):
-    """Sites, and which of their bases make the columns of a matrix.
+    """Sites, and the bases of each that form the columns of a matrix.
 
     Attributes
     ----------
@@ -95,9 +96,9 @@ class Alignment(NamedTuple):
     offset : ndarray, (n,) int64
         Bases from the 5' end of each site to its first column.
     width : int
-        Columns.
+        Number of columns.
     flank_bp : int
-        Further columns at either end, beside the sites.
+        Additional columns on either side of the site.
     """
 
     sites: AlignedSites
@@ -106,12 +107,12 @@ class Alignment(NamedTuple):
     flank_bp: int = 0
 
     def letters(self, codes: Codes, shift_bp: int = 0) -> Codes:
-        """Codes of all columns, flanks too: (n, width + 2 flank_bp) uint8."""
+        """Return the codes of all columns, with flanks: (n, width + 2 flank_bp) uint8."""
         offset = self.offset + (shift_bp - self.flank_bp)
         return self.sites.letters(codes, offset, self.width + 2 * self.flank_bp)
 
     def log_odds(self, codes: Codes, background: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Matrix of the sites.
+        """Return the log-odds matrix of the sites.
 
         Parameters
         ----------
@@ -132,21 +133,21 @@ class Alignment(NamedTuple):
         return log_odds
 
     def turned(self, chosen: NDArray[np.bool_]) -> Alignment:
-        """The same bases, those of the chosen sites (n,) read on the other strand."""
+        """Return the same bases, with the chosen sites (n,) read on the other strand."""
         mirrored = self.sites.length - self.width - self.offset
         return self._replace(
             sites=self.sites.turned(chosen), offset=np.where(chosen, mirrored, self.offset)
         )
 
     def all_turned(self) -> Alignment:
-        """The same bases, read on the other strand."""
+        """Return the same bases, with all sites read on the other strand."""
         return self.turned(np.ones(self.offset.size, dtype=np.bool_))
 
 
 def alignments(
     codes: Codes, sites: AlignedSites, background: NDArray[np.float64], stranded: bool
 ) -> Iterator[Alignment]:
-    """Ways of aligning sites that are worth a try.
+    """Yield the alignments of sites to try.
 
     Parameters
     ----------
@@ -155,7 +156,7 @@ def alignments(
         At least one.
     background : ndarray, (4,) float64
     stranded : bool
-        False where the strand of a site means nothing: then it may be turned.
+        False if the class has no strands. Its sites may then be reverse-complemented.
 
     Yields
     ------
@@ -164,7 +165,7 @@ def alignments(
     lengths_differ = bool(np.ptp(sites.length))
     flanks = _FLANKS_BP if sites.length.max() <= _SHORT_BP else (0,)
     shares = np.quantile(sites.length, _QUANTILES, method="nearest")
-    for width in np.unique(np.minimum(shares, _MOST_COLUMNS)).tolist():
+    for width in np.unique(np.minimum(shares, _MAX_COLUMNS)).tolist():
         for end in (0, 1) if lengths_differ else (0,):
             for flank in flanks:
                 alignment = Alignment(sites, end * (sites.length - width), width, flank)
@@ -172,14 +173,14 @@ def alignments(
                     alignment = _oriented(codes, alignment)
                 yield alignment
                 if lengths_differ or not stranded:
-                    yield _settled(codes, alignment, background, stranded)
+                    yield _refined(codes, alignment, background, stranded)
 
 
 def _oriented(codes: Codes, alignment: Alignment) -> Alignment:
-    """Turn sites, one by one, so that they look like those before."""
+    """Reverse-complement sites, one by one, where that fits the sites before them better."""
     ways = alignment.letters(codes), alignment.all_turned().letters(codes)
     columns = np.arange(ways[0].shape[1])
-    # Code 4 has a count too, which is not looked at.
+    # Code 4 has a column of counts too, which is not read.
     counts = np.full((columns.size, AMBIGUOUS + 1), _PSEUDOCOUNT / AMBIGUOUS)
     chosen = np.zeros(alignment.offset.size, dtype=np.bool_)
     for i, both in enumerate(zip(*ways, strict=True)):
@@ -189,22 +190,22 @@ def _oriented(codes: Codes, alignment: Alignment) -> Alignment:
     return alignment.turned(chosen)
 
 
-def _settled(
+def _refined(
     codes: Codes, alignment: Alignment, background: NDArray[np.float64], stranded: bool
 ) -> Alignment:
-    """Move, and without strands turn, each site to where the matrix of all likes it best."""
+    """Refine an alignment: move (and, if unstranded, turn) each site to its best log-odds."""
     reach = alignment.width // 4 if np.ptp(alignment.sites.length) else 0
     shifts = np.arange(-reach, reach + 1)
     ways = [alignment] if stranded else [alignment, alignment.all_turned()]
     letters = np.stack([way.letters(codes, shift) for way in ways for shift in shifts.tolist()])
-    settled, chosen = alignment, np.full(alignment.offset.size, reach)
+    refined, chosen = alignment, np.full(alignment.offset.size, reach)
     for _ in range(_ROUNDS):
         log_odds = np.zeros((letters.shape[2], AMBIGUOUS + 1), dtype=np.float32)
-        log_odds[:, :AMBIGUOUS] = settled.log_odds(codes, background)
-        liked = log_odds[np.arange(len(log_odds)), letters].sum(axis=2).argmax(axis=0)
-        if np.array_equal(liked, chosen):
+        log_odds[:, :AMBIGUOUS] = refined.log_odds(codes, background)
+        best = log_odds[np.arange(len(log_odds)), letters].sum(axis=2).argmax(axis=0)
+        if np.array_equal(best, chosen):
             break
-        chosen = liked
-        settled = alignment.turned(chosen >= shifts.size)
-        settled = settled._replace(offset=settled.offset + shifts[chosen % shifts.size])
-    return settled
+        chosen = best
+        refined = alignment.turned(chosen >= shifts.size)
+        refined = refined._replace(offset=refined.offset + shifts[chosen % shifts.size])
+    return refined

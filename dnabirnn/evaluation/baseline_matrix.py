@@ -1,4 +1,4 @@
-"""Position weight matrices: what the best site over each base scores."""
+"""Position weight matrices: the score of the best site that covers each base."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Matrix", "scan"]
 
-# Columns that are looked up together, by the number in base 5 of the codes there.
+# Columns that are looked up together. Their codes, read as a number in base 5, index a table.
 _GROUP = 4
 _LETTERS = 5
 _LARGEST = np.nextafter(np.float32(1), np.float32(0))
 _SMALLEST = np.float32(1e-11)
-"""Within the bins that `dnabirnn.evaluation.metrics` tells apart."""
+"""Above the lowest bin of `dnabirnn.evaluation.metrics`, whose edge is at odds of 1.8e-12."""
 
 
 class Matrix(NamedTuple):
-    """A class's matrix, and how its scores become probabilities.
+    """Matrix of a class, and the map from its scores to probabilities.
 
     Attributes
     ----------
     log_odds : ndarray, (W, 4) float32
-        Natural logarithm of the share of each base over its share in the background.
+        Natural logarithm of the share of each base divided by its share in the background.
     flank_bp : int
-        Columns at either end that are read, but lie beside the site.
+        Columns at either end that are scored but lie outside the site.
     slope, intercept : float
         The probability is the logistic function of slope * score + intercept.
     threshold : int
-        Integer score, 1 to 1000, from which bases are called.
+        Smallest integer score, 1 to 1000, at which a base is called.
     """
 
     log_odds: NDArray[np.float32]
@@ -43,29 +43,29 @@ class Matrix(NamedTuple):
     threshold: int = 500
 
     def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities of scores; larger for larger ones, never 0 or 1."""
+        """Return the probabilities of scores: increasing with the score, never 0 or 1."""
         odds = np.clip(self.slope * scores.astype(np.float64) + self.intercept, -80, 80)
         p = (1 / (1 + np.exp(-odds))).astype(np.float32)
         return np.clip(p, _SMALLEST, _LARGEST)
 
 
 def scan(codes: Codes, log_odds: NDArray[np.float32], flank_bp: int = 0) -> NDArray[np.float32]:
-    """Best log-odds of any site that covers a base, on either strand.
+    """Return the best log-odds of any site that covers each base, on either strand.
 
     Parameters
     ----------
     codes : ndarray, (L,) uint8
-        Code 4 adds nothing to a site's log-odds: it says nothing for or against.
+        Code 4 adds 0 to the log-odds of a site.
     log_odds : ndarray, (W, 4) float32
-        Of a site on +.
+        Matrix of a site on +.
     flank_bp : int
-        Columns at either end that count for the score of a site, but lie beside it.
+        Columns at either end that add to the score of a site but lie outside it.
 
     Returns
     -------
     scores : ndarray, (2, L) float32
-        + before -. Sites lie wholly on the sequence; a base that none covers scores what the
-        worst site would.
+        Row 0 is +, row 1 is -. Only sites that lie wholly on the sequence count. A base that no
+        site covers gets the score of the worst possible site.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def scan(codes: Codes, log_odds: NDArray[np.float32], flank_bp: int = 0) -> NDAr
         return scores
     words = _words(codes)
     core = width - 2 * flank_bp
-    # A site on - is one on + of the matrix turned round, its letters complemented.
+    # A site on - matches the reverse-complemented matrix on +.
     for strand, matrix in enumerate((log_odds, log_odds[::-1, ::-1])):
         found = np.zeros(sites, dtype=np.float32)
         part = np.empty(sites, dtype=np.float32)
@@ -97,7 +97,7 @@ def scan(codes: Codes, log_odds: NDArray[np.float32], flank_bp: int = 0) -> NDAr
 
 
 def _words(codes: Codes) -> NDArray[np.intp]:
-    """Number in base 5 of each base and the three to its right; code 4 follows the last."""
+    """Return, per base, the base-5 number of its code and the next three; 4 pads the end."""
     padded = np.concatenate((codes, np.full(_GROUP - 1, AMBIGUOUS, dtype=np.uint8)))
     words = np.zeros(codes.size, dtype=np.intp)
     for place in range(_GROUP):
@@ -107,7 +107,7 @@ def _words(codes: Codes) -> NDArray[np.intp]:
 
 
 def _tables(log_odds: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Log-odds of each word at each group of columns: (5 ** 4,) a group."""
+    """Return the log-odds of each word at each group of columns: (5 ** 4,) per group."""
     columns = np.zeros((-(-len(log_odds) // _GROUP) * _GROUP, _LETTERS), dtype=np.float32)
     columns[: len(log_odds), :4] = log_odds
     tables = []
@@ -118,7 +118,7 @@ def _tables(log_odds: NDArray[np.float32]) -> list[NDArray[np.float32]]:
 
 
 def _best_cover(found: NDArray[np.float32], width: int, worst: np.float32) -> NDArray[np.float32]:
-    """Best of the sites that cover each base: (n,) starts to (n + width - 1,) bases.
+    """Return the best score of the sites that cover each base: (n,) starts to (n + width - 1,).
 
     Examples
     --------
@@ -127,7 +127,7 @@ def _best_cover(found: NDArray[np.float32], width: int, worst: np.float32) -> ND
     """
     rim = np.full(width - 1, worst, dtype=np.float32)
     best = np.concatenate((rim, found, rim))
-    # The maximum over twice as many neighbours is that of two maxima.
+    # The maximum over a doubled span is the maximum of two maxima, so log2(width) passes suffice.
     span = 1
     while span < width:
         step = min(span, width - span)

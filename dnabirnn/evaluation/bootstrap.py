@@ -1,4 +1,29 @@
-"""Counts of one kind of item, over all and by group of blocks, and what comes of them."""
+"""Block bootstrap: intervals of 95 % of the figures per base.
+
+A `Tally` counts one kind of item: the bases of a class, strand-blind or by strand. It keeps a fine
+histogram of all items, and a coarse histogram for each group of blocks.
+
+Why blocks. Neighboring bases are not independent: the bases of one site are mostly all right or
+all wrong. A bootstrap that draws single bases gives intervals that are far too narrow. The unit of
+drawing is therefore a block of 10 kb, at fixed positions of each contig.
+
+Why groups. A histogram per block would need memory in proportion to the genome. Blocks are assigned
+to 512 groups in turn, and groups are drawn::
+
+    blocks with a counted base    0    1    2   ...  511  512  513  ...
+    group                         0    1    2   ...  511    0    1  ...
+
+With g groups, a replicate draws g of them with replacement. Where groups hold the same number of
+independent blocks, the sums over a replicate have the same variance as with drawn blocks.
+
+Why figures are moved. A group has 1,024 bins, so a figure of a replicate is slightly off, and so is
+the center of its distribution. The same figure of all groups together shows by how much::
+
+    interval = percentiles(coarse figures of the replicates) + fine figure - coarse figure of all
+
+The result is clipped to the range of the figure. Figures at the threshold of calls come from exact
+counts, so for them the difference is 0.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +52,15 @@ if TYPE_CHECKING:
 __all__ = ["COARSE", "GROUPS", "Curve", "Tally", "draw", "intervals", "lowest_probability"]
 
 GROUPS = 512
-"""Most groups of blocks that the bootstrap draws from."""
+"""Maximum number of groups of blocks that the bootstrap draws from."""
 COARSE = BINS >> 8
-"""Bins of a group's histogram: 1,024, sixteen an octave of the odds."""
+"""Bins of the histogram of a group: 1,024, sixteen per octave of the odds."""
 _REPLICATES_AT_ONCE = 250
 _WITH_INTERVALS = ("ap", "auroc", "best_f1", "precision", "recall", "f1", "mcc")
 
 
 def lowest_probability(threshold: int) -> np.float32:
-    """Smallest float32 of which the integer score, floor(1000 p + 0.5), reaches a threshold.
+    """Return the smallest float32 p whose integer score, floor(1000 p + 0.5), reaches a threshold.
 
     Examples
     --------
@@ -44,18 +69,18 @@ def lowest_probability(threshold: int) -> np.float32:
     """
     exact = (threshold - 0.5) / MAX_SCORE
     lowest = np.float32(exact)
-    # Compared as float64: beside a float32, numpy would round the other number to one.
+    # Compare as float64: next to a float32, NumPy would round `exact` to float32 first.
     return lowest if float(lowest) >= exact else np.nextafter(lowest, np.float32(2))
 
 
 class Curve(NamedTuple):
-    """What a figure shows of a class.
+    """Precision-recall and reliability curves of a class, with the numbers of their legend.
 
     Attributes
     ----------
     class_name : str
     stranded : bool
-        True where each strand's bases count as their own.
+        True if each base counts once per strand.
     ap, prevalence, expected_over_observed, calibration_slope : float
     precision_recall : PrecisionRecall
         At most 1,000 points.
@@ -72,7 +97,7 @@ class Curve(NamedTuple):
     reliability: Reliability
 
     def plain(self) -> dict[str, Any]:
-        """The curve as JSON holds it: names, numbers, and lists of numbers."""
+        """Return the curve as JSON values: names, numbers, and lists of numbers."""
         points = self.precision_recall
         return {
             "class": self.class_name,
@@ -92,27 +117,28 @@ class Curve(NamedTuple):
 
 
 class Tally:
-    """Counts of one kind of item: all of them, and by group of blocks.
+    """Counts of one kind of item, over all and by group of blocks.
 
     Attributes
     ----------
     histogram : Histogram
+        All items.
     by_score : ndarray, (GROUPS, 2, COARSE) uint32
-        Positives and negatives.
+        Positives and negatives of each group.
     called : ndarray, (GROUPS, 2) int64
-        Positives that are called, all that are called.
+        Called positives, and all called items, of each group.
     """
 
     def __init__(
         self, by_bin: NDArray[np.int64], by_score: NDArray[np.uint32], called: NDArray[np.int64]
     ) -> None:
-        """Hold counts, those of `by_bin` as a histogram: (2, BINS), positives and negatives."""
+        """Keep the counts; `by_bin`, (2, BINS) positives and negatives, becomes the histogram."""
         self.histogram = Histogram(by_bin)
         self.by_score = by_score
         self.called = called
 
     def figures(self) -> dict[str, float]:
-        """Figures over all items; NaN where one is not defined."""
+        """Return the figures over all items; NaN where a figure is not defined."""
         exact = self.histogram
         positives = int(exact.positives.sum())
         items = positives + int(exact.negatives.sum())
@@ -139,9 +165,9 @@ class Tally:
         figures: Mapping[str, float],
         weights: NDArray[np.float64],
     ) -> Curve:
-        """What plots show of the items, whose `figures` are given; one of them is positive.
+        """Return the curve of the items, of which at least one must be positive.
 
-        `weights` are those of the bootstrap, as `draw` gives them.
+        `figures` are those of this tally. `weights` are those of the bootstrap, from `draw`.
         """
         return Curve(
             class_name=class_name,
@@ -155,12 +181,12 @@ class Tally:
         )
 
     def replicates(self, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Figures of a bootstrap from the coarse histograms.
+        """Return the figures of each bootstrap replicate, from the coarse histograms.
 
         Parameters
         ----------
         weights : ndarray, (r, g) float64
-            How often each replicate draws each of the first g groups.
+            Number of times each replicate draws each of the first g groups.
 
         Returns
         -------
@@ -168,7 +194,7 @@ class Tally:
         """
         groups = weights.shape[1]
         counts = self.by_score[:groups]
-        counts = counts[..., counts.any(axis=(0, 1))]  # (g, 2, k): bins that are in use
+        counts = counts[..., counts.any(axis=(0, 1))]  # (g, 2, k): bins in use
         at_threshold = weights @ self.called[:groups].astype(np.float64)
         pieces = [
             _replicates(drawn.reshape(-1, *counts.shape[1:]), at_threshold[piece])
@@ -183,10 +209,10 @@ class Tally:
 def _products(
     weights: NDArray[np.float64], counts: NDArray[np.uint32]
 ) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """`weights @ counts`, (r, g) and (g, n), exact: some rows at a time, and which."""
-    # float32 holds whole numbers below 2**24, and its product takes half the time.
-    most = weights @ counts.max(axis=1, initial=0).astype(np.float64)
-    enough: type[np.floating] = np.float32 if most.max(initial=0) < 1 << 24 else np.float64
+    """Yield `weights @ counts`, (r, g) and (g, n), exactly, as slices of rows with their values."""
+    # float32 holds integers up to 2**24 exactly, and its product takes half the time.
+    largest = weights @ counts.max(axis=1, initial=0).astype(np.float64)
+    enough: type[np.floating] = np.float32 if largest.max(initial=0) < 1 << 24 else np.float64
     factors, table = weights.astype(enough), counts.astype(enough)
     for first in range(0, len(weights), _REPLICATES_AT_ONCE):
         piece = slice(first, first + _REPLICATES_AT_ONCE)
@@ -196,7 +222,7 @@ def _products(
 def _replicates(
     drawn: NDArray[np.float64], at_threshold: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
-    """Figures (r,) of counts by bin, (r, 2, k), and of those found and called, (r, 2)."""
+    """Return figures (r,) from counts by bin (r, 2, k) and counts found and called (r, 2)."""
     positives, negatives = drawn[:, 0], drawn[:, 1]
     found, called = at_threshold.T
     total = positives.sum(axis=-1)
@@ -209,18 +235,19 @@ def _replicates(
 
 
 def draw(blocks: int, replicates: int, seed: int) -> NDArray[np.float64]:
-    """How often each replicate draws each group.
+    """Draw the groups of each bootstrap replicate.
 
     Parameters
     ----------
     blocks : int
-        Blocks that were counted; beyond `GROUPS` they share groups.
+        Number of blocks counted. If there are more than `GROUPS`, they share groups.
     replicates, seed : int
 
     Returns
     -------
     weights : ndarray, (replicates, groups) float64
-        No replicates where there are fewer than two groups.
+        Number of times each replicate draws each group. Without rows if there are fewer than two
+        groups.
     """
     groups = min(blocks, GROUPS)
     if groups < 2:
@@ -233,7 +260,10 @@ def draw(blocks: int, replicates: int, seed: int) -> NDArray[np.float64]:
 def intervals(
     tally: Tally, figures: Mapping[str, float], weights: NDArray[np.float64]
 ) -> dict[str, list[float] | None]:
-    """Intervals of 95 %; None where a figure, or more than half of its replicates, is undefined."""
+    """Return the intervals of 95 %; see the module docstring.
+
+    An interval is None if the figure is undefined, or at least half of its replicates are.
+    """
     replicates = tally.replicates(weights)
     coarse = tally.replicates(np.ones((1, weights.shape[1])))
     found: dict[str, list[float] | None] = {}

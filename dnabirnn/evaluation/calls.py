@@ -1,4 +1,4 @@
-"""Calls against truth, contig by contig: matches, and false discoveries."""
+"""Comparison of calls with truth, contig by contig: matches and false discoveries."""
 
 from __future__ import annotations
 
@@ -23,21 +23,24 @@ __all__ = ["CallEvaluation", "FalseCalls"]
 
 
 class FalseCalls:
-    """Counts of calls of one class, and of those of which under half is of it."""
+    """Counts of the calls of one class, and of the false ones among them.
+
+    A call is false if fewer than half of its counted bases carry the label of its class and strand.
+    """
 
     def __init__(self) -> None:
         self._calls: NDArray[np.int64] = np.zeros((GROUPS, 2), dtype=np.int64)
         self._blocks = 0
 
     def add(self, starts: NDArray[np.int64], false: NDArray[np.bool_]) -> None:
-        """Count the calls of one contig, by their starts."""
+        """Count the calls of one contig, given their starts and which are false."""
         blocks, number = np.unique(starts // BLOCK_BP, return_inverse=True)
         group = (self._blocks + number) % GROUPS
         np.add.at(self._calls, (group, false.astype(np.int64)), 1)
         self._blocks += blocks.size
 
     def finish(self, replicates: int, seed: int) -> dict[str, Any]:
-        """Share of false calls, with its interval; see `CallMatches.finish`."""
+        """Return the share of false calls and its interval; see `CallMatches.finish`."""
         weights = draw(self._blocks, replicates, seed)
         drawn = weights @ self._calls[: weights.shape[1]].astype(np.float64)
         key = "false_discovery_rate"
@@ -53,7 +56,7 @@ def _false_share(calls: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.f
 
 
 class CallEvaluation:
-    """Calls against truth, contig by contig, for every class.
+    """Comparison of calls with truth for every class, contig by contig.
 
     Parameters
     ----------
@@ -72,14 +75,14 @@ class CallEvaluation:
         calls: Sequence[Intervals],
         truth: Truth,
     ) -> None:
-        """Match the calls of a contig, each output's with the truth of its strand.
+        """Match the calls of a contig; each output is matched with the truth of its strand.
 
         Parameters
         ----------
         calls : sequence of ndarray, (n, 2) int64
-            One an output; sorted, not overlapping.
+            One array per output; sorted, not overlapping.
         truth : Truth
-            Calls and true intervals of which fewer than half of the bases count are left out.
+            Calls and true intervals with fewer than half of their bases counted are left out.
         """
         by_class: dict[str, tuple[list[Intervals], list[Intervals]]] = {
             name: ([], []) for name in self._matches
@@ -97,7 +100,7 @@ class CallEvaluation:
             self._false[name].add(starts, np.concatenate(shares[name]) < 0.5)
 
     def finish(self, replicates: int = 1000, seed: int = 0) -> dict[str, dict[str, Any] | None]:
-        """Figures of each class, None where it has no truth; see `CallMatches.finish`."""
+        """Return the figures of each class, None without truth; see `CallMatches.finish`."""
         figures = {name: found.finish(replicates, seed) for name, found in self._matches.items()}
         return {
             name: entry and entry | self._false[name].finish(replicates, seed)
@@ -105,5 +108,5 @@ class CallEvaluation:
         }
 
     def count(self, class_name: str) -> int:
-        """Calls of a class that count."""
+        """Return the number of counted calls of a class."""
         return self._matches[class_name].calls

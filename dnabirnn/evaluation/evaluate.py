@@ -1,4 +1,4 @@
-"""Metrics of scores and calls against truth, as a stream in bounded memory."""
+"""Metrics of a stream of scores and its calls, compared with truth, in bounded memory."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class BaseMetrics(NamedTuple):
     Attributes
     ----------
     classes : dict
-        Figures of each class for `metrics.json`; None for a class without truth.
+        Metrics of each class for `metrics.json`; None for a class without true bases.
     absent : dict
-        For each class without truth, how much of the sequence was called all the same.
+        For each class without true bases, the number of bases that were called.
     curves : list of Curve
-        For each class with truth, strand-blind; for a stranded class, by strand as well.
+        For each class with true bases: strand-blind, and for a stranded class also by strand.
     """
 
     classes: dict[str, dict[str, Any] | None]
@@ -53,39 +53,46 @@ class Report(NamedTuple):
     Attributes
     ----------
     metrics : dict
-        What `metrics.json` holds: `classes` and `absent` of BaseMetrics, and `calls`.
+        Content of `metrics.json`: `classes` and `absent` of BaseMetrics, and `calls`.
     curves : list of Curve
     """
 
     metrics: dict[str, Any]
     curves: list[Curve]
 
+    def with_baseline(self, other: Report) -> Report:
+        """Return the report with the per-base metrics of another as its baseline."""
+        return self._replace(metrics=self.metrics | {"baseline": other.metrics["classes"]})
+
 
 class Evaluation:
     """Metrics per base, from blocks of scores and truth.
 
-    Strand-blind, a base's score is the larger of its class's outputs and it is positive if it is
-    so on either strand. In the `_stranded` form, each base counts once a strand. For a class
-    without strands both are the same.
+    In the strand-blind form, the score of a base is the larger score of the outputs of its class,
+    and the base is positive if it is positive on either strand. In the `_stranded` form, each base
+    counts once per strand. For a class without strands both forms are the same.
 
-    Intervals (`_ci`) are of 95 %, percentiles of a block bootstrap (Efron and Tibshirani 1993, An
-    Introduction to the Bootstrap, sections 8.6 and 13.3): neighbouring bases are not independent,
-    so what is drawn anew, with replacement, is blocks of 10 kb at fixed places of each contig.
-    Beyond 512 blocks, blocks are dealt to 512 groups in turn, and groups are drawn. A group keeps
-    its exact counts at the threshold, and a histogram of 1,024 bins even in logit; figures from
-    these are moved by the difference between the exact figure and the one of all groups. Blocks
-    without a counted base take no part. With one block there are no intervals.
+    Confidence intervals (`_ci`) are 95 % percentile intervals from a block bootstrap (Efron and
+    Tibshirani 1993, An Introduction to the Bootstrap, sections 8.6 and 13.3). Neighbouring bases
+    are not independent, so blocks of 10 kb at fixed places of each contig are resampled, with
+    replacement, and not single bases. With more than 512 blocks, blocks are assigned to 512 groups
+    in turn, and groups are resampled. Each group keeps exact counts at the threshold, and a
+    histogram with 1,024 bins of equal width in logit. A metric from these histograms is corrected
+    by the difference between the exact metric and the one from all groups together. Blocks without
+    a counted base are left out. With a single block there are no intervals.
 
     Parameters
     ----------
     classes : sequence of MotifClass
         In the order of the network's outputs.
     thresholds : mapping of str to int
-        For each class, the integer score, 1 to 1000, from which a base is called.
+        Per class, the integer score, 1 to 1000, at or above which a base is called.
     replicates : int
-        Of the bootstrap; 0 leaves all intervals None.
+        Number of bootstrap replicates; with 0 all intervals are None.
     seed : int
+        Seed of the bootstrap.
     block_bp : int
+        Length of a block in bases.
     """
 
     def __init__(
@@ -116,21 +123,21 @@ class Evaluation:
         labels: NDArray[np.unsignedinteger],
         counted: NDArray[np.bool_],
     ) -> None:
-        """Count the bases of a block.
+        """Add the bases of a block.
 
         Parameters
         ----------
         block : Block
             Blocks come in the order of the contig.
         labels : ndarray, (m,) unsigned
-            Bits numbered as in `classes`; the ignore bit is not looked at.
+            Bits in the order of `classes`; the ignore bit is not used.
         counted : ndarray, (m,) bool
-            False where a base is left out.
+            False for bases that are left out.
         """
         self._counter.add(block.start, block.probabilities, labels, counted)
 
     def finish(self) -> BaseMetrics:
-        """Figures of all that was added."""
+        """Return the metrics of all bases that were added."""
         weights = draw(self._counter.blocks, self._replicates, self._seed)
         tallies = self._counter.tallies()
         metrics = BaseMetrics({}, {}, [])
@@ -158,7 +165,7 @@ def _plain(value: float) -> float | None:
 
 
 def _absence(forms: Mapping[str, Tally]) -> dict[str, Any]:
-    """What was called of a class without truth."""
+    """Count the called bases of a class without true bases."""
     entry: dict[str, Any] = {}
     for suffix, tally in forms.items():
         called, bases = int(tally.called[:, 1].sum()), int(tally.histogram.negatives.sum())
@@ -180,25 +187,25 @@ def evaluate_blocks(
     replicates: int = 1000,
     seed: int = 0,
 ) -> Report:
-    """Metrics of a stream of scores; memory grows with the longest contig.
+    """Compute the metrics of a stream of scores; memory grows with the longest contig only.
 
     Parameters
     ----------
     blocks : iterable of Block
     labels_of : function from a contig's name to labels (L,)
-        Bits numbered as in `classes`. Bases with the ignore bit do not count; nor do those of
+        Bits in the order of `classes`. Bases with the ignore bit do not count, nor do bases of
         code 4.
     classes : sequence of MotifClass
         In the order of the network's outputs.
     thresholds : mapping of str to int
-        For each class, the integer score, 1 to 1000, from which a base is called.
+        Per class, the integer score, 1 to 1000, at or above which a base is called.
     calls : CallSettings, optional
-        How calls are made of the scores. By default none are made.
+        How calls are made from the scores. By default, no calls are made.
     min_score : int, optional
-        Lower scores count as 0 for calls, as if these were made of a track with that
-        `--min-score`. By default what `default_min_score` gives for the rules of `calls`.
+        Scores below this count as 0 for calls, as if calls were made from a track with this
+        `--min-score`. Default: `default_min_score` of the rules of `calls`.
     regions : function from a contig's name to (n, 2) int64, optional
-        Sorted disjoint intervals of what counts. Truth and calls are cut at their ends.
+        Sorted disjoint intervals to evaluate. Truth and calls are cut at their ends.
     replicates, seed : int
         Of the bootstrap.
     """
@@ -213,7 +220,7 @@ def evaluate_blocks(
         if min_score is None:
             min_score = default_min_score(calls.rules.values())
         runs = find_runs(counted, min_score=min_score, regions=regions)
-        # Each contig's calls come before the first block of the next one is asked for.
+        # All calls of a contig come before the first block of the next contig is requested.
         for rows in find_calls(runs, outputs, calls):
             sites.add(_by_output(rows, len(outputs)), contig.truth)
     figures = base.finish()
@@ -226,7 +233,7 @@ def evaluate_blocks(
 
 
 class _CurrentContig:
-    """Truth of the contig that is being read; code 4 is left out as blocks come."""
+    """Truth of the current contig; bases of code 4 are left out block by block."""
 
     def __init__(
         self,
@@ -238,7 +245,7 @@ class _CurrentContig:
         self.truth = Truth.of(np.empty(0, dtype=np.uint8))
 
     def begin(self, name: str) -> None:
-        """Turn to another contig."""
+        """Switch to another contig."""
         regions = None if self._regions is None else self._regions(name)
         self.truth = Truth.of(self._labels_of(name), regions=regions)
 
@@ -246,7 +253,7 @@ class _CurrentContig:
 def _count_bases(
     blocks: Iterable[Block], contig: _CurrentContig, base: Evaluation
 ) -> Iterator[Block]:
-    """Count the bases of each block, and hand it on."""
+    """Add the bases of each block to `base`, and pass the block on."""
     for block in blocks:
         if block.start == 0:
             contig.begin(block.name)
@@ -258,7 +265,7 @@ def _count_bases(
 
 
 def _by_output(rows: Rows, outputs: int) -> list[Intervals]:
-    """Calls of each output: one (n, 2) an output, sorted."""
+    """Return the calls of each output: one sorted (n, 2) array per output."""
     spans = np.column_stack((rows.start, rows.end))
     return [spans[rows.output == output] for output in range(outputs)]
 
@@ -277,17 +284,17 @@ _CALL_COLUMNS = (("call F1", "f1", "{:.3f}"), ("boundary bp", "boundary_median_b
 
 
 def metrics_table(metrics: Mapping[str, Any]) -> str:
-    """Plain text for a terminal: a row a class, in the order of the metrics.
+    """Format metrics as text for a terminal, with one row per class.
 
     Parameters
     ----------
     metrics : mapping
-        What `metrics.json` holds.
+        Content of `metrics.json`.
 
     Returns
     -------
     table : str
-        Lines without an end of line after the last. "-" stands for what is not defined.
+        Lines, without a newline at the end. "-" stands for undefined values.
 
     Examples
     --------
@@ -308,7 +315,7 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
         lines.append("  ".join([first.ljust(widths[0]), *cells]))
     for name, entry in metrics["absent"].items():
         called, bases = entry["called_bases"], entry["bases"]
-        lines.append(f"{name}: no truth; {called} of {bases} bases are called")
+        lines.append(f"{name}: no true bases; {called} of {bases} bases are called")
     return "\n".join(lines)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dnabirnn.encoded import splits_of
 from dnabirnn.evaluation.evaluate import evaluate_blocks
 from dnabirnn.evaluation.truth import LabelledContigs
+from dnabirnn.files import listed
 from dnabirnn.network import default_min_score
 from dnabirnn.scoring import watched
 from dnabirnn.sequences import checked_contigs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from dnabirnn.evaluation.baseline import Baseline
     from dnabirnn.evaluation.evaluate import Report
@@ -36,45 +38,49 @@ def evaluate_genome(
     exclude: Regions | None = None,
     circular: Circular | None = None,
     seed: int = 0,
-    digests: dict[str, str] | None = None,
+    inputs: Mapping[str, Mapping[str, str]] | None = None,
     progress: Callable[[int], None] = lambda bases: None,
 ) -> Report:
-    """Hold the scores and calls of FASTA files against labels.
+    """Compare the scores and calls of FASTA files with labels.
 
     Parameters
     ----------
     model : Model
     fasta : sequence of str or PathLike
     labels : Labels
-        Of the model's classes, see `dnabirnn.labels.load.load_truth`.
+        Labels of the model's classes; see `dnabirnn.labels.load_truth`.
     calls : CallSettings
     regions : Regions, optional
-        Only what lies in these counts: outside them scores count as 0, and truth as none.
+        Regions to evaluate. Outside them, scores count as 0 and there are no true sites.
     exclude : Regions, optional
-        What lies in these does not count.
+        Bases that do not count.
     circular : Circular, optional
-        Contigs across whose origin windows run.
+        Circular contigs, whose windows run across the origin.
     seed : int
-        Of the bootstrap.
-    digests : dict, optional
-        As in `dnabirnn.read_fasta`.
+        Seed of the bootstrap.
+    inputs : mapping, optional
+        SHA-256 digests by file name of further inputs, by kind, for the metrics. Those of the
+        sequences, labels and regions are added.
     progress : callable
-        Told the bases of each block that is done.
+        Called with the size of each finished block, in bases.
 
     Returns
     -------
     report : Report
+        `metrics` also holds `inputs` (names and digests), `reading` (how labels were read) and
+        `splits` (names of the regions, if they are splits).
 
     Raises
     ------
     FastaError, LabelError
-        Inputs that cannot be read or do not fit one another.
+        An input cannot be read, or the inputs do not fit together.
     """
+    digests: dict[str, str] = {}
     contigs = LabelledContigs(fasta, labels, model.checkpoint.mask, exclude, digests)
     naming = [labels, labels.negatives, regions, exclude, circular]
     checked = checked_contigs(contigs, fasta, naming)
     wanted = None if regions is None else regions.of
-    return evaluate_blocks(
+    report = evaluate_blocks(
         watched(model.blocks(checked, wanted, circular or ()), progress),
         contigs.labels_of,
         labels.classes,
@@ -84,6 +90,15 @@ def evaluate_genome(
         regions=wanted,
         seed=seed,
     )
+    read: dict[str, Mapping[str, str]] = {"fasta": digests, "labels": labels.digests}
+    own = {"negatives": labels.negatives, "regions": regions, "exclude": exclude}
+    read |= {kind: intervals.digests for kind, intervals in own.items() if intervals is not None}
+    read |= inputs or {}
+    report.metrics["inputs"] = {kind: listed(of_kind) for kind, of_kind in read.items()}
+    report.metrics["reading"] = dict(labels.origin.reading)
+    named = regions is not None and "name" in regions.frame.columns
+    report.metrics["splits"] = splits_of(regions.frame["name"]) if regions and named else []
+    return report
 
 
 def evaluate_baseline(
@@ -97,34 +112,34 @@ def evaluate_baseline(
     seed: int = 0,
     progress: Callable[[int], None] = lambda bases: None,
 ) -> Report:
-    """Hold the scores of position weight matrices against labels, as `evaluate_genome` does.
+    """Compare the scores of position weight matrices with labels, as `evaluate_genome` does.
 
     Parameters
     ----------
     baseline : Baseline
     fasta : sequence of str or PathLike
     labels : Labels
-        Of the baseline's classes.
+        Labels of the baseline's classes.
     mask : str
-        What lower-case letters mean, as in the model that it is compared with.
+        Meaning of lower-case letters, as in the model to compare with.
     regions : Regions, optional
-        Only what lies in these counts.
+        Regions to evaluate.
     exclude : Regions, optional
-        What lies in these does not.
+        Bases that do not count.
     seed : int
-        Of the bootstrap.
+        Seed of the bootstrap.
     progress : callable
-        Told the bases of each block that is done.
+        Called with the size of each finished block, in bases.
 
     Returns
     -------
     report : Report
-        Of bases; no calls are made.
+        Metrics per base; no calls are made.
 
     Raises
     ------
     FastaError, LabelError
-        Inputs that cannot be read or do not fit one another.
+        An input cannot be read, or the inputs do not fit together.
     """
     wanted = None if regions is None else regions.of
     contigs = LabelledContigs(fasta, labels, mask, exclude)

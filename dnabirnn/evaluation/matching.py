@@ -1,4 +1,19 @@
-"""Calls against truth, interval by interval."""
+"""One-to-one matching of calls with true intervals.
+
+A call and a true interval of the same class and strand may match if the bases they share are at
+least half of either one (reciprocal overlap). Neither calls nor true intervals overlap one another.
+An interval can therefore have two possible partners only if each covers exactly half of it::
+
+    truth   |---- t0 ----|---- t1 ----|
+    calls         |---- c0 ----|---- c1 ----|
+
+    possible pairs, in order: (c0, t0), (c0, t1), (c1, t1)
+
+Such pairs form a chain, in which neighbors share an interval. A matching uses each interval once,
+so it must not contain two neighbors of a chain. The largest such matching is taken. If several are
+equally large, the one with the smallest boundary errors is taken. The number of pairs and their
+errors are then the same for the reverse-complemented contig.
+"""
 
 from __future__ import annotations
 
@@ -27,20 +42,21 @@ __all__ = [
 ]
 
 Intervals: TypeAlias = "NDArray[np.int64]"
-"""Starts and ends, (n, 2): sorted, not overlapping; 0-based, half-open."""
+"""Starts and ends (n, 2): sorted, not overlapping; 0-based, half-open."""
 
 _LONGEST_ERROR_BP = 1_000_000
-"""Errors of boundaries are counted by the base up to here, and as this beyond."""
+"""Boundary errors are counted exactly up to this one. Larger errors are counted as this one."""
 BLOCK_BP = 10_000
+"""Length of the blocks of the bootstrap."""
 
 
 class Matches(NamedTuple):
-    """Pairs of call and truth.
+    """Matched pairs of a call and a true interval.
 
     Attributes
     ----------
     calls, truth : ndarray, (k,) int64
-        Rows of the two sets of intervals; no row occurs twice.
+        Rows of the two arrays of intervals. After matching, no row occurs twice.
     """
 
     calls: NDArray[np.int64]
@@ -48,7 +64,7 @@ class Matches(NamedTuple):
 
 
 def _join(pieces: Intervals) -> Intervals:
-    """Sorted intervals, of which those that overlap or touch become one."""
+    """Return sorted intervals with those that overlap or touch merged."""
     if not len(pieces):
         return pieces
     reached = np.maximum.accumulate(pieces[:, 1])
@@ -57,13 +73,13 @@ def _join(pieces: Intervals) -> Intervals:
 
 
 def counted_intervals(intervals: Intervals, counted: NDArray[np.bool_]) -> Intervals:
-    """Intervals without those of which more than half of the bases do not count.
+    """Return the intervals of which at least half of the bases count.
 
     Parameters
     ----------
     intervals : ndarray, (n, 2) int64
     counted : ndarray, (L,) bool
-        Of the whole contig: False where bases are ignored, ambiguous or outside the regions.
+        One value per base of the contig: False if ignored, ambiguous or outside the regions.
 
     Examples
     --------
@@ -77,19 +93,19 @@ def counted_intervals(intervals: Intervals, counted: NDArray[np.bool_]) -> Inter
 
 
 def match_calls(calls: Intervals, truth: Intervals, min_overlap: float = 0.5) -> Matches:
-    """Pair calls and truth one to one by reciprocal overlap.
+    """Match calls with true intervals one to one by reciprocal overlap.
 
-    A pair may match if the bases it shares are at least `min_overlap` of either interval. Above
-    one half an interval has one partner at most. At exactly one half it may have two, each
-    covering one half of it, and partners form chains; of the matchings with the most pairs, that
-    with the smallest errors of boundaries is taken (smallest sum, then smallest errors in
-    ascending order), so that the mirrored intervals have the same number of pairs and the same
-    errors.
+    A pair may match if the bases it shares are at least `min_overlap` of either interval. With a
+    `min_overlap` above 0.5, an interval has at most one partner. With exactly 0.5 it may have two,
+    each covering half of it, and the pairs form chains (see the module docstring). Of the matchings
+    with the most pairs, the one with the smallest boundary errors is taken: the smallest sum, then
+    the smallest errors in ascending order. The mirrored intervals therefore have the same number of
+    pairs and the same errors.
 
     Parameters
     ----------
     calls, truth : ndarray, (n, 2) and (m, 2) int64
-        Each sorted, and not overlapping itself.
+        Each sorted and without overlaps.
     min_overlap : float
         From 0.5 to 1.
 
@@ -121,7 +137,7 @@ def match_calls(calls: Intervals, truth: Intervals, min_overlap: float = 0.5) ->
 
 
 def _overlapping(calls: Intervals, truth: Intervals) -> Matches:
-    """All pairs that share a base, in order of calls, then of truth."""
+    """Return all pairs that share a base, in order of calls, then of truth."""
     first = np.searchsorted(truth[:, 1], calls[:, 0], side="right")
     stop = np.searchsorted(truth[:, 0], calls[:, 1], side="left")
     partners = np.maximum(stop - first, 0)
@@ -131,7 +147,7 @@ def _overlapping(calls: Intervals, truth: Intervals) -> Matches:
 
 
 def _chains(pairs: Matches) -> Intervals:
-    """Stretches of two or more neighbouring pairs that share a call or a truth."""
+    """Return the runs of two or more pairs in which neighbors share a call or a true interval."""
     linked = (np.diff(pairs.calls) == 0) | (np.diff(pairs.truth) == 0)
     stretches = runs(linked)
     stretches[:, 1] += 1
@@ -139,10 +155,16 @@ def _chains(pairs: Matches) -> Intervals:
 
 
 def _best_of_chain(errors: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which pairs of a chain to keep: no two neighbours, as many as possible, smallest errors.
+    """Return which pairs of a chain to keep: no two neighbors, the most pairs, smallest errors.
 
-    An odd number of pairs has one largest matching, every other pair. Of an even number 2 k,
-    there are k + 1: pairs 0, 2, .. up to one, and 1, 3, .. beyond it.
+    A chain of an odd number of pairs has one largest matching: every other pair, from the first.
+    A chain of 2 k pairs has k + 1: pairs 0, 2, ... up to a switch, and the odd ones after it. For
+    k = 2 (x: kept)::
+
+        0  1  2  3
+        x  .  x  .
+        x  .  .  x
+        .  x  .  x
     """
     pairs = len(errors)
     places = np.arange(pairs)
@@ -157,33 +179,34 @@ def _best_of_chain(errors: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def _badness(errors: NDArray[np.int64]) -> tuple[int, list[int]]:
+    """Return the sum of the errors, then the errors in ascending order, for comparison."""
     return int(errors.sum()), sorted(errors.ravel().tolist())
 
 
 class CallMatches:
-    """Counts of calls, truth and pairs of one class, and the errors of boundaries."""
+    """Counts of calls, true intervals and matched pairs of one class, and its boundary errors."""
 
     def __init__(self) -> None:
-        # Pairs, calls without truth and truth without a call, by group of blocks.
+        # By group of blocks: pairs, calls without truth, true intervals without a call.
         self._sites: NDArray[np.int64] = np.zeros((GROUPS, 3), dtype=np.int64)
         self._blocks = 0
         self._error_sum = 0
-        self._shifts = np.zeros((2, 2), dtype=np.int64)  # sum of shifts, ends; a strand
+        self._shifts = np.zeros((2, 2), dtype=np.int64)  # per strand: sum of shifts, number of ends
         self._errors: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
 
     @property
     def calls(self) -> int:
-        """Calls that were added."""
+        """Number of calls added."""
         return int(self._sites[:, :2].sum())
 
     @property
     def truth(self) -> int:
-        """Intervals of truth that were added, merged."""
+        """Number of true intervals added, after merging."""
         return int(self._sites[:, ::2].sum())
 
     @property
     def matched(self) -> int:
-        """Pairs of a call and its truth."""
+        """Number of matched pairs."""
         return int(self._sites[:, 0].sum())
 
     def add(
@@ -194,8 +217,8 @@ class CallMatches:
         Parameters
         ----------
         calls, truth : sequence of ndarray, (n, 2) and (m, 2) int64
-            One a strand. Those that count, each sorted. Calls do not overlap one another; truth
-            that overlaps or touches is merged.
+            One array per strand, of the counted intervals; each sorted. Calls must not overlap one
+            another. True intervals that overlap or touch are merged.
         min_overlap : float
         """
         parts = [
@@ -204,7 +227,7 @@ class CallMatches:
             if len(strand[0]) or len(strand[1])
         ]
         if not parts:
-            return  # the usual case where contigs are short and many
+            return  # the usual case with many short contigs
         starts, kinds = map(np.concatenate, zip(*parts, strict=True))
         blocks, number = np.unique(starts // BLOCK_BP, return_inverse=True)
         np.add.at(self._sites, ((self._blocks + number) % GROUPS, kinds), 1)
@@ -213,7 +236,7 @@ class CallMatches:
     def _match(
         self, strand: int, calls: Intervals, truth: Intervals, min_overlap: float
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Sites of a strand: where each lies, and its column in the counts; counts the errors."""
+        """Match one strand and count its errors; return starts of sites and columns of counts."""
         pairs = match_calls(calls, truth, min_overlap)
         shifts = (calls[pairs.calls] - truth[pairs.truth]).ravel()
         self._count_errors(np.abs(shifts))
@@ -233,9 +256,9 @@ class CallMatches:
         self._errors = counts
 
     def boundary_quantile_bp(self, share: float) -> float:
-        """Distance of a call's ends from its truth's that such a share do not go beyond.
+        """Return a quantile of the boundary errors: `share` of them are not larger.
 
-        Of two in the middle, the mean; NaN without pairs.
+        Between two errors, the mean of both. NaN without pairs.
         """
         last = 2 * self.matched - 1
         if last < 0:
@@ -244,27 +267,29 @@ class CallMatches:
         return float(np.searchsorted(np.cumsum(self._errors), places, side="right").mean())
 
     def boundary_shift_bp(self, strand: int) -> float:
-        """Mean of the distances by which ends of calls lie to the right of their truth's."""
+        """Return the mean distance of the ends of calls to the right of the true ends."""
         total, ends = self._shifts[strand]
         return float(total / ends) if ends else float("nan")
 
     def finish(self, replicates: int = 1000, seed: int = 0) -> dict[str, Any] | None:
-        """Figures for `metrics.json`, None if there is no truth; what is 0 / 0 is None.
+        """Return the figures for `metrics.json`, or None without truth; 0 / 0 is None.
 
-        Errors of boundaries are distances in bp; a shift is their mean with a sign, above 0 where
-        calls lie too far to the right: of the + strand, or of an unstranded class, and of -.
+        Boundary errors are distances in bp. A boundary shift is the mean signed error, above 0 if
+        calls lie too far to the right. There is one for the + strand (or for an unstranded class)
+        and one for the - strand.
 
         Intervals (`_ci`) of 95 % are percentiles of a block bootstrap (Efron and Tibshirani 1993,
-        An Introduction to the Bootstrap, sections 8.6 and 13.3): neighbouring sites are not
-        independent, so what is drawn anew, with replacement, is the blocks of 10 kb, at fixed
-        places of each contig, that hold a site. A pair lies where its truth starts, both strands
-        in the same blocks; beyond 512, blocks are dealt to 512 groups in turn. An interval is
-        None with fewer than two blocks, or where most replicates are 0 / 0.
+        An Introduction to the Bootstrap, sections 8.6 and 13.3). Neighboring sites are not
+        independent, so each replicate draws, with replacement, blocks of 10 kb at fixed positions
+        of each contig. Only blocks with a site are drawn. A pair belongs to the block in which its
+        true interval starts. Both strands share blocks. If there are more than 512 blocks, they are
+        assigned to 512 groups in turn; see `dnabirnn.evaluation.bootstrap`. An interval is None
+        with fewer than two blocks, or if at least half of the replicates are 0 / 0.
 
         Parameters
         ----------
         replicates : int
-            0 leaves the intervals None.
+            With 0, all intervals are None.
         seed : int
         """
         if not self.truth:
@@ -288,7 +313,7 @@ class CallMatches:
 
 
 def _shares(sites: NDArray[np.int64] | NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Precision, recall and F1 of counts (.., 3) of pairs, lone calls and lone truth."""
+    """Return precision, recall and F1 from counts (.., 3) of pairs, lone calls and lone truth."""
     matched, lone_calls, lone_truth = np.moveaxis(sites, -1, 0)
     with np.errstate(invalid="ignore"):
         return {
@@ -303,7 +328,7 @@ def _plain(value: float) -> float | None:
 
 
 def interval(values: NDArray[np.float64]) -> list[float] | None:
-    """Percentiles 2.5 and 97.5 of replicates; None where most are not defined."""
+    """Return percentiles 2.5 and 97.5 of replicates; None if at least half are undefined."""
     defined = values[~np.isnan(values)]
     known = 2 * defined.size > values.size
     return [float(end) for end in np.percentile(defined, [2.5, 97.5])] if known else None

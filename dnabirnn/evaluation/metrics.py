@@ -1,11 +1,29 @@
-"""Figures of merit from histograms of scores: what a threshold finds, in bounded memory.
+"""Metrics from histograms of scores, in bounded memory.
 
-A histogram counts positive and negative items in bins of the odds p / (1 - p). The bins are the
-leading bits of the odds as a float32 number, 4,096 an octave, so that they are even in logit to
-within the mantissa's straight line (1.7e-4 on average, 2.5e-4 at most), strictly monotone, and the
-same on every machine. Items of one bin are ties. Against scikit-learn, with 100 positives in a
-million bases of normal logits, average precision is then off by 2e-6 in the median and by 8e-5 at
-most (40 draws), and by less than 1e-6 where it is 0.9999; 1,000 bins even in p are off by 1.5e-3.
+Average precision needs all scores in order, and a genome has billions of them. A histogram counts
+positive and negative items in bins instead. Items of one bin count as ties.
+
+The bins are even in logit, log(p / (1 - p)). Most bases of a genome have a p near 0, and most sites
+a p near 1. Bins even in p would put nearly all of them into the few bins at the ends, where the
+ranking matters most. Bins even in logit keep the same relative resolution of the odds everywhere::
+
+    p        0.001    0.01     0.1      0.5      0.9      0.99     0.999
+    odds     0.001    0.0101   0.111    1        9        99       999
+             |--------|--------|--------|--------|--------|--------|      about even in logit
+
+The bin is given by the leading bits of the odds p / (1 - p) as a float32 number: the exponent (the
+octave) and 12 bits of the mantissa, 4,096 bins per octave. Within an octave the mantissa is linear,
+so a bin is about 1.7e-4 wide in logit on average and 2.5e-4 at most. Bins computed in this way are
+strictly monotone and the same on every machine. Compared with scikit-learn, with 100 positives in a
+million bases of normal logits, average precision is off by 2e-6 in the median and by 8e-5 at most
+(40 draws), and by less than 1e-6 where it is 0.9999. With 1,000 bins even in p it is off by 1.5e-3.
+
+Figures at a threshold do not come from these bins. A threshold is in general not the edge of a bin,
+and a histogram cannot separate the bases on either side of it within a bin. Thresholds are integer
+scores, so `ScoreCounts` chooses them on exact counts per integer score. Bases at or above the
+threshold in use are counted exactly beside the histogram (`called` of
+`dnabirnn.evaluation.bootstrap.Tally`). Precision, recall, F1 and Matthews correlation at the
+threshold are therefore exact, and use the same scores as calls do.
 """
 
 from __future__ import annotations
@@ -37,27 +55,26 @@ __all__ = [
 ]
 
 Counts: TypeAlias = "NDArray[np.int64] | NDArray[np.float64]"
-"""Items a bin, (..., K); real numbers where items carry weights."""
+"""Items per bin (..., K); real numbers if items are weighted."""
 
 _OCTAVE_BITS = 12
 _OCTAVES = 64
 _LOWEST_EXPONENT = -39
-"""Odds from 2**-39 (1.8e-12) on have bins of their own. The largest p below 1, 1 - 2**-24, has
-odds just under 2**24, so that the octave from 2**24 on is left to p = 1."""
+"""The bins begin at odds of 2**-39 (1.8e-12); smaller odds fall into the first bin. The largest
+float32 below 1, 1 - 2**-24, has odds just under 2**24, so the octave from 2**24 on holds only
+p = 1."""
 
 BINS = _OCTAVES << _OCTAVE_BITS
-"""Bins of a histogram: 262,144."""
+"""Number of bins of a histogram: 262,144."""
 
 _FLOAT32_MANTISSA_BITS = 23
 _FLOAT32_BIAS = 127
 _SHIFT = _FLOAT32_MANTISSA_BITS - _OCTAVE_BITS
 _OFFSET = (_LOWEST_EXPONENT + _FLOAT32_BIAS) << _OCTAVE_BITS
 
-"""The largest integer score."""
-
 
 def bin_of(probabilities: NDArray[np.float32]) -> NDArray[np.int32]:
-    """Bin of each probability, even in logit; 0 and 1 fall into the bins at the ends.
+    """Return the bin of each probability; 0 and 1 fall into the bins at the ends.
 
     Parameters
     ----------
@@ -85,7 +102,7 @@ def bin_of(probabilities: NDArray[np.float32]) -> NDArray[np.int32]:
 
 
 def bin_edges(bins: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Smallest probability of each bin; that of bin `BINS` is 1.
+    """Return the smallest probability of each bin; that of bin `BINS` is 1.
 
     Examples
     --------
@@ -102,9 +119,9 @@ def bin_edges(bins: NDArray[np.integer]) -> NDArray[np.float64]:
 
 @cache
 def bin_means() -> NDArray[np.float64]:
-    """Probability that stands for each bin: its middle, 0 and 1 for the bins at the ends.
+    """Return the probability that represents each bin: its middle; 0 and 1 at the ends.
 
-    Each p of a bin is within 1.3e-4 p (1 - p) of it, so that sums of it serve for sums of p.
+    Each p of a bin is within 1.3e-4 p (1 - p) of it, so sums over bins can replace sums over p.
     """
     edges = bin_edges(np.arange(BINS + 1))
     means = (edges[:-1] + edges[1:]) / 2
@@ -114,7 +131,7 @@ def bin_means() -> NDArray[np.float64]:
 
 
 def _divide(above: ArrayLike, below: ArrayLike, empty: float = np.nan) -> NDArray[np.float64]:
-    """Quotients; `empty` where the divisor is 0."""
+    """Return the quotients, and `empty` where the divisor is 0."""
     divisor = np.asarray(below)
     quotients = np.full(divisor.shape, empty)
     np.divide(above, divisor, out=quotients, where=divisor != 0)
@@ -122,17 +139,17 @@ def _divide(above: ArrayLike, below: ArrayLike, empty: float = np.nan) -> NDArra
 
 
 def average_precision(positives: Counts, negatives: Counts) -> NDArray[np.float64]:
-    """Average precision: precision summed over the steps of recall, from the highest scores down.
+    """Return the average precision: the sum of precision times step of recall over thresholds.
 
     Parameters
     ----------
     positives, negatives : ndarray, (..., K)
-        Items in each bin, bins in ascending order of score. Items of a bin are tied.
+        Items in each bin, in ascending order of score. Items of one bin count as ties.
 
     Returns
     -------
     average : ndarray, (...) float64
-        NaN where there are no positives.
+        NaN without positives.
 
     Notes
     -----
@@ -151,7 +168,9 @@ def average_precision(positives: Counts, negatives: Counts) -> NDArray[np.float6
 
 
 def auroc(positives: Counts, negatives: Counts) -> NDArray[np.float64]:
-    """Area under the ROC curve: how often a positive outscores a negative; a tie counts half.
+    """Return the area under the ROC curve.
+
+    It is the share of pairs in which a positive scores higher than a negative; ties count half.
 
     Parameters
     ----------
@@ -160,7 +179,7 @@ def auroc(positives: Counts, negatives: Counts) -> NDArray[np.float64]:
     Returns
     -------
     area : ndarray, (...) float64
-        NaN where there are no positives or no negatives.
+        NaN without positives or without negatives.
 
     Examples
     --------
@@ -169,13 +188,13 @@ def auroc(positives: Counts, negatives: Counts) -> NDArray[np.float64]:
     """
     below = np.cumsum(negatives, axis=-1)
     total = below[..., -1].astype(np.float64)
-    # In float64 from the start: pairs of a large genome's bases do not fit 64-bit integers.
+    # In float64 from the start: the number of pairs of a large genome overflows 64-bit integers.
     won = np.sum(positives * (below - negatives / np.float64(2)), axis=-1)
     return _divide(won, total * np.sum(positives, axis=-1))
 
 
 def best_f1(positives: Counts, negatives: Counts) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Largest F1 over all thresholds, and the lowest bin that is then called.
+    """Return the largest F1 over all thresholds, and the lowest bin called at that threshold.
 
     Parameters
     ----------
@@ -184,9 +203,9 @@ def best_f1(positives: Counts, negatives: Counts) -> tuple[NDArray[np.float64], 
     Returns
     -------
     f1 : ndarray, (...) float64
-        NaN where there are no positives.
+        NaN without positives.
     bin : ndarray, (...) int
-        Items in this bin and above it are called; of equals the highest.
+        Items in this bin and above are called. The highest such bin if several are best.
 
     Examples
     --------
@@ -204,7 +223,7 @@ def best_f1(positives: Counts, negatives: Counts) -> tuple[NDArray[np.float64], 
 
 
 class Thresholded(NamedTuple):
-    """What one threshold finds; NaN for what is 0 / 0."""
+    """Figures at one threshold; NaN where they are 0 / 0."""
 
     precision: NDArray[np.float64]
     recall: NDArray[np.float64]
@@ -213,20 +232,20 @@ class Thresholded(NamedTuple):
 
 
 def thresholded(found: Counts, called: Counts, positives: Counts, items: Counts) -> Thresholded:
-    """Precision, recall, F1 and Matthews correlation from counts.
+    """Compute precision, recall, F1 and Matthews correlation from counts.
 
     Parameters
     ----------
     found : ndarray, (...)
-        Positives that are called.
+        Called positives.
     called, positives, items : ndarray, (...)
-        All that are called, all positives, all items.
+        All called items, all positives, all items.
 
     Returns
     -------
     figures : Thresholded, each (...) float64
-        Precision is NaN where nothing is called, recall and F1 where nothing is positive. The
-        correlation is 0 where called or positives are none or all.
+        Precision is NaN if no item is called. Recall and F1 are NaN if no item is positive. The
+        correlation is 0 if none or all of the items are called, or if none or all are positive.
 
     Examples
     --------
@@ -238,7 +257,7 @@ def thresholded(found: Counts, called: Counts, positives: Counts, items: Counts)
         np.asarray(count, dtype=np.float64) for count in (found, called, positives, items)
     )
     f1 = np.where(positives > 0, _divide(2 * found, called + positives), np.nan)
-    # Shares first, so that the product of four counts of a genome stays an ordinary number.
+    # Shares instead of counts: the product of four counts of a genome would be very large.
     called_share, positive_share = _divide(called, items), _divide(positives, items)
     covariance = _divide(found, items) - called_share * positive_share
     spread = np.sqrt(called_share * (1 - called_share) * positive_share * (1 - positive_share))
@@ -251,7 +270,7 @@ def thresholded(found: Counts, called: Counts, positives: Counts, items: Counts)
 
 
 class PrecisionRecall(NamedTuple):
-    """Points of a precision-recall curve, thresholds descending; each (n,) float64."""
+    """Points of a precision-recall curve, in descending order of threshold; each (n,) float64."""
 
     recall: NDArray[np.float64]
     precision: NDArray[np.float64]
@@ -259,7 +278,7 @@ class PrecisionRecall(NamedTuple):
 
 
 class Histogram:
-    """Counts of positives and negatives by score; grows by addition, never by items.
+    """Counts of positives and negatives by score; its size does not depend on their number.
 
     Attributes
     ----------
@@ -267,13 +286,13 @@ class Histogram:
     """
 
     def __init__(self, counts: NDArray[np.int64] | None = None) -> None:
-        """Start from nothing, or hold `counts`, (2, BINS): positives and negatives."""
+        """Start empty, or from `counts` (2, BINS): positives and negatives."""
         held = np.zeros((2, BINS), dtype=np.int64) if counts is None else counts
         self.positives: NDArray[np.int64] = held[0]
         self.negatives: NDArray[np.int64] = held[1]
 
     def add(self, probabilities: NDArray[np.float32], truth: NDArray[np.bool_]) -> None:
-        """Count items: `probabilities` float32 and `truth` bool, of one shape."""
+        """Count items: `probabilities` float32 and `truth` bool, of the same shape."""
         bins = bin_of(probabilities)
         self.negatives += np.bincount(bins.ravel(), minlength=BINS)
         if truth.any():
@@ -282,22 +301,22 @@ class Histogram:
             self.negatives -= counts
 
     def average_precision(self) -> float:
-        """Average precision; NaN without positives."""
+        """Return the average precision; NaN without positives."""
         return float(average_precision(self.positives, self.negatives))
 
     def auroc(self) -> float:
-        """Area under the ROC curve; NaN without positives or without negatives."""
+        """Return the area under the ROC curve; NaN without positives or without negatives."""
         return float(auroc(self.positives, self.negatives))
 
     def best_f1(self) -> tuple[float, float]:
-        """Largest F1 over all thresholds, and the probability from which bases are called."""
+        """Return the largest F1 over all thresholds, and the smallest probability called there."""
         f1, lowest = best_f1(self.positives, self.negatives)
         return float(f1), float(bin_edges(np.array([lowest]))[0])
 
     def precision_recall(self, points: int = 1000) -> PrecisionRecall:
-        """At most `points` of the precision-recall curve, about even in recall, ends included.
+        """Return at most `points` points of the precision-recall curve, about even in recall.
 
-        Empty without positives.
+        Both ends are included. Empty without positives.
         """
         kept = np.flatnonzero(self.positives + self.negatives)[::-1]
         found = np.cumsum(self.positives[kept])
@@ -311,13 +330,16 @@ class Histogram:
         return PrecisionRecall(recall[chosen], precision[chosen], bin_edges(kept[chosen]))
 
     def brier(self) -> float:
-        """Mean squared difference of probability and truth (Brier 1950); NaN without items."""
+        """Return the mean squared error of the probabilities (Brier 1950); NaN without items."""
         means = bin_means()
         error = self.positives @ (1 - means) ** 2 + self.negatives @ means**2
         return float(_divide(error, np.sum(self.positives + self.negatives)))
 
     def expected_calibration_error(self, slices: int = 20) -> float:
-        """Mean distance of predicted and observed in slices of p of even width, by items."""
+        """Return the mean of |predicted - observed| over slices of p, weighted by their items.
+
+        Slices have equal width. NaN without items.
+        """
         used = np.flatnonzero(self.positives + self.negatives)
         means, positives = bin_means()[used], self.positives[used]
         counts = positives + self.negatives[used]
@@ -327,14 +349,14 @@ class Histogram:
 
 
 class BestThreshold(NamedTuple):
-    """An integer score from which bases are called, and the F1 this gives."""
+    """Smallest integer score at which a base is called, and the F1 of this threshold."""
 
     threshold: int
     f1: float
 
 
 class ScoreCounts:
-    """Positives and negatives by integer score, to choose a threshold.
+    """Exact counts of positives and negatives by integer score, to choose a threshold.
 
     Attributes
     ----------
@@ -346,25 +368,25 @@ class ScoreCounts:
         self.negatives: NDArray[np.int64] = np.zeros(MAX_SCORE + 1, dtype=np.int64)
 
     def add(self, scores: NDArray[np.int16], truth: NDArray[np.bool_]) -> None:
-        """Count items; both arrays of one shape, scores from 0 to 1000."""
+        """Count items: scores from 0 to 1000 and their truth, of the same shape."""
         counts = np.bincount(scores.ravel(), minlength=MAX_SCORE + 1)
         positives = np.bincount(scores[truth], minlength=MAX_SCORE + 1)
         self.positives += positives
         self.negatives += counts - positives
 
     def thinned(self, factor: float) -> ScoreCounts:
-        """Counts of sequence in which positives are so many times rarer against negatives."""
+        """Return counts of sequence in which the odds of positives are `factor` times lower."""
         thinned = ScoreCounts()
         thinned.positives = self.positives
         thinned.negatives = np.rint(self.negatives * factor).astype(np.int64)
         return thinned
 
     def best(self) -> BestThreshold:
-        """Threshold from 1 to 1000 with the largest F1.
+        """Return the threshold from 1 to 1000 with the largest F1.
 
-        Neighbouring thresholds that do equally well are one stretch, since no item scores
-        between them; the middle of the lowest such stretch is taken, as it is the one farthest
-        from both sides. Without positives the threshold is 500 and F1 is NaN.
+        Neighboring thresholds with the same F1 form a stretch, because no item scores between
+        them. The middle of the lowest such stretch is taken, since it is the farthest from the
+        scores on both sides. Without positives the threshold is 500 and F1 is NaN.
         """
         if not self.positives.any():
             return BestThreshold(MAX_SCORE // 2, float("nan"))

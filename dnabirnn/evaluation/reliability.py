@@ -1,4 +1,4 @@
-"""Whether probabilities are what they say: observed against expected positives."""
+"""Calibration of probabilities: observed compared with predicted shares of positives."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ if TYPE_CHECKING:
 
     from dnabirnn.evaluation.metrics import Histogram
 
-__all__ = ["LEAST", "Reliability", "calibration_figures", "logistic_fit", "reliability"]
+__all__ = ["MIN_SHOWN", "Reliability", "calibration_figures", "logistic_fit", "reliability"]
 
-LEAST = 0.05
-"""Bases of lower probabilities are left out of slices: nearly all bases of a genome are."""
+MIN_SHOWN = 0.05
+"""Smallest probability shown. Nearly all bases of a genome have lower ones."""
 _SLICES = 10
-_LEAST_PROBABILITY = 1e-6
+_MIN_PROBABILITY = 1e-6
 
 
 class Reliability(NamedTuple):
-    """Predicted against observed, in slices of about as many bases each, from `LEAST` on.
+    """Predicted and observed shares of positives, from `MIN_SHOWN` on.
+
+    Slices hold about equal numbers of bases.
 
     Attributes
     ----------
     predicted, observed : ndarray, (n,) float64
-        Mean probability, and share of positives; ascending.
+        Mean probability and share of positives of each slice; slices are in ascending order.
     items : ndarray, (n,) int64
+        Number of bases of each slice.
     low, high : ndarray, (n,) float64
-        Interval of 95 % of the observed share; NaN where there are too few blocks to draw from.
+        Interval of 95 % of the observed share; NaN with too few blocks to draw from.
     """
 
     predicted: NDArray[np.float64]
@@ -43,15 +46,15 @@ class Reliability(NamedTuple):
 def reliability(
     histogram: Histogram, by_group: NDArray[np.uint32], weights: NDArray[np.float64]
 ) -> Reliability:
-    """Slices of all items, with intervals of a bootstrap.
+    """Cut all items into slices, and compute bootstrap intervals of their observed shares.
 
     Parameters
     ----------
     histogram : Histogram
     by_group : ndarray, (groups, 2, K) uint32
-        Positives and negatives of groups of blocks; K divides `BINS`, bins are as many of those.
+        Positives and negatives of each group of blocks, in K coarse bins. K divides `BINS`.
     weights : ndarray, (replicates, g) float64
-        How often each replicate draws each of the first g groups.
+        Number of times each replicate draws each of the first g groups.
     """
     coarse = by_group.shape[2]
     width = BINS // coarse
@@ -60,14 +63,14 @@ def reliability(
     )
     items = (positives + negatives).sum(axis=1)
     expected = ((positives + negatives) * bin_means().reshape(coarse, width)).sum(axis=1)
-    items[: -(-int(bin_of(np.array(LEAST, np.float32))) // width)] = 0
+    items[: -(-int(bin_of(np.array(MIN_SHOWN, np.float32))) // width)] = 0
     used = np.flatnonzero(items)
     middle = np.cumsum(items[used]) - items[used] / 2
     slice_of = (middle * _SLICES / max(int(items.sum()), 1)).astype(np.int64)
     slices, slice_of = np.unique(slice_of, return_inverse=True)
 
     def summed(counts: NDArray[np.integer] | NDArray[np.float64]) -> NDArray[np.float64]:
-        """Bins, the last axis, added up to slices."""
+        """Sum counts by bin (last axis) to counts by slice."""
         into = np.zeros((used.size, slices.size))
         into[np.arange(used.size), slice_of] = 1
         return np.asarray(counts[..., used] @ into, dtype=np.float64)
@@ -85,14 +88,14 @@ def reliability(
 
 
 def calibration_figures(histogram: Histogram) -> dict[str, float]:
-    """How far probabilities are from what they say.
+    """Compute figures of how well probabilities are calibrated.
 
     Returns
     -------
     figures : dict
-        "expected_over_observed" is the sum of the probabilities over the number of positives;
-        "calibration_slope" and "calibration_intercept" are what the log-odds would have to be
-        multiplied by, and shifted by, to be the best (1 and 0 where they are). NaN without
+        "expected_over_observed" is the sum of the probabilities divided by the number of
+        positives. "calibration_slope" and "calibration_intercept" are the factor and the shift that
+        would make the log-odds fit best. They are 1 and 0 for calibrated probabilities. NaN without
         positives or without negatives.
     """
     counts = histogram.positives + histogram.negatives
@@ -102,7 +105,7 @@ def calibration_figures(histogram: Histogram) -> dict[str, float]:
         names = ("expected_over_observed", "calibration_slope", "calibration_intercept")
         return dict.fromkeys(names, float("nan"))
     means = bin_means()[used]
-    log_odds = np.clip(means, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    log_odds = np.clip(means, _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
     log_odds = np.log(log_odds) - np.log1p(-log_odds)
     slope, intercept = logistic_fit(log_odds, positives, negatives)
     return {
@@ -115,10 +118,10 @@ def calibration_figures(histogram: Histogram) -> dict[str, float]:
 def logistic_fit(
     scores: NDArray[np.float64], positives: NDArray[np.int64], negatives: NDArray[np.int64]
 ) -> tuple[float, float]:
-    """Slope and intercept of the logistic function that fits best; the slope is above 0.
+    """Fit a logistic function to counts by score; return its slope (above 0) and intercept.
 
-    Newton's method on Platt's targets, which keep the slope finite where scores part the classes
-    (Platt 1999, Probabilistic outputs for support vector machines, section 2.2).
+    Newton's method on Platt's targets, which keep the slope finite if a score separates positives
+    from negatives (Platt 1999, Probabilistic outputs for support vector machines, section 2.2).
 
     Examples
     --------

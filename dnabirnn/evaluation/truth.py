@@ -1,4 +1,4 @@
-"""Truth: the labels of a contig, and which of its bases count."""
+"""Truth: the labels of a contig, and a mask of the bases that count."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ __all__ = ["LabelledContigs", "Truth", "painted_labels"]
 
 
 class Truth:
-    """Labels of a contig, and which of its bases count.
+    """Labels of a contig, and a mask of the bases that count.
 
     Attributes
     ----------
     labels : ndarray, (L,) unsigned
-        Bits of each base.
+        Label bits of each base.
     counted : ndarray, (L,) bool
-        False where a base takes no part in metrics.
+        False where metrics leave a base out.
     """
 
     def __init__(self, labels: NDArray[np.unsignedinteger], counted: NDArray[np.bool_]) -> None:
@@ -50,16 +50,16 @@ class Truth:
         regions: NDArray[np.int64] | None = None,
         cut: bool = True,
     ) -> Truth:
-        """Truth of a contig whose labels are painted.
+        """Make the truth of a contig from its painted labels.
 
         Parameters
         ----------
         labels : ndarray, (L,) unsigned
             Bases with the ignore bit do not count.
         codes : ndarray, (L,) uint8, optional
-            Bases of code 4 do not count. Without codes, the caller leaves them out.
+            Bases of code 4 do not count. Without codes, the caller must leave them out.
         regions : ndarray, (n, 2) int64, optional
-            Sorted disjoint intervals, outside which nothing counts.
+            Sorted disjoint intervals. Bases outside them do not count.
         cut : bool
             Also remove labels outside the regions, so that true intervals end there.
 
@@ -85,7 +85,7 @@ class Truth:
     def share(
         self, mask: int, start: NDArray[np.int64], end: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Share of the counted bases of each interval whose labels have a bit of `mask`.
+        """Return the share of counted bases of each interval whose labels have a bit of `mask`.
 
         Returns
         -------
@@ -105,13 +105,14 @@ class Truth:
 
 
 def _sums(of_base: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return cumulative sums from 0: (L,) to (L + 1,)."""
     return np.concatenate([[0], np.cumsum(of_base, dtype=np.int64)])
 
 
 def painted_labels(
     record: Record, labels: Labels, exclude: Regions | None
 ) -> NDArray[np.unsignedinteger]:
-    """Labels (L,) of a contig; excluded bases, and those in `Record.lower`, are ignored."""
+    """Return labels (L,) of a contig; excluded bases and those in `Record.lower` are ignored."""
     excluded = None if exclude is None else exclude.of(record.name)
     found = labels.paint(record.name, len(record.codes), excluded)
     if record.lower is not None:
@@ -120,14 +121,14 @@ def painted_labels(
 
 
 class LabelledContigs:
-    """Contigs of FASTA files, whose labels are kept from reading until they are asked for.
+    """Contigs of FASTA files, with labels that are kept from reading until `labels_of` is called.
 
     Parameters
     ----------
     fasta : sequence of str or PathLike
     labels : Labels
     mask : str
-        What lower-case letters mean: "none", "loss" (ignored) or "hard" (code 4).
+        Meaning of lower-case letters: "none", "loss" (ignored) or "hard" (code 4).
     exclude : Regions, optional
         Bases that do not count.
     digests : dict, optional
@@ -154,5 +155,5 @@ class LabelledContigs:
             yield record
 
     def labels_of(self, name: str) -> NDArray[np.unsignedinteger]:
-        """Labels (L,) of a contig that is being scored; they can be asked for once."""
+        """Return the labels (L,) of a contig that was read, and forget them."""
         return self._waiting.pop(name)

@@ -1,4 +1,8 @@
-"""What a run has written, for who wants to tell of it."""
+"""Journal of the files that a run has written.
+
+`noting` starts a journal; `note_written` and `note_scratch` add to it from anywhere inside, without
+passing it along. Provenance lists the outputs of a run from it, and estimates use the sizes.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,14 @@ __all__ = ["Noted", "note_scratch", "note_written", "noting"]
 
 @dataclass
 class Noted:
-    """What was written.
+    """The files that were written.
 
     Attributes
     ----------
     paths : set of Path
-        Files and folders that got their names.
+        Outputs (files and folders) that have got their final names.
     scratch_bytes : int
-        Of files that lay beside them until they were whole.
+        Total size of scratch files, which existed only until the outputs were complete.
     """
 
     paths: set[Path] = field(default_factory=set)
@@ -32,7 +36,7 @@ _NOTED: ContextVar[Noted | None] = ContextVar("noted", default=None)
 
 @contextmanager
 def noting() -> Iterator[Noted]:
-    """Note what is written inside, for who wants to tell of it."""
+    """Record the files that are written inside the block."""
     noted = Noted()
     token = _NOTED.set(noted)
     try:
@@ -42,14 +46,14 @@ def noting() -> Iterator[Noted]:
 
 
 def note_written(path: Path) -> None:
-    """Say that an output is there."""
+    """Record an output that has got its final name."""
     noted = _NOTED.get()
     if noted is not None:
         noted.paths.add(path)
 
 
 def note_scratch(size_bytes: int) -> None:
-    """Say how large a file was that is gone once the outputs are there."""
+    """Record the size of a scratch file, which is removed when the outputs are complete."""
     noted = _NOTED.get()
     if noted is not None:
         noted.scratch_bytes += size_bytes

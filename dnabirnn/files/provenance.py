@@ -1,4 +1,4 @@
-"""What a run was: its command, versions, and the digests of what it read and wrote."""
+"""Provenance of a run: its command, versions, and the digests of the files it read and wrote."""
 
 from __future__ import annotations
 
@@ -27,24 +27,25 @@ _FORMAT = "dnabirnn provenance"
 _VERSION = 1
 _PACKAGES = ("dnabirnn", "numba", "numpy", "polars", "safetensors", "torch")
 _CHUNK_BYTES = 1 << 20
-_MOST_BYTES = 1 << 26
-"""Of a provenance: a line takes a hundred bytes, and a run has some thousand files at most."""
+_MAX_BYTES = 1 << 26
+"""Largest size of a provenance file that is read. An entry takes some hundred bytes,
+and a run has some thousand files at most."""
 _BEGIN = b'{\n  "arguments": ['
-"""What a provenance begins with, its keys being sorted."""
-_REMEDY = "give what --provenance wrote"
+"""First bytes of a provenance file: its keys are sorted."""
+_REMEDY = "give a file that --provenance wrote"
 
 
 class Finding(NamedTuple):
-    """A file that a run read or wrote, as it is now.
+    """Current state of a file that a run read or wrote.
 
     Attributes
     ----------
     kind : str
         "input" or "output".
     path : str
-        As the provenance has it.
+        Path in the provenance file.
     state : str
-        "same", "changed", "missing", or "stream" where nothing was kept.
+        "same", "changed", "missing", or "stream" if no digest was recorded.
     """
 
     kind: str
@@ -53,17 +54,17 @@ class Finding(NamedTuple):
 
 
 def check_free(path: PathLike) -> None:
-    """Raise OutputError for a file that is something else than an earlier provenance."""
+    """Raise OutputError if the path is a file that is not empty and not a provenance file."""
     if not os.path.isfile(path) or not os.path.getsize(path):
         return
     if _content(path, len(_BEGIN)) != _BEGIN:
         raise OutputError(
-            f"--provenance {path}: is there already, and no provenance; give another name"
+            f"--provenance {path}: exists and is not a provenance file; give another name"
         )
 
 
-def _content(path: PathLike, most_bytes: int = _MOST_BYTES) -> bytes:
-    """First bytes of a provenance; what cannot be decompressed is as it is."""
+def _content(path: PathLike, most_bytes: int = _MAX_BYTES) -> bytes:
+    """Return the first bytes of a file, decompressed if possible."""
     try:
         with (gzip.open if is_compressed(path) else open)(path, "rb") as file:
             return _read(file, most_bytes)
@@ -73,7 +74,7 @@ def _content(path: PathLike, most_bytes: int = _MOST_BYTES) -> bytes:
 
 
 def _read(file: gzip.GzipFile | BinaryIO, most_bytes: int) -> bytes:
-    """First bytes of a file; memory is taken for those that there are."""
+    """Return the first bytes of a file; memory grows only with what the file holds."""
     data = bytearray()
     while chunk := file.read(min(_CHUNK_BYTES, most_bytes - len(data))):
         data += chunk
@@ -81,11 +82,9 @@ def _read(file: gzip.GzipFile | BinaryIO, most_bytes: int) -> bytes:
 
 
 def check_apart(path: PathLike, outputs: Iterable[str]) -> None:
-    """Raise OutputError for a provenance under the name of an output."""
+    """Raise OutputError if the provenance file is also an output of the run."""
     if os.path.realpath(path) in outputs:
-        raise OutputError(
-            f"--provenance {path}: is an output of this run, which stays; give another name"
-        )
+        raise OutputError(f"--provenance {path}: is also an output of this run; give another name")
 
 
 def write_provenance(
@@ -95,27 +94,28 @@ def write_provenance(
     inputs: Iterable[PathLike],
     outputs: Iterable[PathLike],
 ) -> None:
-    """Write the provenance of a run that went well, as JSON.
+    """Write the provenance of a successful run as JSON.
 
     Parameters
     ----------
     path : str or PathLike
     arguments : iterable of str
-        Of the command line.
+        Arguments of the command line.
     settings : mapping
-        What the options came to, with defaults.
+        Values of all options, defaults included.
     inputs, outputs : iterable of str or PathLike
-        Files, folders, or "-" for streams. Paths are kept relative to the provenance's folder.
+        Files, folders, or "-" for streams. Paths are stored relative to the folder of the
+        provenance file.
 
     Raises
     ------
     OutputError
         A path that cannot be written.
     ProvenanceError
-        A file that cannot be read any more.
+        An input or output that can no longer be read.
     """
     folder = Path(path).resolve().parent
-    told = {
+    content = {
         "format": _FORMAT,
         "format_version": _VERSION,
         "arguments": list(arguments),
@@ -125,7 +125,7 @@ def write_provenance(
         "inputs": _described(inputs, folder),
         "outputs": _described(outputs, folder),
     }
-    write_text(path, json.dumps(told, indent=2, sort_keys=True) + "\n")
+    write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
 def _versions() -> dict[str, str]:
@@ -166,34 +166,34 @@ def _digest(path: Path) -> str:
 
 
 def verify(path: PathLike) -> list[Finding]:
-    """Hold files against a provenance: inputs first, then outputs, each by path.
+    """Compare files with a provenance: inputs first, then outputs, each sorted by path.
 
     Raises
     ------
     ProvenanceError
-        A file that is missing, or no provenance.
+        The provenance file is missing, or is not one.
     """
     try:
         if Path(path).exists() and not Path(path).is_file():
-            raise ProvenanceError(f"{path}: is no regular file; {_REMEDY}")
-        told = parse_json(_content(path))
+            raise ProvenanceError(f"{path}: not a regular file; {_REMEDY}")
+        content = parse_json(_content(path))
     except OSError as cause:
         raise ProvenanceError(f"{path}: {cause.strerror or cause}; {_REMEDY}") from cause
     except ValueError as cause:
-        raise ProvenanceError(f"{path}: no JSON ({cause}); {_REMEDY}") from cause
-    if not isinstance(told, dict) or told.get("format") != _FORMAT:
-        raise ProvenanceError(f"{path}: no provenance of a run; {_REMEDY}")
-    if told.get("format_version") != _VERSION:
+        raise ProvenanceError(f"{path}: not JSON ({cause}); {_REMEDY}") from cause
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise ProvenanceError(f"{path}: not a provenance file; {_REMEDY}")
+    if content.get("format_version") != _VERSION:
         raise ProvenanceError(
-            f"{path}: format {told.get('format_version')}, this version reads {_VERSION}; use "
-            "the version of dnabirnn that wrote it"
+            f"{path}: format {content.get('format_version')}, this version reads {_VERSION}; "
+            "use the version of dnabirnn that wrote it"
         )
     folder = Path(path).resolve().parent
     try:
         return [
             Finding(kind, str(entry["path"]), _state(folder, entry))
             for kind in ("input", "output")
-            for entry in told[f"{kind}s"]
+            for entry in content[f"{kind}s"]
         ]
     except (KeyError, OSError, TypeError, ValueError) as cause:
         raise ProvenanceError(f"{path}: damaged ({cause}); {_REMEDY}") from cause

@@ -1,4 +1,4 @@
-"""Files as blocks of bytes: plain, gzip, bgzip, standard input."""
+"""Read files as blocks of bytes: plain, gzip, bgzip, standard input."""
 
 from __future__ import annotations
 
@@ -30,19 +30,20 @@ __all__ = [
 PathLike: TypeAlias = "str | os.PathLike[str]"
 
 BLOCK_BYTES = 1 << 20
-"""Bytes of text a block; 256 KiB to 4 MiB all read at the same speed, within 5 %."""
+"""Bytes of text per block; 256 KiB to 4 MiB all read at the same speed, within 5 %."""
 LONGEST_LINE_BYTES = 1 << 24
-"""No header or row of any format is near it: a longer one is none, or a small file of gzip that
-would fill the memory. Lines of sequence may be of any length."""
-_MOST_TEXT_BYTES = 1 << 27
-"""Of a file that is read as a whole: a hundred times those of the largest assemblies."""
+"""Limit of headers and rows, far above that of any format: a longer line shows a wrong format, or a
+small gzip file that would fill the memory. Lines of sequence may have any length."""
+_MAX_TEXT_BYTES = 1 << 27
+"""Limit of files that are read whole: a hundred times the size for the largest assemblies."""
 _COMPRESSED_BYTES = 1 << 17
-"""Bytes read at once of a compressed file: bgzip's small members make long reads copy a lot."""
+"""Bytes per read of a compressed file. Larger reads copy more: after each of bgzip's small members,
+zlib copies the unused rest of the input."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BGZF_HEADER_BYTES = 18
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-"""The empty block that ends every whole BGZF file (SAM format specification, section 4.1.2)."""
+"""The empty block that ends a complete BGZF file (SAM format specification, section 4.1.2)."""
 
 
 def read_blocks(
@@ -51,23 +52,23 @@ def read_blocks(
     digests: dict[str, str] | None = None,
     block_bytes: int = BLOCK_BYTES,
 ) -> Generator[bytes]:
-    """Content of a file in blocks, decompressed where its first bytes say gzip.
+    """Yield the content of a file in blocks, decompressed if its first bytes are those of gzip.
 
     Parameters
     ----------
     path : str or PathLike
         "-" is standard input.
     error : class
-        What to raise where the file cannot be read, or is cut short or damaged.
+        Exception to raise if the file cannot be read, or is truncated or damaged.
     digests : dict, optional
         As in `read_fasta`.
     block_bytes : int
-        Most bytes a block.
+        Maximum number of bytes per block.
 
     Yields
     ------
     bytes
-        Not empty.
+        A block that is not empty.
     """
     check_readable(path, error)
     source = str(path)
@@ -96,16 +97,16 @@ def read_text(
     *,
     lenient: bool = False,
 ) -> str:
-    """Content of a text file that is small enough to be read as a whole.
+    """Read a text file that is small enough to be read whole.
 
     Parameters
     ----------
     path, error, digests
         As for `read_blocks`.
     wanted : str
-        What the file should be, for errors.
+        Expected format, for errors.
     lenient : bool
-        Put a sign in the place of bytes that are no text, rather than raise.
+        Replace bytes that are not text by U+FFFD instead of raising an error.
 
     Returns
     -------
@@ -115,8 +116,8 @@ def read_text(
     data = bytearray()
     for block in read_blocks(path, error, digests):
         data += block
-        if len(data) > _MOST_TEXT_BYTES:
-            raise error(f"{path}: over {_MOST_TEXT_BYTES:,} bytes of text; give {wanted}")
+        if len(data) > _MAX_TEXT_BYTES:
+            raise error(f"{path}: over {_MAX_TEXT_BYTES:,} bytes of text; give {wanted}")
     try:
         text = data.decode("utf-8-sig", "replace" if lenient else "strict")
     except UnicodeDecodeError:
@@ -140,16 +141,16 @@ def _free_key(name: str, taken: dict[str, str]) -> str:
 
 
 def check_line(size: int, source: str, error: type[DnabirnnError]) -> None:
-    """Raise for a header or row that goes on and on, of which `size` bytes have been read."""
+    """Raise `error` if a header or row, of which `size` bytes have been read, is too long."""
     if size > LONGEST_LINE_BYTES:
         raise error(
             f"{source}: a line of over {LONGEST_LINE_BYTES:,} bytes where a header or a row should "
-            "be; make or fetch the file again"
+            "be; create or download the file again"
         )
 
 
 def listed(digests: Mapping[str, str]) -> list[dict[str, str]]:
-    """Digests as manifests and metrics hold them.
+    """Return digests in the form of manifests and metrics.
 
     Examples
     --------
@@ -166,7 +167,7 @@ def _open(path: PathLike) -> AbstractContextManager[BinaryIO]:
 
 
 def check_readable(path: PathLike, error: type[DnabirnnError]) -> None:
-    """Raise for a path that is no file, before any work is done."""
+    """Raise `error` if the path is not a file, before any work is done."""
     if os.fspath(path) == "-":
         return
     try:
@@ -181,8 +182,8 @@ def check_readable(path: PathLike, error: type[DnabirnnError]) -> None:
 def _inflate(
     raw: Iterable[bytes], source: str, error: type[DnabirnnError], block_bytes: int
 ) -> Iterator[bytes]:
-    """Text of gzip members, end to end; zeros after the last are padding."""
-    damage = "make or fetch the file again"
+    """Decompress gzip members, end to end; zeros after the last one are padding."""
+    remedy = "create or download the file again"
     member = zlib.decompressobj(wbits=31)
     started = False
     head = tail = b""
@@ -194,17 +195,17 @@ def _inflate(
             try:
                 yield member.decompress(piece, block_bytes)
             except zlib.error as cause:
-                raise error(f"{source}: damaged gzip data ({cause}); {damage}") from cause
+                raise error(f"{source}: damaged gzip data ({cause}); {remedy}") from cause
             piece = member.unconsumed_tail
             if member.eof:
                 piece = member.unused_data
                 member, started = zlib.decompressobj(wbits=31), False
     if started:
-        raise error(f"{source}: truncated gzip file; {damage}")
+        raise error(f"{source}: truncated gzip file; {remedy}")
     if _is_bgzf(head) and tail != _BGZF_END:
-        raise error(f"{source}: truncated bgzip file: its end block is missing; {damage}")
+        raise error(f"{source}: truncated bgzip file: its end block is missing; {remedy}")
 
 
 def _is_bgzf(head: bytes) -> bool:
-    """Whether a gzip header carries BGZF's extra field."""
+    """Return whether a gzip header has the extra field of BGZF."""
     return len(head) >= _BGZF_HEADER_BYTES and bool(head[3] & 4) and head[12:14] == b"BC"

@@ -1,4 +1,4 @@
-"""JSON of files that anyone may have written."""
+"""Read JSON from files that may be damaged or hostile."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 __all__ = ["MOST_BYTES", "parse_json", "read_json"]
 
 MOST_BYTES = 1 << 28
-"""A hundred times the manifest of an assembly in 20,000 contigs."""
+"""Limit of JSON files: a hundred times the manifest of an assembly with 20,000 contigs."""
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Value of a JSON text.
+    """Parse JSON text.
 
     Raises
     ------
     ValueError
-        No JSON, or values in one another so deeply that Python gives up.
+        The text is not JSON, or its values are nested too deeply for Python.
 
     Examples
     --------
@@ -31,24 +31,25 @@ def parse_json(text: str | bytes) -> Any:
     try:
         return json.loads(text)
     except RecursionError:
-        raise ValueError("its values lie too deeply in one another") from None
+        raise ValueError("its values are nested too deeply") from None
 
 
 def read_json(path: PathLike) -> Any:
-    """Value of a JSON file.
+    """Read and parse a JSON file.
 
     Raises
     ------
     OSError
         A file that cannot be read.
     ValueError
-        As for `parse_json`; a file that is none, such as a pipe; one that is far too large.
+        As for `parse_json`; a path that is not a regular file, such as a pipe; a file that is far
+        too large.
     """
     file = Path(path)
     if file.exists() and not file.is_file():
-        raise ValueError("no regular file")
+        raise ValueError("not a regular file")
     size = file.stat().st_size
     if size > MOST_BYTES:
-        raise ValueError(f"{size:,} bytes, where {MOST_BYTES:,} are the most")
+        raise ValueError(f"{size:,} bytes, but at most {MOST_BYTES:,} are allowed")
     with file.open("rb") as stream:
         return parse_json(stream.read(size))

@@ -1,4 +1,8 @@
-"""Names for what is not whole yet, files that wait, and an end to what killed runs left."""
+"""Temporary names for incomplete outputs, scratch files, and removal of what killed runs left.
+
+A temporary name is ``.NAME.HOST.PID.RANDOM.tmp``. A file of this form is left over if its host is
+this one and no process has its id; then the next run with the same output removes it.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +31,14 @@ _LONGEST_STEM_BYTES = 150
 
 
 class Scratch(io.BufferedRandom):
-    """A file to write, seek and read while an output is made.
+    """A file to write, seek and read while an output is being made.
 
     Parameters
     ----------
     path : Path
-        Not there yet.
+        Must not exist.
     name : str
-        Of the output, for errors.
+        Name of the output, for errors.
     """
 
     def __init__(self, path: Path, name: str) -> None:
@@ -48,12 +52,12 @@ class Scratch(io.BufferedRandom):
             return super().write(data)
 
     def flush(self) -> None:
-        """Pass on what is buffered."""
+        """Write the buffer to the file."""
         with failures_of(self._output):
             super().flush()
 
     def abandon(self) -> None:
-        """Close the file, even if what is buffered has no room."""
+        """Close the file, even if there is no space for the buffer."""
         with suppress(OSError, OutputError):
             self.close()
         with suppress(OSError):
@@ -61,36 +65,36 @@ class Scratch(io.BufferedRandom):
 
 
 def stem(target: Path) -> str:
-    """Begin temporary names of `target`; shorter than the name where that is near the limit."""
+    """Return the start of temporary names of `target`; a long name is replaced by its digest."""
     name = target.name
     if len(os.fsencode(name)) > _LONGEST_STEM_BYTES:
         name = hashlib.sha256(os.fsencode(name)).hexdigest()
-    # Process ids mean nothing on another host that shares the folder, so the host is in the name.
+    # Process ids are valid only on their host, and hosts may share the folder: add the host.
     host = re.sub(r"[^A-Za-z0-9-]", "_", socket.gethostname())[:40]
     return f".{name}.{host}."
 
 
 def temporary_path(target: Path, ending: str = "") -> Path:
-    """A name beside `target` for what is not whole yet, once what killed runs left is gone.
+    """Return a new temporary name in the folder of `target`; remove what killed runs left.
 
     Parameters
     ----------
     target : Path
     ending : str
-        Last part of the name, such as ".bw", for a library that tells formats by it.
+        End of the name, such as ".bw", for a library that detects formats by it.
     """
     _sweep(target)
     return target.with_name(f"{stem(target)}{os.getpid()}.{secrets.token_hex(4)}.tmp{ending}")
 
 
 def _sweep(target: Path) -> None:
-    """Remove what processes of this host that were killed left of the same target."""
-    if os.name != "posix":  # elsewhere, signal 0 is no question but an end
+    """Remove what killed processes of this host left of the same target."""
+    if os.name != "posix":  # on Windows, signal 0 may end the process
         return
-    left = re.compile(re.escape(stem(target)) + r"(\d+)\.[0-9a-f]{8}\.tmp(?:\.\w+)?")
+    leftover = re.compile(re.escape(stem(target)) + r"(\d+)\.[0-9a-f]{8}\.tmp(?:\.\w+)?")
     with suppress(OSError), os.scandir(target.parent) as entries:
         for entry in entries:
-            found = left.fullmatch(entry.name)
+            found = leftover.fullmatch(entry.name)
             if found and not _is_alive(int(found[1])):
                 if entry.is_dir(follow_symlinks=False):
                     shutil.rmtree(entry.path, ignore_errors=True)
@@ -111,12 +115,12 @@ def _is_alive(process: int) -> bool:
 
 @contextmanager
 def failures_of(name: str) -> Iterator[None]:
-    """Raise OutputError for what is an OSError, but not for a pipe that is closed.
+    """Turn OSError into OutputError, except for a closed pipe (BrokenPipeError).
 
     Parameters
     ----------
     name : str
-        What the user calls the file.
+        Name of the file for the user.
     """
     try:
         yield

@@ -1,7 +1,8 @@
-"""Safetensors files: looked at before they are read.
+"""Read safetensors files (https://github.com/huggingface/safetensors), with checks.
 
-https://github.com/huggingface/safetensors: the length of a JSON header, the header, the arrays end
-to end. The library checks that the header fits the file; what the arrays are is checked by us.
+A file holds the length of a JSON header, the header, and the arrays end to end. The library checks
+that the header fits the file. This module checks the sizes before, and the types and values of the
+arrays.
 """
 
 from __future__ import annotations
@@ -19,19 +20,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Contents", "load_arrays", "look"]
 
-# Far above any network of this kind, and any state of its training.
-_MOST_HEADER_BYTES = 1 << 24
-_MOST_BYTES = 1 << 31
+# Far above the size of any network of this kind and of its training state.
+_MAX_HEADER_BYTES = 1 << 24
+_MAX_BYTES = 1 << 31
 
 
 class Contents(NamedTuple):
-    """What a file says of itself.
+    """Metadata and shapes in the header of a file.
 
     Attributes
     ----------
     metadata : mapping of str to str
     shapes : mapping of str to tuple of int
-        Of each array.
+        Shape of each array.
     """
 
     metadata: Mapping[str, str]
@@ -39,27 +40,27 @@ class Contents(NamedTuple):
 
 
 def look(path: PathLike) -> Contents:
-    """Metadata and shapes of a file, none of whose arrays is read.
+    """Read the metadata and shapes of a file, but no array.
 
     Raises
     ------
     OSError
         A file that cannot be read.
     ValueError
-        No safetensors file, or a damaged one, or one that is far too large.
+        A file that is not a safetensors file, is damaged, or is far too large.
     """
     from safetensors import SafetensorError, safe_open
 
     file = Path(path)
     if file.exists() and not file.is_file():
-        raise ValueError("no regular file")
+        raise ValueError("not a regular file")
     size = file.stat().st_size
     with file.open("rb") as stream:
         header_bytes = int.from_bytes(stream.read(8), "little")
-    if header_bytes > min(size, _MOST_HEADER_BYTES):
-        raise ValueError("no safetensors header")
-    if size > _MOST_BYTES:
-        raise ValueError(f"{size:,} bytes, where {_MOST_BYTES:,} are the most")
+    if header_bytes > min(size, _MAX_HEADER_BYTES):
+        raise ValueError("not a safetensors header")
+    if size > _MAX_BYTES:
+        raise ValueError(f"{size:,} bytes, but at most {_MAX_BYTES:,} are allowed")
     try:
         with safe_open(file, framework="numpy") as tensors:
             shapes = {
@@ -74,20 +75,21 @@ def look(path: PathLike) -> Contents:
 def load_arrays(
     path: PathLike, shapes: Mapping[str, tuple[int, ...]]
 ) -> dict[str, NDArray[np.float32]]:
-    """Read arrays, all of which must be of finite float32 and of known shapes.
+    """Read arrays; all must be finite float32 with the given shapes.
 
     Parameters
     ----------
     path : str or PathLike
     shapes : mapping of str to tuple of int
-        Of all arrays of the file, which `look` has told.
+        Shapes of all arrays of the file, as returned by `look`.
 
     Raises
     ------
     OSError
         A file that cannot be read.
     ValueError
-        An array of another type, or one with values that are not finite; a file that has changed.
+        An array of another type, or with values that are not finite; a file that has changed
+        since `look`.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -97,9 +99,9 @@ def load_arrays(
             for name, shape in shapes.items():
                 known = tensors.get_slice(name).get_dtype() == "F32"
                 if not known or not np.isfinite(array := tensors.get_tensor(name)).all():
-                    raise ValueError(f"weight {name} is no array of finite float32")
+                    raise ValueError(f"weight {name} is not an array of finite float32")
                 if array.shape != shape:
-                    raise ValueError(f"weight {name} has changed while it was read")
+                    raise ValueError(f"weight {name} changed while it was read")
                 arrays[name] = array
     except (SafetensorError, TypeError) as error:
         raise ValueError(_reason(error)) from error

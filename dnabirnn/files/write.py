@@ -1,4 +1,4 @@
-"""Whole or not at all: temporary names, bgzip, pipes."""
+"""Write outputs that are complete or absent: temporary names, bgzip, pipes."""
 
 from __future__ import annotations
 
@@ -33,17 +33,18 @@ _COMPRESSED = (".gz", ".bgz")
 _STANDARD_OUTPUT = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 
-# bgzip's own block size: the largest that fits a block even where nothing compresses.
+# The block size of bgzip: the largest that fits into a BGZF block (64 KiB) even if the data do not
+# compress.
 _BLOCK_BYTES = 0xFF00
-# Score tracks, one core: level 4 writes 3.9 million rows/s to 21 % of their size, level 6 1.1
-# million to 20 %.
+# Score tracks on one core: level 4 writes 3.9 million rows/s at 21 % of their size, level 6 writes
+# 1.1 million rows/s at 20 %.
 _LEVEL = 4
-# Beside it lies what is on its way to a stream.
-_NOWHERE = Path(tempfile.gettempdir(), "dnabirnn")
+# Target in place of a stream, which has no folder: temporary files are made beside it.
+_STREAM_TARGET = Path(tempfile.gettempdir(), "dnabirnn")
 
 
 def is_stream(path: PathLike) -> bool:
-    """True for what is written straight: "-", a descriptor, an existing pipe or device.
+    """Return whether a path is written directly: "-", a descriptor, an existing pipe or device.
 
     Examples
     --------
@@ -61,7 +62,7 @@ def is_stream(path: PathLike) -> bool:
 
 
 def is_compressed(path: PathLike) -> bool:
-    """True for names under which bgzip is written.
+    """Return whether the name asks for bgzip: it ends in .gz or .bgz.
 
     Examples
     --------
@@ -72,9 +73,10 @@ def is_compressed(path: PathLike) -> bool:
 
 
 class OutputFile(io.BufferedIOBase):
-    """A binary file to write, plain or bgzip, whose failures are `OutputError`.
+    """A binary file to write, plain or bgzip; its failures are `OutputError`.
 
-    A closed pipe stays a `BrokenPipeError`: it is no fault, but a reader that has seen enough.
+    A closed pipe stays a `BrokenPipeError`: it is not a failure, since the reader has stopped on
+    purpose.
     """
 
     def __init__(self, raw: BinaryIO, name: str, *, compress: bool, owned: bool = True) -> None:
@@ -86,7 +88,7 @@ class OutputFile(io.BufferedIOBase):
         if compress:
             from Bio import bgzf
 
-            writer: Any = bgzf.BgzfWriter  # it has no types
+            writer: Any = bgzf.BgzfWriter  # has no type annotations
             self._bgzip = writer(fileobj=raw, compresslevel=_LEVEL)
 
     def writable(self) -> bool:
@@ -98,7 +100,7 @@ class OutputFile(io.BufferedIOBase):
         return self._bgzip is None and self._raw.seekable()
 
     def write(self, data: Buffer, /) -> int:
-        """Write all of `data`; the number of its bytes."""
+        """Write all of `data`; return its number of bytes."""
         with memoryview(data) as view, view.cast("B") as octets, failures_of(self.name):
             if self._bgzip is None:
                 self._raw.write(octets)
@@ -107,7 +109,7 @@ class OutputFile(io.BufferedIOBase):
             return octets.nbytes
 
     def _compress(self, octets: memoryview) -> None:
-        # BgzfWriter copies its whole buffer once a block, so it gets a block at a time.
+        # BgzfWriter copies its whole buffer for each block, so pass it one block at a time.
         taken = 0
         while taken < octets.nbytes:
             piece = octets[taken : taken + _BLOCK_BYTES - len(self._block)]
@@ -129,19 +131,19 @@ class OutputFile(io.BufferedIOBase):
             return self._raw.seek(offset, whence)
 
     def tell(self) -> int:
-        """Place in a plain regular file."""
+        """Return the position in a plain regular file."""
         if not self.seekable():
             raise io.UnsupportedOperation("tell")
         return self._raw.tell()
 
     def flush(self) -> None:
-        """Pass on what is buffered, but for a block of bgzip that is not full."""
+        """Write the buffer, except for an incomplete bgzip block."""
         if not self.closed:
             with failures_of(self.name):
                 self._raw.flush()
 
     def close(self) -> None:
-        """Write what is buffered and, for bgzip, the mark of the end; then close the file."""
+        """Write the buffer and, for bgzip, the end block; then close the file."""
         if self.closed:
             return
         try:
@@ -158,23 +160,27 @@ class OutputFile(io.BufferedIOBase):
             self.abandon()
 
     def abandon(self) -> None:
-        """Close the file without the mark of the end: a reader sees that it is cut short."""
+        """Close the file without the end block of bgzip, so that readers see it is truncated."""
         if self.closed:
             return
         with suppress(OSError, ValueError):
             if self._owned:
                 self._raw.close()
-        self._raw = io.BytesIO()  # what `super().close` flushes once more
+        self._raw = io.BytesIO()  # super().close() flushes it once more
         super().close()
 
 
 class OutputFiles:
-    """The files that a command writes: all of them whole, or none.
+    """Context manager for the files that a command writes: all are complete, or none exists.
 
-    A regular file is written under a temporary name in its own folder, and gets its name when
-    the block ends without an exception; the first one opened is the last to be renamed, so that
-    whoever sees it sees the others too. What is no regular file ("-", a pipe, /dev/null) is
-    written straight. A name that ends in .gz or .bgz is compressed as bgzip.
+    A regular file is written under a temporary name in its folder, and renamed when the block ends
+    without an exception. The file opened first is renamed last, so once it exists, the others exist
+    too. Other paths ("-", a pipe, /dev/null) are written directly. A file whose name ends in .gz or
+    .bgz is compressed as bgzip.
+
+    At the end of a block, in this order::
+
+        copy to streams -> close files -> before_renaming steps -> rename, last opened first
 
     Examples
     --------
@@ -233,17 +239,17 @@ class OutputFiles:
         Parameters
         ----------
         path : path
-            "-" is standard output. A symbolic link is written through.
+            "-" is standard output. A symbolic link is followed.
 
         Returns
         -------
         file : binary file
-            To write to inside the block; closing it is the block's work.
+            For writing inside the block; it is closed when the block ends.
 
         Raises
         ------
         OutputError
-            A folder that is missing or closed to us, a path that is a folder, a file that is
+            A folder that is missing or cannot be written, a path that is a folder, a file that is
             write-protected, a path opened twice.
         """
         name = os.fspath(path)
@@ -252,16 +258,16 @@ class OutputFiles:
         return cast("BinaryIO", file)
 
     def reserve(self, path: PathLike, ending: str = "") -> Path:
-        """Temporary path of an output, for a library that writes by name.
+        """Return a temporary path of an output, for a library that opens files by name.
 
-        What lies there when the block ends gets the output's name, or is copied to it where that
-        is no regular file.
+        The file there is renamed to the output when the block ends, or copied to it if the output
+        is not a regular file.
 
         Parameters
         ----------
         path : path
         ending : str
-            End of the temporary name, for a library that tells formats by it.
+            End of the temporary name, for a library that detects formats by it.
 
         Raises
         ------
@@ -272,8 +278,8 @@ class OutputFiles:
         if is_stream(name):
             stream = self._open_stream(name)
             self._files.append(stream)
-            temporary = self._temporary(_NOWHERE, ending)
-            with failures_of(str(temporary)):  # ours, before a library opens it by its name
+            temporary = self._temporary(_STREAM_TARGET, ending)
+            with failures_of(str(temporary)):  # private, before a library opens it
                 os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             self._copies.append((temporary, stream))
             return temporary
@@ -284,31 +290,31 @@ class OutputFiles:
         return temporary
 
     def scratch(self, path: PathLike) -> BinaryIO:
-        """Open a file in the folder of an output for what waits; it is gone with the block."""
+        """Open a scratch file in the folder of an output; it is removed when the block ends."""
         name = os.fspath(path)
-        place = _NOWHERE if is_stream(name) else _target(name)
-        scratch = Scratch(self._temporary(place, ".scratch"), name)
+        target = _STREAM_TARGET if is_stream(name) else _target(name)
+        scratch = Scratch(self._temporary(target, ".scratch"), name)
         self._scratch.append(scratch)
         return cast("BinaryIO", scratch)
 
     def temporary_of(self, path: PathLike) -> Path:
-        """Where an output that was opened or reserved lies until the block ends."""
+        """Return the temporary path of an output that was opened or reserved."""
         target = Path(os.path.realpath(path))
         return next(temporary for temporary, own in self._renames if own == target)
 
     def before_renaming(self, step: Callable[[], None]) -> None:
-        """Do a step when all files are written and closed, such as an index of one."""
+        """Register a step to run after all files are closed, such as indexing one of them."""
         self._steps.append(step)
 
     def _temporary(self, target: Path, ending: str = "") -> Path:
-        """Path that is cleared away in the end; noted before the file is there, for a signal."""
+        """Return a path to remove in the end; noted before the file exists, in case of a signal."""
         temporary = temporary_path(target, ending)
         self._temporaries.append(temporary)
         return temporary
 
     def _take(self, key: str, name: str) -> None:
         if key in self._taken and key != os.devnull:
-            raise OutputError(f"{name}: two outputs have this name; give each its own")
+            raise OutputError(f"{name}: two outputs have this name; give each a different one")
         self._taken.add(key)
 
     def _open_stream(self, name: str) -> OutputFile:
@@ -318,7 +324,7 @@ class OutputFiles:
         self._take(os.path.realpath(name), name)
         with failures_of(name):
             descriptor = _DESCRIPTOR.fullmatch(name)
-            # A copy of the descriptor: opened anew by its name, a file would be cut to nothing.
+            # Copy the descriptor: opening it again by its name would truncate a file.
             raw = open(os.dup(int(descriptor[1])) if descriptor else name, "wb")  # noqa: SIM115
         return OutputFile(raw, name, compress=is_compressed(name))
 
@@ -328,7 +334,7 @@ class OutputFiles:
         temporary = self._temporary(target)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         with failures_of(name):
-            # 0o666 is what umask cuts down, as for any file that a program makes.
+            # The usual mode of new files, from which the umask removes permissions.
             raw = open(os.open(temporary, flags, 0o666), "wb")  # noqa: SIM115
         self._renames.append((temporary, target))
         return OutputFile(raw, name, compress=is_compressed(name))
@@ -343,36 +349,36 @@ class OutputFiles:
 
 
 def write_text(path: PathLike, text: str) -> None:
-    """Write `text` as UTF-8: whole or not at all.
+    """Write `text` as UTF-8; the file is complete or absent.
 
     Raises
     ------
     OutputError
-        As for `Outputs.open`.
+        As for `OutputFiles.open`.
     """
     with OutputFiles() as outputs:
         outputs.open(path).write(text.encode("utf-8"))
 
 
 def check_target(path: PathLike) -> None:
-    """Raise now for a file that could not be written later; for commands that work long.
+    """Raise an error if a file cannot be written; for commands that would find out after hours.
 
     Raises
     ------
     OutputError
-        As for `Outputs.open`.
+        As for `OutputFiles.open`.
     """
     if not is_stream(path):
         _target(os.fspath(path))
 
 
 def _target(name: str) -> Path:
-    """The file that a name leads to; raises unless it can be written."""
+    """Return the path with symbolic links resolved; raise OutputError unless it can be written."""
     if not name or name.endswith(os.sep) or os.path.isdir(name):
         raise OutputError(f"{name or '(empty)'}: a folder; give the name of a file")
     target = Path(os.path.realpath(name))
     if not target.parent.is_dir():
-        raise OutputError(f"{name}: there is no folder {target.parent}; make it first")
+        raise OutputError(f"{name}: there is no folder {target.parent}; create it first")
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise OutputError(
             f"{name}: no permission to write in {target.parent}; choose another folder"
@@ -380,7 +386,7 @@ def _target(name: str) -> Path:
     with failures_of(name):
         exists = target.exists()
     if target.is_symlink():
-        raise OutputError(f"{name}: a link that leads to itself; remove it")
+        raise OutputError(f"{name}: a symbolic link that leads to itself; remove it")
     if exists and not os.access(target, os.W_OK):
         raise OutputError(f"{name}: write-protected; remove it or give another name")
     return target

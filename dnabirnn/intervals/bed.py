@@ -1,4 +1,4 @@
-"""The BED format: read and write.
+"""Read and write BED.
 
 Coordinates are 0-based and half-open, in base pairs.
 """
@@ -30,11 +30,11 @@ BED_SCHEMA = pl.Schema(
         "line": pl.UInt32,
     }
 )
-"""Columns of every frame of intervals."""
+"""Columns of every data frame of intervals."""
 
-_MOST_COLUMNS = 12
+_MAX_COLUMNS = 12
 _STRANDS = ("+", "-", ".")
-_NO_SPAN = "mend the row, or label whole features with --span"
+_FIX_BLOCKS = "fix the row, or label whole features with --span"
 
 
 def read_bed(
@@ -46,33 +46,33 @@ def read_bed(
 ) -> pl.DataFrame:
     r"""Read the intervals of a BED file.
 
-    Takes BED3 to BED12 and what extends them (narrowPeak, broadPeak, further columns of any
-    kind). Columns are separated by tabs or, in rows without a tab, by spaces. Blank lines and
-    lines that begin with `#`, `track` or `browser` are passed over.
+    BED3 to BED12 and their extensions (narrowPeak, broadPeak, further columns of any kind) are
+    read. Columns are separated by tabs or, in rows without a tab, by spaces. Blank lines and lines
+    that begin with `#`, `track` or `browser` are ignored.
 
     Parameters
     ----------
     path : str or PathLike
-        Plain, gzip or bgzip, told apart by content; "-" is standard input.
+        Plain, gzip or bgzip, detected by content; "-" is standard input.
     span : bool
-        Give a row of twelve columns as one interval from start to end. By default each of its
-        blocks (exons, say) is an interval of its own, with the row's name, score and strand.
+        Return a row of twelve columns as one interval from start to end. By default each of its
+        blocks (exons, for example) is a separate interval, with the row's name, score and strand.
     digests : dict, optional
-        `digests[basename]` becomes the SHA-256 (hex) of the file's bytes as stored.
+        `digests[basename]` is set to the SHA-256 (hex) of the file's bytes as stored.
     may_be_empty : bool
-        Give no rows for a file that has none; by default an error.
+        Return an empty frame for a file without rows; by default this is an error.
 
     Returns
     -------
     frame : polars.DataFrame
-        One interval a row, in the order of the file:
+        One interval per row, in the order of the file:
 
         ====== ======= =====================================================
         column dtype
         ====== ======= =====================================================
         chrom  String  name of the contig
-        start  Int64   0-based place of the first base
-        end    Int64   place after the last base; `end == start` is kept
+        start  Int64   0-based position of the first base
+        end    Int64   position after the last base; `end == start` is kept
         name   String  null where the row has fewer than four columns
         score  Float64 null where it is absent or "."
         strand String  "+", "-" or "."; "." where it is absent
@@ -82,9 +82,9 @@ def read_bed(
     Raises
     ------
     LabelError
-        A file that is missing, empty, cut short or no text; a row with fewer than three
-        columns, text where a number belongs, an end before its start, a negative start,
-        another strand, or blocks that do not fit their row.
+        A file that is missing, empty, truncated or not text; a row with fewer than three columns,
+        text in the place of a number, an end before its start, a negative start, an unknown
+        strand, or blocks that do not fit their row.
 
     Examples
     --------
@@ -107,50 +107,50 @@ def parse_bed(
     width: tuple[str, int] | None = None,
     may_be_empty: bool = False,
 ) -> pl.DataFrame:
-    r"""Intervals of the text of a BED file.
+    r"""Read the intervals in the text of a BED file.
 
     Parameters
     ----------
     blocks : iterable of bytes
-        As `dnabirnn.files.read.read_blocks` gives them.
+        As from `dnabirnn.files.read.read_blocks`.
     source : str
         Name of the file, for errors.
     span : bool
         As in `read_bed`.
     name_column : int
-        Column that becomes `name`, counted from 0; null in rows that lack it.
+        0-based index of the column that becomes `name`; null in rows without this column.
     width : tuple of str and int, optional
-        Name of a format, and the number of columns that each of its rows has.
+        Name of a format, and the number of columns of each of its rows.
     may_be_empty : bool
         As in `read_bed`.
 
     Returns
     -------
     frame : polars.DataFrame
-        As `read_bed` gives it.
+        As from `read_bed`.
 
     Raises
     ------
     LabelError
-        As in `read_bed`; a row of another width.
+        As in `read_bed`; a row with a different number of columns.
 
     Examples
     --------
     >>> parse_bed([b"chr1\t0\t9\tx7\t0\t+\tREP\n"], "in.bed", name_column=6)["name"].item()
     'REP'
     """
-    most = max(_MOST_COLUMNS, name_column + 1)
+    count = max(_MAX_COLUMNS, name_column + 1)
     lines = [_rows(frame) for frame in text_frames(blocks, source, "BED, plain, gzip or bgzip")]
     if not lines:
         if may_be_empty:
             return pl.DataFrame(schema=BED_SCHEMA)
         raise LabelError(f"{source}: no intervals; the file is empty: give a BED with rows")
-    columns = _columns(pl.concat(lines), most)
+    columns = _columns(pl.concat(lines), count)
     if columns.is_empty() and may_be_empty:
         return pl.DataFrame(schema=BED_SCHEMA)
     if columns.is_empty():
         raise LabelError(
-            f"{source}: no intervals; the file is empty but for comments: give a BED with rows"
+            f"{source}: no intervals; the file has only comments: give a BED with rows"
         )
     if width is not None:
         _check_width(columns, width, source)
@@ -159,41 +159,41 @@ def parse_bed(
 
 
 def _rows(lines: pl.DataFrame) -> pl.DataFrame:
-    """Rows of a BED file as text, (text, line), comments gone."""
+    """Return the rows of a BED file as text, (text, line), without comments."""
     text = pl.col("text")
     header = text.str.contains(r"^(track|browser)(\s|$)")
-    # A contig may be called "track": such a row goes on with a tab and a number.
+    # A contig may be called "track". Its rows have a tab and a number after the name.
     row = text.str.contains(r"^(track|browser)\t[0-9]")
     return lines.with_columns(text.str.strip_chars_end(" \t")).filter(
         (text != "") & ~text.str.starts_with("#") & (~header | row)
     )
 
 
-def _columns(lines: pl.DataFrame, most: int) -> pl.DataFrame:
-    """Split rows into text columns c0, c1, ... (null where absent), what is left, and line."""
+def _columns(lines: pl.DataFrame, count: int) -> pl.DataFrame:
+    """Split rows into `count` text columns c0, c1, ... (null if absent), the rest, and line."""
     text = pl.col("text")
     tabbed = (
         pl.when(text.str.contains("\t", literal=True))
         .then(text)
         .otherwise(text.str.strip_chars_start(" ").str.replace_all(" +", "\t"))
     )
-    return lines.select("line", fields(tabbed, most).alias("fields")).unnest("fields")
+    return lines.select("line", fields(tabbed, count).alias("fields")).unnest("fields")
 
 
 def _check_width(columns: pl.DataFrame, width: tuple[str, int], source: str) -> None:
-    """Raise for a row of more or fewer columns than its format has."""
+    """Raise LabelError for a row with more or fewer columns than its format has."""
     name, count = width
     checks = {
-        f"fewer than {count} columns, which {name} has; mend the row, or say what it is with "
+        f"fewer than {count} columns, the width of {name}; fix the row, or give the format with "
         "--label-format": pl.col(f"c{count - 1}").is_null(),
-        f"more than {count} columns, which {name} has; mend the row, or say what it is with "
+        f"more than {count} columns, the width of {name}; fix the row, or give the format with "
         "--label-format": pl.col(f"c{count}").is_not_null(),
     }
     first_error(columns, checks, source)
 
 
 def _typed(columns: pl.DataFrame, source: str, name_column: int) -> pl.DataFrame:
-    """Columns of BED_SCHEMA, checked, beside c9, c10 and c11."""
+    """Add the columns of BED_SCHEMA, checked; c9, c10 and c11 are kept for the blocks."""
     frame = columns.with_columns(
         chrom=pl.col("c0"),
         start=whole_number("c1"),
@@ -208,19 +208,19 @@ def _typed(columns: pl.DataFrame, source: str, name_column: int) -> pl.DataFrame
             "c2"
         ).is_null(),
         "no contig in the first column; write its name": pl.col("chrom") == "",
-        "start {c1!r} is no whole number; give 0-based base pairs": pl.col("start").is_null(),
-        "end {c2!r} is no whole number; give base pairs": pl.col("end").is_null(),
+        "start {c1!r} is not a whole number; give a 0-based position": pl.col("start").is_null(),
+        "end {c2!r} is not a whole number; give a position in base pairs": pl.col("end").is_null(),
         "negative start {c1}; starts count from 0": pl.col("start") < 0,
         "end {c2} is before start {c1}; swap them": pl.col("end") < pl.col("start"),
-        "score {c4!r} is no number; give one, or '.'": no_score & ~pl.col("c4").is_in([".", ""]),
-        "strand {c5!r} is not '+', '-' or '.'; mend it": ~pl.col("strand").is_in(_STRANDS),
+        "score {c4!r} is not a number; give one, or '.'": no_score & ~pl.col("c4").is_in([".", ""]),
+        "strand {c5!r} is not '+', '-' or '.'; fix it": ~pl.col("strand").is_in(_STRANDS),
     }
     first_error(frame, checks, source)
     return frame
 
 
 def _exploded(frame: pl.DataFrame, source: str) -> pl.DataFrame:
-    """One row a block for rows of twelve columns; others as they are."""
+    """Return one row per block for rows of twelve columns; leave other rows unchanged."""
     names = BED_SCHEMA.names()
     has_blocks = pl.col("c11").is_not_null()
     if not frame.select(has_blocks.any()).item():
@@ -234,9 +234,9 @@ def _exploded(frame: pl.DataFrame, source: str) -> pl.DataFrame:
     first_error(
         blocks,
         {
-            f"block count {{c9!r}} is no number above 0; {_NO_SPAN}": ~(pl.col("count") > 0)
+            f"block count {{c9!r}} is not a number above 0; {_FIX_BLOCKS}": ~(pl.col("count") > 0)
             | pl.col("count").is_null(),
-            f"{{c9}} blocks, but sizes {{c10!r}} and starts {{c11!r}}; {_NO_SPAN}": unequal,
+            f"{{c9}} blocks, but sizes {{c10!r}} and starts {{c11!r}}; {_FIX_BLOCKS}": unequal,
         },
         source,
     )
@@ -249,8 +249,8 @@ def _exploded(frame: pl.DataFrame, source: str) -> pl.DataFrame:
     first_error(
         blocks,
         {
-            f"block sizes {{c10!r}} or starts {{c11!r}} are no whole numbers; {_NO_SPAN}": text,
-            f"block {{block_start}}-{{block_end}} lies outside {{start}}-{{end}}; {_NO_SPAN}": (
+            f"block sizes {{c10!r}} or starts {{c11!r}} are not whole numbers; {_FIX_BLOCKS}": text,
+            f"block {{block_start}}-{{block_end}} lies outside {{start}}-{{end}}; {_FIX_BLOCKS}": (
                 outside
             ),
         },
@@ -264,7 +264,7 @@ def _exploded(frame: pl.DataFrame, source: str) -> pl.DataFrame:
 
 
 def _numbers(column: str) -> pl.Expr:
-    """Numbers of a comma-separated list, which may end in a comma; null for text."""
+    """Parse a comma-separated list of whole numbers, which may end in a comma; null for text."""
     parts = pl.col(column).str.strip_chars_end(",").str.split(",")
     return parts.list.eval(
         pl.when(pl.element().str.contains(r"^-?[0-9]+$"))
@@ -274,13 +274,13 @@ def _numbers(column: str) -> pl.Expr:
 
 
 def write_bed(frame: pl.DataFrame, file: TextIO) -> None:
-    r"""Write intervals as BED, tab-separated, as many columns as the frame has of BED6.
+    r"""Write intervals as BED, tab-separated, with the columns of BED6 that the frame has.
 
     Parameters
     ----------
     frame : polars.DataFrame
-        chrom, start and end, and any of name, score and strand. A missing value is written as
-        "." (a score as 0), and so is a column that is absent but has one after it.
+        Columns chrom, start and end, and any of name, score and strand. A missing value is written
+        as "." (a score as 0). So is a missing column if a later column exists.
     file : text stream
 
     Examples
@@ -305,7 +305,7 @@ def write_bed(frame: pl.DataFrame, file: TextIO) -> None:
 
 
 def _shortest(column: str) -> pl.Expr:
-    """Write whole numbers without ".0", as BED scores are."""
+    """Format numbers as text; whole numbers without ".0", as BED scores are integers."""
     whole = pl.col(column) == pl.col(column).round()
     return (
         pl.when(whole)

@@ -1,4 +1,4 @@
-"""A FASTA with the bases of intervals in lower case, or as N."""
+"""Mask the bases of intervals in a FASTA: lower case, or N."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ _UPPER = bytes(range(256)).upper()
 
 
 class MaskedIntervals(NamedTuple):
-    """What is to be masked, and how.
+    """Intervals to mask, and how.
 
     Attributes
     ----------
     regions : Regions
     hard : bool
-        Masked bases become N; else lower case.
+        Masked bases become N; otherwise lower case.
     unmask : bool
-        Lower case that is in the FASTA becomes upper case first; else it stays.
+        Bases that are lower case in the FASTA become upper case first; otherwise they are kept.
     """
 
     regions: Regions
@@ -58,24 +58,24 @@ def read_mask(
     hard: bool = False,
     unmask: bool = False,
 ) -> MaskedIntervals:
-    """Mask of the intervals of a BED file.
+    """Read the intervals to mask from a BED file.
 
     Parameters
     ----------
     bed : path
         BED3 to BED12 or narrowPeak. A row of twelve columns is one interval, from start to end.
-        An empty file, as of a genome without calls, masks nothing.
+        An empty file, such as the calls of a genome without motifs, masks nothing.
     classes : sequence of str
-        Only rows with one of these in column 4; all rows if there are none.
+        Only rows with one of these in column 4; all rows if it is empty.
     min_length_bp : int
-        Only intervals of this length or more, once those that overlap or touch are one.
+        Only intervals of at least this length, after overlapping and adjacent ones are merged.
     hard, unmask : bool
         See `MaskedIntervals`.
 
     Raises
     ------
     LabelError
-        A file that is no BED.
+        A file that is not BED.
     OptionError
         A class that no row has.
     """
@@ -84,7 +84,8 @@ def read_mask(
     for name in classes if frame.height else ():
         if name not in names:
             raise OptionError(
-                f"--classes {name}: no row of {bed} has it; there are {shortened(names) or 'none'}"
+                f"--classes {name}: no row of {bed} has this class; it has "
+                f"{shortened(names) or 'none'}"
             )
     if classes:
         frame = frame.filter(pl.col("name").is_in(list(classes)))
@@ -95,7 +96,7 @@ def read_mask(
 
 
 def _read(bed: PathLike) -> pl.DataFrame:
-    """Rows of a BED, which may be none. It is opened once: what a pipe has given is gone."""
+    """Return the rows of a BED; none if it is empty. It is opened once, as it may be a pipe."""
     blocks = read_blocks(bed, LabelError)
     first = next(blocks, None)
     if first is None:
@@ -109,9 +110,9 @@ def mask_fasta(
     mask: MaskedIntervals,
     progress: Callable[[int], None] = lambda bases: None,
 ) -> None:
-    """Write a FASTA again, masked: headers, line ends and line widths are those of the input.
+    """Write a masked copy of a FASTA; headers, line ends and line widths are unchanged.
 
-    A stream: memory does not grow with the sequence.
+    The FASTA is read as a stream: memory does not grow with the sequence.
 
     Parameters
     ----------
@@ -120,14 +121,14 @@ def mask_fasta(
     file : binary file
     mask : MaskedIntervals
     progress : callable
-        Told the bases of each piece that is done.
+        Called with the size of each finished piece, in bases.
 
     Raises
     ------
     FastaError
-        What is no FASTA of nucleotides; two records of one name.
+        A file that is not FASTA of nucleotides; two records with the same name.
     LabelError
-        Intervals on a contig that the FASTA lacks, or past the end of one.
+        Intervals on a contig that the FASTA lacks, or past the end of a contig.
     """
     check_readable(fasta, FastaError)
     masker = _Masker(str(fasta), mask)
@@ -143,7 +144,7 @@ def mask_fasta(
 
 
 def _pieces(blocks: Iterable[bytes], source: str) -> Iterator[tuple[bool, bytes]]:
-    """Header lines, whole and with their line ends, and pieces of sequence, cut anywhere."""
+    """Yield (True, complete header line) and (False, piece of sequence, cut anywhere)."""
     header: bytearray | None = None
     line_starts = True
     for block in blocks:
@@ -169,7 +170,7 @@ def _pieces(blocks: Iterable[bytes], source: str) -> Iterator[tuple[bool, bytes]
 
 
 class _Masker:
-    """Masks the pieces of one contig after another."""
+    """Masks pieces of sequence, contig by contig."""
 
     def __init__(self, source: str, mask: MaskedIntervals) -> None:
         self._source = source
@@ -188,7 +189,7 @@ class _Masker:
         self._name = words[0].decode("utf-8", "backslashreplace")
         if self._name in self._seen:
             raise FastaError(
-                f"{self._source}: record {self._name!r} comes twice; names must be unique, so "
+                f"{self._source}: record {self._name!r} occurs twice; names must be unique: "
                 "rename one of them"
             )
         self._seen.add(self._name)
@@ -196,7 +197,7 @@ class _Masker:
         self._done = 0
 
     def add(self, text: bytes) -> tuple[bytes, int]:
-        """Mask a piece of sequence; also the number of its bases."""
+        """Return a piece of sequence, masked, and the number of its bases."""
         codes = text.translate(CODE_OF_BYTE, _WHITE_SPACE)
         if self._name is None and codes:
             raise FastaError(
@@ -206,7 +207,7 @@ class _Masker:
         if INVALID in codes:
             letter = chr(text.translate(None, _WHITE_SPACE)[codes.index(INVALID)])
             raise FastaError(
-                f"{self._source}: record {self._name!r}: {letter!r} is no nucleotide letter"
+                f"{self._source}: record {self._name!r}: {letter!r} is not a nucleotide letter"
             )
         begin, self._done = self._done, self._done + len(codes)
         first = np.searchsorted(self._intervals[:, 1], begin, side="right")
@@ -220,12 +221,14 @@ class _Masker:
         return letters.tobytes(), len(codes)
 
     def _paint(self, letters: NDArray[np.uint8], intervals: NDArray[np.int64]) -> None:
-        """Mask intervals of the letters that are no white space."""
-        places = np.flatnonzero(_IS_LETTER[letters])
-        changes = np.zeros(places.size + 1, dtype=np.int8)
-        changes[intervals[:, 0]] += 1  # they lie apart, so no two start or end at one place
+        """Mask intervals; their coordinates count letters only, not white space."""
+        positions = np.flatnonzero(_IS_LETTER[letters])
+        # +1 at each start and -1 at each end: the running sum is 1 inside an interval. Intervals
+        # are disjoint, so no two start or end at the same position.
+        changes = np.zeros(positions.size + 1, dtype=np.int8)
+        changes[intervals[:, 0]] += 1
         changes[intervals[:, 1]] -= 1
-        masked = places[np.cumsum(changes[:-1], dtype=np.int8) > 0]
+        masked = positions[np.cumsum(changes[:-1], dtype=np.int8) > 0]
         if self._mask.hard:
             letters[masked] = _N
         else:
@@ -241,7 +244,7 @@ class _Masker:
             raise past_end(source, line, self._name, start, end, self._done)
 
     def finish(self) -> None:
-        """Check that every interval has found its contig."""
+        """Check that every interval is on a contig of the FASTA."""
         self._end()
         if not self._seen:
             raise FastaError(

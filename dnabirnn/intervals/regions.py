@@ -1,4 +1,4 @@
-"""Intervals as polars frames: sort, merge, compare with contigs.
+"""Intervals as polars data frames: sort, merge, compare with contigs.
 
 Coordinates are 0-based and half-open, in base pairs.
 """
@@ -27,27 +27,27 @@ logger = logging.getLogger(__name__)
 
 
 def sort_intervals(frame: pl.DataFrame) -> pl.DataFrame:
-    """Rows by contig name, start and end; rows that are equal in these keep their order."""
+    """Sort rows by contig name, start and end; equal rows keep their order."""
     return frame.sort("chrom", "start", "end", maintain_order=True)
 
 
 def merge(frame: pl.DataFrame, by: Sequence[str] = ("chrom",), gap: int = 0) -> pl.DataFrame:
-    """Join intervals that overlap, touch, or lie close together.
+    """Merge intervals that overlap, touch, or are at most `gap` bases apart.
 
     Parameters
     ----------
     frame : polars.DataFrame
-        With the columns start, end and those of `by`.
+        Has the columns start, end and those of `by`.
     by : sequence of str
-        Columns whose rows are joined only if equal, such as chrom and strand.
+        Rows are merged only if they are equal in these columns, such as chrom and strand.
     gap : int
-        Most bases between two intervals that are joined.
+        Largest number of bases between two intervals that are merged.
 
     Returns
     -------
     merged : polars.DataFrame
-        Columns chrom (or what `by` begins with), start, end, then the rest of `by`, sorted by
-        `by`, then start. Empty intervals are gone.
+        The first column of `by`, start, end, then the other columns of `by`; sorted by `by`, then
+        start. Empty intervals are dropped.
 
     Examples
     --------
@@ -59,8 +59,8 @@ def merge(frame: pl.DataFrame, by: Sequence[str] = ("chrom",), gap: int = 0) -> 
     """
     keys = list(by)
     ordered = frame.filter(pl.col("end") > pl.col("start")).sort(*keys, "start", "end")
-    # Groups are shifted apart, so that one running maximum serves all: a window function a
-    # group takes ten times as long for 200,000 contigs.
+    # Add an offset per group, larger than any end, so that one running maximum serves all groups.
+    # A window function per group takes ten times as long for 200,000 contigs.
     apart = pl.struct(keys).rle_id().cast(pl.Int64) * (pl.col("end").max() + gap + 1)
     reach = (pl.col("end") + apart).cum_max().shift(1)
     fresh = (pl.col("start") + apart > reach + gap).fill_null(True)
@@ -73,12 +73,12 @@ def merge(frame: pl.DataFrame, by: Sequence[str] = ("chrom",), gap: int = 0) -> 
 
 
 def check_contigs(frame: pl.DataFrame, lengths: Mapping[str, int], source: str) -> pl.DataFrame:
-    """Rows on contigs that the FASTA has.
+    """Return the rows on contigs of the FASTA.
 
     Parameters
     ----------
     frame : polars.DataFrame
-        With the columns of BED_SCHEMA.
+        Has the columns of BED_SCHEMA.
     lengths : mapping
         Length of each contig of the FASTA in bases.
     source : str
@@ -113,7 +113,7 @@ def check_contigs(frame: pl.DataFrame, lengths: Mapping[str, int], source: str) 
 
 
 def past_end(source: str, line: int, chrom: str, start: int, end: int, length: int) -> LabelError:
-    """Make the error for a row that goes past the end of its contig."""
+    """Return the error for a row that goes past the end of its contig."""
     return LabelError(
         f"{source}, line {line}: {chrom}:{start}-{end} goes past the contig's end at {length}; "
         "use the assembly that the file was made for"
@@ -126,8 +126,8 @@ def check_names(bed_names: Sequence[str], fasta_names: Mapping[str, int], source
         return
     raise LabelError(
         f"{source}: no contig in common with the FASTA; file has {shortened(bed_names)}, FASTA "
-        f"has {shortened(list(fasta_names))}; rename one side's contigs, or say with --chrom-alias "
-        "what they are called elsewhere"
+        f"has {shortened(list(fasta_names))}; rename the contigs of one file, or map their names "
+        "with --chrom-alias"
     )
 
 
@@ -137,7 +137,7 @@ class Regions:
     Parameters
     ----------
     frame : polars.DataFrame
-        With the columns chrom, start, end; and line, for `check_contigs`.
+        Has the columns chrom, start, end; and line, for `check_contigs`.
     source : str
         Name of the BED file, for errors.
     digests : mapping
@@ -171,16 +171,16 @@ class Regions:
 
     @classmethod
     def read(cls, path: PathLike, *, may_be_empty: bool = False) -> Regions:
-        """Read regions from a BED file; a row of twelve columns is one, from start to end.
+        """Read regions from a BED file; a row of twelve columns is one region, from start to end.
 
-        Without a row it is an error, unless it may be empty.
+        A file without rows is an error unless `may_be_empty` is set.
         """
         digests: dict[str, str] = {}
         frame = read_bed(path, span=True, digests=digests, may_be_empty=may_be_empty)
         return cls(frame, str(path), digests)
 
     def at_least(self, length_bp: int) -> Regions:
-        """Return those of this length or more, once those that overlap or touch are one.
+        """Return the merged regions of at least this length.
 
         Examples
         --------
@@ -189,19 +189,19 @@ class Regions:
         [[0, 5]]
         """
         frame = merge(self.frame).filter(pl.col("end") - pl.col("start") >= length_bp)
-        # A row no longer stands on one line; its first one serves errors.
+        # A merged region may come from several lines; errors show the first one.
         lines = self.frame.select("chrom", "start", "line").unique(["chrom", "start"], keep="first")
         return Regions(frame.join(lines, on=["chrom", "start"]), self.source, self.digests)
 
     @property
     def names(self) -> list[str]:
-        """Contigs that have an interval."""
+        """Names of the contigs that have an interval."""
         return list(self._spans)
 
     def of(self, chrom: str) -> NDArray[np.int64]:
-        """Intervals of a contig: (n, 2) int64, sorted, apart from one another, maybe none."""
+        """Return the intervals of a contig: (n, 2) int64, sorted and disjoint; n may be 0."""
         return self._spans.get(chrom, np.empty((0, 2), dtype=np.int64))
 
     def check_contigs(self, lengths: Mapping[str, int]) -> None:
-        """Raise LabelError unless the regions fit contigs of these lengths (`check_contigs`)."""
+        """Raise LabelError unless the regions fit contigs of these lengths; see `check_contigs`."""
         check_contigs(self.frame, lengths, self.source)

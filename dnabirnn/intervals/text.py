@@ -1,4 +1,4 @@
-"""Text files of intervals: their lines, whole numbers, and the first row that is wrong."""
+"""Lines and fields of text files of intervals, and the error for the first wrong row."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from dnabirnn.files import check_line
 __all__ = ["decoded", "fields", "first_error", "text_frames", "whole_number"]
 
 _GATHERED_BYTES = 1 << 23
-"""Bytes of text a frame: large enough for polars to be quick, whatever the size of the file."""
+"""Bytes of text per frame: enough for polars to be fast; memory does not grow with the file."""
 
 
 def text_frames(blocks: Iterable[bytes], source: str, wanted: str) -> Iterator[pl.DataFrame]:
-    r"""Lines of a text file, some thousands at a time.
+    r"""Yield the lines of a text file, many per frame.
 
     Parameters
     ----------
     blocks : iterable of bytes
-        As `dnabirnn.files.read.read_blocks` gives them.
+        As from `dnabirnn.files.read.read_blocks`.
     source : str
         Name of the file, for errors.
     wanted : str
-        What the file should be, for errors.
+        Expected format, for errors.
 
     Yields
     ------
     frame : polars.DataFrame
-        text : String, without its end of line; line : UInt32, from 1.
+        Columns text (String, without line end) and line (UInt32, from 1).
 
     Raises
     ------
     LabelError
-        Bytes that are no text.
+        A file that is not text.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def text_frames(blocks: Iterable[bytes], source: str, wanted: str) -> Iterator[p
 
 
 def _whole_lines(blocks: Iterable[bytes], source: str) -> Iterator[bytes]:
-    """Pieces of a file that end where lines end, without the last line's end."""
+    """Yield pieces of a file that end at a line end, without this line end."""
     parts: list[bytes] = []
     size = 0
     for block in blocks:
@@ -73,7 +73,7 @@ def _whole_lines(blocks: Iterable[bytes], source: str) -> Iterator[bytes]:
 
 
 def decoded(data: bytes, source: str, wanted: str) -> str:
-    """Text of bytes, or LabelError where they are none."""
+    """Decode UTF-8; raise LabelError for bytes that are not text."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
@@ -84,9 +84,9 @@ def decoded(data: bytes, source: str, wanted: str) -> str:
 
 
 def fields(text: pl.Expr, count: int) -> pl.Expr:
-    """Split text at tabs into a struct of c0, c1, ...: `count` columns, null where absent.
+    """Split text at tabs into a struct of `count` columns c0, c1, ...; null if absent.
 
-    One more takes whatever is left.
+    One more column holds the rest of the text.
     """
     return text.str.splitn("\t", count + 1).struct.rename_fields(
         [f"c{i}" for i in range(count + 1)]
@@ -94,21 +94,22 @@ def fields(text: pl.Expr, count: int) -> pl.Expr:
 
 
 def whole_number(column: str) -> pl.Expr:
-    """Int64 of digits; null for any other text."""
-    # The pattern comes first: a cast alone also takes "1e3" and the like.
+    """Parse a column of whole numbers as Int64; null for any other text."""
+    # The pattern is needed: a cast alone also accepts text such as "1e3".
     digits = pl.col(column).str.contains(r"^-?[0-9]+$")
     return pl.when(digits).then(pl.col(column)).cast(pl.Int64, strict=False)
 
 
 def first_error(frame: pl.DataFrame, checks: Mapping[str, pl.Expr], source: str) -> None:
-    """Raise LabelError for the first row that any check is true of.
+    """Raise LabelError for the first row for which any check is true.
 
     Parameters
     ----------
     frame : polars.DataFrame
-        With the column line.
+        Has the column line.
     checks : mapping
-        What is true of a wrong row, by the message, which may name columns in braces.
+        Message -> expression that is true for wrong rows. The message may contain columns in
+        braces.
     source : str
         Name of the file.
     """

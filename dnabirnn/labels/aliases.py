@@ -1,4 +1,4 @@
-"""Other names of contigs: chr1 in one file, 1 in another."""
+"""Aliases of contigs: chr1 in one file, 1 in another."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ logger = logging.getLogger(__name__)
 
 
 class Aliases:
-    """Names of contigs in files of intervals, and what the sequences call them.
+    """Table that translates contig names in files of intervals to those of the sequences.
 
-    A name that the sequences have stands for itself. Any other stands for the one contig that is
-    on a row with it; where there are several, it is an error to use it.
+    A name that the sequences have is kept. Any other name is translated to the contig on the same
+    row. A name on rows of several contigs is ambiguous, and using it is an error.
 
     Parameters
     ----------
     rows : iterable of sequence of str
-        Names on one row are of one contig. A name may be on several rows.
+        Names of one contig per row. A name may be on several rows.
     names : collection of str
-        Those of the sequences.
+        Contig names in the sequences.
     source : str
         Name of the file, for errors.
     digests : mapping
@@ -65,11 +65,11 @@ class Aliases:
                 self._contigs_of.setdefault(alias, set()).update(contigs)
 
     def unknown(self, names: Iterable[str]) -> list[str]:
-        """Those of some names that the sequences lack."""
+        """Return the names that the sequences lack."""
         return [name for name in names if name not in self._known]
 
     def name(self, alias: str) -> str:
-        """Name of a contig in the sequences; a name without alias is given back.
+        """Return the name of a contig in the sequences, or the name itself if it has no alias.
 
         Raises
         ------
@@ -79,28 +79,30 @@ class Aliases:
         contigs = self._contigs_of.get(alias, {alias})
         if len(contigs) > 1:
             raise LabelError(
-                f"{self.source}: {alias!r} stands for {shortened(sorted(contigs))} of the FASTA; "
-                "take it out of all rows but one"
+                f"{self.source}: {alias!r} is an alias of several contigs of the FASTA "
+                f"({shortened(sorted(contigs))}); remove it from all rows but one"
             )
         return next(iter(contigs))
 
     def translated(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Rows with the sequences' names in `chrom`."""
+        """Return the rows with the sequences' names in `chrom`."""
         names = {name: self.name(name) for name in frame["chrom"].unique(maintain_order=True)}
         changed = {old: new for old, new in names.items() if old != new}
         if changed:
-            logger.info("%s: %d of %d names are translated", self.source, len(changed), len(names))
+            logger.info(
+                "%s: translated %d of %d contig names", self.source, len(changed), len(names)
+            )
         return frame.with_columns(pl.col("chrom").replace(changed))
 
     def labels(self, labels: Labels) -> Labels:
-        """Labels with the sequences' names."""
+        """Return the labels with the sequences' names."""
         return Labels(
             labels.table,
             self.translated(labels.frame),
             Origin(
                 labels.origin.digests,
-                labels.origin.told,
-                {self.name(name): told for name, told in labels.origin.lengths.items()},
+                labels.origin.reading,
+                {self.name(name): known for name, known in labels.origin.lengths.items()},
                 {other: self.name(own) for other, own in labels.origin.aliases.items()},
             ),
             flank_bp=labels.flank_bp,
@@ -108,42 +110,43 @@ class Aliases:
         )
 
     def regions(self, regions: Regions | None) -> Regions | None:
-        """Regions, if there are any, with the sequences' names."""
+        """Return the regions with the sequences' names, or None if there are none."""
         if regions is None:
             return None
         return Regions(self.translated(regions.frame), regions.source, regions.digests)
 
 
 def read_aliases(path: PathLike, fasta: Sequence[PathLike]) -> Aliases:
-    """Read names of the contigs of some sequences.
+    """Read the aliases of the contigs of some sequences.
 
     Parameters
     ----------
     path : str or PathLike
-        Names of one contig a row, with tabs between them, as UCSC's chromAlias.txt has them; a
+        Tab-separated table with the names of one contig per row, such as UCSC's chromAlias.txt. A
         column has the names of one source, and a cell may be empty. Lines that begin with "#" are
-        passed over.
+        ignored.
     fasta : sequence of str or PathLike
-        As `read_fasta` takes them; read for their names.
+        Files as for `read_fasta`. Only their contig names are used.
 
     Raises
     ------
     OptionError
         Sequences from standard input or a pipe.
     LabelError
-        A file that is missing, no text, or has no row of two names.
+        A file that is missing, is not text, or has no row with two names.
     FastaError
         Sequences that cannot be read.
     """
     if any(map(is_stream, fasta)):
         raise OptionError(
-            "--chrom-alias: reads the FASTA twice, which standard input and pipes do not allow"
+            "--chrom-alias: the FASTA is read twice, which standard input and pipes do not allow; "
+            "give a file"
         )
     digests: dict[str, str] = {}
-    text = read_text(path, LabelError, "columns of names with tabs between them", digests)
+    text = read_text(path, LabelError, "tab-separated columns of names", digests)
     lines = (line for line in text.split("\n") if not line.startswith("#"))
     rows = [[cell.strip() for cell in line.split("\t") if cell.strip()] for line in lines]
     rows = [row for row in rows if len(row) > 1]
     if not rows:
-        raise LabelError(f"{path}: no row of two names; give columns with tabs between them")
+        raise LabelError(f"{path}: no row with two names; give tab-separated columns of names")
     return Aliases(rows, contig_lengths(*fasta), str(path), digests)

@@ -1,7 +1,10 @@
-"""Labels as bits of each base.
+"""Labels as bits: one unsigned integer per base.
 
-Bit 0 says *ignore*. Class number c (from 0) has bit 1 + 2c for + and bit 2 + 2c for -; an
-unstranded class sets both.
+Bit 0 means *ignore*. Class number c, from 0, has bit 1 + 2c for + and bit 2 + 2c for -. An
+unstranded class sets both::
+
+    bit       ...  4    3    2    1    0
+    meaning   ...  1-   1+   0-   0+   ignore
 """
 
 from __future__ import annotations
@@ -36,19 +39,19 @@ __all__ = [
 ]
 
 IGNORE_BIT = 1
-"""Value of bit 0: the base counts neither in the loss nor in metrics."""
+"""Value of bit 0: the base is excluded from the loss and from metrics."""
 IGNORED = -1
-"""Class number of rows whose class is ignored."""
+"""Class number of rows of an ignored class."""
 
 
 def label_dtype(class_count: int) -> np.dtype[np.unsignedinteger]:
-    """Smallest unsigned type for the labels of so many classes, little-endian."""
+    """Return the smallest unsigned little-endian type for labels of this number of classes."""
     bits = 1 + 2 * class_count
     return np.dtype(next(f"<u{size}" for size in (1, 2, 4, 8) if bits <= 8 * size))
 
 
 def class_bits(number: int, strand: str) -> int:
-    """Bits that a row of a class sets; `number` -1 means an ignored class.
+    """Return the bits that a row of a class sets. Number -1 means an ignored class.
 
     Examples
     --------
@@ -61,7 +64,7 @@ def class_bits(number: int, strand: str) -> int:
 
 
 class ClassTable(NamedTuple):
-    """The classes of a set of labels, in the order of their bits, and those that are ignored."""
+    """Classes of a set of labels, in the order of their bits, and the ignored classes."""
 
     classes: tuple[MotifClass, ...]
     ignore: tuple[str, ...] = ()
@@ -86,7 +89,7 @@ class LabelRows(NamedTuple):
     starts, ends : ndarray, (n,) int64
         0-based, half-open.
     bits : ndarray, (n,) uint64
-        What each sets, see `class_bits`.
+        Bits that each row sets, see `class_bits`.
     """
 
     starts: NDArray[np.int64]
@@ -97,17 +100,17 @@ class LabelRows(NamedTuple):
 def paint(
     rows: LabelRows, length: int, table: ClassTable, ignored: NDArray[np.int64] | None = None
 ) -> NDArray[np.unsignedinteger]:
-    """Labels of a contig's bases.
+    """Return the labels of a contig's bases.
 
     Parameters
     ----------
     rows : LabelRows
-        As `Labels.of` gives them.
+        Rows as returned by `Labels.of`.
     length : int
-        Bases of the contig.
+        Length of the contig, in bases.
     table : ClassTable
     ignored : ndarray, (n, 2) int64, optional
-        Intervals whose bases get the ignore bit too.
+        Intervals whose bases get the ignore bit in addition.
 
     Returns
     -------
@@ -133,14 +136,14 @@ def paint(
 
 
 def ignore_outside(labels: NDArray[np.unsignedinteger], known: NDArray[np.int64]) -> None:
-    """Set the ignore bit of bases of no class that lie outside some intervals.
+    """Set the ignore bit of bases that have no class and lie outside some intervals.
 
     Parameters
     ----------
     labels : ndarray, (L,) unsigned
         Changed in place.
     known : ndarray, (n, 2) int64
-        Where bases of no class are known to be that.
+        Known negatives: intervals in which a base without a class really has none.
 
     Examples
     --------
@@ -156,16 +159,17 @@ def ignore_outside(labels: NDArray[np.unsignedinteger], known: NDArray[np.int64]
 
 
 def ignore_flanks(labels: NDArray[np.unsignedinteger], flank_bp: int) -> None:
-    """Set the ignore bit on both sides of where the classes of bases change.
+    """Set the ignore bit on both sides of each position where the classes of bases change.
 
-    Where a contig ends, nothing changes: an interval that reaches its end is not in doubt there.
+    The ends of a contig are not such positions: an interval that reaches the end of a contig is
+    exact there.
 
     Parameters
     ----------
     labels : ndarray, (L,) unsigned
         Changed in place.
     flank_bp : int
-        Bases on each side.
+        Number of bases on each side.
 
     Examples
     --------
@@ -181,7 +185,7 @@ def ignore_flanks(labels: NDArray[np.unsignedinteger], flank_bp: int) -> None:
 
 
 def runs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Runs of True.
+    """Return the runs of True.
 
     Parameters
     ----------
@@ -190,7 +194,7 @@ def runs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     Returns
     -------
     spans : ndarray, (n, 2) int64
-        Start and end of each run, half-open, in order.
+        Start and end of each run, 0-based and half-open, in order.
 
     Examples
     --------
@@ -208,13 +212,13 @@ def runs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def intervals_of(labels: NDArray[np.unsignedinteger], bit: int) -> NDArray[np.int64]:
-    """Runs of bases that have any of some bits set: (n, 2) int64, half-open.
+    """Return the runs of bases that have any of some bits set: (n, 2) int64, half-open.
 
     Parameters
     ----------
     labels : ndarray, (L,) unsigned
     bit : int
-        Value of the bit or bits, such as IGNORE_BIT or what `class_bits` gives.
+        Value of the bit or bits, such as IGNORE_BIT or a value of `class_bits`.
 
     Examples
     --------
@@ -225,7 +229,7 @@ def intervals_of(labels: NDArray[np.unsignedinteger], bit: int) -> NDArray[np.in
 
 
 def output_masks(classes: Sequence[MotifClass]) -> tuple[int, ...]:
-    """Bits of each output, in the order of `Architecture.outputs`.
+    """Return the bits of each output, in the order of `Architecture.outputs`.
 
     Examples
     --------
@@ -240,7 +244,7 @@ def output_masks(classes: Sequence[MotifClass]) -> tuple[int, ...]:
 
 
 def opposite_outputs(classes: Sequence[MotifClass]) -> list[int]:
-    """For each output, the one that it is on the opposite strand.
+    """Return, for each output, the number of the output for the opposite strand.
 
     Examples
     --------
@@ -257,7 +261,7 @@ def opposite_outputs(classes: Sequence[MotifClass]) -> list[int]:
 def targets(
     labels: NDArray[np.unsignedinteger], classes: Sequence[MotifClass]
 ) -> NDArray[np.bool_]:
-    """What each output should say.
+    """Return the target value of each output.
 
     Parameters
     ----------
@@ -267,7 +271,7 @@ def targets(
     Returns
     -------
     truth : ndarray, (..., O) bool
-        In the order of `Architecture.outputs`. The ignore bit is not looked at.
+        Outputs in the order of `Architecture.outputs`. The ignore bit has no effect.
 
     Examples
     --------
@@ -286,7 +290,9 @@ def targets(
 def overlaps(
     labels: NDArray[np.unsignedinteger], classes: Sequence[MotifClass]
 ) -> NDArray[np.bool_]:
-    """Bases with more than one output set: (...) bool; exclusive networks allow none.
+    """Return which bases have more than one output set: (...) bool.
+
+    Networks with exclusive classes allow no such base.
 
     Examples
     --------

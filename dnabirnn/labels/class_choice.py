@@ -1,4 +1,4 @@
-"""Classes of labels: which are kept, which are ignored, which have strands."""
+"""Choice of the classes of labels: kept, ignored and stranded ones."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def check_choices(classes: Sequence[str] | None, ignore_classes: Sequence[str]) 
     for option, names in (("--classes", classes or ()), ("--ignore-classes", ignore_classes)):
         for name in names:
             if list(names).count(name) > 1:
-                raise OptionError(f"{option}: {name!r} is there twice; name it once")
+                raise OptionError(f"{option}: {name!r} is given twice; give it once")
     if both := sorted(set(classes or ()) & set(ignore_classes)):
         raise OptionError(
-            f"class {both[0]!r} is in --classes and in --ignore-classes; leave it out of one"
+            f"class {both[0]!r} is in both --classes and --ignore-classes; leave it out of one"
         )
 
 
@@ -34,7 +34,7 @@ def choose(
     ignore_classes: Sequence[str],
     unstranded: Sequence[str],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of the classes that are kept and of those that are ignored."""
+    """Return the names of the kept classes and those of the ignored classes."""
     present = frame["name"].unique().sort().to_list()
     ignored = tuple(ignore_classes)
     wanted = {
@@ -51,26 +51,28 @@ def choose(
                 )
     kept = tuple(classes) if classes else tuple(n for n in present if n not in set(ignored))
     if not kept:
-        raise LabelError("every class of the labels is ignored; leave one for the network")
+        raise LabelError(
+            "every class of the labels is ignored; keep at least one, see --ignore-classes"
+        )
     if len(kept) > MAX_CLASSES:
         raise LabelError(
             f"{frame['file'][0]}: {len(kept)} classes ({shortened(kept, 3)}), at most "
-            f"{MAX_CLASSES} are possible; give all rows one with --class NAME, or choose with "
-            "--classes"
+            f"{MAX_CLASSES} are possible; give all rows one class with --class NAME, or choose "
+            "classes with --classes"
         )
     return kept, ignored
 
 
 def of_classes(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """Rows of some classes; how many others there are is logged."""
+    """Return the rows of some classes. Log the number of other rows."""
     chosen = frame.filter(pl.col("name").is_in(list(names)))
     if dropped := frame.height - chosen.height:
-        logger.info("%d of %d rows are of classes not chosen", dropped, frame.height)
+        logger.info("left out %d of %d rows, whose classes are not chosen", dropped, frame.height)
     return chosen
 
 
 def strandedness(frame: pl.DataFrame, unstranded: set[str]) -> dict[str, bool]:
-    """Whether each class is stranded; raises where a class has rows with a strand and without."""
+    """Return whether each class is stranded. Raise if only some rows of a class have a strand."""
     without = pl.col("strand") == "."
     counts = frame.group_by("name").agg(without.any().alias("some"), without.all().alias("all"))
     stranded = {}

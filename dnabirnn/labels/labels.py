@@ -1,4 +1,4 @@
-"""A set of labels: intervals by contig, and what they say of each base."""
+"""Labelled intervals of a genome, and the labels of its bases."""
 
 from __future__ import annotations
 
@@ -36,28 +36,28 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Origin:
-    """Where labels come from.
+    """Files that labels were read from.
 
     Attributes
     ----------
     digests : mapping
         SHA-256 of each file, by its basename.
-    told : mapping
-        How the files were read, as a manifest holds it.
+    reading : mapping
+        Settings with which the files were read, as written to a manifest.
     lengths : mapping
-        Bases of contigs where a file tells them, and its name.
+        Length of each contig for which a file gives one, and the name of that file.
     aliases : mapping
-        The contig, as the rows have it, by other names of it.
+        Contig name in the rows, by other names of the contig.
     """
 
     digests: Mapping[str, str] = field(default_factory=dict)
-    told: Mapping[str, Any] = field(default_factory=dict)
+    reading: Mapping[str, Any] = field(default_factory=dict)
     lengths: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
 
 
 class Labels:
-    """Labelled intervals of all contigs, and their classes.
+    """Labelled intervals of all contigs, with their classes.
 
     Parameters
     ----------
@@ -67,10 +67,10 @@ class Labels:
         unstranded class), file, line.
     origin : Origin, optional
     flank_bp : int
-        Bases to ignore on each side of each end of what is labelled.
+        Number of bases to ignore on each side of each boundary of labelled bases.
     negatives : Regions, optional
-        Where bases without a label are known to be of no class; elsewhere they are ignored. By
-        default they are everywhere.
+        Known negatives: regions in which a base without a label has no class. Elsewhere, bases
+        without a label are ignored. By default the whole genome.
 
     Attributes
     ----------
@@ -111,7 +111,7 @@ class Labels:
 
     @property
     def names(self) -> list[str]:
-        """Contigs that have a row, as the files call them."""
+        """Contigs that have a row, with the names in the files."""
         return list(self._slices)
 
     @property
@@ -122,15 +122,15 @@ class Labels:
     def paint(
         self, chrom: str, length: int, excluded: NDArray[np.int64] | None = None
     ) -> NDArray[np.unsignedinteger]:
-        """Labels of a contig's bases, the ignore bit set wherever they are in doubt.
+        """Return the labels of a contig's bases, with the ignore bit on uncertain ones.
 
         Parameters
         ----------
         chrom : str
         length : int
-            Bases of the contig.
+            Length of the contig, in bases.
         excluded : ndarray, (n, 2) int64, optional
-            Intervals whose bases are ignored too.
+            Intervals whose bases are ignored in addition.
 
         Returns
         -------
@@ -139,7 +139,7 @@ class Labels:
         Raises
         ------
         LabelError
-            As `of` does.
+            As for `of`.
         """
         labels = paint(self.of(chrom, length), length, self.table, excluded)
         if self.negatives is not None:
@@ -149,24 +149,24 @@ class Labels:
         return labels
 
     def of(self, chrom: str, length: int) -> LabelRows:
-        """Rows of a contig.
+        """Return the rows of a contig.
 
         Parameters
         ----------
         chrom : str
         length : int
-            Bases of the contig.
+            Length of the contig, in bases.
 
         Raises
         ------
         LabelError
-            A row past the contig's end, or a file that says it has another length.
+            A row past the contig's end, or a file that gives another length for the contig.
         """
         own = self._own_name(chrom)
-        told, source = self.origin.lengths.get(own, (length, ""))
-        if told != length:
+        known, source = self.origin.lengths.get(own, (length, ""))
+        if known != length:
             raise LabelError(
-                f"{source}: {own} has {told} bases, but {length} in the FASTA; use the assembly "
+                f"{source}: {own} has {known} bases, but {length} in the FASTA; use the assembly "
                 "that the labels were made for"
             )
         part = self._slices.get(own, slice(0, 0))
@@ -181,9 +181,9 @@ class Labels:
         return rows
 
     def check_contigs(self, lengths: Mapping[str, int]) -> None:
-        """Compare names with the contigs of a FASTA.
+        """Compare contig names with those of a FASTA.
 
-        Rows of contigs that the FASTA lacks are counted in a logged warning.
+        If there are rows on contigs that the FASTA lacks, log their number as a warning.
 
         Raises
         ------
@@ -206,12 +206,12 @@ class Labels:
             )
 
     def renamed(self, lengths: Mapping[str, int]) -> Labels:
-        """Labels whose contigs have the names that a FASTA gives them.
+        """Return the labels with the contig names of a FASTA.
 
         Raises
         ------
         LabelError
-            Two contigs of the FASTA that are one in the labels.
+            Two contigs of the FASTA are the same contig in the labels.
         """
         other = {own: name for own, name in self._matched(lengths).items() if own != name}
         if not other:
@@ -219,19 +219,19 @@ class Labels:
         return Labels(
             self.table,
             self.frame.with_columns(pl.col("chrom").replace(other)),
-            Origin(self.digests, self.origin.told),
+            Origin(self.digests, self.origin.reading),
             flank_bp=self.flank_bp,
             negatives=self.negatives,
         )
 
     def _own_name(self, chrom: str) -> str:
-        """Name that the labels have for a contig of a FASTA."""
+        """Return the name in the labels of a contig of a FASTA."""
         if chrom in self._slices or chrom in self.origin.lengths:
             return chrom
         return self.origin.aliases.get(chrom, chrom)
 
     def _matched(self, lengths: Mapping[str, int]) -> dict[str, str]:
-        """Names of contigs that have a row, and those that the FASTA has for them."""
+        """Return the contigs that have a row, with their names in the FASTA."""
         matched: dict[str, str] = {}
         for name in lengths:
             own = self._own_name(name)
@@ -240,7 +240,7 @@ class Labels:
             if own in matched:
                 raise LabelError(
                     f"{self.origin.lengths[own][1]}: {own} is both {matched[own]} and {name} in "
-                    "the FASTA; leave one of them out"
+                    "the FASTA; remove one of them"
                 )
             matched[own] = name
         return matched

@@ -1,4 +1,4 @@
-"""Labels: what files of intervals say of classes, strands and bases."""
+"""Load labels for training, and truth for evaluation, from files of intervals."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ def load_labels(
     negatives: Regions | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Labels:
-    """Labels of files, in any of the formats of `dnabirnn.labels.formats.detect.LabelFormat`.
+    """Load labels from files in any format of `dnabirnn.labels.formats.detect.LabelFormat`.
 
     Parameters
     ----------
     paths : iterable of str or PathLike
-        Each plain, gzip or bgzip; "-" is standard input.
+        Files, each plain, gzip or bgzip; "-" is standard input.
     classes : sequence of str, optional
         Classes to keep, in this order. By default all, in alphabetical order.
     ignore_classes : sequence of str
-        Classes whose bases count neither for nor against any class.
+        Classes whose bases are excluded from training and evaluation.
     unstranded : sequence of str
-        Classes whose strands carry no meaning.
+        Classes whose strands are ignored.
     flank_bp, negatives
         See `Labels`.
     **reading
@@ -59,16 +59,16 @@ def load_labels(
     Returns
     -------
     labels : Labels
-        A class is stranded if its rows carry + or -.
+        Labels. A class is stranded if its rows have + or -.
 
     Raises
     ------
     LabelError
-        A row without a class; more than 31 classes; a class with rows both of a strand and
-        of none; a class or type that was asked for and has no row; a file that cannot be read.
+        A row without a class; more than 31 classes; a class with a strand in some rows only; a
+        requested class or feature type that has no row; a file that cannot be read.
     OptionError
-        A class that is asked for twice, or both kept and ignored; options of reading that
-        contradict one another, or that no file has a use for.
+        A class that is given twice, or both kept and ignored; reading options that contradict one
+        another, or that apply to none of the files.
     """
     check_choices(classes, ignore_classes)
     annotation = read_annotation(paths, **reading)
@@ -91,18 +91,20 @@ def load_truth(
     negatives: Regions | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Labels:
-    """Labels to hold a model against: its classes, whether or not they have rows.
+    """Load labels to compare a model with.
+
+    They have the classes of the model, whether or not a class has rows.
 
     Parameters
     ----------
     paths : iterable of str or PathLike
         As in `load_labels`.
     classes : sequence of MotifClass
-        The model's. Rows of other classes are left out, and counted in a log line.
+        Classes of the model. Rows of other classes are left out, and their number is logged.
     ignore_classes : sequence of str
-        Classes whose bases are not counted. One without a row is told of in a logged warning: it
-        may be mistyped, or lie on contigs that these files leave out. So is a type of feature, or
-        a class to be renamed.
+        Classes whose bases are not counted. A warning is logged for a class without a row: its name
+        may be mistyped, or its rows may be on contigs that these files leave out. The same applies
+        to feature types and to classes to rename.
     flank_bp, negatives
         See `Labels`.
     **reading
@@ -118,7 +120,7 @@ def load_truth(
         No row of any of the classes; a row without a strand in a class that is stranded in the
         model; a file that cannot be read.
     OptionError
-        A class that is both in the model and ignored; options of reading as in `load_labels`.
+        A class that is both in the model and ignored; reading options as in `load_labels`.
     """
     names = [motif_class.name for motif_class in classes]
     check_choices(names, ignore_classes)
@@ -130,7 +132,7 @@ def load_truth(
     if not set(names) & set(present):
         raise LabelError(
             f"no row has a class of the model ({shortened(names)}); the labels have "
-            f"{shortened(present)}; name one for all rows with --class NAME"
+            f"{shortened(present)}; give all rows one class with --class NAME"
         )
     for name in sorted(set(ignore_classes) - set(present)):
         logger.warning(
@@ -154,7 +156,7 @@ def _numbered(
     flank_bp: int,
     negatives: Regions | None,
 ) -> Labels:
-    """Labels of rows whose `name` is a class of the table."""
+    """Return the labels of rows whose `name` is a class of the table."""
     numbers = dict.fromkeys(table.ignore, IGNORED)
     numbers |= {motif_class.name: number for number, motif_class in enumerate(table.classes)}
     flat = [name for name, stranded in table.classes if not stranded]
@@ -167,20 +169,24 @@ def _numbered(
         "file",
         "line",
     )
-    told = {**annotation.told, "flank_ignore_bp": flank_bp, "negatives": negatives is not None}
-    origin = Origin(annotation.digests, told, annotation.lengths, annotation.aliases)
-    _warn_of_flanks(frame.filter(pl.col("class") != IGNORED), flank_bp)
+    reading = {
+        **annotation.reading,
+        "flank_ignore_bp": flank_bp,
+        "negatives": negatives is not None,
+    }
+    origin = Origin(annotation.digests, reading, annotation.lengths, annotation.aliases)
+    _warn_about_flanks(frame.filter(pl.col("class") != IGNORED), flank_bp)
     return Labels(table, frame, origin, flank_bp=flank_bp, negatives=negatives)
 
 
-def _warn_of_flanks(frame: pl.DataFrame, flank_bp: int) -> None:
-    """Tell how many intervals are nothing but flanks."""
+def _warn_about_flanks(frame: pl.DataFrame, flank_bp: int) -> None:
+    """Log the number of intervals that consist of flanks only."""
     joined = merge(frame, ("chrom", "class", "strand"))
     short = joined.filter(pl.col("end") - pl.col("start") <= 2 * flank_bp).height
     if short:
         logger.warning(
-            "--label-flank-ignore %d: %d of %d intervals have %d bases or fewer, and are ignored "
-            "whole",
+            "--label-flank-ignore %d: %d of %d intervals have %d bases or fewer and are ignored "
+            "completely",
             flank_bp,
             short,
             joined.height,

@@ -1,4 +1,4 @@
-"""Motifs as counts of bases: out of JASPAR, MEME and TRANSFAC files, and two built in."""
+"""Motifs as counts of bases: read from JASPAR, MEME and TRANSFAC files, and two built in."""
 
 from __future__ import annotations
 
@@ -37,26 +37,26 @@ T [ 661   15   63  266    0 7159    0    0  684 1858  742  880 ]
 """From JASPAR CORE (https://jaspar.elixir.no), CC BY 4.0: Rauluseviciute et al. 2024, Nucleic
 Acids Research 52, D174, doi:10.1093/nar/gkad1059. In vertebrate cells, YY1 is a partner of CTCF."""
 
-_MOST_SITES = 1e15
-"""Beyond it sums of counts are no longer exact."""
-_SITES = 1_000_000
-"""What MEME's shares are multiplied with: Biopython makes whole counts of them, and by default
-takes twenty sites, which makes 0.02 a 0."""
+_MAX_SITES = 1e15
+"""Limit for counts; above it, sums of counts are no longer exact in float64."""
+_MEME_SITES = 1_000_000
+"""Number of sites by which MEME's shares are multiplied. Biopython rounds the products to whole
+counts. Its default of 20 sites would round a share of 0.02 to a count of 0."""
 
 _TRANSFAC_MATRIX = r"^P[0O][ \t]+A[ \t]+C[ \t]+G[ \t]+T\b.*"
 _TRANSFAC_END = r"^//.*$"
 
 
 class Motif(NamedTuple):
-    """A motif, on its own strand.
+    """Motif, read on its own strand.
 
     Attributes
     ----------
     name : str
     identifier : str
-        Such as JASPAR's MA0139.1; the name where there is none.
+        Identifier such as JASPAR's MA0139.1; the name if the motif has no identifier.
     counts : ndarray, (W, 4) float64
-        How often each of A, C, G and T stands in each column.
+        Number of times that each of A, C, G and T occurs in each column.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Motif(NamedTuple):
 
     @property
     def width_bp(self) -> int:
-        """Columns of the motif."""
+        """Number of columns of the motif."""
         return len(self.counts)
 
     @property
@@ -75,12 +75,12 @@ class Motif(NamedTuple):
         return shares
 
     def sample(self, draws: NDArray[np.float64]) -> Codes:
-        """Sites drawn from the motif, column by column.
+        """Draw sites from the motif, column by column.
 
         Parameters
         ----------
         draws : ndarray, (n, W) float64
-            From 0 to 1, 1 excluded; each decides a base.
+            Random numbers in [0, 1), one per base.
 
         Returns
         -------
@@ -93,7 +93,7 @@ class Motif(NamedTuple):
         [[0, 1], [3, 1]]
         """
         ends = np.cumsum(self.frequencies, axis=1)
-        # The last base that occurs reaches to 1, whatever the rounding of the sum.
+        # Make the last base that occurs end at exactly 1, in spite of rounding in the sum.
         ends[ends >= ends[:, -1:]] = 1
         sites: Codes = (draws[:, :, None] >= ends).sum(axis=2).astype(np.uint8)
         return sites
@@ -101,15 +101,15 @@ class Motif(NamedTuple):
     def log_odds(
         self, sites: Codes, background: NDArray[np.float64], pseudocount: float = 1.0
     ) -> NDArray[np.float64]:
-        """Log-odds of sites, motif against background, in bits.
+        """Return the log-odds of sites, motif versus background, in bits.
 
         Parameters
         ----------
         sites : ndarray, (n, W) uint8
-            Without code 4.
+            Codes of the sites, without code 4.
         background : ndarray, (4,) float64
         pseudocount : float
-            Shared among the four bases as in the background.
+            Total added to each column, divided among the bases in proportion to the background.
 
         Returns
         -------
@@ -123,7 +123,7 @@ class Motif(NamedTuple):
 
 
 def built_in_motifs() -> list[Motif]:
-    """CTCF (MA0139.1) and YY1 (MA0095.2) of JASPAR CORE.
+    """Return CTCF (MA0139.1) and YY1 (MA0095.2) from JASPAR CORE.
 
     Examples
     --------
@@ -134,41 +134,41 @@ def built_in_motifs() -> list[Motif]:
 
 
 def read_motifs(path: PathLike, *, digests: dict[str, str] | None = None) -> list[Motif]:
-    """Motifs of a file, in its order.
+    """Read the motifs of a file, in its order.
 
     Parameters
     ----------
     path : str or PathLike
-        JASPAR's, MEME's (minimal) or TRANSFAC's format, plain or gzip; "-" is standard input.
+        File in JASPAR, MEME (minimal) or TRANSFAC format, plain or gzip; "-" is standard input.
     digests : dict, optional
-        `digests[basename]` becomes the SHA-256 (hex) of the file's bytes as stored.
+        `digests[basename]` is set to the SHA-256 (hex) of the file's bytes as stored.
 
     Raises
     ------
     MotifError
-        A file that cannot be read, or is in none of the formats.
+        If the file cannot be read, or is in none of the formats.
     """
     text = read_text(path, MotifError, "JASPAR, MEME or TRANSFAC motifs", digests)
     return parse_motifs(text, str(path))
 
 
 def parse_motifs(text: str, source: str) -> list[Motif]:
-    """Motifs of a text in JASPAR's, MEME's or TRANSFAC's format.
+    """Parse the motifs of a text in JASPAR, MEME or TRANSFAC format.
 
     Parameters
     ----------
     text : str
     source : str
-        Name of the text, for errors.
+        Name of the text, for error messages.
 
     Raises
     ------
     MotifError
-        None of the formats, or a motif that is damaged.
+        If the text is in none of the formats, or a motif is damaged.
     """
     from Bio import motifs
 
-    parse: Any = motifs.parse  # it has no types
+    parse: Any = motifs.parse  # Biopython has no type hints for it
 
     text = text.replace("\r\n", "\n").lstrip("\ufeff\n ")
     if not text:
@@ -183,18 +183,18 @@ def parse_motifs(text: str, source: str) -> list[Motif]:
         text = _regular_transfac(text)
     else:
         raise MotifError(
-            f"{source}: neither JASPAR's, MEME's nor TRANSFAC's format; give motifs in one"
+            f"{source}: not in JASPAR, MEME or TRANSFAC format; give motifs in one of these formats"
         )
     try:
         found = [_motif(motif) for motif in parse(io.StringIO(text), kind, strict=False)]
-    # Biopython's parsers stumble over what they meet, or raise an Exception of no other class.
+    # On invalid text, Biopython's parsers raise errors of many classes, or plain Exception.
     except Exception as cause:
         raise MotifError(f"{source}: damaged motifs ({cause}); fetch the file again") from cause
     if len(found) != len(heads):
         raise MotifError(
             f"{source}: {len(found)} of {len(heads)} motifs can be read; fetch the file again"
         )
-    if kind == "minimal":  # whose names Biopython leaves out
+    if kind == "minimal":  # Biopython leaves out the names in this format
         found = [
             motif._replace(name=_alternate_name(head) or motif.name)
             for motif, head in zip(found, heads, strict=True)
@@ -204,7 +204,7 @@ def parse_motifs(text: str, source: str) -> list[Motif]:
 
 
 def _alternate_name(head: str) -> str:
-    """Name that MEME's format has after the identifier, if it has one.
+    """Name after the identifier in a MOTIF line of MEME's format; "" if there is none.
 
     Examples
     --------
@@ -216,11 +216,11 @@ def _alternate_name(head: str) -> str:
 
 
 def _regular_meme(text: str) -> str:
-    """MEME's format as Biopython's parser wants it.
+    """Rewrite MEME's format so that Biopython's parser reads it correctly.
 
-    The parser needs an alphabet and a background, which the format lets one leave out; takes the
-    line after a matrix for its end, and so loses a motif whose head stands there; and rounds
-    shares to whole sites.
+    The parser needs an alphabet and a background, although they are optional in the format. It
+    takes the line after a matrix as its end, so it loses a motif that begins on that line. And it
+    rounds shares to whole sites, so the number of sites is set to a large one.
     """
     head, *bodies = re.split(r"^(?=MOTIF\b)", text, flags=re.MULTILINE)
     letters = re.search(r"^ALPHABET\s*=?\s*(\S+)", head, re.MULTILINE)
@@ -234,7 +234,7 @@ def _regular_meme(text: str) -> str:
     for body in bodies:
         found = matrix.search(body)
         width = re.search(r"\bw= *(\d+)", found[0]) if found else None
-        line = f"letter-probability matrix: nsites= {_SITES}" + (
+        line = f"letter-probability matrix: nsites= {_MEME_SITES}" + (
             f" w= {width[1]}" if width is not None else ""
         )
         regular.append(matrix.sub(line, body) + "\n\n")
@@ -242,7 +242,7 @@ def _regular_meme(text: str) -> str:
 
 
 def _transfac_heads(text: str) -> list[str]:
-    """Names of what should be a motif each, or heads of matrices where a record has several."""
+    """Return one line per motif that should be found: heads of matrices, or names of records."""
     heads: list[str] = []
     for record in re.split(_TRANSFAC_END, text, flags=re.MULTILINE):
         matrices = re.findall(_TRANSFAC_MATRIX, record, re.MULTILINE)
@@ -251,10 +251,10 @@ def _transfac_heads(text: str) -> list[str]:
 
 
 def _regular_transfac(text: str) -> str:
-    """TRANSFAC's format as Biopython's parser wants it.
+    """Rewrite TRANSFAC's format so that Biopython's parser reads it correctly.
 
-    The parser loses a last record without an end, gives a record without a matrix that of the
-    one before, and stumbles over references.
+    The parser loses a last record without an end. It gives a record without a matrix the matrix of
+    the record before. And it fails on references.
     """
     wanted = re.compile(r"(?:AC|ID|NA|P[0O]|\d+)\s")
     records = re.split(_TRANSFAC_END, text, flags=re.MULTILINE)
@@ -266,7 +266,7 @@ def _regular_transfac(text: str) -> str:
 
 
 def _transfac_names(motif: Mapping[str, str]) -> tuple[str, str]:
-    """Name and identifier: such as MyoD and M00001, or CTCF and MA0139.1 out of JASPAR."""
+    """Return name and identifier, such as MyoD and M00001, or CTCF and MA0139.1 from JASPAR."""
     identifier = motif.get("AC") or motif.get("ID") or motif.get("NA") or "motif"
     return motif.get("NA") or motif.get("ID") or identifier, identifier
 
@@ -274,7 +274,7 @@ def _transfac_names(motif: Mapping[str, str]) -> tuple[str, str]:
 def _motif(motif: object) -> Motif:
     counts = getattr(motif, "counts")  # noqa: B009
     letters = "ACGT" if "T" in counts.alphabet else "ACGU"
-    if isinstance(motif, dict):  # as TRANSFAC's are
+    if isinstance(motif, dict):  # a TRANSFAC motif
         name, identifier = _transfac_names(motif)
     else:
         identifier = getattr(motif, "matrix_id", None) or getattr(motif, "name")  # noqa: B009
@@ -284,28 +284,29 @@ def _motif(motif: object) -> Motif:
 
 
 def _check(found: Sequence[Motif], source: str) -> None:
-    """Raise for no motifs, and for counts that make no sense."""
+    """Raise if there are no motifs, or if names or counts are invalid."""
     if not found:
         raise MotifError(f"{source}: no motifs in it; give at least one")
     for name, _, counts in found:
         if name.strip() in ("", ".") or not is_printable(name):
             raise MotifError(
-                f"{source}: motif {name!r} has no name of printable characters; rename it"
+                f"{source}: motif {name!r}: the name must consist of printable characters, and "
+                "must not be '.'; rename it"
             )
-        wrong = counts.ndim != 2 or not len(counts) or not (counts < _MOST_SITES).all()
+        wrong = counts.ndim != 2 or not len(counts) or not (counts < _MAX_SITES).all()
         if wrong or (counts < 0).any() or not (counts.sum(axis=1) > 0).all():
             raise MotifError(
-                f"{source}: motif {name!r} has a column that holds no counts; mend or remove it"
+                f"{source}: motif {name!r} has a column without valid counts; fix or remove it"
             )
 
 
 def find_motif(found: Sequence[Motif], wanted: str, source: str) -> Motif:
-    """Motif of a name or identifier, upper or lower case.
+    """Find a motif by name or identifier, ignoring case.
 
     Raises
     ------
     MotifError
-        None, with the names that there are.
+        If there is no such motif; the message lists the names of the motifs.
 
     Examples
     --------
@@ -316,4 +317,4 @@ def find_motif(found: Sequence[Motif], wanted: str, source: str) -> Motif:
         if wanted.lower() in (motif.name.lower(), motif.identifier.lower()):
             return motif
     names = ", ".join(motif.name for motif in found[:8]) + (", ..." if len(found) > 8 else "")
-    raise MotifError(f"{source}: no motif {wanted!r}; there are {names}")
+    raise MotifError(f"{source}: no motif {wanted!r}; the motifs are {names}")

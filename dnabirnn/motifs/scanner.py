@@ -1,7 +1,9 @@
-"""The scanner: where sequences match motifs, on both strands, and how surprising that is.
+"""Scanner: sites of motifs on both strands, with exact p-values.
 
-Scores are whole numbers, so that sums are exact in any order, p-values are exact, and a site has
-the same score on either strand.
+The score of a site is the sum, over the columns of the motif, of 100 log2(q / background), rounded
+to an integer per column. Integer sums are exact in any order. So a site has the same score on
+either strand, and the distribution of scores of random bases, which gives the p-values, can be
+computed column by column (`tail_probabilities`).
 """
 
 from __future__ import annotations
@@ -24,27 +26,30 @@ if TYPE_CHECKING:
 __all__ = ["Hits", "Scanner", "background_of", "score_matrix", "tail_probabilities"]
 
 _PER_BIT = 100
-"""Scores are hundredths of a bit: a motif of 20 columns is off by 0.1 bit at the very most."""
+"""Units per bit. Rounding to hundredths of a bit changes the score of a motif of 20 columns by at
+most 0.1 bit."""
 _BACKGROUND_SHARE = 0.01
-"""Of each column, what is as the background: a base that a motif never has costs 6.6 bits, however
-many sites it was made of, since formats and tools do not agree on telling their number."""
+"""Weight of the background in each column. A base that a motif never has costs 6.6 bits. The weight
+does not depend on the number of sites of the motif, because formats and tools do not agree on how
+to give that number."""
 _CHUNK_BP = 1 << 22
 _NEVER = -1e6
-"""Score of code 4 in the scanner, far below what others can make up for."""
+"""Score of code 4, so low that the other columns cannot make up for it."""
 
 
 class Hits(NamedTuple):
-    """Sites of motifs on a contig, by start, end, motif, + before -.
+    """Sites of motifs on a contig, sorted by start, end, motif and strand (+ before -).
 
     Attributes
     ----------
     starts, ends : ndarray, (n,) int64
         0-based, half-open.
     motifs : ndarray, (n,) int64
-        Place of each one's motif among those scanned for.
+        Index of each site's motif in the list of motifs.
     minus : ndarray, (n,) bool
+        True for sites on the minus strand.
     pvalues : ndarray, (n,) float64
-        Chance that a site of random bases scores as high.
+        Probability that random bases score at least as high.
     """
 
     starts: NDArray[np.int64]
@@ -55,7 +60,7 @@ class Hits(NamedTuple):
 
 
 def background_of(gc: float) -> NDArray[np.float64]:
-    """Shares of A, C, G and T, the same on both strands.
+    """Return the shares of A, C, G and T; they are the same on both strands.
 
     Examples
     --------
@@ -66,7 +71,7 @@ def background_of(gc: float) -> NDArray[np.float64]:
 
 
 def score_matrix(motif: Motif, background: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Scores of bases in the columns of a motif, in hundredths of a bit.
+    """Compute the scores of bases in the columns of a motif, in hundredths of a bit.
 
     Parameters
     ----------
@@ -77,8 +82,8 @@ def score_matrix(motif: Motif, background: NDArray[np.float64]) -> NDArray[np.in
     Returns
     -------
     scores : ndarray, (W, 4) int64
-        `100 log2(q / background)`, rounded, where q is 0.99 of the motif's share and 0.01 of the
-        background's.
+        `100 log2(q / background)`, rounded, where q is 0.99 times the motif's share plus 0.01
+        times the background's.
 
     Examples
     --------
@@ -94,7 +99,9 @@ def score_matrix(motif: Motif, background: NDArray[np.float64]) -> NDArray[np.in
 def tail_probabilities(
     scores: NDArray[np.int64], background: NDArray[np.float64]
 ) -> tuple[int, NDArray[np.float64]]:
-    """Chances that random bases score so much or more: exact, but for float64.
+    """Compute the probabilities that random bases reach each score, exact up to float64 rounding.
+
+    The distribution of the sum is the convolution of the distributions of the columns.
 
     Parameters
     ----------
@@ -104,9 +111,10 @@ def tail_probabilities(
     Returns
     -------
     lowest : int
-        The lowest score that there is.
+        Lowest possible score.
     chances : ndarray, (n,) float64
-        Number k is the chance of `lowest + k` or more; the last is that of the highest score.
+        `chances[k]` is the probability of a score of `lowest + k` or more; the last element is
+        that of the highest possible score.
 
     Examples
     --------
@@ -121,12 +129,12 @@ def tail_probabilities(
         for step, share in zip(steps.tolist(), background.tolist(), strict=True):
             longer[step : step + len(chances)] += share * chances
         chances = longer
-    # From the rare end: small numbers are added before large ones.
+    # Sum from the rare end, so that small numbers are added before large ones.
     return int(scores.min(axis=1).sum()), np.cumsum(chances[::-1])[::-1]
 
 
 class _Matrix(NamedTuple):
-    """A motif on one strand, as the scanner takes it."""
+    """Scores of a motif on one strand, also in the form that lightmotif needs."""
 
     motif: int
     minus: bool
@@ -135,23 +143,23 @@ class _Matrix(NamedTuple):
 
 
 class Scanner:
-    """Finds the sites of motifs on both strands.
+    """Scanner for sites of motifs on both strands.
 
-    A site that holds code 4 is none. The threshold of a motif is the lowest score whose p-value
-    does not exceed what is given.
+    Stretches with code 4 are never sites. The threshold of a motif is the lowest score whose
+    p-value is at most `pvalue`.
 
     Parameters
     ----------
     motifs : sequence of Motif
     pvalue : float
-        Chance that a site of random bases is found, a motif and a strand.
+        Largest p-value of a site, for each motif and strand.
     gc : float
-        Share of G and C of those random bases.
+        Share of G and C in the random bases that define p-values.
 
     Raises
     ------
     OptionError
-        The package lightmotif is missing; or a p-value or share that is none.
+        If the package lightmotif is missing, or `pvalue` or `gc` is not between 0 and 1.
     """
 
     def __init__(self, motifs: Sequence[Motif], pvalue: float, gc: float) -> None:
@@ -159,7 +167,8 @@ class Scanner:
             raise OptionError(f"--pvalue {pvalue:g}: must be more than 0 and less than 1")
         if not 0 < gc < 1:
             raise OptionError(
-                f"--gc {gc:g}: p-values need a share of more than 0 and less than 1; give one"
+                f"--gc {gc:g}: p-values need a share of G and C of more than 0 and less than 1; "
+                "give one with --gc"
             )
         self._lightmotif = _lightmotif()
         background = background_of(gc)
@@ -170,7 +179,7 @@ class Scanner:
             scores = score_matrix(motif, background)
             lowest, chances = tail_probabilities(scores, background)
             self._tails.append((lowest, chances))
-            # A hair's breadth for the rounding of sums that are as high as the p-value itself.
+            # The tolerance is for rounding, where the sum should equal `pvalue`.
             rarer = np.flatnonzero(chances <= pvalue * (1 + 1e-9))
             self._thresholds.append(lowest + int(rarer[0]) if rarer.size else lowest + len(chances))
             for minus in (False, True):
@@ -178,7 +187,7 @@ class Scanner:
                 self._matrices.append(_Matrix(number, minus, strand, self._pssm(strand)))
 
     def best_pvalue(self, motif: int) -> float:
-        """P-value of the best site that a motif can have."""
+        """Return the smallest p-value that a site of the motif can have."""
         return float(self._tails[motif][1][-1])
 
     def _pssm(self, scores: NDArray[np.int64]) -> Any:
@@ -186,12 +195,12 @@ class Scanner:
         return self._lightmotif.ScoringMatrix(columns | {"N": [_NEVER] * len(scores)})
 
     def scan(self, codes: Codes) -> Hits:
-        """All sites of a contig.
+        """Find all sites on a contig.
 
         Parameters
         ----------
         codes : ndarray, (L,) uint8
-            0 to 4.
+            Codes 0 to 4.
         """
         found = [hits for chunk in self._chunks(codes) for hits in chunk]
         columns: list[Any] = [np.concatenate(column) for column in zip(*found, strict=True)]
@@ -201,7 +210,7 @@ class Scanner:
         return Hits(*columns)
 
     def _chunks(self, codes: Codes) -> Iterator[Iterator[Hits]]:
-        """Hits of pieces of a contig; a piece has those that start in its first `_CHUNK_BP`."""
+        """Yield the hits of each chunk; they start in the first `_CHUNK_BP` bases of the chunk."""
         widest = max((len(matrix.scores) for matrix in self._matrices), default=1)
         for start in range(0, max(len(codes), 1), _CHUNK_BP):
             chunk = codes[start : start + _CHUNK_BP + widest - 1]
@@ -213,7 +222,7 @@ class Scanner:
         threshold = self._thresholds[matrix.motif]
         scan = self._lightmotif.scan(matrix.pssm, striped, threshold=threshold)
         places = np.fromiter((hit.position for hit in scan), np.int64)
-        places = places[places < _CHUNK_BP]  # later ones are the next chunk's
+        places = places[places < _CHUNK_BP]  # later sites belong to the next chunk
         sites = chunk[places[:, None] + np.arange(width)]
         scores = matrix.scores[np.arange(width), sites].sum(axis=1)
         lowest, chances = self._tails[matrix.motif]
@@ -231,7 +240,7 @@ def _lightmotif() -> Any:
         import lightmotif
     except ModuleNotFoundError as error:
         raise OptionError(
-            "motifs are scanned for with the package lightmotif, which is not installed; install "
-            "it with `pip install 'dnabirnn[motifs]'`"
+            "scanning for motifs needs the package lightmotif, which is not installed; install it "
+            "with `pip install 'dnabirnn[motifs]'`"
         ) from error
     return lightmotif

@@ -1,4 +1,4 @@
-"""A search for motifs: which, in what, how surprising a site must be, and in which peaks."""
+"""Search for motifs: the motifs, the largest p-value of a site, and the peaks."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ if TYPE_CHECKING:
 __all__ = ["PVALUE", "MotifSearch", "check_repeatable", "read_search"]
 
 PVALUE = 1e-4
-"""As FIMO has it: with both strands, a site in 5,000 random bases."""
+"""Default of FIMO. With both strands, one site per motif in 5,000 random bases is expected."""
 _CHUNK_BP = 1 << 22
 
 
 @dataclass(frozen=True)
 class MotifSearch:
-    """Motifs to look for, and how.
+    """Settings of a search for motifs.
 
     Attributes
     ----------
     motifs : tuple of Motif
     source : str
-        Name of their file, for messages.
+        Name of the motif file, for messages.
     pvalue, gc : float
-        As `Scanner` takes them.
+        As for `Scanner`.
     class_name : str, optional
-        Class of all sites. By default a site's class is its motif's name.
+        Class of all sites. By default, the class of a site is the name of its motif.
     within : Regions, optional
-        Peaks: sites that lie wholly in one are bound.
+        Peaks. Sites that lie wholly in a peak count as bound.
     hard_mask : bool
         Read lower-case letters as N.
     digests : mapping of str to mapping
-        By kind, "motifs" and "within": SHA-256 of each file, by its basename.
+        For "motifs" and, with peaks, "within": SHA-256 of each file, by its basename.
     """
 
     motifs: tuple[Motif, ...]
@@ -59,16 +59,16 @@ class MotifSearch:
     digests: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def class_of(self, motif: Motif) -> str:
-        """Class of a motif's sites."""
+        """Return the class of the sites of a motif."""
         return self.class_name or motif.name
 
     @property
     def names(self) -> list[str]:
-        """Classes, in alphabetical order."""
+        """Names of the classes, in alphabetical order."""
         return sorted({self.class_of(motif) for motif in self.motifs})
 
     def origin(self) -> dict[str, Any]:
-        """What a manifest tells of labels that come from this search: `inputs` and `motifs`."""
+        """Return the manifest entries of labels from this search: `inputs` and `motifs`."""
         return {
             "inputs": {kind: listed(files) for kind, files in self.digests.items()},
             "motifs": {"pvalue": self.pvalue, "gc": self.gc},
@@ -86,18 +86,18 @@ def read_search(
     within_path: PathLike | None = None,
     hard_mask: bool = False,
 ) -> MotifSearch:
-    """A search for the motifs of a file.
+    """Set up a search for the motifs of a file.
 
     Parameters
     ----------
     motifs_path : str or PathLike
-        As `read_motifs` takes it.
+        File as for `read_motifs`.
     fasta_paths : sequence of str or PathLike
-        What is to be searched; read for its composition unless `gc` is given.
+        Sequences to search. They are read here, for their composition, unless `gc` is given.
     pvalue, class_name, hard_mask
         As in `MotifSearch`.
     gc : float, optional
-        By default that of the sequences, to four decimals.
+        Share of G and C; by default that of the sequences, to four decimals.
     names : sequence of str
         Classes to search for; by default all.
     within_path : str or PathLike, optional
@@ -106,14 +106,16 @@ def read_search(
     Raises
     ------
     MotifError, LabelError, FastaError
-        A file that cannot be read, or a class that no motif has.
+        If a file cannot be read, or no motif has a class in `names`.
     OptionError
-        A value out of range; sequences that can be read only once, without `gc`; or the package
-        lightmotif is missing.
+        If a value is out of range, sequences can be read only once and `gc` is not given, or the
+        package lightmotif is missing.
     """
     digests: dict[str, dict[str, str]] = {"motifs": {}}
     if class_name is not None and (class_name.strip() in ("", ".") or not is_printable(class_name)):
-        raise OptionError(f"--class {class_name!r}: give a name of printable characters")
+        raise OptionError(
+            f"--class {class_name!r}: not a class name; give one of printable characters"
+        )
     motifs = tuple(read_motifs(motifs_path, digests=digests["motifs"]))
     within = None
     if within_path is not None:
@@ -130,17 +132,17 @@ def read_search(
         digests=digests,
     )
     search = _narrowed(search, names)
-    # What is wrong with numbers is told before the sequences are read, which may take long.
+    # Check the numbers before reading the sequences, which may take long.
     Scanner((), search.pvalue, search.gc)
     return search if gc is not None else replace(search, gc=_composition(fasta_paths, hard_mask))
 
 
 def _narrowed(search: MotifSearch, names: Sequence[str]) -> MotifSearch:
-    """The search for some classes; for all if none is named."""
+    """Limit a search to some classes; keep all if `names` is empty."""
     for name in names:
         if name not in search.names:
             raise MotifError(
-                f"{search.source}: no motif has the class {name!r}; there are "
+                f"{search.source}: no motif has class {name!r}; the motifs have "
                 f"{shortened(search.names)}"
             )
     chosen = tuple(m for m in search.motifs if not names or search.class_of(m) in names)
@@ -156,7 +158,7 @@ def _composition(fasta_paths: Sequence[PathLike], hard_mask: bool) -> float:
             counts = np.bincount(record.codes[start : start + _CHUNK_BP], minlength=4)[:4]
             strong += int(counts[1] + counts[2])
             known += int(counts.sum())
-        del record  # or two contigs are held while the next one is read
+        del record  # frees its memory before the next contig is read
     if not known:
         raise FastaError(f"{fasta_paths[0]}: no A, C, G or T to search; give sequences")
     return round(strong / known, 4)

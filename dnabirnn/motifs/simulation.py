@@ -1,8 +1,14 @@
-"""Genomes with planted motifs, in which context decides.
+"""Simulated genomes with planted motifs, where only the context makes a motif a site.
 
-A copy of the motif is a site only if a copy of its partner lies downstream of it, within a
-distance and on the strand that are asked for. Everything else that is planted is a decoy: copies
-of the motif alone, copies with a partner that is turned round, and copies of the partner alone.
+A copy of the motif is a site only if a copy of its partner lies downstream of it, within the given
+distance and on the given strand. All other planted copies are decoys: of the motif alone, of the
+motif with a partner on the wrong strand, and of the partner alone. With the partner on the same
+strand ("same"), the kinds are:
+
+    site       MMMM>----PPP>
+    alone      MMMM>
+    turned     MMMM>----<PPP
+    partner    PPP>
 """
 
 from __future__ import annotations
@@ -47,7 +53,7 @@ _LINE_BP = 80
 
 
 class PartnerStrand(StrEnum):
-    """Strand on which the partner makes a copy of the motif a site, seen from the motif."""
+    """Strand, relative to the motif, on which the partner must lie to make the motif a site."""
 
     SAME = "same"
     OPPOSITE = "opposite"
@@ -56,22 +62,25 @@ class PartnerStrand(StrEnum):
 
 @dataclass(frozen=True)
 class SimulationSettings:
-    """What is planted where.
+    """Settings of a simulated genome.
 
     Attributes
     ----------
     length_bp : int
-        Bases of the whole genome.
+        Number of bases of the whole genome.
     contigs : int
-        They share the length evenly, and are named sim1, sim2, ...
+        Number of contigs. They have equal lengths, up to rounding, and are named sim1, sim2, ...
     sites_per_mb : float
-        Copies of the motif that count, on both strands together.
+        Number of sites per Mb, on both strands together.
     decoys_per_site : float
-        Copies of the motif that do not count, for each that does, and as many partners alone.
+        Number of copies of the motif that are not sites, per site. The same number of copies of the
+        partner alone is added.
     partner_min_bp, partner_max_bp : int
-        Fewest and most bases between the end of the motif and its partner downstream.
+        Minimum and maximum number of bases between the motif and its partner downstream.
     partner_strand : PartnerStrand
+        Strand of the partner relative to the motif.
     seed : int
+        Seed of the random numbers.
     """
 
     length_bp: int = 1_000_000
@@ -86,7 +95,7 @@ class SimulationSettings:
     def __post_init__(self) -> None:
         if not 1 <= self.contigs <= self.length_bp:
             raise OptionError(
-                f"--contigs {self.contigs}: must be from 1 to the bases there are, {self.length_bp}"
+                f"--contigs {self.contigs}: must be from 1 to the number of bases, {self.length_bp}"
             )
         for option, value in (
             ("--sites-per-mb", self.sites_per_mb),
@@ -97,12 +106,15 @@ class SimulationSettings:
         if not 0 <= self.partner_min_bp <= self.partner_max_bp:
             raise OptionError(
                 f"--partner-distance {self.partner_min_bp}-{self.partner_max_bp}: must be the "
-                "fewest and the most bases between motif and partner, like 5-30"
+                "smallest and the largest number of bases between motif and partner, such as 5-30"
             )
 
 
 class Feature(NamedTuple):
-    """A planted copy: 0-based, half-open; `name` is the motif's, for a decoy with its kind."""
+    """Planted copy of a motif, 0-based, half-open.
+
+    `name` is the name of the motif; decoys have a suffix for their kind.
+    """
 
     start: int
     end: int
@@ -111,14 +123,14 @@ class Feature(NamedTuple):
 
 
 class Simulated(NamedTuple):
-    """A contig.
+    """Simulated contig.
 
     Attributes
     ----------
     name : str
     codes : ndarray, (L,) uint8
     sites, decoys : list of Feature
-        By start.
+        Planted copies, sorted by start.
     """
 
     name: str
@@ -128,7 +140,7 @@ class Simulated(NamedTuple):
 
 
 class _Kind(IntEnum):
-    """What is planted together."""
+    """Kind of a planted unit: a motif, its partner, or both."""
 
     SITE = 0
     ALONE = 1
@@ -137,7 +149,7 @@ class _Kind(IntEnum):
 
 
 class _Draw(IntEnum):
-    """Each has random numbers of its own, so that one does not move the others."""
+    """Streams of random numbers, one per decision, so that one does not shift the others."""
 
     BACKGROUND = 0
     KIND = 1
@@ -159,16 +171,16 @@ def simulate(
     settings: SimulationSettings,
     progress: Callable[[int], object] = lambda bases: None,
 ) -> Iterator[Simulated]:
-    """Make the contigs of a genome, one after the other.
+    """Yield the contigs of a simulated genome, one after the other.
 
     Parameters
     ----------
     motif, partner : Motif
     background : Background
     settings : SimulationSettings
-        The same settings give the same genome.
+        Settings; the same settings give the same genome.
     progress : callable
-        Told the bases of each piece that is done.
+        Called with the size of each finished piece, in bases.
 
     Yields
     ------
@@ -177,9 +189,10 @@ def simulate(
     Raises
     ------
     OptionError
-        More copies than fit.
+        If the copies do not fit into a contig.
     """
-    # Ends are shared out first, so that rounding loses no site, however short the contigs.
+    # Round cumulative numbers and take differences, so that no site is lost to rounding even if
+    # contigs are short.
     ends = np.arange(settings.contigs + 1) * settings.length_bp // settings.contigs
     site_ends = np.rint(ends * (settings.sites_per_mb / 1e6)).astype(np.int64)
     decoy_ends = np.rint(site_ends * settings.decoys_per_site).astype(np.int64)
@@ -192,12 +205,12 @@ def simulate(
 
 
 def _random(*seed: int) -> np.random.Generator:
-    """Random numbers; only `random()` is asked of them, which numpy keeps the same."""
+    """Create a generator; use only its `random()`, whose numbers do not change between versions."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
 
 
 class _Units(NamedTuple):
-    """What is planted together, by place; each array (n,)."""
+    """Planted units, sorted by position; each array is (n,)."""
 
     kind: NDArray[np.int64]
     start: NDArray[np.int64]
@@ -216,13 +229,13 @@ def _lay(
     settings: SimulationSettings,
     random: list[np.random.Generator],
 ) -> _Units:
-    """Decide on kinds, places and strands; any layout is as likely as any other."""
+    """Draw kinds, positions and strands of units; all layouts are equally likely."""
     rule, closest, farthest = (
         settings.partner_strand,
         settings.partner_min_bp,
         settings.partner_max_bp,
     )
-    # Where any strand will do, no partner is turned the wrong way.
+    # If the partner may be on any strand, no strand is wrong.
     turned = 0 if rule is PartnerStrand.ANY else decoys // 2
     kind = np.repeat(list(_Kind), [sites, decoys - turned, turned, decoys])
     kind = kind[np.argsort(random[_Draw.KIND].random(kind.size), kind="stable")]
@@ -231,7 +244,8 @@ def _lay(
     width = np.where(kind == _Kind.PARTNER, 0, motif.width_bp)
     width += np.where(kind == _Kind.ALONE, 0, partner.width_bp)
     width += np.where(paired, distance.astype(np.int64), 0)
-    # Farther apart than the longest distance: no copy becomes another one's partner.
+    # Units are farther apart than the maximum distance, so that no copy becomes the partner of a
+    # motif in another unit.
     apart = farthest + 1
     free = length - int(width.sum()) - apart * max(0, kind.size - 1)
     if free < 0:
@@ -258,7 +272,7 @@ def _plant(
     partner: Motif,
     random: list[np.random.Generator],
 ) -> Simulated:
-    """Write copies drawn from the motifs into `codes`, which changes."""
+    """Write copies drawn from the motifs into `codes`, in place."""
     n = units.kind.size
     motifs = motif.sample(random[_Draw.MOTIF].random((n, motif.width_bp)))
     partners = partner.sample(random[_Draw.PARTNER].random((n, partner.width_bp)))
@@ -290,25 +304,25 @@ def _write(codes: Codes, start: int, letters: Codes, name: str, strand: str) -> 
 def write_simulation(
     contigs: Iterator[Simulated], folder: PathLike, *, compress: bool = False
 ) -> int:
-    """Write a genome: genome.fa, sites.bed and decoys.bed, all of them whole or none.
+    """Write a simulated genome: genome.fa, sites.bed and decoys.bed, either all of them or none.
 
     Parameters
     ----------
     contigs : iterator of Simulated
     folder : str or PathLike
-        Made where it is not there, in a folder that is.
+        Folder for the files. It is created if it does not exist; its parent must exist.
     compress : bool
-        Write genome.fa.gz, as bgzip.
+        Write genome.fa.gz, compressed with bgzip.
 
     Returns
     -------
     sites : int
-        Rows of sites.bed.
+        Number of rows of sites.bed.
 
     Raises
     ------
     OutputError
-        A folder that cannot be made or written.
+        If the folder cannot be created or written.
     """
     target = Path(folder)
     made = _make(target)
@@ -332,17 +346,19 @@ def write_simulation(
 
 
 def _make(folder: Path) -> bool:
-    """Make a folder unless it is there; True if it was not."""
+    """Create a folder if it does not exist; return whether it was created."""
     if folder.is_dir():
         return False
     if folder.exists():
         raise OutputError(f"{folder}: is a file; name a folder")
     if not folder.absolute().parent.is_dir():
-        raise OutputError(f"{folder}: there is no folder {folder.absolute().parent}; make it first")
+        raise OutputError(
+            f"{folder}: there is no folder {folder.absolute().parent}; create it first"
+        )
     try:
         folder.mkdir()
     except OSError as cause:
-        raise OutputError(f"{folder}: cannot be made: {cause.strerror or cause}") from cause
+        raise OutputError(f"{folder}: cannot be created: {cause.strerror or cause}") from cause
     return True
 
 

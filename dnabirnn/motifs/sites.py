@@ -1,4 +1,4 @@
-"""Sites of motifs in sequences, and which of them lie in peaks."""
+"""Sites of motifs in sequences, inside and outside peaks."""
 
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ __all__ = ["MotifSites", "SiteCounts", "find_sites", "site_scores", "write_sites
 
 logger = logging.getLogger(__name__)
 
-# Contigs are scanned together up to so many bases: 100,000 of 300 bases took 160 s one by one.
+# Number of bases up to which contigs are scanned together. One by one, 100,000 contigs of 300 bases
+# took 160 s.
 _BATCH_BP = 1 << 22
-# How a site lies to the peaks.
-_WITHIN, _PARTLY, _APART = range(3)
+# Position of a site relative to the peaks: wholly in a peak, partly in one, or outside.
+_WITHIN, _PARTLY, _OUTSIDE = range(3)
 
 
 class MotifSites(NamedTuple):
@@ -43,11 +44,11 @@ class MotifSites(NamedTuple):
     Attributes
     ----------
     frame : polars.DataFrame
-        chrom, start, end (0-based, half-open), name (the class), score (see `site_scores`), strand;
-        by contig as they come, start, end, name and strand; no two rows are of one place, class
-        and strand.
+        Columns chrom, start, end (0-based, half-open), name (the class), score (see
+        `site_scores`), strand. Contigs are in the order of the input; their rows are sorted by
+        start, end, name and strand. No two rows have the same position, class and strand.
     within, partly : ndarray, (n,) bool
-        Rows that lie wholly in a peak, and those that have only some of their bases in one.
+        Masks of rows that lie wholly in a peak, and of rows with only some of their bases in one.
         Without peaks, all rows are `within`.
     """
 
@@ -57,7 +58,7 @@ class MotifSites(NamedTuple):
 
 
 def site_scores(pvalues: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Integer scores of sites: -100 log10 of the p-value, rounded half up, at most 1000.
+    """Compute integer scores of sites: -100 log10(p-value), rounded half up, at most 1000.
 
     Examples
     --------
@@ -69,7 +70,7 @@ def site_scores(pvalues: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 class SiteCounts:
-    """How many sites each motif has.
+    """Numbers of sites of each motif.
 
     Parameters
     ----------
@@ -78,24 +79,25 @@ class SiteCounts:
     Attributes
     ----------
     found, bound : Counter
-        Sites by the motif's place in the search: all, and those wholly in a peak.
-    hopeless : set of int
-        Motifs of which no site can be as rare as the p-value.
+        Number of sites by index of the motif in the search: all sites, and sites wholly in a
+        peak.
+    unreachable : set of int
+        Motifs whose best possible site has a p-value above `search.pvalue`.
     """
 
     def __init__(self, search: MotifSearch) -> None:
         self._search = search
         self.found: Counter[int] = Counter()
         self.bound: Counter[int] = Counter()
-        self.hopeless: set[int] = set()
+        self.unreachable: set[int] = set()
 
-    def tell(self) -> None:
-        """Log warnings of the motifs without a site, or without one in a peak."""
+    def log_warnings(self) -> None:
+        """Log a warning for motifs without a site, and for motifs without a site in a peak."""
         numbers = range(len(self._search.motifs))
-        absent = [n for n in numbers if not self.found[n] and n not in self.hopeless]
+        absent = [n for n in numbers if not self.found[n] and n not in self.unreachable]
         unbound = [n for n in numbers if self.found[n] and not self.bound[n]]
         for missing, why in (
-            (sorted(self.hopeless), "no site can be so rare as --pvalue {:g}; give a larger one"),
+            (sorted(self.unreachable), "no site can reach --pvalue {:g}; give a larger --pvalue"),
             (absent, "no site at --pvalue {:g}"),
             (unbound, "no site at --pvalue {:g} that lies wholly in a peak"),
         ):
@@ -111,29 +113,29 @@ def find_sites(
     tally: SiteCounts | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Iterator[MotifSites]:
-    """Sites of motifs, some contigs at a time; a frame may be empty.
+    """Yield the sites of motifs, some contigs at a time; a frame may be empty.
 
     Parameters
     ----------
     fasta_paths : sequence of str or PathLike
-        As `read_fasta` takes them; read once.
+        Files as for `read_fasta`; each is read once.
     search : MotifSearch
     tally : SiteCounts, optional
-        Counts what is found.
+        Counters to which the sites found are added.
     progress : callable, optional
-        Called with the number of bases that are done.
+        Called with the number of bases that have been scanned since the last call.
 
     Raises
     ------
     FastaError
-        As `read_fasta`.
+        As for `read_fasta`.
     LabelError
-        Peaks that do not fit the contigs.
+        If peaks do not fit the contigs.
     """
     scanner = Scanner(search.motifs, search.pvalue, search.gc)
     tally = tally or SiteCounts(search)
     numbers = range(len(search.motifs))
-    tally.hopeless = {n for n in numbers if scanner.best_pvalue(n) > search.pvalue}
+    tally.unreachable = {n for n in numbers if scanner.best_pvalue(n) > search.pvalue}
     lengths: dict[str, int] = {}
     for batch in _batches(read_fasta(*fasta_paths, hard_mask=search.hard_mask)):
         lengths |= batch.lengths
@@ -146,10 +148,10 @@ def find_sites(
 
 
 class _ScanBatch(NamedTuple):
-    """Contigs end to end, a base of code 4 between them, which no site can hold."""
+    """Contigs end to end, with a base of code 4 between them that no site can contain."""
 
     lengths: dict[str, int]
-    offsets: NDArray[np.int64]  # (n,): place of each one's first base
+    offsets: NDArray[np.int64]  # (n,): position of the first base of each contig
     codes: Codes
 
 
@@ -163,7 +165,7 @@ def _batches(records: Iterable[Record]) -> Iterator[_ScanBatch]:
         waiting.append(record)
         waiting_bp += len(record.codes)
         del record
-        if waiting_bp >= _BATCH_BP:  # a long contig goes before the next one is read
+        if waiting_bp >= _BATCH_BP:  # scan a long contig before the next one is read
             yield _joined(waiting)
             waiting, waiting_bp = [], 0
     if waiting:
@@ -205,7 +207,7 @@ def _sites(
             "place": place,
         }
     )
-    # Motifs of one class may have the same site; the best score stands for all.
+    # Several motifs of one class may have the same site; keep the best score.
     frame = frame.group_by(keys).agg(pl.col("score").max(), pl.col("place").first()).sort(keys)
     place = frame["place"].to_numpy()
     chrom = names.gather(frame["contig"]).alias("chrom")
@@ -214,11 +216,11 @@ def _sites(
 
 
 def _peaks(within: Regions, batch: _ScanBatch) -> NDArray[np.int64]:
-    """Peaks of the contigs of a batch, where these lie in it."""
+    """Peaks on the contigs of a batch, at their positions in the batch."""
     spans = [np.empty((0, 2), np.int64)]
     for (name, length), offset in zip(batch.lengths.items(), batch.offsets, strict=True):
         if (own := within.of(name)).size:
-            # What goes past a contig's end is an error, told once all contigs are known.
+            # Peaks past the end of a contig are an error, raised once all contigs are known.
             spans.append(np.minimum(own, length) + offset)
     return np.concatenate(spans)
 
@@ -226,7 +228,7 @@ def _peaks(within: Regions, batch: _ScanBatch) -> NDArray[np.int64]:
 def _places(
     starts: NDArray[np.int64], ends: NDArray[np.int64], peaks: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """How sites lie to peaks that are sorted and apart from one another.
+    """Position of sites relative to peaks, which are sorted and do not touch.
 
     Examples
     --------
@@ -235,12 +237,12 @@ def _places(
     >>> _places(starts, ends, peaks).tolist()
     [2, 1, 0, 1, 2, 1, 2]
     """
-    # The first peak that ends after a site's start is the only one that can hold it whole.
+    # Only the first peak that ends after a site's start can contain the whole site.
     first = np.searchsorted(peaks[:, 1], starts, side="right")
     none = np.iinfo(np.int64).max
     begins, stops = (np.append(column, none)[first] for column in peaks.T)
     inside = (begins <= starts) & (ends <= stops)
-    return np.where(inside, _WITHIN, np.where(begins < ends, _PARTLY, _APART))
+    return np.where(inside, _WITHIN, np.where(begins < ends, _PARTLY, _OUTSIDE))
 
 
 def write_sites(
@@ -250,26 +252,28 @@ def write_sites(
     partly_out: PathLike | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> int:
-    """Write sites as BED6: contigs as they come, then by start, end, class and strand.
+    """Write sites as BED6: by contig in input order, then by start, end, class and strand.
+
+    A warning is logged for motifs without a site.
 
     Parameters
     ----------
     fasta_paths, search, progress
-        As in `find_sites`. Motifs without a site are told of in a logged warning.
+        As in `find_sites`.
     out : str or PathLike
-        With peaks, of the sites that lie wholly in one.
+        File for sites; with peaks, for sites that lie wholly in a peak.
     partly_out : str or PathLike, optional
-        Sites that lie in a peak only partly.
+        File for sites that lie in a peak only partly.
 
     Returns
     -------
     sites : int
-        Rows of `out`.
+        Number of rows of `out`.
 
     Raises
     ------
     OutputError
-        A path that cannot be written; then, and after any error, none is.
+        If a path cannot be written. After this and any other error, no file is written.
     """
     count, tally = 0, SiteCounts(search)
     with OutputFiles() as outputs:
@@ -279,7 +283,7 @@ def write_sites(
             count += _write(frame.filter(within), file)
             if partly_file is not None:
                 _write(frame.filter(partly), partly_file)
-    tally.tell()
+    tally.log_warnings()
     return count
 
 

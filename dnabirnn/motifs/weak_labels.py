@@ -1,4 +1,4 @@
-"""Weak labels: sites of motifs, of which those in peaks are the positives."""
+"""Weak labels: sites of motifs as labels; with peaks, only the sites in peaks are positives."""
 
 from __future__ import annotations
 
@@ -33,31 +33,31 @@ def motif_labels(
     unstranded: Sequence[str] = (),
     progress: Callable[[int], object] | None = None,
 ) -> Labels:
-    """Labels of sequences from motifs.
+    """Make labels of sequences from motifs.
 
-    With peaks, sites that lie wholly in one are the positives; bases of those that lie in one only
-    partly are ignored; all other sites are background.
+    With peaks, sites that lie wholly in a peak are positives. Bases of sites that lie only partly
+    in a peak are ignored. All other sites are background. Without peaks, all sites are positives.
 
     Parameters
     ----------
     fasta_paths : sequence of str or PathLike
-        Read here, and to be read again by `encode`.
+        Sequences to scan. They must be files, because `encode` reads them again.
     search : MotifSearch
     classes : sequence of str, optional
-        Classes to keep, in this order. By default all that have a site, in alphabetical order.
+        Classes to keep, in this order; by default all that have a site, in alphabetical order.
     ignore_classes : sequence of str
-        Classes whose sites count neither for nor against any class.
+        Classes whose sites are ignored, in loss and metrics.
     unstranded : sequence of str
-        Classes whose strands carry no meaning.
+        Classes without strand.
     progress : callable, optional
-        Called with the number of bases of each contig that is done.
+        Called with the number of bases that have been scanned since the last call.
 
     Raises
     ------
     MotifError
-        More than 31 classes; no site at all; no site of a class that is asked for.
+        If there are more than 31 classes, no site at all, or no site of one of `classes`.
     OptionError
-        Sequences that can be read only once; a class that is named as what it cannot be.
+        If sequences can be read only once, or the options about classes do not fit together.
     """
     check_repeatable(fasta_paths, "name a file")
     kept = _kept(search, classes, ignore_classes, unstranded)
@@ -69,9 +69,9 @@ def motif_labels(
     frame = pl.concat(frames)
     present = set(frame.filter(~pl.col("ignored"))["name"])
     _check_present(search, classes, present)
-    tally.tell()
+    tally.log_warnings()
     kept = [name for name in kept if name in present]
-    _tell_of_labels(search, frame)
+    _log_labels(search, frame)
     flat = pl.col("ignored") | pl.col("name").is_in(list(unstranded))
     numbers = {name: number for number, name in enumerate(kept)}
     number = pl.col("name").replace_strict(numbers, default=IGNORED, return_dtype=pl.Int32)
@@ -82,7 +82,7 @@ def motif_labels(
         pl.when("ignored").then(pl.lit(IGNORED, pl.Int32)).otherwise(number).alias("class"),
         pl.when(flat).then(pl.lit(".")).otherwise("strand").alias("strand"),
         pl.lit(search.source).alias("file"),
-        pl.lit(0, pl.UInt32).alias("line"),  # they lie on the contigs that they were found on
+        pl.lit(0, pl.UInt32).alias("line"),  # of no use: sites always fit their contigs
     )
     table = tuple(MotifClass(name, name not in unstranded) for name in kept)
     return Labels(ClassTable(table, tuple(ignore_classes)), rows)
@@ -94,15 +94,15 @@ def _kept(
     ignore_classes: Sequence[str],
     unstranded: Sequence[str],
 ) -> list[str]:
-    """Names of the classes to keep; raises for options that do not fit one another."""
+    """Return the names of the classes to keep; raise if options do not fit together."""
     kept = list(classes or (name for name in search.names if name not in ignore_classes))
     for option, names in (("--classes", kept), ("--ignore-classes", ignore_classes)):
         for name in names:
             if list(names).count(name) > 1:
-                raise OptionError(f"{option}: {name!r} is there twice; name it once")
+                raise OptionError(f"{option}: {name!r} is given twice; give it once")
     if both := sorted(set(kept) & set(ignore_classes)):
         raise OptionError(
-            f"class {both[0]!r} is in --classes and in --ignore-classes; leave it out of one"
+            f"class {both[0]!r} is in both --classes and --ignore-classes; leave it out of one"
         )
     for option, names, known in (
         ("--ignore-classes", ignore_classes, search.names),
@@ -111,20 +111,23 @@ def _kept(
         for name in names:
             if name not in known:
                 raise OptionError(
-                    f"{option}: no motif has the class {name!r}; there are {shortened(known)}"
+                    f"{option}: no motif has class {name!r}; the motifs have {shortened(known)}"
                 )
     if not kept:
-        raise OptionError("every class of the motifs is ignored; leave one for the network")
+        raise OptionError(
+            "every class of the motifs is ignored; keep at least one, see --ignore-classes"
+        )
     if len(kept) > MAX_CLASSES:
         raise MotifError(
             f"{search.source}: {len(kept)} classes ({shortened(kept, 3)}), at most {MAX_CLASSES} "
-            "are possible; give all sites one with --class NAME, or choose with --classes"
+            "are possible; give all sites one class with --class NAME, or choose "
+            "classes with --classes"
         )
     return kept
 
 
 def _check_present(search: MotifSearch, classes: Sequence[str] | None, present: set[str]) -> None:
-    """Raise where nothing is labelled, or not a class that was asked for."""
+    """Raise if no site is labelled, or if one of `classes` has no site."""
     missing = [name for name in classes or () if name not in present]
     if present and not missing:
         return
@@ -136,7 +139,7 @@ def _check_present(search: MotifSearch, classes: Sequence[str] | None, present: 
     )
 
 
-def _tell_of_labels(search: MotifSearch, frame: pl.DataFrame) -> None:
+def _log_labels(search: MotifSearch, frame: pl.DataFrame) -> None:
     logger.info(
         "%s: %d sites at --pvalue %g --gc %g are positives, %d are ignored",
         search.source,

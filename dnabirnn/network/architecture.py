@@ -1,4 +1,4 @@
-"""What a network is: frozen and plain, free of torch."""
+"""The shape of a network: cell, sizes and classes. This module does not import torch."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from dnabirnn.names import is_printable
 __all__ = ["PROBABILITY_BOUNDS", "Architecture", "Cell"]
 
 PROBABILITY_BOUNDS = (1e-6, 1 - 1e-6)
-"""No base is surer than that to be of a class, or not to be."""
+"""Smallest and largest probability that is reported for a base and an output."""
 
 
 class Cell(StrEnum):
     """Kinds of recurrent cell, computed as torch.nn.RNN (tanh), GRU and LSTM do.
 
-    `gru-ln` is dna-brnn's: layer normalisation in each gate, the reset gate before the product, and
-    a state to begin with. In an untied network its reverse direction begins where the forward one
-    ended.
+    `gru-ln` is the cell of dna-brnn. It applies layer normalisation in each gate, applies the reset
+    gate before the product, and has a learned initial state. In an untied network its reverse
+    direction starts from the last state of the forward direction.
     """
 
     RNN = "rnn"
@@ -31,17 +31,17 @@ class Cell(StrEnum):
 
     @property
     def gates(self) -> int:
-        """Rows of the weight matrices for each hidden unit."""
+        """Number of gates: rows of the weight matrices per hidden unit."""
         return {Cell.RNN: 1, Cell.GRU: 3, Cell.GRU_LN: 3, Cell.LSTM: 4}[self]
 
     @property
     def normalized(self) -> bool:
-        """Whether products go through layer normalisation, and have gains."""
+        """Whether the cell applies layer normalisation, with gains, to its products."""
         return self is Cell.GRU_LN
 
     @property
     def trains_compiled(self) -> bool:
-        """Whether there are compiled kernels for its backward pass; else torch trains it."""
+        """Whether compiled kernels exist for its backward pass; if not, torch trains it."""
         return self is not Cell.GRU_LN
 
 
@@ -52,15 +52,18 @@ class Architecture:
     Attributes
     ----------
     classes : tuple of MotifClass
-        What is labelled, in the order of the network's outputs.
+        Classes in the order of the network's outputs.
     cell : Cell
+        Kind of recurrent cell.
     hidden : int
-        Units a direction.
+        Hidden units per direction.
     layers : int
+        Number of recurrent layers.
     tied : bool
-        One set of weights for both strands; else a second one for the reverse direction.
+        Whether both strands share one set of weights. If False, the reverse direction has separate
+        weights.
     exclusive : bool
-        A softmax over background and all outputs; else a sigmoid an output.
+        If True, one softmax over the background and all outputs. If False, one sigmoid per output.
     """
 
     classes: tuple[MotifClass, ...]
@@ -74,21 +77,24 @@ class Architecture:
         if not 1 <= len(self.classes) <= MAX_CLASSES:
             raise OptionError(
                 f"{len(self.classes)} classes: a network has 1 to {MAX_CLASSES}; "
-                "name one for all rows with --class, or choose some with --classes"
+                "give all rows one class with --class, or select classes with --classes"
             )
         names = [name for name, _ in self.classes]
         for name in names:
             if name.strip() in ("", ".") or not is_printable(name):
-                raise OptionError(f"class {name!r}: give classes names of printable characters")
+                raise OptionError(
+                    f"class {name!r}: a class name must consist of printable characters, and must "
+                    "not be empty or a dot"
+                )
         if len(set(names)) < len(names):
-            raise OptionError(f"classes {', '.join(names)}: give each a name of its own")
+            raise OptionError(f"classes {', '.join(names)}: give each class a different name")
         for option, value in (("hidden", self.hidden), ("layers", self.layers)):
             if value < 1:
                 raise OptionError(f"--{option} {value}: must be 1 or more")
 
     @property
     def outputs(self) -> tuple[Output, ...]:
-        """Class by class, + before -, or "." for an unstranded class.
+        """Outputs in class order: + before - for a stranded class, "." for an unstranded one.
 
         Examples
         --------
@@ -103,20 +109,20 @@ Output(class_name='IS', strand='.'))
         )
 
     def columns(self, class_name: str) -> list[int]:
-        """Columns of a class among the outputs: two for a stranded class, else one."""
+        """Return the output columns of a class: two for a stranded class, else one."""
         return [i for i, output in enumerate(self.outputs) if output.class_name == class_name]
 
     def bytes_a_base(self, *, training: bool) -> int:
-        """Memory that torch takes for each base of a window, by a careful guess.
+        """Return a conservative estimate of torch's memory per base of a window, in bytes.
 
-        There are, a direction and a layer, inputs, sums of the gates, and states; in training
-        also what is kept of them, and their gradients.
+        Per direction and layer, torch holds the inputs, the sums of the gates, and the states.
+        Training also keeps copies of them for the backward pass, and their gradients.
         """
         numbers = 2 * self.layers * (self.cell.gates + 4) * self.hidden
         return 4 * (numbers + 8 * len(self.outputs)) * (3 if training else 1)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for the model file."""
+        """Return plain values for the model file."""
         plain = asdict(self)
         plain["cell"] = self.cell.value
         plain["classes"] = [{"name": name, "stranded": strand} for name, strand in self.classes]
@@ -124,12 +130,12 @@ Output(class_name='IS', strand='.'))
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> Architecture:
-        """Architecture from what `to_json` gave.
+        """Create an architecture from the result of `to_json`.
 
         Raises
         ------
         KeyError, TypeError, ValueError
-            Values that are missing or of the wrong kind.
+            If a value is missing or has the wrong type.
         """
         classes = tuple(MotifClass(str(c["name"]), bool(c["stranded"])) for c in plain["classes"])
         return cls(

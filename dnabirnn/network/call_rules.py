@@ -1,4 +1,4 @@
-"""What a call is: thresholds, lengths and gaps, by class."""
+"""Rules for calls: threshold, minimum length and gap of each class."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ if TYPE_CHECKING:
 __all__ = ["CallMethod", "CallRule", "CallSettings", "call_settings", "default_min_score"]
 
 _DEFAULT_MIN_SCORE = 100
-_LONGEST_BP = 10**12
-"""A hundred times the longest chromosome, and far from where int64 ends."""
+_MAX_BP = 10**12
+"""Limit of lengths and gaps: 100 times the longest chromosome, and far below the int64 limit."""
 
 
 class CallMethod(StrEnum):
-    """How intervals are made of scores."""
+    """Methods that turn scores into intervals."""
 
     THRESHOLD = "threshold"
-    """The longest runs of bases that reach the threshold."""
+    """Maximal runs of bases whose scores reach the threshold."""
     MSS = "mss"
-    """Maximal scoring segments of the weights 2 (score - threshold) + 1 (Ruzzo and Tompa 1999):
-    a dip below the threshold is bridged where what lies on both sides outweighs it, and where no
-    stretch of it that the track leaves out is longer than the rule's gap."""
+    """Maximal scoring segments of the weights 2 (score - threshold) + 1 (Ruzzo and Tompa 1999).
+    A dip below the threshold is bridged if the bases on both sides outweigh it, and if no stretch
+    of it that is missing from the track is longer than the rule's gap."""
 
 
 @dataclass(frozen=True)
 class CallRule:
-    """What a call of one class is.
+    """Rule for the calls of one class.
 
     Attributes
     ----------
     threshold : int
-        A base speaks for the class from this score on, 1 to 1000.
+        Score at or above which a base counts as its class, 1 to 1000.
     min_length_bp : int
-        Shorter calls are dropped, after joining.
+        Shorter calls are dropped, after merging.
     merge_gap_bp : int
-        Calls of one strand that lie no further apart become one.
+        Calls on the same strand are merged if they are at most this far apart.
     """
 
     threshold: int
@@ -53,24 +53,24 @@ class CallRule:
         if not 1 <= self.threshold <= MAX_SCORE:
             raise OptionError(
                 f"--threshold {self.threshold / MAX_SCORE:g}: must be from 0.001 to 1, the "
-                "probability from which a base is called"
+                "probability at or above which a base is called"
             )
         for option, value in (
             ("min-length", self.min_length_bp),
             ("merge-gap", self.merge_gap_bp),
         ):
-            if not 0 <= value <= _LONGEST_BP:
+            if not 0 <= value <= _MAX_BP:
                 raise OptionError(f"--{option} {value}: must be 0 or more, and at most 10^12")
 
 
 @dataclass(frozen=True)
 class CallSettings:
-    """How calls are made.
+    """Method and rules for making calls.
 
     Attributes
     ----------
     rules : mapping of str to CallRule
-        One for each class that is to be called; the others give no calls.
+        One rule per class to call. Classes without a rule get no calls.
     method : CallMethod
     """
 
@@ -85,7 +85,7 @@ def call_settings(
     min_length_bp: int | None = None,
     merge_gap_bp: int | None = None,
 ) -> CallSettings:
-    """Rules of a model, with what the user wants otherwise.
+    """Return the rules of a model, changed by the options that the user gave.
 
     Parameters
     ----------
@@ -93,13 +93,13 @@ def call_settings(
     method : str
         "threshold" or "mss".
     threshold : float, optional
-        Probability from which a base speaks for its class; rounded to thousandths.
+        Probability at or above which a base counts as its class; rounded to thousandths.
     min_length_bp, merge_gap_bp : int, optional
 
     Raises
     ------
     OptionError
-        A method that does not exist, or a value out of range.
+        If the method does not exist, or a value is out of range.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def call_settings(
         raise OptionError(f"--method {method}: must be threshold or mss")
     if threshold is not None and not 0 <= threshold <= 1:
         raise OptionError(f"--threshold {threshold:g}: must be from 0.001 to 1, a probability")
-    wanted = {
+    changed = {
         name: CallRule(
             rule.threshold if threshold is None else math.floor(threshold * MAX_SCORE + 0.5),
             rule.min_length_bp if min_length_bp is None else min_length_bp,
@@ -118,11 +118,11 @@ def call_settings(
         )
         for name, rule in rules.items()
     }
-    return CallSettings(wanted, CallMethod(method))
+    return CallSettings(changed, CallMethod(method))
 
 
 def default_min_score(rules: Iterable[CallRule]) -> int:
-    """Lowest score that a track tells unless the user says otherwise: 100, or less for calls.
+    """Return the default lowest score of a track: 100, or the lowest threshold if below 100.
 
     Examples
     --------

@@ -1,4 +1,7 @@
-"""The model file: safetensors, whose metadata describe the model in one key of sorted JSON."""
+"""The model file: a safetensors file with a description of the model in its metadata.
+
+The description is sorted JSON under the key "dnabirnn".
+"""
 
 from __future__ import annotations
 
@@ -41,25 +44,27 @@ class Checkpoint:
     ----------
     architecture : Architecture
     weights : mapping of str to ndarray, float32
+        Weights by the names in `weight_shapes`.
     training_window_bp : int
+        Length of a training window.
     scoring_window : ScoringWindow
+        Window for scoring.
     mask : str
-        What lower case means: "none", "loss" or "hard".
+        Meaning of lower case: "none", "loss" or "hard".
     maps : tuple of LogOddsMap
-        A class: what its log-odds become, so that probabilities are those of the sequence as it
-        is and not of the training windows.
+        One map per class, applied to its log-odds. Sites are more frequent in training windows
+        than in the sequence; the maps give the probabilities of the sequence.
     calls : mapping of class name to CallRule
-        How calls are made unless the user says otherwise; thresholds are those with the best
-        F1 on validation sequence.
+        Default rules for calls. Their thresholds have the best F1 on validation sequence.
     discoveries : mapping of class name to mapping
-        "bases" and "calls": the lowest threshold of which no more are false on validation
-        sequence than a rate says, by rate ("0.05"); None where there is none.
+        For "bases" and "calls", and for each false discovery rate ("0.05"): the lowest threshold
+        that keeps to the rate on validation sequence, or None if there is none.
     training : mapping
-        Everything told about the fit: settings, data digests, prevalence, seed, versions.
+        Record of the fit: settings, data digests, prevalence, seed, versions.
     metrics : mapping
         Figures on validation sequence, by class.
     card : mapping of str to str
-        What users should know, of models that ship: data, licence, figures, limits.
+        Notes for users of shipped models: data, licence, figures, limits.
     """
 
     architecture: Architecture
@@ -75,7 +80,7 @@ class Checkpoint:
     card: Mapping[str, str] = field(default_factory=dict)
 
     def description(self) -> dict[str, Any]:
-        """All but the weights, as plain values: what the file's metadata hold."""
+        """Return everything except the weights as plain values, for the metadata of the file."""
         return {
             "format_version": FORMAT_VERSION,
             "architecture": self.architecture.to_json(),
@@ -98,15 +103,16 @@ class Checkpoint:
         }
 
     def rules_at(self, rate: float) -> dict[str, CallRule]:
-        """Rules of calls of which no more than a share is false, as far as validation tells.
+        """Return rules that keep to a false discovery rate, as measured on validation sequence.
 
-        The threshold is that of calls. For a class with too few calls it is that of bases, but
-        not a lower one than the rule's: a base that is called apart from others is a call.
+        A class gets its threshold for calls. A class with too few calls has none; it gets its
+        threshold for bases instead, but not one below its default threshold. A lower threshold
+        calls more bases, and each isolated base is a call.
 
         Raises
         ------
         OptionError
-            A rate for which a class has no threshold.
+            If a class has no threshold for the rate.
         """
         rules = {}
         for name, rule in self.calls.items():
@@ -115,48 +121,55 @@ class Checkpoint:
             threshold = thresholds[0] or (thresholds[1] and max(thresholds[1], rule.threshold))
             if not kinds:
                 raise OptionError(
-                    f"--fdr {rate:g}: the model has no figures of false discoveries for class "
-                    f"{name}, of which validation tells; choose a --threshold"
+                    f"--fdr {rate:g}: the model has no false discovery rates for class {name}, "
+                    "which come from validation sequence; choose a --threshold"
                 )
             if threshold is None:
                 rates = [r for r, value in kinds.get("bases", {}).items() if value is not None]
-                remedy = (
-                    f"it has {', '.join(rates)}; choose one" if rates else "choose a --threshold"
-                )
+                remedy = f"choose one of {', '.join(rates)}" if rates else "choose a --threshold"
                 raise OptionError(
-                    f"--fdr {rate:g}: on validation sequence, no threshold of class {name} keeps "
-                    f"to that rate; {remedy}"
+                    f"--fdr {rate:g}: no threshold of class {name} keeps to this rate on "
+                    f"validation sequence; {remedy}"
                 )
             rules[name] = replace(rule, threshold=threshold)
         return rules
 
     def with_prior(self, shares: Mapping[str, float]) -> Checkpoint:
-        """The model for sequence in which classes have other shares of the bases of a strand.
+        """Return the model for sequence in which the classes are more or less frequent.
+
+        Parameters
+        ----------
+        shares : mapping of class name to float
+            Share of the bases of a strand that belong to the class.
 
         Raises
         ------
         OptionError
-            A class that the model has not, a share that is none, or shares that leave no room.
+            If the model does not have a class, a share is not between 0 and 1, the shares of an
+            exclusive model leave no background, or the model file lacks the share of a class in
+            training.
         """
         if not shares:
             return self
         check_priors(self.architecture, shares)
-        told = self._told_shares()
+        trained = self._trained_shares()
         names = [motif_class.name for motif_class in self.architecture.classes]
         for name in names if self.architecture.exclusive else shares:
-            if name not in told:
+            if name not in trained:
                 raise OptionError(
-                    f"--prior {' '.join(shares)}: the model does not tell the share of {name} that "
-                    "it was trained with; train it again"
+                    f"--prior {' '.join(shares)}: the model file does not have the share of "
+                    f"{name} in training; train the model again"
                 )
-        before = [told.get(name, 0.5) for name in names]
+        # Only an overlapping class without a new share can be missing here. Its share is the same
+        # before and after, so its value does not matter.
+        before = [trained.get(name, 0.5) for name in names]
         after = [shares.get(name, share) for name, share in zip(names, before, strict=True)]
-        moves = prior_shift(self.architecture, before, after)
-        maps = tuple(move.after(old) for move, old in zip(moves, self.maps, strict=True))
+        shifts = prior_shift(self.architecture, before, after)
+        maps = tuple(shift.after(old) for shift, old in zip(shifts, self.maps, strict=True))
         return replace(self, maps=maps)
 
-    def _told_shares(self) -> dict[str, float]:
-        """Shares of bases that the maps were made for, by class, where they are told."""
+    def _trained_shares(self) -> dict[str, float]:
+        """Shares of bases that the maps were made for, by class; without those not in the file."""
         try:
             return {
                 name: float(of["calibrated"])
@@ -167,34 +180,35 @@ class Checkpoint:
             return {}
 
     def scoring_weights(self) -> dict[str, NDArray[np.float32]]:
-        """Weights whose log-odds are mapped already."""
+        """Return the weights with `maps` already applied to the log-odds."""
         return mapped_weights(self.architecture, self.weights, self.maps)
 
     def to_bytes(self) -> bytes:
-        """The model file. The same model gives the same bytes."""
+        """Return the content of the model file. The same model gives the same bytes."""
         from safetensors.numpy import save
 
         text = json.dumps(self.description(), sort_keys=True, allow_nan=False)
         return save({n: np.ascontiguousarray(w) for n, w in self.weights.items()}, {_KEY: text})
 
     def save(self, path: PathLike) -> None:
-        """Write the model file, whole or not at all.
+        """Write the complete model file, or nothing.
 
         Raises
         ------
         OutputError
-            A path that cannot be written.
+            If the path cannot be written.
         """
         with OutputFiles() as outputs:
             outputs.open(path).write(self.to_bytes())
 
 
 def weight_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the weights of a network.
+    """Return the names and shapes of the weights of a network.
 
-    A layer's weights are those of torch.nn.RNN, GRU or LSTM with one layer; where products are
-    normalised there are gains too, and a state to begin with, of the forward direction alone if
-    untied. A tied network has one set a layer, an untied one two: forward, reverse.
+    A layer has the weights of torch.nn.RNN, GRU or LSTM with one layer. A cell with layer
+    normalisation also has gains and an initial state; in an untied network only the forward
+    direction has the state. A tied network has one set of weights per layer. An untied network has
+    two, forward and reverse.
 
     Examples
     --------
@@ -228,33 +242,39 @@ def mapped_weights(
     weights: Mapping[str, NDArray[np.float32]],
     maps: Sequence[LogOddsMap],
 ) -> dict[str, NDArray[np.float32]]:
-    """Weights whose log-odds are mapped: the head's rows are scaled, and its biases shifted.
+    """Return the weights with the maps of log-odds folded into the head.
+
+    The log-odds of a head row are w x + b, so that a map costs nothing when a network scores::
+
+        slope (w x + b) + shift = (slope w) x + (slope b + shift)
+
+    The log-odds of an exclusive network are relative to its background. The row of the background
+    is first subtracted from all rows, and itself becomes 0; the softmax does not change.
 
     Parameters
     ----------
     architecture : Architecture
-        An exclusive network's log-odds are against its background, whose row becomes 0.
     weights : mapping
-        As `weight_shapes` names them.
+        Weights by the names in `weight_shapes`.
     maps : sequence of LogOddsMap
-        One a class.
+        One map per class.
     """
     of_class = {c.name: log_odds for c, log_odds in zip(architecture.classes, maps, strict=True)}
     heads = architecture.classes if architecture.tied else architecture.outputs
-    wanted = [of_class[head[0]] for head in heads]
+    row_maps = [of_class[head[0]] for head in heads]
     rows = np.concatenate([weights["head.weight"], weights["head.bias"][:, None]], axis=1)
     rows = rows.astype(np.float64)
     if architecture.exclusive:
         background = rows[0].copy()
-        if architecture.tied:  # whose background is the mean of what both strands say
+        if architecture.tied:  # the background is the mean over [f, r] and [r, f]
             background[:-1] += np.roll(rows[0, :-1], architecture.hidden)
             background[:-1] /= 2
         rows -= background
         rows[0] = 0
-        wanted.insert(0, LogOddsMap(1.0, 0.0))
-    rows *= np.array([slope for slope, _ in wanted])[:, None]
-    rows[:, -1] += [shift for _, shift in wanted]
-    with np.errstate(over="ignore"):  # what is infinite, the first score tells
+        row_maps.insert(0, LogOddsMap(1.0, 0.0))
+    rows *= np.array([slope for slope, _ in row_maps])[:, None]
+    rows[:, -1] += [shift for _, shift in row_maps]
+    with np.errstate(over="ignore"):  # scoring reports scores that are not finite
         mapped = rows.astype(np.float32)
     return {
         **weights,
@@ -264,19 +284,19 @@ def mapped_weights(
 
 
 def load_checkpoint(path: PathLike) -> Checkpoint:
-    """Read a model file, or the model of a name that ships, and check all of it.
+    """Read and check a model file, given by its path or by the name of a shipped model.
 
     Raises
     ------
     ModelFileError
-        No such file; not a model of this tool; damaged; or of a newer format.
+        If there is no such file, or it is not a dnabirnn model, is damaged, or has a newer format.
     """
     path = find_model(path)
     contents = _contents(path)
     text = contents.metadata.get(_KEY)
     if text is None:
         raise ModelFileError(
-            f"{path}: a safetensors file, but no dnabirnn model (its metadata lack the key "
+            f"{path}: a safetensors file, but not a dnabirnn model (its metadata lack the key "
             f"{_KEY!r}); give a file that `dnabirnn train` wrote"
         )
     try:
@@ -288,8 +308,8 @@ def load_checkpoint(path: PathLike) -> Checkpoint:
         ) from error
     if format_version > FORMAT_VERSION:
         raise ModelFileError(
-            f"{path}: model format {format_version} is newer than this dnabirnn "
-            f"{version('dnabirnn')} reads ({FORMAT_VERSION}); upgrade dnabirnn"
+            f"{path}: model format {format_version} is newer than format {FORMAT_VERSION}, which "
+            f"dnabirnn {version('dnabirnn')} reads; upgrade dnabirnn"
         )
     try:
         checkpoint = _from_plain(plain)
@@ -308,26 +328,26 @@ def load_checkpoint(path: PathLike) -> Checkpoint:
 
 
 def _contents(path: Path) -> Contents:
-    """What the file says of itself."""
+    """Read the metadata of the file, and the shapes of its arrays."""
     if not path.is_file():
         found = "is a folder" if path.is_dir() else "no such file"
-        found = "no regular file" if path.exists() and not path.is_dir() else found
+        found = "not a regular file" if path.exists() and not path.is_dir() else found
         raise ModelFileError(
-            f"{path}: {found}; give a model that `dnabirnn train` wrote, or the name of one that "
-            f"ships: {', '.join(shipped_models()) or 'there is none'}"
+            f"{path}: {found}; give a model that `dnabirnn train` wrote, or the name of a shipped "
+            f"model: {', '.join(shipped_models()) or '(none installed)'}"
         )
     try:
         return look(path)
     except (OSError, ValueError) as error:
         what = f"not a model file, or a damaged one ({error})"
-        raise ModelFileError(f"{path}: {what}; give what `dnabirnn train` wrote") from error
+        raise ModelFileError(f"{path}: {what}; give a file that `dnabirnn train` wrote") from error
 
 
 def _from_plain(plain: dict[str, Any]) -> Checkpoint:
-    """All but the weights."""
+    """Create a checkpoint without weights from its description."""
     architecture = Architecture.from_json(plain["architecture"])
     if plain["outputs"] != [list(output) for output in architecture.outputs]:
-        raise ValueError("outputs are not those of the classes")
+        raise ValueError("the outputs do not match the classes")
     names = [motif_class.name for motif_class in architecture.classes]
     scoring = plain["scoring_window"]
     maps = tuple(
@@ -335,7 +355,7 @@ def _from_plain(plain: dict[str, Any]) -> Checkpoint:
         for name in names
     )
     if not all(0 < slope < math.inf and math.isfinite(shift) for slope, shift in maps):
-        raise ValueError("log_odds are not finite numbers, or a slope is not above 0")
+        raise ValueError("log_odds: a number is not finite, or a slope is not above 0")
     calls = {
         name: CallRule(
             threshold=int(plain["calls"][name]["threshold"]),
@@ -346,7 +366,7 @@ def _from_plain(plain: dict[str, Any]) -> Checkpoint:
     }
     known = [name for name in names if name in plain["discoveries"]]
     if plain["mask"] not in ("none", "loss", "hard"):
-        raise ValueError(f"mask {plain['mask']!r}")
+        raise ValueError(f"mask {plain['mask']!r} is not none, loss or hard")
     return Checkpoint(
         architecture=architecture,
         weights={},
@@ -368,24 +388,25 @@ def _discoveries(plain: Mapping[str, Any]) -> dict[str, dict[str, int | None]]:
         found[kind] = {str(float(rate)): value for rate, value in plain[kind].items()}
         for value in found[kind].values():
             if value is not None and not (isinstance(value, int) and 1 <= value <= MAX_SCORE):
-                raise ValueError(f"discoveries: {value!r} is no threshold")
+                raise ValueError(f"discoveries: {value!r} is not a threshold")
     return found
 
 
 def _check_shapes(
     path: Path, architecture: Architecture, found: Mapping[str, tuple[int, ...]]
 ) -> None:
-    """Raise unless a file has the weights of the architecture, before any is read."""
-    if architecture.layers > len(found):  # whose names alone could fill the memory
+    """Raise if the weights in a file do not fit the architecture; no weight is read yet."""
+    # With a false number of layers, the names of the weights alone could fill the memory.
+    if architecture.layers > len(found):
         raise ModelFileError(
-            f"{path}: {architecture.layers} layers by its description, but {len(found)} weights; "
-            "the file is damaged: copy it again, or train again"
+            f"{path}: the description gives {architecture.layers} layers, but the file has "
+            f"{len(found)} weights; the file is damaged: copy it again, or train again"
         )
     expected = weight_shapes(architecture)
     if found != expected:
         names = sorted(expected.keys() | found.keys())
         name = next(one for one in names if expected.get(one) != found.get(one))
         raise ModelFileError(
-            f"{path}: weight {name} has shape {found.get(name)}, the architecture wants "
+            f"{path}: weight {name} has shape {found.get(name)}, but the architecture needs "
             f"{expected.get(name)}; the file is damaged: copy it again, or train again"
         )

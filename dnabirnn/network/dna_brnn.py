@@ -1,9 +1,12 @@
-"""dna-brnn's networks as models of this tool.
+"""Convert dna-brnn's networks to models of this tool.
 
-A network of dna-brnn runs one set of weights over a sequence and over its reverse complement, the
-latter from the state in which the former ended; it takes the mean of both states, and has a softmax
-over its labels, of which 0 is background. Here that is an untied, exclusive network of unstranded
-classes: docs/adr/0018-normalised-gru.md.
+A network of dna-brnn runs one set of weights over a sequence and then over its reverse complement.
+The second run starts from the last state of the first. The network takes the mean of both states,
+and applies a softmax over its labels; label 0 is background.
+
+Here this becomes an untied, exclusive network of unstranded classes. Its two directions have equal
+weights, and its head W is split into halves, since W (f + r) / 2 = [W/2, W/2] [f, r]. See
+docs/adr/0018-normalised-gru.md.
 """
 
 from __future__ import annotations
@@ -43,18 +46,19 @@ _PUBLISHED_CARD = {
     "4408, doi:10.1093/bioinformatics/btz264",
 }
 _INPUT, _OUTPUT = 1, 2
-# dna-brnn's -u.
+# Window length of dna-brnn, its option -u.
 _TRAINING_WINDOW_BP = 150
-# Against CenSat on the centromere of CHM13's chromosome Y, with 150 bp and halos of 10 to 25, alpha
-# satellite is found as well (recall 0.998, precision 0.998 to 0.999) and HSat3 worse (0.75 against
-# 0.79 of its bases); from 500 bp on, less of alpha satellite is found.
+# Measured against CenSat on the centromere of CHM13's chromosome Y. With windows of 150 bp and
+# halos of 10 to 25 bp, alpha satellite is found equally well (recall 0.998, precision 0.998 to
+# 0.999), but less of HSat3 (0.75 of its bases, against 0.79). From 500 bp on, less of alpha
+# satellite is found.
 _SCORING_WINDOW = ScoringWindow(300, 25)
 _MIN_LENGTH_BP = 100
 _MERGE_GAP_BP = 50
 
 
 class _Product(NamedTuple):
-    """A normalised product: numbers of the nodes of its weights, gain and bias."""
+    """A normalised product: node numbers of its source, weights, gain and bias."""
 
     of: int
     weight: int
@@ -63,12 +67,16 @@ class _Product(NamedTuple):
 
 
 class _Gate(NamedTuple):
+    """A gate: its two products, and the node number of its bias."""
+
     of_input: _Product
     of_state: _Product
     bias: int
 
 
 class _Layer(NamedTuple):
+    """A layer: its gates, and the node number of its initial state."""
+
     reset: _Gate
     update: _Gate
     new: _Gate
@@ -76,32 +84,31 @@ class _Layer(NamedTuple):
 
 
 def convert(path: PathLike, classes: Sequence[str] | None = None) -> Checkpoint:
-    """Model of a file that dna-brnn wrote.
+    """Convert a file that dna-brnn wrote to a model.
 
     Parameters
     ----------
     path : str or PathLike
     classes : sequence of str, optional
-        Names of labels 1, 2 and so on; the published model's are known.
+        Names of labels 1, 2 and so on. The names of the published model are known.
 
     Raises
     ------
     ModelFileError
-        A file that is none of KANN's, is damaged, or holds another kind of network.
+        If the file is not a KANN file, is damaged, or holds another kind of network.
     OptionError
-        Names that are missing, or too many, or the same.
+        If there are too few or too many names, or two names are equal.
     """
     path = Path(path)
-    walk = _Walk(path, read_kann(path))
-    layers, head_weight, head_bias = walk.network()
+    reader = _GraphReader(path, read_kann(path))
+    layers, head_weight, head_bias = reader.network()
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     published = digest == _PUBLISHED
-    names = _names(path, len(walk.values(head_bias)) - 1, classes, published)
-    weights = _weights(walk, layers)
-    # Of the mean of both states.
-    half = walk.values(head_weight) / 2
+    names = _names(path, len(reader.values(head_bias)) - 1, classes, published)
+    weights = _weights(reader, layers)
+    half = reader.values(head_weight) / 2  # the head reads the mean of both states
     weights["head.weight"] = np.concatenate([half, half], axis=1)
-    weights["head.bias"] = walk.values(head_bias)
+    weights["head.bias"] = reader.values(head_bias)
     architecture = Architecture(
         tuple(MotifClass(name, stranded=False) for name in names),
         Cell.GRU_LN,
@@ -133,29 +140,32 @@ def _names(
     if classes is None:
         raise OptionError(
             f"{path}: its {count} labels have no names, since it is not the published "
-            "attcc-alpha.knm; name them, from label 1 on, with --classes a,b"
+            "attcc-alpha.knm; name them with --classes a,b, starting with label 1"
         )
     if len(classes) != count or len(set(classes)) != count or not all(classes):
         raise OptionError(
-            f"--classes {','.join(classes)}: {path} has {count} labels beside background; give as "
-            "many different names, from label 1 on"
+            f"--classes {','.join(classes)}: {path} has {count} labels besides background; give "
+            f"{count} different names, starting with label 1"
         )
     for name in classes:
         if name.strip() in ("", ".") or not is_printable(name):
-            raise OptionError(f"--classes {name!r}: give names of printable characters")
+            raise OptionError(
+                f"--classes {name!r}: a class name must consist of printable characters, and must "
+                "not be empty or a dot"
+            )
     return tuple(classes)
 
 
-def _weights(walk: _Walk, layers: Sequence[_Layer]) -> dict[str, NDArray[np.float32]]:
-    """Recurrent weights by the names of the model file, the same for both directions."""
+def _weights(reader: _GraphReader, layers: Sequence[_Layer]) -> dict[str, NDArray[np.float32]]:
+    """Return the recurrent weights by their names in the model file, once per direction."""
     weights: dict[str, NDArray[np.float32]] = {}
     for number, layer in enumerate(layers):
-        weights[f"recurrent.{2 * number}.state_l0"] = walk.values(layer.state).reshape(-1)
-        own = walk.layer(layer)
+        weights[f"recurrent.{2 * number}.state_l0"] = reader.values(layer.state).reshape(-1)
+        own = reader.layer(layer)
         for reverse in (0, 1):
             prefix = f"recurrent.{2 * number + reverse}."
             weights |= {f"{prefix}{name}": array for name, array in own.items()}
-            if number:  # of the layer below a direction reads its own half
+            if number:  # a direction reads only its own half of the layer below; the rest is 0
                 read = own["weight_ih_l0"]
                 halves = [np.zeros_like(read)] * 2
                 halves[reverse] = read
@@ -163,48 +173,52 @@ def _weights(walk: _Walk, layers: Sequence[_Layer]) -> dict[str, NDArray[np.floa
     return weights
 
 
-class _Walk:
-    """From the output of a graph to its inputs, as `dbr_model_gen` of dna-brnn made it."""
+class _GraphReader:
+    """Reader of a graph that `dbr_model_gen` of dna-brnn made.
+
+    The nodes have no names. The reader walks from the output to the inputs, and checks at each node
+    that the operator is the one that dna-brnn has there.
+    """
 
     def __init__(self, path: Path, graph: Graph) -> None:
         self._path = path
         self._graph = graph
 
     def network(self) -> tuple[list[_Layer], int, int]:
-        """Layers from the first on, and the nodes of the head's weights and bias."""
+        """Return the layers, first layer first, and the nodes of the head's weights and bias."""
         outputs = [n for n, node in enumerate(self._graph) if node.role & _OUTPUT]
         if len(outputs) != 1:
-            raise self._unlike(f"it has {len(outputs)} outputs")
-        (logits,) = self._made_by(outputs[0], Op.SOFTMAX, 1)
-        product, bias = self._made_by(logits, Op.ADD, 2)
-        mean, weight = self._made_by(product, Op.PRODUCT, 2)
-        forward, back = self._made_by(mean, Op.AVERAGE, 2)
-        (reverse,) = self._made_by(back, Op.REVERSE, 1)
+            raise self._unsupported(f"it has {len(outputs)} outputs")
+        (logits,) = self._children(outputs[0], Op.SOFTMAX, 1)
+        product, bias = self._children(logits, Op.ADD, 2)
+        mean, weight = self._children(product, Op.PRODUCT, 2)
+        forward, back = self._children(mean, Op.AVERAGE, 2)
+        (reverse,) = self._children(back, Op.REVERSE, 1)
         directions = [
-            self._layers(self._made_by(one, Op.STACK, 1)[0], label)
+            self._layers(self._children(one, Op.STACK, 1)[0], label)
             for label, one in enumerate((forward, reverse), 1)
         ]
         if directions[0] != directions[1]:
-            raise self._unlike("its directions have weights of their own, as with dna-brnn -T")
+            raise self._unsupported("its directions have separate weights, as with dna-brnn -T")
         layers = [self._checked(layer) for layer in directions[0]]
         weights = [n for layer in layers for gate in layer[:3] for n in _weights_of(gate)]
         if len(set(weights)) < len(weights):
-            raise self._unlike("its gates share weights")
+            raise self._unsupported("its gates share weights")
         hidden = self._shape(layers[-1].new.of_state.weight)[0]
         labels = self._shape(bias)
         if len(labels) != 1 or labels[0] < 2 or self._shape(weight) != (*labels, hidden):
-            raise self._unlike(f"its last layer has weights of shape {self._shape(weight)}")
+            raise self._unsupported(f"its last layer has weights of shape {self._shape(weight)}")
         return layers, weight, bias
 
     def values(self, number: int) -> NDArray[np.float32]:
-        """Values of a node that is a variable."""
+        """Return the values of a node, which must be a variable or a constant."""
         found = self._graph[number].values
         if found is None:
-            raise self._unlike(f"node {number} has no values")
+            raise self._unsupported(f"node {number} has no values")
         return found
 
     def layer(self, layer: _Layer) -> dict[str, NDArray[np.float32]]:
-        """Weights of a layer, gates in the order r, z, n."""
+        """Return the weights of a layer, with the gates in the order r, z, n."""
         gates = (layer.reset, layer.update, layer.new)
         weights = {}
         for side, products in (
@@ -214,81 +228,82 @@ class _Walk:
             for kind in ("weight", "gain", "bias"):
                 rows = [self.values(getattr(product, kind)) for product in products]
                 weights[f"{kind}_{side}_l0"] = np.concatenate(rows)
+        # KANN has one more bias per gate; the model file has no separate place for it.
         weights["bias_ih_l0"] += np.concatenate([self.values(gate.bias) for gate in gates])
         return weights
 
     def _layers(self, state: int, label: int) -> list[_Layer]:
-        """Layers of a direction, the first one first, from the state of the last one."""
+        """Return the layers of a direction, first layer first, from the state of the last."""
         layers: list[_Layer] = []
         node = self._graph[state]
         while node.op != Op.LEAF:
-            if node.op == Op.SWITCH:  # dropout, which only training knows
+            if node.op == Op.SWITCH:  # dropout: used in training only
                 state = node.children[0]
             layer, state = self._layer(state)
             layers.insert(0, layer)
             node = self._graph[state]
         if not node.role & _INPUT or node.label != label or not layers:
-            raise self._unlike(f"direction {label} reads node {state}, which is not its input")
+            raise self._unsupported(f"direction {label} reads node {state}, which is not its input")
         return layers
 
     def _layer(self, state: int) -> tuple[_Layer, int]:
-        """Weights of a layer, and the node that it reads."""
-        first, second = self._made_by(state, Op.ADD, 2)
-        rest, new_node = self._made_by(first, Op.MULTIPLY, 2)
-        z, before = self._made_by(second, Op.MULTIPLY, 2)
-        if self._made_by(rest, Op.ONE_MINUS, 1) != (z,):
-            raise self._unlike(f"node {state} is no state of a gated recurrent unit")
+        """Return the nodes of a layer's weights, and the node that the layer reads."""
+        first, second = self._children(state, Op.ADD, 2)
+        rest, new_node = self._children(first, Op.MULTIPLY, 2)
+        z, before = self._children(second, Op.MULTIPLY, 2)
+        if self._children(rest, Op.ONE_MINUS, 1) != (z,):
+            raise self._unsupported(f"node {state} is not the state of a gated recurrent unit")
         new = self._gate(new_node, Op.TANH)
-        r, also_before = self._made_by(new.of_state.of, Op.MULTIPLY, 2)
+        r, also_before = self._children(new.of_state.of, Op.MULTIPLY, 2)
         reset, update = self._gate(r, Op.SIGMOID), self._gate(z, Op.SIGMOID)
         read = {gate.of_input.of for gate in (reset, update, new)}
         befores = {before, also_before, reset.of_state.of, update.of_state.of}
         if len(read) != 1 or len(befores) != 1:
-            raise self._unlike(f"the gates of node {state} do not read the same")
+            raise self._unsupported(f"the gates of node {state} do not read the same nodes")
         own = [_without_sources(gate) for gate in (reset, update, new)]
         layer = _Layer(own[0], own[1], own[2], before)
         return layer, read.pop()
 
     def _gate(self, number: int, activation: Op) -> _Gate:
-        (total,) = self._made_by(number, activation, 1)
-        both, bias = self._made_by(total, Op.ADD, 2)
-        of_input, of_state = self._made_by(both, Op.ADD, 2)
+        (total,) = self._children(number, activation, 1)
+        both, bias = self._children(total, Op.ADD, 2)
+        of_input, of_state = self._children(both, Op.ADD, 2)
         return _Gate(self._product(of_input), self._product(of_state), bias)
 
     def _product(self, number: int) -> _Product:
-        scaled, bias = self._made_by(number, Op.ADD, 2)
-        normal, gain = self._made_by(scaled, Op.MULTIPLY, 2)
-        (product,) = self._made_by(normal, Op.NORMALIZE, 1)
-        of, weight = self._made_by(product, Op.PRODUCT, 2)
+        scaled, bias = self._children(number, Op.ADD, 2)
+        normal, gain = self._children(scaled, Op.MULTIPLY, 2)
+        (product,) = self._children(normal, Op.NORMALIZE, 1)
+        of, weight = self._children(product, Op.PRODUCT, 2)
         return _Product(of, weight, gain, bias)
 
     def _checked(self, layer: _Layer) -> _Layer:
-        """The layer, if the shapes of its weights fit one another."""
+        """Return the layer, or raise if the shapes of its weights do not fit together."""
         hidden = self._shape(layer.new.bias)[-1:]
         inputs = self._shape(layer.new.of_input.weight)[-1:]
         if self.values(layer.state).size != sum(hidden):
-            raise self._unlike(f"the state to begin with has shape {self._shape(layer.state)}")
+            raise self._unsupported(f"the initial state has shape {self._shape(layer.state)}")
         for gate in layer[:3]:
             for product, columns in ((gate.of_input, inputs), (gate.of_state, hidden)):
                 shapes = [self._shape(n) for n in (product.gain, product.bias, gate.bias)]
                 weight = self._shape(product.weight)
                 if weight != hidden + columns or shapes != [hidden] * 3:
-                    raise self._unlike(f"weights of node {product.weight} have shape {weight}")
+                    raise self._unsupported(f"weights of node {product.weight} have shape {weight}")
         return layer
 
     def _shape(self, number: int) -> tuple[int, ...]:
         return self.values(number).shape
 
-    def _made_by(self, number: int, op: Op, children: int) -> tuple[int, ...]:
-        """Children of a node that must be of a kind."""
+    def _children(self, number: int, op: Op, children: int) -> tuple[int, ...]:
+        """Return the children of a node, or raise unless it has this operator and this many."""
         node = self._graph[number]
         if node.op != op or len(node.children) != children:
-            raise self._unlike(f"node {number} is of kind {node.op}, not {op.name.lower()}")
+            raise self._unsupported(f"node {number} is of kind {node.op}, not {op.name.lower()}")
         return node.children
 
-    def _unlike(self, what: str) -> ModelFileError:
+    def _unsupported(self, what: str) -> ModelFileError:
         return ModelFileError(
-            f"{self._path}: no network of dna-brnn's kind ({what}); give a model that "
+            f"{self._path}: not a supported dna-brnn network ({what}); give a model that "
             "`dna-brnn -o` wrote, without -T"
         )
 
@@ -298,7 +313,7 @@ def _weights_of(gate: _Gate) -> list[int]:
 
 
 def _without_sources(gate: _Gate) -> _Gate:
-    """The gate's weights alone, to hold against those of the other direction."""
+    """Return the gate without its source nodes, for comparison with the other direction."""
     return gate._replace(
         of_input=gate.of_input._replace(of=-1), of_state=gate.of_state._replace(of=-1)
     )

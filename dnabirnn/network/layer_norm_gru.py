@@ -13,21 +13,33 @@ __all__ = ["NormalizedGRU"]
 
 
 class NormalizedGRU(nn.Module):
-    """One direction of a layer.
+    """One direction of a layer of normalised gated recurrent units.
 
-    r = s(N(W_r x) + N(U_r h)), z = s(N(W_z x) + N(U_z h)), n = tanh(N(W_n x) + N(U_n (r h))),
-    h' = (1 - z) n + z h, where N takes the mean over the units away, divides by their standard
-    deviation (a product of zeros stays so), multiplies by a gain and adds a bias for each unit.
-    The reset gate acts before the product, where torch.nn.GRU has it after. The state to begin with
-    is one of the weights, or another direction's last one.
+    With s for the logistic function and N for layer normalisation::
+
+        r = s(N(W_r x) + N(U_r h))
+        z = s(N(W_z x) + N(U_z h))
+        n = tanh(N(W_n x) + N(U_n (r h)))
+        h' = (1 - z) n + z h
+
+        N(p) = gain * (p - mean(p)) / deviation(p) + bias
+
+    The mean and the standard deviation are over the units. If all units have the same value, the
+    deviation is 0 and the normalised product is 0. Each product has separate gains and biases, one
+    per unit.
+
+    The reset gate acts before the product with the state; in torch.nn.GRU it acts after it. The
+    initial state is a weight of the cell, or the last state of another direction.
 
     Parameters
     ----------
     inputs, hidden : int
+        Features per base, and hidden units.
     units : int
-        Units that count in means and deviations: the first ones. Weights of the others are 0.
+        Number of units in means and deviations: the first ones. The others are added units, whose
+        weights are 0.
     begins : bool
-        Whether it has a state of its own to begin with; else it is told.
+        Whether the cell has an initial state as a weight. If not, `forward` needs `start`.
     """
 
     weight_ih_l0: nn.Parameter
@@ -51,13 +63,13 @@ class NormalizedGRU(nn.Module):
         self.register_parameter("state_l0", state)
 
     def forward(self, lanes: Tensor, start: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """States of all steps, and of the last one.
+        """Return the states of all steps, and the last state.
 
         Parameters
         ----------
         lanes : Tensor, (B, L, inputs) float32
         start : Tensor, (B, H) float32, optional
-            State to begin with, in place of the cell's own.
+            Initial state, used instead of the cell's weight.
 
         Returns
         -------
@@ -87,13 +99,14 @@ class NormalizedGRU(nn.Module):
         return torch.stack(states, dim=1), state
 
     def _normal(self, products: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
-        """Products (..., gates * H), each gate's normalised over its units."""
+        """Normalise products (..., gates * H) over the units of each gate."""
         rows = products.reshape(*products.shape[:-1], -1, self.hidden).to(gain.dtype)
         centred = rows - rows.sum(-1, keepdim=True) / self.units
         if self.units < self.hidden:
             centred = centred * (torch.arange(self.hidden, device=gain.device) < self.units)
         squares = centred.square().sum(-1, keepdim=True)
-        # Without a deviation there is nothing to divide by, nor a gradient of it.
+        # If all units are equal, divide by 1. The test comes before the root, since the gradient of
+        # a root is infinite at 0, and would make all gradients NaN.
         variance = torch.where(squares > 0, squares / self.units, 1.0)
         normal: Tensor = (centred * variance.rsqrt()).flatten(-2)
         return normal * gain + bias

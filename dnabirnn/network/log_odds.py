@@ -1,4 +1,22 @@
-"""What becomes of log-odds: a straight line a class, and what another prior does to it."""
+"""Linear maps of log-odds: calibration, and correction for another prior.
+
+The prior of a class is its share of the bases. By Bayes' rule, with bases x::
+
+    P(class | x)     p(x | class)     P(class)
+    ------------  =  ------------  *  --------
+     P(rest | x)      p(x | rest)      P(rest)
+
+The likelihood ratio in the middle is taken to be the same in both sequences. The log-odds then move
+by the difference of the logarithms of the last ratio::
+
+    shift = log(after / rest_after) - log(before / rest_before)
+
+The rest is what the log-odds of the network are relative to:
+
+- overlapping classes: everything else on the strand, rest = 1 - share;
+- an exclusive network: the background, rest = 1 - the sum of the shares of all outputs. A stranded
+  class has two outputs and counts twice.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +35,17 @@ if TYPE_CHECKING:
 
 __all__ = ["LogOddsMap", "check_priors", "prior_shift"]
 
-_LEAST_SHARE = 1e-12
+_MIN_SHARE = 1e-12
 
 
 class LogOddsMap(NamedTuple):
-    """What a class's log-odds become: `slope * log_odds + shift`, of a slope above 0."""
+    """Map of the log-odds of a class: `slope * log_odds + shift`, with a slope above 0."""
 
     slope: float
     shift: float
 
     def after(self, first: LogOddsMap) -> LogOddsMap:
-        """Map that does `first`, then this."""
+        """Return the map that applies `first`, then this map."""
         return LogOddsMap(self.slope * first.slope, self.slope * first.shift + self.shift)
 
 
@@ -36,22 +54,21 @@ def prior_shift(
     before: Sequence[float] | NDArray[np.float64],
     after: Sequence[float] | NDArray[np.float64],
 ) -> tuple[LogOddsMap, ...]:
-    """What moves the log-odds of each class from one sequence to another.
+    """Return the maps that move log-odds from one prior to another.
 
-    By Bayes' rule with unchanged likelihoods: Elkan (2001), The foundations of cost-sensitive
-    learning, theorem 2. An exclusive network has log-odds against background, else they are
-    against all else.
+    This is Bayes' rule with unchanged likelihoods: Elkan (2001), The foundations of cost-sensitive
+    learning, theorem 2. The module docstring has the formula.
 
     Parameters
     ----------
     architecture : Architecture
     before, after : sequence of float, (classes,)
-        Share of the bases of a strand that each class has.
+        Share of the bases of a strand, per class.
 
     Returns
     -------
     maps : tuple of LogOddsMap
-        One a class, of slope 1.
+        One map per class, with slope 1.
 
     Examples
     --------
@@ -65,20 +82,20 @@ def prior_shift(
 
     def log_odds(share: NDArray[np.float64]) -> NDArray[np.float64]:
         rest = 1 - (share * strands).sum() if architecture.exclusive else 1 - share
-        return np.log(np.maximum(share, _LEAST_SHARE)) - np.log(np.maximum(rest, _LEAST_SHARE))
+        return np.log(np.maximum(share, _MIN_SHARE)) - np.log(np.maximum(rest, _MIN_SHARE))
 
     shift = log_odds(np.asarray(after, np.float64)) - log_odds(np.asarray(before, np.float64))
     return tuple(LogOddsMap(1.0, float(value)) for value in shift)
 
 
 def check_priors(architecture: Architecture, shares: Mapping[str, float]) -> None:
-    """Raise for shares of the bases of a strand that make no sense.
+    """Check shares of the bases of a strand.
 
     Raises
     ------
     OptionError
-        A class that the network has not, a share that is none, or shares that leave no background
-        to an exclusive network.
+        If the network does not have a class, a share is not between 0 and 1, or the shares of an
+        exclusive network leave no background.
     """
     names = [motif_class.name for motif_class in architecture.classes]
     for name, share in shares.items():

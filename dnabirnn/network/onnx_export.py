@@ -1,7 +1,8 @@
-"""A model as ONNX: the same probabilities in other languages and runtimes.
+"""Export a model to ONNX, so that other languages and runtimes give the same probabilities.
 
-The graph is made of ONNX's own recurrent operators (https://onnx.ai/onnx/operators), each with
-both directions of a layer.
+The graph uses the recurrent operators of ONNX (https://onnx.ai/onnx/operators). One operator
+computes both directions of a layer. ONNX reverses the sequence, but does not complement it; see
+`both_directions`.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["IR_VERSION", "OPSET", "both_directions", "onnx_bytes", "write_onnx"]
 
 OPSET = 17
-"""Of the domain ai.onnx: ONNX Runtime reads it from 1.12 (2022) on."""
+"""Version of the operators of the domain ai.onnx; ONNX Runtime reads it since 1.12 (2022)."""
 IR_VERSION = 8
-"""The one that came with the opset."""
+"""Version of the file format that was released with the opset."""
 
 _DOC = (
     "Probability that a base belongs to each of `outputs` (metadata, key dnabirnn). codes: A C G "
@@ -45,7 +46,7 @@ _DOC = (
 
 
 class _Operator(NamedTuple):
-    """ONNX's operator for a cell, and where each of its gates stands among torch's."""
+    """ONNX's operator for a cell, and the position of each of its gates in torch's order."""
 
     name: str
     gates: tuple[int, ...]
@@ -54,15 +55,15 @@ class _Operator(NamedTuple):
 
 _OPERATORS: Mapping[str, _Operator] = {
     Cell.RNN: _Operator("RNN", (0,), {}),
-    # z, r, h out of r, z, n; the reset gate acts on the recurrent sum, as in torch.
+    # ONNX: z, r, h; torch: r, z, n. The reset gate acts on the recurrent sum, as in torch.
     Cell.GRU: _Operator("GRU", (1, 0, 2), {"linear_before_reset": 1}),
-    # i, o, f, c out of i, f, g, o.
+    # ONNX: i, o, f, c; torch: i, f, g, o.
     Cell.LSTM: _Operator("LSTM", (0, 3, 1, 2), {}),
 }
 
 
 class _Layer(NamedTuple):
-    """Weights of a layer's two directions, as the operator takes them."""
+    """Weights of both directions of a layer, in the layout of the operator."""
 
     inputs: NDArray[np.float32]  # (2, G H, I)
     recurrent: NDArray[np.float32]  # (2, G H, H)
@@ -70,14 +71,14 @@ class _Layer(NamedTuple):
 
 
 def write_onnx(checkpoint: Checkpoint, path: PathLike) -> None:
-    """Write a model as ONNX, whole or not at all.
+    """Write a model as a complete ONNX file, or nothing.
 
     Raises
     ------
     OptionError
-        The package onnx is missing, or ONNX has no operator for the cell.
+        If the package onnx is missing, or ONNX has no operator for the cell.
     OutputError
-        A path that cannot be written.
+        If the path cannot be written.
     """
     data = onnx_bytes(checkpoint)
     with OutputFiles() as outputs:
@@ -85,28 +86,29 @@ def write_onnx(checkpoint: Checkpoint, path: PathLike) -> None:
 
 
 def onnx_bytes(checkpoint: Checkpoint) -> bytes:
-    """A model as ONNX. The same model gives the same bytes.
+    """Return a model as ONNX. The same model gives the same bytes.
 
     The graph has one input, `codes` (B, L) uint8, and one output, `probabilities` (B, L, O)
-    float32: those of an engine, of any B and L from 1 on; 0 at padding. The metadata have the
-    keys `dnabirnn`, the model's description as its own file holds it, and `dnabirnn_version`.
+    float32, which are those of an engine, and 0 at padding. B and L can be any number from 1 on.
+    The metadata have two keys: `dnabirnn`, the description in the model file, and
+    `dnabirnn_version`.
 
     Raises
     ------
     OptionError
-        The package onnx is missing, or ONNX has no operator for the cell.
+        If the package onnx is missing, or ONNX has no operator for the cell.
     """
     try:
         import onnx
     except ModuleNotFoundError as error:
         raise OptionError(
-            "ONNX is written with the package onnx, which is not installed; install it with "
+            "export to ONNX needs the package onnx, which is not installed; install it with "
             "`pip install 'dnabirnn[onnx]'`"
         ) from error
     cell = checkpoint.architecture.cell
     if cell not in _OPERATORS:
         raise OptionError(
-            f"a network of the cell {cell} cannot be exported: ONNX has no operator for it; "
+            f"a network with cell {cell} cannot be exported: ONNX has no operator for it; "
             f"train one with --cell {', '.join(_OPERATORS)}"
         )
     model = _model(checkpoint)
@@ -118,27 +120,30 @@ def onnx_bytes(checkpoint: Checkpoint) -> bytes:
 def both_directions(
     architecture: Architecture, weights: _Weights
 ) -> tuple[list[tuple[_Named, _Named]], NDArray[np.float32], NDArray[np.float32]]:
-    """The network as a bidirectional one that reads a sequence from both ends.
+    """Return weights for a bidirectional network that reads a sequence from both ends.
 
-    A reverse lane reads the reverse complement from its first base to its last, which is to read
-    the sequence from its last base to its first with the weights of A and T, and of C and G,
-    exchanged. A tied network's lanes exchange the halves of what the layer below says, and so
-    do its strands at the head.
+    A reverse lane reads the reverse complement from its first base to its last. A bidirectional
+    network reads the sequence from its last base to its first, without complement. Both compute the
+    same if the input weights of A and T, and of C and G, are exchanged: the order A, C, G, T is
+    reversed.
+
+    In a tied network, the reverse lane of a deeper layer reads [reverse, forward], and so does the
+    head for the - strand. A bidirectional network always gives [forward, reverse], so the halves of
+    these weights are exchanged too.
 
     Parameters
     ----------
     architecture : Architecture
     weights : mapping
-        As `dnabirnn.network.checkpoint.weight_shapes` names them.
+        Weights by the names in `dnabirnn.network.checkpoint.weight_shapes`.
 
     Returns
     -------
     layers : list of pairs of dicts
-        Each layer's weights of the forward and of the reverse direction, by the names that
-        torch gives them.
+        Weights of the forward and of the reverse direction of each layer, by torch's names.
     head_weight : ndarray, (R, 2H) float32
     head_bias : ndarray, (R,) float32
-        A row for each log-odds that `dnabirnn.network.torch_network.Network` gives.
+        Head with one row per log-odds of `dnabirnn.network.torch_network.Network`.
     """
     directions = 1 if architecture.tied else 2
     layers = []
@@ -162,14 +167,14 @@ def _of_lane(weights: _Weights, number: int) -> _Named:
 
 
 def _exchanged(architecture: Architecture, weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Weights of [forward, reverse] that do to it what `weight` does to [reverse, forward]."""
+    """Return weights for [forward, reverse] that equal `weight` for [reverse, forward]."""
     return np.roll(weight, architecture.hidden, axis=1)
 
 
 def _head_of_strands(
     architecture: Architecture, weights: _Weights
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The tied head with a row for each output, and one for the background before them."""
+    """Return the tied head with one row per output, after the row of the background if any."""
     plus = weights["head.weight"]
     minus = _exchanged(architecture, plus)
     of_strand: _Named = {"+": plus, "-": minus, ".": (plus + minus) / np.float32(2)}
@@ -183,6 +188,8 @@ def _head_of_strands(
 
 
 def _layer(pair: tuple[_Named, _Named], gates: tuple[int, ...]) -> _Layer:
+    """Return the weights of both directions of a layer in the layout of the operator."""
+
     def ordered(lane: _Named, name: str) -> NDArray[np.float32]:
         parts = np.split(lane[name], len(gates))
         return np.concatenate([parts[gate] for gate in gates])
@@ -196,7 +203,7 @@ def _layer(pair: tuple[_Named, _Named], gates: tuple[int, ...]) -> _Layer:
 
 
 class _Graph:
-    """Nodes and constants of a graph that grows."""
+    """Builder of a graph: collects nodes and constants."""
 
     def __init__(self) -> None:
         from onnx import NodeProto, TensorProto
@@ -213,7 +220,7 @@ class _Graph:
     def node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
         from onnx import helper
 
-        # A name of its own, for what runtimes say of a node.
+        # Runtimes name the node in their messages.
         node = helper.make_node(operator, inputs, [output], name=f"make_{output}", **attributes)
         self.nodes.append(node)
         return output
@@ -226,11 +233,11 @@ def _model(checkpoint: Checkpoint) -> ModelProto:
     _add_probabilities(graph, checkpoint.architecture, checkpoint.scoring_weights())
     outputs = len(checkpoint.architecture.outputs)
     codes = helper.make_tensor_value_info("codes", TensorProto.UINT8, ["batch", "length"])
-    answer = helper.make_tensor_value_info(
+    probabilities = helper.make_tensor_value_info(
         "probabilities", TensorProto.FLOAT, ["batch", "length", outputs]
     )
     model = helper.make_model(
-        helper.make_graph(graph.nodes, "dnabirnn", [codes], [answer], graph.constants),
+        helper.make_graph(graph.nodes, "dnabirnn", [codes], [probabilities], graph.constants),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="dnabirnn",
@@ -289,13 +296,13 @@ def _add_layer(
         **operator.attributes,
     )
     lanes = graph.node("Transpose", [lanes], f"layer_{number}_base_first", perm=[0, 2, 1, 3])
-    shape = np.array([0, 0, 2 * architecture.hidden], np.int64)  # 0: as it is
+    shape = np.array([0, 0, 2 * architecture.hidden], np.int64)  # 0: unchanged
     shape_name = graph.constant(f"layer_{number}_shape", shape)
     return graph.node("Reshape", [lanes, shape_name], f"layer_{number}_states")
 
 
 def _add_answer(graph: _Graph, architecture: Architecture, log_odds: str, numbers: str) -> None:
-    """Add what makes probabilities of log-odds: 0 where the base is none of A, C, G and T."""
+    """Add the nodes from log-odds to probabilities: 0 if the base is not A, C, G or T."""
     from onnx import TensorProto
 
     if architecture.exclusive:

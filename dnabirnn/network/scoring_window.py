@@ -1,9 +1,7 @@
-"""The grid of scoring windows that is its own mirror image: cut and stitch.
+"""Scoring window of a model: its length and its halo.
 
-A recurrent network remembers past any halo, so scores are the same on both strands only where
-the grid of windows is the same. Windows of one length are therefore laid inward from both ends
-of a contig as mirrored pairs. The first window has no left halo, the last no right one, and bases
-in the middle that both halves keep get the mean of the two.
+Scores depend on both, so they belong to the model file, and no engine, device or batch may choose
+them. `dnabirnn.scoring.grid` lays such windows on a contig.
 """
 
 from __future__ import annotations
@@ -20,14 +18,14 @@ MAX_WINDOW_BP = 65_535
 
 @dataclass(frozen=True)
 class ScoringWindow:
-    """What the network reads when it scores.
+    """Length and halo of a scoring window.
 
     Attributes
     ----------
     length_bp : int
-        Bases of a window.
+        Bases per window.
     halo_bp : int
-        Bases at either end whose scores are thrown away, except at the ends of a contig.
+        Bases at each end whose scores are discarded, except at the ends of a contig.
     """
 
     length_bp: int
@@ -46,5 +44,5 @@ class ScoringWindow:
 
     @property
     def core_bp(self) -> int:
-        """Bases of an inner window whose scores are kept."""
+        """Number of bases whose scores are kept in a window inside a contig."""
         return self.length_bp - 2 * self.halo_bp

@@ -1,4 +1,4 @@
-"""Models that come with the package, by name."""
+"""Models that are shipped with the package, by name."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ _ENDING = ".safetensors"
 
 
 def shipped_models() -> dict[str, Path]:
-    """Files of the models that ship, by name."""
+    """Return the paths of the shipped models, by name."""
     return {path.name.removesuffix(_ENDING): path for path in sorted(_FOLDER.glob(f"*{_ENDING}"))}
 
 
 def find_model(path: PathLike) -> Path:
-    """The file of a model: a path, or, where there is no such file, the name of one that ships.
+    """Return the path of a model file.
+
+    If the path does not exist, it can be the name of a shipped model.
 
     Examples
     --------

@@ -1,4 +1,27 @@
-"""The network: a bidirectional RNN that can answer the same on both strands."""
+"""The network in torch: a bidirectional RNN that can give both strands the same scores.
+
+Two lanes. The forward lane reads the sequence, the reverse lane its reverse complement. Flipped
+back, row t of both belongs to base t of the sequence::
+
+    sequence            A  A  C  G          f = states of the forward lane
+    reverse complement  C  G  T  T          r = states of the reverse lane, flipped
+
+Strand tying. A tied network runs the same weights over both lanes. The features of a base are
+[f, r] for the + strand and [r, f] for the - strand. Now let the sequence be replaced by its reverse
+complement. The lanes trade places, so base t becomes base n - 1 - t, f becomes r, and r becomes f::
+
+                    sequence, base t        reverse complement, base n - 1 - t
+    + features         [f, r]                          [r, f]
+    - features         [r, f]                          [f, r]
+
+One head reads both kinds of features. The log-odds of the + strand and of the - strand are
+therefore exchanged, and the scores are the exact mirror, whatever the weights are. A deeper layer
+keeps this property: its forward lane reads [f, r], and its reverse lane reads [r, f] flipped.
+
+Padding. It is only on the right, in both lanes. A lane reads all its bases before any padding, so
+padding cannot change the state of a base. States at padding are set to 0. A short sequence scores
+the same alone and in any batch.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +59,7 @@ _CELLS = {Cell.RNN: nn.RNN, Cell.GRU: nn.GRU, Cell.LSTM: nn.LSTM}
 def _direction(
     architecture: Architecture, layer: int, reverse: int, units: int | None
 ) -> nn.Module:
-    """One direction of a layer."""
+    """Create one direction of a layer."""
     hidden = architecture.hidden
     inputs = 2 * hidden if layer else 4
     if architecture.cell.normalized:
@@ -46,16 +69,16 @@ def _direction(
 
 
 class RecurrentStates(NamedTuple):
-    """What the recurrent layers give.
+    """Output of the recurrent layers.
 
     Attributes
     ----------
     forward, reverse : Tensor, (B, L, H) float32
-        States of the last layer of the two directions, both in the coordinates of the
-        sequence as given; 0 at padding.
+        States of the two directions of the last layer, both in the coordinates of the sequence;
+        0 at padding.
     last_hidden : Tensor, (layers * 2, B, H) float32
-        Each layer's states after a lane's last true base, forward before reverse, as
-        torch.nn.GRU(bidirectional=True) orders them.
+        States of each layer after the last base of a lane, forward before reverse. This is the
+        order of torch.nn.GRU(bidirectional=True).
     """
 
     forward: Tensor
@@ -64,15 +87,17 @@ class RecurrentStates(NamedTuple):
 
 
 class Dropout:
-    """Zeroes features while training, by a seed of its own.
+    """Dropout with a separate random generator.
 
-    The global generator of torch would make what a slice of a batch gets depend on the order
-    in which threads run.
+    Threads train on slices of a batch. With torch's global generator, the numbers that a slice gets
+    would depend on the order in which the threads run.
 
     Parameters
     ----------
     rate : float
+        Share of features set to 0.
     seed : int
+        Seed of the generator.
     """
 
     def __init__(self, rate: float, seed: int) -> None:
@@ -81,7 +106,7 @@ class Dropout:
         self._generator: torch.Generator | None = None
 
     def __call__(self, features: Tensor) -> Tensor:
-        """Features with the share `rate` zeroed, the others scaled up."""
+        """Set a share `rate` of the features to 0, and scale up the others."""
         if self.rate == 0:
             return features
         if self._generator is None:
@@ -91,23 +116,19 @@ class Dropout:
 
 
 class Network(nn.Module):
-    """Codes to log-odds.
+    """Bidirectional recurrent network that computes log-odds from codes.
 
-    The forward lane reads the sequence, the reverse lane its reverse complement. Padding
-    stands on the right of both, so that no state is touched by padding before the lane's
-    last base, and a short sequence scores the same alone and in any batch.
-
-    A strand-tied network runs one set of weights over both lanes. The features of the +
-    strand are [forward, reverse], those of the - strand [reverse, forward], at every layer;
-    the reverse complement of a sequence therefore scores as the exact mirror. An untied
-    network has weights of its own for the reverse lane and a row of the head for each
-    output: what torch.nn.GRU(bidirectional=True) with a linear layer computes.
+    A tied network runs one set of weights over both lanes. The reverse complement of a sequence
+    scores as the exact mirror; the module docstring explains why. An untied network has separate
+    weights for the reverse lane, and one row of the head per output. It computes the same as
+    torch.nn.GRU(bidirectional=True) with a linear layer.
 
     Parameters
     ----------
     architecture : Architecture
     units : int, optional
-        Hidden units that count, where others with weights of 0 fill them up.
+        Number of hidden units without added ones. Added units have weights of 0, and fill up
+        `architecture.hidden`.
     """
 
     _one_hot: Tensor
@@ -127,7 +148,7 @@ class Network(nn.Module):
         self.register_buffer("_one_hot", torch.from_numpy(ONE_HOT.copy()), persistent=False)
 
     def forward(self, codes: Tensor, dropout: Dropout | None = None) -> Tensor:
-        """Log-odds of a batch.
+        """Compute the log-odds of a batch.
 
         Parameters
         ----------
@@ -139,7 +160,7 @@ class Network(nn.Module):
         Returns
         -------
         logits : Tensor, (B, L, O) float32
-            One column an output; (B, L, 1 + O) for an exclusive network, the background first.
+            One column per output. (B, L, 1 + O) for an exclusive network, background first.
         """
         features = self.features(codes, dropout)
         plus = torch.cat([features.forward, features.reverse], dim=2)  # (B, L, 2H)
@@ -151,7 +172,7 @@ class Network(nn.Module):
         return self._by_output(self.head(plus), self.head(minus))
 
     def _by_output(self, plus: Tensor, minus: Tensor) -> Tensor:
-        """Columns of the outputs from the tied head's rows for each strand: (B, L, O)."""
+        """Select the columns of the outputs from a tied head's rows for each strand: (B, L, O)."""
         mean = (plus + minus) / 2
         first = int(self.architecture.exclusive)
         columns = [mean[..., 0]] if first else []
@@ -161,7 +182,7 @@ class Network(nn.Module):
         return torch.stack(columns, dim=2)
 
     def features(self, codes: Tensor, dropout: Dropout | None = None) -> RecurrentStates:
-        """States of both directions.
+        """Compute the states of both directions.
 
         Parameters
         ----------
@@ -192,34 +213,34 @@ class Network(nn.Module):
         return RecurrentStates(forward, reverse, torch.cat(last_hidden, dim=1).transpose(0, 1))
 
     def _run(self, layer: int, lanes: Tensor, at_last: Tensor) -> tuple[Tensor, Tensor]:
-        """States of one layer's directions: each (B, L, H), in the lane's own coordinates."""
+        """Run both directions of a layer: states (B, L, H) each, in the lane's own coordinates."""
         if self.architecture.tied:
             forward, backward = self.recurrent[layer](lanes)[0].chunk(2)
             return forward, backward
         first, second = lanes.chunk(2)
         forward = self.recurrent[2 * layer](first)[0]
         cell = self.recurrent[2 * layer + 1]
-        if isinstance(cell, NormalizedGRU):  # goes on from where the forward direction ended
+        if isinstance(cell, NormalizedGRU):  # starts from the last forward state
             return forward, cell(second, _take(forward, at_last)[:, 0])[0]
         return forward, cell(second)[0]
 
     def _next_lanes(self, forward: Tensor, reverse: Tensor, flip: Tensor) -> Tensor:
-        """Input of the next layer: (2B, L, 2H), each lane in its own coordinates."""
+        """Return the input of the next layer: (2B, L, 2H), each lane in its own coordinates."""
         plus = torch.cat([forward, reverse], dim=2)
         minus = torch.cat([reverse, forward], dim=2) if self.architecture.tied else plus
         return torch.cat([plus, _take(minus, flip)])
 
 
-def _take(states: Tensor, places: Tensor) -> Tensor:
-    """States (B, L, C) at places (B, P, 1): (B, P, C)."""
-    return states.gather(1, places.expand(-1, -1, states.shape[2]))
+def _take(states: Tensor, positions: Tensor) -> Tensor:
+    """Pick states (B, L, C) at positions (B, P, 1): (B, P, C)."""
+    return states.gather(1, positions.expand(-1, -1, states.shape[2]))
 
 
 def head_rows(architecture: Architecture) -> list[Output | None]:
-    """What each row of the head is for; None is the background.
+    """Return the output of each row of the head; None is the background, which comes first.
 
-    The head of a tied network serves both strands: its row for a class stands under the
-    class's first output. An untied network has a row for each output. The background is first.
+    An untied network has one row per output. A tied network has one row per class, which serves
+    both strands; the list has the first output of the class for it.
     """
     rows: list[Output | None] = [None] if architecture.exclusive else []
     if not architecture.tied:
@@ -229,7 +250,7 @@ def head_rows(architecture: Architecture) -> list[Output | None]:
 
 
 def to_probabilities(logits: Tensor, architecture: Architecture) -> Tensor:
-    """Probabilities of the outputs from the network's log-odds, prior already corrected.
+    """Convert log-odds of the network, already corrected for the prior, to probabilities.
 
     Parameters
     ----------
@@ -245,14 +266,15 @@ def to_probabilities(logits: Tensor, architecture: Architecture) -> Tensor:
     odds = torch.exp(logits - logits.amax(dim=-1, keepdim=True))
     total = odds[..., 0]
     for name, _ in architecture.classes:
-        # Both strands first: the sum is then the same to the bit for the opposite strand.
+        # Add the two strands of a class first: a + b equals b + a in floating point, so the total
+        # is the same to the last bit for the opposite strand.
         columns = architecture.columns(name)
         total = total + sum(odds[..., 1 + column] for column in columns)
     return odds[..., 1:] / total.unsqueeze(-1)
 
 
 def weights_of(network: Network) -> dict[str, NDArray[np.float32]]:
-    """Copies of the network's weights by name, for the model file."""
+    """Return copies of the network's weights by name, for the model file."""
     return {
         name: tensor.detach().float().cpu().numpy().copy()
         for name, tensor in network.state_dict().items()
@@ -260,5 +282,5 @@ def weights_of(network: Network) -> dict[str, NDArray[np.float32]]:
 
 
 def load_weights(network: Network, weights: Mapping[str, NDArray[np.float32]]) -> None:
-    """Put weights, by the names that `weights_of` gives, into a network of the same shape."""
+    """Load weights, by the names in `weights_of`, into a network of the same shape."""
     network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})

@@ -4,6 +4,7 @@ Modules, in reading order:
 
 - `page`: headings, text, tables and figures as one HTML file
 - `curves`: precision-recall and reliability curves
+- `evaluation_files`: the files that `dnabirnn evaluate` writes
 - `figures`: training curves, call lengths and boundary errors
 - `region`: pictures of single regions
 - `material`: files that a report is made from

@@ -1,4 +1,4 @@
-"""Figures: precision against recall, and observed against predicted."""
+"""Figures of precision-recall and reliability curves."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ _STYLE: Any = {
 _DPI = 150
 _PANEL_COLUMNS = 3
 _LEGEND_ROWS = 22
-# Width of a figure but for its legend, in inches.
+# Width of a figure without its legend, in inches.
 _LEGENDLESS_IN = 5.2
 
 
 def precision_recall_figure(curves: Sequence[Curve], title: str = "") -> Figure:
-    """Precision against recall, per base.
+    """Draw precision against recall, per base.
 
     Parameters
     ----------
     curves : sequence of Curve
-        A class's curves in one colour: strand-blind solid, each strand as its own dashed.
+        Curves of a class have one colour: solid if strand-blind, dashed if by strand.
     title : str
 
     Returns
     -------
     figure : matplotlib.figure.Figure
-        Dotted lines are what calling at random gives: the share of positives.
+        Dotted lines show the precision of random calls, which is the share of positives.
     """
     figure, axes, colours = _square(curves, title, "Recall (share of positive bases found)")
     axes.set_ylabel("Precision (share of called bases that are positive)")
@@ -67,13 +67,13 @@ def precision_recall_figure(curves: Sequence[Curve], title: str = "") -> Figure:
         if not curve.stranded:
             axes.axhline(curve.prevalence, color=colour, linewidth=0.9, linestyle=":", zorder=1)
     if curves:
-        axes.plot([], [], color=DARK, linewidth=0.9, linestyle=":", label="at random")
+        axes.plot([], [], color=DARK, linewidth=0.9, linestyle=":", label="random calls")
     _legend(figure, axes)
     return figure
 
 
 def reliability_figure(curves: Sequence[Curve], title: str = "") -> Figure:
-    """Share of positives against the mean probability, in slices of about as many bases each.
+    """Draw the share of positives against the mean probability, in slices of bases.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def reliability_figure(curves: Sequence[Curve], title: str = "") -> Figure:
     Returns
     -------
     figure : matplotlib.figure.Figure
-        Beneath, the number of bases in each slice.
+        The lower panel shows the number of bases in each slice.
     """
     blind = [curve for curve in curves if not curve.stranded]
     figure, axes, colours = _square(blind, title, "", rows=2)
@@ -114,17 +114,18 @@ def reliability_figure(curves: Sequence[Curve], title: str = "") -> Figure:
 
 
 def comparison_figure(network: Sequence[Curve], baseline: Sequence[Curve] = ()) -> Figure:
-    """Precision against recall, a panel a class: the network beside a position weight matrix.
+    """Draw precision against recall of a network and a position weight matrix.
 
     Parameters
     ----------
     network, baseline : sequence of Curve
-        Strand-blind curves are drawn solid, those by strand dashed.
+        Strand-blind curves are solid, curves by strand are dashed.
 
     Returns
     -------
     figure : matplotlib.figure.Figure
-        A dotted line is what calling at random gives: the share of positives.
+        One panel per class. Dotted lines show the precision of random calls, which is the share of
+        positives.
     """
     names = list(dict.fromkeys(curve.class_name for curve in (*network, *baseline)))
     columns = min(_PANEL_COLUMNS, max(1, len(names)))
@@ -154,7 +155,7 @@ def comparison_figure(network: Sequence[Curve], baseline: Sequence[Curve] = ()) 
 
 
 def _steps(axes: Axes, curve: Curve, colour: str, label: str) -> None:
-    """Draw a curve: solid where strand-blind, else dashed."""
+    """Draw a curve: solid if strand-blind, dashed if by strand."""
     points = curve.precision_recall
     axes.step(
         [0.0, *points.recall],
@@ -168,7 +169,7 @@ def _steps(axes: Axes, curve: Curve, colour: str, label: str) -> None:
 
 
 def save(figure: Figure, target: PathLike | IO[bytes], form: str) -> None:
-    """Write a figure; the same figure gives the same bytes.
+    """Write a figure to a file. The same figure always gives the same bytes.
 
     Parameters
     ----------
@@ -180,7 +181,7 @@ def save(figure: Figure, target: PathLike | IO[bytes], form: str) -> None:
     from matplotlib.text import Text
 
     for text in figure.findobj(Text):
-        # Names of classes and contigs are text, dollar signs and all; ticks are mathematics.
+        # A "$" in the name of a class or contig is text. Only tick labels are mathematics.
         if "$" in text.get_text() and r"\mathdefault" not in text.get_text():
             text.set_parse_math(False)
     no_date = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
@@ -189,22 +190,22 @@ def save(figure: Figure, target: PathLike | IO[bytes], form: str) -> None:
 
 
 def class_colours(names: Iterable[str]) -> dict[str, str]:
-    """A colour for each class, by its place among the names.
+    """Assign a colour to each class, by its position among the names.
 
     Parameters
     ----------
     names : iterable of str
-        May name a class more than once.
+        A class may occur more than once.
     """
-    own = list(dict.fromkeys(names))
+    unique = list(dict.fromkeys(names))
     palette = list(COLOURS)
-    if len(own) > len(palette):
+    if len(unique) > len(palette):
         import matplotlib
         from matplotlib.colors import to_hex
 
-        shades = matplotlib.colormaps["viridis"].resampled(len(own) + 1)
-        palette = [to_hex(shades(i)) for i in range(len(own))]
-    return dict(zip(own, palette, strict=False))
+        shades = matplotlib.colormaps["viridis"].resampled(len(unique) + 1)
+        palette = [to_hex(shades(i)) for i in range(len(unique))]
+    return dict(zip(unique, palette, strict=False))
 
 
 def blank(
@@ -218,7 +219,7 @@ def blank(
         Width and height in inches.
     rows, columns : int
     **grid
-        As `matplotlib.figure.Figure.subplots` takes them.
+        Passed to `matplotlib.figure.Figure.subplots`.
 
     Returns
     -------
@@ -234,7 +235,7 @@ def blank(
 
 
 def empty(size: tuple[float, float], layout: Any = None) -> Figure:
-    """Make a figure without axes, of a width and height in inches."""
+    """Make a figure without axes; `size` is its width and height in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -246,7 +247,7 @@ def empty(size: tuple[float, float], layout: Any = None) -> Figure:
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """In this style, whatever the user's own settings of matplotlib are."""
+    """Apply the style of the report, whatever the matplotlib settings of the user are."""
     import matplotlib
 
     with matplotlib.rc_context(_STYLE):
@@ -254,7 +255,7 @@ def styled() -> Iterator[None]:
 
 
 def tidy(axes: Axes) -> None:
-    """Give axes the look of the others: a light grid, no frame above and on the right."""
+    """Style axes: a light grid, and no frame at the top and on the right."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#E6E6E6", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -264,7 +265,7 @@ def tidy(axes: Axes) -> None:
 def _square(
     curves: Sequence[Curve], title: str, x_label: str, rows: int = 1
 ) -> tuple[Figure, Axes, dict[str, str]]:
-    """Make a figure of which the first axes are a square from 0 to 1; a colour a class."""
+    """Make a figure whose first axes span 0 to 1; return it, these axes and a colour per class."""
     height, heights = (5.2, [1]) if rows == 1 else (6.8, [4, 1])
     figure, grid = blank((7.6, height), rows, sharex=True, height_ratios=heights)
     axes: Axes = grid[0, 0]
@@ -282,7 +283,7 @@ def _name(curve: Curve) -> str:
 def _legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if len(handles) < 2:
-        axes.text(0.5, 0.5, "no class has truth here", ha="center", color=DARK)
+        axes.text(0.5, 0.5, "no class has labels here", ha="center", color=DARK)
         return
     legend = axes.legend(
         handles,
@@ -296,7 +297,7 @@ def _legend(figure: Figure, axes: Axes) -> None:
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
-    # Many classes, or long names, widen the figure; what is drawn keeps its size.
+    # Many classes or long names make the figure wider. The plot keeps its size.
     with styled():
         legend_in = legend.get_window_extent().width / figure.dpi
     figure.set_figwidth(max(figure.get_figwidth(), _LEGENDLESS_IN + legend_in))

@@ -1,4 +1,4 @@
-"""A genome's sites beside its calls, and a few of them to look at."""
+"""Sites and calls of a genome, and the examples that a report shows."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ __all__ = ["Gallery", "Genome", "gather"]
 
 @dataclass(frozen=True)
 class Genome:
-    """What a gallery is made of.
+    """Inputs of a gallery.
 
     Attributes
     ----------
     fasta : sequence of str or PathLike
-        Read several times, so none is standard input.
+        Files are read several times, so standard input is not possible.
     labels : Labels
-        Of the model's classes, where there is a model.
+        Labels of the classes of the model, if there is a model.
     model : Model, optional
-        Scores what is drawn, and all of the regions where neither calls nor scores are given.
+        Scores the drawn regions. Without calls and scores, it scores the whole genome or `regions`.
     calls : sequence of str or PathLike
-        BED that `dnabirnn call` wrote; none where there is no file, which is not an empty one.
+        BED files of `dnabirnn call`. Without a file, calls are made; an empty file has no calls.
     scores : str or PathLike, optional
-        BED that `dnabirnn score` wrote.
+        BED file of `dnabirnn score`.
     regions : Regions, optional
-        Only what lies in these counts.
+        Only bases in these regions count.
     exclude : Regions, optional
-        What lies in these does not.
+        Bases in these regions do not count.
     settings : CallSettings, optional
-        How calls are made, or were; by the model's rules where it is None.
+        Rules by which calls are or were made; those of the model if None.
     """
 
     fasta: Sequence[PathLike]
@@ -72,38 +72,38 @@ class Genome:
 
     @property
     def outputs(self) -> tuple[Output, ...]:
-        """What scores and calls can be of."""
+        """Outputs that scores and calls can have."""
         return Architecture(self.labels.classes).outputs
 
     @property
     def mask(self) -> str:
-        """What lower case means."""
+        """Meaning of lower-case letters."""
         return "none" if self.model is None else self.model.checkpoint.mask
 
     @property
     def intervals(self) -> dict[str, Labels | Regions]:
-        """What says which bases count, and as what, by what it is."""
+        """Labels and regions that decide how bases count, by kind."""
         own = {"regions": self.regions, "exclude": self.exclude, "negatives": self.labels.negatives}
         return {"labels": self.labels, **{kind: of for kind, of in own.items() if of is not None}}
 
     @property
     def calling(self) -> CallSettings:
-        """How calls are made: of no class where nothing says it."""
+        """Rules for calls; empty without settings and without a model."""
         own = {} if self.model is None else self.model.checkpoint.calls
         return self.settings or CallSettings(own)
 
 
 class Gallery(NamedTuple):
-    """Sites, and some of them drawn.
+    """Table of sites, and the examples to draw.
 
     Attributes
     ----------
     sites : polars.DataFrame
-        Of `dnabirnn.report.sites.SITES_SCHEMA`.
+        Schema `dnabirnn.report.sites.SITES_SCHEMA`.
     views : list of (Example, View)
     inputs : dict
-        Name and SHA-256 of the files that were read, by what they are: fasta, labels, regions,
-        exclude, negatives, calls, scores.
+        Name and SHA-256 of the files read, by kind: fasta, labels, regions, exclude, negatives,
+        calls, scores.
     """
 
     sites: pl.DataFrame
@@ -118,17 +118,17 @@ def gather(
     seed: int = 0,
     progress: Callable[[int], None] = lambda bases: None,
 ) -> Gallery:
-    """Hold calls against labels, choose examples, and collect what there is to draw of them.
+    """Compare calls with labels, choose examples, and collect the data to draw them.
 
     Parameters
     ----------
     genome : Genome
     each : int
-        Examples of each kind.
+        Number of examples of each kind.
     seed : int
-        Of those chosen at random.
+        Seed of the random examples.
     progress : callable
-        Told the bases of each block that is scored.
+        Called with the size of each scored block, in bases.
 
     Returns
     -------
@@ -137,11 +137,11 @@ def gather(
     Raises
     ------
     OptionError, FastaError, LabelError, TrackError
-        Inputs that cannot be read, or do not fit one another.
+        An input cannot be read, or does not fit the others.
     """
     for path in (*genome.fasta, *genome.calls, genome.scores):
         if path is not None and is_stream(path):
-            raise OptionError(f"{path}: a report reads its files more than once; name a file")
+            raise OptionError(f"{path}: a report reads its inputs more than once; give a file")
     read: dict[str, dict[str, str]] = {"fasta": {}, "calls": {}, "scores": {}}
     calls = _calls(genome, read, progress)
     sites, lengths = _sites(genome, calls, read["fasta"])
@@ -154,7 +154,7 @@ def gather(
 def _calls(
     genome: Genome, read: Mapping[str, dict[str, str]], progress: Callable[[int], None]
 ) -> pl.DataFrame:
-    """Calls: as given, or from the scores, or from the model."""
+    """Return the calls: as given, or made from the scores, or from the model."""
     if genome.scores is not None:
         deque(read_blocks(genome.scores, TrackError, read["scores"]), maxlen=0)
     if genome.calls:
@@ -162,7 +162,7 @@ def _calls(
         return pl.concat(frames).sort("chrom", "start", "end", maintain_order=True)
     if genome.model is None:
         raise OptionError(
-            "--fasta and --labels: there are no calls to hold against the labels; give --calls "
+            "--fasta and --labels: there are no calls to compare with the labels; give --calls "
             "or --model"
         )
     settings = genome.calling
@@ -179,21 +179,21 @@ def _calls(
 
 
 def _truth(genome: Genome, record: Record, *, cut: bool) -> Truth:
-    """Truth of a contig; cut at the ends of regions, as it is where metrics are made, or not."""
+    """Return the truth of a contig. With `cut`, labels are cut at regions, as for the metrics."""
     labels = painted_labels(record, genome.labels, genome.exclude)
     regions = None if genome.regions is None else genome.regions.of(record.name)
     return Truth.of(labels, codes=record.codes, regions=regions, cut=cut)
 
 
 def _records(genome: Genome, digests: dict[str, str] | None = None) -> Iterator[Record]:
-    """Contigs as they are; `lower` is filled where lower-case letters do not count."""
+    """Read contigs without masking; `lower` is set if lower-case letters have a meaning."""
     return read_fasta(*genome.fasta, case=genome.mask != "none", digests=digests)
 
 
 def _sites(
     genome: Genome, calls: pl.DataFrame, digests: dict[str, str]
 ) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Sites of the whole genome, and the lengths of its contigs."""
+    """Return the sites of the whole genome, and the lengths of its contigs."""
     of_contig = {str(key): own for (key,), own in calls.partition_by("chrom", as_dict=True).items()}
     frames = [pl.DataFrame(schema=SITES_SCHEMA)]
     lengths: dict[str, int] = {}
@@ -203,8 +203,8 @@ def _sites(
         own = of_contig.get(record.name, calls.clear())
         if (own["end"] > len(record.codes)).any():
             raise TrackError(
-                f"{source}: a call goes past the end of {record.name} at "
-                f"{len(record.codes)}; give the calls of this FASTA"
+                f"{source}: a call extends past the end of {record.name} "
+                f"({len(record.codes)} bp); give the calls of this FASTA"
             )
         truth = _truth(genome, record, cut=True)
         frames.append(compare(record.name, own, truth, genome.labels.classes))
@@ -214,7 +214,7 @@ def _sites(
 
 
 class _Scene:
-    """An example, and what has been collected of it so far."""
+    """An example with the data collected for it so far."""
 
     def __init__(self, example: Example, outputs: int) -> None:
         self.example = example
@@ -225,10 +225,10 @@ class _Scene:
         self.counted: NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
         self.truth: tuple[Span, ...] = ()
 
-    def look(
+    def fill(
         self, record: Record, counted: NDArray[np.bool_], truth: Sequence[NDArray[np.int64]]
     ) -> None:
-        """Take sequence and truth: intervals (n, 2) of each output on the whole contig."""
+        """Store sequence and truth, given as intervals (n, 2) of each output on the contig."""
         self.codes = record.codes[self.part].copy()
         self.counted = counted[self.part].copy()
         self.truth = tuple(
@@ -240,7 +240,7 @@ class _Scene:
         )
 
     def score(self, block: Block) -> None:
-        """Take scores, where a block has any of this region."""
+        """Store the scores of a block that lie in the region, if any."""
         first = max(self.part.start, block.start)
         last = min(self.part.stop, block.start + len(block.codes))
         if first < last:
@@ -248,7 +248,7 @@ class _Scene:
             self.scores[first - self.part.start : last - self.part.start] = own
 
     def score_rows(self, rows: Rows) -> None:
-        """Take scores from rows of a track."""
+        """Store scores from rows of a track."""
         own = rows.take((rows.start < self.part.stop) & (rows.end > self.part.start))
         for output, start, end, score in zip(*own[1:5], strict=True):
             first, last = max(start, self.part.start), min(end, self.part.stop)
@@ -257,7 +257,7 @@ class _Scene:
             )
 
     def view(self, genome: Genome, calls: pl.DataFrame) -> View:
-        """What is drawn."""
+        """Return the data to draw."""
         example, outputs = self.example, genome.outputs
         near = calls.filter(
             (pl.col("chrom") == example.chrom)
@@ -286,12 +286,12 @@ class _Scene:
 def _views(
     genome: Genome, examples: Sequence[Example], calls: pl.DataFrame
 ) -> list[tuple[Example, View]]:
-    """What there is to draw of each example, in their order; only what is needed is scored."""
+    """Return the data to draw for each example, in order; only the regions needed are scored."""
     scenes = [_Scene(example, len(genome.outputs)) for example in examples]
     on: dict[str, list[_Scene]] = {}
     for scene in scenes:
         on.setdefault(scene.example.chrom, []).append(scene)
-    contigs = _seen(genome, on)
+    contigs = _filled(genome, on)
     if genome.model is not None:
         wanted = {
             chrom: np.array(sorted((s.part.start, s.part.stop) for s in own), dtype=np.int64)
@@ -309,8 +309,8 @@ def _views(
     return [(scene.example, scene.view(genome, calls)) for scene in scenes]
 
 
-def _seen(genome: Genome, on: Mapping[str, Sequence[_Scene]]) -> Iterator[Record]:
-    """Contigs with an example, as the model reads them, once the scenes have what they show."""
+def _filled(genome: Genome, on: Mapping[str, Sequence[_Scene]]) -> Iterator[Record]:
+    """Yield contigs with an example, as the model reads them, after filling their scenes."""
     masks = output_masks(genome.labels.classes)
     for record in _records(genome):
         if record.name not in on:
@@ -318,7 +318,7 @@ def _seen(genome: Genome, on: Mapping[str, Sequence[_Scene]]) -> Iterator[Record
         truth = _truth(genome, record, cut=False)
         intervals = [intervals_of(truth.labels, mask) for mask in masks]
         for scene in on[record.name]:
-            scene.look(record, truth.counted, intervals)
+            scene.fill(record, truth.counted, intervals)
         if genome.mask == "hard" and record.lower is not None:
             record.codes[record.lower] = AMBIGUOUS
         yield record

@@ -1,4 +1,4 @@
-"""Figures of a fit and of its calls: the course of training, lengths, errors at the ends."""
+"""Figures of training, of call lengths and of boundary errors."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-__all__ = ["MOST_CLASSES", "boundary_figure", "length_figure", "training_figure"]
+__all__ = ["MAX_CLASSES", "boundary_figure", "length_figure", "training_figure"]
 
-MOST_CLASSES = 12
-"""Classes that have a panel of their own in a figure of calls."""
+MAX_CLASSES = 12
+"""Maximum number of classes with a panel in a figure of calls."""
 _COLUMNS = 3
 _LENGTH_BINS = 30
 _HEADROOM = 1.4
-"""Height of a panel over that of its tallest bar: two lines of legend need a quarter of it."""
+"""Height of a panel relative to its tallest bar. Two legend lines need a quarter of the panel."""
 _ERROR_BARS = 10
-"""Bars on either side of no error; the outermost hold all that lies beyond."""
+"""Bars on either side of error 0. The outermost ones include all larger errors."""
 
 
 def training_figure(log: pl.DataFrame) -> Figure:
-    """Loss, validation AP and learning rate against the bases that were read.
+    """Draw loss, validation AP and learning rate against the bases read.
 
     Parameters
     ----------
     log : polars.DataFrame
-        What `dnabirnn train` logs: bases, loss, learning_rate and `ap_CLASS` for each class,
-        null where there was no validation.
+        Log of `dnabirnn train`, with columns bases, loss, learning_rate and `ap_CLASS` for each
+        class (null in rows without validation).
 
     Returns
     -------
@@ -47,7 +47,7 @@ def training_figure(log: pl.DataFrame) -> Figure:
     seen = log["bases"].to_numpy() / 1e6
     loss.plot(seen, log["loss"], color=DARK, linewidth=1.3)
     loss.set_yscale("log")
-    loss.set_ylabel("Training loss\n(nats a base)")
+    loss.set_ylabel("Training loss\n(nats per base)")
     names = [name for name in log.columns if name.startswith("ap_")]
     colours = class_colours(names)
     for name in names:
@@ -78,7 +78,7 @@ def training_figure(log: pl.DataFrame) -> Figure:
 
 
 def _mark_best(axes: Axes, log: pl.DataFrame, names: Sequence[str]) -> None:
-    """Mark where the mean AP of the classes is highest: the weights that are kept."""
+    """Mark the largest mean AP of the classes, whose weights are kept."""
     if not names:
         return
     mean = pl.mean_horizontal(*names)
@@ -102,7 +102,7 @@ def _mark_best(axes: Axes, log: pl.DataFrame, names: Sequence[str]) -> None:
 
 
 def length_figure(sites: pl.DataFrame) -> Figure:
-    """Lengths of calls against those of the truth, a panel a class.
+    """Draw histograms of the lengths of calls and of labelled sites, one panel per class.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def length_figure(sites: pl.DataFrame) -> Figure:
             np.histogram(own.filter(source=source)["length"].to_numpy(), edges)[0]
             for source in ("truth", "call")
         )
-        axes.stairs(truth, edges, fill=True, color=LIGHT, label=f"truth ({truth.sum():,})")
+        axes.stairs(truth, edges, fill=True, color=LIGHT, label=f"labels ({truth.sum():,})")
         axes.stairs(calls, edges, color=COLOURS[0], linewidth=1.8, label=f"calls ({calls.sum():,})")
         if logarithmic:
             axes.set_xscale("log")
@@ -140,7 +140,7 @@ def length_figure(sites: pl.DataFrame) -> Figure:
 
 
 def _length_edges(lengths: NDArray[np.int64]) -> tuple[NDArray[np.float64], bool]:
-    """Edges of bins, and whether they grow by a factor: where lengths differ more than 30-fold."""
+    """Return edges of bins, and whether they are logarithmic: if lengths differ over 30-fold."""
     low, high = (int(lengths.min()), int(lengths.max())) if lengths.size else (1, 2)
     if high > 30 * low:
         edges = np.geomspace(low, high + 1, _LENGTH_BINS + 1)
@@ -151,12 +151,12 @@ def _length_edges(lengths: NDArray[np.int64]) -> tuple[NDArray[np.float64], bool
 
 
 def boundary_figure(errors: pl.DataFrame) -> Figure:
-    """Errors at both ends of the calls that have a match, a panel a class.
+    """Draw the errors at both ends of matched calls, one panel per class.
 
     Parameters
     ----------
     errors : polars.DataFrame
-        What `dnabirnn.report.sites.boundary_errors` gives.
+        Result of `dnabirnn.report.sites.boundary_errors`.
 
     Returns
     -------
@@ -181,12 +181,12 @@ def boundary_figure(errors: pl.DataFrame) -> Figure:
                 linewidth=0,
                 **look,
             )
-        # Five would touch in the narrow panels of several classes.
+        # Five tick labels would touch in the narrow panels of several classes.
         ticks = places[:: _ERROR_BARS if len(names) > 1 else _ERROR_BARS // 2].tolist()
         axes.set_xticks(ticks, _error_texts(ticks, step))
         axes.legend(loc="upper right", fontsize=8, framealpha=0.9, edgecolor="none")
     figure.supxlabel(
-        "Error (bp): the call stops short of the truth (below 0), reaches beyond it (above 0)",
+        "Error (bp): the call is too short at this end (below 0) or too long (above 0)",
         fontsize=10,
         color=DARK,
     )
@@ -195,7 +195,7 @@ def boundary_figure(errors: pl.DataFrame) -> Figure:
 
 
 def _error_texts(places: Sequence[int], step: int) -> list[str]:
-    """Errors that bars stand for, from lowest to highest, which hold all that lies beyond.
+    """Return the tick labels of the bars; the outermost bars include all larger errors.
 
     Examples
     --------
@@ -208,15 +208,15 @@ def _error_texts(places: Sequence[int], step: int) -> list[str]:
 
 
 def _error_step(errors: NDArray[np.int64]) -> int:
-    """Bases a bar: 1, or more where a twentieth of the errors would lie beyond the outermost."""
+    """Return the bases per bar: the smallest with which 95 % of the errors fall within the bars."""
     far = float(np.quantile(np.abs(errors), 0.95)) if errors.size else 0.0
     return max(1, int(np.ceil(far / _ERROR_BARS)))
 
 
 def _panels(frame: pl.DataFrame, *, shared: bool) -> tuple[list[str], Figure, Sequence[Axes]]:
-    """A panel for each of the most frequent classes, named by alphabet."""
+    """Make a panel for each of the most frequent classes, in alphabetical order."""
     counts = frame.group_by("class").len().sort("len", "class", descending=[True, False])
-    names = sorted(counts["class"].head(MOST_CLASSES).to_list())
+    names = sorted(counts["class"].head(MAX_CLASSES).to_list())
     columns = min(_COLUMNS, max(1, len(names)))
     rows = max(1, -(-len(names) // columns))
     size = (6.6, 3.4) if columns == 1 else (3.3 * columns, 2.6 * rows + 0.5)

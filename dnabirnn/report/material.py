@@ -1,4 +1,4 @@
-"""What a report is made of, read from files."""
+"""Inputs of a report, read from files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LOG_COLUMNS = ("step", "bases", "learning_rate", "loss", "seconds")
 
 
 class NamedModel(NamedTuple):
-    """A model, its file's name, and the SHA-256 of its bytes."""
+    """A model with the name and the SHA-256 of its file."""
 
     name: str
     checkpoint: Checkpoint
@@ -45,7 +45,7 @@ class NamedModel(NamedTuple):
         Raises
         ------
         ModelFileError
-            No model.
+            The file is not a model.
         """
         checkpoint = load_checkpoint(path)
         digest = hashlib.sha256(find_model(path).read_bytes()).hexdigest()
@@ -53,7 +53,7 @@ class NamedModel(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """Curves of the network, and of a position weight matrix where there is one."""
+    """Curves of the network, and of the position weight matrix if it was evaluated."""
 
     network: list[Curve]
     baseline: list[Curve]
@@ -61,28 +61,28 @@ class Curves(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """All that a report can tell; each part may be missing.
+    """Inputs of a report, each of which may be missing.
 
     Attributes
     ----------
     commands : mapping of str to str
-        Text of files that hold command lines.
+        Text of files with command lines, by file name.
     model : NamedModel, optional
     encoded : mapping of str to dict
-        Manifests of encoded sets.
+        Manifests of encoded sets, by name.
     logs : mapping of str to polars.DataFrame
-        Of training; see `read_log`.
+        Training logs, by name; see `read_log`.
     metrics : mapping of str to dict
-        What `metrics.json` holds.
+        Contents of `metrics.json`, by name.
     curves : mapping of str to Curves
-        Named as the metrics that they belong to.
+        Curves, by the name of the metrics to which they belong.
     gallery : Gallery, optional
     sample : str
-        Name of what the gallery is of, as its metrics are named.
+        Name of the metrics to which the gallery belongs.
     calling : CallSettings, optional
-        How calls are made; by the model's rules where it is None.
+        Rules for calls; those of the model if None.
     seed : int
-        With which the gallery's random examples were drawn.
+        Seed of the random examples of the gallery.
     """
 
     commands: Mapping[str, str] = field(default_factory=dict)
@@ -109,12 +109,12 @@ class Material:
         gallery: Gallery | None = None,
         seed: int = 0,
     ) -> Material:
-        """Read the files of a report; each is named by its file's name without its ending.
+        """Read the files of a report; each gets the name of its file without the extension.
 
         Raises
         ------
         ReportError, ModelFileError, EncodedSetError
-            A file that is missing, or not what it should be.
+            A file is missing, or has another format.
         """
         return cls(
             commands=_by_name(commands, _read_text, whole=True),
@@ -131,7 +131,7 @@ class Material:
 def _by_name(
     paths: Iterable[PathLike], read: Callable[[PathLike], Any], whole: bool = False
 ) -> dict[str, Any]:
-    """Content of each file by its name; names that come again get a number."""
+    """Return the content of each file by name; repeated names get a number."""
     found: dict[str, Any] = {}
     for path in paths:
         name = os.path.basename(os.path.normpath(path))
@@ -152,38 +152,38 @@ def _read_json(path: PathLike, what: str) -> dict[str, Any]:
     try:
         value = parse_json(_read_text(path))
     except ValueError as cause:
-        raise ReportError(f"{path}: no JSON ({cause}); give {what}") from cause
+        raise ReportError(f"{path}: not valid JSON ({cause}); give {what}") from cause
     if not isinstance(value, dict):
-        raise ReportError(f"{path}: JSON, but no object; give {what}")
+        raise ReportError(f"{path}: the JSON is not an object; give {what}")
     return value
 
 
 def read_log(path: PathLike) -> pl.DataFrame:
-    """The CSV log of a training.
+    """Read the CSV log of a training run.
 
     Parameters
     ----------
     path : str or PathLike
-        What `dnabirnn train --log` wrote.
+        File written by `dnabirnn train --log`.
 
     Returns
     -------
     log : polars.DataFrame
         Columns step and bases (Int64), learning_rate, loss, seconds and `ap_CLASS` for each
-        class (Float64; null where there was no validation).
+        class (Float64; null in rows without validation).
 
     Raises
     ------
     ReportError
-        Anything else.
+        The file has another format.
     """
-    remedy = "give what `dnabirnn train --log` wrote"
+    remedy = "give a file written by `dnabirnn train --log`"
     try:
         frame = pl.read_csv(io.StringIO(_read_text(path)), infer_schema=False)
         names = [name for name in frame.columns if name.startswith("ap_")]
         if missing := [name for name in _LOG_COLUMNS if name not in frame.columns]:
             raise ReportError(
-                f"{path}: no log of a training: column {missing[0]} missing; {remedy}"
+                f"{path}: not a training log: column {missing[0]} is missing; {remedy}"
             )
         kinds = dict.fromkeys((*_LOG_COLUMNS, *names), pl.Float64) | {
             "step": pl.Int64,
@@ -194,24 +194,24 @@ def read_log(path: PathLike) -> pl.DataFrame:
         )
     except pl.exceptions.PolarsError as cause:
         reason = str(cause).splitlines()[0]
-        raise ReportError(f"{path}: no log of a training ({reason}); {remedy}") from cause
+        raise ReportError(f"{path}: not a training log ({reason}); {remedy}") from cause
 
 
 def read_metrics(path: PathLike) -> dict[str, Any]:
-    """What `dnabirnn evaluate` wrote with `--out`.
+    """Read the metrics written by `dnabirnn evaluate --out`.
 
     Raises
     ------
     ReportError
-        Anything else.
+        The file has another format.
     """
-    what = "what `dnabirnn evaluate --out` wrote"
+    what = "a file written by `dnabirnn evaluate --out`"
     metrics = _read_json(path, what)
     for name in ("classes", "calls", "absent", "baseline"):
         value = metrics.setdefault(name, {})
         entries = value.values() if isinstance(value, dict) else [value]
         if any(not isinstance(entry, dict | None) for entry in entries):
-            raise ReportError(f"{path}: {name!r} holds no figures by class; give {what}")
+            raise ReportError(f"{path}: {name!r} has no figures by class; give {what}")
         wanted = () if name in ("calls", "absent") else ("ap", "bases", "positives")
         for key in wanted:
             if any(entry is not None and key not in entry for entry in entries):
@@ -220,24 +220,26 @@ def read_metrics(path: PathLike) -> dict[str, Any]:
     kinds = inputs.values() if isinstance(inputs, dict) else [None]
     files = [file for kind in kinds for file in (kind if isinstance(kind, list) else [None])]
     if not all(isinstance(file, dict) and {"name", "sha256"} <= file.keys() for file in files):
-        raise ReportError(f"{path}: 'inputs' holds no digests of files; give {what}")
+        raise ReportError(f"{path}: 'inputs' has no digests of files; give {what}")
     splits = metrics.setdefault("splits", [])
     if not isinstance(splits, list) or not set(map(str, splits)) <= {*SPLITS}:
-        raise ReportError(f"{path}: 'splits' names none of {', '.join(SPLITS)}; give {what}")
+        raise ReportError(
+            f"{path}: 'splits' is not a list of names among {', '.join(SPLITS)}; give {what}"
+        )
     if not metrics["classes"]:
-        raise ReportError(f"{path}: no figures of any class; give {what}")
+        raise ReportError(f"{path}: no class has figures; give {what}")
     return metrics
 
 
 def read_curves(path: PathLike) -> Curves:
-    """What `dnabirnn evaluate` wrote with `--curves`.
+    """Read the curves written by `dnabirnn evaluate --curves`.
 
     Raises
     ------
     ReportError
-        Anything else.
+        The file has another format.
     """
-    what = "what `dnabirnn evaluate --curves` wrote"
+    what = "a file written by `dnabirnn evaluate --curves`"
     plain = _read_json(path, what)
     try:
         return Curves(
@@ -246,7 +248,7 @@ def read_curves(path: PathLike) -> Curves:
         )
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as cause:
         raise ReportError(
-            f"{path}: no curves ({type(cause).__name__}: {cause}); give {what}"
+            f"{path}: not a file of curves ({type(cause).__name__}: {cause}); give {what}"
         ) from cause
 
 
@@ -254,7 +256,7 @@ def _curve(plain: Mapping[str, Any]) -> Curve:
     slices = plain["reliability"]
     recall, precision = (np.array(plain[k], dtype=np.float64) for k in ("recall", "precision"))
     if recall.shape != precision.shape or recall.ndim != 1 or not recall.size:
-        raise ValueError("recall and precision must be lists of one length")
+        raise ValueError("recall and precision must be lists of the same length")
     return Curve(
         class_name=str(plain["class"]),
         stranded=bool(plain["stranded"]),

@@ -1,4 +1,4 @@
-"""A page of HTML that opens without any network: text, tables, figures as inline SVG."""
+"""A self-contained HTML page of text, tables and figures (inline SVG)."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ __all__ = [
     "render",
 ]
 
-_PLACE = re.compile(r"(-?\d+\.\d\d)\d+")
+_COORDINATE = re.compile(r"(-?\d+\.\d\d)\d+")
 _FONTS = "'DejaVu Sans', Verdana, Arial, sans-serif"
 
 
 class TableCell(NamedTuple):
-    """What a table says at one place; `note` is set small beneath it, such as an interval."""
+    """A cell of a table. `note`, such as an interval, is printed small below the text."""
 
     text: str
     note: str = ""
@@ -42,7 +42,7 @@ class TableCell(NamedTuple):
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph; `finding` sets it off from the others."""
+    """A paragraph, highlighted if it is a `finding`."""
 
     kind: ClassVar[str] = "text"
     text: str
@@ -59,7 +59,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Listing:
-    """Text as it is, such as command lines."""
+    """Preformatted text, such as command lines."""
 
     kind: ClassVar[str] = "listing"
     name: str
@@ -68,7 +68,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; the first `text_columns` are flush left, the others flush right."""
+    """A table. The first `text_columns` columns are left-aligned, the others right-aligned."""
 
     kind: ClassVar[str] = "table"
     caption: str
@@ -80,7 +80,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing with what it shows and how to read it; `sequence` can be unfolded and copied."""
+    """A drawing with a title and a caption. `sequence` is shown on a click, to be copied."""
 
     kind: ClassVar[str] = "figure"
     drawing: Drawing
@@ -91,7 +91,7 @@ class Figure:
 
     @property
     def svg(self) -> Markup:
-        """The drawing, to be put into HTML."""
+        """The drawing as an SVG element for HTML."""
         from markupsafe import Markup
 
         return Markup(inline_svg(self.drawing, f"f{self.number}-", self.title))
@@ -102,7 +102,7 @@ Element = Text | Heading | Listing | Table | Figure
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page; `key` is what links within the page lead to."""
+    """A section of the page. `key` is the target of links within the page."""
 
     key: str
     title: str
@@ -110,22 +110,22 @@ class Section:
 
 
 def render(title: str, lead: str, sections: Sequence[Section], footer: str, version: str) -> str:
-    """Make the page.
+    """Render the page.
 
     Parameters
     ----------
     title, lead : str
-        Its first lines.
+        First lines of the page.
     sections : sequence of Section
-        Tables and figures get numbers in their order.
+        Tables and figures are numbered in order.
     footer : str
     version : str
-        Of this tool.
+        Version of dnabirnn.
 
     Returns
     -------
     html : str
-        A whole document. The same input gives the same text.
+        A complete document. The same input always gives the same text.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -154,20 +154,20 @@ def _numbered(sections: Sequence[Section]) -> Iterator[Section]:
 
 
 def inline_svg(drawing: Drawing, prefix: str, label: str) -> str:
-    """SVG of a drawing, to stand within HTML among others.
+    """Return the SVG of a drawing, for a page of HTML with other drawings.
 
     Parameters
     ----------
     drawing : matplotlib.figure.Figure
     prefix : str
-        Put before every id, so that those of two drawings differ.
+        Prefix of every id, so that the ids of two drawings differ.
     label : str
-        What it shows, for those who cannot see it.
+        Description for screen readers.
 
     Returns
     -------
     svg : str
-        An `svg` element that is as wide as there is room, up to its own width.
+        An `svg` element that fills the available width, up to the width of the drawing.
     """
     from html import escape
 
@@ -190,17 +190,18 @@ def inline_svg(drawing: Drawing, prefix: str, label: str) -> str:
 
 
 def _short_tag(tag: str, ids: set[str], prefix: str) -> str:
-    """A tag with ids of this drawing alone, and places to a hundredth of a point."""
+    """Return a tag with prefixed ids, and coordinates cut to a hundredth of a point."""
     tag = re.sub(r'\s+id="([^"]*)"', lambda m: f' id="{prefix}{m[1]}"' if m[1] in ids else "", tag)
     tag = re.sub(r'xlink:href="#', f'href="#{prefix}', tag)
     tag = re.sub(r"url\(#", f"url(#{prefix}", tag)
     tag = tag.replace("'DejaVu Sans', sans-serif", _FONTS)
     return re.sub(
         r'\b(d|x|y)="([^"]*)"',
-        lambda m: f'{m[1]}="{re.sub(_PLACE, _shorter, m[2])}"',
+        lambda m: f'{m[1]}="{re.sub(_COORDINATE, _shorter, m[2])}"',
         tag,
     )
 
 
 def _shorter(number: re.Match[str]) -> str:
+    """Return a coordinate without the digits after its second decimal."""
     return number[1]

@@ -1,4 +1,4 @@
-"""Pictures of single regions: sequence, truth, scores on both strands, calls."""
+"""Figures of single regions: sequence, labels, scores on both strands, and calls."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
 __all__ = ["LETTERS_UP_TO_BP", "Span", "View", "region_figure"]
 
 LETTERS_UP_TO_BP = 180
-"""Letters of longer regions would be too small to read."""
+"""Longest region drawn with letters, which would be too small to read in longer ones."""
 _COLUMNS = 900
-"""Longer regions are drawn as means of this many stretches."""
+"""Maximum number of plotted columns. Longer regions are drawn as means of stretches of bases."""
 _ROOM = 0.06
-"""Share of the width that a score needs."""
+"""Share of the width of the figure that the text of a score needs."""
 _SCORED_CALLS = 12
-"""Where a lane has more calls, their scores are not written."""
+"""Scores are written only in lanes with at most this many calls."""
 _ARROWS = 60
-"""Where a lane has more intervals, they are plain boxes."""
+"""Intervals are drawn as arrows only in lanes with at most this many."""
 
 _BASE_COLOURS = {"A": "#009E73", "C": "#0072B2", "G": "#B87800", "T": "#D55E00", "N": "#888888"}
 _WIDTH, _RIGHT = 9.8, 0.35
-# Room for the names of lanes, which name the class where there are several.
+# Left margin for the names of lanes, which include the class if several classes are shown.
 _LEFT_OF_ONE, _LEFT_OF_SEVERAL = 0.8, 1.4
 _LANE, _SCORES, _LETTERS, _GAP, _BELOW, _ABOVE = 0.2, 0.85, 0.2, 0.06, 0.5, 0.08
 _SHOWN_FROM = 0.5
 
 
 class Span(NamedTuple):
-    """An interval of an output; `score` is that of a call."""
+    """An interval of an output. Calls have a `score`."""
 
     output: int
     start: int
@@ -54,7 +54,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What there is to draw of a region.
+    """Data of a region to draw.
 
     Attributes
     ----------
@@ -62,17 +62,17 @@ class View:
     start, end : int
         0-based, half-open.
     class_name : str
-        Of the site that the region was chosen for; drawn first.
+        Class of the site for which the region was chosen; drawn first.
     outputs : tuple of Output
     codes : ndarray, (m,) uint8
     probabilities : ndarray, (m, O) float32, or None
-        None where nothing has scored the region.
+        None if the region was not scored.
     truth, calls : tuple of Span
-        They may reach beyond the region.
+        Intervals, which may extend beyond the region.
     counted : ndarray, (m,) bool
-        False where metrics leave a base out.
+        False for bases left out of the metrics.
     thresholds : mapping of str to float
-        For each class the probability from which a base is called; empty where not known.
+        For each class, the smallest probability at which a base is called; empty if unknown.
     """
 
     chrom: str
@@ -89,7 +89,7 @@ class View:
 
     @property
     def shown(self) -> list[str]:
-        """Classes that have something to draw here, that of the site first."""
+        """Classes to draw here, with the class of the site first."""
         found = {self.outputs[span.output].class_name for span in (*self.truth, *self.calls)}
         if self.probabilities is not None and len(self.codes):
             highest = self.probabilities.max(axis=0)
@@ -103,7 +103,7 @@ class View:
 
     @property
     def stretch_bp(self) -> int:
-        """Bases of which one mean is drawn."""
+        """Number of bases whose mean is drawn as one column."""
         return max(1, -(-len(self.codes) // _COLUMNS))
 
     @property
@@ -113,7 +113,7 @@ class View:
 
 
 def region_figure(view: View, title: str = "") -> Figure:
-    """Draw a region: + strand above, - strand below, as mirror images.
+    """Draw a region: the + strand above, and the - strand below as its mirror image.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def region_figure(view: View, title: str = "") -> Figure:
     Returns
     -------
     figure : matplotlib.figure.Figure
-        From the middle outwards: the sequence, the scores of each strand, its calls, its truth.
+        From the middle outwards: the sequence, the scores of each strand, its calls, its labels.
     """
     shown = view.shown
     strands = [
@@ -162,12 +162,12 @@ def region_figure(view: View, title: str = "") -> Figure:
 
 
 def _strands(strand: str) -> str:
-    """Outputs that are drawn on the side of a strand: what has none goes with +."""
+    """Return the strands of outputs drawn on one side; outputs without strand are drawn with +."""
     return "+." if strand == "+" else "-"
 
 
 def _heights(view: View, classes: int, strands: Sequence[str]) -> dict[str, float]:
-    """Panels from top to bottom, with their heights in inches."""
+    """Return the panels from top to bottom, with their heights in inches."""
     heights = {}
     if "+" in strands:
         heights["lanes +"] = 2 * classes * _LANE
@@ -185,18 +185,18 @@ def _heights(view: View, classes: int, strands: Sequence[str]) -> dict[str, floa
 def _lanes(
     axes: Axes, view: View, strand: str, shown: Sequence[str], colours: Mapping[str, str]
 ) -> None:
-    """Truth and calls of each class; on both sides of the scores the calls lie next to them."""
+    """Draw labels and calls of each class, with the calls nearer to the scores."""
     labels = []
     lane = 0
     for name in shown:
-        for kind, spans in (("truth", view.truth), ("calls", view.calls)):
+        for kind, spans in (("labels", view.truth), ("calls", view.calls)):
             own = [
                 span
                 for span in spans
                 if view.outputs[span.output].class_name == name
                 and view.outputs[span.output].strand in _strands(strand)
             ]
-            colour = DARK if kind == "truth" else colours[name]
+            colour = DARK if kind == "labels" else colours[name]
             _boxes(axes, view, own, lane, colour)
             labels.append(f"{name} {kind}" if len(shown) > 1 else kind)
             lane += 1
@@ -207,12 +207,12 @@ def _lanes(
         axes.axhline(edge, color="#E6E6E6", linewidth=0.6, zorder=0)
 
 
-def _shortened(label: str, most: int = 17) -> str:
-    return label if len(label) <= most else f"{label[: most - 1]}…"
+def _shortened(label: str, length: int = 17) -> str:
+    return label if len(label) <= length else f"{label[: length - 1]}…"
 
 
 def _boxes(axes: Axes, view: View, spans: Sequence[Span], lane: int, colour: str) -> None:
-    """Intervals as boxes that point along their strand."""
+    """Draw intervals as boxes that point in the direction of their strand."""
     from matplotlib.collections import PolyCollection
 
     tip = (view.end - view.start) * 0.009 if len(spans) <= _ARROWS else 0.0
@@ -234,13 +234,13 @@ def _boxes(axes: Axes, view: View, spans: Sequence[Span], lane: int, colour: str
     if len(spans) <= _SCORED_CALLS:
         for span in spans:
             if span.score is not None:
-                _tell_score(axes, view, span, spans, lane, colour)
+                _write_score(axes, view, span, spans, lane, colour)
 
 
-def _tell_score(
+def _write_score(
     axes: Axes, view: View, span: Span, spans: Sequence[Span], lane: int, colour: str
 ) -> None:
-    """Write the score of a call: into its box, or beside it, or where there is no room nowhere."""
+    """Write the score of a call into its box, or beside it, or not at all if there is no room."""
     start, end = max(span.start, view.start), min(span.end, view.end)
     room = _ROOM * (view.end - view.start)
     place, shift, align, ink = float(end), 3, "left", DARK
@@ -265,7 +265,7 @@ def _tell_score(
 
 
 def _ink_on(colour: str) -> str:
-    """Black or white, whichever is easier to read on a colour."""
+    """Return black or white, whichever is easier to read on a colour."""
     from matplotlib.colors import to_rgb
 
     red, green, blue = to_rgb(colour)
@@ -275,7 +275,7 @@ def _ink_on(colour: str) -> str:
 def _scores(
     axes: Axes, view: View, strand: str, shown: Sequence[str], colours: Mapping[str, str]
 ) -> None:
-    """Probabilities as areas that grow away from the sequence."""
+    """Draw probabilities as areas, with 0 on the side of the sequence."""
     assert view.probabilities is not None
     edges, means = _stretches(view.probabilities, view.stretch_bp)
     for i, output in enumerate(view.outputs):
@@ -285,7 +285,7 @@ def _scores(
         values, ends = _steps(means[:, i], edges + view.start)
         axes.stairs(values, ends, fill=True, color=colours[output.class_name], alpha=0.3)
         axes.stairs(values, ends, baseline=None, **look)
-        # The thresholds of several classes would be a thicket.
+        # One threshold only: the lines of several classes would be hard to read.
         if output.class_name == view.class_name and output.class_name in view.thresholds:
             level = view.thresholds[output.class_name]
             axes.axhline(level, color=look["color"], linewidth=0.8, linestyle=(0, (4, 2)))
@@ -300,7 +300,7 @@ def _scores(
             zorder=0,
         )
     axes.set_ylim((0, 1.04) if strand == "+" else (1.04, 0))
-    zero = [0] if strand == "+" or view.lettered else []  # once, where both would stand close
+    zero = [0] if strand == "+" or view.lettered else []  # avoid two adjacent zeros
     axes.set_yticks([*zero, 0.5, 1], [*("0" for _ in zero), "0.5", "1"])
     axes.grid(axis="y", color="#E6E6E6", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -314,7 +314,7 @@ def _scores(
 def _stretches(
     probabilities: NDArray[np.float32], stretch_bp: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Edges (n + 1,) and means (n, O) of stretches of bases."""
+    """Return edges (n + 1,) and means (n, O) of stretches of bases."""
     size = len(probabilities)
     starts = np.arange(0, size, stretch_bp)
     edges = np.append(starts, size)
@@ -325,14 +325,14 @@ def _stretches(
 def _steps(
     values: NDArray[np.float64], edges: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Values in thousandths, equal neighbours as one: a tenth of the size of the picture."""
+    """Round values to thousandths and join equal neighbors, for a tenth of the SVG size."""
     values = np.round(values, 3)
     changes = np.flatnonzero(np.diff(values)) + 1
     return values[np.append(0, changes)], edges[np.concatenate([[0], changes, [values.size]])]
 
 
 def _letters(axes: Axes, view: View, width: float) -> None:
-    """The + strand, a letter a base, drawn as shapes: no font is needed and none is chosen."""
+    """Draw the + strand, one letter per base, as shapes that need no font in the browser."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.text import TextPath
     from matplotlib.transforms import Affine2D
@@ -364,6 +364,7 @@ def _letters(axes: Axes, view: View, width: float) -> None:
 
 
 def _position_axis(axes: Axes, view: View) -> None:
+    """Draw the axis of positions below the lowest panel."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.spines["bottom"].set(visible=True, color="#999999")

@@ -1,4 +1,4 @@
-"""A report: one page of what was run, on what, and how good it is."""
+"""The report: sections, sentences and captions of the page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dnabirnn.errors import ReportError
 from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.report import tables
 from dnabirnn.report.curves import comparison_figure, reliability_figure
-from dnabirnn.report.figures import MOST_CLASSES, boundary_figure, length_figure, training_figure
+from dnabirnn.report.figures import MAX_CLASSES, boundary_figure, length_figure, training_figure
 from dnabirnn.report.page import Element, Figure, Heading, Listing, Section, Text, render
 from dnabirnn.report.region import region_figure
 from dnabirnn.report.sites import KINDS, boundary_errors
@@ -30,25 +30,25 @@ _VERSIONS = ("dnabirnn", "numpy", "polars", "matplotlib", "jinja2")
 _KIND_TITLES = {
     "best": "Best",
     "worst": "Worst",
-    "random": "At random",
+    "random": "Random",
 }
 
 
 def report_html(material: Material, *, title: str = "dnabirnn report", date: str = "") -> str:
-    """Make the page; what is not given has no section.
+    """Make the page. Sections without data are left out.
 
     Parameters
     ----------
     material : Material
     title : str
     date : str
-        Of the run, as it is to be written. Nothing else in the page depends on when it is made.
+        Date of the run, written unchanged. Nothing else on the page depends on the time.
 
     Returns
     -------
     html : str
-        A whole document that needs no network and no script. The same material gives the same
-        text.
+        A complete document, without scripts or references to other files. The same material always
+        gives the same text.
     """
     sections = [Section(key, title, _blocks(make, material)) for key, title, make in _SECTIONS]
     versions = ", ".join(f"{name} {version(name)}" for name in _VERSIONS)
@@ -62,20 +62,21 @@ def report_html(material: Material, *, title: str = "dnabirnn report", date: str
 
 
 def _blocks(make: Callable[[Material], Iterator[Element]], material: Material) -> list[Element]:
-    """Blocks of a section; raises ReportError for figures of files that are none."""
+    """Return the blocks of a section; raise ReportError if values of input files are invalid."""
     try:
         return list(make(material))
     except (AttributeError, LookupError, ArithmeticError, TypeError, ValueError) as cause:
         named = material.model.name if material.model else ""
         files = [named, *material.encoded, *material.logs, *material.metrics, *material.curves]
         raise ReportError(
-            f"{', '.join(filter(None, files)) or 'report'}: something is not what dnabirnn writes "
-            f"there ({type(cause).__name__}: {cause}); make the files again"
+            f"{', '.join(filter(None, files)) or 'report'}: a value is missing or invalid "
+            f"({type(cause).__name__}: {cause}); create the files again with dnabirnn"
         ) from cause
 
 
 def _lead(material: Material, date: str) -> str:
-    names = [name for told in material.metrics.values() for name in told["classes"]]
+    """Return the line below the title: classes, model and date."""
+    names = [name for sample in material.metrics.values() for name in sample["classes"]]
     if not names and material.model is not None:
         names = [name for name, _ in material.model.checkpoint.architecture.classes]
     parts = [", ".join(dict.fromkeys(names)), material.model.name if material.model else "", date]
@@ -85,35 +86,38 @@ def _lead(material: Material, date: str) -> str:
 def _summary(material: Material) -> Iterator[Element]:
     if not material.metrics:
         return
-    for name, told in material.metrics.items():
+    for name, sample in material.metrics.items():
         where = f"{name}, " if len(material.metrics) > 1 else ""
-        for class_name, entry in list(told["classes"].items())[:MOST_CLASSES]:
+        for class_name, entry in list(sample["classes"].items())[:MAX_CLASSES]:
             if entry is not None:
-                yield Text(_finding(where + class_name, entry, told, class_name), finding=True)
-    for name, told in material.metrics.items():
+                yield Text(_finding(where + class_name, entry, sample, class_name), finding=True)
+    for name, sample in material.metrics.items():
         of = f" of {name}" if len(material.metrics) > 1 else ""
-        if text := tables.optimism(told["splits"], of):
+        if text := tables.optimism(sample["splits"], of):
             yield Text(text)
     yield tables.key_table(material.metrics)
 
 
-def _finding(name: str, entry: Mapping[str, Any], told: Mapping[str, Any], class_name: str) -> str:
-    """The result of a class in a sentence or two."""
+def _finding(
+    name: str, entry: Mapping[str, Any], sample: Mapping[str, Any], class_name: str
+) -> str:
+    """Return the result of a class in one or two sentences."""
     text = f"{name}: average precision {entry['ap']:.3f}"
     if ends := entry.get("ap_ci"):
         text += f" (95 % interval {ends[0]:.3f} to {ends[1]:.3f})"
-    of = f" of {tables.sequence_of(told['splits'])}" if told["splits"] else ""
+    of = f" of {tables.sequence_of(sample['splits'])}" if sample["splits"] else ""
     text += f" over {entry['bases']:,} bases{of}, of which {entry['positives']:,} are positive"
-    matrix = told["baseline"].get(class_name)
+    matrix = sample["baseline"].get(class_name)
     if matrix is not None:
         text += (
-            f"; the position weight matrix of the same training sites reaches {matrix['ap']:.3f}"
+            "; a position weight matrix made from the same training sites reaches "
+            f"{matrix['ap']:.3f}"
         )
-    calls = told["calls"].get(class_name)
+    calls = sample["calls"].get(class_name)
     if calls is None:
         return f"{text}."
     return (
-        f"{text}. Of its {calls['calls']:,} calls {calls['matched']:,} match one of the "
+        f"{text}. {calls['matched']:,} of {calls['calls']:,} calls match one of the "
         f"{calls['truth']:,} labelled sites."
     )
 
@@ -145,12 +149,13 @@ def _training(material: Material) -> Iterator[Element]:
         took = f" It took {_duration(float(seconds))}." if isinstance(seconds, float) else ""
         yield Figure(
             training_figure(log),
-            f"The course of training{of}.",
-            "Top: mean loss since the row of the log before, cross-entropy on training windows, "
-            "on a logarithmic axis; it should fall and level off. Middle: average precision on "
-            "validation sequence as it is, each strand's bases as their own; the dotted line "
-            "marks the highest mean, whose weights are the model. An AP that falls while the loss "
-            f"still falls would be overfitting. Bottom: the learning rate.{took}",
+            f"Training curves{of}.",
+            "Top: loss (cross-entropy on training windows, mean since the previous row of the "
+            "log), on a logarithmic axis. It should fall and then level off. Middle: average "
+            "precision (AP) on validation sequence, with each base counted once per strand. The "
+            "dotted line marks the highest mean AP; the model has the weights of this point. An "
+            "AP that falls while the loss still falls is a sign of overfitting. Bottom: learning "
+            f"rate.{took}",
         )
 
 
@@ -165,18 +170,19 @@ def _precision_recall(material: Material) -> Iterator[Element]:
             continue
         of = f" on {name}" if len(material.curves) > 1 else ""
         matrix = (
-            "Orange: the position weight matrix of the same training sites, scored along both "
-            "strands, which sees the site alone and no context. "
+            "Orange: a position weight matrix made from the same training sites and applied to "
+            "both strands. It scores the site alone, without its context. "
             if baseline
             else ""
         )
         yield Figure(
             comparison_figure(network, baseline),
             f"Precision against recall, per base{of}.",
-            f"Each point of a curve is a threshold. Blue: the network. {matrix}Solid: the larger "
-            "score of the two strands; dashed: each strand's bases as their own. The nearer to "
-            "the upper right the better; AP is the area beneath. Dotted: calling at random, "
-            "which is the share of positive bases.",
+            f"Each point of a curve is a threshold. Blue: the network. {matrix}Solid: the score "
+            "of a base is the larger one of the two strands. Dashed: each base counts once per "
+            "strand. Curves nearer to the upper right are better. The average precision (AP) is "
+            "the area under the curve. Dotted: precision of random calls, which is the share of "
+            "positive bases.",
         )
 
 
@@ -187,29 +193,35 @@ def _reliability(material: Material) -> Iterator[Element]:
         of = f" on {name}" if len(material.curves) > 1 else ""
         yield Figure(
             reliability_figure(network),
-            f"Observed against predicted{of}.",
-            "Bases with a probability of 0.05 or more, in ten slices of about as many bases each. "
-            "On the diagonal, of the bases that are given 0.8, 80 % are positive; above it the "
-            "network is too timid, below it too sure. Bars are intervals of 95 %. Beneath, the "
-            "number of bases of each slice on a logarithmic axis. The slope is what the log-odds "
-            "would have to be multiplied by, expected / observed the sum of all probabilities over "
-            "the number of positive bases: both are 1 where probabilities are right.",
+            f"Observed against predicted probability{of}.",
+            "Bases with a predicted probability of 0.05 or more, in ten slices of about equally "
+            "many bases. On the diagonal, the probabilities are right: of the bases with a "
+            "probability of 0.8, 80 % are positive. Above the diagonal the probabilities are too "
+            "low, below it they are too high. Vertical bars: 95 % intervals. Lower panel: number "
+            "of bases in each slice, on a logarithmic axis. Slope: the factor that would correct "
+            "the log-odds. Expected / observed: the sum of all probabilities divided by the "
+            "number of positive bases. Both are 1 if the probabilities are right.",
         )
 
 
 def _calls(material: Material) -> Iterator[Element]:
-    if any(told["calls"] for told in material.metrics.values()):
+    if any(sample["calls"] for sample in material.metrics.values()):
         yield tables.call_table(material.metrics)
     sites = None if material.gallery is None else material.gallery.sites
     if sites is None or sites.is_empty():
         return
     names = sites["class"].unique()
-    least = f" The {MOST_CLASSES} most frequent classes." if len(names) > MOST_CLASSES else ""
+    shown = (
+        f" Only the {MAX_CLASSES} most frequent classes are shown."
+        if len(names) > MAX_CLASSES
+        else ""
+    )
     yield Figure(
         length_figure(sites),
         f"Lengths of calls and of labelled sites{_of_sample(material)}.",
-        "Grey: labelled sites, touching ones of a strand joined. Blue outline: calls. Where the "
-        f"two differ, calls are cut short, run together, or missing at some lengths.{least}",
+        "Grey: labelled sites; sites that touch on the same strand are joined. Blue outline: "
+        "calls. Where the two differ, calls are too short, too long or merged, or sites of these "
+        f"lengths are missed.{shown}",
     )
     errors = boundary_errors(sites)
     if errors.is_empty():
@@ -218,14 +230,15 @@ def _calls(material: Material) -> Iterator[Element]:
     yield Figure(
         boundary_figure(errors),
         f"Errors at the ends of matched calls{_of_sample(material)}.",
-        "Blue: at the 5' end of the motif; orange, hatched: at its 3' end (start and end where a "
-        "class has no strand). 0 is exact; the outermost bars hold all that lies beyond. "
-        f"{exact:,} of {errors.height:,} matched calls are exact at both ends.{least}",
+        "Blue: at the 5' end of the motif. Orange, hatched: at its 3' end. For a class without "
+        "strands: at the start and at the end. 0 is an exact end. The outermost bars include all "
+        f"larger errors. {exact:,} of {errors.height:,} matched calls are exact at both "
+        f"ends.{shown}",
     )
 
 
 def _of_sample(material: Material) -> str:
-    """What the gallery is of, where there is more than one sample."""
+    """Return " on " and the sample of the gallery if there are several samples, else ""."""
     several = max(len(material.metrics), len(material.curves)) > 1
     return f" on {material.sample}" if several and material.sample else ""
 
@@ -235,11 +248,12 @@ def _regions(material: Material) -> Iterator[Element]:
     if gallery is None or not gallery.views:
         return
     yield Text(
-        f"Sites{of} drawn with some flank. Best: matched sites of highest agreement, which is the "
-        "bases that call and truth share over the bases of either. Worst: sites without a call, "
-        "the longest first, and calls without a site, the most certain first, in turn. At random: "
-        f"drawn from all sites and all calls without a site (seed {material.seed}). Coordinates "
-        "are those of BED: 0-based, half-open."
+        f"Examples of sites{of}, drawn with flanking sequence. Best: matched sites with the "
+        "highest agreement (number of bases in both call and labelled site, divided by the "
+        "number of bases in either). Worst: alternately sites without a call, the longest first, "
+        "and calls without a site, those with the highest probability first. Random: drawn from "
+        f"all sites and all calls without a site (seed {material.seed}). Coordinates are as in "
+        "BED files: 0-based, half-open."
     )
     for kind in KINDS:
         own = [pair for pair in gallery.views if pair[0].kind == kind]
@@ -256,7 +270,7 @@ def _region(example: Example, view: View, of: str) -> Figure:
     place = f"{site['chrom']}:{site['start']}-{site['end']}"
     caption = f"{place}, {size}. {_verdict(site)} {_reading(view)}"
     if not view.start <= site["start"] < site["end"] <= view.end:  # type: ignore[operator]
-        caption += f" Of the site, {view.end - view.start:,} bp around its start are drawn."
+        caption += f" Only {view.end - view.start:,} bp around the start of the site are drawn."
     sequence = ""
     if view.lettered:
         sequence = f">{view.chrom}:{view.start}-{view.end}(+)\n{decode(view.codes)}"
@@ -264,20 +278,20 @@ def _region(example: Example, view: View, of: str) -> Figure:
 
 
 def _reading(view: View) -> str:
-    """How to read a region."""
-    lanes = ["the sequence of the + strand"] if view.lettered else []
+    """Return how to read the figure of a region."""
+    lanes = ["sequence of the + strand"] if view.lettered else []
     if view.probabilities is not None:
-        lanes.append("the probability of each strand (+ above, \N{MINUS SIGN} below)")
-    lanes += ["calls in colour with their mean probability", "truth in black"]
-    text = f"Outwards from the middle: {', '.join(lanes)}."
+        lanes.append("probability on each strand (+ above, \N{MINUS SIGN} below)")
+    lanes += ["calls with their mean probability", "labelled sites (black)"]
+    text = f"From the middle outwards: {', '.join(lanes)}."
     if {o.strand for o in view.outputs if o.class_name in view.shown} > {"."}:
         text += " A class without strands is drawn above."
     if view.probabilities is not None and view.thresholds:
-        text += " Dashed: the threshold of its calls."
+        text += f" Dashed: threshold for calls of {view.class_name}."
     if view.probabilities is not None and view.stretch_bp > 1:
-        text += f" Probabilities are means of {view.stretch_bp:,} bp."
+        text += f" Probabilities are means over {view.stretch_bp:,} bp."
     if not view.counted.all():
-        text += " Hatched: bases that figures leave out."
+        text += " Hatched: bases left out of the metrics."
     return text
 
 
@@ -285,11 +299,15 @@ def _verdict(site: Mapping[str, Any]) -> str:
     if site["other_start"] is None:
         if site["source"] == "call":
             return (
-                f"Called with a mean probability of {site['score'] / MAX_SCORE:.2f}; no such label."
+                f"Called with a mean probability of {site['score'] / MAX_SCORE:.2f}, but no "
+                "labelled site matches."
             )
-        return "Labelled, but no call on this strand shares half of the bases of both."
+        return "Labelled, but no call matches (50 % reciprocal overlap on the same strand)."
     if site["agreement"] == 1:
-        return f"Called to the base, with a mean probability of {site['score'] / MAX_SCORE:.2f}."
+        return (
+            "Called with exactly the labelled ends and a mean probability of "
+            f"{site['score'] / MAX_SCORE:.2f}."
+        )
     return (
         f"Called as {site['other_start']}-{site['other_end']} with a mean probability of "
         f"{site['score'] / MAX_SCORE:.2f}; agreement {site['agreement']:.2f}."
@@ -300,32 +318,33 @@ def _figures(material: Material) -> Iterator[Element]:
     if not material.metrics:
         return
     yield Text(
-        "Strand-blind, a base's score is the larger of the two strands' and it is positive if it "
-        "is so on either; by strand, each base counts once a strand. Intervals of 95 % are "
-        "percentiles of a bootstrap over blocks of 10 kb, since neighbouring bases are not "
-        "independent. Calls: see the table of calls."
+        "Figures are strand-blind if not marked as by strand: the score of a base is the larger "
+        "one of the two strands, and the base is positive if it is labelled on either strand. By "
+        "strand, each base counts once per strand. The 95 % intervals are percentiles of a "
+        "bootstrap over blocks of 10 kb, because neighboring bases are not independent. Figures "
+        "of calls are in the table of calls."
     )
-    for name, told in material.metrics.items():
+    for name, sample in material.metrics.items():
         shown = name if len(material.metrics) > 1 else ""
-        for class_name, entry in told["classes"].items():
-            if entry is not None or told["baseline"].get(class_name) is not None:
-                yield tables.base_table(class_name, told, shown)
+        for class_name, entry in sample["classes"].items():
+            if entry is not None or sample["baseline"].get(class_name) is not None:
+                yield tables.base_table(class_name, sample, shown)
 
 
 def _absent(material: Material) -> Iterator[Element]:
-    if any(told["absent"] for told in material.metrics.values()):
+    if any(sample["absent"] for sample in material.metrics.values()):
         yield tables.absent_table(material.metrics)
 
 
 _SECTIONS = (
-    ("summary", "At a glance", _summary),
-    ("run", "What was run", _run),
-    ("data", "The data", _data),
+    ("summary", "Summary", _summary),
+    ("run", "Commands and files", _run),
+    ("data", "Data", _data),
     ("training", "Training", _training),
     ("precision-recall", "Precision and recall", _precision_recall),
-    ("reliability", "Reliability", _reliability),
+    ("reliability", "Calibration", _reliability),
     ("calls", "Calls", _calls),
-    ("regions", "Regions", _regions),
+    ("regions", "Example regions", _regions),
     ("figures", "All figures", _figures),
     ("absent", "False positives of absent classes", _absent),
 )

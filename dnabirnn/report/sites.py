@@ -1,4 +1,4 @@
-"""Labelled sites and calls side by side: how they agree, and which to look at."""
+"""Table of labelled sites and calls with their agreement, and choice of examples."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ SITES_SCHEMA: dict[str, type[pl.DataType]] = {
 }
 """Columns of a table of sites.
 
-`source` is "truth" or "call". `other_start` and `other_end` are the interval of the other source
-that it is matched with, one to one at 50 % of reciprocal overlap, and null where there is none.
-`agreement` is the bases that both share over the bases of either, 0 without a match. `score` is
-that of the call, or of the call that the truth is matched with.
+`source` is "truth" or "call". `other_start` and `other_end` are the matched interval of the other
+source (one to one, at 50 % reciprocal overlap), and null without a match. `agreement` is the number
+of bases in both intervals divided by the number of bases in either, and 0 without a match. `score`
+is that of the call, or for a labelled site that of the matched call.
 """
 
 KINDS = ("best", "worst", "random")
-_LEAST_FLANK_BP, _MOST_FLANK_BP = 40, 2_000
+_MIN_FLANK_BP, _MAX_FLANK_BP = 40, 2_000
 _LONGEST_VIEW_BP = 50_000
 
 
@@ -52,27 +52,27 @@ def compare(
     truth: Truth,
     classes: Sequence[MotifClass],
 ) -> pl.DataFrame:
-    """Match the calls of a contig with its labels, as the metrics do.
+    """Match the calls of a contig with its labels, in the same way as the metrics.
 
     Parameters
     ----------
     chrom : str
     calls : polars.DataFrame
-        Of `dnabirnn.tracks.ROW_SCHEMA`, this contig's only, sorted.
+        Schema `dnabirnn.tracks.ROW_SCHEMA`; calls of this contig only, sorted.
     truth : Truth
-        Bits numbered as in `classes`. Intervals of which fewer than half of the bases count are
+        Bits numbered as in `classes`. Intervals with fewer than half of their bases counted are
         left out.
     classes : sequence of MotifClass
 
     Returns
     -------
     sites : polars.DataFrame
-        Of `SITES_SCHEMA`.
+        Schema `SITES_SCHEMA`.
     """
     labels, counted = truth.labels, truth.counted
     frames = [pl.DataFrame(schema=SITES_SCHEMA)]
     if calls.is_empty() and not (labels > IGNORE_BIT).any():
-        return frames[0]  # the usual case where contigs are short and many
+        return frames[0]  # the usual case with many short contigs
     outputs = Architecture(tuple(classes)).outputs
     for output, mask in zip(outputs, output_masks(classes), strict=True):
         own = calls.filter(
@@ -102,7 +102,7 @@ def _rows(
     partner_scores: NDArray[np.int16] | None,
     own_scores: NDArray[np.int16] | None = None,
 ) -> pl.DataFrame:
-    """Rows of one source: `own` intervals, of which `matched` have `partners` among `others`."""
+    """Return the rows of the `own` intervals, of which `matched` have `partners` in `others`."""
     other = np.full((len(own), 2), -1, dtype=np.int64)
     other[matched] = others[partners]
     agreement = np.zeros(len(own))
@@ -132,19 +132,19 @@ def _rows(
 
 
 def boundary_errors(sites: pl.DataFrame) -> pl.DataFrame:
-    """How far the ends of calls lie from those of their truth.
+    """Return the distances of the ends of matched calls from the ends of their labelled sites.
 
     Parameters
     ----------
     sites : polars.DataFrame
-        Of `SITES_SCHEMA`.
+        Schema `SITES_SCHEMA`.
 
     Returns
     -------
     errors : polars.DataFrame
-        A row a pair: class, and `five` and `three`, the errors in bp at the 5' and the 3' end of
-        the motif (in a class without strands at the start and the end). Above 0 the call reaches
-        beyond the truth, below 0 it stops short of it.
+        One row per pair: `class`, and `five` and `three`, the errors in bp at the 5' and the 3' end
+        of the motif (at the start and the end for a class without strands). The call is too long at
+        this end if the error is above 0, and too short if it is below 0.
     """
     before = pl.col("start") - pl.col("other_start")
     after = pl.col("other_end") - pl.col("end")
@@ -157,7 +157,7 @@ def boundary_errors(sites: pl.DataFrame) -> pl.DataFrame:
 
 
 class Example(NamedTuple):
-    """A site to look at.
+    """A site to show as an example.
 
     Attributes
     ----------
@@ -165,9 +165,9 @@ class Example(NamedTuple):
         One of `KINDS`.
     chrom : str
     start, end : int
-        What to draw: the site, its match and a flank on either side.
+        Region to draw: the site, its match and a flank on either side.
     site : dict
-        Its row in the table of sites.
+        Row of the site in the table of sites.
     """
 
     kind: str
@@ -180,28 +180,29 @@ class Example(NamedTuple):
 def choose(
     sites: pl.DataFrame, lengths_bp: Mapping[str, int], each: int, seed: int = 0
 ) -> list[Example]:
-    """Choose sites to look at, of every kind so many, that do not overlap when drawn.
+    """Choose examples of each kind, whose drawn regions do not overlap.
 
-    Best are the matched sites of highest agreement, then score. Worst are missed sites, the
-    longest first, and calls without truth, the highest first, in turn; then the matched sites of
-    least agreement. Random ones are drawn from all sites and all calls without truth. Best and
-    worst take the classes and strands in turn.
+    Best examples are the matched sites with the largest agreement, then score. Worst examples are,
+    alternately, missed sites (the longest first) and calls without a labelled site (the highest
+    score first), then matched sites with the smallest agreement. Random examples are drawn from all
+    sites and all calls without a site. Best and worst examples alternate between the classes and
+    strands.
 
     Parameters
     ----------
     sites : polars.DataFrame
-        Of `SITES_SCHEMA`.
+        Schema `SITES_SCHEMA`.
     lengths_bp : mapping
-        Of the contigs.
+        Lengths of the contigs.
     each : int
-        How many of each kind, as far as there are any.
+        Number of examples of each kind, as far as available.
     seed : int
-        Of the random ones.
+        Seed of the random examples.
 
     Returns
     -------
     examples : list of Example
-        Best, worst, random.
+        Best, worst and random examples, in this order.
     """
     taken: dict[str, list[tuple[int, int]]] = {}
     examples: list[Example] = []
@@ -221,7 +222,7 @@ def choose(
 
 
 def _candidates(sites: pl.DataFrame, kind: str, seed: int) -> Iterator[dict[str, object]]:
-    """Rows in the order in which they are to be taken."""
+    """Yield the candidates of a kind in order of preference."""
     truth, calls = (sites.filter(source=source) for source in ("truth", "call"))
     found = truth.filter(pl.col("other_start").is_not_null())
     missed, false = (frame.filter(pl.col("other_start").is_null()) for frame in (truth, calls))
@@ -245,12 +246,13 @@ def _candidates(sites: pl.DataFrame, kind: str, seed: int) -> Iterator[dict[str,
 
 
 def _by_class(frame: pl.DataFrame) -> pl.DataFrame:
-    """The first row of each class and strand, then the second of each, and so on."""
+    """Return the first row of each class and strand, then the second of each, and so on."""
     turn = pl.int_range(pl.len()).over("class", "strand")
     return frame.with_columns(turn=turn).sort("turn", maintain_order=True).drop("turn")
 
 
 def _in_turn(frames: Iterable[pl.DataFrame]) -> Iterator[dict[str, object]]:
+    """Yield one row of each frame in turn."""
     waiting = [frame.iter_rows(named=True) for frame in frames]
     while waiting:
         for rows in tuple(waiting):
@@ -262,11 +264,11 @@ def _in_turn(frames: Iterable[pl.DataFrame]) -> Iterator[dict[str, object]]:
 
 
 def _window(site: Mapping[str, object], length_bp: int) -> tuple[int, int]:
-    """What to draw of a site; a very long one is cut around its start."""
+    """Return the region to draw for a site; a very long site is cut around its start."""
     starts = [v for v in (site["start"], site["other_start"]) if isinstance(v, int)]
     ends = [v for v in (site["end"], site["other_end"]) if isinstance(v, int)]
     start, end = min(starts), max(ends)
-    flank = min(max(_LEAST_FLANK_BP, (end - start) // 4), _MOST_FLANK_BP)
+    flank = min(max(_MIN_FLANK_BP, (end - start) // 4), _MAX_FLANK_BP)
     if end - start > _LONGEST_VIEW_BP:
         flank = 0
         start, end = min(starts) - _LONGEST_VIEW_BP // 2, min(starts) + _LONGEST_VIEW_BP // 2

@@ -1,4 +1,4 @@
-"""Tables of a report: what was run, on what, and every figure with its interval."""
+"""Tables of a report: inputs, model, and all figures with their intervals."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _FIGURES = (
     ("average precision (AP)", "ap", 4),
     ("area under the ROC curve", "auroc", 4),
     ("best F1 at any threshold", "best_f1", 4),
-    ("that threshold", "best_f1_threshold", 3),
-    ("threshold", "threshold", 3),
-    ("precision at it", "precision", 4),
-    ("recall at it", "recall", 4),
-    ("F1 at it", "f1", 4),
-    ("Matthews correlation at it", "mcc", 4),
+    ("threshold of the best F1", "best_f1_threshold", 3),
+    ("threshold of the calls", "threshold", 3),
+    ("precision at this threshold", "precision", 4),
+    ("recall at this threshold", "recall", 4),
+    ("F1 at this threshold", "f1", 4),
+    ("Matthews correlation at this threshold", "mcc", 4),
     ("Brier score", "brier", 5),
     ("expected over observed positives", "expected_over_observed", 3),
     ("calibration slope", "calibration_slope", 3),
@@ -47,7 +47,7 @@ _FIGURES = (
 )
 _CALL_FIGURES = (
     ("calls", "calls", 0),
-    ("truth", "truth", 0),
+    ("labelled sites", "truth", 0),
     ("matched", "matched", 0),
     ("precision", "precision", 3),
     ("recall", "recall", 3),
@@ -62,7 +62,7 @@ _CALL_FIGURES = (
 
 
 def number(value: float | None, digits: int = 0) -> str:
-    """Write a number as tables do; an en dash stands for what is not defined.
+    """Format a number for a table; an undefined one is an en dash.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def number(value: float | None, digits: int = 0) -> str:
 
 
 def _figure(entry: Mapping[str, Any] | None, key: str, digits: int) -> TableCell:
-    """A figure, with its interval beneath it where it has one."""
+    """Return the cell of a figure, with its interval below if it has one."""
     if entry is None:
         return TableCell(number(None))
     ends = entry.get(f"{key}_ci")
@@ -82,7 +82,7 @@ def _figure(entry: Mapping[str, Any] | None, key: str, digits: int) -> TableCell
 
 
 def sequence_of(splits: Sequence[str]) -> str:
-    """What was evaluated, in words.
+    """Return the name of the evaluated splits in words.
 
     Examples
     --------
@@ -94,26 +94,26 @@ def sequence_of(splits: Sequence[str]) -> str:
 
 
 def optimism(splits: Sequence[str], of: str = "") -> str:
-    """Say why figures of some splits are too good, if they are.
+    """Return a warning if figures of the splits are optimistic, or an empty text.
 
     Examples
     --------
     >>> optimism(["val"], " of rep")
-    'Figures of rep are optimistic: weights and thresholds are chosen on the validation split.'
+    'Figures of rep are optimistic: weights and thresholds were chosen on the validation split.'
     >>> optimism(["test"])
     ''
     """
     reasons = {
-        "train": "the network is fitted on the training split",
-        "val": "weights and thresholds are chosen on the validation split",
+        "train": "the network was fitted on the training split",
+        "val": "weights and thresholds were chosen on the validation split",
     }
     why = " and ".join(reason for split, reason in reasons.items() if split in splits)
     return f"Figures{of} are optimistic: {why}." if why else ""
 
 
 def _sequences(metrics: Mapping[str, Mapping[str, Any]]) -> str:
-    """What was evaluated, by name where it is not of one kind."""
-    by_name = {name: told.get("splits", ()) for name, told in metrics.items()}
+    """Return the evaluated splits in words, by sample if they differ."""
+    by_name = {name: sample.get("splits", ()) for name, sample in metrics.items()}
     kinds = {sequence_of(splits) for splits in by_name.values()}
     if len(kinds) == 1:
         return kinds.pop()
@@ -122,39 +122,40 @@ def _sequences(metrics: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def key_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
-    """The figures that matter most, a row a class.
+    """Make the table of key figures, one row per class.
 
     Parameters
     ----------
     metrics : mapping of str to dict
         By name, each what `metrics.json` holds.
     """
-    matrix = any(told["baseline"] for told in metrics.values())
+    matrix = any(sample["baseline"] for sample in metrics.values())
     named = len(metrics) > 1
     head = ["sample"] * named + ["class", "AP"] + ["AP of the matrix"] * matrix
     head += ["AP by strand", "best F1", "precision of calls", "recall of calls", "F1 of calls"]
     rows = []
-    for name, told in metrics.items():
-        for class_name, entry in told["classes"].items():
+    for name, sample in metrics.items():
+        for class_name, entry in sample["classes"].items():
             row = [TableCell(name)] * named + [TableCell(class_name), _figure(entry, "ap", 3)]
             if matrix:
-                row.append(_figure(told["baseline"].get(class_name), "ap", 3))
+                row.append(_figure(sample["baseline"].get(class_name), "ap", 3))
             row += [_figure(entry, key, 3) for key in ("ap_stranded", "best_f1")]
-            calls = told["calls"].get(class_name)
+            calls = sample["calls"].get(class_name)
             row += [_figure(calls, key, 3) for key in ("precision", "recall", "f1")]
             rows.append(row)
     caption = (
-        f"Key figures on {_sequences(metrics)}, with intervals of 95 %. AP is per base, the "
-        "larger score of the two strands; by strand, each strand's bases count as their own. A "
-        "call counts as right where it and a labelled site share half of each."
+        f"Key figures on {_sequences(metrics)}, with 95 % intervals. AP (average precision) is "
+        "per base, with the larger score of the two strands. By strand, each base counts once "
+        "per strand. A call is correct if it and a labelled site overlap by at least half of "
+        "each."
     )
     return Table(caption, head, rows, 1 + named)
 
 
-def base_table(class_name: str, told: Mapping[str, Any], name: str = "") -> Table:
-    """Every figure per base of one class: the network's, and the matrix's where there is one."""
+def base_table(class_name: str, sample: Mapping[str, Any], name: str = "") -> Table:
+    """Make the table of all figures per base of a class, for the network and the matrix."""
     columns: list[tuple[str, Mapping[str, Any], str]] = []
-    for kind, entries in (("network", told["classes"]), ("matrix", told["baseline"])):
+    for kind, entries in (("network", sample["classes"]), ("matrix", sample["baseline"])):
         entry = entries.get(class_name)
         if entry is None:
             continue
@@ -171,12 +172,12 @@ def base_table(class_name: str, told: Mapping[str, Any], name: str = "") -> Tabl
         ]
         rows.append([TableCell(label), *cells])
     of = f"{name}: {class_name}" if name else class_name
-    caption = f"All figures per base of {of}, with intervals of 95 % beneath."
+    caption = f"All figures per base of {of}, with 95 % intervals below them."
     return Table(caption, ["figure", *(title for title, _, _ in columns)], rows)
 
 
 def call_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Every figure of calls, a row a class."""
+    """Make the table of all figures of calls, one row per class."""
     named = len(metrics) > 1
     head = ["sample"] * named + ["class", *(label for label, _, _ in _CALL_FIGURES)]
     rows = [
@@ -185,36 +186,39 @@ def call_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
             TableCell(class_name),
             *(_figure(entry, key, digits) for _, key, digits in _CALL_FIGURES),
         ]
-        for name, told in metrics.items()
-        for class_name, entry in told["calls"].items()
+        for name, sample in metrics.items()
+        for class_name, entry in sample["calls"].items()
     ]
     caption = (
-        "Calls against labelled sites, matched one to one within class and strand at 50 % "
-        "reciprocal overlap; boundary errors are distances of the ends of matched pairs."
+        "Calls compared with labelled sites. They are matched one to one within class and "
+        "strand, at 50 % reciprocal overlap. False discovery rate: share of calls of which less "
+        "than half is labelled. Boundary error: distance between the ends of a call and of its "
+        "site. Boundary shift: mean of the errors with sign, above 0 if calls lie too far to the "
+        "right."
     )
     return Table(caption, head, rows, 1 + named)
 
 
 def absent_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
-    """What was called of classes that have no truth."""
+    """Make the table of what was called of classes without a label."""
     named = len(metrics) > 1
     head = ["sample"] * named + ["class", "bases called", "of bases", "called per Mb", "calls"]
     rows = []
-    for name, told in metrics.items():
-        for class_name, entry in told["absent"].items():
+    for name, sample in metrics.items():
+        for class_name, entry in sample["absent"].items():
             cells = [TableCell(name)] * named + [TableCell(class_name)]
             cells += [TableCell(number(entry.get(key))) for key in ("called_bases", "bases")]
             cells.append(TableCell(number(entry.get("called_per_mb"), 1)))
             rows.append([*cells, TableCell(number(entry.get("calls")))])
     caption = (
-        "Classes that the labels have nowhere in the evaluated sequence: whatever is called of "
-        "them is a false positive. Strand-blind, at the threshold of calls."
+        "Classes without a label in the evaluated sequence. All that is called of them is a false "
+        "positive. Strand-blind, at the threshold of calls."
     )
     return Table(caption, head, rows, 1 + named)
 
 
 def split_table(manifest: Mapping[str, Any], name: str = "") -> Table:
-    """Bases of each split of an encoded set."""
+    """Make the table of the bases of each split of an encoded set."""
     splits = manifest["summary"]["splits"]
     keys = ("bases", "ambiguous", "ignored", "masked")
     rows = [
@@ -224,14 +228,14 @@ def split_table(manifest: Mapping[str, Any], name: str = "") -> Table:
     ]
     of = f" of {name}" if name else ""
     caption = (
-        f"Bases of each split{of}: ambiguous (no A, C, G or T), ignored (they count neither in "
-        "the loss nor in figures) and masked (lower case)."
+        f"Bases of each split{of}. Ambiguous: other than A, C, G and T. Ignored: not counted in "
+        "the loss and in figures. Masked: lower case."
     )
     return Table(caption, ["split", *keys], rows)
 
 
 def class_table(manifest: Mapping[str, Any], name: str = "") -> Table:
-    """Intervals and bases of each class, strand and split of an encoded set."""
+    """Make the table of intervals and bases by class, strand and split of an encoded set."""
     head = ["class", "strand"]
     for split in SPLITS:
         head += [f"{split} intervals", f"{split} bases"]
@@ -246,32 +250,32 @@ def class_table(manifest: Mapping[str, Any], name: str = "") -> Table:
     filled = {s for s, counts in manifest["summary"]["splits"].items() if counts["bases"]}
     chosen = "val" if "val" in filled else "train"
     test = (
-        "test is not looked at"
+        "test is not used for training"
         if "test" in filled
-        else f"there is no test, and figures of {chosen} are optimistic"
+        else f"without a test split, figures of {chosen} are optimistic"
     )
     caption = (
         f"Labelled intervals and bases{of} by class, strand and split. The network is fitted on "
-        f"train; thresholds and the weights that are kept are chosen on {chosen}; {test}."
+        f"train; its best weights and the thresholds are chosen on {chosen}; {test}."
     )
     return Table(caption, head, rows, 2)
 
 
 def model_table(model: NamedModel, calling: CallSettings | None = None) -> Table:
-    """What the network is, how it was fitted, with what, on which device.
+    """Make the table of the network and the settings of its training.
 
     Parameters
     ----------
     model : NamedModel
     calling : CallSettings, optional
-        How calls are made; by the model's rules where it is None.
+        Rules for calls; those of the model if None.
     """
     shape, window = model.checkpoint.architecture, model.checkpoint.scoring_window
-    told = model.checkpoint.training
+    training = model.checkpoint.training
     weights = sum(array.size for array in model.checkpoint.weights.values())
     layers = "1 layer" if shape.layers == 1 else f"{shape.layers} layers"
     facts = {
-        "network": f"{shape.cell.value.upper()}, {layers} of {shape.hidden} units a direction, "
+        "network": f"{shape.cell.value.upper()}, {layers} of {shape.hidden} units per direction, "
         f"{'strand-tied' if shape.tied else 'untied'}, "
         f"{'exclusive' if shape.exclusive else 'overlapping'} classes, {weights:,} weights",
         "classes": ", ".join(
@@ -279,50 +283,52 @@ def model_table(model: NamedModel, calling: CallSettings | None = None) -> Table
             for name, stranded in shape.classes
         ),
         "scoring window": f"{window.length_bp:,} bp, of which {window.halo_bp:,} bp on either side "
-        "are context only",
+        "are used as context only",
         "lower case": {
-            "none": "has no meaning",
-            "loss": "counts neither in the loss nor in figures",
-            "hard": "is read as N",
+            "none": "no meaning",
+            "loss": "not counted in the loss and in figures",
+            "hard": "read as N",
         }[model.checkpoint.mask],
         "calls": _calls_fact(calling or CallSettings(model.checkpoint.calls)),
     }
-    rows = [[TableCell(key), TableCell(value)] for key, value in (facts | _fit_facts(told)).items()]
+    rows = [
+        [TableCell(key), TableCell(value)] for key, value in (facts | _fit_facts(training)).items()
+    ]
     return Table(f"The model {model.name}.", [], rows, 2)
 
 
 def _calls_fact(calling: CallSettings) -> str:
-    """How calls are made.
+    """Return the rules for calls in words.
 
     Examples
     --------
     >>> from dnabirnn.network.call_rules import CallRule
     >>> _calls_fact(CallSettings({"REP": CallRule(640, 15, 0)}))
-    'REP: probability of 0.640 or more, at least 15 bp, gaps up to 0 bp'
+    'REP: probability of 0.640 or more, at least 15 bp, gaps of up to 0 bp merged'
     """
     segments = "maximal scoring segments, " * (calling.method is CallMethod.MSS)
     return "; ".join(
         f"{name}: {segments}probability of {rule.threshold / MAX_SCORE:.3f} or more, at least "
-        f"{rule.min_length_bp:,} bp, gaps up to {rule.merge_gap_bp:,} bp"
+        f"{rule.min_length_bp:,} bp, gaps of up to {rule.merge_gap_bp:,} bp merged"
         for name, rule in calling.rules.items()
     )
 
 
-def _fit_facts(told: Mapping[str, Any]) -> dict[str, str]:
-    """What a model tells of its training; a model made otherwise tells nothing."""
-    if not told:
+def _fit_facts(training: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings of training stored in a model; empty if it was not trained here."""
+    if not training:
         return {}
-    fit, sampling = told["fit"], told["sampling"]
+    fit, sampling = training["fit"], training["sampling"]
     return {
         "training": f"{fit['bases'] / 1e6:g} Mb in windows of {sampling['window_bp']:,} bp, "
-        f"{sampling['batch_windows']:,} a step; learning rate {fit['learning_rate']:g}, weight "
-        f"decay {fit['weight_decay']:g}, dropout {fit['dropout']:g}; share of windows with a "
-        f"site {sampling['positive_share']:g}, of bases mutated "
-        f"{sampling.get('mutation_rate', 0):g}",
+        f"{sampling['batch_windows']:,} windows per step; highest learning rate "
+        f"{fit['learning_rate']:g}, weight decay {fit['weight_decay']:g}, dropout "
+        f"{fit['dropout']:g}; share of windows with a site {sampling['positive_share']:g}, share "
+        f"of mutated bases {sampling.get('mutation_rate', 0):g}",
         "seed": str(sampling["seed"]),
-        "device": f"{told['device']}; precision {told.get('precision', 'f32')}; "
-        f"{told.get('processes', 1)} process{'es' * (told.get('processes', 1) > 1)}",
-        "versions": ", ".join(f"{name} {v}" for name, v in sorted(told["versions"].items())),
+        "device": f"{training['device']}; precision {training.get('precision', 'f32')}; "
+        f"{training.get('processes', 1)} process{'es' * (training.get('processes', 1) > 1)}",
+        "versions": ", ".join(f"{name} {v}" for name, v in sorted(training["versions"].items())),
     }
 
 
@@ -332,7 +338,7 @@ def files_table(
     metrics: Mapping[str, Mapping[str, Any]],
     read: Mapping[str, Sequence[Mapping[str, str]]],
 ) -> Table | None:
-    """Digests of what went in; None if nothing is known.
+    """Make the table of SHA-256 digests of all inputs; None if there are none.
 
     Parameters
     ----------
@@ -342,7 +348,7 @@ def files_table(
     metrics : mapping of str to dict
         By name, each what `metrics.json` holds.
     read : mapping of str to sequence of mapping
-        Name and SHA-256 of the files that sites were taken from, by what they are.
+        Name and SHA-256 of the files from which the table of sites was made, by kind.
     """
     rows: list[Sequence[TableCell]] = []
     if model is not None:
@@ -358,10 +364,10 @@ def files_table(
     if model is not None:
         rows.append(_file("model", model.name, model.sha256))
     evaluated: list[Sequence[TableCell]] = []
-    for name, told in metrics.items():
+    for name, sample in metrics.items():
         step = f"evaluation of {name}" if len(metrics) > 1 else "evaluation"
-        evaluated += _inputs(step, told["inputs"])
-    # Sites are mostly of what was evaluated; calls and scores have steps of their own.
+        evaluated += _inputs(step, sample["inputs"])
+    # Sites mostly come from the evaluated files. Calls and scores are listed as separate steps.
     made = ("calls", "scores")
     drawn = {kind: files for kind, files in read.items() if kind not in made}
     rows += [*evaluated, *_fresh(_inputs("sites", drawn), evaluated)]
@@ -369,14 +375,14 @@ def files_table(
         rows += _inputs(kind, {kind: read.get(kind, ())})
     if not rows:
         return None
-    caption = "What went in: SHA-256 of each file as it is stored, and of encoded data."
+    caption = "Inputs: SHA-256 of each stored file, and of the encoded data."
     return Table(caption, ["step", "file", "SHA-256"], rows, 3)
 
 
 def _fresh(
     own: Iterable[Sequence[TableCell]], known: Iterable[Sequence[TableCell]]
 ) -> list[Sequence[TableCell]]:
-    """Rows of files that are not there yet."""
+    """Return the rows of files that are not listed yet."""
     digests = {row[2].text for row in known}
     return [row for row in own if row[2].text not in digests]
 

@@ -1,4 +1,33 @@
-"""Integer scores -> intervals."""
+"""Calls: intervals made from integer scores.
+
+Calls of each output are made in up to three steps: find segments with method "threshold" or "mss",
+join segments that lie close together (`merge_gap_bp`), and drop calls that are too short
+(`min_length_bp`).
+
+**threshold.** Segments are the longest stretches of bases that score at or above the threshold.
+
+**mss.** Segments are the maximal scoring segments of the base weights (W. L. Ruzzo and M. Tompa,
+"A linear time algorithm for finding all maximal scoring subsequences", ISMB 1999, 234-241):
+
+    weight = 2 (score - threshold) + 1
+
+The weight is an integer, so sums are exact however the stream is cut. It is above 0 at or above
+the threshold, below 0 under it, and never 0. A maximal scoring segment is a stretch in which every
+proper prefix and every proper suffix has a sum above 0, and that no longer such stretch contains:
+
+    weight      +3  +1  -2  +5  -9  +4
+    segments   [--------------]    [--]
+
+The dip of -2 is bridged, because the sums on both sides outweigh it. The dip of -9 is not.
+
+**Streaming.** Let S(x) be the sum of all weights before base x. A segment [start, end) has
+left = S(start) and right = S(end), and its sum is right - left. The algorithm reads the segments of
+bases at or above the threshold from left to right and keeps a list of candidates, the segments
+found so far. Later bases can only extend a candidate, until S falls to the lowest left of all
+candidates, or below it. From there on, a segment that begins with a candidate has a prefix with a
+sum of 0 or less. So all candidates are final and can be written, and only a few of them are held at
+a time. The result is exactly that of reading the whole contig at once.
+"""
 
 from __future__ import annotations
 
@@ -23,19 +52,20 @@ __all__ = ["Caller", "calls_frame", "find_calls"]
 
 
 class Caller:
-    """Calls from a stream of rows of scores, such as `find_runs` and `read_scores` give.
+    """Maker of calls from a stream of rows of scores, such as `find_runs` or `read_scores` yield.
 
-    What has no row (a score below `--min-score`, code 4, a base outside the regions) is absent
-    and counts as a score of 0, so that calls made while scoring and calls made from the written
-    track are the same. No call reaches across more than `merge_gap_bp` absent bases on end, nor
-    begins or ends on one. It does not matter how a run of one score is cut into rows.
+    Bases without a row are absent: a score below `--min-score`, code 4, or a base outside the
+    regions. They count as a score of 0, so calls made while scoring are the same as calls made
+    from the written track. No call spans more than `merge_gap_bp` consecutive absent bases, and
+    none starts or ends on an absent base. Calls do not depend on how a run of one score is cut
+    into rows.
 
     Parameters
     ----------
     outputs : sequence of Output
     settings : CallSettings
     summits : bool
-        Tell where each call's score is highest.
+        Also find the summit of each call, the base with its highest score.
     """
 
     def __init__(
@@ -53,13 +83,13 @@ class Caller:
         self._calls: list[tuple[int, _Segments]] = []
 
     def add(self, rows: Rows) -> Rows | None:
-        """Take the next rows.
+        """Add the next rows.
 
         Returns
         -------
         calls : Rows or None
-            With the last rows of a contig all its calls, sorted by start, end, class and
-            strand; None before. The score of a call is the mean of its bases, rounded half up.
+            After the last rows of a contig, all calls of the contig, sorted by start, end, class
+            and strand; None before. The score of a call is the mean of its bases, rounded half up.
         """
         if self._summits is not None:
             self._summits.add(rows)
@@ -92,7 +122,7 @@ def find_calls(
     *,
     summits: bool = False,
 ) -> Iterator[Rows]:
-    """Calls of each contig, from rows of scores; see `Caller`."""
+    """Yield the calls of each contig, from rows of scores; see `Caller`."""
     caller = Caller(outputs, settings, summits=summits)
     for piece in rows:
         calls = caller.add(piece)
@@ -101,12 +131,12 @@ def find_calls(
 
 
 def calls_frame(calls: Iterable[Rows], outputs: Sequence[Output]) -> pl.DataFrame:
-    """Table of calls, in the order of `calls`.
+    """Return calls as a table, in the order of `calls`.
 
     Returns
     -------
     table : DataFrame
-        Of `ROW_SCHEMA`; coordinates 0-based, half-open.
+        Columns as in `ROW_SCHEMA`; coordinates are 0-based, half-open.
     """
     frames = [pl.DataFrame(schema=ROW_SCHEMA)]
     names = pl.Series([output.class_name for output in outputs], dtype=pl.String)
@@ -126,10 +156,12 @@ def calls_frame(calls: Iterable[Rows], outputs: Sequence[Output]) -> pl.DataFram
 
 
 class _Segments(NamedTuple):
-    """Ascending disjoint intervals, with the sum of the contig's scores before and after each.
+    """Ascending, disjoint intervals.
 
-    All are (n,) int64. Since absent bases score 0, these sums tell the score of any stretch.
-    `piece` counts the stretches of absent bases, too long for a call to bridge, that lie before.
+    All fields are (n,) int64. `before` and `after` are the sums of the contig's scores up to the
+    start and up to the end of each interval. Absent bases score 0, so differences of these sums
+    give the total score of any stretch. `piece` is the number of stretches of absent bases before
+    the interval that are too long for a call to span.
     """
 
     start: NDArray[np.int64]
@@ -153,7 +185,7 @@ def _chain(parts: Sequence[_Segments]) -> _Segments:
 
 
 def _means(segments: _Segments) -> NDArray[np.int16]:
-    """Mean scores, rounded half up, in whole numbers."""
+    """Mean scores, rounded half up in integer arithmetic."""
     length = segments.end - segments.start
     total = segments.after - segments.before
     means: NDArray[np.int16] = ((2 * total + length) // (2 * length)).astype(np.int16)
@@ -161,7 +193,7 @@ def _means(segments: _Segments) -> NDArray[np.int16]:
 
 
 class _Stage(Protocol):
-    """A step from segments to segments that may hold some back until it has seen more."""
+    """Step from segments to segments that may hold some back until more input is added."""
 
     def push(self, segments: _Segments) -> _Segments: ...
 
@@ -169,12 +201,13 @@ class _Stage(Protocol):
 
 
 class _Stream:
-    """Scores of one output -> its calls, contig after contig."""
+    """Calls of one output from its scores, contig after contig."""
 
     def __init__(self, rule: CallRule, method: CallMethod) -> None:
         self._rule = rule
         self._stages: list[_Stage] = [_Join(rule.merge_gap_bp)]
         if method is CallMethod.MSS:
+            # `_Maximal` needs segments that do not touch; rows of different scores do.
             self._stages = [_Join(0), _Maximal(rule.threshold), *self._stages]
         self._total = self._end = self._piece = 0
 
@@ -191,7 +224,7 @@ class _Stream:
         return self._run(segments.take(rows.score >= self._rule.threshold), finish=False)
 
     def finish(self) -> _Segments:
-        """Calls that were held back; what comes next is another contig."""
+        """Return the calls that were held back, and get ready for the next contig."""
         self._total = self._end = self._piece = 0
         return self._run(_NONE, finish=True)
 
@@ -204,7 +237,7 @@ class _Stream:
 
 
 class _Join:
-    """Joins segments that lie at most `gap_bp` apart. Holds back the last one."""
+    """Join segments that lie at most `gap_bp` apart; the last one is held back."""
 
     def __init__(self, gap_bp: int) -> None:
         self._gap_bp = gap_bp
@@ -227,16 +260,19 @@ class _Join:
 
 
 class _Maximal:
-    """Maximal scoring segments of weights 2 (score - threshold) + 1 a base, piece by piece.
+    """Find maximal scoring segments, separately in each piece; see the module's docstring.
 
-    They are the longest segments of which every proper prefix and suffix has a sum above 0, a
-    definition that is its own mirror image (Ruzzo and Tompa 1999, proposition 1). Takes the
-    positive segments, which do not touch; what lies between them weighs less than 0.
+    The weight of a base is 2 (score - threshold) + 1. Maximal scoring segments are the longest
+    segments in which every proper prefix and suffix has a sum above 0 (Ruzzo and Tompa 1999,
+    proposition 1). This definition is its own mirror image, so both strands get the same calls.
+    The input is the segments of bases at or above the threshold. They must not touch; the bases
+    between them have negative weights.
 
     `left` and `right` of a candidate are the sums of all weights up to its start and its end.
-    Candidates wait until another piece begins, or a sum falls to the lowest `left` among them or
-    under it, since nothing beyond can then be joined to them. On background this happens at
-    nearly every segment, so most of those that stand alone are found without a loop.
+    Candidates are held until the next piece begins, or until a sum falls to the lowest `left`
+    among them or below it, because no later segment can then be joined to them. In background
+    sequence this happens at nearly every segment. Most single segments are therefore found with
+    array operations, and only the rest go through the loop in `_scan`.
     """
 
     def __init__(self, threshold: int) -> None:
@@ -249,7 +285,8 @@ class _Maximal:
             return _NONE
         left = 2 * segments.before - self._absent * segments.start
         right = 2 * segments.after - self._absent * segments.end
-        # The lowest of all pieces is not above that of the last one: what falls to it resets.
+        # A reset makes all earlier candidates final. The lowest `left` of all pieces is never above
+        # the lowest of the current candidates, so this test is safe; `_scan` finds other resets.
         lowest = np.minimum.accumulate(left)
         resets = np.ones(left.size, dtype=np.bool_)
         resets[1:] = (left[1:] <= lowest[:-1]) | (np.diff(segments.piece) > 0)
@@ -263,7 +300,7 @@ class _Maximal:
         return found.take(np.argsort(found.start, kind="stable"))
 
     def _scan(self, columns: NDArray[np.int64], resets: NDArray[np.bool_]) -> _Segments:
-        """Take the segments one by one; those that have become final."""
+        """Add the segments one by one, and return the segments that have become final."""
         candidates, links = self._candidates, self._links
         final: list[_Candidate] = []
         for values, reset in zip(zip(*columns.tolist(), strict=True), resets.tolist(), strict=True):
@@ -272,7 +309,8 @@ class _Maximal:
                 final += candidates
                 candidates.clear()
                 links.clear()
-            # `links[k]` is the nearest candidate before k with a lower `left`, or -1.
+            # `links[k]` is the index of the nearest candidate before k with a lower `left`, or -1.
+            # If that candidate also has a lower `right`, all from there on become one segment.
             at = len(candidates) - 1
             while at >= 0 and candidates[at].left >= new.left:
                 at = links[at]
@@ -283,17 +321,17 @@ class _Maximal:
                 del links[len(candidates) :]
             candidates.append(new)
             links.append(at)
-        return _of(final)
+        return _to_segments(final)
 
     def finish(self) -> _Segments:
-        held = _of(self._candidates)
+        held = _to_segments(self._candidates)
         self._candidates.clear()
         self._links.clear()
         return held
 
 
 class _Candidate(NamedTuple):
-    """A segment to which others may yet be joined: the values of `_Segments`, and sums."""
+    """Segment that may still be extended: the values of `_Segments`, and the sums of weights."""
 
     start: int
     end: int
@@ -304,6 +342,6 @@ class _Candidate(NamedTuple):
     right: int
 
 
-def _of(candidates: Sequence[_Candidate]) -> _Segments:
+def _to_segments(candidates: Sequence[_Candidate]) -> _Segments:
     table = np.array(candidates, dtype=np.int64).reshape(-1, len(_Candidate._fields))
     return _Segments(*table[:, :-2].T)

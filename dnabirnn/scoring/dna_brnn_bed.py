@@ -1,4 +1,4 @@
-"""Calls as dna-brnn prints them: BED4 whose fourth column is the number of a label."""
+"""Calls in dna-brnn's format: BED4 with the number of a label in the fourth column."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ def score_labels(
     circular: Circular | None = None,
     progress: Callable[[int], None] = lambda bases: None,
 ) -> None:
-    """Write the calls of FASTA files as BED4: contig, start, end, number of the class from 1 on.
+    """Write the calls of FASTA files as BED4: contig, start, end, label.
 
-    Rows are those of contigs in the order of the FASTA, by start, and do not overlap: see `apart`.
+    The label is the number of the class, counted from 1. Contigs are in the order of the FASTA, and
+    rows of a contig are sorted by start. Rows do not overlap: see `apart`.
 
     Parameters
     ----------
@@ -53,18 +54,18 @@ def score_labels(
     out : str or PathLike
     calls : CallSettings
     shard : Shard, optional
-        Only this part of the contigs.
+        Part of the contigs to score; by default all.
     regions : Regions, optional
-        Only what lies in these; the scores are those of the whole contig.
+        Regions to which calls are limited; the scores are those of the whole contig.
     circular : Circular, optional
-        Contigs across whose origin windows run.
+        Circular contigs: windows run across their origin.
     progress : callable
-        Told the bases of each block that is done.
+        Called with the size of each finished block, in bases.
 
     Raises
     ------
     OptionError, OutputError, FastaError, LabelError
-        Nothing is written then.
+        If options or inputs are wrong, or the output cannot be written. No file is written then.
     """
     wanted = None if regions is None else regions.of
     contigs = contigs_of_shard(model.contigs, fasta, shard, [regions, circular])
@@ -87,10 +88,10 @@ def score_labels(
 
 
 def apart(calls: Rows, label_of: Sequence[int]) -> list[tuple[int, int, int]]:
-    """Calls of a contig without overlap.
+    """Cut the calls of a contig so that they do not overlap.
 
-    A base of several calls is of the one with the highest score, or, of the same, the lowest
-    label. Neighbours of one label become one.
+    A base in several calls goes to the call with the highest score; among equal scores, to the
+    lowest label. Adjacent stretches with the same label are joined.
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ def apart(calls: Rows, label_of: Sequence[int]) -> list[tuple[int, int, int]]:
     labels = [label_of[column] for column in calls.output.tolist()]
     places = sorted({*starts, *ends})
     found: list[tuple[int, int, int]] = []
-    open_calls: list[tuple[int, int, int]] = []  # minus score, label, end
+    open_calls: list[tuple[int, int, int]] = []  # heap of (-score, label, end)
     following = 0
     for begin, end in pairwise(places):
         while following < len(starts) and starts[following] == begin:
@@ -127,13 +128,13 @@ def apart(calls: Rows, label_of: Sequence[int]) -> list[tuple[int, int, int]]:
 
 
 def _labels(outputs: Sequence[Output]) -> list[int]:
-    """Label of each output: the number of its class, from 1 on."""
+    """Label of each output: the number of its class, counted from 1."""
     names = list(dict.fromkeys(output.class_name for output in outputs))
     return [1 + names.index(output.class_name) for output in outputs]
 
 
 def _rows(calls: Rows, found: list[tuple[int, int, int]]) -> tuple[Rows, NDArray[np.uint32]]:
-    """Rows to write, and the place of each one's label among the texts for it."""
+    """Rows to write, and for each row the index of its label in the list of label texts."""
     columns = np.array(found, np.int64).reshape(-1, 3)
     label = columns[:, 2] - 1
     rows = calls._replace(

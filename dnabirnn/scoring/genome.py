@@ -1,4 +1,4 @@
-"""Whole genomes, from file to file: score, call, evaluate."""
+"""Scoring and calling of whole genomes, from file to file."""
 
 from __future__ import annotations
 
@@ -45,45 +45,48 @@ def score_genome(
     circular: Circular | None = None,
     progress: Callable[[int], None] = lambda bases: None,
 ) -> None:
-    """Write the scores of FASTA files, and in the same pass their calls.
+    """Write the scores of FASTA files and, in the same pass, their calls.
 
     Parameters
     ----------
     model : Model
     fasta : sequence of str or PathLike
     out : str, PathLike or Target
-        Per-base scores, in the format of its ending; bedGraph and bigWig are a file an output.
+        File for per-base scores; the name's ending gives the format. bedGraph and bigWig write
+        one file per output.
     calls_out : str, PathLike or Target, optional
-        Calls, in the format of its ending.
+        File for calls; the name's ending gives the format.
     calls : CallSettings, optional
-        How calls are made; needed with `calls_out`.
+        How calls are made; required with `calls_out`.
     min_score : int, optional
-        Rows below it are left out of the BED; with 0 every base has one but those of code 4. By
-        default 100, or the lowest threshold if that is lower.
+        Smallest score that gets a row in the BED. With 0, every base has a row except bases of
+        code 4. The default is 100, or the lowest threshold if that is lower.
     single_base : bool
-        A row a base.
+        Write one row per base.
     shard : Shard, optional
-        Only this part of the contigs.
+        Part of the contigs to score; by default all.
     regions : Regions, optional
-        Only what lies in these; the values are those of the whole contig.
+        Regions to which rows are limited; the values are those of the whole contig.
     circular : Circular, optional
-        Contigs across whose origin windows run. No call goes across one: it ends there.
+        Circular contigs: windows run across their origin. Calls do not: they end there.
     progress : callable
-        Told the bases of each block that is done.
+        Called with the size of each finished block, in bases.
 
     Raises
     ------
     OptionError, OutputError, FastaError, LabelError
-        Nothing is written then.
+        If options or inputs are wrong, or an output cannot be written. No file is written then.
     """
     track_to = Target.of(out)
     calls_to = None if calls_out is None else Target.of(calls_out, calls=True)
     split = track_to.form.traits.split
     if single_base and split:
-        raise OptionError(f"--single-base: a row a base is for BED, and {track_to.path} is none")
+        raise OptionError(
+            f"--single-base: only BED can have one row per base, and {track_to.path} is not BED"
+        )
     if min_score is not None and split and calls_to is None:
         raise OptionError(
-            f"--min-score: is for BED and calls, and {track_to.path} tells every score"
+            f"--min-score: applies only to BED and to calls; {track_to.path} holds every score"
         )
     rules = [*model.checkpoint.calls.values(), *(calls.rules.values() if calls else ())]
     floor = default_min_score(rules) if min_score is None else min_score
@@ -93,7 +96,7 @@ def score_genome(
     sizes: dict[str, int] = {}
     scored = model.blocks(contigs, wanted, circular or ())
     blocks = measured(watched(scored, progress), sizes)
-    # A file an output tells all scores, another those that matter.
+    # Formats with one file per output hold all scores; the others, scores of `floor` and above.
     lowest = 0 if split else floor
     runs = find_runs(blocks, min_score=lowest, single_base=single_base, regions=wanted)
     with OutputFiles() as outputs:
@@ -127,25 +130,26 @@ def call_track(
     Parameters
     ----------
     scores : str or PathLike
-        What `dnabirnn score` wrote as BED.
+        BED file of scores that `dnabirnn score` wrote.
     out : str, PathLike or Target
-        Calls, in the format of its ending.
+        File for calls; the name's ending gives the format.
     outputs : sequence of Output
-        Those of the model that scored.
+        Outputs of the model that made the scores.
     calls : CallSettings
     progress : callable
-        Told the bases of the track that are done.
+        Called with the number of bases of the track that have been read since the last call.
     sizes : mapping, optional
-        Length of each contig, which bigBed needs.
+        Length of each contig; required for bigBed.
 
     Raises
     ------
     OptionError, TrackError, OutputError
-        Nothing is written then.
+        If options or the track are wrong, or the output cannot be written. No file is written
+        then.
     """
     calls_to = Target.of(out, calls=True)
     calls_to.check_sizes(sizes)
-    passed = _Passed(read_scores(scores, outputs), progress)
+    passed = _WatchedRows(read_scores(scores, outputs), progress)
     with OutputFiles() as files:
         track = calls_to.open(files, outputs, sizes or {})
         for found in find_calls(passed, outputs, calls, summits=calls_to.summits):
@@ -154,8 +158,8 @@ def call_track(
     wanted = min(rule.threshold for rule in calls.rules.values())
     if passed.lowest is not None and passed.lowest > wanted:
         logger.warning(
-            "%s: no score below %d, and calls look at scores from %d on: was it written with a "
-            "higher --min-score? What it left out counts as 0",
+            "%s: no score below %d, but calls use scores of %d and above; if the track was written "
+            "with a higher --min-score, the scores left out count as 0",
             scores,
             passed.lowest,
             wanted,
@@ -164,17 +168,20 @@ def call_track(
 
 def _check_min_score(min_score: int, calls: CallSettings | None) -> None:
     if not 0 <= min_score <= MAX_SCORE:
-        raise OptionError(f"--min-score {min_score}: must be 0 to 1000, thousandths of p")
+        raise OptionError(
+            f"--min-score {min_score}: must be 0 to 1000, thousandths of the probability"
+        )
     thresholds = [rule.threshold for rule in calls.rules.values()] if calls else []
     lowest = min(thresholds, default=MAX_SCORE)
     if min_score > lowest:
         raise OptionError(
-            f"--min-score {min_score}: calls are made of scores from {lowest} on; give at most that"
+            f"--min-score {min_score}: calls use scores of {lowest} and above; "
+            f"give {lowest} or less"
         )
 
 
-class _Passed:
-    """Rows of a track as they pass, and the lowest score among them."""
+class _WatchedRows:
+    """Iterator over rows of a track that reports progress and keeps the lowest score."""
 
     def __init__(self, rows: Iterable[Rows], progress: Callable[[int], None]) -> None:
         self._rows = rows

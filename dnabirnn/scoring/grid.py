@@ -1,4 +1,29 @@
-"""scoring.grid."""
+"""Mirror-exact grid of scoring windows: cut a contig into windows, and join their scores.
+
+The network reads a contig in windows, and the scores of a halo at either end of a window are
+dropped. A recurrent network remembers past any halo, so the score of a base still depends a little
+on where its window begins. Both strands of a contig therefore get equal scores only if the grid of
+windows is its own mirror image. Windows laid from the left end alone are not: on the reverse
+complement they begin at other bases.
+
+Windows of one length are laid inward from both ends of the contig, as mirrored pairs. The first
+window has no left halo, and the last no right one. There are as few pairs as cover the contig.
+With windows of 8 bases and a halo of 1, a contig of 24 bases gets two pairs ("#" is a base whose
+score is kept, "." a base of a halo):
+
+    contig      012345678901234567890123
+    left 0      #######.
+    left 1            .######.
+    right 1               .######.
+    right 0                     .#######
+    kept twice             ==
+
+Bases in the middle that both halves keep get the mean of the two scores. The mean is the same on
+both strands to the last bit, because halving is exact and addition commutes.
+
+With W = `length_bp`, h = `halo_bp`, core c = W - 2h and a contig of L bases, there is one window if
+L <= W, and ceil((L - 2h) / 2c) pairs otherwise.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +43,7 @@ __all__ = ["Window", "lay", "stitch"]
 
 
 class Window(NamedTuple):
-    """A window and the part of it that is kept; 0-based, half-open, on the contig."""
+    """A window and the part of it whose scores are kept; 0-based, half-open, on the contig."""
 
     start: int
     end: int
@@ -27,7 +52,9 @@ class Window(NamedTuple):
 
 
 def lay(length_bp: int, scoring: ScoringWindow) -> Iterator[Window]:
-    """Windows of a contig: those of the left half from left to right, then those of the right.
+    """Yield the windows of a contig, first those of the left half, then those of the right half.
+
+    Within each half, windows go from left to right.
 
     Parameters
     ----------
@@ -38,8 +65,8 @@ def lay(length_bp: int, scoring: ScoringWindow) -> Iterator[Window]:
     Yields
     ------
     window : Window
-        The kept parts cover the contig. Those of one half are adjacent; around the middle the
-        halves overlap by less than two cores.
+        The kept parts cover the contig. The parts of one half are adjacent; around the middle,
+        the two halves overlap by less than two cores.
 
     Examples
     --------
@@ -65,7 +92,7 @@ def lay(length_bp: int, scoring: ScoringWindow) -> Iterator[Window]:
 
 
 def _pairs(length_bp: int, scoring: ScoringWindow) -> int:
-    """The fewest mirrored pairs whose left windows keep at least half of the contig."""
+    """Smallest number of mirrored pairs whose left windows keep at least half of the contig."""
     return -(-(length_bp - 2 * scoring.halo_bp) // (2 * scoring.core_bp))
 
 
@@ -78,12 +105,12 @@ def _left_window(k: int, scoring: ScoringWindow) -> Window:
 def stitch(
     kept: Iterable[NDArray[np.float32]], length_bp: int, scoring: ScoringWindow
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Scores of a contig, each base once, from those that its windows keep.
+    """Join the scores that the windows of a contig keep, so that each base has one score.
 
     Parameters
     ----------
     kept : iterable of ndarray, (keep_end - keep_start, O) float32
-        One array a window, in the order of `lay`.
+        One array per window, in the order of `lay`.
     length_bp : int
         Length of the contig.
     scoring : ScoringWindow
@@ -91,16 +118,16 @@ def stitch(
     Yields
     ------
     start : int
-        0-based place of the first base of a block; blocks are adjacent.
+        0-based position of the first base of a block; blocks are adjacent.
     scores : ndarray, (m, O) float32
-        Where two windows keep the same base, the mean of both.
+        Scores of the block; the mean where two windows keep the same base.
     """
     windows = zip(lay(length_bp, scoring), kept, strict=True)
     if length_bp <= scoring.length_bp:
         yield from ((window.keep_start, scores) for window, scores in windows)
         return
     pairs = _pairs(length_bp, scoring)
-    # The left half keeps [0, end), the right half [start, length): they share [start, end).
+    # The left half keeps [0, end) and the right half [start, length), so they share [start, end).
     end = pairs * scoring.core_bp + scoring.halo_bp
     start = length_bp - end
     shared: NDArray[np.float32] | None = None
@@ -111,7 +138,7 @@ def stitch(
             yield window.keep_start, scores[: start - window.keep_start]
         first, last = max(window.keep_start, start), min(window.keep_end, end)
         if first < last:
-            # Halving is exact and addition commutes: the mirrored contig gets the same mean.
+            # Halving is exact and addition commutes, so the mirrored contig gets the same mean.
             part = scores[first - window.keep_start : last - window.keep_start]
             shared[first - start : last - start] += part / 2
         if number >= pairs and window.keep_end >= end:

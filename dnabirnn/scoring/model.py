@@ -1,4 +1,4 @@
-"""The library's face: load a model, score sequences, scan genomes, make calls."""
+"""Python interface of the library: load a model, score sequences, scan genomes, make calls."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Model:
     engine : str
         "auto", "fused" (compiled kernels, on CPUs) or "torch".
     threads : int
-        Cores to use on a CPU. They change nothing but the time.
+        Cores to use on a CPU. Results do not depend on it.
     precision : str
         "f32"; on a GPU also "tf32" or "bf16", which are faster and less exact.
     """
@@ -73,12 +73,12 @@ class Model:
 
     @property
     def outputs(self) -> tuple[Output, ...]:
-        """What each column of a score stands for: class by class, + before -, or "."."""
+        """Class and strand of each score column: class by class, "+" before "-", or "."."""
         return self.checkpoint.architecture.outputs
 
     @cached_property
     def engine(self) -> Engine:
-        """What computes; made when first asked for, since that takes a moment."""
+        """Engine that computes scores; created on first use, because that takes a moment."""
         return make_engine(self.checkpoint, self._engine_name, self._device, self._precision)
 
     def blocks(
@@ -87,7 +87,7 @@ class Model:
         wanted: Callable[[str], NDArray[np.int64]] | None = None,
         circular: Container[str] = (),
     ) -> Iterator[Block]:
-        """Scores of contigs as a stream; see `dnabirnn.scoring.stream.score`."""
+        """Yield the scores of contigs in blocks; see `dnabirnn.scoring.stream.score`."""
         return score(
             contigs,
             self.engine,
@@ -101,24 +101,24 @@ class Model:
     def score(
         self, sequence: str | bytes | Codes, *, circular: bool = False
     ) -> NDArray[np.float32]:
-        """Probabilities of every base of a sequence.
+        """Return the probabilities of every base of a sequence.
 
         Parameters
         ----------
         sequence : str, bytes or ndarray, (L,) uint8
-            Letters, or codes as `dnabirnn.alphabet.encode` gives them.
+            Letters, or codes as `dnabirnn.alphabet.encode` returns them.
         circular : bool
-            The sequence's end is joined to its beginning.
+            The end of the sequence is joined to its start.
 
         Returns
         -------
         probabilities : ndarray, (L, O) float32
-            One column an output; 0 where the base is not A, C, G, T or U.
+            One column per output; 0 where the base is not A, C, G, T or U.
 
         Raises
         ------
         ValueError
-            A letter or code that is no nucleotide.
+            If a letter or code is not a nucleotide.
         """
         if isinstance(sequence, (str, bytes)):
             codes = encode(sequence)
@@ -127,32 +127,34 @@ class Model:
         else:
             codes = np.ascontiguousarray(sequence)
             if codes.dtype != np.uint8 or codes.ndim != 1 or (codes > AMBIGUOUS).any():
-                raise ValueError(f"codes are (L,) uint8 from 0 to {AMBIGUOUS}")
+                raise ValueError(f"codes must be a (L,) uint8 array of values 0 to {AMBIGUOUS}")
         blocks = self.blocks([_Sequence("", codes)], circular=[""] if circular else [])
         return np.concatenate([block.probabilities for block in blocks])
 
     def contigs(self, *fasta: PathLike) -> Iterator[Contig]:
-        """Contigs of FASTA files, lower case read as the model's training data were."""
+        """Read the contigs of FASTA files; lower case is treated as in the model's training."""
         return read_fasta(*fasta, hard_mask=self.checkpoint.mask == "hard")
 
     def scan(
         self, *fasta: PathLike, circular: Iterable[str] = ()
     ) -> Iterator[tuple[str, int, NDArray[np.float32]]]:
-        """Probabilities of FASTA files, block by block, in bounded memory.
+        """Yield the probabilities of FASTA files block by block.
+
+        Memory grows with the longest contig only.
 
         Parameters
         ----------
         *fasta : str or PathLike
-            As `dnabirnn.read_fasta` takes them.
+            Files as for `dnabirnn.read_fasta`.
         circular : iterable of str
-            Names of contigs that are circles, or "all": windows run across their origin.
+            Names of circular contigs, or "all": windows run across their origin.
 
         Yields
         ------
         name : str
             Name of the contig.
         start : int
-            0-based place of the block's first base; the blocks of a contig are adjacent.
+            0-based position of the block's first base; the blocks of a contig are adjacent.
         probabilities : ndarray, (m, O) float32
         """
         for block in self._scanned(fasta, circular):
@@ -167,7 +169,7 @@ class Model:
         merge_gap_bp: int | None = None,
         circular: Iterable[str] = (),
     ) -> pl.DataFrame:
-        """Intervals called in FASTA files, as `dnabirnn score --calls` writes them.
+        """Return the calls of FASTA files, as `dnabirnn score --calls` writes them.
 
         Parameters
         ----------
@@ -175,16 +177,16 @@ class Model:
         method : str
             "threshold" or "mss".
         threshold : float, optional
-            Probability from which a base speaks for its class; by default the model's.
+            Probability at or above which a base counts as its class; by default the model's.
         min_length_bp, merge_gap_bp : int, optional
             Shortest call and longest gap in a call; by default the model's.
         circular : iterable of str
-            As `scan` takes it. No call goes across an origin: it ends there.
+            As for `scan`. Calls do not run across an origin: they end there.
 
         Returns
         -------
         calls : polars.DataFrame
-            chrom, start, end (0-based, half-open), class, score (0 to 1000), strand.
+            Columns chrom, start, end (0-based, half-open), class, score (0 to 1000), strand.
         """
         settings = call_settings(
             self.checkpoint.calls, method, threshold, min_length_bp, merge_gap_bp
@@ -220,16 +222,16 @@ def load(
     Parameters
     ----------
     path : str or PathLike
-        What `dnabirnn train` wrote.
+        Model file that `dnabirnn train` wrote.
     device, engine, threads, precision
-        As `Model` takes them.
+        As for `Model`.
     priors : mapping of class name to float, optional
-        Share of the bases of a strand that a class has in what will be scored.
+        Expected share of the bases of a strand that belong to a class, in the sequences to score.
 
     Raises
     ------
     ModelFileError
-        No such file; no model of this tool; damaged; or of a newer format.
+        If the file does not exist, is not a model of this tool, is damaged, or has a newer format.
     """
     checkpoint = load_checkpoint(path).with_prior(priors or {})
     return Model(checkpoint, device=device, engine=engine, threads=threads, precision=precision)

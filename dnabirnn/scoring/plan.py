@@ -1,4 +1,9 @@
-"""What scoring and encoding take, told by a rehearsal with a sample of the sequences."""
+"""Estimate of the memory, disk and time of a scoring run.
+
+The cost of a run depends on the machine, the network, the output formats, and on how many bases
+score high enough to be written. No table of constants covers all of these, so the estimate comes
+from a rehearsal: the run itself, on a sample of the sequences, into a folder that is removed.
+"""
 
 from __future__ import annotations
 
@@ -30,18 +35,21 @@ SCORING_REMEDIES = {
     "disk": "make room, write elsewhere, end the name in .gz, or give a higher --min-score",
 }
 
-# polars, which writes Parquet from text piece by piece.
+# Memory of polars, which writes Parquet from text piece by piece.
 _PARQUET_BYTES = 250 * MB
-# Blocks of scores on their way to rows, and the rows.
-_BYTES_AN_OUTPUT = 3 * MB
-# A row of the longest text, and the same waiting in a file, as for bigWig, bigBed and Parquet.
-_MOST_BYTES_A_ROW = 100
-_FIRST_BP = 20_000
-_SECONDS = 2.0
+# Blocks of scores that are being made into rows, and the rows.
+_BYTES_PER_OUTPUT = 3 * MB
+# A row of the longest text, and the same row in a temporary file, as for bigWig, bigBed and
+# Parquet.
+_MAX_BYTES_PER_ROW = 100
+# Bases of the first run, which may have to compile kernels; its time is counted once, as start-up.
+_WARM_UP_BP = 20_000
+# Time that the rehearsal should take; the number of stretches is chosen to fit.
+_REHEARSAL_SECONDS = 2.0
 
 
 class Write(Protocol):
-    """Scores files, as the command would, but to other places."""
+    """Function that scores files as the command would, but to other paths."""
 
     def __call__(
         self, fasta: Sequence[PathLike], track: Target, called: Target | None, /
@@ -50,22 +58,22 @@ class Write(Protocol):
 
 @dataclass
 class ScoringPlan:
-    """A run of `score` that is to come.
+    """Plan of a `score` run that has not started yet.
 
     Attributes
     ----------
     model : Model
     fasta : sequence of str or PathLike
     track : Target
-        Of scores.
+        Output for scores.
     called : Target, optional
-        Of calls.
+        Output for calls.
     write : callable
-        Does the run, with all of its settings, on other files.
+        Does the run with all of its settings, but on other files.
     shard, regions, circular
         As for `score_genome`.
     progress : callable
-        Told the bases that are read.
+        Called with the number of bases that have been read since the last call.
     """
 
     model: Model
@@ -80,21 +88,21 @@ class ScoringPlan:
     bound_tells_all = False
 
     def bound(self) -> Estimate | None:
-        """The most that the run can take, by the sizes of its files; None for pipes."""
+        """Return upper bounds on memory and disk from the sizes of the files; None for pipes."""
         bases = most_bases(self.fasta)
         if bases is None:
             return None
         rows = bases * len(self.model.outputs)
-        disk = dict.fromkeys(self._folders(), rows * _MOST_BYTES_A_ROW)
+        disk = dict.fromkeys(self._folders(), rows * _MAX_BYTES_PER_ROW)
         return Estimate(self._memory(bases), disk)
 
     def estimate(self) -> Estimate:
-        """What the run will take: all sequences are read, and a sample of them is scored.
+        """Estimate memory, disk and time: read all sequences, and score a sample of them.
 
         Raises
         ------
         DnabirnnError
-            Whatever the run itself would raise for its inputs.
+            Any error that the run itself would raise for its inputs.
         """
         for target in self._targets():
             for path in target.files(self.model.outputs):
@@ -110,7 +118,7 @@ class ScoringPlan:
         return Estimate(memory, disk, found.seconds + seconds, surely)
 
     def _by_folder(self, sizes: Sequence[float]) -> dict[Path, int]:
-        """Bytes of each target, added up by the folders that they lie in."""
+        """Sum the bytes of the targets in each folder."""
         disk = dict.fromkeys(self._folders(), 0)
         for target, size in zip(self._targets(), sizes, strict=True):
             if not is_stream(target.path):
@@ -120,7 +128,7 @@ class ScoringPlan:
     def _memory(self, longest_bp: int) -> int:
         window = self.model.checkpoint.scoring_window
         program = self.model.engine.memory_bytes(window.length_bp, self.model.threads)
-        rows = _BYTES_AN_OUTPUT * len(self.model.outputs)
+        rows = _BYTES_PER_OUTPUT * len(self.model.outputs)
         parquet = any(target.form is TrackFormat.PARQUET for target in self._targets())
         return program + longest_bp + rows + _PARQUET_BYTES * parquet
 
@@ -131,18 +139,19 @@ class ScoringPlan:
         return {_folder(target) for target in self._targets() if not is_stream(target.path)}
 
     def _rehearse(self, found: Survey) -> tuple[float, list[float], list[float]]:
-        """Seconds of the run but for reading, and bytes of each target: likely, and at least.
+        """Return seconds without reading, and likely and smallest bytes of each target.
 
-        Where sites lie together, one stretch of the sample may hold them all: of two halves of the
-        sample, the one that wrote less tells what is sure.
+        Sites may lie close together, as in satellites, so that one stretch of the sample holds most
+        of them. The sample is therefore scored in two halves. The smallest size comes from the half
+        that wrote less.
         """
         nothing = [0.0] * len(self._targets())
         if not found.sample:
             return 0.0, nothing, nothing
         first = found.sample[0]
-        start, _ = self._timed([Stretch(first.name, first.codes[:_FIRST_BP])])
+        start, _ = self._timed([Stretch(first.name, first.codes[:_WARM_UP_BP])])
         trial, _ = self._timed([first])
-        most = max(2, round(_SECONDS / max(trial, 1e-3)))
+        most = max(2, round(_REHEARSAL_SECONDS / max(trial, 1e-3)))
         pieces = found.sample[:: -(-len(found.sample) // most)]
         halves = [half for half in (pieces[::2], pieces[1::2]) if half]
         seconds, sizes = zip(*map(self._timed, halves), strict=True)
@@ -156,7 +165,7 @@ class ScoringPlan:
 
     @rehearsing()
     def _timed(self, pieces: Sequence[Stretch]) -> tuple[float, list[int]]:
-        """Score pieces for real: seconds, and bytes of each target at the most."""
+        """Score pieces; return the seconds, and the bytes that each target takes at its peak."""
         with tempfile.TemporaryDirectory(prefix="dnabirnn-") as name:
             targets = []
             for number, target in enumerate(self._targets()):
@@ -166,14 +175,14 @@ class ScoringPlan:
             fasta = Path(name, "sample.fa")
             write_pieces(fasta, pieces)
             begun = time.monotonic()
-            with noting() as noted:  # what is written is no output of the run
+            with noting() as noted:  # keeps these files out of the journal of the run
                 self.write([fasta], targets[0], targets[1] if len(targets) > 1 else None)
             seconds = time.monotonic() - begun
             sizes = [
                 sum(file.stat().st_size for file in Path(target.path).parent.iterdir())
                 for target in targets
             ]
-        # What waits on disk until it is whole is nearly always that of the scores.
+        # Temporary files of unfinished outputs belong nearly always to the scores.
         sizes[0] += noted.scratch_bytes
         return seconds, sizes
 

@@ -1,4 +1,4 @@
-"""Runs of neighbouring bases of one score, and calls: rows of BED6."""
+"""Runs of neighbouring bases with equal integer score, the rows of a BED6 track."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["find_runs"]
 
 _ABSENT = -1
-# Scores taken at a time when runs are sought: what the steps hand on stays in the L2 cache.
+# Number of scores processed at a time, so that intermediate arrays stay in the L2 cache.
 _SLICE_SCORES = 1 << 17
 
 
@@ -29,23 +29,23 @@ def find_runs(
     single_base: bool = False,
     regions: Callable[[str], NDArray[np.int64]] | None = None,
 ) -> Iterator[Rows]:
-    """Runs of neighbouring bases of one output and one integer score.
+    """Yield runs of neighbouring bases with the same integer score of one output.
 
     Parameters
     ----------
     blocks : iterable of Block
     min_score : int
-        Lower scores give no row. 0 keeps all; bases of code 4 are absent in any case.
+        Lower scores give no row. 0 keeps all scores. Bases of code 4 never have a row.
     single_base : bool
-        A row a base instead.
+        Yield one row per base instead.
     regions : function from a contig's name to (n, 2) int64, optional
-        Sorted disjoint intervals; bases outside them are absent.
+        Sorted, disjoint intervals; bases outside them have no row.
 
     Yields
     ------
     rows : Rows
-        The same whole, however the contig is cut into blocks. Each contig ends with rows that
-        are `last`.
+        Together the same rows, however the contig is cut into blocks. Each contig ends with
+        rows that have `last` set.
     """
     pending = _Pending(0)
     for block in blocks:
@@ -65,7 +65,7 @@ def find_runs(
 def _scores(
     block: Block, begin: int, end: int, min_score: int, inside: NDArray[np.int64] | None
 ) -> NDArray[np.int16]:
-    """Integer scores of a part of a block; -1 where a base has no row."""
+    """Return the integer scores of a part of a block; -1 where a base has no row."""
     scores = np.ascontiguousarray(integer_scores(block.probabilities[begin:end]).T)  # (O, m)
     if min_score > 0:
         scores[scores < min_score] = _ABSENT
@@ -78,7 +78,7 @@ def _scores(
 
 
 def _covered(intervals: NDArray[np.int64], start: int, size: int) -> NDArray[np.bool_]:
-    """Which of `size` bases from `start` on lie in the intervals."""
+    """Mask of the bases in [start, start + size) that lie in the intervals."""
     first = np.searchsorted(intervals[:, 1], start, "right")
     stop = np.searchsorted(intervals[:, 0], start + size, "left")
     near = np.clip(intervals[first:stop] - start, 0, size)
@@ -89,7 +89,7 @@ def _covered(intervals: NDArray[np.int64], start: int, size: int) -> NDArray[np.
 
 
 def _runs(chrom: str, scores: NDArray[np.int16], start: int, single_base: bool) -> Rows:
-    """Runs within an array of scores, (O, m), as if nothing lay beyond it."""
+    """Return the runs in an array of scores, (O, m); runs end at the ends of the array."""
     size = scores.shape[1]
     begins = np.ones(scores.shape, dtype=np.bool_)
     if not single_base:
@@ -105,7 +105,7 @@ def _runs(chrom: str, scores: NDArray[np.int16], start: int, single_base: bool) 
 
 
 class _Pending:
-    """The run of each output that touches the end of what has been read."""
+    """For each output, the run that touches the end of the bases read so far, if there is one."""
 
     def __init__(self, n_outputs: int) -> None:
         self.score = np.full(n_outputs, _ABSENT, dtype=np.int16)
@@ -113,7 +113,10 @@ class _Pending:
         self.end = 0
 
     def join(self, rows: Rows, last: bool) -> Rows:
-        """Completed runs, given those of the next piece; their `frontier` is the piece's end."""
+        """Add the runs of the next piece, and return the completed runs.
+
+        The `frontier` of `rows` is the end of the piece.
+        """
         piece_end = rows.frontier
         waits = self.score != _ABSENT
         if waits.any():
@@ -127,6 +130,7 @@ class _Pending:
         return rows.take(~opened)._replace(frontier=frontier, last=last)
 
     def _continue(self, rows: Rows, waits: NDArray[np.bool_]) -> Rows:
+        """Extend pending runs that go on in `rows`, and add the pending runs that have ended."""
         heads = np.flatnonzero(rows.start == self.end)
         heads = heads[self.score[rows.output[heads]] == rows.score[heads]]
         rows.start[heads] = self.start[rows.output[heads]]

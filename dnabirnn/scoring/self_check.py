@@ -1,4 +1,4 @@
-"""What must always hold of scores, checked with a user's model on the user's machine."""
+"""Self-check: invariants of scores, checked with a user's model on the user's machine."""
 
 from __future__ import annotations
 
@@ -25,21 +25,22 @@ if TYPE_CHECKING:
 __all__ = ["TOLERANCE", "Check", "selfcheck"]
 
 TOLERANCE = 1e-5
-"""Largest difference of scores where arithmetic may differ."""
+"""Largest accepted difference of scores where arithmetic may differ."""
 _AMBIGUOUS_SHARE = 0.01
 
 
 class Check(NamedTuple):
-    """One of the things that must hold.
+    """Result of checking one invariant.
 
     Attributes
     ----------
     name : str
     compared : int
-        Scores, or calls, that were looked at.
+        Number of scores, or calls, that were compared.
     difference : float
-        The largest; of calls, their number that differs.
+        Largest difference of scores; for calls, the number of calls that differ.
     limit : float
+        Largest accepted difference.
     """
 
     name: str
@@ -49,7 +50,7 @@ class Check(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether the difference is within the limit; one that is no number is not."""
+        """Whether the difference is within the limit; False for NaN."""
         return self.difference <= self.limit
 
 
@@ -62,20 +63,20 @@ def selfcheck(
     precision: str = "f32",
     seed: int = 0,
 ) -> Iterator[Check]:
-    """Check a model's scores on random contigs, one thing after another.
+    """Check a model's scores on random contigs, one invariant after another.
 
-    Random sequence holds little of what a model looks for, and nothing could differ much where all
-    is near 0: so log-odds are shifted until the median probability of each class is about a half.
+    Random sequence has few sites, and differences are hard to see where all scores are near 0.
+    Log-odds are therefore shifted until the median probability of each class is about 0.5.
 
     Parameters
     ----------
     checkpoint : Checkpoint
     device, engine, precision : str
-        As `Model` takes them.
+        As for `Model`.
     threads : int
-        To compare with one.
+        Number of threads whose scores are compared with those of one thread.
     seed : int
-        Of the contigs.
+        Seed of the random contigs.
 
     Yields
     ------
@@ -84,7 +85,7 @@ def selfcheck(
     Raises
     ------
     ScoreError
-        A score that is not a finite number, with its contig and place.
+        If a score is not a finite number; the message gives its contig and position.
     """
 
     def made(threads: int, engine: str = engine, device: str = device) -> Model:
@@ -94,7 +95,7 @@ def selfcheck(
     checkpoint = _spread(checkpoint, Model(checkpoint, device="cpu"), contigs)
     model = made(1)
     scores = _scores(model, contigs)
-    # On a CPU a window's arithmetic does not depend on what else is in its batch, nor on threads.
+    # On a CPU, the arithmetic of a window depends neither on the rest of its batch nor on threads.
     exact = 0.0 if model.engine.device.startswith("cpu") else TOLERANCE
     yield _ambiguous(contigs, scores)
     if checkpoint.architecture.tied:
@@ -113,7 +114,7 @@ def selfcheck(
 
 
 def _contigs(checkpoint: Checkpoint, seed: int) -> list[Record]:
-    """Random contigs around the lengths at which the grid of windows changes."""
+    """Random contigs with lengths around those at which the grid of windows changes."""
     window = checkpoint.scoring_window
     length, halo = window.length_bp, window.halo_bp
     lengths = (1, 2, 31, 33, halo, length - 1, length, length + 1, 2 * length + 17, 5 * length)
@@ -127,7 +128,10 @@ def _contigs(checkpoint: Checkpoint, seed: int) -> list[Record]:
 
 
 def _spread(checkpoint: Checkpoint, model: Model, contigs: Sequence[Record]) -> Checkpoint:
-    """The model with log-odds shifted; twice, since what is near 0 tells little of how far."""
+    """Shift the log-odds of a model until its median probabilities are near 0.5.
+
+    This takes two rounds, because probabilities near 0 are clipped and give only a rough shift.
+    """
     for _ in range(2):
         scores = np.concatenate([*_scores(model, contigs).values()]).astype(np.float64)
         p = np.clip(scores, 1e-6, 1 - 1e-6)
@@ -149,7 +153,7 @@ _Scores = dict[str, "NDArray[np.float32]"]
 
 
 def _scores(model: Model, contigs: Sequence[Record]) -> _Scores:
-    """Probabilities (L, O) of each contig, from one stream."""
+    """Return the probabilities (L, O) of each contig, from one stream."""
     parts: dict[str, list[NDArray[np.float32]]] = {}
     for block in model.blocks(contigs):
         parts.setdefault(block.name, []).append(block.probabilities)
@@ -171,7 +175,7 @@ def _opposite(contigs: Sequence[Record]) -> list[Record]:
 
 
 def _mirror(model: Model, contigs: Sequence[Record], scores: _Scores) -> Check:
-    """Scores of the reverse complement, mirrored: + is -, and the last base the first."""
+    """Compare scores with those of the reverse complement, with strands and order reversed."""
     swap = {"+": "-", "-": "+", ".": "."}
     place = {(class_name, strand): i for i, (class_name, strand) in enumerate(model.outputs)}
     columns = [place[class_name, swap[strand]] for class_name, strand in model.outputs]
@@ -181,7 +185,8 @@ def _mirror(model: Model, contigs: Sequence[Record], scores: _Scores) -> Check:
 
 
 def _calls(model: Model, contigs: Sequence[Record]) -> pl.DataFrame:
-    # A network that finds nothing in random sequence calls nothing: half of it is called instead.
+    # A network that finds nothing in random sequence makes no calls at its own threshold, so the
+    # threshold is the median score instead.
     runs = list(find_runs(model.blocks(contigs), min_score=1))
     values = np.concatenate([np.repeat(r.score, r.end - r.start) for r in runs])
     threshold = max(1, int(np.median(values)) if values.size else 1)
@@ -201,13 +206,13 @@ def _mirrored_calls(model: Model, contigs: Sequence[Record], tolerance: float) -
         (chrom, lengths[chrom] - end, lengths[chrom] - start, name, score, swap[strand])
         for chrom, start, end, name, score, strand in _calls(model, _opposite(contigs)).iter_rows()
     }
-    # Where scores may differ, a few lie on the other side of what they are rounded at.
+    # Where scores may differ slightly, a few are rounded to another integer.
     limit = len(ours) // 50 if tolerance else 0
     return Check("calls of the opposite strand", len(ours), float(len(ours ^ theirs)), limit)
 
 
 def _parts(model: Model, contigs: Sequence[Record], scores: _Scores, limit: float) -> Check:
-    """The middle third of each contig, scored as `--regions` does."""
+    """Compare with scores of the middle third of each contig, scored as with `--regions`."""
     thirds = {name: (len(codes) // 3, -(-2 * len(codes) // 3)) for name, codes, _ in contigs}
     wanted = {name: np.array([span], dtype=np.int64) for name, span in thirds.items()}
     parts: dict[str, list[NDArray[np.float32]]] = {name: [] for name in thirds}

@@ -1,7 +1,24 @@
-"""The stream from FASTA to probabilities.
+"""Stream from contigs to blocks of probabilities.
 
-contigs -> windows -> batches -> engine -> windows in order -> blocks, each a generator. Memory
-grows with the longest contig, a byte a base, and with nothing else.
+Each step is a generator:
+
+    contigs -> windows -> batches -> engine -> windows in order -> blocks
+
+Memory grows only with the longest contig, by one byte per base.
+
+Scores of a window must not depend on the windows scored beside it: not on the batch, the number of
+threads, the shard, or the other contigs of the file. torch on a CPU gives other last bits for other
+batch shapes, and then a rounded score differs now and then. Batches therefore have a fixed shape:
+
+- The length that a window is padded to depends only on the window's own length.
+- The number of windows in a batch depends only on the length that they are padded to.
+- A batch that is not full is filled up with windows of padding.
+- On a CPU, each batch is computed on one thread. More threads compute more batches at once.
+
+The fused kernels compute a window in the same way in any batch, and skip windows of padding.
+
+Windows of many contigs share batches. A batch that fills too slowly is sent before it is full, so
+that scores waiting for it do not take much memory.
 """
 
 from __future__ import annotations
@@ -31,21 +48,22 @@ if TYPE_CHECKING:
 
 __all__ = ["measured", "score", "watched"]
 
-# Scores that may wait for a window that is still in a batch half full: 8 MiB of float32, or those
-# of so many full batches.
+# Scores that may wait for a window in a batch that is not full yet: 8 MiB of float32, or the scores
+# of `_WAITING_BATCHES` full batches if these are more.
 _WAITING_SCORES = 1 << 21
 _WAITING_BATCHES = 4
-# Windows shorter than a scoring window are padded to one of these lengths, 19 % apart.
+# Windows shorter than a scoring window are padded to one of a series of lengths. The series
+# begins here, and each length is about 19 % longer than the one before.
 _SHORTEST_PADDED_BP = 32
-# Windows whose scores are not asked for are handed on so many at a time.
+# Batch size of windows whose scores are not needed.
 _UNSCORED_WINDOWS = 64
-# Scores of a block: 0.5 MiB, which the L2 cache holds.
+# Scores per block: 0.5 MiB, which fits in the L2 cache.
 _BLOCK_SCORES = 1 << 17
 _EMPTY = Window(0, 0, 0, 0)
 
 
-class _Laid(NamedTuple):
-    """A contig as windows are laid on it: a circular one goes on for a flank at both ends."""
+class _FlankedContig(NamedTuple):
+    """A contig to be cut into windows; a circular contig is extended by a flank at both ends."""
 
     name: str
     codes: Codes  # (F + L + F,)
@@ -57,11 +75,11 @@ class _Laid(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """A window to score; `padded_bp` is 0 where its scores are not asked for."""
+    """A window to score; `padded_bp` is 0 if its scores are not needed."""
 
     number: int
     contig_number: int
-    contig: _Laid
+    contig: _FlankedContig
     window: Window
     padded_bp: int
 
@@ -77,7 +95,7 @@ class _Kept(NamedTuple):
 
 
 def watched(blocks: Iterable[Block], progress: Callable[[int], object]) -> Iterator[Block]:
-    """Blocks, whose bases are told once what is done with them is done."""
+    """Yield blocks, and call `progress` with the size of each block once it has been used."""
     for block in blocks:
         yield block
         progress(len(block.codes))
@@ -93,7 +111,7 @@ def score(
     wanted: Callable[[str], NDArray[np.int64]] | None = None,
     circular: Container[str] = (),
 ) -> Iterator[Block]:
-    """Probabilities of contigs, in blocks, in the order of the contigs.
+    """Yield the probabilities of contigs in blocks, in the order of the contigs.
 
     Parameters
     ----------
@@ -102,15 +120,15 @@ def score(
     engine : Engine
     scoring : ScoringWindow
     outputs : int
-        Columns of the engine's answer.
+        Number of score columns that the engine returns.
     threads : int
         Cores to use on a CPU.
     wanted : callable, name -> ndarray (n, 2) int64, optional
-        Sorted, disjoint intervals of a contig outside which scores are not asked for. Windows
-        that keep none of them are not scored: their probabilities are 0.
+        Function that returns the sorted, disjoint intervals of a contig whose scores are needed.
+        Windows that keep no base of them are not scored: their probabilities are 0.
     circular : container of str
-        Names of contigs that are circles: windows go on beyond their ends, by a halo that is
-        taken from the other end.
+        Names of circular contigs. Their windows run past each end, into a flank as long as the
+        halo that is copied from the other end.
 
     Yields
     ------
@@ -119,10 +137,10 @@ def score(
     Raises
     ------
     ScoreError
-        A score that is not a finite number.
+        If a score is not a finite number.
     """
-    laid = (_lay_open(contig, contig.name in circular, scoring) for contig in contigs)
-    tasks = _cut(laid, scoring, wanted)
+    flanked = (_flanked(contig, contig.name in circular, scoring) for contig in contigs)
+    tasks = _cut(flanked, scoring, wanted)
     batch_bp = engine.batch_windows(scoring.length_bp) * scoring.length_bp
     waiting_bp = max(_WAITING_SCORES // outputs, _WAITING_BATCHES * batch_bp)
     batches = _fill(tasks, engine, waiting_bp)
@@ -132,20 +150,20 @@ def score(
     return _join(_in_order(scored), scoring)
 
 
-def _lay_open(contig: Contig, circular: bool, scoring: ScoringWindow) -> _Laid:
+def _flanked(contig: Contig, circular: bool, scoring: ScoringWindow) -> _FlankedContig:
     if not circular or not len(contig.codes):
-        return _Laid(contig.name, contig.codes, 0)
+        return _FlankedContig(contig.name, contig.codes, 0)
     # Both strands get the same flanks, so the grid stays its own mirror image.
     flank_bp = scoring.halo_bp
-    return _Laid(contig.name, with_flanks(contig.codes, flank_bp), flank_bp)
+    return _FlankedContig(contig.name, with_flanks(contig.codes, flank_bp), flank_bp)
 
 
 def _cut(
-    contigs: Iterable[_Laid],
+    contigs: Iterable[_FlankedContig],
     scoring: ScoringWindow,
     wanted: Callable[[str], NDArray[np.int64]] | None,
 ) -> Iterator[_Task]:
-    """Windows of all contigs, numbered; an empty contig is one empty window."""
+    """Cut all contigs into numbered windows; an empty contig gets one empty window."""
     number = 0
     for contig_number, contig in enumerate(contigs):
         intervals = None if wanted is None else wanted(contig.name) + contig.flank_bp
@@ -167,27 +185,28 @@ def _touches(window: Window, intervals: NDArray[np.int64] | None) -> bool:
 
 
 def _padded_length(length_bp: int, scoring: ScoringWindow) -> int:
-    """Length that windows are padded to: it depends on their own length alone.
+    """Length that a window is padded to; it depends only on the window's own length.
 
-    Lengths are multiples of 16, since vectors of a processor hold up to so many values, and
-    what is left over at the end of a batch would be computed by other code.
+    Lengths are multiples of 16. A vector of a processor holds up to 16 values, and values left over
+    at the end of a batch would be computed by other code.
     """
     padded = _SHORTEST_PADDED_BP
     while padded < length_bp:
-        padded = _whole(padded * 19 // 16)
-    return min(padded, _whole(scoring.length_bp))
+        padded = _round_up(padded * 19 // 16)
+    return min(padded, _round_up(scoring.length_bp))
 
 
-def _whole(length_bp: int) -> int:
-    """The next multiple of 16."""
+def _round_up(length_bp: int) -> int:
+    """Round up to a multiple of 16."""
     return -(-length_bp // 16) * 16
 
 
 def _fill(tasks: Iterable[_Task], engine: Engine, waiting_bp: int) -> Iterator[_OpenBatch]:
-    """Batches of windows padded to one length, across contigs.
+    """Gather windows of all contigs into batches; the windows of a batch have one padded length.
 
-    A batch is handed on when it is full, or, filled up with padding, when so many bases have
-    come after its first window that their scores would take too much memory.
+    A batch is yielded when it is full. It is also yielded, filled up with padding, when more than
+    `waiting_bp` bases have followed its first window: their scores wait for that window, and would
+    take too much memory.
     """
     filling: dict[int, list[_Task]] = {}
     since: dict[int, int] = {}
@@ -209,7 +228,7 @@ def _fill(tasks: Iterable[_Task], engine: Engine, waiting_bp: int) -> Iterator[_
 
 
 def _batch(tasks: list[_Task], padded_bp: int, engine: Engine) -> _OpenBatch:
-    """Codes of the tasks' windows in the engine's one shape for this length."""
+    """Copy the codes of the windows into an array of the fixed shape for this length."""
     if not padded_bp:
         return _OpenBatch(tasks, np.empty((0, 0), np.uint8))
     codes = np.full((engine.batch_windows(padded_bp), padded_bp), PADDING, np.uint8)
@@ -231,7 +250,7 @@ def _run(engine: Engine, batch: _OpenBatch, outputs: int) -> list[_Kept]:
         for row, task in zip(scores, batch.tasks, strict=False)
     ]
     for window in kept:
-        # A sum is finite if and only if all of these are, since none is beyond 1.
+        # No score is above 1, so the sum is finite if and only if all scores are.
         if not np.isfinite(window.scores.sum()):
             raise _not_finite(window)
     return kept
@@ -254,23 +273,23 @@ def _kept_bp(window: Window) -> int:
 def _ordered_map(
     function: Callable[[_OpenBatch], list[_Kept]], batches: Iterable[_OpenBatch], threads: int
 ) -> Iterator[list[_Kept]]:
-    """Results in the order of the batches; at most two batches a thread are under way."""
-    under_way: deque[Future[list[_Kept]]] = deque()
+    """Yield results in the order of the batches; at most two batches per thread are in progress."""
+    in_progress: deque[Future[list[_Kept]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="dnabirnn-score") as pool:
         try:
             for batch in batches:
-                under_way.append(pool.submit(function, batch))
-                if len(under_way) > 2 * threads:
-                    yield under_way.popleft().result()
-            while under_way:
-                yield under_way.popleft().result()
+                in_progress.append(pool.submit(function, batch))
+                if len(in_progress) > 2 * threads:
+                    yield in_progress.popleft().result()
+            while in_progress:
+                yield in_progress.popleft().result()
         finally:
-            for future in under_way:
+            for future in in_progress:
                 future.cancel()
 
 
 def _in_order(scored: Iterable[list[_Kept]]) -> Iterator[_Kept]:
-    """Windows in the order in which they were cut."""
+    """Yield windows in the order in which they were cut."""
     early: dict[int, _Kept] = {}
     number = 0
     for results in scored:
@@ -281,7 +300,7 @@ def _in_order(scored: Iterable[list[_Kept]]) -> Iterator[_Kept]:
 
 
 def _join(windows: Iterable[_Kept], scoring: ScoringWindow) -> Iterator[Block]:
-    """Blocks of each contig; windows of one contig follow one another."""
+    """Join the windows of each contig to blocks; windows come contig by contig."""
     for _, of_contig in groupby(windows, key=lambda kept: kept.task.contig_number):
         first = next(of_contig)
         contig = first.task.contig
@@ -297,11 +316,11 @@ def _join(windows: Iterable[_Kept], scoring: ScoringWindow) -> Iterator[Block]:
 
 
 def _without_flanks(
-    pieces: Iterable[tuple[int, NDArray[np.float32]]], contig: _Laid
+    pieces: Iterable[tuple[int, NDArray[np.float32]]], contig: _FlankedContig
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Scores of the contig itself, with places on it."""
-    for laid_start, scores in pieces:
-        start = laid_start - contig.flank_bp
+    """Drop the scores of flanks, and shift positions to those on the contig itself."""
+    for flanked_start, scores in pieces:
+        start = flanked_start - contig.flank_bp
         first, last = max(start, 0), min(start + len(scores), contig.length_bp)
         if first < last:
             yield first, scores[first - start : last - start]
@@ -310,7 +329,7 @@ def _without_flanks(
 def _gather(
     pieces: Iterable[tuple[int, NDArray[np.float32]]],
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Neighbouring pieces joined to blocks, so that what is done for a block is done for many."""
+    """Join neighbouring pieces to larger blocks, to spread the fixed cost of a block."""
     held: list[NDArray[np.float32]] = []
     begin = size = 0
     for start, scores in pieces:
@@ -325,7 +344,7 @@ def _gather(
 
 
 def measured(blocks: Iterable[Block], sizes: dict[str, int]) -> Iterator[Block]:
-    """Blocks as they pass; `sizes` gets the length of each contig with its last one."""
+    """Yield blocks unchanged; the last block of a contig adds its length to `sizes`."""
     for block in blocks:
         if block.last:
             sizes[block.name] = block.start + len(block.codes)

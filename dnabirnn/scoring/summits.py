@@ -1,4 +1,4 @@
-"""Where in a call the score is highest."""
+"""Summits of calls: the position with the highest score in each call."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ __all__ = ["Summits"]
 
 
 class Summits:
-    """Summits of calls: the first base of the highest score in each.
+    """Finder of summits: the first base with the highest score in each call.
 
     Rows that touch and reach the threshold are kept as one stretch with its highest score, so
-    that memory grows with the stretches that calls are made of. Every call is made of whole
-    stretches and what lies between, which is lower.
+    memory grows with the number of stretches and not of rows. This is enough, because a call
+    consists of whole stretches and of bases between them that score lower.
 
     Parameters
     ----------
     outputs : sequence of Output
     settings : CallSettings
-        Those that the calls are made with.
+        Settings with which the calls are made.
     """
 
     def __init__(self, outputs: Sequence[Output], settings: CallSettings) -> None:
@@ -40,7 +40,7 @@ class Summits:
         self._kept: dict[int, list[NDArray[np.int64]]] = {}
 
     def add(self, rows: Rows) -> None:
-        """Take the next rows of scores."""
+        """Add the next rows of scores."""
         for output, own in rows.by_output():
             threshold = self._thresholds[output]
             if threshold is None:
@@ -53,21 +53,22 @@ class Summits:
                 self._kept.setdefault(output, []).append(kept)
 
     def of(self, calls: Rows) -> NDArray[np.int64]:
-        """Summits of all calls of the contig, (n,); what comes next is another contig.
+        """Return the summits of all calls of a contig, (n,), and get ready for the next contig.
 
         Parameters
         ----------
         calls : Rows
-            Within an output they ascend.
+            Calls of the contig, in ascending order within each output.
         """
         summits = np.zeros(calls.start.size, dtype=np.int64)
         for output in np.unique(calls.output).tolist():
             own = np.flatnonzero(calls.output == output)
             place, score = np.concatenate(self._kept[output], axis=1)
             edges = np.stack([calls.start[own], calls.end[own]], axis=1).reshape(-1)
-            # From each start to each end, and, passed over, from each end to the next start.
+            # Ranges from start to end of each call alternate with ranges between two calls; a
+            # step of 2 skips the latter.
             bounds = np.searchsorted(place, edges)
-            inside = np.append(score, -1)  # a bound may lie behind the last
+            inside = np.append(score, -1)  # `reduceat` needs bounds below the size
             summits[own] = place[_argmax(inside, bounds, step=2)]
         self._kept.clear()
         return summits
@@ -76,9 +77,12 @@ class Summits:
 def _argmax(
     values: NDArray[np.integer], first: NDArray[np.intp], step: int = 1
 ) -> NDArray[np.intp]:
-    """Place of the first highest value from each of `first` to the next, of every `step`-th."""
+    """Index of the first maximum in ranges of `values`.
+
+    Each range runs from one of `first` to the next; of these ranges, every `step`-th is used.
+    """
     size = values.size
-    # One number that is larger for a larger value and, among equals, for an earlier place.
+    # Keys are larger for a larger value and, among equal values, for an earlier index.
     keys = values.astype(np.int64) * size + np.arange(size - 1, -1, -1)
     highest = np.maximum.reduceat(keys, first)[::step]
     places: NDArray[np.intp] = size - 1 - highest % size

@@ -1,4 +1,11 @@
-"""Markov chains: sequence with the composition of a real genome, and nothing else of it."""
+"""Markov chains: random sequence with the base composition of a genome and no other feature of it.
+
+With n(w), the count of word w on both strands, the probability of base b after context c is::
+
+    P(b | c) = (n(cb) + f(b)) / (n(c) + 1)
+
+where f(b) is the overall frequency of b. This pseudocount gives every context a successor.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["BUILT_IN_ORDER", "MAX_ORDER", "Background", "built_in_background", "learn_background"]
 
 MAX_ORDER = 8
-"""Contexts of eight bases: 65,536 of them, each met 70 times in a bacterial genome."""
+"""Largest order. Each of the 65,536 contexts of eight bases occurs about 70 times in a bacterial
+genome."""
 
 BUILT_IN_ORDER = 3
 _BUILT_IN = """
@@ -41,9 +49,10 @@ _BUILT_IN = """
 51762 36991 23706 55174 39536 55097 50851 45857 33770 62985 27009 47907 21282 26271 25834 43674
 42418 36141 15035 44109 51762 40163 38648 36835 38771 54367 27149 33365 44665 54810 48584 70767
 """
-"""How often each word of four bases, AAAA to TTTT, is in Escherichia coli K-12 MG1655
-(NC_000913.3), both strands together. NCBI RefSeq puts no restriction on use."""
+"""Count of each word of four bases, AAAA to TTTT, in Escherichia coli K-12 MG1655 (NC_000913.3),
+both strands together. NCBI RefSeq data are free of restrictions on use."""
 
+# Words counted and bases drawn per step, which bounds the memory of both.
 _WORDS_AT_ONCE = 1 << 22
 _BASES_AT_ONCE = 1 << 16
 
@@ -54,16 +63,15 @@ class Background:
     Parameters
     ----------
     words : ndarray, (4 ** (order + 1),) int64
-        How often each word of `order` + 1 bases occurs, in alphabetical order; some do. Each
-        context is followed once more than that, by a base drawn as it is from all, so that no
-        context is a dead end.
+        Count of each word of `order` + 1 bases, in alphabetical order; at least one is not 0. One
+        pseudocount per context, split by the base frequencies, is added to them.
 
     Attributes
     ----------
     order : int
-        Bases that the next one depends on.
+        Number of preceding bases that the next base depends on.
     frequencies : ndarray, (4,) float64
-        Of A, C, G and T.
+        Frequencies of A, C, G and T.
     """
 
     def __init__(self, words: NDArray[np.int64]) -> None:
@@ -73,7 +81,8 @@ class Background:
         contexts = np.cumsum(counts.sum(axis=1))
         self._first = contexts / contexts[-1]
         counts += self.frequencies
-        # Three cuts split 0 to 1 into the shares of the four bases.
+        # Per context, three cuts split the interval from 0 to 1 into the shares of A, C, G and T:
+        #   0 -- A -- cut -- C -- cut -- G -- cut -- T -- 1
         shares = (np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True))[:, :3]
         self._cuts = [tuple(row) for row in shares.tolist()]
 
@@ -83,20 +92,20 @@ class Background:
         random: np.random.Generator,
         progress: Callable[[int], object] = lambda bases: None,
     ) -> Codes:
-        """Bases of the chain.
+        """Draw a sequence.
 
         Parameters
         ----------
         length : int
         random : numpy.random.Generator
-            One number a base is drawn, and one for the context before the first.
+            One number is drawn for the initial context, then one per base.
         progress : callable
-            Told the bases of each piece that is done.
+            Called with the size of each finished piece, in bases.
 
         Returns
         -------
         codes : ndarray, (length,) uint8
-            No code 4 among them.
+            Codes 0 to 3.
         """
         last = len(self._cuts) - 1
         context = min(int(np.searchsorted(self._first, random.random(), side="right")), last)
@@ -113,7 +122,7 @@ class Background:
 
 
 def _count_words(codes: Codes, size: int) -> NDArray[np.int64]:
-    """How often each word of `size` bases without code 4 occurs: (4 ** size,) int64.
+    """Count each word of `size` bases without code 4: (4 ** size,) int64.
 
     Examples
     --------
@@ -139,7 +148,7 @@ def learn_background(
     order: int,
     progress: Callable[[int], object] = lambda bases: None,
 ) -> Background:
-    """Learn a chain from FASTA files, both strands together.
+    """Learn a Markov chain from FASTA files, both strands together.
 
     Parameters
     ----------
@@ -147,14 +156,14 @@ def learn_background(
     order : int
         From 0 to `MAX_ORDER`.
     progress : callable
-        Told the bases of each contig that is read.
+        Called with the length of each contig that was read, in bases.
 
     Raises
     ------
     FastaError
         A file that cannot be read.
     OptionError
-        An order out of range; too little sequence for one.
+        An order out of range, or too little sequence for it.
     """
     if not 0 <= order <= MAX_ORDER:
         raise OptionError(f"--order {order}: must be 0 to {MAX_ORDER}")
@@ -174,7 +183,7 @@ def learn_background(
 
 @lru_cache
 def built_in_background(order: int = BUILT_IN_ORDER) -> Background:
-    """Chain with the composition of Escherichia coli K-12.
+    """Return the Markov chain with the composition of Escherichia coli K-12.
 
     Parameters
     ----------
@@ -184,7 +193,7 @@ def built_in_background(order: int = BUILT_IN_ORDER) -> Background:
     Raises
     ------
     OptionError
-        A higher order, for which a genome must be given.
+        A higher order, which must be learned from a genome.
 
     Examples
     --------
@@ -193,7 +202,7 @@ def built_in_background(order: int = BUILT_IN_ORDER) -> Background:
     """
     if not 0 <= order <= BUILT_IN_ORDER:
         raise OptionError(
-            f"--order {order}: the built-in composition goes from 0 to {BUILT_IN_ORDER}; "
+            f"--order {order}: the built-in composition has orders 0 to {BUILT_IN_ORDER}; "
             "give a genome to learn from with --background"
         )
     words = np.array(_BUILT_IN.split(), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Circular contigs: which they are, and what lies on the other side of their ends."""
+"""Circular contigs: their names, and the sequence beyond their ends."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _Contig = TypeVar("_Contig", bound=_Named)
 
 
 class Circular:
-    """Which contigs are circles.
+    """Set of the names of circular contigs.
 
     Parameters
     ----------
@@ -38,12 +38,12 @@ class Circular:
     Raises
     ------
     OptionError
-        No name; "all" and others.
+        No name, or "all" together with other names.
 
     Attributes
     ----------
     all : bool
-        Whether every contig is one.
+        Whether all contigs are circular.
 
     Examples
     --------
@@ -66,17 +66,17 @@ class Circular:
         return self.all or name in self._names
 
     def check_contigs(self, lengths: Container[str]) -> None:
-        """Raise OptionError for a name that is not among those of the contigs."""
+        """Raise OptionError for a name that is not among the contigs."""
         if self.all:
             return
         for name in sorted(name for name in self._names if name not in lengths):
             raise OptionError(
-                f"--circular {name}: no such contig; give names of the FASTA's contigs, as in the "
-                "output, or all"
+                f"--circular {name}: no such contig; give contig names as they are in the output, "
+                "or all"
             )
 
     def checked(self, contigs: Iterable[_Contig]) -> Iterator[_Contig]:
-        """Contigs as they come; their names are checked after the last."""
+        """Yield the contigs unchanged; check the names after the last one."""
         names = set()
         for contig in contigs:
             if contig.name in self._names:
@@ -86,19 +86,24 @@ class Circular:
 
 
 def with_flanks(codes: Codes, flank_bp: int) -> Codes:
-    """A circle cut open, and on both sides what lies beyond the cut.
+    """Return a circular contig, linearized, with the sequence beyond its ends on both sides.
+
+    ::
+
+        contig               a b c d e
+        result (F = 2)   d e a b c d e a b
 
     Parameters
     ----------
     codes : ndarray, (L,) uint8
         One base or more.
     flank_bp : int
-        Length F of each flank; it may go round several times.
+        Length F of each flank; it may exceed L, so that the contig is repeated.
 
     Returns
     -------
     codes : ndarray, (F + L + F,) uint8
-        The reverse complement of the circle gives the reverse complement of this.
+        The reverse complement of the contig gives the reverse complement of this array.
 
     Examples
     --------

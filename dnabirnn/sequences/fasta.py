@@ -1,4 +1,8 @@
-"""sequences.fasta."""
+"""FASTA parser: records of a text that comes in blocks, cut anywhere.
+
+A block goes through one `bytes.translate`, which turns letters into codes and drops white space.
+So parsing costs little, and a contig never exists as text.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +25,11 @@ _KINDS_BY_MAGIC = {
     b"BAM\x01": "BAM; convert it with `samtools fasta`",
     b"CRAM": "CRAM; convert it with `samtools fasta`",
 }
-"""First bytes of what is mistaken for FASTA, and what to do about it."""
+"""First bytes of other formats that users may give: the name of the format, and what to do."""
 
 
 class _Parser:
-    """What is known of the record that is being read."""
+    """The record that is being read."""
 
     def __init__(self, reading: ParseContext) -> None:
         self.reading = reading
@@ -45,11 +49,11 @@ class _Parser:
         self.name = self.reading.name(words[0], self.line)
 
     def add(self, text: bytes) -> None:
-        """Append the letters of some text that holds no header."""
+        """Append the letters of text without a header line."""
         codes = self.reading.codes(text)
         if self.name is None:
             if codes:
-                raise FastaError(f"{self.reading.source}: {_what_is_it(text.lstrip())}")
+                raise FastaError(f"{self.reading.source}: {_not_fasta(text.lstrip())}")
         else:
             if INVALID in codes:
                 raise self.reading.bad_letter(self.name, text, self.line)
@@ -59,7 +63,7 @@ class _Parser:
         self.line += text.count(b"\n")
 
     def take(self) -> Iterator[Record]:
-        """Hand over the record that has been read, if there is one, and forget it."""
+        """Yield the record that has been read, if there is one, and start empty."""
         if self.name is None:
             return
         record = self.reading.record(self.name, self.codes, self.lower)
@@ -68,7 +72,7 @@ class _Parser:
 
 
 def parse_fasta(blocks: Iterable[bytes], reading: ParseContext) -> Iterator[Record]:
-    r"""Records of one FASTA text that comes in blocks, cut anywhere.
+    r"""Yield the records of a FASTA text that comes in blocks, cut anywhere.
 
     Examples
     --------
@@ -108,12 +112,12 @@ def parse_fasta(blocks: Iterable[bytes], reading: ParseContext) -> Iterator[Reco
     yield from parser.take()
 
 
-def _what_is_it(text: bytes) -> str:
-    """Message for a text that does not begin with a header."""
-    for magic, what in _KINDS_BY_MAGIC.items():
+def _not_fasta(text: bytes) -> str:
+    """Return the message for a text that does not begin with a header."""
+    for magic, kind in _KINDS_BY_MAGIC.items():
         if text.startswith(magic):
-            return f"not FASTA but {what}"
+            return f"not FASTA but {kind}"
     return (
         f"not FASTA: it begins with {chr(text[0])!r}, not with a '>' header; give FASTA, FASTQ or "
-        "GenBank, plain, gzip or bgzip, or 2bit"
+        "GenBank (plain, gzip or bgzip), or 2bit"
     )

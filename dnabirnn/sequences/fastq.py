@@ -1,7 +1,8 @@
-"""Records out of FASTQ: reads as short contigs; their qualities are checked and dropped.
+"""FASTQ parser: reads become short contigs; their qualities are checked and dropped.
 
-Sequence and qualities may each go over several lines (Cock et al. 2010, Nucleic Acids Research
-38:1767): qualities end where there are as many as letters, since they may hold any sign.
+Sequence and qualities may each take several lines (Cock et al. 2010, Nucleic Acids Research
+38:1767). A line of qualities may begin with "@" or "+", so the end of a record cannot be found by
+its first character: the qualities end when there is one per letter.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ _SAM_HEADERS = frozenset({b"HD", b"SQ", b"RG", b"PG", b"CO"})
 
 
 def parse_fastq(blocks: Iterable[bytes], reading: ParseContext) -> Iterator[Record]:
-    r"""Records of one FASTQ text that comes in blocks, cut anywhere.
+    r"""Yield the records of a FASTQ text that comes in blocks, cut anywhere.
 
     Raises
     ------
     FastaError
-        A record without name, "+" line or as many qualities as letters; a letter that is no
-        nucleotide code; a name that comes twice; a text that ends inside a record; SAM.
+        A record without a name or "+" line, or with a different number of qualities and letters; a
+        letter that is not a nucleotide code; a duplicate name; a text that ends inside a record;
+        SAM.
 
     Examples
     --------
@@ -59,13 +61,13 @@ def parse_fastq(blocks: Iterable[bytes], reading: ParseContext) -> Iterator[Reco
             if reading.case:
                 lower += is_lower(line)
         else:
-            raise _cut_short(reading, name, first)
-        _pass_qualities(lines, len(codes), reading, name)
+            raise _truncated(reading, name, first)
+        _skip_qualities(lines, len(codes), reading, name)
         yield reading.record(name, codes, lower)
 
 
 class FastqLines:
-    """Lines of a text in blocks, without their line feeds.
+    """Iterator over the lines of a text in blocks, without their line feeds.
 
     Parameters
     ----------
@@ -73,12 +75,12 @@ class FastqLines:
     source : str
         Name of the text, for errors.
     error : class
-        What to raise for a header that goes on and on.
+        Exception to raise for a header that is too long.
 
     Attributes
     ----------
     number : int
-        Of the last line, from 1.
+        Number of the last line that was read, from 1.
     """
 
     def __init__(self, blocks: Iterable[bytes], source: str, error: type[DnabirnnError]) -> None:
@@ -89,13 +91,13 @@ class FastqLines:
         self._lines = self._split(blocks)
 
     def read(self, wanted: int | None = 0) -> bytes | None:
-        """Next line, or None at the end.
+        """Return the next line, or None at the end.
 
         Parameters
         ----------
         wanted : int, optional
-            Bytes that are welcome beyond those of a header; any number with None, unless it is a
-            "+" line.
+            Bytes that the line may have beyond the limit of a header line. With None, a line of
+            sequence may have any length, but a "+" line is limited like a header.
         """
         self._wanted = wanted
         line = next(self._lines, None)
@@ -103,7 +105,8 @@ class FastqLines:
         return line
 
     def _split(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
-        # Parts of a line that goes over many blocks are joined once.
+        # Parts of a line that spans many blocks are joined once: joining at each block would take
+        # quadratic time.
         parts: list[bytes] = []
         size = 0
         for block in blocks:
@@ -124,8 +127,8 @@ class FastqLines:
 def _name(header: bytes, reading: ParseContext, line: int) -> str:
     if not header.startswith(b"@"):
         raise FastaError(
-            f"{reading.place(line)}: {chr(header[0])!r} where a read's '@' line must begin; does "
-            "the read before it have more qualities than letters? make or fetch the file again"
+            f"{reading.place(line)}: {chr(header[0])!r} where a read must begin with '@'; does the "
+            "read before it have more qualities than letters? create or download the file again"
         )
     words = header[1:].split(None, 1)
     if not words:
@@ -137,29 +140,29 @@ def _name(header: bytes, reading: ParseContext, line: int) -> str:
     return reading.name(words[0], line)
 
 
-def _pass_qualities(lines: FastqLines, wanted: int, reading: ParseContext, name: str) -> None:
-    """Read on to the end of a record's qualities."""
+def _skip_qualities(lines: FastqLines, wanted: int, reading: ParseContext, name: str) -> None:
+    """Check the qualities of a record, and read past them."""
     first, count = lines.number + 1, 0
     while count < wanted:
         line = lines.read(wanted - count)
         if line is None:
-            raise _cut_short(reading, name, lines.number)
+            raise _truncated(reading, name, lines.number)
         qualities = line.rstrip(WHITE_SPACE)
         count += len(qualities)
         if wrong := qualities.translate(None, _QUALITIES):
             raise FastaError(
-                f"{reading.source}: record {name!r}, line {lines.number}: {chr(wrong[0])!r} is no "
-                "quality; they are '!' to '~'"
+                f"{reading.source}: record {name!r}, line {lines.number}: {chr(wrong[0])!r} is "
+                "not a quality; qualities are '!' to '~'"
             )
     if count > wanted:
         raise FastaError(
             f"{reading.source}: record {name!r}, line {first}: {count} qualities for {wanted} "
-            "letters; there must be as many: make or fetch the file again"
+            "letters; the numbers must be equal: create or download the file again"
         )
 
 
-def _cut_short(reading: ParseContext, name: str, line: int) -> FastaError:
+def _truncated(reading: ParseContext, name: str, line: int) -> FastaError:
     return FastaError(
         f"{reading.source}: record {name!r}, line {line}: the file ends inside this read; it is "
-        "cut short: make or fetch it again"
+        "truncated: create or download it again"
     )

@@ -1,7 +1,7 @@
-"""Records out of GenBank files (https://www.ncbi.nlm.nih.gov/Sitemap/samplerecord.html).
+"""GenBank parser (https://www.ncbi.nlm.nih.gov/Sitemap/samplerecord.html).
 
-The name is that of the VERSION line: NC_000913.3. Letters are lower case in every such file, so
-case carries no meaning: none is masked.
+The name of a record is that of its VERSION line, such as NC_000913.3. All letters of GenBank files
+are lower case, so lower case does not mean soft-masked here: no base is masked.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["is_genbank", "parse_genbank"]
 
 _FATAL = ("Premature end of file", "Expected sequence length")
-"""What Biopython only warns of, and what makes a sequence another one."""
-_REMEDY = "make or fetch the file again"
+"""First words of Biopython warnings that mean a wrong sequence; they are raised as errors."""
+_REMEDY = "create or download the file again"
 
 
-_BIOPYTHONS = (
+_BIOPYTHON_ERRORS = (
     ValueError,
     AssertionError,
     LookupError,
@@ -39,11 +39,11 @@ _BIOPYTHONS = (
     TypeError,
     OverflowError,
 )
-"""What Biopython raises where a record is damaged."""
+"""Exceptions that Biopython raises for damaged records."""
 
 
 def is_genbank(head: bytes) -> bool:
-    """Whether a file begins like GenBank.
+    """Return whether a file begins like GenBank.
 
     Examples
     --------
@@ -54,15 +54,15 @@ def is_genbank(head: bytes) -> bool:
 
 
 def parse_genbank(blocks: Iterable[bytes], reading: ParseContext) -> Iterator[Record]:
-    """Records of one GenBank text that comes in blocks, cut anywhere.
+    """Yield the records of a GenBank text that comes in blocks, cut anywhere.
 
-    Memory grows with the longest record, some bytes a base while it is read.
+    Memory grows with the longest record, by several bytes per base while it is read.
 
     Raises
     ------
     FastaError
-        A record without sequence or of a protein, or that Biopython cannot read; a letter that
-        is no nucleotide code; a name that comes twice; a text that ends inside a record.
+        A record of a protein, without sequence, or that Biopython cannot read; a letter that is
+        not a nucleotide code; a duplicate name; a text that ends inside a record.
     """
     from Bio.GenBank.Scanner import GenBankScanner  # loads Biopython
 
@@ -76,12 +76,12 @@ def parse_genbank(blocks: Iterable[bytes], reading: ParseContext) -> Iterator[Re
     name = None
     while True:
         try:
-            with warnings.catch_warnings(record=True) as told:
+            with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 entry = next(found, None)
-        except _BIOPYTHONS as cause:
+        except _BIOPYTHON_ERRORS as cause:
             raise _unreadable(cause, reading, name) from cause
-        for warning in told:
+        for warning in caught:
             if str(warning.message).startswith(_FATAL):
                 raise _unreadable(warning.message, reading, name)
         if entry is None:
@@ -105,16 +105,16 @@ def _record(entry: SeqRecord, name: str, reading: ParseContext) -> Record:
         raise FastaError(f"{where}: is a protein; give DNA or RNA")
     if entry.seq is None or not entry.seq.defined:
         raise FastaError(
-            f"{where}: has no sequence, only what it is made of; fetch the full record "
+            f"{where}: has no sequence, only references to it; download the full record "
             "(efetch -format gbwithparts)"
         )
     letters = bytes(entry.seq)
     codes = bytearray(reading.codes(letters))
     if INVALID in codes:
-        place = codes.index(INVALID)
+        position = codes.index(INVALID)
         raise FastaError(
-            f"{where}: {chr(letters[place])!r} at base {place + 1} is no nucleotide letter "
-            "(only IUPAC nucleotide letters are read)"
+            f"{where}: {chr(letters[position])!r} at base {position + 1} is not a nucleotide "
+            "letter (only IUPAC nucleotide letters are read)"
         )
     return Record(
         name,
@@ -124,7 +124,7 @@ def _record(entry: SeqRecord, name: str, reading: ParseContext) -> Record:
 
 
 def _checked(blocks: Iterable[bytes], source: str) -> Iterator[bytes]:
-    """Blocks as they pass, as long as lines end."""
+    """Yield the blocks unchanged; raise for a line that is too long."""
     size = 0
     for block in blocks:
         end = block.rfind(b"\n") + 1
@@ -134,7 +134,7 @@ def _checked(blocks: Iterable[bytes], source: str) -> Iterator[bytes]:
 
 
 class _Stream(io.RawIOBase):
-    """Blocks of bytes as a stream."""
+    """A readable stream over blocks of bytes, for Biopython."""
 
     def __init__(self, blocks: Iterable[bytes], source: str) -> None:
         self._blocks = _checked(blocks, source)

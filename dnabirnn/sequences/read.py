@@ -1,8 +1,6 @@
-"""Records out of files of sequences: names and codes, one byte a base.
+"""Read records from sequence files of any format: names and codes, one byte per base.
 
-`read_fasta` tells formats by content; those that are not FASTA have modules of their own. FASTA is
-read here, by a block reader of our own: a block goes through one `bytes.translate`, which turns
-letters into codes and drops white space, so a contig never exists as text.
+`read_fasta` detects the format of each file by its content and calls the parser of that format.
 """
 
 from __future__ import annotations
@@ -29,31 +27,31 @@ def read_fasta(
     hard_mask: bool = False,
     digests: dict[str, str] | None = None,
 ) -> Iterator[Record]:
-    r"""Records of files of sequences, in order, one contig in memory at a time.
+    r"""Yield the records of sequence files in order, with one contig in memory at a time.
 
     Parameters
     ----------
     *paths : str or PathLike
-        FASTA, FASTQ or GenBank, plain, gzip or bgzip, or 2bit, told apart by content; "-" is
-        standard input. A `PrefixedPath` has a prefix for its records' names.
+        FASTA, FASTQ or GenBank (plain, gzip or bgzip), or 2bit; the format is detected by
+        content. "-" is standard input. A `PrefixedPath` adds a prefix to the names of its records.
     case : bool
-        Fill `Record.lower`, at one more byte a base.
+        Fill `Record.lower`, which takes one more byte per base.
     hard_mask : bool
         Give lower-case letters code 4.
     digests : dict, optional
-        Once a file is read whole, `digests[basename]` becomes the SHA-256 (hex) of its bytes as
-        stored. A second file of the same basename is entered as "basename (2)".
+        After a file has been read to its end, `digests[basename]` is set to the SHA-256 (hex) of
+        its bytes as stored. A second file of the same basename has the key "basename (2)".
 
     Yields
     ------
     Record
-        Empty records (length 0) too.
+        Records of length 0 are included.
 
     Raises
     ------
     FastaError
-        A file that is missing, empty, cut short, damaged or of no known format; a letter that is no
-        nucleotide code; a name that is missing or comes twice, in one file or in two.
+        A file that is missing, empty, truncated, damaged or of unknown format; a letter that is
+        not a nucleotide code; a name that is missing, or that occurs twice in one or several files.
 
     Examples
     --------
@@ -77,7 +75,7 @@ def read_fasta(
 def _records(
     path: PathLike, reading: ParseContext, digests: dict[str, str] | None
 ) -> Iterator[Record]:
-    """Records of one file, by the parser that its first bytes ask for."""
+    """Yield the records of one file, with the parser of the format that its first bytes show."""
     with closing(read_blocks(path, FastaError, digests)) as blocks:
         head = b""
         for block in blocks:
@@ -93,13 +91,14 @@ def _records(
                 parse = parse_genbank
             yield from parse(chain([head], blocks), reading)
             return
+    # 2bit needs random access, so the file is opened by its path, and read again for its digest.
     yield from read_twobit(path, reading)
     if digests is not None:
         deque(read_blocks(path, FastaError, digests), maxlen=0)
 
 
 def contig_lengths(*paths: PathLike) -> dict[str, int]:
-    """Lengths of all records in bases, by name, in the order of the files.
+    """Return the length of each record in bases, by name, in the order of the files.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Records: a name, codes and case, whatever the format that they come from."""
+"""Records of any sequence format: name, codes and case."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 WHITE_SPACE = b" \t\r\n\v\f"
-"""What may stand between the letters of a sequence."""
+"""Bytes that may stand between the letters of a sequence."""
 
 _LOWER_OF_BYTE = bytes(chr(byte).islower() and byte < 128 for byte in range(256))
 _HARD_MASKED = bytes(
@@ -43,25 +43,25 @@ _INVALID_BYTES = bytes(
 )
 
 _LETTER_HINTS = dict.fromkeys("EFIJLOPQZefijlopqz", "a protein? give DNA or RNA") | {
-    "-": "a gap of an alignment? remove gaps",
-    ".": "a gap of an alignment? remove gaps",
-    "*": "a protein with its stop codon? give DNA or RNA",
-    ">": "a header must begin its line",
-    "@": "a read without its '+' line and qualities before it? make or fetch the file again",
+    "-": "an alignment gap? remove gaps",
+    ".": "an alignment gap? remove gaps",
+    "*": "a protein with a stop codon? give DNA or RNA",
+    ">": "a header must start a line",
+    "@": "a read without '+' line and qualities before it? create or download the file again",
 }
 
 
 class Record(NamedTuple):
-    """A sequence of a file.
+    """A sequence from a file.
 
     Attributes
     ----------
     name : str
         The first word of the header.
     codes : ndarray, (L,) uint8
-        See `dnabirnn.alphabet`; owned by the caller.
+        See `dnabirnn.alphabet`; the caller may change the array.
     lower : ndarray, (L,) bool, or None
-        True where the letter is lower case (soft-masked); None where case was not asked for.
+        True where the letter is lower case (soft-masked); None if case was not requested.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class PrefixedPath(os.PathLike[str]):
-    """A file of sequences, and what is put before the names of its records.
+    """A sequence file, and the prefix of the names of its records.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class PrefixedPath(os.PathLike[str]):
         if self.prefix.startswith("#") or any(not is_printable(c) or c == " " for c in self.prefix):
             raise OptionError(
                 f"--name-prefix {self.prefix!r}: must be printable, without white space, and not "
-                "begin with '#', which begins a comment in BED"
+                "begin with '#', which starts a comment in BED"
             )
 
     def __fspath__(self) -> str:
@@ -99,12 +99,12 @@ class PrefixedPath(os.PathLike[str]):
 
 
 def prefixed(paths: Sequence[str], prefixes: Sequence[str]) -> list[PathLike]:
-    """Files with their prefixes: none, one for all, or one for each.
+    """Return files with their prefixes: none, one for all files, or one per file.
 
     Raises
     ------
     OptionError
-        Another number of prefixes, or one that cannot stand in a name.
+        A different number of prefixes, or a prefix that cannot be part of a name.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def prefixed(paths: Sequence[str], prefixes: Sequence[str]) -> list[PathLike]:
 
 @dataclass(frozen=True)
 class ParseContext:
-    """How one file is read.
+    """Options and state of reading one file.
 
     Attributes
     ----------
@@ -135,9 +135,9 @@ class ParseContext:
     hard_mask : bool
         Give lower-case letters code 4.
     prefix : str
-        Put before every name.
+        Added before every name.
     names : dict
-        Source of each name met so far, in this file and in those before it; grows.
+        File of each name read so far, from this file and earlier ones; updated by `name`.
     """
 
     source: str
@@ -147,19 +147,19 @@ class ParseContext:
     names: dict[str, str] = field(default_factory=dict)
 
     def name(self, word: bytes, line: int | None = None) -> str:
-        """Full name of a record that begins on a line.
+        """Return the full name of a record, and add it to `names`.
 
         Raises
         ------
         FastaError
-            A name that was there before, or that cannot stand in BED.
+            A duplicate name, or one that cannot be written to BED.
         """
         name = self.prefix + word.decode("utf-8", "backslashreplace")
         if name in self.names:
             raise FastaError(
-                f"{self.place(line)}: record {name!r} comes twice, first in {self.names[name]}; "
-                "names must be unique, so rename one of them, or tell files apart with "
-                "--name-prefix, given once for each"
+                f"{self.place(line)}: record {name!r} occurs twice, first in "
+                f"{self.names[name]}; names must be unique: rename one of them, or give each file "
+                "a different --name-prefix"
             )
         if not is_printable(name):
             raise FastaError(
@@ -168,22 +168,22 @@ class ParseContext:
             )
         if name.startswith("#"):
             raise FastaError(
-                f"{self.place(line)}: record {name!r}: readers of BED take rows that begin with "
-                "'#' for comments; rename it"
+                f"{self.place(line)}: record {name!r}: BED readers treat rows that begin with "
+                "'#' as comments; rename it"
             )
         self.names[name] = self.source
         return name
 
     def place(self, line: int | None) -> str:
-        """Name a line, for errors."""
+        """Return the file and line, for errors."""
         return self.source if line is None else f"{self.source}, line {line}"
 
     def codes(self, text: bytes) -> bytes:
-        """Codes of letters; white space is dropped, and `INVALID` stands for what is no letter."""
+        """Return the codes of letters; drop white space; other bytes become `INVALID`."""
         return text.translate(_HARD_MASKED if self.hard_mask else CODE_OF_BYTE, WHITE_SPACE)
 
     def record(self, name: str, codes: bytearray, lower: bytearray) -> Record:
-        """Make a record of buffers, which become its own; `lower` is not looked at without case."""
+        """Return a record that takes over the buffers; `lower` is used only if `case` is set."""
         return Record(
             name,
             np.frombuffer(codes, dtype=np.uint8),
@@ -191,18 +191,18 @@ class ParseContext:
         )
 
     def bad_letter(self, name: str | None, text: bytes, line: int) -> FastaError:
-        """Make the error for the first letter that is none, in text that begins on a line."""
-        place = text.translate(_INVALID_BYTES).index(1)
-        letter = chr(text[place])
+        """Return the error for the first invalid letter of a text, which starts on `line`."""
+        position = text.translate(_INVALID_BYTES).index(1)
+        letter = chr(text[position])
         hint = _LETTER_HINTS.get(letter, "only IUPAC nucleotide letters are read")
         return FastaError(
-            f"{self.source}: record {name!r}, line {line + text.count(bytes([10]), 0, place)}: "
-            f"{letter!r} is no nucleotide letter ({hint})"
+            f"{self.source}: record {name!r}, line {line + text.count(bytes([10]), 0, position)}: "
+            f"{letter!r} is not a nucleotide letter ({hint})"
         )
 
 
 def is_lower(text: bytes) -> bytes:
-    r"""A byte a letter, 1 where it is lower case; white space is dropped.
+    r"""Return one byte per letter, 1 for lower case; drop white space.
 
     Examples
     --------
@@ -213,7 +213,7 @@ def is_lower(text: bytes) -> bytes:
 
 
 class Contig(Protocol):
-    """What can be scored: a name and codes (L,) uint8."""
+    """Anything that can be scored: it has a name and codes, (L,) uint8."""
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""Contigs that a run reads: those of its shard, checked against what names contigs."""
+"""Contigs that a run reads: those of its shard, checked against inputs that name contigs."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["NamesContigs", "Shard", "checked_contigs", "contigs_of_shard"]
 
 
 class NamesContigs(Protocol):
-    """What names contigs, such as regions or labels, and must fit those of the sequences."""
+    """An input that names contigs, such as regions or labels, which must fit the sequences."""
 
     def check_contigs(self, lengths: Mapping[str, int], /) -> None:
-        """Raise unless it fits contigs of these lengths."""
+        """Raise an error unless it fits contigs of these lengths."""
 
 
 def contigs_of_shard(
@@ -34,21 +34,22 @@ def contigs_of_shard(
     shard: Shard | None,
     naming: Iterable[NamesContigs | None],
 ) -> Iterable[_Contig]:
-    """Contigs of a shard, or all.
+    """Return the contigs of a shard, or all contigs.
 
     Parameters
     ----------
     read : callable
-        Gives the contigs of files, such as `Model.contigs`.
+        Returns the contigs of files, such as `Model.contigs`.
     fasta : sequence of str or PathLike
     shard : Shard, optional
+        All contigs by default.
     naming : iterable of NamesContigs or None
-        As `checked_contigs` takes them.
+        As in `checked_contigs`.
 
     Raises
     ------
     OptionError
-        A shard of standard input or a pipe; and what the checks raise.
+        A shard of standard input or a pipe; a failed check of `naming` may raise other errors.
     """
     if shard is None:
         return checked_contigs(read(*fasta), fasta, naming)
@@ -68,17 +69,17 @@ def checked_contigs(
     fasta: Sequence[PathLike],
     naming: Iterable[NamesContigs | None],
 ) -> Iterator[_Contig]:
-    """Contigs, once what names them is found to fit: that is, before the first is scored.
+    """Yield contigs after checking the inputs that name contigs, so before the first is scored.
 
-    Standard input and pipes, which can be read only once, are checked when they end.
+    Standard input and pipes can be read only once, so their check is made after the last contig.
 
     Parameters
     ----------
     contigs : iterable of Contig
-        Those of the files.
+        Contigs of the files.
     fasta : sequence of str or PathLike
     naming : iterable of NamesContigs or None
-        What must fit the contigs; None is passed over.
+        Inputs that must fit the contigs; None is ignored.
     """
     checks = _checks(naming)
     lengths: dict[str, int] = {}
@@ -101,19 +102,19 @@ def _checks(naming: Iterable[NamesContigs | None]) -> list[NamesContigs]:
 
 
 class Shard(NamedTuple):
-    """One of several parts of consecutive contigs, of about equal bases; numbers from 1."""
+    """One of several parts of about equal size, each of consecutive contigs; `number` is from 1."""
 
     number: int
     of: int
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """Read "1-of-8".
+        """Parse a shard such as "1-of-8".
 
         Raises
         ------
         OptionError
-            Anything else.
+            The text does not have this form.
 
         Examples
         --------
@@ -126,7 +127,10 @@ class Shard(NamedTuple):
         return cls(int(match[1]), int(match[2]))
 
     def names(self, lengths_bp: Mapping[str, int]) -> set[str]:
-        """Contigs of this shard: those whose middle lies in its part of all bases.
+        """Return the names of the contigs of this shard.
+
+        All contigs laid end to end are split into `of` equal parts. A contig belongs to the part
+        that contains its middle.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""What sequences there are: how much, and a sample of it, to be found in one reading."""
+"""Sizes and a sample of the sequences, found by reading them once; for estimates."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ __all__ = ["Stretch", "Survey", "most_bases", "survey_contigs", "write_pieces"]
 _PIECE_BP = 100_000
 _SAMPLE_BP = 4_000_000
 _LETTERS = np.frombuffer(b"ACGTN", np.uint8)
-_MOST_BASES_A_BYTE = {".gz": 5, ".bgz": 5, ".2bit": 4}
-"""By the end of a file's name; sequence of all four letters is packed 3.5 to 4.5 times by gzip."""
+_MAX_BASES_PER_BYTE = {".gz": 5, ".bgz": 5, ".2bit": 4}
+"""Largest number of bases per stored byte, by the ending of the file name. Gzip compresses sequence
+of all four letters 3.5 to 4.5 times."""
 
 
 class Stretch(NamedTuple):
@@ -39,18 +40,18 @@ class Stretch(NamedTuple):
 
 @dataclass
 class Survey:
-    """Sequences that were read.
+    """Sizes and a sample of the sequences that were read.
 
     Attributes
     ----------
     lengths : dict of str to int
-        Of all contigs.
+        Length of each contig in bases.
     wanted_bp, read_bp : int
-        Bases that are asked for, and those that must be scored for them.
+        Number of requested bases, and of bases that must be scored for them.
     seconds : float
-        That reading took.
+        Time of reading.
     sample : list of Stretch
-        Every n-th stretch of up to 100 kb of what must be scored, 4 Mb at the most.
+        Every n-th piece, of up to 100 kb, of the sequence that must be scored; 4 Mb at most.
     """
 
     lengths: dict[str, int] = field(default_factory=dict)
@@ -64,16 +65,16 @@ class Survey:
 
     @property
     def bases(self) -> int:
-        """Of all contigs."""
+        """Total length of all contigs."""
         return sum(self.lengths.values())
 
     @property
     def longest_bp(self) -> int:
-        """Of the longest contig."""
+        """Length of the longest contig."""
         return max(self.lengths.values(), default=0)
 
     def add(self, contig: Contig, wanted: NDArray[np.int64], around_bp: int) -> None:
-        """Count a contig, of which sorted, disjoint intervals (n, 2) are asked for."""
+        """Add a contig; `wanted` are its requested intervals (n, 2), sorted and disjoint."""
         length = len(contig.codes)
         self.lengths[contig.name] = length
         self.wanted_bp += int((wanted[:, 1] - wanted[:, 0]).sum())
@@ -87,6 +88,8 @@ class Survey:
             name = f"{contig.name}_{start}_{self._pieces}"
             self.sample.append(Stretch(name, contig.codes[start:end].copy()))
             self._held_bp += end - start
+            # The total length is not known while reading. So when the sample is too large, drop
+            # every other piece, and take half as many from then on.
             if self._held_bp > _SAMPLE_BP and len(self.sample) > 1:
                 self.sample = self.sample[::2]
                 self._stride *= 2
@@ -95,7 +98,7 @@ class Survey:
 
 
 def _widened(wanted: NDArray[np.int64], by_bp: int, length: int) -> Iterator[tuple[int, int]]:
-    """Intervals with so much more on both sides, joined where they touch."""
+    """Yield the intervals extended by `by_bp` on both sides, joined where they overlap or touch."""
     held: tuple[int, int] | None = None
     for start, end in wanted.tolist():
         first, last = max(start - by_bp, 0), min(end + by_bp, length)
@@ -115,18 +118,18 @@ def survey_contigs(
     around_bp: int = 0,
     progress: Callable[[int], object] = lambda bases: None,
 ) -> Survey:
-    """Read contigs through.
+    """Read all contigs, and return their sizes and a sample.
 
     Parameters
     ----------
     contigs : iterable of Contig
         Read one at a time.
     wanted : callable, name -> ndarray (n, 2) int64, optional
-        Sorted, disjoint intervals of a contig that are asked for; by default all of it.
+        Requested intervals of a contig, sorted and disjoint; by default the whole contig.
     around_bp : int
-        Bases that must be read on both sides of what is asked for.
+        Bases that must be read on both sides of each interval.
     progress : callable
-        Told the bases of each contig.
+        Called with the length of each contig, in bases.
     """
     begun = time.monotonic()
     found = Survey()
@@ -148,11 +151,11 @@ def write_pieces(path: Path, pieces: Sequence[Stretch]) -> None:
 
 
 def most_bases(paths: Sequence[PathLike]) -> int | None:
-    """Bases that files hold at the most, by their sizes alone; None for pipes, or no files."""
+    """Return an upper bound of the bases in files from their sizes; None if one is not regular."""
     if any(is_stream(path) or not os.path.isfile(path) for path in paths):
         return None
     bases = 0
     for path in paths:
         ending = os.path.splitext(os.fspath(path))[1].lower()
-        bases += os.stat(path).st_size * _MOST_BASES_A_BYTE.get(ending, 1)
+        bases += os.stat(path).st_size * _MAX_BASES_PER_BYTE.get(ending, 1)
     return bases

@@ -1,9 +1,14 @@
-"""Rows of scores and calls -> bigWig and bigBed.
+"""Write rows of scores and calls as bigWig and bigBed.
 
-Both begin with the contigs and their lengths, which are known only when the FASTA is read: rows
-wait in a file without a name. pybigtools takes contig after contig; they come sorted by name,
-since UCSC's readers look names up in what should be a sorted tree (Kent et al. 2010,
-doi:10.1093/bioinformatics/btq351, supplementary tables 5 to 19, for all numbers below).
+Both formats begin with the contigs and their lengths. The lengths are known only when the whole
+FASTA has been read, so rows wait in a temporary file (a spool) until then:
+
+    rows -> _Spool -> (FASTA ends: lengths known) -> pybigtools -> file
+
+pybigtools takes one contig after another. Contigs are written in the byte order of their names,
+because UCSC's readers search for a name in a tree that must be sorted. All sizes, offsets and magic
+numbers below are from Kent et al. 2010, doi:10.1093/bioinformatics/btq351, supplementary tables 5
+to 19.
 """
 
 from __future__ import annotations
@@ -36,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["BigBedTrack", "BigWigTracks", "muted", "write_bigbed", "write_bigwig"]
 
 _ROW = np.dtype([("start", "<u4"), ("end", "<u4"), ("score", "<i2"), ("output", "u1")])
-# Rows taken from the file at a time.
+# Rows read from the spool at a time.
 _CHUNK_ROWS = 1 << 14
 _LONGEST_CONTIG_BP = (1 << 32) - 1
 
@@ -62,7 +67,17 @@ _BED9_SQL = b"""table bed9
 
 
 class _Stretch(NamedTuple):
-    """Rows of a contig that lie together in a spool."""
+    """Rows of one contig, which lie together in a spool.
+
+    Attributes
+    ----------
+    first : int
+        Number of its first row in the spool.
+    rows : int
+        Number of rows.
+    end : int
+        Largest end of a row.
+    """
 
     first: int
     rows: int
@@ -70,7 +85,7 @@ class _Stretch(NamedTuple):
 
 
 class _Spool:
-    """Rows of contigs, on disk, to be had contig by contig."""
+    """Rows on disk, written in the order in which they come and read back by contig."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -84,7 +99,7 @@ class _Spool:
         if int(rows.end[-1]) > _LONGEST_CONTIG_BP:
             raise OutputError(
                 f"record {rows.chrom!r}: bigWig and bigBed hold contigs of up to "
-                f"{_LONGEST_CONTIG_BP:,} bases; write text"
+                f"{_LONGEST_CONTIG_BP:,} bases; choose a text format"
             )
         packed = np.empty(count, _ROW)
         for name in ("start", "end", "score", "output"):
@@ -96,7 +111,7 @@ class _Spool:
         self._count += count
 
     def sizes(self, known: Mapping[str, int]) -> dict[str, int]:
-        """Lengths of the contigs that have rows; raises where rows do not fit them."""
+        """Return the lengths of the contigs that have rows; raise if a row does not fit."""
         for chrom, (_, _, end) in self._contigs.items():
             if chrom not in known:
                 raise TrackError(f"{chrom}: its length is not known; give the sizes of all contigs")
@@ -108,7 +123,7 @@ class _Spool:
         return {chrom: known[chrom] for chrom in self._contigs}
 
     def chunks(self) -> Iterator[tuple[str, NDArray[Any]]]:
-        """Rows of the contigs, by their names as bytes."""
+        """Yield contigs and their rows, in the byte order of the names."""
         for chrom in sorted(self._contigs, key=str.encode):
             first, count, _ = self._contigs[chrom]
             self._file.seek(first * _ROW.itemsize)
@@ -118,18 +133,18 @@ class _Spool:
 
 
 class BigWigTracks:
-    """Rows of `find_runs(..., min_score=0)` as bigWig, a file an output.
+    """Writer of rows of `find_runs(..., min_score=0)` as bigWig, one file per output.
 
-    p is a multiple of 0.001, as a float32; bases of code 4 have no value.
+    Values are probabilities in steps of 0.001, as float32. Bases of code 4 have no value.
 
     Parameters
     ----------
     paths : sequence of Path
-        One an output, in the order of the model's outputs; each ends in ".bw".
+        One per output, in the order of the model's outputs. Each ends in ".bw".
     sizes : mapping
-        Length of each contig; may be filled until `close`.
+        Length of each contig. May be filled until `close` is called.
     spools : sequence of binary files
-        Where the rows of each output wait; to be written, sought and read.
+        One temporary file per output, for its rows. Must be writable, seekable and readable.
     """
 
     def __init__(
@@ -140,7 +155,7 @@ class BigWigTracks:
         self._spools = [_Spool(file) for file in spools]
 
     def add(self, rows: Rows) -> None:
-        """Take the next rows."""
+        """Add the next rows."""
         for output, own in rows.by_output():
             self._spools[output].add(own)
 
@@ -152,7 +167,7 @@ class BigWigTracks:
 
 
 class BigBedTrack:
-    """Rows of all outputs as one bigBed of nine columns, a colour a class.
+    """Writer of the rows of all outputs as one bigBed of nine columns, with one colour per class.
 
     Parameters
     ----------
@@ -160,9 +175,9 @@ class BigBedTrack:
         Ends in ".bb".
     outputs : sequence of Output
     sizes : mapping
-        Length of each contig; may be filled until `close`.
+        Length of each contig. May be filled until `close` is called.
     spool : binary file
-        Where rows wait; to be written, sought and read.
+        Temporary file for the rows. Must be writable, seekable and readable.
     """
 
     def __init__(
@@ -182,7 +197,7 @@ class BigBedTrack:
         self._spool = _Spool(spool)
 
     def add(self, rows: Rows) -> None:
-        """Take the next rows."""
+        """Add the next rows."""
         ready = self._ordered.add(rows)
         if ready is not None:
             self._spool.add(ready)
@@ -218,12 +233,12 @@ def write_bigwig(path: Path, sizes: Mapping[str, int], items: _Items) -> None:
     sizes : mapping
         Length of each contig.
     items : iterable of (str, int, int, float)
-        Contigs by their names as bytes; within one they ascend and do not overlap.
+        Contigs in the byte order of their names. Items of one contig ascend and do not overlap.
 
     Raises
     ------
     OutputError
-        It could not be written.
+        The file could not be written.
     """
     _write(path, sizes, items, _BIGWIG_MAGIC)
 
@@ -238,21 +253,24 @@ def write_bigbed(path: Path, sizes: Mapping[str, int], items: _Items) -> None:
     sizes : mapping
         Length of each contig.
     items : iterable of (str, int, int, str)
-        Contigs by their names as bytes; within one they ascend by start.
+        Contigs in the byte order of their names. Items of one contig ascend by start.
 
     Raises
     ------
     OutputError
-        It could not be written.
+        The file could not be written.
     """
     if _write(path, sizes, items, _BIGBED_MAGIC):
-        # pybigtools calls every bigBed one of three columns (jackh726/bigtools#48).
+        # pybigtools declares three columns in every bigBed (jackh726/bigtools#48), so the number of
+        # columns and their description are written afterwards. They go to the end of the file:
+        # ... | autoSql text | summary (copy) | magic
         with path.open("r+b") as file:
             header = _HEADER.unpack(file.read(_HEADER.size))
             file.seek(header[_SUMMARY_FIELD])
             summary = file.read(_SUMMARY.size)
             sql_at = file.seek(0, 2)
-            # libBigWig takes for the text what lies between its place and that of the summary.
+            # libBigWig reads the text from its offset up to that of the summary, so a copy of the
+            # summary must follow the text.
             file.write(_BED9_SQL + summary + struct.pack("<I", _BIGBED_MAGIC))
             file.seek(_FIELD_COUNTS_AT)
             places = sql_at, sql_at + len(_BED9_SQL)
@@ -260,7 +278,10 @@ def write_bigbed(path: Path, sizes: Mapping[str, int], items: _Items) -> None:
 
 
 class _Checked:
-    """Items as they pass; a fault ends them, since pybigtools would print it and go on."""
+    """Iterator over items that keeps the exception that ended it.
+
+    pybigtools would print an exception and continue, so it only sees that the items end.
+    """
 
     def __init__(self, items: _Items) -> None:
         self._items = items
@@ -276,11 +297,11 @@ class _Checked:
 
 
 def _write(path: Path, sizes: Mapping[str, int], items: _Items, magic: int) -> bool:
-    """Write items; whether there were any."""
+    """Write items. Return whether there were any."""
     import pybigtools
 
     stream = iter(items)
-    with muted():  # what is merged may be damaged
+    with muted():  # the items may be read from a damaged file, and the reader may print
         first = next(stream, None)
     if first is None:
         path.write_bytes(_empty(magic))
@@ -288,27 +309,28 @@ def _write(path: Path, sizes: Mapping[str, int], items: _Items, magic: int) -> b
     checked = _Checked(chain([first], stream))
     whole = False
     try:
-        # It prints what it finds wrong and returns all the same: the header is written last.
+        # pybigtools prints errors and returns as if there were none. It writes the header last, so
+        # the magic number shows whether the file is complete.
         with muted():
             pybigtools.open(str(path), "w").write(dict(sizes), iter(checked))
         with path.open("rb") as file:
             whole = file.read(4) == struct.pack("<I", magic)
     except BaseException as fault:
-        if type(fault).__name__ != "PanicException":  # Rust's, as of a full disk
+        if type(fault).__name__ != "PanicException":  # a Rust panic, for example on a full disk
             raise
     if checked.fault is not None:
         raise checked.fault
     if not whole:
         kind = "bigWig" if magic == _BIGWIG_MAGIC else "bigBed"
         raise OutputError(
-            f"{path.parent}: a {kind} could not be written whole; make room or write elsewhere"
+            f"{path.parent}: a {kind} could not be written completely; make room or write elsewhere"
         )
     return True
 
 
 @contextmanager
 def muted() -> Iterator[None]:
-    """Keep from standard error what pybigtools and Rust print of a fault, which we tell."""
+    """Hide what pybigtools and Rust print to standard error. The error is raised instead."""
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -322,7 +344,7 @@ def muted() -> Iterator[None]:
 
 
 def _empty(magic: int) -> bytes:
-    """Make a bigWig or bigBed without items or contigs, which pybigtools does not write."""
+    """Return a bigWig or bigBed without items or contigs. pybigtools cannot write one."""
     bed = magic == _BIGBED_MAGIC
     sql = _BED9_SQL if bed else b""
     fields = _N_BED9 if bed else 0

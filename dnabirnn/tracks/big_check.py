@@ -1,7 +1,7 @@
-"""What bigWig and bigBed say of their own sizes, held against the file before it is read.
+"""Check the sizes that a bigWig or bigBed declares against the file, before it is read.
 
-pybigtools takes memory for what a file announces, and a Rust program that gets none ends at once:
-no error could be told. Tables are those of Kent et al. 2010, doi:10.1093/bioinformatics/btq351.
+pybigtools allocates the memory that a file declares. If that fails, Rust aborts the process and no
+error can be reported. The tables are those of Kent et al. 2010, doi:10.1093/bioinformatics/btq351.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _INDEX = "IIQIIIIQII"
 _NODE = "BBH"
 _LEAF_BYTES, _INNER_BYTES = 32, 24
 _LONGEST_NAME = 1 << 12
-# Blocks are of a thousand rows or so.
+# A block has about a thousand rows, so this is far more than any block needs.
 _MOST_BLOCK_BYTES = 1 << 26
 
 
 def check_sizes(path: PathLike) -> None:
-    """Raise ValueError for a bigWig or bigBed that announces more than it has.
+    """Raise ValueError for a bigWig or bigBed that declares more than it contains.
 
-    What begins like neither passes: whoever reads it will say so.
+    A file that does not begin like either passes: the reader reports it.
     """
     with open(path, "rb") as file:
         magic = file.read(4)
@@ -39,7 +39,14 @@ def check_sizes(path: PathLike) -> None:
 
 
 class _Sizes:
-    """Reads numbers at places of a file."""
+    """Reader of the sizes and offsets in a bigWig or bigBed.
+
+    Parameters
+    ----------
+    file : binary file
+    order : str
+        Byte order, "<" or ">".
+    """
 
     def __init__(self, file: BinaryIO, order: str) -> None:
         self._file = file
@@ -47,7 +54,7 @@ class _Sizes:
         self._size = os.fstat(file.fileno()).st_size
 
     def check(self) -> None:
-        """Header, table of contigs, and the index of the rows."""
+        """Check the header, the table of contigs, and the index of the rows."""
         header = self._numbers(0, _HEADER)
         zooms, contigs_at, index_at, block_bytes = header[2], header[3], header[5], header[10]
         if block_bytes > _MOST_BLOCK_BYTES:
@@ -59,7 +66,10 @@ class _Sizes:
         self._check_nodes(index_at + struct.calcsize(f"<{_INDEX}"))
 
     def _check_nodes(self, root: int) -> None:
-        """Nodes of the index, each once: all lie in the file, and so does what they lead to."""
+        """Check that the nodes of the index and the blocks that they point to lie in the file.
+
+        An index that leads to one node twice is damaged, and following it might never end.
+        """
         waiting, seen = [root], {root}
         while waiting:
             place = waiting.pop()
@@ -71,14 +81,14 @@ class _Sizes:
                 if leaf:
                     self._check_place(first, last)
                 elif last in seen:
-                    raise ValueError(f"an index that comes back to byte {last}")
+                    raise ValueError(f"an index that returns to byte {last}")
                 else:
                     seen.add(last)
                     waiting.append(last)
 
     def _check_place(self, at: int, count: int) -> None:
         if at + count > self._size:
-            raise ValueError(f"{count:,} bytes announced at {at:,}, of {self._size:,} in all")
+            raise ValueError(f"{count:,} bytes declared at {at:,}, in a file of {self._size:,}")
 
     def _bytes(self, at: int, count: int) -> bytes:
         self._check_place(at, count)

@@ -1,4 +1,4 @@
-"""Blocks of scores on their way from the network to a track."""
+"""Blocks of scores, passed from the network to a track."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Block(NamedTuple):
     name : str
         Name of the contig.
     start : int
-        0-based place of the block's first base.
+        0-based position of the block's first base.
     probabilities : ndarray, (m, O) float32
-        One column an output; 0 where the code is 4.
+        One column per output; 0 where the code is 4.
     codes : ndarray, (m,) uint8
     last : bool
         True for the contig's final block.

@@ -1,4 +1,4 @@
-"""A colour a class, the same in figures and in tracks."""
+"""One colour per class, the same in figures and in tracks."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ if TYPE_CHECKING:
 __all__ = ["COLOURS", "item_colours"]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's palette, which colour-blind eyes tell apart, without its yellow. Figures of more
-classes than that have shades from dark to light."""
+"""Palette of Okabe and Ito, which color-blind readers can distinguish, without its yellow. Figures
+with more classes use shades from dark to light."""
 
 
 def item_colours(names: Iterable[str]) -> dict[str, str]:
-    """A colour for each class as browsers write it, by its place among the names.
+    """Return one colour per class, as genome browsers write it.
+
+    The colour depends on the position of a class among the names.
 
     Parameters
     ----------
@@ -39,7 +41,7 @@ def item_colours(names: Iterable[str]) -> dict[str, str]:
         if len(own) <= len(COLOURS):
             text = COLOURS[place]
             parts = [int(text[i : i + 2], 16) for i in (1, 3, 5)]
-        else:  # hues around the circle
+        else:  # evenly spaced hues
             parts = [round(255 * part) for part in colorsys.hsv_to_rgb(place / len(own), 0.9, 0.75)]
         found.append(",".join(map(str, parts)))
     return dict(zip(own, found, strict=True))

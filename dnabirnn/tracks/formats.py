@@ -1,4 +1,4 @@
-"""Formats of tracks and calls: their names, the endings that tell them, what each can hold."""
+"""Formats of tracks and calls: names, file name endings, and what each can hold."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ __all__ = ["FORMAT_NAMES", "TrackFormat", "Traits", "endings", "track_format", "
 
 
 class Traits(NamedTuple):
-    """What a format is like.
+    """Properties of a format.
 
     Attributes
     ----------
     title : str
         Its name in prose.
     endings : tuple of str
-        Ends of names that tell it, in lower case, the usual one first; none if it must be named.
+        File name endings of the format, in lower case, the usual one first. Empty if the format
+        must be named.
     scores, calls : bool
-        Whether it holds per-base scores, and whether calls.
+        Whether it can hold per-base scores, and whether it can hold calls.
     split : bool
-        A file holds one output, so a track is a file an output.
+        Whether a file holds one output only, so that a track is one file per output.
     binary : bool
-        It is compressed and indexed in itself; no bgzip, no tabix.
+        Whether the format has its own compression and index, so that bgzip and tabix do not apply.
     """
 
     title: str
@@ -44,7 +45,7 @@ class Traits(NamedTuple):
 
 
 class TrackFormat(Enum):
-    """What a track or calls are written as; the value is what `--format` takes."""
+    """Format of a track or of calls. The value is its name for `--format`."""
 
     BED = "bed"
     BED9 = "bed9"
@@ -58,7 +59,7 @@ class TrackFormat(Enum):
 
     @property
     def traits(self) -> Traits:
-        """What the format is like."""
+        """Properties of the format."""
         return _TRAITS[self]
 
 
@@ -76,7 +77,7 @@ _TRAITS = {
 assert list(_TRAITS) == list(TrackFormat)
 
 FORMAT_NAMES = tuple(form.value for form in TrackFormat)
-"""What `--format` takes."""
+"""Values of `--format`."""
 
 _BY_ENDING = {ending: form for form, traits in _TRAITS.items() for ending in traits.endings}
 _ENDING = re.compile(
@@ -86,14 +87,14 @@ _ENDING = re.compile(
 
 
 def endings(*, calls: bool = False, binary: bool = True) -> str:
-    """Endings of names that are known, for help and messages.
+    """Return the known file name endings as text, for help and messages.
 
     Parameters
     ----------
     calls : bool
-        Those of calls, not of scores.
+        Return endings for calls instead of scores.
     binary : bool
-        Those of binary formats too.
+        Include binary formats.
 
     Examples
     --------
@@ -111,22 +112,22 @@ def endings(*, calls: bool = False, binary: bool = True) -> str:
 
 
 def track_format(path: PathLike, given: str | None = None, *, calls: bool = False) -> TrackFormat:
-    """Format of a track or of calls, from the end of the name unless it is given.
+    """Return the format of a track or of calls, from the file name unless it is given.
 
     Parameters
     ----------
     path : path
-        "-" and what else is no regular file is BED, unless a format is given.
+        "-" and anything that is not a regular file is BED, unless a format is given.
     given : str, optional
         Value of a `TrackFormat`.
     calls : bool
-        The file is to hold calls, not scores.
+        Whether the file will hold calls instead of scores.
 
     Raises
     ------
     OutputError
-        An ending that says nothing; a format that does not hold these; a binary format under a
-        name that asks for compression.
+        An unknown ending; a format that cannot hold scores or calls, whichever is written; a
+        binary format with a name that ends in .gz or .bgz.
 
     Examples
     --------
@@ -147,8 +148,8 @@ def track_format(path: PathLike, given: str | None = None, *, calls: bool = Fals
         raise OutputError(f"{name}: a folder; give the name of a file")
     else:
         raise OutputError(
-            f"{name}: no known format; end the name in {endings(calls=calls)}, each text with .gz "
-            "or .bgz if it is to be compressed, or name the format with --format"
+            f"{name}: unknown format; end the name in {endings(calls=calls)}, add .gz or .bgz to "
+            "compress a text format, or name the format with --format"
         )
     title = form.traits.title
     if not (form.traits.calls if calls else form.traits.scores):
@@ -158,14 +159,14 @@ def track_format(path: PathLike, given: str | None = None, *, calls: bool = Fals
             f"{endings(calls=calls)}"
         )
     if form.traits.binary and is_compressed(path):
-        raise OutputError(f"{name}: {title} is compressed in itself; leave the last ending out")
+        raise OutputError(f"{name}: {title} is already compressed; remove the last ending")
     return form
 
 
 def track_path(path: PathLike, output: Output) -> str:
-    """File of one output, where a track is a file an output.
+    """Return the file of one output, where a track is one file per output.
 
-    Letters of a class unfit for a name become %XX.
+    Characters of the class name that do not fit in a file name become %XX.
 
     Examples
     --------

@@ -1,6 +1,7 @@
-"""A UCSC track hub and an IGV session of tracks that lie in one folder.
+"""Write a UCSC track hub and an IGV session for tracks in one folder.
 
-Settings of a hub: https://genome.ucsc.edu/goldenPath/help/trackDb/trackDbHub.html.
+The settings of a hub are described at
+https://genome.ucsc.edu/goldenPath/help/trackDb/trackDbHub.html.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ _STRAND_OF_LABEL = {"plus": "+", "minus": "-", "both": "."}
 _SPLIT_NAME = re.compile(r"\.([^.]+)\.(plus|minus|both)\.\w+$")
 _GENOME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _NOBODY = "nobody@example.org"
-_LONGEST_SHORT_LABEL = 17  # as UCSC shows it
+_LONGEST_SHORT_LABEL = 17  # UCSC shows no more characters
 _MAGIC = {
     TrackFormat.BIGWIG: b"\x88\x8f\xfc\x26",
     TrackFormat.BIGBED: b"\x87\x89\xf2\xeb",
 }
-"""First bytes, in one order or the other."""
+"""First four bytes; reversed in files of the other byte order."""
 
 
 class _HubTrack(NamedTuple):
-    """A file, and what is shown of it."""
+    """File of a track, with its label and colour."""
 
     url: str
     label: str
@@ -47,10 +48,10 @@ class _HubTrack(NamedTuple):
 def write_hub(
     tracks: Sequence[PathLike], folder: PathLike, genome: str, *, email: str | None = None
 ) -> None:
-    """Write hub.txt, genomes.txt, trackDb.txt and igv_session.xml into the folder of tracks.
+    """Write hub.txt, genomes.txt, trackDb.txt and igv_session.xml into the folder of the tracks.
 
-    Scores are one overlay, a colour a class; calls show the colours that they hold. Paths are
-    relative, so that the folder can be moved and served as it is.
+    Scores are shown as one overlay, with one colour per class. Calls are shown in the colours that
+    their file contains. Paths are relative, so the folder can be moved and served unchanged.
 
     Parameters
     ----------
@@ -60,14 +61,14 @@ def write_hub(
     genome : str
         Name of the assembly at UCSC, such as hs1.
     email : str, optional
-        Of whoever answers for the hub; UCSC wants one.
+        Address of the person responsible for the hub. UCSC requires one.
 
     Raises
     ------
     OptionError
         As for `check_hub`; a track that is missing.
     OutputError
-        A folder that cannot be written.
+        The folder cannot be written.
     """
     check_hub(tracks, folder, genome)
     for track in tracks:
@@ -95,47 +96,52 @@ def write_hub(
 
 
 def check_hub(tracks: Sequence[PathLike], folder: PathLike, genome: str | None) -> None:
-    """Raise OptionError for tracks that no hub in the folder can have.
+    """Raise OptionError for tracks that a hub in the folder cannot contain.
 
     Parameters
     ----------
     tracks : sequence of path
-        Need not be there yet.
+        Need not exist yet.
     folder : path
     genome : str or None
     """
     if genome is None:
-        raise OptionError("--hub: name the assembly too, as UCSC does: --genome hs1")
+        raise OptionError(
+            "--hub: the name of the assembly at UCSC is missing; add --genome, such as --genome hs1"
+        )
     if not _GENOME.fullmatch(genome):
-        raise OptionError(f"--genome {genome}: is no name of an assembly, such as hs1 or hg38")
+        raise OptionError(
+            f"--genome {genome}: not the name of an assembly; give one such as hs1 or hg38"
+        )
     place = Path(os.path.realpath(folder))
     for track in tracks:
         if not is_printable(os.fspath(track)):
             raise OptionError(
-                f"{track}: has a character that cannot be printed, which no hub can name; rename it"
+                f"{track}: the name has a character that cannot be printed, which a hub does not "
+                "allow; rename the file"
             )
         if _kind(track) not in (TrackFormat.BIGWIG, TrackFormat.BIGBED):
             raise OptionError(
-                f"{track}: a hub has bigWig and bigBed; end the name in .bw for scores, .bb for "
-                "calls"
+                f"{track}: a hub holds bigWig and bigBed only; end the name in .bw for scores, .bb "
+                "for calls"
             )
         if place not in Path(os.path.realpath(track)).parents:
             raise OptionError(
-                f"{track}: lies outside {folder}; write it there, so that the hub is one folder"
+                f"{track}: is outside {folder}; write it there, so that the hub is one folder"
             )
 
 
 def _check_content(track: PathLike) -> None:
-    """Raise OptionError for a file that is not what its name says."""
+    """Raise OptionError for a file whose content does not match its name."""
     kind = _kind(track)
     with open(track, "rb") as file:
         first = file.read(4)
     if kind is not None and _MAGIC[kind] not in (first, first[::-1]):
-        raise OptionError(f"{track}: is no {kind.traits.title}, as its name says; name it rightly")
+        raise OptionError(f"{track}: is not {kind.traits.title}, but is named like one; rename it")
 
 
 def _kind(path: PathLike) -> TrackFormat | None:
-    """Format of a file by its ending, bigWig or bigBed or None for all others."""
+    """Return bigWig or bigBed by the ending of a file name, or None for any other."""
     lowered = os.fspath(path).lower()
     for form in (TrackFormat.BIGWIG, TrackFormat.BIGBED):
         if lowered.endswith(form.traits.endings):
@@ -144,7 +150,7 @@ def _kind(path: PathLike) -> TrackFormat | None:
 
 
 def _shown(tracks: Sequence[PathLike], folder: PathLike) -> tuple[list[_HubTrack], list[_HubTrack]]:
-    """Tracks of scores and of calls."""
+    """Return the tracks of scores and those of calls."""
     scores: list[tuple[str, str, str]] = []
     calls: list[_HubTrack] = []
     for path in tracks:
@@ -164,14 +170,14 @@ def _shown(tracks: Sequence[PathLike], folder: PathLike) -> tuple[list[_HubTrack
 
 
 def _shade(colour: str, strand: str) -> str:
-    """Colour of a strand: that of the class, half-way to white for the minus strand."""
+    """Return the colour of the class, or half-way to white for the minus strand."""
     if strand != "-":
         return colour
     return ",".join(str((int(part) + 255) // 2) for part in colour.split(","))
 
 
 def _track_db(scores: Sequence[_HubTrack], calls: Sequence[_HubTrack]) -> Iterator[dict[str, str]]:
-    """Stanzas of trackDb.txt."""
+    """Yield the stanzas of trackDb.txt."""
     if scores:
         yield {
             "track": "dnabirnnScores",
@@ -213,7 +219,7 @@ def _stanza(settings: dict[str, str]) -> str:
 
 
 def _session(scores: Sequence[_HubTrack], calls: Sequence[_HubTrack], genome: str) -> str:
-    """XML that IGV opens: https://github.com/igvteam/igv/wiki (sessions)."""
+    """Return the XML of an IGV session: https://github.com/igvteam/igv/wiki (sessions)."""
     session = ElementTree.Element("Session", genome=genome, version="8")
     resources = ElementTree.SubElement(session, "Resources")
     panel = ElementTree.SubElement(session, "Panel", name="DataPanel")

@@ -1,4 +1,4 @@
-"""What a line of each text format holds."""
+"""Columns of a line in each text format."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["SO_TYPE", "Layout", "header_of", "layout_of"]
 
 SO_TYPE = "sequence_feature"
-"""What a call is in GFF3 unless told otherwise: true of every motif (SO:0000110)."""
+"""Default type of a call in GFF3. It is true of every motif (SO:0000110)."""
 
-# Characters that column 1 and columns 2 to 9 may hold as they are: GFF3 specification 1.26,
+# Characters that need no %XX in column 1, and in columns 2 to 9: GFF3 specification 1.26,
 # "Description of the Format".
 _GFF3_SEQID = "".join(map(chr, (*range(48, 58), *range(65, 91), *range(97, 123)))) + ".:^*$@!+_?-|"
 _GFF3_VALUE = "".join(chr(i) for i in range(32, 127) if chr(i) not in "%;=&,")
@@ -35,19 +35,27 @@ _SO_TYPE = re.compile(r"[A-Za-z0-9_]+(?::[0-9]+)?")
 
 
 class Layout(NamedTuple):
-    """How rows become lines; tails and finals are numbered output * 1001 + score.
+    """Parts of a line, in the order in which they are written.
+
+    A line is::
+
+        before(chrom)  start  end  tail  [numbers ...]  final
+
+    Tails and finals take few values, so they are made once for every output and score and looked up
+    by number: tail ``output * 1001 + score`` belongs to a row of that output and that score.
 
     Attributes
     ----------
     tails : sequence of str
-        What stands after the end.
-    before : function from the contig's name to what stands before the start
+        Text after the end column.
+    before : function
+        Takes the contig's name and returns the text before the start column.
     first : int
         Number of a contig's first base in the start column.
-    numbers : function from rows to (n, k) int64, optional
-        What follows the tail.
+    numbers : function, optional
+        Takes rows and returns the numbers after the tail, (n, k) int64.
     finals : sequence of str
-        What follows those numbers.
+        Text after those numbers.
     """
 
     tails: Sequence[str]
@@ -58,7 +66,7 @@ class Layout(NamedTuple):
 
 
 def layout_of(form: TrackFormat, outputs: Sequence[Output], so_type: str | None = None) -> Layout:
-    r"""Lines of a text format.
+    r"""Return the layout of a text format.
 
     Parameters
     ----------
@@ -66,12 +74,12 @@ def layout_of(form: TrackFormat, outputs: Sequence[Output], so_type: str | None 
         A text format that holds all outputs in one file.
     outputs : sequence of Output
     so_type : str, optional
-        Of features in GFF3.
+        Type of the features in GFF3.
 
     Raises
     ------
     OptionError
-        A type that GFF3 cannot hold, or one for another format.
+        A type that GFF3 cannot hold, or a type for another format.
 
     Examples
     --------
@@ -80,7 +88,7 @@ def layout_of(form: TrackFormat, outputs: Sequence[Output], so_type: str | None 
     'REP\t981\t+'
     """
     if so_type is not None and form is not TrackFormat.GFF3:
-        raise OptionError(f"--so-type {so_type}: is for GFF3; end the name in .gff3")
+        raise OptionError(f"--so-type {so_type}: applies to GFF3 only; end the name in .gff3")
     if form is TrackFormat.GFF3:
         return _gff3(outputs, SO_TYPE if so_type is None else so_type)
     bed = [f"{name}\t{score}\t{strand}" for name, strand in outputs for score in _scores()]
@@ -98,7 +106,7 @@ def layout_of(form: TrackFormat, outputs: Sequence[Output], so_type: str | None 
 
 
 def header_of(form: TrackFormat) -> str:
-    r"""Lines that a file of a text format begins with.
+    r"""Return the lines that a file of a text format begins with.
 
     Examples
     --------
@@ -125,15 +133,15 @@ def _thick(rows: Rows) -> NDArray[np.int64]:
 
 
 def _peak(rows: Rows) -> NDArray[np.int64]:
-    assert rows.summit is not None  # the caller was told to find them
+    assert rows.summit is not None  # `Target.summits` made the caller find them
     return (rows.summit - rows.start)[:, np.newaxis]
 
 
 def _gff3(outputs: Sequence[Output], so_type: str) -> Layout:
     if not _SO_TYPE.fullmatch(so_type):
         raise OptionError(
-            f"--so-type {so_type}: is no term of the Sequence Ontology, such as repeat_region or "
-            "SO:0000657"
+            f"--so-type {so_type}: not a term of the Sequence Ontology; give one such as "
+            "repeat_region or SO:0000657"
         )
     tails = [
         f"{score / MAX_SCORE:.3f}\t{strand}\t.\tName={quote(name, safe=_GFF3_VALUE)}"

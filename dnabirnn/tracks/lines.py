@@ -1,4 +1,8 @@
-"""Lines of tracks: a contig's name, start, end, one of a few known tails, and what follows."""
+"""Compiled writer of text lines.
+
+A line is a contig's name, start, end, one of a few known tails, numbers, and one of a few known
+finals, see `dnabirnn.tracks.layouts.Layout`.
+"""
 
 from __future__ import annotations
 
@@ -16,24 +20,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Lines"]
 
-# Text that is written at once. A megabyte more or less makes no difference.
+# Bytes of text per write. A megabyte more or less makes no difference in speed.
 _BUFFER_BYTES = 1 << 20
-# An int64 and the tab before or behind it.
+# Longest number: 19 digits of an int64, and one tab.
 _NUMBER_BYTES = 20
 _ZERO, _TAB, _NEWLINE = 48, 9, 10
 
 
 class Lines:
-    r"""Writes lines, many at a time.
+    r"""Writer of lines, many at a time.
 
     Parameters
     ----------
     file : binary file
     tails : sequence of str
-        What may stand after the end: "REP\t981\t+".
+        Possible texts after the end column, such as "REP\t981\t+".
     finals : sequence of str
-        What stands at the end of a line with each tail, after its further numbers: "\t0,114,178".
-        Nothing by default.
+        Text at the end of a line, one for each tail, such as "\t0,114,178". By default empty.
     """
 
     def __init__(self, file: BinaryIO, tails: Sequence[str], finals: Sequence[str] = ()) -> None:
@@ -49,7 +52,7 @@ class Lines:
         tail: NDArray[np.integer],
         numbers: NDArray[np.int64] | None = None,
     ) -> None:
-        """Write rows of a contig.
+        """Write rows of one contig.
 
         Parameters
         ----------
@@ -57,7 +60,7 @@ class Lines:
         tail : ndarray, (n,)
             Number of each row's tail.
         numbers : ndarray, (n, k) int64, optional
-            What follows the tail, each behind a tab; 0 or more.
+            Numbers after the tail, each after a tab. None is negative.
         """
         name = np.frombuffer(rows.chrom.encode(), np.uint8)
         further = np.empty((tail.size, 0), np.int64) if numbers is None else numbers
@@ -89,13 +92,13 @@ class Lines:
             done += count
 
     def flush(self) -> None:
-        """Hand what is buffered to the file."""
+        """Write the buffer to the file."""
         self._file.write(self._buffer[: self._filled].data)
         self._filled = 0
 
 
 class _Texts(NamedTuple):
-    """Texts end to end, and the end of each."""
+    """Texts joined end to end, and the end of each."""
 
     letters: NDArray[np.uint8]
     ends: NDArray[np.int64]
@@ -125,7 +128,7 @@ def _write(
     buffer: NDArray[np.uint8],
     at: int,
 ) -> int:
-    """Lines of n rows into `buffer` from place `at`; where the next line begins."""
+    """Write the lines of n rows into `buffer` at `at`. Return where the next line begins."""
     for row in range(start.size):
         for i in range(name.size):
             buffer[at + i] = name[i]
@@ -153,7 +156,7 @@ def _write_text(
     ends: NDArray[np.int64],
     number: int,
 ) -> int:
-    """One of several texts that lie end to end; the place behind it."""
+    """Write one of several joined texts. Return the position after it."""
     first = ends[number - 1] if number else 0
     for i in range(first, ends[number]):
         buffer[at] = texts[i]
@@ -163,7 +166,7 @@ def _write_text(
 
 @inlined
 def _write_number(buffer: NDArray[np.uint8], at: int, number: int) -> int:
-    """Digits of a number of 0 or more; the place behind them."""
+    """Write the digits of a non-negative number. Return the position after them."""
     digits, bound = 1, 10
     while digits < 19 and number >= bound:
         digits += 1

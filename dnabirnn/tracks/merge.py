@@ -1,4 +1,4 @@
-"""Shards of one output -> the output of the whole."""
+"""Merge the shards of one output into one file."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ def merge_shards(
     index: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> None:
-    """Join what `dnabirnn score --shard` wrote of one output, in the order that is given.
+    """Merge files of one output that `dnabirnn score --shard` wrote, in the given order.
 
-    Merged text is, decompressed, that of a run over the whole.
+    Merged text is, when decompressed, the same as that of one run over all sequences.
 
     Parameters
     ----------
     shards : sequence of str or PathLike
-        Files of one format, compressed or not; some may be without rows.
+        Files of one format, compressed or not. A shard may have no rows.
     out : str or PathLike
-        Of the same format; text is compressed if its name ends in .gz.
+        File of the same format. Text is compressed if the name ends in .gz.
     form : str, optional
-        The format of all, where not by their names.
+        Format of all files. By default it is detected from their names.
     index : bool
         Add a tabix index.
     progress : callable
-        Told the number of shards that are done.
+        Called with 1 after each shard.
 
     Raises
     ------
     OptionError
-        Shards and output of different formats.
+        The shards and the output have different formats.
     TrackError
-        A shard that is missing, cut short or damaged; a contig in two shards.
+        A shard that is missing, truncated or damaged; a contig in two shards.
     OutputError
-        As for `Outputs.open`.
+        As for `OutputFiles.open`.
     """
     for shard in shards:
         check_readable(shard, TrackError)
@@ -61,7 +61,7 @@ def merge_shards(
     for shard in shards:
         if (found := _format(shard, form)) is not target:
             raise OptionError(
-                f"{shard}: is {found.traits.title}, and {out} is {target.traits.title}; merge "
+                f"{shard}: is {found.traits.title}, but {out} is {target.traits.title}; merge "
                 "files of one format, one output at a time"
             )
     contigs = _Contigs()
@@ -79,7 +79,7 @@ def merge_shards(
 
 
 def _format(path: PathLike, form: str | None) -> TrackFormat:
-    """Format of scores, or else of calls."""
+    """Return the format of a file: of calls if only calls have that format, else of scores."""
     calls = not TrackFormat(form).traits.scores if form is not None else False
     if form is None:
         named = os.fspath(path).lower().removesuffix(".gz").removesuffix(".bgz")
@@ -90,19 +90,19 @@ def _format(path: PathLike, form: str | None) -> TrackFormat:
 
 
 class _Contigs:
-    """Contigs that have been seen, and where."""
+    """Contigs seen so far, with the shard of each."""
 
     def __init__(self) -> None:
         self._shard_of: dict[str, PathLike] = {}
 
     def add(self, names: Iterable[str], shard: PathLike) -> None:
-        """Take the contigs of a shard; raise for one that another has."""
+        """Add the contigs of a shard. Raise if another shard has one of them."""
         for name in names:
             first = self._shard_of.setdefault(name, shard)
             if first is not shard:
                 raise TrackError(
                     f"{shard}: rows of {name}, which {first} has too; give each shard of one run "
-                    "once, and of one output"
+                    "once, and shards of one output only"
                 )
 
 
@@ -131,7 +131,7 @@ def _merge_text(
 
 
 def _whole_lines(shard: PathLike) -> Iterator[bytes]:
-    """Pieces of a text, each of whole lines."""
+    """Yield pieces of a text that consist of whole lines."""
     rest = b""
     for block in read_blocks(shard, TrackError, block_bytes=_READ_BYTES):
         lines, newline, after = block.rpartition(b"\n")
@@ -146,7 +146,7 @@ def _whole_lines(shard: PathLike) -> Iterator[bytes]:
 
 
 def _names(lines: bytes, shard: PathLike = "") -> list[str]:
-    r"""Contigs of whole lines, in their order. Rows of a contig follow one another.
+    r"""Return the contigs of whole lines, in order. The rows of a contig are contiguous.
 
     Examples
     --------
@@ -158,14 +158,20 @@ def _names(lines: bytes, shard: PathLike = "") -> list[str]:
     while begin < size:
         name, tab, _ = lines[begin : lines.find(b"\n", begin)].partition(b"\t")
         if not tab:
-            raise TrackError(f"{shard}: a row without a tab; give a file that dnabirnn wrote")
+            raise TrackError(f"{shard}: a row has no tab; give a file that dnabirnn wrote")
         found.append(name.decode("utf-8", "backslashreplace"))
         begin = _end_of_contig(lines, begin, name + b"\t")
     return found
 
 
 def _end_of_contig(lines: bytes, begin: int, start: bytes) -> int:
-    """Place behind the last line of a contig, found by halving: blocks have one or many."""
+    """Return the position after the last line of a contig.
+
+    A block may have one contig or many. A binary search over positions is fast in both cases::
+
+        |--- lines of the contig ---|--- lines of others ---|
+        begin      low -->                   <-- high
+    """
     low, high = begin, len(lines)  # a line of the contig begins at low, and none at high or later
     while True:
         middle = lines.rfind(b"\n", low, (low + high) // 2) + 1
@@ -202,11 +208,12 @@ def _merge_big(
                 reader = pybigtools.open(os.fspath(shard))
                 chroms = reader.chroms()
             if reader.is_bigwig is not (ending == ".bw"):
-                raise ValueError("it is the other of bigWig and bigBed")
-        except Exception as cause:  # of kinds of its own
+                other = "bigWig" if reader.is_bigwig else "bigBed"
+                raise ValueError(f"it is {other}")
+        except Exception as cause:  # pybigtools raises types of its own, without a common base
             raise TrackError(
                 f"{shard}: cannot be read as {'bigWig' if ending == '.bw' else 'bigBed'} "
-                f"({cause}); make it again"
+                f"({cause}); create it again"
             ) from cause
         contigs.add(chroms, shard)
         sizes |= chroms
@@ -226,13 +233,13 @@ def _merge_big(
 
 
 def _records(reader: Any, shard: PathLike, name: str, length: int) -> Iterator[Any]:
-    """Rows of a contig."""
+    """Yield the rows of one contig."""
     try:
         yield from reader.records(name, 0, length)
     except BaseException as cause:
-        # Rust's panics are no Exceptions.
+        # A Rust panic is a BaseException, not an Exception.
         if isinstance(cause, Exception) or type(cause).__name__ == "PanicException":
-            raise TrackError(f"{shard}: damaged at {name} ({cause}); make it again") from cause
+            raise TrackError(f"{shard}: damaged at {name} ({cause}); create it again") from cause
         raise
 
 
@@ -254,14 +261,14 @@ def _merge_parquet(
             frame = pl.scan_parquet(os.fspath(shard), glob=False)
             if frame.collect_schema() != ROW_SCHEMA:
                 raise TrackError(
-                    f"{shard}: has not the columns {' '.join(ROW_SCHEMA)}; give a file that "
+                    f"{shard}: does not have the columns {' '.join(ROW_SCHEMA)}; give a file that "
                     "dnabirnn wrote"
                 )
             names = frame.select(pl.col("chrom").unique(maintain_order=True))
             contigs.add(names.collect(engine="streaming")["chrom"], shard)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as cause:
             raise TrackError(
-                f"{shard}: cannot be read as Parquet ({cause}); make it again"
+                f"{shard}: cannot be read as Parquet ({cause}); create it again"
             ) from cause
         frames.append(frame)
         progress(1)

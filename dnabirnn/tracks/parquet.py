@@ -1,4 +1,4 @@
-"""Rows of scores and calls -> Parquet, a piece at a time."""
+"""Write rows of scores and calls as Parquet, in pieces."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 __all__ = ["ParquetTrack", "sink"]
 
-# 30 million rows: 350 MB with polars' own size.
+# Rows per row group. With polars' default, 30 million rows took 350 MB of memory.
 _GROUP_ROWS = 1 << 17
 
 
 class ParquetTrack:
-    """Rows of all outputs as one table, in the order of `Ordered`.
+    """Writer of the rows of all outputs as one table, in the order of `Ordered`.
 
-    polars writes Parquet from a file in pieces, not from rows that come one by one: they wait as
-    text in a file.
+    polars can write Parquet in pieces if it reads the rows from a file, but not if they arrive one
+    block at a time. So rows are first written to a temporary file, as text.
 
     Parameters
     ----------
     path : Path
     outputs : sequence of Output
     spool : binary file
-        Where rows wait; it has a name.
+        Temporary file for the rows. Must have a name, which polars opens.
     """
 
     def __init__(self, path: Path, outputs: Sequence[Output], spool: BinaryIO) -> None:
@@ -45,7 +45,7 @@ class ParquetTrack:
         self._track = TextTrack(spool, outputs, layout_of(TrackFormat.TSV, outputs))
 
     def add(self, rows: Rows) -> None:
-        """Take the next rows."""
+        """Add the next rows."""
         self._track.add(rows)
 
     def close(self) -> None:
@@ -59,12 +59,12 @@ class ParquetTrack:
 
 
 def sink(rows: pl.LazyFrame, path: Path) -> None:
-    """Write a table of `ROW_SCHEMA` piece by piece, its rows in their order.
+    """Write a table of `ROW_SCHEMA` in pieces, in the order of its rows.
 
     Raises
     ------
     OutputError
-        It could not be written.
+        The file could not be written.
     """
     try:
         rows.sink_parquet(path, row_group_size=_GROUP_ROWS, maintain_order=True)

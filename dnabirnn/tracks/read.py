@@ -1,4 +1,4 @@
-"""A per-base BED back to rows."""
+"""Read scores and calls back from BED."""
 
 from __future__ import annotations
 
@@ -33,37 +33,38 @@ if TYPE_CHECKING:
 
 __all__ = ["read_calls", "read_scores"]
 
-# Reading and calling 14.8 million rows: 160 MB and 4.9 s with 4 MiB, 330 MB and 5.3 s with 16.
+# Reading and calling 14.8 million rows takes 160 MB and 4.9 s with 4 MiB, and 330 MB and 5.3 s with
+# 16 MiB.
 _READ_BYTES = 1 << 22
 _REMEDY = "give a track that `dnabirnn score` wrote"
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
-# A contig may be called "track": such a row goes on with a tab and a number.
+# A contig may have the name "track". Its rows continue with a tab and a number.
 _HEADER = re.compile(rb"#|(?:track|browser)(?!\t[0-9])(?:\s|$)")
 
 
 def read_scores(path: PathLike, outputs: Sequence[Output]) -> Iterator[Rows]:
-    """Rows of a per-base BED6, as a stream.
+    """Read the rows of a per-base BED6, as a stream.
 
-    Header lines (`track`, `browser`, `#`), empty lines and columns after the sixth are left out.
+    Header lines (`track`, `browser`, `#`), empty lines and columns after the sixth are ignored.
 
     Parameters
     ----------
     path : path
         Plain, gzip or bgzip; "-" is standard input.
     outputs : sequence of Output
-        Of the model; every row must be of one of them.
+        Outputs of the model. Every row must belong to one of them.
 
     Yields
     ------
     rows : Rows
-        Each contig ends with rows that are `last`.
+        Rows of one contig. The last ones of each contig have `last` set.
 
     Raises
     ------
     TrackError
-        A file that is missing or cut short; a row with fewer than six columns, a number that is
-        none, a score that is no integer from 0 to 1000, an unknown class or strand; rows that
-        are not sorted by start within contigs that are each in one piece; rows of one output
+        A file that is missing or truncated; a row with fewer than six columns, with text where a
+        number belongs, with a score that is not an integer from 0 to 1000, or with an unknown class
+        or strand; a contig whose rows are not contiguous or not sorted by start; rows of one output
         that overlap.
     """
     name = "standard input" if os.fspath(path) == "-" else os.fspath(path)
@@ -77,7 +78,7 @@ def read_scores(path: PathLike, outputs: Sequence[Output]) -> Iterator[Rows]:
 
 
 def _whole_lines(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
-    """Chunks of about `_READ_BYTES` that end with a line."""
+    """Yield chunks of about `_READ_BYTES` that consist of whole lines."""
     pieces: list[bytes] = []
     size = 0
     for block in blocks:
@@ -88,7 +89,7 @@ def _whole_lines(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
             if newline:
                 yield lines + newline
             elif size > 2 * _READ_BYTES:
-                raise TrackError(f"{name}: a line of over {_READ_BYTES} bytes; {_REMEDY}")
+                raise TrackError(f"{name}: a line of more than {_READ_BYTES} bytes; {_REMEDY}")
             pieces, size = [rest], len(rest)
     if size:
         rest = b"".join(pieces)
@@ -96,7 +97,11 @@ def _whole_lines(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
 
 
 def _parse(chunk: bytes, first_line: int, name: str) -> tuple[pl.DataFrame, _LineNumbers]:
-    """Columns of a chunk, and the number of each row's line."""
+    """Return the columns of a chunk, and the line number of each row.
+
+    polars parses a chunk of plain rows. Whatever it cannot parse is parsed line by line, which is
+    slow but skips header lines and reports the line of an error.
+    """
     n_extra = chunk[: chunk.index(b"\n")].count(b"\t") + 1 - len(ROW_SCHEMA)
     if n_extra >= 0 and not chunk.startswith(b"#") and b"\n#" not in chunk:
         extra: dict[str, type[pl.DataType]] = {f"extra{i}": pl.String for i in range(n_extra)}
@@ -116,7 +121,7 @@ def _parse(chunk: bytes, first_line: int, name: str) -> tuple[pl.DataFrame, _Lin
 
 
 def _parse_by_line(chunk: bytes, first_line: int, name: str) -> tuple[pl.DataFrame, list[int]]:
-    """Parse what polars did not: it knows no header lines, and no line for its errors."""
+    """Parse a chunk line by line, skipping header lines, with errors that name the line."""
     rows: list[tuple[str | int, ...]] = []
     numbers: list[int] = []
     for number, line in enumerate(chunk.split(b"\n")[:-1], first_line):
@@ -131,7 +136,7 @@ def _row(line: bytes, place: str) -> tuple[str | int, ...]:
     try:
         fields: list[str | int] = list(line.decode("utf-8").split("\t")[: len(ROW_SCHEMA)])
     except UnicodeDecodeError:
-        raise TrackError(f"{place}: no text; give a BED of scores") from None
+        raise TrackError(f"{place}: not text; give a BED of scores") from None
     if len(fields) < len(ROW_SCHEMA) or not all(fields):
         raise TrackError(
             f"{place}: {sum(map(bool, fields))} tab-separated columns; {_REMEDY}, "
@@ -140,7 +145,7 @@ def _row(line: bytes, place: str) -> tuple[str | int, ...]:
     for i, (column, kind) in enumerate(ROW_SCHEMA.items()):
         if kind.is_integer():
             if not _INTEGER.fullmatch(str(fields[i])):
-                raise TrackError(f"{place}: {column} {fields[i]!r} is no integer; {_REMEDY}")
+                raise TrackError(f"{place}: {column} {fields[i]!r} is not an integer; {_REMEDY}")
             fields[i] = int(fields[i])
     if not 0 <= int(fields[4]) <= MAX_SCORE:
         raise TrackError(f"{place}: score {fields[4]} is not from 0 to 1000; {_REMEDY}")
@@ -148,7 +153,15 @@ def _row(line: bytes, place: str) -> tuple[str | int, ...]:
 
 
 class _Checker:
-    """Rows of a track, checked against those before them."""
+    """Check of the rows of a track against those before them.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file, for errors.
+    outputs : sequence of Output
+        Outputs of the model.
+    """
 
     def __init__(self, name: str, outputs: Sequence[Output]) -> None:
         self._name = name
@@ -159,7 +172,7 @@ class _Checker:
         self._ends = np.zeros(len(outputs), dtype=np.int64)
 
     def rows(self, frame: pl.DataFrame, lines: _LineNumbers) -> Iterator[Rows]:
-        """Rows of each contig of a chunk; `lines` are the numbers of their lines."""
+        """Yield the rows of each contig of a chunk. `lines` are the line numbers of the rows."""
         chrom = frame["chrom"]
         output = self._output(frame, lines)
         start, stop, score = (frame[name].to_numpy() for name in ("start", "end", "score"))
@@ -174,7 +187,7 @@ class _Checker:
             yield rows._replace(frontier=self._start)
 
     def end(self) -> Iterator[Rows]:
-        """Yield the last rows of the contig, which are none."""
+        """Yield empty rows that end the current contig, if there is one."""
         if self._chrom is not None:
             empty = np.empty(0, dtype=np.int64)
             output, score = empty.astype(np.uint8), empty.astype(np.int16)
@@ -182,7 +195,7 @@ class _Checker:
 
     def _begin(self, chrom: str, line: int) -> None:
         if chrom in self._seen:
-            raise self._error(line, f"{chrom} comes back after other contigs; sort the track")
+            raise self._error(line, f"{chrom} appears again after other contigs; sort the track")
         if not is_printable(chrom):
             raise self._error(line, f"{chrom!r} has a character that cannot be printed; {_REMEDY}")
         self._seen.add(chrom)
@@ -197,7 +210,7 @@ class _Checker:
             at = int(output.is_null().arg_max() or 0)
             known = ", ".join(self._labels).replace("\t", " ")
             found = str(label[at]).replace("\t", " ")
-            what = f"{found!r} is no class and strand of the model ({known}); {_REMEDY} with it"
+            what = f"{found!r} is not a class and strand of the model ({known}); {_REMEDY} with it"
             raise self._error(lines[at], what)
         return output.to_numpy().astype(np.uint8)
 
@@ -211,9 +224,12 @@ class _Checker:
         overlap[order] = start < previous
         wrongs = (
             ((rows.score < 0) | (rows.score > MAX_SCORE), "score {score} is not from 0 to 1000"),
-            ((rows.start < 0) | (rows.end <= rows.start), "no interval from {start} to {end}"),
-            (np.diff(rows.start, prepend=self._start) < 0, "{start} after a later start; sort"),
-            (overlap, "{start} to {end} overlaps the last row of its class and strand"),
+            ((rows.start < 0) | (rows.end <= rows.start), "{start} to {end} is not an interval"),
+            (
+                np.diff(rows.start, prepend=self._start) < 0,
+                "start {start} is before the previous start; sort the track",
+            ),
+            (overlap, "{start} to {end} overlaps the previous row of its class and strand"),
         )
         for wrong, what in wrongs:
             if wrong.any():
@@ -221,7 +237,7 @@ class _Checker:
                 values = {name: getattr(rows, name)[at] for name in ("start", "end", "score")}
                 raise self._error(lines[at], f"{what.format(**values)}; {_REMEDY}")
         self._start = int(rows.start[-1])
-        self._ends[output] = end  # the last of each output stays
+        self._ends[output] = end  # of several rows of one output, the last assignment stays
 
     def _error(self, line: int, what: str) -> TrackError:
         return TrackError(f"{self._name}, line {line}: {what}")
@@ -230,29 +246,29 @@ class _Checker:
 def read_calls(
     path: PathLike, outputs: Sequence[Output], digests: dict[str, str] | None = None
 ) -> pl.DataFrame:
-    """Calls of a BED6 that `dnabirnn call` or `dnabirnn score --calls` wrote.
+    """Read the calls of a BED6 that `dnabirnn call` or `dnabirnn score --calls` wrote.
 
     Parameters
     ----------
     path : str or PathLike
-        May hold no call at all.
+        File of calls. It may be empty.
     outputs : sequence of Output
-        What calls can be of.
+        Outputs of the model. Every call must belong to one of them.
     digests : dict, optional
         As in `dnabirnn.read_bed`.
 
     Returns
     -------
     calls : polars.DataFrame
-        Of `dnabirnn.tracks.ROW_SCHEMA`, sorted by start and end within a contig.
+        Table of `dnabirnn.tracks.ROW_SCHEMA`, sorted by contig, start and end.
 
     Raises
     ------
     TrackError
-        A class and strand that is none of the outputs, or a score that is no integer from 0 to
-        1000.
+        A class and strand that is not one of the outputs, or a score that is not an integer from 0
+        to 1000.
     LabelError
-        A file that is no BED.
+        A file that is not BED.
     """
     if not any(read_blocks(path, TrackError, digests)):
         return pl.DataFrame(schema=ROW_SCHEMA)

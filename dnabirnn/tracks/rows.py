@@ -1,4 +1,4 @@
-"""Rows of a track of scores, or of calls."""
+"""Rows of a track of scores or of calls."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ COLUMNS = ("chrom", "start", "end", "class", "score", "strand")
 
 
 class Rows(NamedTuple):
-    """Rows of BED6 of one contig: runs of equal score, or calls.
+    """Rows of one contig, as in BED6: runs of equal score, or calls.
 
-    Within an output they ascend and do not overlap; outputs may come in any order.
+    Rows of one output ascend and do not overlap. Rows of different outputs may be in any order.
 
     Attributes
     ----------
     chrom : str
         Name of the contig.
     output : ndarray, (n,) uint8
-        Columns of the network's answer.
+        Number of each row's output: its column in the network's probabilities.
     start, end : ndarray, (n,) int64
     score : ndarray, (n,) int16
         0 to 1000.
     frontier : int
-        No row of this contig that is still to come starts before it.
+        Rows of this contig that come later start at or after this position.
     last : bool
-        True for the last rows of the contig, which may be none.
+        True for the last rows of the contig. They may be empty.
     summit : ndarray, (n,) int64, optional
-        Place of each call's highest score, where it was asked for.
+        Position of each call's highest score, if it was requested.
     """
 
     chrom: str
@@ -52,7 +52,7 @@ class Rows(NamedTuple):
     summit: NDArray[np.int64] | None = None
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Rows:
-        """Return some of the rows, by mask, places or slice."""
+        """Return some of the rows, by mask, indices or slice."""
         return self._replace(
             output=self.output[which],
             start=self.start[which],
@@ -62,7 +62,7 @@ class Rows(NamedTuple):
         )
 
     def at_least(self, score: int) -> Rows:
-        """Return the rows of this score or more, as a track with that `--min-score` has them."""
+        """Return the rows with at least this score, as in a track with that `--min-score`."""
         return self.take(self.score >= score)
 
     def by_output(self) -> Iterator[tuple[int, Rows]]:
@@ -77,7 +77,7 @@ class Rows(NamedTuple):
 
 
 def joined(pieces: Sequence[Rows]) -> Rows:
-    """Rows of a contig in one piece, which stands where the last of them stood."""
+    """Concatenate rows of one contig. `frontier` and `last` are those of the last piece."""
     if len(pieces) == 1:
         return pieces[0]
     summits = [piece.summit for piece in pieces if piece.summit is not None]
@@ -91,7 +91,7 @@ def joined(pieces: Sequence[Rows]) -> Rows:
 
 
 def output_ranks(outputs: Sequence[Output]) -> NDArray[np.uint8]:
-    """Place of each output in the order of a track's rows: class as text, then "+", "-", ".".
+    """Return the rank of each output in a track's row order: class as text, then "+", "-", ".".
 
     Examples
     --------

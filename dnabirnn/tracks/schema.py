@@ -1,4 +1,4 @@
-"""The columns of a row of scores or of a call, as a table has them."""
+"""Columns of a table of scores or of calls, with their types."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ __all__ = ["ROW_SCHEMA"]
 ROW_SCHEMA = pl.Schema(
     zip(COLUMNS, (pl.String, pl.Int64, pl.Int64, pl.String, pl.Int16, pl.String), strict=True)
 )
-"""Columns of a table of scores or calls, those of BED6."""
+"""Columns of a table of scores or calls. They are those of BED6."""

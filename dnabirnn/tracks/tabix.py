@@ -1,4 +1,4 @@
-"""An index of a bgzipped track: tabix, by samtools' own library."""
+"""Create tabix indexes of bgzip files, with htslib through pysam."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_index", "can_index", "check_index"]
 
-# Columns of contig, start and end, from 0; GFF3's are as in its specification.
+# Columns of contig, start and end, numbered from 0.
 _COLUMNS = {TrackFormat.GFF3: (0, 3, 4)}
 _BED_COLUMNS = (0, 1, 2)
 
@@ -34,17 +34,19 @@ def can_index(path: PathLike, form: TrackFormat) -> bool:
 
 
 def check_index(path: PathLike, form: TrackFormat) -> ModuleType:
-    """Raise for an output that cannot have an index; give back what makes one.
+    """Raise for an output that cannot have an index. Return the module that creates indexes.
 
     Raises
     ------
     OptionError
-        A binary format, a name without .gz, a pipe; pysam is not installed.
+        A binary format, a name without .gz, or a pipe; pysam is not installed.
     """
     if form.traits.binary:
-        raise OptionError(f"--index: {path} is {form.traits.title}, which is its own index")
+        raise OptionError(
+            f"--index: {path} is {form.traits.title}, which has an index already; leave --index out"
+        )
     if not can_index(path, form):
-        raise OptionError(f"--index: {path} is no bgzip file; end the name in .gz")
+        raise OptionError(f"--index: {path} is not a bgzip file; end the name in .gz")
     try:
         import pysam
     except ImportError as cause:
@@ -55,14 +57,14 @@ def check_index(path: PathLike, form: TrackFormat) -> ModuleType:
 
 
 def add_index(files: OutputFiles, path: PathLike, form: TrackFormat) -> None:
-    """Have an output indexed when it is whole: PATH.tbi, or PATH.csi past 512 Mb.
+    """Index an output when it is complete: PATH.tbi, or PATH.csi if a contig exceeds 512 Mb.
 
     Parameters
     ----------
     files : OutputFiles
-        In which `path` is open.
+        Files of the run, in which `path` is open.
     path : path
-        A bgzip file whose rows are sorted.
+        A bgzip file with sorted rows.
     form : TrackFormat
 
     Raises
@@ -70,7 +72,7 @@ def add_index(files: OutputFiles, path: PathLike, form: TrackFormat) -> None:
     OptionError
         As for `check_index`.
     OutputError
-        When the output is whole: it could not be indexed.
+        Raised when the output is complete, if it could not be indexed.
     """
     pysam = check_index(path, form)
 
@@ -80,7 +82,8 @@ def add_index(files: OutputFiles, path: PathLike, form: TrackFormat) -> None:
         for kind in ("tbi", "csi"):
             made = f"{source}.{kind}"
             try:
-                # htslib would print that a contig is too long for .tbi, which is no fault.
+                # htslib would print that a contig is too long for .tbi. That is not an error: .csi
+                # is tried next.
                 verbosity = pysam.set_verbosity(0)
                 pysam.tabix_index(
                     source,

@@ -1,4 +1,4 @@
-"""Rows of scores and calls -> lines of text: BED, bedGraph, GFF3 and the like."""
+"""Write rows of scores and calls as text: BED, bedGraph, GFF3, narrowPeak and TSV."""
 
 from __future__ import annotations
 
@@ -21,20 +21,24 @@ __all__ = ["BedGraphTracks", "BedTrack", "Ordered", "TextTrack", "Track"]
 
 
 class Track(Protocol):
-    """What rows of any contigs are written to, contig after contig."""
+    """Writer of rows, one contig after another."""
 
     def add(self, rows: Rows) -> None:
-        """Take the next rows."""
+        """Add the next rows."""
 
     def close(self) -> None:
-        """Write what is held back."""
+        """Write all rows that are still held."""
 
 
 class Ordered:
-    """Rows of all outputs, ordered by start, end, class and strand within a contig.
+    """Buffer that puts the rows of all outputs in order of start, end, class and strand.
 
-    For a track of scores (`find_runs`) and for calls (`calling.Caller`) alike. A row waits as
-    long as one that belongs before it may still come.
+    It serves both tracks of scores (`find_runs`) and calls (`calling.Caller`). Rows of different
+    outputs arrive unordered, but each `Rows` has a frontier: later rows of the contig start at or
+    after it. So rows that start before the frontier can be released, and the others are held::
+
+        ---- released ----|---- held ----
+                       frontier              position in the contig ->
 
     Parameters
     ----------
@@ -47,7 +51,7 @@ class Ordered:
         self._held_from = 0
 
     def add(self, rows: Rows) -> Rows | None:
-        """Take the next rows; those whose turn it is, if any."""
+        """Add the next rows. Return those that can be written, or None."""
         if rows.start.size:
             first = int(rows.start.min())
             self._held_from = min(first, self._held_from) if self._held else first
@@ -67,7 +71,7 @@ class Ordered:
 
 
 class TextTrack:
-    """Rows of all outputs as lines of one file, in the order of `Ordered`.
+    """Writer of the rows of all outputs as lines of one file, in the order of `Ordered`.
 
     Parameters
     ----------
@@ -75,7 +79,7 @@ class TextTrack:
     outputs : sequence of Output
     layout : Layout
     header : str
-        What the file begins with.
+        Lines at the beginning of the file.
     """
 
     def __init__(
@@ -87,7 +91,7 @@ class TextTrack:
         self._ordered = Ordered(outputs)
 
     def add(self, rows: Rows) -> None:
-        """Take the next rows."""
+        """Add the next rows."""
         ready = self._ordered.add(rows)
         if ready is None:
             return
@@ -101,12 +105,12 @@ class TextTrack:
         self._lines.add(placed, tail, numbers)
 
     def close(self) -> None:
-        """Write what is buffered; the file stays open."""
+        """Write the buffered lines. The file stays open."""
         self._lines.flush()
 
 
 class BedTrack(TextTrack):
-    """Rows as BED6.
+    """Writer of rows as BED6.
 
     Parameters
     ----------
@@ -119,14 +123,14 @@ class BedTrack(TextTrack):
 
 
 class BedGraphTracks:
-    """Rows of `find_runs(..., min_score=0)` as bedGraph, a file an output.
+    """Writer of rows of `find_runs(..., min_score=0)` as bedGraph, one file per output.
 
-    p has three decimals; bases of code 4 have no row.
+    Values are probabilities with three decimals. Bases of code 4 have no row.
 
     Parameters
     ----------
     files : sequence of binary files
-        One an output, in the order of the model's outputs; `formats.track_path` names them.
+        One per output, in the order of the model's outputs. `formats.track_path` gives their names.
     """
 
     def __init__(self, files: Sequence[BinaryIO]) -> None:
@@ -134,11 +138,11 @@ class BedGraphTracks:
         self._lines = [Lines(file, tails) for file in files]
 
     def add(self, rows: Rows) -> None:
-        """Take the next rows."""
+        """Add the next rows."""
         for output, own in rows.by_output():
             self._lines[output].add(own, own.score.astype(np.uint32))
 
     def close(self) -> None:
-        """Write what is buffered; the files stay open."""
+        """Write the buffered lines. The files stay open."""
         for lines in self._lines:
             lines.flush()

@@ -1,4 +1,4 @@
-"""What a track or calls are written with, by their format."""
+"""Open tracks and calls for writing, in any format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["Target", "open_track", "read_sizes", "targets", "track_paths"]
 
 @dataclass(frozen=True)
 class Target:
-    """Where a track or calls go, and as what.
+    """File and format for a track or for calls.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Target:
     index : bool
         Add a tabix index.
     so_type : str, optional
-        Of features in GFF3.
+        Type of the features in GFF3.
     """
 
     path: PathLike
@@ -45,35 +45,36 @@ class Target:
 
     @classmethod
     def of(cls, path: PathLike | Target, *, calls: bool = False) -> Target:
-        """Format of a track or of calls from the end of the name; a `Target` as it is."""
+        """Return a target with the format of the file name, or a `Target` unchanged."""
         return path if isinstance(path, Target) else cls(path, track_format(path, calls=calls))
 
     @property
     def summits(self) -> bool:
-        """Whether calls are to tell where the score is highest."""
+        """Whether the format needs the position of each call's highest score."""
         return self.form is TrackFormat.NARROWPEAK
 
     def files(self, outputs: Sequence[Output]) -> list[str]:
-        """Names of the files that are written, see `track_paths`."""
+        """Return the names of the files that are written, see `track_paths`."""
         return track_paths(self.path, self.form, outputs)
 
     def check_sizes(self, sizes: Mapping[str, int] | None) -> None:
-        """Raise OptionError where lengths of contigs are lacking, or given in vain."""
+        """Raise OptionError if lengths of contigs are missing, or given without effect."""
         needed = self.form is TrackFormat.BIGBED
         if needed and sizes is None:
             raise OptionError(
-                f"{self.path}: bigBed holds the lengths of the contigs, which the scores do not "
-                "tell; name a chrom.sizes or .fai file with --sizes"
+                f"{self.path}: bigBed needs the lengths of the contigs, which the scores do not "
+                "contain; give a chrom.sizes or .fai file with --sizes"
             )
         if sizes is not None and not needed:
             raise OptionError(
-                f"--sizes: is for bigBed, and {self.path} is {self.form.traits.title}"
+                f"--sizes: applies to bigBed only, and {self.path} is {self.form.traits.title}; "
+                "leave it out"
             )
 
     def open(
         self, files: OutputFiles, outputs: Sequence[Output], sizes: Mapping[str, int]
     ) -> Track:
-        """Open it, see `open_track`."""
+        """Open the target for writing, see `open_track`."""
         return open_track(
             files, self.path, self.form, outputs, sizes, so_type=self.so_type, index=self.index
         )
@@ -87,27 +88,30 @@ def targets(
     index: bool = False,
     so_type: str | None = None,
 ) -> tuple[Target, Target | None]:
-    """Where scores and calls of one run go.
+    """Return the targets of the scores and of the calls of one run.
 
     Parameters
     ----------
     out, calls_out : path
+        Files for scores and for calls.
     form, calls_form : str, optional
-        Formats, where not by the names.
+        Formats. By default they are detected from the names.
     index : bool
         Add an index to each of the two that is bgzipped text.
     so_type : str, optional
-        Of calls in GFF3.
+        Type of the calls in GFF3.
 
     Raises
     ------
     OptionError, OutputError
-        A format that cannot be; an option that would have no effect.
+        A format that is not possible; an option that would have no effect.
     """
     if calls_out is None:
         for option, value in (("--calls-format", calls_form), ("--so-type", so_type)):
             if value is not None:
-                raise OptionError(f"{option}: is for calls, and none are asked for; add --calls")
+                raise OptionError(
+                    f"{option}: applies to calls, and no calls are written; add --calls"
+                )
     track = Target(out, track_format(out, form), index)
     if calls_out is None:
         return track, None
@@ -128,29 +132,29 @@ def open_track(
     so_type: str | None = None,
     index: bool = False,
 ) -> Track:
-    """Open what rows of scores or calls are written to.
+    """Open a track for rows of scores or calls.
 
     Parameters
     ----------
     files : OutputFiles
     path : path
-        Where the format is a file an output, `track_paths` gives their names.
+        Name of the output. `track_paths` gives the names if the format has one file per output.
     form : TrackFormat
     outputs : sequence of Output
-        Those of the model.
+        Outputs of the model.
     sizes : mapping
-        Length of each contig, for bigWig and bigBed; may be filled until the track is closed.
+        Length of each contig, for bigWig and bigBed. May be filled until the track is closed.
     so_type : str, optional
-        Of features in GFF3.
+        Type of the features in GFF3.
     index : bool
         Add a tabix index.
 
     Raises
     ------
     OptionError
-        An index or a type that the format does not have.
+        An index or a type that the format does not have; several files on one stream.
     OutputError
-        As for `Outputs.open`; several files on one stream.
+        As for `OutputFiles.open`.
     """
     paths = track_paths(path, form, outputs)
     if index:
@@ -184,12 +188,12 @@ def open_track(
 
 
 def track_paths(path: PathLike, form: TrackFormat, outputs: Sequence[Output]) -> list[str]:
-    """Files that a track is made of.
+    """Return the files of a track.
 
     Raises
     ------
     OptionError
-        A file an output, and several outputs, on one stream.
+        A format with one file per output, several outputs, and a stream instead of a file.
     """
     if not form.traits.split:
         return [os.fspath(path)]
@@ -197,24 +201,24 @@ def track_paths(path: PathLike, form: TrackFormat, outputs: Sequence[Output]) ->
         return [track_path(path, output) for output in outputs]
     if len(outputs) > 1:
         raise OptionError(
-            f"{path}: {form.traits.title} is a file an output, and the model has {len(outputs)}; "
-            "give the name of a file"
+            f"{path}: {form.traits.title} is one file per output, and the model has {len(outputs)} "
+            "outputs; give the name of a file"
         )
     return [os.fspath(path)]
 
 
 def read_sizes(path: PathLike) -> dict[str, int]:
-    """Lengths of contigs, from a table whose first columns are name and length.
+    """Read the lengths of contigs from a table whose first two columns are name and length.
 
     Parameters
     ----------
     path : path
-        Such as UCSC's chrom.sizes or the .fai that samtools makes.
+        A table such as UCSC's chrom.sizes or the .fai of samtools.
 
     Raises
     ------
     OptionError
-        A file that cannot be read; a line of another kind; a contig twice.
+        A file that cannot be read; a line without a name and a length; a contig that occurs twice.
     """
     sizes: dict[str, int] = {}
     text = read_text(path, OptionError, "a chrom.sizes or .fai file")
@@ -224,9 +228,10 @@ def read_sizes(path: PathLike) -> dict[str, int]:
         name, length = (*line.split("\t"), "")[:2]
         if not re.fullmatch("[0-9]{1,18}", length := length.strip()):
             raise OptionError(
-                f"{path}, line {number}: no contig and length; give a chrom.sizes or .fai file"
+                f"{path}, line {number}: not a contig and its length; give a chrom.sizes or .fai "
+                "file"
             )
         if name in sizes:
-            raise OptionError(f"{path}, line {number}: {name} comes twice; remove one line")
+            raise OptionError(f"{path}, line {number}: {name} occurs twice; remove one line")
         sizes[name] = int(length)
     return sizes

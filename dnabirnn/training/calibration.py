@@ -1,4 +1,40 @@
-"""What is set once a network is fitted: prior, scoring window, thresholds, call lengths."""
+"""What is set after fitting: calibration of log-odds, scoring window, rules for calls.
+
+Calibration. A fitted network gives log-odds x. They are off for two reasons:
+
+- Training windows hold more positive bases than the sequence (`dnabirnn.training.sampling`). Bayes'
+  rule gives the shift that corrects for the ratio of the two shares. It assumes that the background
+  of the windows looks like that of the sequence. It does not: half of the windows lie at sites, so
+  the flanks of sites are drawn far more often than other background.
+- A network that has seen each site many times is too sure of itself: its log-odds are too large on
+  both sides.
+
+Each class therefore gets two numbers, a slope a and a shift b, fitted on validation sequence in its
+natural composition::
+
+    calibrated log-odds = a x + b        probability = 1 / (1 + exp(-(a x + b)))
+
+The shift corrects the number of positive bases: after the fit, the probabilities sum to about that
+number. The slope corrects the confidence: a < 1 pulls probabilities away from 0 and 1. They are the
+maximum of the likelihood, with Platt's targets (`dnabirnn.evaluation.logistic_fit`). As a > 0, the
+order of the scores of a class does not change, and neither does its average precision, except that
+classes of an exclusive network share one softmax.
+
+Scoring window. The scores in a halo at either end of a window are thrown away, so longer windows
+waste less. The halo is 3/4 of the training window. Windows of 4,000, 2,000 and 1,000 bp are tried,
+of which only those at least four times as long as the training window are used. If none is, the
+window has four times its length. The longest window is chosen with which every class stays within
+0.002 of its best average precision on validation sequence. The check is needed because a network
+reads further in scoring than it did in training.
+
+Length and gap of calls. Both come from the lengths of the labelled runs of the training split::
+
+    half = 5 % quantile of the lengths / 2, rounded down
+    minimum length = half, but 1 to 100 bp        gap = half, but at most 500 bp
+
+A low quantile is used instead of the minimum so that a single odd label does not decide. Half of it
+is used so that a true site that is found only in part is kept.
+"""
 
 from __future__ import annotations
 
@@ -27,43 +63,46 @@ _AP_LOSS = 0.002
 _SHORT_SITE_QUANTILE = 0.05
 _LONGEST_DEFAULT_BP = 100
 _LONGEST_DEFAULT_GAP_BP = 500
-# With fewer positive bases than this, validation sequence says too little of how many there are.
+# With fewer positive bases, the shift and the slope would be too uncertain.
 _ENOUGH_POSITIVES = 100
-# What lies below or above says no more to a fit than that it does.
-_LEAST_PROBABILITY = 1e-9
-_LEAST_SLOPE = 0.1
+# Probabilities are clipped to this and to 1 minus this before the fit, so that log-odds are finite.
+_MIN_PROBABILITY = 1e-9
+# A slope below this, or above its reciprocal, is a sign that the fit has failed.
+_MIN_SLOPE = 0.1
 
 
 def fitted_map(histogram: Histogram) -> LogOddsMap:
-    """What makes of a class's log-odds the best probabilities that two numbers can give.
+    """Fit the slope and the shift that calibrate the log-odds of a class.
 
-    Background near sites is drawn as often as the sites, background far from them is not, so
-    that the prior alone does not tell the shift; and a network that has seen each site many times
-    is surer than it should be, which the slope mends.
+    See the module docstring for what the two numbers correct.
 
     Parameters
     ----------
     histogram : Histogram
-        Of validation sequence as it is.
+        Scores of the class on validation sequence in its natural composition.
 
     Returns
     -------
     map : LogOddsMap
-        The identity where there are fewer than 100 positives or no negatives.
+        The identity with fewer than 100 positives, without negatives, or if the fitted slope is not
+        from 0.1 to 10.
     """
     used = np.flatnonzero(histogram.positives + histogram.negatives)
     positives, negatives = histogram.positives[used], histogram.negatives[used]
     if positives.sum() < _ENOUGH_POSITIVES or not negatives.any():
         return LogOddsMap(1.0, 0.0)
-    middles = np.clip(bin_means()[used], _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    middles = np.clip(bin_means()[used], _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
     slope, shift = logistic_fit(np.log(middles) - np.log1p(-middles), positives, negatives)
-    if _LEAST_SLOPE <= slope <= 1 / _LEAST_SLOPE:
+    if _MIN_SLOPE <= slope <= 1 / _MIN_SLOPE:
         return LogOddsMap(slope, shift)
     return LogOddsMap(1.0, 0.0)
 
 
 def scoring_windows(training_window_bp: int) -> list[ScoringWindow]:
-    """Scoring windows to choose from, longest first; all longer than the training window."""
+    """Return the scoring windows to choose from, longest first.
+
+    Each is at least four times as long as the training window.
+    """
     halo = max(1, training_window_bp * 3 // 4)
     lengths = [length for length in _SCORING_WINDOWS_BP if length >= 4 * training_window_bp]
     lengths = lengths or [4 * training_window_bp]
@@ -73,15 +112,16 @@ def scoring_windows(training_window_bp: int) -> list[ScoringWindow]:
 def call_defaults(
     thresholds: Mapping[str, int], site_lengths_bp: Mapping[str, NDArray[np.int64]]
 ) -> dict[str, CallRule]:
-    """How calls of each class are made unless the user says otherwise.
+    """Return the default rule for calls of each class.
 
     Parameters
     ----------
     thresholds : mapping of class name to int
     site_lengths_bp : mapping of class name to ndarray, (n,) int64
-        Lengths of the training sites: a call may be half as short as all but the shortest
-        twentieth of them, and may bridge gaps of the same length. Lengths are not over 100 bp,
-        since a long array may be cut short by the end of a contig; gaps are not over 500 bp.
+        Lengths of the training sites. The minimum length of a call, and the longest gap that it
+        bridges, are half of their 5 % quantile, rounded down. The minimum length is at least 1 and
+        at most 100 bp, because the end of a contig may cut a long array short. The gap is at most
+        500 bp.
 
     Examples
     --------
@@ -100,11 +140,12 @@ def call_defaults(
 def choose_scoring_window(
     validation: Validation, engine: Engine, training_window_bp: int, threads: int
 ) -> ScoringWindow:
-    """The longest scoring window with which no class's average precision loses over 0.002.
+    """Choose the longest scoring window that costs no class more than 0.002 of average precision.
 
-    The longer the window, the smaller the share of its bases that is thrown away; but a network
-    reads further than it was trained to, and on sequence that it was not trained on its memory
-    may lead it astray. Without validation sequence, the shortest window is taken.
+    The longer the window, the smaller the share of its bases that is thrown away. But a network
+    then reads further than in training. On some satellites, windows of 4,000 bp lost a third of the
+    average precision of windows of 1,000 bp. Without validation sequence the shortest window is
+    taken, since the training sequence would not show such a loss.
     """
     windows = scoring_windows(training_window_bp)
     if validation.split != "val":

@@ -1,4 +1,4 @@
-"""Training sequence on a device: codes and labels live there, and windows are cut there."""
+"""Training sequence in the memory of a device, where training windows are cut."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ __all__ = ["Resident", "TensorBatch"]
 
 
 class TensorBatch(NamedTuple):
-    """Training windows of one step on a device; as `dnabirnn.training.sampling.TrainingBatch`."""
+    """Training windows of one step on a device; see `dnabirnn.training.sampling.TrainingBatch`."""
 
     codes: Tensor
     truth: Tensor
     counted: Tensor
 
     def part(self, windows: slice) -> TensorBatch:
-        """Some of the windows."""
+        """Return a slice of the windows."""
         return TensorBatch(self.codes[windows], self.truth[windows], self.counted[windows])
 
 
 class Resident:
-    """Cuts the windows that a sampler draws on a device.
+    """Training sequence on a device, which cuts the windows that a sampler draws.
 
-    A base takes a byte for its code there, and the bytes of its label.
+    Each base takes one byte for its code, and the bytes of its label.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Resident:
         encoded = sampler.encoded
         self._codes = torch.from_numpy(np.array(encoded.codes)).to(device)
         labels = np.array(encoded.labels)
-        # torch computes with signed integers: the bits are the same.
+        # torch has few operations for unsigned integers. Signed ones have the same bits.
         self._labels = torch.from_numpy(labels.view(f"i{labels.itemsize}")).to(device)
         bits = 8 * labels.itemsize
         masks = [_signed(mask, bits) for mask in output_masks(encoded.classes)]
@@ -55,7 +55,7 @@ class Resident:
         self._opposite = torch.tensor(opposite_outputs(encoded.classes), device=device)
 
     def batch(self, step: int) -> TensorBatch:
-        """Windows of step `step`: what `Sampler.batch` gives, on the device."""
+        """Return the windows of step `step`: the same as `Sampler.batch`, but on the device."""
         drawn = self._sampler.places(step)
         starts, ends, turned = (torch.from_numpy(array).to(self._device) for array in drawn[:3])
         steps = torch.arange(self._sampler.settings.window_bp, device=self._device)
@@ -78,5 +78,5 @@ class Resident:
 
 
 def _signed(mask: int, bits: int) -> int:
-    """The signed integer of so many bits that has the bits of a mask."""
+    """Return the signed integer of `bits` bits that has the same bits as a mask."""
     return mask - (1 << bits) if mask >> (bits - 1) else mask

@@ -1,7 +1,20 @@
-"""False discovery rates: thresholds that keep to them on validation sequence.
+"""Thresholds for false discovery rates, chosen on validation sequence.
 
-A base is falsely called if it is not of the class and strand; a call, if under half of its bases
-that count are.
+A false discovery rate is the share of false ones among all that is called::
+
+    rate = false / (false + true) = 1 - precision
+
+It is not the share of background that is called (false positive rate). A rate of 0.05 means that of
+100 calls, 5 are expected to be false. There are two such rates:
+
+- of bases: a called base is false if it does not carry the label of the class and strand;
+- of calls: a call is false if fewer than half of its counted bases carry that label.
+
+For each rate the lowest threshold is taken that keeps to it on validation sequence, so that as much
+as possible is found. At least 1 / rate bases or calls must be called there (100 for a rate of
+0.01), as with fewer a single false one would exceed the rate. Otherwise there is no threshold for
+the rate. If a class is expected to be rarer where the model will be used (`train --prior`), each
+false base or call counts as several; see `call_thresholds`.
 """
 
 from __future__ import annotations
@@ -31,15 +44,15 @@ if TYPE_CHECKING:
 __all__ = ["RATES", "base_thresholds", "call_thresholds"]
 
 RATES = ("0.01", "0.05", "0.1")
-"""Rates that thresholds are set for."""
-_LEAST_SCORE = 10
+"""False discovery rates for which thresholds are chosen."""
+_MIN_SCORE = 10
 _THRESHOLDS = (*range(10, 100, 10), *range(100, 950, 25), *range(950, 1000, 10), 995, 999)
 
 
 def base_thresholds(counts: ScoreCounts) -> dict[str, int | None]:
-    """Lowest integer score, 1 to 1000, from which bases are falsely called at most at each rate.
+    """Return the lowest threshold, 1 to 1000, that keeps called bases to each rate.
 
-    None where none is, or where fewer bases are called than one false one would take.
+    None if no threshold does, or if fewer than 1 / rate bases are called at all of these.
     """
     positives, negatives = (
         np.cumsum(array[::-1])[::-1][1:].astype(np.float64)
@@ -57,11 +70,11 @@ def call_thresholds(
     rarer: Mapping[str, float],
     threads: int,
 ) -> dict[str, dict[str, int | None]]:
-    """Thresholds with which calls are false at most at each rate, by class.
+    """Return, for each class, the lowest threshold that keeps calls to each rate.
 
-    Of `base_thresholds`' kind, from a grid of some fifty, for calls of the rules' lengths and
-    gaps. Where a class is `rarer[name]` times rarer than on validation sequence, by its odds, a
-    false call stands for so many.
+    As `base_thresholds`, but for calls made with the lengths and gaps of `rules`, and from a grid
+    of about fifty thresholds. `rarer[name]` is the odds of a class on validation sequence divided
+    by its odds where the model will be used. Each false call counts that many times.
     """
     tried = np.array(_THRESHOLDS)
     true, false = (
@@ -69,7 +82,7 @@ def call_thresholds(
         for _ in range(2)
     )
     masks = output_masks(validation.classes)
-    rows = find_runs(validation.blocks(engine, window, threads), min_score=_LEAST_SCORE)
+    rows = find_runs(validation.blocks(engine, window, threads), min_score=_MIN_SCORE)
     for of_contig in _by_contig(rows):
         contig = validation.contig(of_contig[0].chrom)
         truth = Truth.of(np.asarray(contig.labels), codes=np.asarray(contig.codes))
@@ -89,7 +102,7 @@ def call_thresholds(
 def _lowest(
     thresholds: NDArray[np.int64], called: NDArray[np.float64], false: NDArray[np.float64]
 ) -> dict[str, int | None]:
-    """The lowest threshold that keeps to each rate; None where none does."""
+    """Return the lowest threshold that keeps to each rate; None if there is not one."""
     found: dict[str, int | None] = {}
     for text in RATES:
         rate = float(text)
@@ -99,6 +112,7 @@ def _lowest(
 
 
 def _by_contig(rows: Iterable[Rows]) -> Iterator[list[Rows]]:
+    """Yield the rows of each contig as one list."""
     held: list[Rows] = []
     for piece in rows:
         held.append(piece)

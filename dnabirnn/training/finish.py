@@ -1,4 +1,4 @@
-"""What a fitted network becomes: a model, with all that is set on validation sequence."""
+"""Turn a fitted network into a model: calibrate it, and choose its window and thresholds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["VALIDATION_BP", "finish"]
 logger = logging.getLogger(__name__)
 
 VALIDATION_BP = 4_000_000
-"""Bases, about, that a network is held against again and again."""
+"""Size in bases, about, of the validation sequence that is scored repeatedly during training."""
 
 
 def finish(
@@ -37,21 +37,21 @@ def finish(
     plan: Mapping[str, Any],
     threads: int,
 ) -> Checkpoint:
-    """The network as a model.
+    """Make the model from a fitted network.
 
     Parameters
     ----------
     network : Network
         With its best weights.
     maps : sequence of LogOddsMap
-        Of the classes' log-odds, as the prior alone tells them.
+        One map per class, with the shift from windows to sequence (`prior_shift`).
     encoded : EncodedSet
     sampler : Sampler
     validation : Validation
         Of about `VALIDATION_BP` bases.
     prevalence : Prevalence
     plan : mapping
-        What is told of the training.
+        Settings of the training, which are stored in the model.
     threads : int
     """
     architecture, settings = network.architecture, sampler.settings
@@ -60,7 +60,8 @@ def finish(
         validation, engine_of(network, maps), settings.window_bp, threads
     )
     measure = _Measure(encoded, validation, window, threads)
-    # Of an exclusive network a class's probability depends on the other classes' maps too.
+    # Classes of an exclusive network share one softmax, so the probabilities of a class depend on
+    # the maps of the others. A second round fits each map with the others in place.
     for _ in range(1 + architecture.exclusive):
         histograms, _ = measure.counts(network, maps, validation)
         left = [fitted_map(histograms[name]) for name, _ in architecture.classes]
@@ -114,7 +115,7 @@ def finish(
 
 
 class _Measure:
-    """Scores of validation sequence, and of training sequence for classes that it lacks."""
+    """Counts and thresholds on validation sequence, or on the train split for classes it lacks."""
 
     def __init__(
         self, encoded: EncodedSet, validation: Validation, window: ScoringWindow, threads: int
@@ -123,21 +124,23 @@ class _Measure:
         self._threads = threads
         self._validation = validation
         self.absent = validation.absent()
-        self._standing_in = None
+        self._train_part = None
         if self.absent:
             _warn_of_absence(self.absent, len(encoded.classes), validation.split)
-            self._standing_in = Validation(encoded, VALIDATION_BP, "train")
+            self._train_part = Validation(encoded, VALIDATION_BP, "train")
 
     def counts(
         self, network: Network, maps: Sequence[LogOddsMap], validation: Validation
     ) -> tuple[dict[str, Histogram], dict[str, ScoreCounts]]:
-        """Scores a class."""
+        """Return the histogram and the integer score counts of each class."""
         engine = engine_of(network, maps)
         histograms, counts = validation.histograms(engine, self._window, self._threads)
-        if self._standing_in is not None:
-            known, known_counts = self._standing_in.histograms(engine, self._window, self._threads)
-            histograms |= {name: known[name] for name in self.absent}
-            counts |= {name: known_counts[name] for name in self.absent}
+        if self._train_part is not None:
+            train_histograms, train_counts = self._train_part.histograms(
+                engine, self._window, self._threads
+            )
+            histograms |= {name: train_histograms[name] for name in self.absent}
+            counts |= {name: train_counts[name] for name in self.absent}
         return histograms, counts
 
     def discoveries(
@@ -148,17 +151,17 @@ class _Measure:
         rules: Mapping[str, CallRule],
         rarer: Mapping[str, float],
     ) -> dict[str, dict[str, dict[str, int | None]]]:
-        """Thresholds for false discovery rates, a class, of bases and of calls."""
+        """Return the thresholds of each class for false discovery rates of bases and of calls."""
         engine = engine_of(network, maps)
         outputs = network.architecture.outputs
         of_calls = call_thresholds(
             self._validation, engine, self._window, outputs, rules, rarer, self._threads
         )
-        if self._standing_in is not None:
-            known = call_thresholds(
-                self._standing_in, engine, self._window, outputs, rules, rarer, self._threads
+        if self._train_part is not None:
+            of_train = call_thresholds(
+                self._train_part, engine, self._window, outputs, rules, rarer, self._threads
             )
-            of_calls |= {name: known[name] for name in self.absent}
+            of_calls |= {name: of_train[name] for name in self.absent}
         return {
             name: {"bases": base_thresholds(counted), "calls": of_calls[name]}
             for name, counted in counts.items()
@@ -175,9 +178,9 @@ def _odds(share: float) -> float:
 
 
 def _warn_of_absence(absent: Sequence[str], classes: int, split: str) -> None:
-    """Tell for which classes validation sequence says nothing."""
+    """Warn about classes that have no site in validation sequence."""
     logger.warning(
-        "%s: no site in the %s split; the training split stands in to set the threshold%s",
+        "%s: no site in the %s split; the threshold is chosen on the training split%s",
         ", ".join(absent),
         split,
         ", and the last weights are kept" if len(absent) == classes else "",

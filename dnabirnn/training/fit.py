@@ -1,4 +1,4 @@
-"""Fitting: steps of the optimiser, the same for any number of threads."""
+"""Fitting: steps of the optimizer. Results do not depend on the number of threads."""
 
 from __future__ import annotations
 
@@ -34,35 +34,37 @@ __all__ = ["SLICE_WINDOWS", "Fit", "FitSettings", "learning_rate"]
 
 logger = logging.getLogger(__name__)
 
-# A slice of a batch is one thread's work. Slices are of one size and summed in one order, so
-# that the number of threads changes nothing. Kernels work on so many windows side by side where
-# vectors are the widest, else on several blocks of them.
+# Windows per slice of a batch; each slice is computed by one thread. Slices have a fixed size, and
+# their gradients are summed in a fixed order, so results do not depend on the number of threads. 32
+# is the number of windows that the compiled kernels process side by side on CPUs with the widest
+# vectors. On other CPUs they process a slice as several blocks.
 SLICE_WINDOWS = 32
 _DROPOUT_STREAM = 2
-_LEFT_OUT = -100  # a target that is none
+_NO_TARGET = -100  # bases that do not count in the loss
 _MOMENTS = ("exp_avg", "exp_avg_sq")
-# Far beyond what fits a network, and such that no product of theirs overflows a float32. A step
-# of AdamW moves a weight by about the learning rate.
-_MOST_LEARNING_RATE = 1
-_MOST_WEIGHT_DECAY = 100
-_MOST_CLIP_NORM = 1_000_000
+# Far above useful values, but small enough that no product of them overflows a float32. A step of
+# AdamW moves a weight by about the learning rate.
+_MAX_LEARNING_RATE = 1
+_MAX_WEIGHT_DECAY = 100
+_MAX_CLIP_NORM = 1_000_000
 
 
 @dataclass(frozen=True)
 class FitSettings:
-    """How a network is fitted.
+    """Settings of the fit.
 
     Attributes
     ----------
     bases : int
-        Bases of training windows, in all.
+        Total number of bases of all training windows.
     learning_rate : float
-        The highest, reached after three tenths of the steps; at most 1.
+        Highest learning rate, reached after three tenths of the steps; at most 1.
     weight_decay : float
         At most 100.
     clip_norm : float
-        The gradient's norm is cut to this; at most 1,000,000.
+        Maximum norm of the gradient, which is scaled down to it; at most 1,000,000.
     dropout : float
+        Share of values set to 0; from 0 to less than 1.
     """
 
     bases: int = 30_000_000
@@ -74,26 +76,26 @@ class FitSettings:
     def __post_init__(self) -> None:
         if self.bases < 1:
             raise OptionError(f"--bases {self.bases}: must be 1 or more")
-        for option, value, most in (
-            ("--lr", self.learning_rate, _MOST_LEARNING_RATE),
-            ("--clip", self.clip_norm, _MOST_CLIP_NORM),
+        for option, value, highest in (
+            ("--lr", self.learning_rate, _MAX_LEARNING_RATE),
+            ("--clip", self.clip_norm, _MAX_CLIP_NORM),
         ):
-            if not 0 < value <= most:
-                raise OptionError(f"{option} {value}: must be more than 0 and at most {most}")
+            if not 0 < value <= highest:
+                raise OptionError(f"{option} {value}: must be more than 0 and at most {highest}")
         if not 0 <= self.dropout < 1:
             raise OptionError(f"--dropout {self.dropout}: must be 0 or more and less than 1")
-        if not 0 <= self.weight_decay <= _MOST_WEIGHT_DECAY:
+        if not 0 <= self.weight_decay <= _MAX_WEIGHT_DECAY:
             raise OptionError(
                 f"--weight-decay {self.weight_decay}: must be 0 or more and at most "
-                f"{_MOST_WEIGHT_DECAY}"
+                f"{_MAX_WEIGHT_DECAY}"
             )
 
 
 def learning_rate(step: int, steps: int, highest: float) -> float:
-    """One-cycle learning rate: up for three tenths of the steps, then down to nearly nothing.
+    """Return the one-cycle learning rate: rising for three tenths of the steps, then falling.
 
-    Cosine flanks from `highest` / 25 and to `highest` / 250,000: Smith and Topin (2019),
-    Super-convergence, as torch.optim.lr_scheduler.OneCycleLR has it.
+    It rises from `highest` / 25 and falls to `highest` / 250,000, both along a cosine: Smith and
+    Topin (2019), Super-convergence, as implemented in torch.optim.lr_scheduler.OneCycleLR.
 
     Examples
     --------
@@ -109,36 +111,36 @@ def learning_rate(step: int, steps: int, highest: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
 
 
-_Array = Any  # of numpy on CPUs, of torch on other devices
+_Array = Any  # NumPy arrays on CPUs, torch tensors on other devices
 _LossOf = Callable[[_Array, _Array, _Array, float, "Dropout"], Tensor]
 
 
 class Fit:
-    """A network, its optimiser and the step they are at.
+    """A network, its optimizer and the number of steps done.
 
-    The gradient of step k depends on the weights, the seed and k alone: windows are drawn by
-    (seed, k), dropout by (seed, k, slice), and slices of the batch are summed in their order.
+    The gradient of step k depends only on the weights, the seed and k: windows are drawn from
+    (seed, k), dropout from (seed, k, slice), and gradients of slices are summed in order.
 
     Parameters
     ----------
     fabric : lightning_fabric.Fabric
-        Launched: device, precision and processes.
+        After `launch`. Holds device, precision and processes.
     network : Network
     sampler : Sampler
     settings : FitSettings
     threads : int
-        Slices that are worked on at once, on a CPU.
+        Number of slices computed at once, on a CPU.
     fused : bool
-        By compiled kernels, which are for CPUs; else by torch's autograd.
+        Use compiled kernels (CPUs only) instead of torch's autograd.
     precision : str
-        One of `dnabirnn.engine.devices.PRECISIONS`, with which `fabric` was launched.
+        One of `dnabirnn.engine.devices.PRECISIONS`; the one `fabric` was launched with.
 
     Attributes
     ----------
     step, steps : int
-        Steps done, and steps in all.
+        Number of steps done, and total number of steps.
     step_bp : int
-        Bases of a step's windows.
+        Number of bases of the windows of one step.
     """
 
     def __init__(
@@ -175,7 +177,7 @@ class Fit:
             initargs=(1,),
         )
         self._parameters = list(self.network.parameters())
-        # One vector, of which the network's weights are views: one gradient, one update.
+        # All weights are views of one vector, so that there is one gradient and one update.
         self._weights = torch.nn.Parameter(parameters_to_vector(self._parameters).detach())
         vector_to_parameters(self._weights.data, self._parameters)
         self._fused = FusedNetwork(self.network) if fused else None
@@ -188,21 +190,21 @@ class Fit:
         )
 
     def advance(self) -> float:
-        """Do one step; its loss.
+        """Do one step and return its loss.
 
         Raises
         ------
         TrainingError
-            A loss or gradient that is not finite, or a weight after the last step.
+            The loss or the gradient is not finite, or a weight is not after the last step.
         """
         set_precision(self._precision, self._fabric.device)
-        # The order of torch's sums must not depend on the machine's cores.
+        # With several threads, the order of torch's sums would depend on the number of cores.
         with _one_thread() if self._on_cpu else nullcontext():
             return self._update(*self._gradient())
 
     @property
     def learning_rate(self) -> float:
-        """Learning rate of the next step, or of the last one at the end."""
+        """Learning rate of the next step; after the last step, that of the last one."""
         step = min(self.step, self.steps - 1)
         return learning_rate(step, self.steps, self._settings.learning_rate)
 
@@ -211,17 +213,17 @@ class Fit:
         self._pool.shutdown()
 
     def state(self) -> dict[str, NDArray[np.float32]]:
-        """Weights and moments, end to end, by names that `restore` knows."""
+        """Return copies of the weights and moments as flat arrays, for `restore`."""
         state = self._optimizer.state[self._weights]
         tensors = {"weights": self._weights.data, **{name: state[name] for name in _MOMENTS}}
         return {name: tensor.cpu().numpy().copy() for name, tensor in tensors.items()}
 
     def state_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the arrays of a state."""
+        """Return the shapes of the arrays of a state."""
         return dict.fromkeys(("weights", *_MOMENTS), tuple(self._weights.shape))
 
     def restore(self, arrays: Mapping[str, NDArray[np.float32]], step: int) -> None:
-        """Go on from a state after `step` steps."""
+        """Continue from the state after `step` steps."""
         self._weights.data.copy_(torch.from_numpy(arrays["weights"]))
         state = self._optimizer.state[self._weights]
         state["step"] = torch.tensor(float(step))
@@ -229,12 +231,12 @@ class Fit:
             state[name] = torch.tensor(arrays[name], device=self._weights.device)
         self.step = step
 
-    def _work_on_fewer_windows(self) -> None:
+    def _halve_slices(self) -> None:
         before = self._slice_windows
         self._slice_windows = -(-before // 2)
         logger.warning(
-            "%s: out of memory with %d windows at a time; going on with %d, which changes no more "
-            "than rounding",
+            "%s: out of memory with %d windows at a time; continuing with %d, and results differ "
+            "only by rounding",
             self._fabric.device,
             before,
             self._slice_windows,
@@ -242,7 +244,7 @@ class Fit:
         free_cache(self._fabric.device)
 
     def _slices(self) -> list[slice]:
-        """Windows of the batch that are worked on at a time."""
+        """Return the slices of the batch that this process computes, one at a time per thread."""
         size = self._slice_windows
         return [
             slice(first, min(first + size, share.stop))
@@ -251,7 +253,7 @@ class Fit:
         ]
 
     def _gradient(self) -> tuple[Tensor, float]:
-        """Gradient of the step's loss, end to end as the weights are, and the loss."""
+        """Return the gradient of the loss of this step, flat as the weights, and the loss."""
         total = None
         while total is None:
             try:
@@ -259,7 +261,7 @@ class Fit:
             except torch.OutOfMemoryError:
                 if self._slice_windows == 1:
                     raise
-                self._work_on_fewer_windows()
+                self._halve_slices()
         if self._fabric.world_size > 1:
             reduced = self._fabric.all_reduce(total, reduce_op="sum")
             assert isinstance(reduced, Tensor)
@@ -267,7 +269,7 @@ class Fit:
         return total[1:], float(total[0])
 
     def _own_gradient(self) -> Tensor:
-        """Loss and gradient of this process's windows, end to end: (1 + weights,) float32."""
+        """Return loss and flat gradient of the windows of this process: (1 + weights,) float32."""
         batch = self._windows.batch(self.step)
         counted = max(int(batch.counted.sum()), 1)
         loss_of: _LossOf = self._loss
@@ -300,7 +302,7 @@ class Fit:
     def _loss(
         self, codes: _Array, truth: _Array, counted: _Array, factor: float, dropout: Dropout
     ) -> Tensor:
-        """Summed loss of windows by torch, as `Snapshot.loss`."""
+        """Return the summed loss of windows, computed by torch; as `Snapshot.loss`."""
         device = self._fabric.device
         with self._fabric.autocast():
             logits = self.network(torch.as_tensor(codes, device=device), dropout).float()
@@ -311,8 +313,8 @@ class Fit:
         norm = float(torch.linalg.vector_norm(gradient))
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise TrainingError(
-                f"step {self.step + 1} of {self.steps}: the loss is {loss}, the gradient's norm "
-                f"{norm}; train with a lower --lr than {self._settings.learning_rate}"
+                f"step {self.step + 1} of {self.steps}: the loss is {loss} and the norm of the "
+                f"gradient is {norm}; train with a lower --lr than {self._settings.learning_rate}"
             )
         gradient = gradient * min(1.0, self._settings.clip_norm / max(norm, 1e-12))
         self._weights.grad = gradient
@@ -320,7 +322,7 @@ class Fit:
             group["lr"] = self.learning_rate
         self._optimizer.step()
         self.step += 1
-        # A weight that is not finite stays so: it is enough to look at the end.
+        # A weight that is not finite stays so, so one check at the end is enough.
         if self.step == self.steps and not self._weights.isfinite().all():
             raise TrainingError(
                 f"step {self.step} of {self.steps}: a weight is not finite; train with a lower "
@@ -331,7 +333,7 @@ class Fit:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let torch compute in this thread alone."""
+    """Limit torch to one thread."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -341,7 +343,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _summed_loss(logits: Tensor, truth: Tensor, real: Tensor, exclusive: bool) -> Tensor:
-    """Cross-entropy summed over the bases that count.
+    """Return the cross-entropy summed over the bases that count.
 
     Parameters
     ----------
@@ -354,9 +356,9 @@ def _summed_loss(logits: Tensor, truth: Tensor, real: Tensor, exclusive: bool) -
     if exclusive:
         background = ~truth.any(dim=2, keepdim=True)
         target = torch.cat([background, truth], dim=2).int().argmax(dim=2)
-        target = target.masked_fill(~real, _LEFT_OUT).flatten()
+        target = target.masked_fill(~real, _NO_TARGET).flatten()
         return functional.cross_entropy(
-            logits.flatten(0, 1), target, reduction="sum", ignore_index=_LEFT_OUT
+            logits.flatten(0, 1), target, reduction="sum", ignore_index=_NO_TARGET
         )
     loss = functional.binary_cross_entropy_with_logits(
         logits, truth.float(), weight=real.unsqueeze(2).float(), reduction="sum"

@@ -1,4 +1,4 @@
-"""The log of a training run."""
+"""Log of a training run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["TrainingLog"]
 
 
 class TrainingLog:
-    """The CSV log: a row now and then; time is the only thing that differs between runs."""
+    """CSV log with a row at intervals. Between equal runs only the column `seconds` differs."""
 
     def __init__(self, path: PathLike | None) -> None:
         self.rows: list[dict[str, Any]] = []
@@ -27,13 +27,13 @@ class TrainingLog:
         self._started = time.monotonic()
 
     def restore(self, rows: list[dict[str, Any]]) -> None:
-        """Rows of the run that goes on; its seconds count on from the last."""
+        """Start from the rows of an interrupted run; seconds continue from its last row."""
         self.rows = rows
         if rows:
             self._started = time.monotonic() - rows[-1]["seconds"]
 
     def add(self, fit: Fit, loss: float, validation: Mapping[str, float | None]) -> None:
-        """Add a row, and write the file anew: it is small, and so is always whole."""
+        """Add a row and rewrite the whole file, so that it is complete at any time."""
         row = {
             "step": fit.step,
             "bases": fit.step * fit.step_bp,

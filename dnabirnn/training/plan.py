@@ -1,4 +1,4 @@
-"""What training takes, told by a rehearsal of some steps."""
+"""Memory, disk and time of a training run, estimated from a few steps."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ __all__ = ["TRAINING_REMEDIES", "TrainingPlan"]
 
 TRAINING_REMEDIES = {
     "memory": "free some, or give fewer --threads, --hidden or --layers, or a shorter --window",
-    "disk": "make room, or write elsewhere",
+    "disk": "free some space, or write to another disk",
 }
 
-# Python and its libraries, validation scores, and what lies in memory of the encoded set.
+# Python and its libraries, validation scores, and the pages of the encoded set held in memory.
 _PROGRAM_BYTES = 500_000_000
-# What kernels keep for a base, over what torch does.
+# Memory per base of the compiled kernels, relative to that of torch.
 _FUSED_SHARE = 0.5
-# CUDA's libraries; windows lie on the device, as many as it takes.
+# CUDA libraries. Windows are in device memory, as many at a time as fit.
 _CUDA_BYTES = 3_000_000_000
-# On disk a model, and the state to resume from: weights, two moments and the best weights, the new
-# one beside the old. In memory about as many.
+# On disk: the model, and two states to resume from, as a new one is written before the old one is
+# removed. A state holds the weights, two moments and the best weights. Memory needs about as many.
 _COPIES_OF_WEIGHTS = 1 + 2 * 4
 _FLOAT_BYTES = 4
 _WARM_STEPS = 3
@@ -53,7 +53,7 @@ _REHEARSED_BP = 400_000
 
 @dataclass
 class TrainingPlan:
-    """A run of `train` that is to come; attributes are the parameters of `training.train`."""
+    """A planned run of `train`. Its attributes are the parameters of `training.train`."""
 
     encoded: EncodedSet
     model_path: PathLike
@@ -67,7 +67,7 @@ class TrainingPlan:
     bound_tells_all = True
 
     def bound(self) -> Estimate:
-        """What the run takes of memory and disk, by its settings alone."""
+        """Return the memory and disk space of the run, computed from its settings alone."""
         bases = SLICE_WINDOWS * self.sampling.window_bp
         slices = -(-self.sampling.batch_windows // SLICE_WINDOWS)
         at_once = min(self.hardware.threads, slices) * bases
@@ -87,12 +87,12 @@ class TrainingPlan:
         return Estimate(memory * self.hardware.devices, {folder: _COPIES_OF_WEIGHTS * weights})
 
     def estimate(self) -> Estimate:
-        """What the run will take: a few steps are done, and some validation sequence is scored.
+        """Return an estimate with time: do a few steps and score some validation sequence.
 
         Raises
         ------
         DnabirnnError
-            Whatever the run itself would raise before its first step.
+            Any error that the run itself would raise before its first step.
         """
         started = time.monotonic()
         check_plan(self.encoded, self.model_path, self.architecture, self.validations, self.priors)
@@ -116,13 +116,13 @@ class TrainingPlan:
         def validate() -> None:
             part.average_precision(engine, window, self.hardware.threads)
 
-        validate()  # kernels are loaded now
+        validate()  # loads the kernels
         rate = _bases(part) / _mean_seconds(validate, 1)
         seconds = begin_s + fit.steps * step_s / processes + self._validated_bp(fit) / rate
         return self.bound()._replace(seconds=seconds)
 
     def _validated_bp(self, fit: Fit) -> int:
-        """Bases that are scored in all, to follow the fit and to finish the model."""
+        """Return the total number of validation bases scored during and after the fit."""
         some, every = Validation(self.encoded, VALIDATION_BP), Validation(self.encoded)
         windows = scoring_windows(self.sampling.window_bp) if every.split == "val" else []
         often = min(self.validations, fit.steps) + len(windows)
@@ -135,7 +135,7 @@ def _bases(validation: Validation) -> int:
 
 
 def _mean_seconds(function: Callable[[], object], most: int) -> float:
-    """Seconds of a function that is called up to so often, for about two seconds."""
+    """Return the mean seconds of a call, from at most `most` calls within about two seconds."""
     begun, calls, spent = time.monotonic(), 0, 0.0
     while calls < max(most, 1) and (not calls or spent < _SECONDS):
         function()

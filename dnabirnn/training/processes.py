@@ -1,4 +1,4 @@
-"""Processes of one training run: none goes on for long without the others."""
+"""Processes of a training run. If one ends early, the others are ended too."""
 
 from __future__ import annotations
 
@@ -22,35 +22,36 @@ if TYPE_CHECKING:
 __all__ = ["LEFT_ALONE", "Hardware", "launch", "watching"]
 
 LEFT_ALONE = (
-    "a process of this training has ended before the others: it was killed, or says above what was "
-    "wrong; run the same command again, which goes on from the last state that was kept"
+    "a process of this training has ended before the others: it was killed, or its error is shown "
+    "above; run the same command again to continue from the last saved state"
 )
 _LEADER = "DNABIRNN_LEADER"
-_SECONDS_BETWEEN_LOOKS = 0.1
-# In which whoever still runs may say itself that another has left it alone. A process that waits
-# for one that never came hears of no end, and would wait for half an hour.
-_SECONDS_TO_SPEAK = 4.0
+_SECONDS_BETWEEN_CHECKS = 0.1
+# Time for the running processes to report by themselves that another one has ended. A process that
+# waits for one that never joined is not notified, and would wait for half an hour.
+_SECONDS_TO_REPORT = 4.0
 
 
 class Worker(Protocol):
-    """A process that another one started, such as a `Popen`."""
+    """A child process, such as a `Popen`."""
 
     def poll(self) -> int | None:
-        """Exit code, or None while it runs."""
+        """Return the exit code, or None while the process runs."""
 
     def kill(self) -> None:
-        """End it."""
+        """End the process."""
 
 
 @contextmanager
 def watching(workers: MutableSequence[Worker] | None) -> Iterator[None]:
-    """Start processes inside: their end ends this one, and that of this one theirs.
+    """Link the processes started in this context: if one of them or this one ends, all end.
 
     Parameters
     ----------
     workers : list of Worker, optional
-        Filled inside, with the processes that this one starts; from then on it is ours, so that
-        nobody else ends this process without a word. None where nobody starts any.
+        List that the context's body fills with the processes it starts. They are moved out of it,
+        so that the launcher does not end this process without a message. None if no processes are
+        started.
     """
     if workers is None:
         yield
@@ -70,22 +71,22 @@ def watching(workers: MutableSequence[Worker] | None) -> Iterator[None]:
 
 
 def _follow(leader: int) -> None:
-    """End when the process that started this one has."""
+    """End this process once its parent has ended."""
     while os.getppid() == leader:
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
+        time.sleep(_SECONDS_BETWEEN_CHECKS)
     os._exit(1)
 
 
 def _lead(workers: MutableSequence[Worker]) -> None:
-    """End when a process that this one started has ended before its time."""
-    ours: list[Worker] = []
-    while not ours or any(worker.poll() is None for worker in ours):
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    """End this process and its children once a child has failed."""
+    children: list[Worker] = []
+    while not children or any(worker.poll() is None for worker in children):
+        time.sleep(_SECONDS_BETWEEN_CHECKS)
         while workers:
-            ours.append(workers.pop())
-        if any(worker.poll() for worker in ours):
-            time.sleep(_SECONDS_TO_SPEAK)
-            for worker in ours:
+            children.append(workers.pop())
+        if any(worker.poll() for worker in children):
+            time.sleep(_SECONDS_TO_REPORT)
+            for worker in children:
                 worker.kill()
             print(f"dnabirnn train: error: {LEFT_ALONE}", file=sys.stderr, flush=True)
             os._exit(1)
@@ -93,14 +94,14 @@ def _lead(workers: MutableSequence[Worker]) -> None:
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where a network is fitted.
+    """Device, processes and threads of a fit.
 
     Attributes
     ----------
     device : str
         "auto", "cpu", "cuda" or "cuda:N".
     devices, nodes : int
-        Processes a host, one a device, and hosts.
+        Number of devices per host, with one process each, and number of hosts.
     precision : str
         One of `PRECISIONS`.
     threads : int
@@ -118,14 +119,14 @@ class Hardware:
 
 
 def launch(hardware: Hardware) -> Fabric:
-    """Start the processes; what comes back knows the device of this one.
+    """Start the processes and return the `Fabric` of this one.
 
     Raises
     ------
     DeviceError
-        A device that this machine does not have.
+        The machine does not have the device.
     OptionError
-        A precision that there is none of.
+        The precision is unknown.
     """
     from lightning_fabric import Fabric
 
@@ -135,7 +136,7 @@ def launch(hardware: Hardware) -> Fabric:
     if device.index is not None and hardware.devices == 1:
         devices = [device.index]
     with warnings.catch_warnings():
-        # Of `srun`, where a cluster's tools are installed: one process is what was asked for.
+        # Lightning warns if `srun` is installed but not used. Running without it is intended.
         warnings.filterwarnings("ignore", "The `srun` command is available")
         fabric = Fabric(
             accelerator=device.type,

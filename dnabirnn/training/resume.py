@@ -1,9 +1,9 @@
 """The state of a training run, kept beside the model until it is written.
 
-`MODEL.resume/` holds one safetensors file of arrays and `state.json`, which names it. The JSON is
-replaced last and in one step, so that a run killed at any moment leaves a whole state. Another
-process may be at the same run, such as one that outlived the Snakemake that began it: each then
-finds a whole state or none.
+`MODEL.resume/` holds a safetensors file of arrays, and `state.json`, which names that file. The
+JSON is replaced last and atomically, so a run that is killed at any moment leaves a complete state.
+Another process may work on the same run, such as one that outlived the Snakemake that started it:
+each then finds a complete state or none.
 """
 
 from __future__ import annotations
@@ -36,30 +36,31 @@ _OURS = re.compile(r"state\.json(\.tmp)?|step-\d+\.safetensors(\.tmp)?")
 
 
 def _check(plain: Any) -> None:
-    """Raise for plain values that no state has."""
+    """Raise ValueError for values that a state cannot have."""
     numbers = (plain["best_ap"], *plain["losses"], *(row["seconds"] for row in plain["log"]))
     if not all(isinstance(number, int | float) for number in numbers):
-        raise ValueError("losses, or seconds of the log, are no numbers")
+        raise ValueError("losses, or seconds in the log, are not numbers")
     if not isinstance(plain["step"], int) or plain["step"] < 0:
-        raise ValueError("the step is no number")
+        raise ValueError("the step is not a number")
 
 
 class State(NamedTuple):
-    """Arrays by name, and plain values."""
+    """Arrays by name, and JSON values."""
 
     arrays: dict[str, NDArray[np.float32]]
     plain: dict[str, Any]
 
 
 class ResumeFolder:
-    """States of the run that writes a model.
+    """The states of the run that writes a model.
 
     Parameters
     ----------
     model_path : str or PathLike
-        The folder is this path with `.resume` at its end.
+        The folder is this path followed by `.resume`.
     digest : str
-        Of everything that decides the model's bytes: a state of another digest is of no use.
+        Digest of everything that determines the bytes of the model. A state with another digest
+        cannot be used.
     """
 
     def __init__(self, model_path: PathLike, digest: str) -> None:
@@ -68,19 +69,20 @@ class ResumeFolder:
         self._json = self.path / "state.json"
 
     def load(self, shapes: Mapping[str, tuple[int, ...]], best: str) -> State | None:
-        """The last state of this very run; None where there is none that can be used.
+        """Return the last state of this run, or None if there is no usable state.
 
         Parameters
         ----------
         shapes : mapping of str to tuple of int
-            Arrays that a state has. Others whose names begin with `best` are those of a network.
+            Arrays of a state. Further arrays, whose names begin with `best`, are weights.
         best : str
         """
         try:
             plain = read_json(self._json)
             if plain["digest"] != self.digest:
                 logger.warning(
-                    "%s: a state of other data, settings or versions; starting afresh", self.path
+                    "%s: this state is from other data, settings or versions; starting again",
+                    self.path,
                 )
                 return None
             # Only the name: a state names a file of its own folder.
@@ -89,20 +91,22 @@ class ResumeFolder:
             own = {name: shape for name, shape in found.items() if not name.startswith(best)}
             _check(plain["plain"])
             if own != shapes:
-                raise ValueError("arrays of another network")
+                raise ValueError("arrays do not fit the network")
             return State(load_arrays(file, found), plain["plain"])
         except (OSError, KeyError, TypeError, ValueError) as cause:
             if self._json.exists():
-                logger.warning("%s: no state to go on from (%s); starting afresh", self.path, cause)
+                logger.warning(
+                    "%s: the state cannot be used (%s); starting again", self.path, cause
+                )
             return None
 
     def save(self, number: int, arrays: Mapping[str, NDArray[np.float32]], plain: Any) -> None:
-        """Keep a state in place of the last one.
+        """Keep a state in place of the previous one.
 
         Parameters
         ----------
         number : int
-            Steps done; larger than that of the last state.
+            Number of finished steps; larger than that of the previous state.
         arrays : mapping of str to ndarray
         plain : JSON value
 
@@ -118,18 +122,19 @@ class ResumeFolder:
         try:
             try:
                 self._write(name, save(dict(arrays)), text)
-            except FileNotFoundError:  # another process was done, and removed the folder
+            except FileNotFoundError:  # another process has finished and removed the folder
                 self._write(name, save(dict(arrays)), text)
             self._remove(keep=(name, self._json.name))
         except OSError as error:
             raise OutputError(
-                f"{self.path}: cannot keep the state of training ({error.strerror}); free some "
-                "space, or train with --resume never"
+                f"{self.path}: the state of training cannot be kept ({error.strerror}); free "
+                "disk space, or train with --resume never"
             ) from error
 
     def _write(self, name: str, arrays: bytes, text: str) -> None:
         self.path.mkdir(exist_ok=True)
-        # Of one stem, so that the next state removes what a killed process left of the last.
+        # All temporary names share one stem, so that saving the next state removes files that a
+        # killed process left behind.
         for file, data in ((self.path / name, arrays), (self._json, text.encode())):
             temporary = temporary_path(self.path / _STEM)
             try:
@@ -140,7 +145,7 @@ class ResumeFolder:
                     temporary.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove the states, and the folder if nothing else is in it."""
+        """Remove the states, and the folder if it is then empty."""
         with suppress(OSError):
             temporary_path(self.path / _STEM)
             self._remove(keep=())

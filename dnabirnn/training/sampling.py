@@ -1,4 +1,38 @@
-"""Training windows: batch k of seed s depends on s and k alone."""
+"""Training windows, drawn at random from the train split of an encoded set.
+
+What a window is drawn from. Sites are rare: windows drawn evenly from a genome would hardly ever
+contain one. A fixed share of the windows of each batch (`positive_share`) is therefore drawn around
+a positive base, and the others around any base of the split::
+
+    batch
+    |-- positive_share: positive windows
+    |     class: each class with the same probability, however rare it is
+    |     |-- half: first or last base of a labelled run, each run with the same probability
+    |     |-- half: any labelled base, each with the same probability
+    |-- rest: any base of the split, each with the same probability
+
+Classes are drawn evenly so that a rare class gets as many windows as a common one. The ends of runs
+are drawn more often because they decide the boundaries of calls, and because few bases of a long
+run are near an end. The drawn base lies at a uniformly random offset in its window. If needed, the
+window is shifted so that it stays within the interval of the split.
+
+Prevalence. Windows drawn in this way hold a larger share q of positive bases than the sequence,
+where the share is p. A network fitted on them learns log-odds for the prior q. By Bayes' rule, with
+the same likelihoods, the log-odds for the prior p are::
+
+    log-odds(p) = log-odds(q) + log(p / (1 - p)) - log(q / (1 - q))
+
+`Sampler.prevalence` counts p in the train split, and estimates q from 512 batches. The head starts
+at the log-odds of q (`dnabirnn.training.start`). `dnabirnn.network.prior_shift` computes the shift.
+For exclusive classes the background takes the place of 1 - p and 1 - q. The shift is not enough by
+itself, so the log-odds are then calibrated (`dnabirnn.training.calibration`).
+
+Batch k depends on the seed and k alone. The random generator of each batch is made from
+(seed, stream, k), and no state is carried from batch to batch. A run that resumes at step k draws
+the same windows as one that was never stopped, without drawing those before. Every process, any
+number of threads, and the version on a device (`device_batches`) see the same batch. Streams keep
+the numbers for training, for the estimate of q and for dropout independent.
+"""
 
 from __future__ import annotations
 
@@ -20,27 +54,29 @@ if TYPE_CHECKING:
 
 __all__ = ["Places", "Prevalence", "Sampler", "SamplingSettings", "TrainingBatch"]
 
-# Stream 2 is that of dropout.
+# Stream 2 is used for dropout (`dnabirnn.training.fit`).
 _TRAINING_STREAM, _PREVALENCE_STREAM = 0, 1
-_MOST_MUTATIONS = 0.75
+_MAX_MUTATION_RATE = 0.75  # all four bases are then equally likely
 _PREVALENCE_BATCHES = 512
 _CHUNK_BP = 1 << 18
 
 
 @dataclass(frozen=True)
 class SamplingSettings:
-    """How training windows are drawn.
+    """Settings of the drawing of training windows.
 
     Attributes
     ----------
     window_bp : int
+        Length of a window.
     batch_windows : int
+        Number of windows per batch.
     positive_share : float
-        Share of the windows that contain a positive base, drawn class by class.
+        Share of the windows that are drawn around a positive base; classes are drawn evenly.
     seed : int
     mutation_rate : float
-        Share of the bases that are replaced by another at random: what a site may look like is
-        then not only what it looks like in the training sequence.
+        Share of the bases that are replaced by another base at random, so that the network also
+        sees variants of the training sites.
     """
 
     window_bp: int = 200
@@ -61,10 +97,10 @@ class SamplingSettings:
             )
         if not 0 <= self.positive_share <= 1:
             raise OptionError(f"--positive-share {self.positive_share}: must be 0 to 1")
-        if not 0 <= self.mutation_rate <= _MOST_MUTATIONS:
+        if not 0 <= self.mutation_rate <= _MAX_MUTATION_RATE:
             raise OptionError(
-                f"--mutate {self.mutation_rate}: must be 0 to {_MOST_MUTATIONS}, where a base "
-                "says nothing any more"
+                f"--mutate {self.mutation_rate}: must be 0 to {_MAX_MUTATION_RATE}, at which a "
+                "base is random"
             )
 
 
@@ -74,10 +110,10 @@ class TrainingBatch(NamedTuple):
     Attributes
     ----------
     codes : ndarray, (B, L) uint8
-        Padding on the right of windows from intervals shorter than a window.
+        Windows from intervals shorter than a window are padded on the right.
     truth : ndarray, (B, L, O) bool
     counted : ndarray, (B, L) bool
-        False at code 4, ignored bases and padding, which are no part of the loss.
+        False at code 4, ignored bases and padding, which are left out of the loss.
     """
 
     codes: Codes
@@ -85,21 +121,21 @@ class TrainingBatch(NamedTuple):
     counted: NDArray[np.bool_]
 
     def part(self, windows: slice) -> TrainingBatch:
-        """Some of the windows."""
+        """Return a slice of the windows."""
         return TrainingBatch(self.codes[windows], self.truth[windows], self.counted[windows])
 
 
 class Places(NamedTuple):
-    """Where the windows of a step lie in the encoded set.
+    """Positions of the windows of a step in the encoded set.
 
     Attributes
     ----------
     starts, ends : ndarray, (B,) int64
-        Ends lie nearer than a window's length where the split's interval does.
+        A window is shorter than `window_bp` if the interval of the split is.
     turned : ndarray, (B,) bool
-        Windows that are read as their reverse complement, if they are whole.
+        Windows that are read as their reverse complement, unless they are padded.
     mutations : ndarray, (B, L) uint8, or None
-        What is added to a base's code, modulo 4.
+        Number that is added to the code of each base, modulo 4.
     """
 
     starts: NDArray[np.int64]
@@ -109,12 +145,12 @@ class Places(NamedTuple):
 
 
 class Prevalence(NamedTuple):
-    """Share of positive bases, a class, in order of the classes; strands averaged.
+    """Share of positive bases of each class, averaged over strands, in order of the classes.
 
     Attributes
     ----------
     sequence : ndarray, (classes,) float64
-        In the train split as it is.
+        In the train split.
     sampled : ndarray, (classes,) float64
         In training windows.
     """
@@ -124,7 +160,7 @@ class Prevalence(NamedTuple):
 
 
 class _ClassSites(NamedTuple):
-    """Labelled runs of one class, as places in the encoded set; strands apart."""
+    """Labelled runs of one class, as positions in the encoded set; strands are separate."""
 
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
@@ -132,26 +168,24 @@ class _ClassSites(NamedTuple):
 
 
 class Sampler:
-    """Draws training windows from the train split of an encoded set.
+    """Sampler of training windows from the train split of an encoded set.
 
-    A window never crosses the end of a split's interval. A positive window contains, at a
-    uniformly random offset, a base of a class drawn evenly among the classes; half of these
-    bases are the first or the last of a labelled run, half are any labelled base. All other
-    windows contain, likewise, any base of the split.
+    See the module docstring for how windows are drawn. A window never crosses the end of an
+    interval of the split.
 
     Parameters
     ----------
     encoded : EncodedSet
     settings : SamplingSettings
     either_strand : bool
-        Half of the windows are read as their reverse complement; for untied networks.
+        Read half of the windows, drawn at random, as their reverse complement; for untied networks.
 
     Raises
     ------
     EncodedSetError
-        No interval in the train split, or a class without a labelled base there.
+        The train split has no interval, or a class has no labelled base there.
     OptionError
-        A window longer than every interval of the train split.
+        The window is longer than every interval of the train split.
     """
 
     def __init__(
@@ -173,15 +207,15 @@ class Sampler:
         self._sites = [self._sites_of(number) for number in range(len(encoded.classes))]
 
     def batch(self, step: int) -> TrainingBatch:
-        """Windows of step `step`, always the same for the same seed."""
+        """Return the windows of step `step`; they depend on the seed and the step alone."""
         return self._cut(self.places(step))
 
     def places(self, step: int) -> Places:
-        """Where the windows of step `step` lie."""
+        """Return the positions of the windows of step `step`."""
         return self._draw(_TRAINING_STREAM, step)
 
     def prevalence(self) -> Prevalence:
-        """Share of positive bases in the sequence (counted) and in windows (estimated)."""
+        """Return the shares of positive bases in sequence (counted) and in windows (estimated)."""
         classes = self.encoded.classes
         sequence = np.zeros(len(classes) + 1)
         for start, end in self._intervals:
@@ -206,7 +240,7 @@ class Sampler:
         return Prevalence(in_sequence, np.where(in_windows > 0, in_windows, in_sequence))
 
     def site_lengths_bp(self) -> dict[str, NDArray[np.int64]]:
-        """Lengths of the labelled runs of each class in the train split: (n,) int64."""
+        """Return the lengths of the labelled runs of each class in the train split: (n,) int64."""
         return {
             motif_class.name: sites.ends - sites.starts
             for motif_class, sites in zip(self.encoded.classes, self._sites, strict=True)
@@ -215,7 +249,7 @@ class Sampler:
     def _positives(
         self, truth: NDArray[np.bool_], counted: NDArray[np.bool_]
     ) -> NDArray[np.float64]:
-        """Positive bases a class, strands averaged, and last the counted bases."""
+        """Return the positive bases of each class (mean of strands), then the counted bases."""
         by_output = truth[counted].sum(axis=0)
         totals, column = [], 0
         for motif_class in self.encoded.classes:
@@ -242,14 +276,14 @@ class Sampler:
         return _ClassSites(sites[:, 0], sites[:, 1], np.cumsum(lengths))
 
     def _runs(self, start: int, end: int, bits: int) -> NDArray[np.int64]:
-        """Runs of bases of an interval that have one of some bits, and are not ignored: (n, 2)."""
+        """Return the runs (n, 2) of bases of an interval that have one of `bits` and count."""
         found = []
         for chunk in range(start, end, _CHUNK_BP):
             labels = np.asarray(self.encoded.labels[chunk : min(end, chunk + _CHUNK_BP)])
             ignored = (labels & labels.dtype.type(IGNORE_BIT)) != 0
             found.append(runs(((labels & labels.dtype.type(bits)) != 0) & ~ignored) + chunk)
         sites = np.concatenate(found)
-        # Runs that touch are one, cut by the end of a chunk.
+        # Runs that touch are parts of one run, cut by the end of a chunk.
         apart = sites[1:, 0] > sites[:-1, 1]
         return (
             np.stack([sites[np.append(True, apart), 0], sites[np.append(apart, True), 1]], axis=1)
@@ -264,7 +298,7 @@ class Sampler:
         positive = self._positive_windows()
         bases = self._positive_bases(rng, positive)
         others = self._any_bases(rng, settings.batch_windows - positive)
-        # In random order, so that every slice of the batch has its share of positive windows.
+        # Random order, so that all slices of the batch have about the same share of positive ones.
         starts, ends = self._around(rng.permutation(np.concatenate([bases, others])), rng)
         turned = np.zeros(settings.batch_windows, np.bool_)
         if self._either_strand:
@@ -275,7 +309,8 @@ class Sampler:
         settings = self.settings
         if not settings.mutation_rate:
             return None
-        # 16 random bits a base: below the rate, a base becomes each of the others alike.
+        # 16 random bits per base. Bits below 1/3, 2/3 or 3/3 of the rate add 3, 2 or 1 to the code,
+        # so that each of the other three bases is equally likely.
         shape = (settings.batch_windows, settings.window_bp)
         bits = rng.integers(1 << 16, size=shape, dtype=np.uint16)
         mutations = np.zeros(shape, np.uint8)
@@ -284,7 +319,7 @@ class Sampler:
         return mutations
 
     def _positive_windows(self) -> int:
-        """Windows of a batch that contain a positive base: at least one if any are wanted."""
+        """Return the number of positive windows per batch: at least 1 if the share is above 0."""
         settings = self.settings
         wanted = settings.batch_windows * settings.positive_share
         return max(round(wanted), int(wanted > 0))
@@ -313,7 +348,7 @@ class Sampler:
     def _around(
         self, bases: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Windows that contain the bases, kept inside the split's interval."""
+        """Return windows that contain the bases and stay within the interval of the split."""
         window = self.settings.window_bp
         interval = np.searchsorted(self._intervals[:, 0], bases, side="right") - 1
         first, last = self._intervals[interval, 0], self._intervals[interval, 1]
@@ -335,7 +370,7 @@ class Sampler:
         return self._turned(batch, turned) if turned.any() else batch
 
     def _turned(self, batch: TrainingBatch, chosen: NDArray[np.bool_]) -> TrainingBatch:
-        """The chosen windows as their reverse complement; padded ones stay as they are."""
+        """Reverse-complement the chosen windows; padded ones stay unchanged."""
         chosen = chosen & (batch.codes[:, -1] != PADDING)
         columns = opposite_outputs(self.encoded.classes)
         codes, truth, counted = batch.codes.copy(), batch.truth.copy(), batch.counted.copy()

@@ -1,4 +1,4 @@
-"""Weights to begin with: drawn by the seed, or another model's."""
+"""Initial weights: drawn from the seed, or taken from another model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["first_network", "set_biases", "start_from"]
 
 
 def first_network(architecture: Architecture, prevalence: Prevalence, seed: int) -> Network:
-    """Weights drawn by the seed; torch's own random numbers are left as they were."""
+    """Make a network with weights drawn from the seed; torch's global generator is unchanged."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Network(architecture)
@@ -28,12 +28,12 @@ def first_network(architecture: Architecture, prevalence: Prevalence, seed: int)
 
 
 def start_from(network: Network, initial: Checkpoint) -> None:
-    """Put another model's recurrent weights, and its head for classes of one name, in place."""
+    """Copy the recurrent weights of another model, and its head rows of the shared classes."""
     ours, theirs = network.architecture, initial.architecture
     for option in ("cell", "hidden", "layers", "tied"):
         if getattr(ours, option) != getattr(theirs, option):
             raise OptionError(
-                f"--init: its {option} is {getattr(theirs, option)}, this network's "
+                f"--init: its {option} is {getattr(theirs, option)}, and that of this network is "
                 f"{getattr(ours, option)}; give the same options as for the first model"
             )
     weights = weights_of(network)
@@ -47,7 +47,10 @@ def start_from(network: Network, initial: Checkpoint) -> None:
 
 
 def set_biases(network: Network, prevalence: Prevalence) -> None:
-    """Start the head at the log-odds of the training windows, where learning would first go."""
+    """Set the biases of the head to the log-odds of the classes in training windows.
+
+    The first steps of learning would otherwise be spent on reaching them.
+    """
     architecture = network.architecture
     names = [motif_class.name for motif_class in architecture.classes]
     share = dict(zip(names, np.clip(prevalence.sampled, 1e-6, 1 - 1e-6).tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Training: from an encoded set to a model, resumed where it was stopped."""
+"""A training run: from an encoded set to a model, resumed where it was interrupted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnabirnn.engine import engine_of, trains_fused
-from dnabirnn.errors import EncodedSetError, OptionError, OutputError
+from dnabirnn.errors import EncodedSetError, OptionError, OutputError, TrainingError
 from dnabirnn.files import check_target, is_compressed, is_stream
 from dnabirnn.labels import overlaps
 from dnabirnn.network import (
@@ -55,7 +55,7 @@ _BEST = "best/"
 
 
 class TrainingProgress(NamedTuple):
-    """How far a fit is."""
+    """Progress of a fit."""
 
     bases: int
     total_bases: int
@@ -78,52 +78,52 @@ def train(
     log_path: PathLike | None = None,
     report: Callable[[TrainingProgress], None] | None = None,
 ) -> Checkpoint:
-    """Fit a network, and write the model.
+    """Train a network and write the model.
 
-    The weights with the best average precision on validation sequence are kept, the mean over
-    the classes that have truth there. Thresholds, and the scoring window, are chosen on the
-    same sequence.
+    The weights with the best average precision on validation sequence are kept (mean over the
+    classes that are labelled there). Thresholds and the scoring window are chosen on the same
+    sequence.
 
     Parameters
     ----------
     encoded : EncodedSet
     model_path : str or PathLike
-        The model; beside it, until it is written, lies what the run resumes from.
+        Model file. Until it is written, the state to resume from is kept beside it.
     architecture : Architecture, optional
-        Its classes are those of `encoded`. By default a tied GRU of 32 units.
+        With the classes of `encoded`. By default, a strand-tied GRU with 32 hidden units.
     sampling : SamplingSettings, optional
     settings : FitSettings, optional
     hardware : Hardware, optional
     initial : Checkpoint, optional
-        Model to start from, of the same cell, hidden size, layers and tying.
+        Model to start from, with the same cell, hidden size, layers and tying.
     priors : mapping of class name to float, optional
-        Share of the bases of a strand that a class has where the model will be used, if that is
-        not validation sequence's.
+        Expected share of bases per strand that belong to a class in the sequence that the model
+        will score, if it differs from the share in validation sequence.
     validations : int
-        Times that validation sequence is scored.
+        Number of times to score validation sequence.
     resume : bool
-        Go on from the state that the same run left; it ends in the same bytes as a run that
-        was never stopped. Without, no state is kept.
+        Continue from the state of an interrupted run with the same settings. The result has the
+        same bytes as that of a run without interruption. If False, no state is kept.
     log_path : str or PathLike, optional
-        CSV of losses and validation figures.
+        CSV file of losses and validation metrics.
     report : callable, optional
-        Told now and then how far the fit is.
+        Called from time to time with the progress.
 
     Returns
     -------
     checkpoint : Checkpoint
-        What was written.
+        The model that was written.
 
     Raises
     ------
     EncodedSetError, OptionError
-        Data and settings that do not fit one another.
+        Data and settings do not fit together.
     DeviceError
-        A device that this machine does not have.
+        The machine does not have the device.
     TrainingError
-        A loss, a weight or a validation score that is not finite.
+        A loss, weight or validation score is not finite. The state of the run is removed.
     OutputError
-        A model path that cannot be written.
+        The model cannot be written.
     """
     architecture = architecture or Architecture(encoded.classes)
     sampling = sampling or SamplingSettings()
@@ -174,20 +174,27 @@ def train(
         run.restore()
     else:
         run.folder.clear()
-    run.go()
     checkpoint = None
-    if run.leads:
-        load_weights(fit.network, run.best or weights_of(fit.network))
-        checkpoint = finish(
-            fit.network,
-            run.maps,
-            encoded,
-            begun.sampler,
-            run.validation,
-            begun.prevalence,
-            plan,
-            run.threads,
-        )
+    try:
+        run.go()
+        if run.leads:
+            load_weights(fit.network, run.best or weights_of(fit.network))
+            checkpoint = finish(
+                fit.network,
+                run.maps,
+                encoded,
+                begun.sampler,
+                run.validation,
+                begun.prevalence,
+                plan,
+                run.threads,
+            )
+    except TrainingError:
+        # The same run would diverge again at the same step: its state is of no use.
+        if run.keeps_states:
+            run.folder.clear()
+        raise
+    if checkpoint is not None:
         checkpoint.save(model_path)
         run.folder.clear()
     checkpoint = fabric.broadcast(checkpoint)
@@ -196,7 +203,7 @@ def train(
 
 
 class Begun(NamedTuple):
-    """A fit before its first step, and what it is made of.
+    """A fit before its first step, and its parts.
 
     Attributes
     ----------
@@ -206,9 +213,9 @@ class Begun(NamedTuple):
     prevalence : Prevalence
     fit : Fit
     maps : tuple of LogOddsMap
-        Of the classes' log-odds, as the prior alone tells them.
+        Maps of the log-odds of each class, from the prior alone.
     fused : bool
-        By compiled kernels.
+        Whether compiled kernels compute it.
     """
 
     fabric: Fabric
@@ -227,7 +234,7 @@ def begin(
     hardware: Hardware,
     initial: Checkpoint | None = None,
 ) -> Begun:
-    """Start the processes, and make the network and what fits it; parameters as for `train`."""
+    """Start the processes, and create the network and its fit; parameters as for `train`."""
     sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
     prevalence = sampler.prevalence()
     fabric = launch(hardware)
@@ -242,7 +249,7 @@ def begin(
 
 @dataclass
 class _Run:
-    """A fit under way, with its best weights so far."""
+    """A fit in progress, with its best weights so far."""
 
     fit: Fit
     validation: Validation
@@ -260,7 +267,7 @@ class _Run:
     saved: float = 0.0
 
     def go(self) -> None:
-        """Do the steps that are left."""
+        """Run the remaining steps."""
         fit, self.saved = self.fit, time.monotonic()
         every = max(1, fit.steps // _LOG_ROWS)
         validations = min(self.validations, fit.steps)
@@ -277,7 +284,7 @@ class _Run:
             fit.close()
 
     def restore(self) -> None:
-        """Go on from the state that the same run left, if there is one."""
+        """Continue from the state of an interrupted run, if there is one."""
         state = self.folder.load(self.fit.state_shapes(), _BEST)
         if state is None:
             self.folder.clear()
@@ -292,7 +299,7 @@ class _Run:
         self.best_ap, self.losses = state.plain["best_ap"], state.plain["losses"]
         self.log.restore(state.plain["log"])
         logger.info(
-            "going on from step %d of %d (%s)", self.fit.step, self.fit.steps, self.folder.path
+            "continuing from step %d of %d (%s)", self.fit.step, self.fit.steps, self.folder.path
         )
 
     def _save(self) -> None:
@@ -336,10 +343,11 @@ def check_plan(
     validations: int,
     priors: Mapping[str, float],
 ) -> None:
-    """Raise for data and settings that do not fit one another; parameters as for `train`."""
+    """Raise for data and settings that do not fit together; parameters as for `train`."""
     if is_stream(model_path) or is_compressed(model_path):
         raise OutputError(
-            f"{model_path}: a model is written to a file, uncompressed; name it .safetensors"
+            f"{model_path}: a model cannot be compressed or written to a stream; give a file name "
+            "that ends in .safetensors"
         )
     check_target(model_path)
     check_priors(architecture, priors)
@@ -349,8 +357,8 @@ def check_plan(
         raise OptionError(f"--validations {validations}: must be 1 or more")
     if not len(encoded.split("val")):
         logger.warning(
-            "%s has no validation sequence: the training sequence stands in for it, which makes "
-            "the model's own figures and thresholds too hopeful",
+            "%s: no validation sequence; training sequence is used instead, so the metrics and "
+            "thresholds of the model are too optimistic",
             encoded.path,
         )
     if not architecture.exclusive:
@@ -364,6 +372,6 @@ def check_plan(
                 if twice.any():
                     raise EncodedSetError(
                         f"{encoded.path}: {name}:{chunk + int(twice.argmax())} (0-based) has two "
-                        "labels, and --exclusive allows one a base; train without it, or mend "
-                        "the labels"
+                        "labels, but --exclusive allows one label per base; train without "
+                        "--exclusive, or fix the labels"
                     )

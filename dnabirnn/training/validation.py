@@ -1,4 +1,4 @@
-"""Validation sequence, and metrics on it."""
+"""Validation sequence and metrics on it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PIECE_BP = 100_000
 
 
 class ValidationContig(NamedTuple):
-    """A stretch of validation sequence, scored as a contig of its own."""
+    """Stretch of validation sequence that is scored as a separate contig."""
 
     name: str
     codes: Codes
@@ -38,7 +38,7 @@ class ValidationContig(NamedTuple):
 
 
 def mean_of(average_precision: Mapping[str, float | None]) -> float | None:
-    """Mean over the classes that have truth; None where none has."""
+    """Return the mean over the classes with truth; None if no class has truth."""
     values = [value for value in average_precision.values() if value is not None]
     return float(np.mean(values)) if values else None
 
@@ -46,7 +46,7 @@ def mean_of(average_precision: Mapping[str, float | None]) -> float | None:
 def _spread(
     intervals: NDArray[np.int64], pieces: int, labels: NDArray[np.unsignedinteger]
 ) -> NDArray[np.int64]:
-    """So many pieces of at most 100 kb, spread evenly, and one of each class these lack."""
+    """Return evenly spread pieces of at most 100 kb, plus one for each label bit they lack."""
     cut = [
         (start, min(start + _PIECE_BP, end))
         for first, end in intervals.tolist()
@@ -62,13 +62,13 @@ def _spread(
 
 
 class Validation:
-    """Validation sequence as it is, to hold a network against.
+    """Validation sequence in its natural composition, on which a network is evaluated.
 
     Parameters
     ----------
     encoded : EncodedSet
     most_bp : int, optional
-        No more than about so many bases, in pieces spread evenly.
+        Maximum number of bases, about. Longer sequence is reduced to evenly spread pieces.
     split : str, optional
         By default "val", or "train" where the encoded set has no validation sequence.
 
@@ -95,7 +95,7 @@ class Validation:
         self._by_name = {contig.name: contig for contig in self.contigs}
 
     def absent(self) -> list[str]:
-        """Names of the classes that have no counted base here."""
+        """Return the names of the classes without a counted base here."""
         found = np.zeros(len(self.classes), np.bool_)
         for contig in self.contigs:
             labels = np.asarray(contig.labels)
@@ -108,12 +108,12 @@ class Validation:
     def histograms(
         self, engine: Engine, scoring: ScoringWindow, threads: int
     ) -> tuple[dict[str, Histogram], dict[str, ScoreCounts]]:
-        """Scores of counted bases a class, each strand's bases as their own.
+        """Return the scores of counted bases by class; each base counts once per strand.
 
         Raises
         ------
         TrainingError
-            A probability that is not finite.
+            A probability is not finite.
         """
         histograms = {motif_class.name: Histogram() for motif_class in self.classes}
         counts = {motif_class.name: ScoreCounts() for motif_class in self.classes}
@@ -129,7 +129,10 @@ class Validation:
     def average_precision(
         self, engine: Engine, scoring: ScoringWindow, threads: int
     ) -> dict[str, float | None]:
-        """Average precision a class, each strand's bases as their own; None without truth."""
+        """Return the average precision per class; None without truth.
+
+        Each base counts once per strand.
+        """
         histograms, _ = self.histograms(engine, scoring, threads)
         return {
             name: histogram.average_precision() if histogram.positives.any() else None
@@ -137,18 +140,18 @@ class Validation:
         }
 
     def blocks(self, engine: Engine, scoring: ScoringWindow, threads: int) -> Iterator[Block]:
-        """Scores of all contigs.
+        """Yield the scores of all contigs in blocks.
 
         Raises
         ------
         TrainingError
-            A probability that is not finite.
+            A probability is not finite.
         """
         columns = sum(1 + stranded for _, stranded in self.classes)
         yield from _finite(score(self.contigs, engine, scoring, columns, threads=threads))
 
     def contig(self, name: str) -> ValidationContig:
-        """The contig of a name."""
+        """Return the contig with a name."""
         return self._by_name[name]
 
     def _scored(
@@ -163,7 +166,7 @@ class Validation:
 
 
 def _finite(blocks: Iterator[Block]) -> Iterator[Block]:
-    """Blocks of a network that is being trained; what is not finite ends the training."""
+    """Yield blocks; a score that is not finite raises TrainingError."""
     try:
         yield from blocks
     except ScoreError as error:

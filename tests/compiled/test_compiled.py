@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import importlib
 import os
 import pickle
 import shutil
@@ -14,6 +16,9 @@ from typing import Any
 
 import numba
 import pytest
+
+import dnabirnn
+from dnabirnn.compiled.compiled import digest_of, sources
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="owners and modes are those of POSIX")
 
@@ -116,3 +121,65 @@ def test_a_folder_of_another_user(index: Path, tmp_path: Path) -> None:
     os.chown(index.parent, 12345, 12345)
     call(tmp_path)
     assert not (tmp_path / "ran").exists()
+
+
+PACKAGE = Path(dnabirnn.__file__).parent
+KERNEL_FILES = [path.relative_to(PACKAGE) for path in sources(PACKAGE)]
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the files that the key of cached code depends on."""
+    for name in KERNEL_FILES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PACKAGE / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", KERNEL_FILES, ids=str)
+def test_the_key_changes_with_each_file(package: Path, name: Path) -> None:
+    before = digest_of(package)
+    assert before == digest_of(PACKAGE)
+    with (package / name).open("a") as file:
+        file.write("# changed")
+    assert digest_of(package) != before
+
+
+@pytest.mark.parametrize("missing", ["engine", "compiled", "alphabet.py"])
+def test_a_key_of_nothing_is_an_error(package: Path, missing: str) -> None:
+    (package / missing).rename(package / "elsewhere")
+    with pytest.raises(RuntimeError, match="no source files of the kernels"):
+        digest_of(package)
+
+
+def kernel_modules() -> list[Path]:
+    return [
+        path
+        for path in PACKAGE.rglob("*.py")
+        if "from dnabirnn.compiled import" in path.read_text()
+        or path.parent == PACKAGE / "engine" / "kernels"
+    ]
+
+
+@pytest.mark.parametrize("path", kernel_modules(), ids=lambda path: path.stem)
+def test_whatever_a_kernel_module_imports_is_in_the_key(path: Path) -> None:
+    """Constants are compiled into kernels, so each must come from a file that the key covers."""
+    known = set(KERNEL_FILES)
+    for node in ast.parse(path.read_text()).body:  # not under TYPE_CHECKING
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("dnabirnn"):
+            continue
+        for alias in node.names:
+            value = getattr(importlib.import_module(node.module or ""), alias.name, None)
+            if isinstance(value, int | float | tuple):
+                assert {origin(node.module or "", alias.name)} <= known
+
+
+def origin(module: str, name: str) -> Path:
+    """File that defines a name, if need be behind the face of a subpackage."""
+    parts = module.split(".")[1:]
+    face = PACKAGE.joinpath(*parts, "__init__.pyi")
+    if face.is_file():
+        for node in ast.parse(face.read_text()).body:
+            if isinstance(node, ast.ImportFrom) and name in {alias.name for alias in node.names}:
+                parts += (node.module or "").split(".")
+    return Path(*parts).with_suffix(".py")

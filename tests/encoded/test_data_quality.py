@@ -164,7 +164,7 @@ def test_a_sample_gives_about_the_same_share(make, monkeypatch):
     rows = [("a", 0, 6000, "x", "+"), ("b", 0, 20_000, "x", "+")]
     sites = LabelledSites(make(sequences, rows, ChromSplit(("b",))))
     exact = shared_kmer_share(sites, 0, "val")
-    monkeypatch.setattr(leakage, "_MOST_KMERS", 3000)
+    monkeypatch.setattr(leakage, "_MAX_KMERS", 3000)
     sampled = shared_kmer_share(sites, 0, "val")
     assert exact == pytest.approx(0.3, abs=0.01)
     assert sampled != exact
@@ -208,7 +208,7 @@ def test_only_short_sites_are_looked_at_and_few_of_many(make, monkeypatch):
     rows = [("a", 0, 1500, "x", "+")] + [("a", i, i + 10, "x", "+") for i in range(1600, 2000, 20)]
     sites = LabelledSites(make({"a": text}, rows, ChromSplit()))
     assert palindromic_share(sites, 0) == 1.0
-    monkeypatch.setattr(leakage, "_MOST_SITES", 3)
+    monkeypatch.setattr(leakage, "_MAX_SITES", 3)
     assert palindromic_share(sites, 0) == 1.0
     assert palindromic_share(LabelledSites(make({"a": text}, rows[:1], ChromSplit())), 0) is None
 
@@ -220,8 +220,9 @@ def test_masking(make, masked, warned):
     warnings = data_warnings(make(sequences, [("a", 150, 160, "x", ".")], ChromSplit(("b",))))
     assert warnings == (
         [
-            f"soft-masked share differs between splits (train 0%, val {masked}%); they were "
-            "masked in different ways, so leave --mask at none, or mask them alike"
+            f"the share of soft-masked bases differs between splits (train 0%, val {masked}%), so "
+            "they were probably masked in different ways; keep --mask none, or mask all sequences "
+            "the same way"
         ]
         if warned
         else []

@@ -246,7 +246,7 @@ def test_summary(fasta, labels, write, tmp_path):
             "--val-chroms q: no such contig",
         ),
         (">a\n>b\n", "a 0 0 X\n", {}, FastaError, "every record is empty"),
-        (">a\nACE\n", LABELS, {}, FastaError, "'E' is no nucleotide letter"),
+        (">a\nACE\n", LABELS, {}, FastaError, "'E' is not a nucleotide letter"),
     ],
 )
 def test_a_failure_leaves_nothing(write, tmp_path, fasta_text, label_text, options, error, message):
@@ -311,8 +311,8 @@ def test_targets(fasta, labels, tmp_path):
     (tmp_path / "more" / "thesis.txt").write_text("x")
     (tmp_path / "file").write_text("x")
     for name, message in [
-        ("full", "is not empty and no encoded set"),
-        ("more", "is not empty and no encoded set"),
+        ("full", "is not empty and not an encoded set"),
+        ("more", "is not empty and not an encoded set"),
         ("file", "is a file"),
         ("none/set", "there is no folder"),
     ]:

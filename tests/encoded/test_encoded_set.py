@@ -49,14 +49,14 @@ def test_it_may_be_moved(folder, tmp_path):
     ("entries", "message"),
     [
         ({"format_version": 2}, "format version 2, this dnabirnn reads up to 1; upgrade dnabirnn"),
-        ({"format_version": "1"}, "format version '1' is no number"),
-        ({"format_version": 0}, "format version 0 is no number"),
+        ({"format_version": "1"}, "format version '1' is not a positive integer"),
+        ({"format_version": 0}, "format version 0 is not a positive integer"),
         ({"format": "other"}, "not the manifest of an encoded set"),
         ({"mask": "half"}, "damaged"),
         ({"contigs": [{"name": "a"}]}, "damaged .KeyError"),
         ({"contigs": 7}, "damaged .TypeError"),
         ({"classes": []}, "0 classes: a network has 1 to 31"),
-        ({"classes": [{"name": "X", "stranded": True}] * 4}, "give each a name of its own"),
+        ({"classes": [{"name": "X", "stranded": True}] * 4}, "give each class a different name"),
         (
             {"classes": [{"name": name, "stranded": True} for name in "WXYZ"]},
             r"labels\.npy: uint8 .* says uint16",
@@ -100,7 +100,7 @@ def test_missing_parts(folder, tmp_path):
     with pytest.raises(EncodedSetError, match="not the manifest"):
         EncodedSet.open(folder)
     (folder / "manifest.json").unlink()
-    with pytest.raises(EncodedSetError, match="no encoded set"):
+    with pytest.raises(EncodedSetError, match="not an encoded set"):
         EncodedSet.open(folder)
 
 

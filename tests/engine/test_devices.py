@@ -165,7 +165,7 @@ def test_reduced_precision_is_close_to_the_full(tmp_path: Path) -> None:
 
 def test_precisions_and_engines_that_do_not_go_together() -> None:
     checkpoint = random_checkpoint((MotifClass("A", True),))
-    with pytest.raises(OptionError, match=r"tf32: is of CUDA devices, not of cpu; use f32"):
+    with pytest.raises(OptionError, match=r"tf32: needs a CUDA device, not cpu; use f32"):
         make_engine(checkpoint, device="cpu", precision="tf32")
     with pytest.raises(OptionError, match=r"precision f16: must be one of f32, tf32, bf16"):
         make_engine(checkpoint, device="cpu", precision="f16")
@@ -175,13 +175,15 @@ def test_precisions_and_engines_that_do_not_go_together() -> None:
         trains_fused("fused", "cpu", "bf16")
     with pytest.raises(OptionError, match=r"must be one of auto, fused, torch"):
         trains_fused("fast", "cpu", "f32")
-    with pytest.raises(OptionError, match=r"tf32: is of CUDA devices"):
+    with pytest.raises(OptionError, match=r"tf32: needs a CUDA device"):
         launch(Hardware("cpu", precision="tf32"))
     assert trains_fused("auto", "cpu", "f32")
     assert not trains_fused("auto", "cuda", "f32")
     assert not trains_fused("torch", "cpu", "f32")
     assert not trains_fused("auto", "cpu", "f32", Cell.GRU_LN)
-    with pytest.raises(OptionError, match="--engine fused: scores with --cell gru-ln and does not"):
+    with pytest.raises(
+        OptionError, match="--engine fused: can score with --cell gru-ln, but cannot"
+    ):
         trains_fused("fused", "cpu", "f32", Cell.GRU_LN)
     assert isinstance(make_engine(checkpoint, device="cpu"), FusedEngine)
 

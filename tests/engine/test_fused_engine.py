@@ -142,7 +142,7 @@ def test_code_is_kept_and_made_anew_when_what_it_calls_changes(tmp_path: Path) -
     kept = str(tmp_path / "kept")
     first = run_in_copy(tmp_path, NUMBA_CACHE_DIR=kept)
     assert "compiling for this machine" in first
-    assert "it is kept in" in first
+    assert "the code is kept in" in first
     second = run_in_copy(tmp_path, NUMBA_CACHE_DIR=kept)
     assert "compiling" not in second
     assert second.splitlines()[-1] == first.splitlines()[-1]
@@ -162,6 +162,6 @@ def test_without_a_folder_to_write_code_is_compiled_and_the_user_told(tmp_path: 
     (package / "engine" / "kernels" / "__pycache__").write_text("")
     (tmp_path / "home").write_text("")
     said = run_in_copy(tmp_path, HOME=str(tmp_path / "home"), XDG_CACHE_HOME=str(tmp_path / "home"))
-    assert "it is not kept" in said
+    assert "the code is not kept" in said
     assert "set NUMBA_CACHE_DIR" in said
     assert "score" in said

@@ -233,8 +233,8 @@ def test_long_training_splits_are_sampled(
 ) -> None:
     monkeypatch.setattr(module, "_CHUNK_BASES", 1000)
     whole = learn_baseline(planted_set, planted_set.classes).matrices[0]
-    monkeypatch.setattr(module, "_MOST_BASES", 20_000)
-    monkeypatch.setattr(module, "_MOST_SITES", 50)
+    monkeypatch.setattr(module, "_MAX_BASES", 20_000)
+    monkeypatch.setattr(module, "_MAX_SITES", 50)
     part = learn_baseline(planted_set, planted_set.classes).matrices[0]
     learner = module._Learner(planted_set, planted_set.classes[0])
     assert learner.sites.head.size == 50
@@ -309,14 +309,14 @@ def test_a_table_of_each_on_the_terminal(material: Path) -> None:
 
 BAD = {
     "no set": ("--baseline no", "no: no such folder; make it with dnabirnn encode"),
-    "no encoded set": ("--baseline .", "no encoded set, for it has no manifest.json"),
+    "no encoded set": ("--baseline .", "not an encoded set, because it has no manifest.json"),
     "other classes": (
         "-m other.safetensors --baseline set --class N",
         r"set: no class N \(stranded\); it has M \(stranded\); give the encoded set that the model",
     ),
     "curves into no folder": ("--curves no/c.json", "no/c.json: there is no folder"),
-    "curves over the model": ("--curves m.safetensors", "m.safetensors: is read by this command"),
-    "one name": ("--curves out.json", "--curves out.json: is the name of the metrics"),
+    "curves over the model": ("--curves m.safetensors", "m.safetensors: is also an input"),
+    "one name": ("--curves out.json", "--curves out.json: is also the metrics file"),
 }
 
 

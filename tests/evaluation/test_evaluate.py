@@ -379,7 +379,7 @@ def test_the_table_is_aligned_and_leaves_out_what_is_not_defined():
     assert len({len(line) for line in lines[:4]}) == 1
     assert "1.0000-1.0000" in lines[1]
     assert set(lines[2].split()[1:]) == set(lines[3].split()[1:]) == {"-"}
-    assert lines[4] == "IS: no truth; 0 of 30000 bases are called"
+    assert lines[4] == "IS: no true bases; 0 of 30000 bases are called"
 
 
 def test_the_table_of_metrics_read_back_from_json():

@@ -7,7 +7,7 @@ import pytest
 
 from dnabirnn.evaluation.bootstrap import COARSE, draw
 from dnabirnn.evaluation.metrics import BINS, Histogram, bin_of
-from dnabirnn.evaluation.reliability import LEAST, calibration_figures, reliability
+from dnabirnn.evaluation.reliability import MIN_SHOWN, calibration_figures, reliability
 
 
 def sample(
@@ -31,8 +31,8 @@ def test_slices_hold_as_many_bases_each_and_all_of_them() -> None:
     found = reliability(histogram, by_group, draw(40, 200, 0))
     # The coarse bin that the least probability lies in is left out.
     width = BINS // COARSE
-    kept = bin_of(p) // width > int(bin_of(np.array(LEAST, np.float32))) // width
-    assert p[kept].min() == pytest.approx(LEAST, rel=0.05)
+    kept = bin_of(p) // width > int(bin_of(np.array(MIN_SHOWN, np.float32))) // width
+    assert p[kept].min() == pytest.approx(MIN_SHOWN, rel=0.05)
     assert found.items.sum() == pytest.approx(kept.sum(), rel=0.01)
     assert found.items == pytest.approx(kept.sum() / 10, rel=0.15)
     assert np.all(np.diff(found.predicted) > 0)

@@ -34,7 +34,7 @@ _SETTINGS = (
 )
 _STEP_BP = 1600
 _STEPS_A_KILL = 20
-_AT_WORK = (b"training on", b"going on from step")
+_AT_WORK = (b"training on", b"continuing from step")
 _SECONDS_TO_BEGIN = 120
 
 

@@ -1,4 +1,4 @@
-"""What a run read and wrote, told and held against."""
+"""Provenance: what a run read and wrote is recorded and verified."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def folder(material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def command(text: str) -> None:
-    succeed("-q", *text.split(), "--provenance", "told.json")
+    succeed("-q", *text.split(), "--provenance", "run.json")
 
 
 def digest(path: Path) -> str:
@@ -61,18 +61,18 @@ CASES = {
 
 
 @pytest.mark.parametrize("command", CASES)
-def test_inputs_and_outputs_are_told_with_their_digests(folder: Path, command: str) -> None:
-    succeed("-q", *command.split(), "--provenance", "told.json")
-    inputs, outputs = recorded_files(folder / "told.json")
+def test_inputs_and_outputs_are_recorded_with_their_digests(folder: Path, command: str) -> None:
+    succeed("-q", *command.split(), "--provenance", "run.json")
+    inputs, outputs = recorded_files(folder / "run.json")
     assert (set(inputs), set(outputs)) == CASES[command]
     for name, sha256 in (inputs | outputs).items():
         assert sha256 == digest(folder / name)
-    assert {finding.state for finding in verify("told.json")} == {"same"}
-    versions = json.loads((folder / "told.json").read_text())["versions"]
+    assert {finding.state for finding in verify("run.json")} == {"same"}
+    versions = json.loads((folder / "run.json").read_text())["versions"]
     assert {"dnabirnn", "numpy", "python", "torch"} <= set(versions)
 
 
-def test_settings_are_told_with_their_defaults(folder: Path) -> None:
+def test_settings_are_recorded_with_their_defaults(folder: Path) -> None:
     words = [
         "train",
         "set",
@@ -87,52 +87,52 @@ def test_settings_are_told_with_their_defaults(folder: Path) -> None:
         "--seed",
         "7",
     ]
-    succeed("-q", *words, "--provenance", "told.json")
-    settings = json.loads((folder / "told.json").read_text())["settings"]
+    succeed("-q", *words, "--provenance", "run.json")
+    settings = json.loads((folder / "run.json").read_text())["settings"]
     assert (settings["seed"], settings["hidden"], settings["cell"]) == (7, 4, "gru")
 
 
 def test_a_model_that_ships_is_an_input(folder: Path) -> None:
     succeed(
-        "-q", "score", "genome.fa", "-m", "ecoli-rep", "-o", "s.bed", "--provenance", "told.json"
+        "-q", "score", "genome.fa", "-m", "ecoli-rep", "-o", "s.bed", "--provenance", "run.json"
     )
-    inputs, _ = recorded_files(folder / "told.json")
+    inputs, _ = recorded_files(folder / "run.json")
     assert any(name.endswith("models/ecoli-rep.safetensors") for name in inputs)
 
 
 def test_streams_have_no_digest(folder: Path) -> None:
     text = (folder / "genome.fa").read_text()
-    words = ["score", "-", "-m", "m.safetensors", "-o", "s.bed", "--provenance", "told.json"]
+    words = ["score", "-", "-m", "m.safetensors", "-o", "s.bed", "--provenance", "run.json"]
     succeed("-q", *words, input=text)
-    assert [f.state for f in verify("told.json")] == ["stream", "same", "same"]
+    assert [f.state for f in verify("run.json")] == ["stream", "same", "same"]
 
 
 def test_what_changed_is_found_wherever_the_folder_is(folder: Path) -> None:
     succeed(
         "-q",
-        *["score", "genome.fa", "-m", "m.safetensors", "-o", "s.bed", "--provenance", "told.json"],
+        *["score", "genome.fa", "-m", "m.safetensors", "-o", "s.bed", "--provenance", "run.json"],
     )
     shutil.copytree(folder, folder / "elsewhere")
-    assert run("verify", "elsewhere/told.json").exit_code == 0
+    assert run("verify", "elsewhere/run.json").exit_code == 0
     with (folder / "elsewhere/s.bed").open("a") as file:
         file.write("\n")
     (folder / "elsewhere/genome.fa").unlink()
-    result = run("verify", "elsewhere/told.json")
+    result = run("verify", "elsewhere/run.json")
     assert result.exit_code == 1
     assert result.stdout.splitlines()[1:] == [
         "input\tgenome.fa\tmissing",
         "input\tm.safetensors\tsame",
         "output\ts.bed\tchanged",
     ]
-    assert "told.json: 2 of the files are no longer those of the run" in result.stderr
+    assert "run.json: 2 files have changed or are missing" in result.stderr
 
 
-def test_a_run_that_fails_tells_nothing(folder: Path) -> None:
+def test_a_run_that_fails_records_nothing(folder: Path) -> None:
     rest = "-m m.safetensors -o s.bed --provenance"
-    result = run(*f"score nothing.fa {rest} told.json".split())
+    result = run(*f"score nothing.fa {rest} run.json".split())
     assert result.exit_code == 1
-    assert not (folder / "told.json").exists()
-    result = run(*f"score genome.fa {rest} no/told.json".split())
+    assert not (folder / "run.json").exists()
+    result = run(*f"score genome.fa {rest} no/run.json".split())
     assert result.exit_code == 1
     assert not (folder / "s.bed").exists()
 
@@ -141,15 +141,15 @@ def test_a_run_that_fails_tells_nothing(folder: Path) -> None:
     ("text", "message"),
     [
         (None, "No such file"),
-        ("{", "no JSON"),
-        ("[]", "no provenance of a run"),
+        ("{", "not JSON"),
+        ("[]", "not a provenance file"),
         ('{"format": "dnabirnn provenance", "format_version": 9}', "format 9, this version reads"),
         ('{"format": "dnabirnn provenance", "format_version": 1}', "damaged"),
         ('{"format": "dnabirnn provenance", "format_version": 1, "inputs": [1]}', "damaged"),
     ],
 )
-def test_what_is_no_provenance(tmp_path: Path, text: str | None, message: str) -> None:
-    path = tmp_path / "told.json"
+def test_files_that_are_not_a_provenance(tmp_path: Path, text: str | None, message: str) -> None:
+    path = tmp_path / "run.json"
     if text is not None:
         path.write_text(text)
     result = run("verify", path)

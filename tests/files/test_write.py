@@ -1,4 +1,4 @@
-"""Outputs: whole or not at all, bgzip, what is no regular file."""
+"""Outputs: complete or absent, bgzip, paths that are not regular files."""
 
 from __future__ import annotations
 
@@ -149,8 +149,8 @@ def test_dev_null_takes_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["-", "/dev/stdout"])
 def test_standard_output_stays_open(path: str) -> None:
     code = (
-        "from dnabirnn.files import Outputs\n"
-        f"with Outputs() as outputs: outputs.open({path!r}).write(b'rows\\n')\n"
+        "from dnabirnn.files import OutputFiles\n"
+        f"with OutputFiles() as outputs: outputs.open({path!r}).write(b'rows\\n')\n"
         "print('after')"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
@@ -158,7 +158,7 @@ def test_standard_output_stays_open(path: str) -> None:
 
 
 def test_dev_stdout_does_not_cut_a_redirected_file(tmp_path: Path) -> None:
-    code = "from dnabirnn.files import Outputs\nwith Outputs() as o: o.open('/dev/stdout')"
+    code = "from dnabirnn.files import OutputFiles\nwith OutputFiles() as o: o.open('/dev/stdout')"
     with open(tmp_path / "log", "ab") as file:
         file.write(b"before")
         file.flush()

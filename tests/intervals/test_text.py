@@ -26,24 +26,24 @@ def test_lines_are_the_same_however_the_file_is_cut(lines, step, gathered):
     assert rows == [(line, number) for number, line in enumerate(expected, 1)]
 
 
-def test_a_byte_order_mark_is_no_text_of_the_first_line():
+def test_a_byte_order_mark_is_not_part_of_the_first_line():
     (frame,) = text_frames(["\ufeffa\n\ufeffb".encode()], "x", "BED")
     assert frame["text"].to_list() == ["a", "\ufeffb"]
 
 
 @pytest.mark.parametrize("data", [b"a\xff\n", b"a\0b\n", "ü".encode("latin-1")])
-def test_what_is_no_text(data):
+def test_what_is_not_text(data):
     with pytest.raises(LabelError, match=r"x\.bed: not a text file; give BED"):
         list(text_frames([b"first\n", data], "x.bed", "BED"))
 
 
-def test_the_first_wrong_row_is_told_of():
+def test_the_first_wrong_row_is_reported():
     frame = pl.DataFrame({"a": ["1", "x", "-2", "{y}"], "line": [3, 5, 6, 9]}).with_columns(
         n=whole_number("a")
     )
-    checks = {"{a} is negative": pl.col("n") < 0, "{a!r} is no number": pl.col("n").is_null()}
-    with pytest.raises(LabelError, match=r"^f, line 5: 'x' is no number$"):
+    checks = {"{a} is negative": pl.col("n") < 0, "{a!r} is not a number": pl.col("n").is_null()}
+    with pytest.raises(LabelError, match=r"^f, line 5: 'x' is not a number$"):
         first_error(frame, checks, "f")
-    with pytest.raises(LabelError, match=r"^f, line 9: '\{y\}' is no number$"):
+    with pytest.raises(LabelError, match=r"^f, line 9: '\{y\}' is not a number$"):
         first_error(frame[3:], checks, "f")
     first_error(frame[:1], checks, "f")

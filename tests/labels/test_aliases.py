@@ -50,7 +50,9 @@ def test_names(rows, contigs, alias, name):
     "rows", [[["1", "chr1", "CM1"]], [["chr1", "CM1"], ["CM1", "1"]], [["CM1", "chr1", "1", "CM1"]]]
 )
 def test_a_name_of_two_contigs(rows):
-    with pytest.raises(LabelError, match="'CM1' stands for 1, chr1 of the FASTA; take it out"):
+    with pytest.raises(
+        LabelError, match=r"'CM1' is an alias of several contigs .*1, chr1.*; remove"
+    ):
         Aliases(rows, ["chr1", "1"]).name("CM1")
 
 
@@ -115,7 +117,7 @@ FAULTS = {
     "no name in common": (
         "encode genome.fa --labels ucsc.bed -o out",
         "no contig in common with the FASTA; file has chrA, chrB, chrC, FASTA has a, b, c; rename "
-        "one side's contigs, or say with --chrom-alias",
+        "the contigs of one file, or map their names with --chrom-alias",
         None,
     ),
     "missing": (
@@ -123,10 +125,10 @@ FAULTS = {
         "no such file",
         None,
     ),
-    "empty": ("encode genome.fa --labels ucsc.bed -o out --chrom-alias BAD", "no row of two", ""),
+    "empty": ("encode genome.fa --labels ucsc.bed -o out --chrom-alias BAD", "no row with two", ""),
     "no tab": (
         "evaluate genome.fa --labels ucsc.bed -m m.safetensors -o out --chrom-alias BAD",
-        "no row of two names; give columns with tabs",
+        "no row with two names; give tab-separated",
         "chrA a\n",
     ),
     "binary": (
@@ -136,7 +138,7 @@ FAULTS = {
     ),
     "ambiguous": (
         "evaluate genome.fa --labels ucsc.bed -m m.safetensors -o out --chrom-alias BAD",
-        "BAD: 'chrA' stands for a, b of the FASTA",
+        "BAD: 'chrA' is an alias of several contigs of the FASTA (a, b)",
         "chrA\ta\tb\n",
     ),
     "still no name in common": (
@@ -146,22 +148,22 @@ FAULTS = {
     ),
     "standard input": (
         "encode - --labels ucsc.bed -o out --chrom-alias alias.txt",
-        "--chrom-alias: reads the FASTA twice",
+        "--chrom-alias: the FASTA is read twice",
         None,
     ),
     "without effect": (
         "score genome.fa -m m.safetensors -o out.bed --chrom-alias alias.txt",
-        "--chrom-alias: translates names of regions; give --regions too",
+        "--chrom-alias: only applies to --regions; give --regions too",
         None,
     ),
     "of a report without a genome": (
         "report -o out.html --model m.safetensors --chrom-alias alias.txt",
-        "--chrom-alias: pictures of regions need the genome too; give --fasta",
+        "--chrom-alias: only applies to pictures of regions, which need the genome; give",
         None,
     ),
     "a prefix of a report without a genome": (
         "report -o out.html --model m.safetensors --name-prefix x#",
-        "--name-prefix: pictures of regions need the genome too; give --fasta",
+        "--name-prefix: only applies to pictures of regions, which need the genome; give",
         None,
     ),
     "two prefixes for one file": (
@@ -176,13 +178,13 @@ FAULTS = {
     ),
     "one name in two files": (
         "score genome.fa genome.fa -m m.safetensors -o out.bed",
-        "genome.fa, line 1: record 'a' comes twice, first in genome.fa; names must be unique, so "
-        "rename one of them, or tell files apart with --name-prefix",
+        "genome.fa, line 1: record 'a' occurs twice, first in genome.fa; names must be unique: "
+        "rename one of them, or give each file a different --name-prefix",
         None,
     ),
     "one name in two files of one prefix": (
         "score genome.fa genome.fa -m m.safetensors -o out.bed --name-prefix x#",
-        "record 'x#a' comes twice",
+        "record 'x#a' occurs twice",
         None,
     ),
 }

@@ -60,7 +60,7 @@ def test_names_that_are_not_its_own(record):
 
 def test_two_contigs_that_are_one(record):
     with pytest.raises(
-        LabelError, match=r"NC_1\.3 is both NC_1\.3 and chrom in the FASTA; leave one"
+        LabelError, match=r"NC_1\.3 is both NC_1\.3 and chrom in the FASTA; remove one"
     ):
         record.check_contigs({"NC_1.3": 20, "chrom": 20})
 
@@ -102,9 +102,9 @@ def test_flanks(write, caplog):
     # Nothing at the contig's first base, nor where two intervals of a class touch.
     assert ignored == [4, 5, 6, 7, 8, 9, 10, 11, 18, 19, 20, 21, 28, 29, 30, 31, 32, 33, 34]
     np.testing.assert_array_equal(painted & ~np.uint8(IGNORE_BIT), plain)
-    assert labels.origin.told["flank_ignore_bp"] == 2
+    assert labels.origin.reading["flank_ignore_bp"] == 2
     assert caplog.messages == [
-        "--label-flank-ignore 2: 1 of 3 intervals have 4 bases or fewer, and are ignored whole"
+        "--label-flank-ignore 2: 1 of 3 intervals have 4 bases or fewer and are ignored completely"
     ]
 
 
@@ -114,7 +114,7 @@ def test_negatives(write):
     painted = labels.paint("c", 40)
     known = [*range(20), 24, 25, 30, 31, 32]
     assert np.flatnonzero(~(painted & IGNORE_BIT).astype(bool)).tolist() == known
-    assert labels.origin.told["negatives"] is True
+    assert labels.origin.reading["negatives"] is True
     # A contig without any negatives: only what is labelled counts.
     other = labels_of(write, "c 0 5 A\nd 2 4 A\n", negatives=Regions(regions))
     assert other.paint("d", 6).tolist() == [1, 1, 6, 6, 1, 1]

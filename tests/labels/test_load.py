@@ -46,7 +46,7 @@ def test_chosen_order_and_ignored(bed, caplog):
     assert labels.classes == (MotifClass("REP", True),)
     assert labels.table.ignore == ("gap",)
     assert labels.frame["class"].to_list() == [0, -1, 0]
-    assert "1 of 4 rows are of classes not chosen" in caplog.text
+    assert "left out 1 of 4 rows, whose classes are not chosen" in caplog.text
     assert [c.name for c in load_labels([path], classes=["gap", "IS"]).classes] == ["gap", "IS"]
 
 
@@ -125,12 +125,12 @@ def test_label_errors(bed, text, options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"classes": ["X", "X"]}, "--classes: 'X' is there twice"),
-        ({"ignore_classes": ["X", "X"]}, "--ignore-classes: 'X' is there twice"),
-        ({"classes": ["X"], "ignore_classes": ["X"]}, "in --classes and in --ignore-classes"),
-        ({"class_name": " "}, "--class ' ': give a name"),
-        ({"class_name": "."}, "give a name"),
-        ({"class_name": "a\tb"}, "give a name"),
+        ({"classes": ["X", "X"]}, "--classes: 'X' is given twice"),
+        ({"ignore_classes": ["X", "X"]}, "--ignore-classes: 'X' is given twice"),
+        ({"classes": ["X"], "ignore_classes": ["X"]}, "in both --classes and --ignore-classes"),
+        ({"class_name": " "}, "--class ' ': not a class name"),
+        ({"class_name": "."}, "not a class name"),
+        ({"class_name": "a\tb"}, "not a class name"),
     ],
 )
 def test_option_errors(bed, options, message):

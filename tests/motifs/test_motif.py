@@ -161,21 +161,27 @@ def test_files_may_be_compressed(tmp_path: Path) -> None:
 BAD = {
     "empty": ("", "no motifs; the file is empty"),
     "blank": ("\n\n", "no motifs; the file is empty"),
-    "other": ("AC MA0001\nXX\n", "neither JASPAR's, MEME's nor TRANSFAC's format"),
+    "other": ("AC MA0001\nXX\n", "not in JASPAR, MEME or TRANSFAC format"),
     "matrix missing in TRANSFAC": (TRANSFAC + "AC  M3\nXX\n//\n", "2 of 3 motifs can be read"),
     "no end between": (TRANSFAC.replace("order\n//", "order"), "1 of 2 motifs can be read"),
     "TRANSFAC row cut": (TRANSFAC.replace("02      1      2", "02      1"), "damaged motifs"),
     "TRANSFAC row lost": (TRANSFAC.replace("01      1", "03      1"), "damaged motifs"),
     "TRANSFAC word": (TRANSFAC.replace("02      1", "02      x"), "damaged motifs"),
     "head alone": (HEAD, "no motifs in it"),
-    "matrix missing": (HEAD + FIRST + "MOTIF two\n\n", "'two' has a column that holds no counts"),
-    "matrix empty": (HEAD + "MOTIF two\nletter-probability matrix: w= 3\n\n", "no counts"),
+    "matrix missing": (HEAD + FIRST + "MOTIF two\n\n", "'two' has a column without valid counts"),
+    "matrix empty": (
+        HEAD + "MOTIF two\nletter-probability matrix: w= 3\n\n",
+        "without valid counts",
+    ),
     "protein": (HEAD.replace("ACGT", "ACDEFGHIKLMNPQRSTVWY") + FIRST, "damaged motifs .*DNA"),
-    "no counts": (JASPAR.replace("[ 0 3 79 ]", "[ ]"), "damaged motifs|no counts"),
-    "column of zeros": (">m\nA [0 1]\nC [0 0]\nG [0 0]\nT [0 0]\n", "'m' has a column that holds"),
-    "negative": (">m\nA [-1]\nC [2]\nG [0]\nT [0]\n", "damaged motifs|holds no counts"),
+    "no counts": (JASPAR.replace("[ 0 3 79 ]", "[ ]"), "damaged motifs|without valid counts"),
+    "column of zeros": (
+        ">m\nA [0 1]\nC [0 0]\nG [0 0]\nT [0 0]\n",
+        "'m' has a column without valid",
+    ),
+    "negative": (">m\nA [-1]\nC [2]\nG [0]\nT [0]\n", "damaged motifs|without valid counts"),
     "three rows": (">m m\nA [1]\nC [2]\nG [0]\n", "damaged motifs|0 of 1 motifs"),
-    "words": (">m\nA [x]\nC [2]\nG [0]\nT [0]\n", "damaged motifs|holds no counts"),
+    "words": (">m\nA [x]\nC [2]\nG [0]\nT [0]\n", "damaged motifs|without valid counts"),
 }
 
 
@@ -194,7 +200,7 @@ def test_bad_bytes(tmp_path: Path) -> None:
 
 
 def test_a_motif_that_is_not_there() -> None:
-    with pytest.raises(MotifError, match=r"f: no motif 'REST'; there are CTCF, YY1$"):
+    with pytest.raises(MotifError, match=r"f: no motif 'REST'; the motifs are CTCF, YY1$"):
         find_motif(built_in_motifs(), "REST", "f")
 
 

@@ -257,7 +257,7 @@ def test_folders_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="is a file; name a folder"):
         write_simulation(iter([]), tmp_path / "file")
-    with pytest.raises(OutputError, match=r"there is no folder .*; make it first"):
+    with pytest.raises(OutputError, match=r"there is no folder .*; create it first"):
         write_simulation(iter([]), tmp_path / "no" / "sim")
 
 
@@ -297,25 +297,25 @@ def test_command_with_files(tmp_path: Path) -> None:
 
 
 BAD = {
-    "length": ("--length 0", r"--contigs 1: must be from 1 to the bases there are, 0"),
+    "length": ("--length 0", r"--contigs 1: must be from 1 to the number of bases, 0"),
     "contigs": ("--contigs 0", "--contigs 0: must be from 1"),
     "rate": ("--sites-per-mb -1", "--sites-per-mb -1: must be 0 or more"),
     "nan": ("--decoys-per-site nan", "--decoys-per-site nan: must be 0 or more"),
     "too many": ("--sites-per-mb 1e5", r"sim1: 100000 sites .* do not fit into 1000000 bases"),
-    "distance": ("--partner-distance 9-3", "--partner-distance 9-3: must be the fewest"),
-    "no distance": ("--partner-distance -3", "--partner-distance -3: must be the fewest"),
+    "distance": ("--partner-distance 9-3", "--partner-distance 9-3: must be the smallest"),
+    "no distance": ("--partner-distance -3", "--partner-distance -3: must be the smallest"),
     "strand": ("--partner-strand up", "'up' is not one of"),
     "order": ("--order 4", "--order 4: .* give a genome to learn from with --background"),
     "high order": ("--order 9 --background g.fa", "--order 9: must be 0 to 8"),
     "no genome": ("--background none.fa", "none.fa: no such file"),
     "no motifs": ("--motifs none.jaspar", "none.jaspar: no such file"),
-    "one motif": ("--motifs one.jaspar", r"one.jaspar: one motif; give a second"),
-    "motif": ("--motif REST", "built-in motifs: no motif 'REST'; there are CTCF, YY1"),
+    "one motif": ("--motifs one.jaspar", r"one.jaspar: holds one motif only; add a second"),
+    "motif": ("--motif REST", "built-in motifs: no motif 'REST'; the motifs are CTCF, YY1"),
     "partner": ("--partner REST", "built-in motifs: no motif 'REST'"),
     "FASTA for motifs": ("--motifs g.fa", "g.fa: damaged motifs|0 of 1 motifs"),
-    "motifs for FASTA": ("--background one.jaspar", r"one.jaspar: record .* is no nucleotide"),
+    "motifs for FASTA": ("--background one.jaspar", r"one.jaspar: record .* is not a nucleotide"),
     "seed": ("--seed -1", "-1 is not in the range"),
-    "over its input": ("-o . --background genome.fa", "genome.fa: is read by this command too"),
+    "over its input": ("-o . --background genome.fa", "genome.fa: is also an input"),
     "into a file": ("-o g.fa", "g.fa: is a file; name a folder"),
     "into no folder": ("-o no/sim", "no/sim: there is no folder"),
 }

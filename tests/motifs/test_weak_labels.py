@@ -258,7 +258,7 @@ def test_motifs_without_sites_are_told_of(folder: Path) -> None:
         *["encode", *command, "--split-fractions", "1,0,0", "--within", "peak.bed", "-o", "set"]
     )
     said = result.stderr
-    assert "warning: more: short: no site can be so rare as --pvalue 0.0001" in said
+    assert "warning: more: short: no site can reach --pvalue 0.0001" in said
     assert "warning: more: rare: no site at --pvalue 0.0001\n" in said
     assert "warning: more: beta: no site at --pvalue 0.0001 that lies wholly in a peak\n" in said
     assert [c["name"] for c in EncodedSet.open("set").manifest["classes"]] == ["alpha"]
@@ -284,39 +284,39 @@ BAD = {
     "peaks elsewhere": (f"{SCAN} --within else.bed", "else.bed: no contig in common"),
     "peaks past the end": (f"{SCAN} --within past.bed", "past.bed, line 1: b:1-9001 goes past"),
     "peaks of encode": (f"{ENCODE} --within else.bed", "else.bed: no contig in common"),
-    "partly in nothing": (f"{SCAN} --partly p.bed", "--partly: .*name these with --within"),
-    "no such class": (f"{SCAN} --classes CTCF", "no motif has the class 'CTCF'; there are alpha"),
-    "no class of encode": (f"{ENCODE} --ignore-classes X --classes alpha", "the class 'X'"),
+    "partly in nothing": (f"{SCAN} --partly p.bed", "--partly: .*give them with --within"),
+    "no such class": (f"{SCAN} --classes CTCF", "no motif has class 'CTCF'; the motifs have alpha"),
+    "no class of encode": (f"{ENCODE} --ignore-classes X --classes alpha", "has class 'X'"),
     "nothing to ignore": (
         f"{ENCODE} --ignore-classes X",
-        "--ignore-classes: no motif has the class 'X'; there are alpha, beta",
+        "--ignore-classes: no motif has class 'X'; the motifs have alpha, beta",
     ),
-    "unstranded": (f"{ENCODE} --unstranded X", "--unstranded: no motif has the class 'X'"),
-    "twice": (f"{ENCODE} --classes alpha,alpha", "--classes: 'alpha' is there twice"),
+    "unstranded": (f"{ENCODE} --unstranded X", "--unstranded: no motif has class 'X'"),
+    "twice": (f"{ENCODE} --classes alpha,alpha", "--classes: 'alpha' is given twice"),
     "kept and ignored": (
         f"{ENCODE} --classes alpha --ignore-classes alpha",
-        "'alpha' is in --classes and in --ignore-classes",
+        "'alpha' is in both --classes and --ignore-classes",
     ),
     "all ignored": (
         f"{ENCODE} --ignore-classes alpha,beta",
         "every class of the motifs is ignored",
     ),
-    "class without letters": (f"{ENCODE} --class .", "--class '.': give a name"),
+    "class without letters": (f"{ENCODE} --class .", "--class '.': not a class name"),
     "32 classes": (
         "encode genome.fa -o out --motifs many",
         "many: 32 classes .*at most 31 .*--class NAME",
     ),
-    "labels as well": (f"{ENCODE} --labels peaks.bed", "--labels and --motifs: each gives"),
-    "neither": ("encode genome.fa -o out", "no labels: name intervals with --labels"),
+    "labels as well": (f"{ENCODE} --labels peaks.bed", "--labels and --motifs: both define"),
+    "neither": ("encode genome.fa -o out", "no labels; give intervals with --labels"),
     "pvalue without motifs": (
         "encode genome.fa -o out --labels peaks.bed --pvalue 0.1",
-        "--pvalue: says how motifs are searched; name them with --motifs",
+        "--pvalue: applies to motifs only; give them with --motifs",
     ),
     "peaks without motifs": (
         "encode genome.fa -o out --labels peaks.bed --within peaks.bed",
-        "--within: says how motifs are searched",
+        "--within: applies to motifs only",
     ),
-    "span": (f"{ENCODE} --span", "--span: says how intervals are read"),
+    "span": (f"{ENCODE} --span", "--span: applies to label files"),
     "no site": (f"{ENCODE} --pvalue 1e-9", "motifs: no site of any motif was found .*larger"),
     "no site in a peak": (
         f"{ENCODE} --within gap.bed",
@@ -332,7 +332,7 @@ BAD = {
     "only A": ("scan a.fa -o out.bed --motifs motifs", "--gc 0: p-values need a share"),
     "onto the motifs": (
         "scan genome.fa -o motifs --motifs motifs",
-        "motifs: is read by this command too",
+        "motifs: is also an input of this command",
     ),
     "no folder": (f"{SCAN.replace('out.bed', 'no/out.bed')}", "no/out.bed: there is no folder"),
 }

@@ -60,7 +60,7 @@ IDENTITY = {"slope": 1, "shift": 0}
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 99}, "newer than this dnabirnn"),
+        ({"format_version": 99}, "newer than format"),
         ({"format_version": None}, "damaged"),
         ({"architecture": {}}, "damaged"),
         ({"architecture": None}, "damaged"),
@@ -103,7 +103,7 @@ def test_files_that_are_no_models_are_told(tmp_path: Path) -> None:
         with pytest.raises(ModelFileError, match=name):
             load_checkpoint(tmp_path / name)
     save_file({"a": np.zeros(3, np.float32)}, tmp_path / "foreign")
-    with pytest.raises(ModelFileError, match="no dnabirnn model"):
+    with pytest.raises(ModelFileError, match="not a dnabirnn model"):
         load_checkpoint(tmp_path / "foreign")
     with pytest.raises(ModelFileError, match="no such file"):
         load_checkpoint(tmp_path / "missing")
@@ -177,7 +177,7 @@ def test_a_prior_moves_the_odds_as_bayes_says() -> None:
         ({"Z": 0.1}, r"--prior Z=0.1: the model has no such class; it has A, B"),
         ({"A": 0.0}, r"--prior A=0: must be more than 0 and less than 1"),
         ({"A": float("nan")}, r"--prior A=nan: must be more than 0"),
-        ({"B": 0.1}, r"--prior B: the model does not tell the share of B"),
+        ({"B": 0.1}, r"--prior B: the model file does not have the share of B"),
     ],
 )
 def test_priors_that_make_no_sense(shares: dict[str, float], message: str) -> None:
@@ -194,7 +194,7 @@ def test_priors_of_classes_that_exclude_one_another_leave_room_for_background() 
     with pytest.raises(OptionError, match=r"leave no background"):
         checkpoint.with_prior({"A": 0.45, "B": 0.2})
     half = dataclasses.replace(checkpoint, training={"prevalence": {"A": told["A"]}})
-    with pytest.raises(OptionError, match=r"does not tell the share of B"):
+    with pytest.raises(OptionError, match=r"does not have the share of B"):
         half.with_prior({"A": 0.1})
 
 
@@ -210,9 +210,9 @@ def test_rules_at_a_false_discovery_rate() -> None:
     low = {"calls": {"0.05": None}, "bases": {"0.05": 1}}
     usual = dataclasses.replace(checkpoint, discoveries={"A": low, "B": low}).rules_at(0.05)
     assert {name: rule.threshold for name, rule in usual.items()} == {"A": 500, "B": 500}
-    with pytest.raises(OptionError, match=r"--fdr 0.01: .* class A keeps .* it has 0.05; choose"):
+    with pytest.raises(OptionError, match=r"--fdr 0.01: .* class A keeps .*; choose one of 0.05"):
         checkpoint.rules_at(0.01)
-    with pytest.raises(OptionError, match=r"--fdr 0.2: .* it has 0.05"):
+    with pytest.raises(OptionError, match=r"--fdr 0.2: .* one of 0.05"):
         checkpoint.rules_at(0.2)
     with pytest.raises(OptionError, match=r"choose a --threshold"):
         random_checkpoint().rules_at(0.05)

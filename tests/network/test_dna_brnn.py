@@ -48,16 +48,16 @@ def test_the_converted_model_is_a_file_like_any_other(tmp_path: Path) -> None:
     checkpoint = load_checkpoint(out)
     assert checkpoint.to_bytes() == convert(path, ["X", "Y"]).to_bytes()
     shown = succeed("info", out).stdout
-    assert "gru-ln, 1 layer of 5 units a direction, untied, exclusive" in shown
+    assert "gru-ln, 1 layer of 5 hidden units per direction, untied, exclusive" in shown
     assert "m.knm, sha256" in shown
     fasta = tmp_path / "a.fa"
     fasta.write_text(">a\nACGTACGTNNACGT\n")
     for option, message in (
         (
             ("--fdr", 0.05, "--calls", tmp_path / "c.bed"),
-            "the model has no figures of false discover",
+            "the model has no false discovery rates for class X",
         ),
-        (("--prior", "X=0.1"), "does not tell the share of X"),
+        (("--prior", "X=0.1"), "does not have the share of X"),
     ):
         failed = run("score", fasta, "-m", out, "-o", tmp_path / "t.bed", *option)
         assert failed.exit_code == 1
@@ -91,7 +91,7 @@ def _narrow(made: Knm) -> None:
         (lambda made: _change(made, Op.SOFTMAX, Op.SIGMOID), r"is of kind 6, not softmax"),
         (lambda made: _change(made, Op.TANH, 8), r"is of kind 8, not tanh"),
         (lambda made: _change(made, Op.NORMALIZE, Op.TANH), r"is of kind 7, not normalize"),
-        (_own_weights, r"weights of their own, as with dna-brnn -T"),
+        (_own_weights, r"separate weights, as with dna-brnn -T"),
         (_narrow, r"weights of node \d+ have shape"),
     ],
 )
@@ -101,7 +101,9 @@ def test_other_networks_are_refused(
     made = Knm(np.random.default_rng(1), hidden=5, labels=3, layers=1)
     damage(made)
     path = made.write(tmp_path / "m.knm")
-    with pytest.raises(ModelFileError, match=rf"m\.knm: no network of dna-brnn's kind .*{message}"):
+    with pytest.raises(
+        ModelFileError, match=rf"m\.knm: not a supported dna-brnn network .*{message}"
+    ):
         convert(path, ["a", "b"])
 
 
@@ -110,7 +112,7 @@ def test_names_must_fit(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"its 2 labels have no names.*--classes a,b"):
         convert(path)
     for names in (["a"], ["a", "a"], ["a", "b", "c"], ["a", ""]):
-        with pytest.raises(OptionError, match=r"--classes .*has 2 labels beside background"):
+        with pytest.raises(OptionError, match=r"--classes .*has 2 labels besides background"):
             convert(path, names)
 
 
@@ -119,10 +121,10 @@ def test_names_must_fit(tmp_path: Path) -> None:
     [
         (("no.knm", "-o", "m.safetensors"), "no.knm: no such file"),
         (("m.knm", "-o", "m.safetensors"), "--classes a,b"),
-        (("m.knm", "-o", "m.safetensors", "--classes", "a"), "has 2 labels beside background"),
-        (("m.knm", "-o", "-", "--classes", "a,b"), "a model is written to a file"),
-        (("m.knm", "-o", "m.gz", "--classes", "a,b"), "a model is written to a file"),
-        (("m.knm", "-o", "m.knm", "--classes", "a,b"), "m.knm: is read by this command too"),
+        (("m.knm", "-o", "m.safetensors", "--classes", "a"), "has 2 labels besides background"),
+        (("m.knm", "-o", "-", "--classes", "a,b"), "a model cannot be compressed"),
+        (("m.knm", "-o", "m.gz", "--classes", "a,b"), "a model cannot be compressed"),
+        (("m.knm", "-o", "m.knm", "--classes", "a,b"), "m.knm: is also an input of this command"),
         (("m.knm", "-o", "no/m", "--classes", "a,b"), "no"),
     ],
 )

@@ -39,7 +39,7 @@ def test_every_prefix_and_every_changed_count_is_told_of(
     bad = tmp_path / "bad.knm"
     for size in (0, 3, 4, 7, 8, 20, 300, len(data) - 1):
         bad.write_bytes(data[:size])
-        with pytest.raises(ModelFileError, match=r"bad\.knm: (a damaged file|no file) of KANN"):
+        with pytest.raises(ModelFileError, match=r"bad\.knm: (a damaged|not a) KANN file"):
             read_kann(bad)
     bad.write_bytes(data + b"\0\0\0\0")
     with pytest.raises(ModelFileError, match="values announced"):
@@ -66,12 +66,12 @@ def test_any_changed_byte_is_read_or_told_of(
     ("content", "message"),
     [
         (None, r"no such file; give a model that `dna-brnn -o` wrote"),
-        (b"PK\3\4 a zip", r"no file of KANN \(it begins with b'PK"),
+        (b"PK\3\4 a zip", r"not a KANN file \(it begins with b'PK"),
         (b"KAN\1" + struct.pack("<iiIBiB", 1, 0, 0, 1, 0, 9), "9 axes"),
-        (b"KAN\1" + struct.pack("<iiIBiBi", 1, 0, 0, 1, 0, 1, -5), r"a shape of \(-5,\)"),
+        (b"KAN\1" + struct.pack("<iiIBiBi", 1, 0, 0, 1, 0, 1, -5), r"invalid shape \(-5,\)"),
         (b"KAN\1" + struct.pack("<iiIBiBi", 1, 0, 0, 1, 0, 1, 1 << 30), "values announced"),
-        (b"KAN\1" + struct.pack("<iiIBiHiii", 1, 0, 0, 1, 1, 1, 0, -1, 0), "no earlier nodes"),
-        (b"KAN\1" + struct.pack("<iiIBiBf", 1, 0, 0, 1, 0, 0, float("nan")), "no finite number"),
+        (b"KAN\1" + struct.pack("<iiIBiHiii", 1, 0, 0, 1, 1, 1, 0, -1, 0), "not earlier nodes"),
+        (b"KAN\1" + struct.pack("<iiIBiBf", 1, 0, 0, 1, 0, 0, float("nan")), "value is not finite"),
     ],
 )
 def test_what_is_no_file_of_kann(content: bytes | None, message: str, tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ def test_the_example_of_the_handbook(tmp_path: Path, monkeypatch: pytest.MonkeyP
 BAD = {
     "no model": ("none.safetensors -o out.onnx", "none.safetensors: no such file"),
     "no folder": ("m.safetensors -o none/out.onnx", "none/out.onnx: there is no folder"),
-    "onto the model": ("m.safetensors -o m.safetensors", "is read by this command too"),
+    "onto the model": ("m.safetensors -o m.safetensors", "is also an input of this command"),
     "another class": ("m.safetensors -o out.onnx --prior X=0.1", "the model has no such class"),
     "no output": ("m.safetensors", "Missing option '-o'"),
 }

@@ -108,7 +108,7 @@ def test_reliability_shows_the_blind_form_and_its_counts():
 
 @pytest.mark.parametrize("draw", FIGURES)
 def test_no_class_has_truth(draw):
-    assert "no class has truth here" in svg_text(draw([]))
+    assert "no class has labels here" in svg_text(draw([]))
 
 
 @pytest.mark.parametrize("draw", FIGURES)

@@ -106,7 +106,7 @@ def test_what_is_there_decides_what_is_drawn(changes, count, shown):
     assert view.shown == shown
     assert len(region_figure(view).axes) == count
     text = text_of(region_figure(view))
-    assert (">M truth<" in text) == (len(shown) > 1)
+    assert (">M labels<" in text) == (len(shown) > 1)
 
 
 def test_bases_that_do_not_count_are_hatched():

@@ -54,11 +54,11 @@ def folder(tmp_path_factory) -> Path:
     command = ["evaluate", folder / "genome.fa", "--labels", folder / "sites.bed", "--no-plots"]
     metrics = folder / "metrics.json"
     succeed(*command, "-m", folder / "m.safetensors", "-o", metrics)
-    told = json.loads(metrics.read_text())
-    told["baseline"] = {"M": told["classes"]["M"] | {"ap": 0.123, "ap_ci": [0.1, 0.2]}}
-    told["classes"]["<IS>"] = told["calls"]["<IS>"] = None
-    told["absent"] = {"<IS>": {"called_bases": 7, "bases": 4000, "called_per_mb": 1750.0}}
-    metrics.write_text(json.dumps(told))
+    values = json.loads(metrics.read_text())
+    values["baseline"] = {"M": values["classes"]["M"] | {"ap": 0.123, "ap_ci": [0.1, 0.2]}}
+    values["classes"]["<IS>"] = values["calls"]["<IS>"] = None
+    values["absent"] = {"<IS>": {"called_bases": 7, "bases": 4000, "called_per_mb": 1750.0}}
+    metrics.write_text(json.dumps(values))
     (folder / "log.csv").write_text(
         "step,bases,learning_rate,loss,seconds,ap_M\n1,1000,0.1,0.5,1.5,\n2,2000,0.2,0.25,61,0.75\n"
     )
@@ -122,13 +122,13 @@ def test_all_sections(folder, tmp_path):
     ]
     assert "<title>REP &amp; &lt;co&gt;</title>" in html
     assert "dnabirnn train &lt;set&gt; &amp; more" in html
-    assert "the position weight matrix of the same training sites reaches 0.123" in html
+    assert "a position weight matrix made from the same training sites reaches 0.123" in html
     assert "0.100 to 0.200" in html
     assert "1,750.0" in html
     assert "It took 1 min 1 s." in html
     # Training, precision-recall, reliability, lengths, boundaries, and nine regions at most.
     assert 11 <= html.count("<svg ") <= 14
-    for heading in ("Best", "Worst", "At random"):
+    for heading in ("Best", "Worst", "Random"):
         assert f"<h3>{heading}</h3>" in html
     for name in ("genome.fa", "sites.bed", "calls.bed", "m.safetensors"):
         assert re.search(rf"<td class=\"text\">{re.escape(name)}</td>.*[0-9a-f]{{64}}", html)
@@ -167,18 +167,18 @@ def test_each_input_has_its_section_and_no_other(folder, tmp_path, names, option
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "expected"),
     [
-        ("", "M: probability of 0.500 or more, at least 1 bp, gaps up to 0 bp"),
+        ("", "M: probability of 0.500 or more, at least 1 bp, gaps of up to 0 bp merged"),
         (
             "--threshold 0.7 --min-length 5 --merge-gap 2",
-            "M: probability of 0.700 or more, at least 5 bp, gaps up to 2 bp",
+            "M: probability of 0.700 or more, at least 5 bp, gaps of up to 2 bp merged",
         ),
         ("--threshold 0.99 --min-length 200", "M: probability of 0.990 or more, at least 200 bp"),
         ("--method mss", "M: maximal scoring segments, probability of 0.500 or more"),
     ],
 )
-def test_calls_are_those_that_score_writes(folder, tmp_path, options, told):
+def test_calls_are_those_that_score_writes(folder, tmp_path, options, expected):
     calls, options = tmp_path / "own.bed", options.split()
     succeed(
         *("score", folder / "genome.fa", "-m", folder / "m.safetensors", "-o", "/dev/null"),
@@ -191,7 +191,7 @@ def test_calls_are_those_that_score_writes(folder, tmp_path, options, told):
     scored = written(folder, tmp_path, *arguments(folder, "scores"), *options)
     assert ("scores", "scores.bed", sha256(folder / "scores.bed")) in digests(scored)
     assert found == without("scores", scored)
-    assert told in found
+    assert expected in found
     metrics = tmp_path / "metrics.json"
     command = ["evaluate", folder / "genome.fa", "--labels", folder / "sites.bed", "--no-plots"]
     succeed(*command, "-m", folder / "m.safetensors", "-o", metrics, *options)
@@ -215,7 +215,7 @@ def test_what_is_excluded_counts_nowhere(folder, tmp_path):
     (tmp_path / "x.bed").write_text("a\t0\t1000\n")
     html = written(folder, tmp_path, *arguments(folder), "--exclude", tmp_path / "x.bed")
     assert len(left) < len(rows)
-    assert f">truth ({len(left)})<" in html
+    assert f">labels ({len(left)})<" in html
 
 
 def test_several_samples_are_told_apart(folder, tmp_path):
@@ -237,8 +237,8 @@ def test_several_samples_are_told_apart(folder, tmp_path):
     [
         ("", "Key figures on the evaluated sequence, with", ""),
         ("test", "Key figures on the test split, with", ""),
-        ("val", "Key figures on the validation split, with", "thresholds are chosen on the val"),
-        ("train", "Key figures on the training split, with", "the network is fitted on the train"),
+        ("val", "Key figures on the validation split, with", "thresholds were chosen on the val"),
+        ("train", "Key figures on the training split, with", "the network was fitted on the train"),
     ],
 )
 def test_the_split_of_figures_is_named(folder, tmp_path, split, named, warned):
@@ -271,7 +271,7 @@ def test_figures_of_one_sample_name_it_where_there_are_several(folder, tmp_path,
     for title in titles:
         assert bool(re.search(rf"{title} on metrics\.", html)) == several
         assert bool(re.search(rf"{title}\.", html)) != several
-    assert ("Sites on metrics drawn with some flank." in html) == several
+    assert ("Examples of sites on metrics, drawn with" in html) == several
 
 
 def test_digests_of_all_that_was_read(folder, tmp_path):
@@ -316,7 +316,7 @@ def test_no_examples_and_a_date(folder, tmp_path):
 def test_empty_calls_are_calls(folder, tmp_path):
     (tmp_path / "none.bed").write_text("")
     html = written(folder, tmp_path, *arguments(folder), "--calls", tmp_path / "none.bed")
-    assert "Labelled, but no call on this strand shares half" in html
+    assert "Labelled, but no call matches" in html
 
 
 @pytest.mark.parametrize(
@@ -327,18 +327,18 @@ def test_empty_calls_are_calls(folder, tmp_path):
         (["--labels", "{}/sites.bed"], "give --fasta"),
         (["--model", "{}/m.safetensors", "--calls", "{}/calls.bed"], "--calls: .* give --fasta"),
         (["--fasta", "{}/genome.fa", "--labels", "{}/sites.bed"], "give --calls or --model"),
-        (["--fasta", "-", "--labels", "{}/sites.bed", "--calls", "{}/calls.bed"], "name a file"),
+        (["--fasta", "-", "--labels", "{}/sites.bed", "--calls", "{}/calls.bed"], "give a file"),
         (["--metrics", "{}/metrics.json", "--min-length", "9"], "--min-length: .* give --model"),
-        (["--metrics", "{}/log.csv"], "log.csv: no JSON"),
-        (["--metrics", "{}/curves.json"], "curves.json: .* holds no figures by class"),
-        (["--curves", "{}/metrics.json"], "metrics.json: no curves"),
-        (["--log", "{}/metrics.json"], "metrics.json: no log of a training"),
+        (["--metrics", "{}/log.csv"], "log.csv: not valid JSON"),
+        (["--metrics", "{}/curves.json"], "curves.json: .* has no figures by class"),
+        (["--curves", "{}/metrics.json"], "metrics.json: not a file of curves"),
+        (["--log", "{}/metrics.json"], "metrics.json: not a training log"),
         (["--encoded", "{}"], "manifest.json"),
         (["--model", "{}/sites.bed"], "sites.bed"),
         (["--command-log", "{}/absent.txt"], "absent.txt: no such file"),
     ],
 )
-def test_bad_input_is_told_in_a_line_and_leaves_no_page(folder, tmp_path, extra, words):
+def test_bad_input_is_reported_in_one_line_and_leaves_no_page(folder, tmp_path, extra, words):
     out = tmp_path / "report.html"
     done = run("report", "-o", out, *(word.format(folder) for word in extra))
     assert done.exit_code != 0
@@ -354,7 +354,7 @@ def test_bad_input_is_told_in_a_line_and_leaves_no_page(folder, tmp_path, extra,
         ("a\t1\t9\tM\t500\t.", "not one of"),
         ("a\t1\t9\tM\t1001\t+", "an integer from 0 to 1000"),
         ("a\t1\t9\tM\t0.5\t+", "an integer from 0 to 1000"),
-        ("a\t1\t9000\tM\t500\t+", "past the end of a at 2000"),
+        ("a\t1\t9000\tM\t500\t+", "past the end of a .2000 bp."),
     ],
 )
 def test_calls_of_something_else(folder, tmp_path, row, words):
@@ -394,16 +394,16 @@ def test_metrics_without_a_baseline(tmp_path):
     }
     for inputs in (3, {"fasta": 3}, {"fasta": [3]}, {"fasta": [{"name": "a"}]}):
         path.write_text(json.dumps({"classes": {"M": None}, "inputs": inputs}))
-        with pytest.raises(ReportError, match="'inputs' holds no digests of files"):
+        with pytest.raises(ReportError, match="'inputs' has no digests of files"):
             read_metrics(path)
     path.write_text(json.dumps({"classes": {"M": None}, "splits": ["dev"]}))
-    with pytest.raises(ReportError, match="'splits' names none of train, val, test"):
+    with pytest.raises(ReportError, match="'splits' is not a list of names among train, val, test"):
         read_metrics(path)
     path.write_text(json.dumps({"classes": {"M": {"ap": 1}}}))
     with pytest.raises(ReportError, match="a class in 'classes' has no 'bases'"):
         read_metrics(path)
     path.write_text(json.dumps({"classes": {"M": 3}}))
-    with pytest.raises(ReportError, match="holds no figures by class"):
+    with pytest.raises(ReportError, match="has no figures by class"):
         read_metrics(path)
 
 

@@ -1,4 +1,4 @@
-"""Tables of a report: what they say of the figures in them."""
+"""Captions of the tables of a report."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from dnabirnn.report.tables import class_table, key_table
 FIGURES = {"ap": 0.9, "bases": 100, "positives": 10}
 
 
-def told(**more: Any) -> dict[str, Any]:
-    """Metrics of one class, with what more there is to tell."""
+def metrics(**more: Any) -> dict[str, Any]:
+    """Return the metrics of one class, updated with `more`."""
     return {"classes": {"M": FIGURES}, "calls": {}, "absent": {}, "baseline": {}} | more
 
 
 def test_a_call_shares_half_of_itself_and_half_of_the_site() -> None:
-    assert "a labelled site share half of each." in key_table({"m": told()}).caption
+    caption = key_table({"m": metrics()}).caption
+    assert "a labelled site overlap by at least half of each." in caption
 
 
 @pytest.mark.parametrize(
     ("bases", "words"),
     [
-        ({"train": 9, "val": 9, "test": 9}, "chosen on val; test is not looked at."),
-        ({"train": 9, "val": 9, "test": 0}, "val; there is no test, and figures of val are opt"),
-        ({"train": 9, "val": 0, "test": 0}, "train; there is no test, and figures of train are"),
-        ({"train": 9, "val": 0, "test": 9}, "chosen on train; test is not looked at."),
+        ({"train": 9, "val": 9, "test": 9}, "chosen on val; test is not used for training."),
+        ({"train": 9, "val": 9, "test": 0}, "val; without a test split, figures of val are opt"),
+        ({"train": 9, "val": 0, "test": 0}, "train; without a test split, figures of train are"),
+        ({"train": 9, "val": 0, "test": 9}, "chosen on train; test is not used for training."),
     ],
 )
 def test_data_without_a_split_say_so(bases: dict[str, int], words: str) -> None:

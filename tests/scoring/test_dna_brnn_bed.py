@@ -105,5 +105,5 @@ def test_options_of_tracks_are_refused(
         *("score", "g.fa", "-m", "m.safetensors", "-o", "o.bed", "--format", "dna-brnn", *options)
     )
     assert result.exit_code == 1
-    assert f"{options[0]}: is of tracks of scores" in result.stderr
+    assert f"{options[0]}: only applies to tracks of scores" in result.stderr
     assert content(folder) == before

@@ -122,9 +122,9 @@ def test_nothing_is_left_of_a_run_that_fails(model: Model, fasta: Path, tmp_path
         score_genome(model, [fasta, bad], out, calls_out=calls, calls=CALLS)
     with pytest.raises(LabelError, match="no contig in common"):
         score_genome(model, [fasta], out, regions=regions)
-    with pytest.raises(OutputError, match="no known format"):
+    with pytest.raises(OutputError, match="unknown format"):
         score_genome(model, [fasta], tmp_path / "o.txt")
-    with pytest.raises(OptionError, match="--min-score 401: calls are made of scores from 400"):
+    with pytest.raises(OptionError, match="--min-score 401: calls use scores of 400 and above"):
         score_genome(model, [fasta], out, calls_out=calls, calls=CALLS, min_score=401)
     with pytest.raises(TrackError, match="columns"):
         call_track(fasta, calls, model.outputs, CALLS)

@@ -182,7 +182,7 @@ def test_several_files_are_one_genome(model: Model, tmp_path: Path) -> None:
     one = write_fasta(tmp_path / "1.fa", {"a": "ACGTACGTGG"})
     two = write_fasta(tmp_path / "2.fa", {"b": "TTACG"})
     assert list(scanned(model, one, two)) == ["a", "b"]
-    with pytest.raises(FastaError, match="comes twice"):
+    with pytest.raises(FastaError, match="occurs twice"):
         scanned(model, one, one)
     with pytest.raises(FastaError, match="no FASTA file given"):
         model.calls()

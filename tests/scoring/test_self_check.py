@@ -125,5 +125,8 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_Wrong, "fault", "strand")
     result = run("selfcheck", tmp_path / "m.safetensors")
     assert result.exit_code == 1
-    assert "does not hold on this machine: the opposite strand is the mirror image" in result.stderr
+    assert (
+        "these checks fail on this machine: the opposite strand is the mirror image"
+        in result.stderr
+    )
     assert "\tNO\n" in result.stdout

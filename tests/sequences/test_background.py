@@ -69,12 +69,12 @@ def test_the_first_base_follows_no_rule_of_its_own() -> None:
 
 
 def test_pieces_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[int] = []
+    sizes: list[int] = []
     whole = built_in_background().sequence(1000, np.random.default_rng(1))
     monkeypatch.setattr(module, "_BASES_AT_ONCE", 300)
-    pieces = built_in_background().sequence(1000, np.random.default_rng(1), told.append)
+    pieces = built_in_background().sequence(1000, np.random.default_rng(1), sizes.append)
     assert np.array_equal(whole, pieces)
-    assert told == [300, 300, 300, 100]
+    assert sizes == [300, 300, 300, 100]
     assert built_in_background().sequence(0, np.random.default_rng(1)).size == 0
 
 

@@ -203,12 +203,12 @@ def test_codes_are_the_callers(fasta):
         (">\nACGT\n", "line 1: header without a name"),
         (">a\nAC\n>  \t\nACGT\n", "line 3: header without a name"),
         (">a\nAC\n>", "line 3: header without a name"),
-        (">a\nAC\nGE\n", r"record 'a', line 3: 'E' is no nucleotide letter \(a protein\?"),
-        (">a\nMKVLA*\n", "line 2: 'L' is no nucleotide letter .a protein"),
+        (">a\nAC\nGE\n", r"record 'a', line 3: 'E' is not a nucleotide letter \(a protein\?"),
+        (">a\nMKVLA*\n", "line 2: 'L' is not a nucleotide letter .a protein"),
         (">a\nAC\nG-T\n", r"line 3: '-' .*gap"),
-        (">a\nAC>b\n", r"line 2: '>' .*header must begin its line"),
-        (">a\nAC5\n", r"line 2: '5' is no nucleotide letter \(only IUPAC"),
-        (">a\nAC\n>b\nC\n>a\n", r"line 5: record 'a' comes twice, first in"),
+        (">a\nAC>b\n", r"line 2: '>' .*header must start a line"),
+        (">a\nAC5\n", r"line 2: '5' is not a nucleotide letter \(only IUPAC"),
+        (">a\nAC\n>b\nC\n>a\n", r"line 5: record 'a' occurs twice, first in"),
     ],
 )
 def test_errors(fasta, text, message):
@@ -221,7 +221,7 @@ def test_errors(fasta, text, message):
 
 def test_one_name_in_two_files(fasta):
     paths = [fasta(">a\nA\n", "1.fa"), fasta(">b\nA\n>a\nC\n", "2.fa")]
-    with pytest.raises(FastaError, match=r"2\.fa, line 3: record 'a' comes twice.*1\.fa"):
+    with pytest.raises(FastaError, match=r"2\.fa, line 3: record 'a' occurs twice.*1\.fa"):
         read(*paths)
 
 

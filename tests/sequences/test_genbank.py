@@ -88,12 +88,12 @@ FAULTS = {
     ),
     "no nucleotide": (
         TEXT.replace("ccgacatgnr", "ccgacatgne"),
-        "record 'U49845.1': 'E' at base 70 is no nucleotide letter",
+        "record 'U49845.1': 'E' at base 70 is not a nucleotide letter",
     ),
-    "a name twice": (TEXT * 2, "record 'U49845.1' comes twice"),
+    "a name twice": (TEXT * 2, "record 'U49845.1' occurs twice"),
     "no sequence": (
         TEXT[: TEXT.index("ORIGIN")] + "CONTIG      join(AAAA01000001.1:1..70)\n//\n",
-        "record 'U49845.1': has no sequence, only what it is made of",
+        "record 'U49845.1': has no sequence, only references to it",
     ),
     "no records": ("LOCUS \n", "no records"),
     "a length beyond all": (

@@ -94,5 +94,5 @@ def test_2bit_cannot_be_piped(folder, tmp_path):
     arguments = ("score", "-", "-m", folder / "m.safetensors", "-o", tmp_path / "out.bed")
     result = run(*arguments, input=data)
     assert result.exit_code == 1
-    assert "-: 2bit is read by jumping from place to place" in result.stderr
+    assert "-: 2bit needs random access" in result.stderr
     assert list(tmp_path.iterdir()) == []

@@ -106,7 +106,7 @@ FAULTS = {
     "only the signature": (GOOD[:4], "a header of 4 bytes, but the file has 0 left"),
     "cut in the index": (GOOD[:20], "entry 1 of 2 of the index of 4 bytes, but the file has 2"),
     "cut in the second": (GOOD[:-1], "record 'b': bases of 1 bytes, but the file has 0 left"),
-    "another version": (put(4, 2), "2bit of version 2, and only 0 and 1"),
+    "another version": (put(4, 2), "2bit version 2, but only 0 and 1"),
     "no records": (twobit({}), "no records"),
     "more records than fit": (put(8, 2**32 - 1), "entry 4 of 4294967295 of the index"),
     "an offset past the end": (put(18, 10**6), "record 'a': begins at byte 1000000"),
@@ -120,11 +120,11 @@ FAULTS = {
     ),
     "blocks over one another": (
         twobit({"a": "NANA"}).replace(struct.pack("<2I", 0, 2), struct.pack("<2I", 0, 0)),
-        "record 'a': N blocks: 0-1 is past the end at 4, or not behind",
+        "record 'a': N blocks: 0-1 is past the end at 4, or before",
     ),
-    "a name twice": (twobit({"a": "A", "b": "C"}).replace(b"\1b", b"\1a"), "'a' comes twice"),
-    "no name": (twobit({"": "A"}), "entry 1 of 1 of the index: b'' is no name"),
-    "white space in a name": (twobit({"a b": "A"}), "b'a b' is no name"),
+    "a name twice": (twobit({"a": "A", "b": "C"}).replace(b"\1b", b"\1a"), "'a' occurs twice"),
+    "no name": (twobit({"": "A"}), "entry 1 of 1 of the index: b'' is not a name"),
+    "white space in a name": (twobit({"a b": "A"}), "b'a b' is not a name"),
     "gzip": (gzip.compress(GOOD, mtime=0), "2bit inside gzip; decompress it first"),
 }
 
@@ -155,6 +155,6 @@ def test_any_cut_and_any_byte_is_an_error_or_a_record(tmp_path):
 
 def test_no_stream(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(GOOD)))
-    with pytest.raises(FastaError, match="-: 2bit is read by jumping"):
+    with pytest.raises(FastaError, match="-: 2bit needs random access"):
         list(read_fasta("-"))
     assert os.listdir(tmp_path) == []

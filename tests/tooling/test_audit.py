@@ -11,7 +11,7 @@ from typing import Any
 import audit
 import click
 import pytest
-from audit import counted_out, installed_faults, pin_faults, vulnerabilities
+from audit import ignored_names, installed_faults, pin_faults, vulnerabilities
 from click.testing import CliRunner, Result
 from packages import DEV_LOCK, RUN_LOCK, Locked, declared, locked, pinned
 from packaging.requirements import Requirement
@@ -49,11 +49,11 @@ def test_pins_locks_and_declared_ranges_agree() -> None:
     ("locks", "wanted", "told"),
     [
         (LOCKS, "alpha>=1", []),
-        (LOCKS | {"beta": Locked(Version("2.1"), HASHES)}, "alpha", ["beta: .* has 2.0.* 2.1:"]),
-        ({"alpha": LOCKS["alpha"]}, "alpha", ["beta: .* the locks nothing"]),
+        (LOCKS | {"beta": Locked(Version("2.1"), HASHES)}, "alpha", ["beta: .* has 2.0.* 2.1;"]),
+        ({"alpha": LOCKS["alpha"]}, "alpha", ["beta: .* the locks have nothing"]),
         (LOCKS | {"gamma": LOCKS["beta"]}, "alpha", ["gamma: constraints.txt has nothing"]),
         (LOCKS | {"beta": Locked(Version("2.0"), frozenset())}, "alpha", ["beta: no hash"]),
-        (LOCKS, "Alpha>=1.1", ["Alpha>=1.1 of pyproject.toml excludes 1.0"]),
+        (LOCKS, "Alpha>=1.1", ["Alpha>=1.1 in pyproject.toml excludes 1.0"]),
     ],
 )
 def test_what_disagrees_is_named(locks: dict[str, Locked], wanted: str, told: list[str]) -> None:
@@ -65,7 +65,7 @@ def test_what_disagrees_is_named(locks: dict[str, Locked], wanted: str, told: li
 def test_another_version_installed_is_a_fault_and_none_is_not() -> None:
     assert installed_faults({"alpha": Version("1.0")}, LOCKS) == []
     (fault,) = installed_faults({"alpha": Version("1.0.1")}, LOCKS)
-    assert fault.startswith("alpha 1.0.1 is installed, and 1.0 locked")
+    assert fault.startswith("alpha 1.0.1 is installed, but 1.0 is locked")
 
 
 def test_a_vulnerability_is_told_once_with_all_its_names(service: Service) -> None:
@@ -74,7 +74,7 @@ def test_a_vulnerability_is_told_once_with_all_its_names(service: Service) -> No
         "/vulns/GHSA-1": RECORD,
         "/vulns/PYSEC-1": RECORD | {"aliases": ["CVE-1", "GHSA-1"]},
     }
-    told = "alpha 1.0: CVE-1, GHSA-1: Reads past the end; mended: 1.1"
+    told = "alpha 1.0: CVE-1, GHSA-1: Reads past the end; fixed in: 1.1"
     assert vulnerabilities(LOCKS, service.url, set()) == [told]
     assert service.asked[0]["queries"][0] == {
         "package": {"name": "alpha", "ecosystem": "PyPI"},
@@ -89,7 +89,7 @@ def test_withdrawn_ones_do_not_count_and_those_without_text_do(service: Service)
         "/vulns/GHSA-1": RECORD | {"withdrawn": "2026-01-01T00:00:00Z"},
         "/vulns/GHSA-2": 503,
     }
-    told = "beta 2.0: GHSA-2: no text; mended: no release yet"
+    told = "beta 2.0: GHSA-2: no description; fixed in: no release yet"
     assert vulnerabilities(LOCKS, service.url, set()) == [told]
 
 
@@ -110,7 +110,7 @@ def test_all_well(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     service.answers = {"/querybatch": {"results": [{} for _ in names]}}
     result = ran(service.url, monkeypatch)
     assert result.exit_code == 0
-    assert result.output.endswith("looked at, known vulnerabilities\n")
+    assert result.output.endswith("licences, known vulnerabilities\n")
     assert [query["package"]["name"] for query in service.asked[0]["queries"]] == names
 
 
@@ -147,15 +147,15 @@ def test_a_question_not_understood_is_a_failure(
 ) -> None:
     service.answers = {"/querybatch": 400}
     result = ran(service.url, monkeypatch)
-    assert (result.exit_code, "does not know what we ask" in result.output) == (1, True)
+    assert (result.exit_code, "does not understand the query" in result.output) == (1, True)
 
 
 def test_what_is_ignored_has_a_reason_and_an_end(tmp_path: Path) -> None:
     path = tmp_path / "ignored.toml"
     path.write_text('[GHSA-1]\nreason = "no server"\nuntil = 2026-06-30\n')
-    assert counted_out(path, datetime.date(2026, 6, 30)) == {"GHSA-1"}
-    assert counted_out(path, datetime.date(2026, 7, 1)) == set()
+    assert ignored_names(path, datetime.date(2026, 6, 30)) == {"GHSA-1"}
+    assert ignored_names(path, datetime.date(2026, 7, 1)) == set()
     for text in ('[GHSA-1]\nreason = "no server"\n', "[GHSA-1]\nuntil = 2026-06-30\n"):
         path.write_text(text)
-        with pytest.raises(click.ClickException, match="GHSA-1 needs a reason and a date"):
-            counted_out(path, datetime.date(2026, 6, 30))
+        with pytest.raises(click.ClickException, match="GHSA-1 needs a `reason` and a date"):
+            ignored_names(path, datetime.date(2026, 6, 30))

@@ -23,7 +23,7 @@ def test_what_runs_is_permissive() -> None:
 def test_another_licence_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(licences, "needed", lambda: {"lightmotif", "click"})
     (fault,) = licences.licence_faults()
-    assert fault.startswith("lightmotif is needed to run and under GPL-3.0-or-later")
+    assert fault.startswith("lightmotif is needed to run, but is under GPL-3.0-or-later")
 
 
 @pytest.mark.parametrize(

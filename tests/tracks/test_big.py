@@ -138,7 +138,7 @@ def test_what_pybigtools_keeps_to_itself_is_raised(tmp_path: Path) -> None:
 
     with pytest.raises(MemoryError):
         write_bigwig(tmp_path / "x.bw", {"c": 5}, broken())
-    with pytest.raises(OutputError, match="a bigWig could not be written whole"):
+    with pytest.raises(OutputError, match="a bigWig could not be written completely"):
         write_bigwig(tmp_path / "x.bw", {"c": 5}, [("c", 0, 2, 0.5), ("c", 1, 3, 0.5)])
 
 
@@ -154,7 +154,7 @@ def test_a_panic_is_an_error_and_no_trace(
         raise PanicException
 
     monkeypatch.setattr("pybigtools.open", panic)
-    with pytest.raises(OutputError, match=f"{tmp_path}: a bigBed could not be written whole"):
+    with pytest.raises(OutputError, match=f"{tmp_path}: a bigBed could not be written completely"):
         write_bigbed(tmp_path / "x.bb", {"c": 5}, [("c", 0, 2, "b\t5\t+\t0\t2\t1,2,3")])
     os.write(2, b"after")
     assert capfd.readouterr().err == "after"

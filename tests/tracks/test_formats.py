@@ -72,9 +72,9 @@ def test_a_given_format_overrides_the_name(path: str) -> None:
         ("a.bed", "narrowpeak", False, "narrowPeak holds calls"),
         ("a.bw", None, True, "bigWig holds scores, and these are calls; end the name in .bed, "),
         ("-", "bedgraph", True, "bedGraph holds scores"),
-        ("a.bw.gz", None, False, "a.bw.gz: bigWig is compressed in itself; leave the last ending"),
-        ("a.bed.bgz", "bigbed", True, "bigBed is compressed in itself"),
-        ("a.parquet.gz", None, True, "Parquet is compressed in itself"),
+        ("a.bw.gz", None, False, "a.bw.gz: bigWig is already compressed; remove the last"),
+        ("a.bed.bgz", "bigbed", True, "bigBed is already compressed"),
+        ("a.parquet.gz", None, True, "Parquet is already compressed"),
     ],
 )
 def test_a_format_that_cannot_be(path: str, given: str | None, calls: bool, message: str) -> None:

@@ -92,15 +92,15 @@ def test_a_hub_of_tracks_that_are_there(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (SCORE.replace(" --genome hs1", ""), "--hub: name the assembly too"),
-        (SCORE.replace("hs1", "no-such/one"), "--genome no-such/one: is no name of an assembly"),
-        (SCORE.replace("hub/s.bw", "hub/s.bed"), "hub/s.bed: a hub has bigWig and bigBed"),
-        (SCORE.replace("hub/c.bb", "hub/c.bed"), "hub/c.bed: a hub has bigWig and bigBed"),
-        (SCORE.replace("hub/s.bw", "s.bw"), "s.bw: lies outside hub; write it there"),
-        (SCORE.replace("--hub hub ", ""), "--genome: is for a hub, and none is asked for"),
+        (SCORE.replace(" --genome hs1", ""), "--hub: the name of the assembly"),
+        (SCORE.replace("hs1", "no-such/one"), "--genome no-such/one: not the name of an assembly"),
+        (SCORE.replace("hub/s.bw", "hub/s.bed"), "hub/s.bed: a hub holds bigWig and bigBed"),
+        (SCORE.replace("hub/c.bb", "hub/c.bed"), "hub/c.bed: a hub holds bigWig and bigBed"),
+        (SCORE.replace("hub/s.bw", "s.bw"), "s.bw: is outside hub; write it there"),
+        (SCORE.replace("--hub hub ", ""), "--genome: only applies to a track hub; add --hub"),
         (SCORE.replace("hub/", "none/").replace("--hub hub", "--hub none"), "there is no folder"),
         ("hub hub/none.bw -o hub --genome hs1", "hub/none.bw: no such file"),
-        ("hub g.fa -o . --genome hs1", "g.fa: a hub has bigWig and bigBed"),
+        ("hub g.fa -o . --genome hs1", "g.fa: a hub holds bigWig and bigBed"),
     ],
 )
 def test_what_can_be_no_hub(folder: Path, command: str, message: str) -> None:

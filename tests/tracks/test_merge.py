@@ -104,8 +104,8 @@ GFF3 = "##gff-version 3\nx\td\tt\t1\t5\t0.9\t+\t.\tName=M\n"
     ("files", "command", "message"),
     [
         ({"a.bed": BED}, "a.bed b.bed -o o.bed", "b.bed: no such file; check the path"),
-        ({"a.bed": BED, "b.tsv": ""}, "a.bed b.tsv -o o.bed", "b.tsv: is TSV, and o.bed is BED"),
-        ({"a.bed": BED}, "a.bed -o o.gff3", "a.bed: is BED, and o.gff3 is GFF3; merge files of"),
+        ({"a.bed": BED, "b.tsv": ""}, "a.bed b.tsv -o o.bed", "b.tsv: is TSV, but o.bed is BED"),
+        ({"a.bed": BED}, "a.bed -o o.gff3", "a.bed: is BED, but o.gff3 is GFF3; merge files of"),
         ({"a.bed": BED, "b.bed": BED}, "a.bed b.bed -o o.bed", "b.bed: rows of x, which a.bed has"),
         ({"a.bed": BED}, "a.bed a.bed -o o.bed", "a.bed: rows of x, which a.bed has too"),
         (
@@ -113,16 +113,16 @@ GFF3 = "##gff-version 3\nx\td\tt\t1\t5\t0.9\t+\t.\tName=M\n"
             "a.bed b.bed -o o.bed",
             "rows of x, which",
         ),
-        ({"a.bed": "x 0 5\n"}, "a.bed -o o.bed", "a.bed: a row without a tab"),
+        ({"a.bed": "x 0 5\n"}, "a.bed -o o.bed", "a.bed: a row has no tab"),
         ({"a.gff3": BED}, "a.gff3 -o o.gff3", "a.gff3, line 1: does not begin with '##gff-vers"),
         ({"a.gff3": GFF3, "b.gff3": GFF3}, "a.gff3 b.gff3 -o o.gff3", "b.gff3: rows of x, which"),
         ({"a.bw": "no"}, "a.bw -o o.bw", "a.bw: cannot be read as bigWig"),
         ({"a.bb": "no"}, "a.bb -o o.bb", "a.bb: cannot be read as bigBed"),
         ({"a.parquet": "no"}, "a.parquet -o o.parquet", "a.parquet: cannot be read as Parquet"),
-        ({"a.bed": BED}, "a.bed -o o", "o: no known format"),
-        ({"a": BED}, "a -o o.bed", "a: no known format"),
-        ({"a.bed": BED}, "a.bed -o a.bed", "a.bed: is read by this command too"),
-        ({"a.bed": BED}, "a.bed -o o.bed --index", "--index: o.bed is no bgzip file"),
+        ({"a.bed": BED}, "a.bed -o o", "o: unknown format"),
+        ({"a": BED}, "a -o o.bed", "a: unknown format"),
+        ({"a.bed": BED}, "a.bed -o a.bed", "a.bed: is also an input of this command"),
+        ({"a.bed": BED}, "a.bed -o o.bed --index", "--index: o.bed is not a bgzip file"),
         ({"a.bed": BED}, "a.bed -o none/o.bed", "none/o.bed: there is no folder"),
     ],
 )
@@ -161,7 +161,7 @@ def test_contigs_of_bigwigs_and_tables_too(folder: Path) -> None:
         assert f"two{ending}: rows of " in result.stderr
     pl.DataFrame({"x": [1]}).write_parquet("other.parquet")
     result = run("merge", "other.parquet", "-o", "o.parquet")
-    assert "other.parquet: has not the columns chrom start end" in result.stderr
+    assert "other.parquet: does not have the columns chrom start end" in result.stderr
 
 
 @given(

@@ -82,25 +82,25 @@ def test_what_a_track_may_hold(tmp_path: Path, content: str, n_rows: int) -> Non
     [
         (ROW + "c\t5\t6\n", "line 2: 3 tab-separated columns"),
         ("c 1 2 b 500 +\n", "line 1: 1 tab-separated columns"),
-        (ROW + "\n" + "c\tx\t6\tb\t500\t+\n", "line 3: start 'x' is no integer"),
-        (ROW + "c\t5\t6.5\tb\t500\t+\n", "line 2: end '6.5' is no integer"),
-        ("c\t5\t6\tb\t0.5\t+\n", "line 1: score '0.5' is no integer"),
-        ("c\t5\t6\tb\tabc\t+\n", "line 1: score 'abc' is no integer"),
+        (ROW + "\n" + "c\tx\t6\tb\t500\t+\n", "line 3: start 'x' is not an integer"),
+        (ROW + "c\t5\t6.5\tb\t500\t+\n", "line 2: end '6.5' is not an integer"),
+        ("c\t5\t6\tb\t0.5\t+\n", "line 1: score '0.5' is not an integer"),
+        ("c\t5\t6\tb\tabc\t+\n", "line 1: score 'abc' is not an integer"),
         ("c\t5\t6\tb\t\t+\n", "line 1: 5 tab-separated columns"),
         ("\t5\t6\tb\t1\t+\n", "line 1: 5 tab-separated columns"),
         ("c\t5\t6\tb\t1001\t+\n", "line 1: score 1001 is not from 0 to 1000"),
         ("c\t5\t6\tb\t99999\t+\n", "line 1: score 99999 is not from 0 to 1000"),
         ("c\t5\t6\tb\t-1\t+\n", "line 1: score -1 is not from 0 to 1000"),
-        ("c\t-1\t6\tb\t1\t+\n", "line 1: no interval from -1 to 6"),
-        (ROW + "c\t6\t6\tb\t1\t+\n", "line 2: no interval from 6 to 6"),
-        (ROW + "c\t6\t7\tz\t1\t+\n", "line 2: 'z \\+' is no class and strand of the model"),
-        (ROW + "c\t6\t7\tb\t1\t.\n", "line 2: 'b \\.' is no class and strand of the model"),
+        ("c\t-1\t6\tb\t1\t+\n", "line 1: -1 to 6 is not an interval"),
+        (ROW + "c\t6\t6\tb\t1\t+\n", "line 2: 6 to 6 is not an interval"),
+        (ROW + "c\t6\t7\tz\t1\t+\n", "line 2: 'z \\+' is not a class and strand of the model"),
+        (ROW + "c\t6\t7\tb\t1\t.\n", "line 2: 'b \\.' is not a class and strand of the model"),
         ("#\n#\n" + ROW + "c\t6\t7\ta\t1\t+\n", "line 4: 'a \\+' is no"),
-        (ROW + "c\t0\t1\tb\t1\t-\n", "line 2: 0 after a later start"),
+        (ROW + "c\t0\t1\tb\t1\t-\n", "line 2: start 0 is before the previous start"),
         (ROW + ROW, "line 2: 1 to 2 overlaps"),
         (ROW + "c\t1\t9\tb\t500\t-\n" + "c\t5\t6\tb\t500\t-\n", "line 3: 5 to 6 overlaps"),
-        (ROW + "d\t1\t2\tb\t5\t+\n" + ROW, "line 3: c comes back"),
-        (b"\xff\xfe\x00\n", "line 1: no text"),
+        (ROW + "d\t1\t2\tb\t5\t+\n" + ROW, "line 3: c appears again"),
+        (b"\xff\xfe\x00\n", "line 1: not text"),
     ],
 )
 @pytest.mark.parametrize("size", [30, 1 << 24])
@@ -118,7 +118,7 @@ def test_a_track_that_is_wrong(
 def test_lines_without_an_end(tmp_path: Path) -> None:
     with (
         mock.patch.object(readback, "_READ_BYTES", 100),
-        pytest.raises(TrackError, match="a line of over"),
+        pytest.raises(TrackError, match="a line of more than"),
     ):
         read(tmp_path, b"x" * 1000)
 

@@ -269,8 +269,8 @@ def test_targets() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"calls_form": "bed9"}, "--calls-format: is for calls, and none are asked for"),
-        ({"so_type": "exon"}, "--so-type: is for calls"),
+        ({"calls_form": "bed9"}, "--calls-format: applies to calls, and no calls are written"),
+        ({"so_type": "exon"}, "--so-type: applies to calls"),
     ],
 )
 def test_options_of_calls_without_calls(options: dict[str, Any], message: str) -> None:
@@ -281,12 +281,12 @@ def test_options_of_calls_without_calls(options: dict[str, Any], message: str) -
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("c.bed", {"index": True}, "--index: .*c.bed is no bgzip file; end the name in .gz"),
-        ("c.bb", {"index": True}, "--index: .*c.bb is bigBed, which is its own index"),
-        ("c.bed", {"so_type": "exon"}, "--so-type exon: is for GFF3"),
-        ("c.bb", {"so_type": "exon"}, "--so-type exon: is for GFF3"),
-        ("c.gff3", {"so_type": "no such"}, "--so-type no such: is no term"),
-        ("c.gff3", {"so_type": ""}, "--so-type : is no term"),
+        ("c.bed", {"index": True}, "--index: .*c.bed is not a bgzip file; end the name in .gz"),
+        ("c.bb", {"index": True}, "--index: .*c.bb is bigBed, which has an index already"),
+        ("c.bed", {"so_type": "exon"}, "--so-type exon: applies to GFF3"),
+        ("c.bb", {"so_type": "exon"}, "--so-type exon: applies to GFF3"),
+        ("c.gff3", {"so_type": "no such"}, "--so-type no such: not a term"),
+        ("c.gff3", {"so_type": ""}, "--so-type : not a term"),
     ],
 )
 def test_what_calls_cannot_have(
@@ -298,7 +298,10 @@ def test_what_calls_cannot_have(
 
 
 def test_files_on_one_stream() -> None:
-    with OutputFiles() as files, pytest.raises(OptionError, match="-: bigWig is a file an output"):
+    with (
+        OutputFiles() as files,
+        pytest.raises(OptionError, match="-: bigWig is one file per output"),
+    ):
         open_track(files, "-", TrackFormat.BIGWIG, OUTPUTS, {})
 
 
@@ -333,10 +336,10 @@ def test_sizes(tmp_path: Path, content: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a\t5\na\t6\n", "s, line 2: a comes twice"),
-        ("a\n", "s, line 1: no contig and length"),
-        ("\na\tx\n", "s, line 2: no contig and length"),
-        (">a\nACGT\n", "s, line 1: no contig and length; give a chrom.sizes or .fai"),
+        ("a\t5\na\t6\n", "s, line 2: a occurs twice"),
+        ("a\n", "s, line 1: not a contig and its length"),
+        ("\na\tx\n", "s, line 2: not a contig and its length"),
+        (">a\nACGT\n", "s, line 1: not a contig and its length; give a chrom.sizes or .fai"),
         (None, "s: no such file"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 WATCH = (
     "import os, subprocess, sys, time\n"
     "from dnabirnn.training import processes\n"
-    "processes._SECONDS_TO_SPEAK = 0.1\n"
+    "processes._SECONDS_TO_REPORT = 0.1\n"
     "started = []\n"
     "with processes.watching(started):\n"
     "    started.append(subprocess.Popen([sys.executable, '-c', {code!r}]))\n"

@@ -104,7 +104,7 @@ def test_a_hostile_state_is_not_used(
 ) -> None:
     HOSTILE[name](kept)
     assert load(kept) is None
-    assert "starting afresh" in caplog.text
+    assert "starting again" in caplog.text
 
 
 def test_without_a_state_nothing_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

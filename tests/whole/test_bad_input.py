@@ -63,9 +63,15 @@ FASTA = {
     "missing": ("BAD: no such file", None),
     "empty": ("BAD: no records; the file is empty", ""),
     "no header": ("BAD: not FASTA: it begins with 'A'", "ACGT\n"),
-    "protein": (r"BAD: record 'p', line 3: 'L' is no nucleotide letter \(a prot", ">p\nAC\nMLSE\n"),
-    "gap": (r"BAD: record 'p', line 2: '-' is no nucleotide letter .*remove gaps", ">p\nAC-GT\n"),
-    "two of one name": ("BAD, line 3: record 'x' comes twice", ">x 1\nAC\n>x 2\nAC\n"),
+    "protein": (
+        r"BAD: record 'p', line 3: 'L' is not a nucleotide letter \(a prot",
+        ">p\nAC\nMLSE\n",
+    ),
+    "gap": (
+        r"BAD: record 'p', line 2: '-' is not a nucleotide letter .*remove gaps",
+        ">p\nAC-GT\n",
+    ),
+    "two of one name": ("BAD, line 3: record 'x' occurs twice", ">x 1\nAC\n>x 2\nAC\n"),
     "nameless": ("BAD, line 1: header without a name", ">\nACGT\n"),
     "cut gzip": ("BAD: truncated gzip", truncated),
     "cut FASTQ": ("BAD: record 'r', line 4: the file ends inside", "@r\nACGT\n+\nIII\n"),
@@ -81,7 +87,7 @@ FASTA_COMMANDS = (
     "score BAD -m m.safetensors -o out.bed --calls calls.bed",
     "evaluate BAD --labels sites.bed -m m.safetensors -o out.json",
 )
-TWICE = r"genome.fa, line 1: record 'a' comes twice, first in genome.fa"
+TWICE = r"genome.fa, line 1: record 'a' occurs twice, first in genome.fa"
 
 BEDS = {
     "missing": ("BAD: no such file", None),
@@ -92,16 +98,16 @@ BEDS = {
         "BAD, line 2: b:900-1001 goes past the contig's end at 1000",
         bed("a 1 9 M 0 +", "b 900 1001 M 0 -"),
     ),
-    "text for a start": ("BAD, line 1: start 'ten' is no whole number", bed("a ten 20 M 0 +")),
-    "text for an end": ("BAD, line 1: end '2e3' is no whole number", bed("a 10 2e3 M 0 +")),
+    "text for a start": ("BAD, line 1: start 'ten' is not a whole number", bed("a ten 20 M 0 +")),
+    "text for an end": ("BAD, line 1: end '2e3' is not a whole number", bed("a 10 2e3 M 0 +")),
     "negative": ("BAD, line 1: negative start -1", bed("a -1 20 M 0 +")),
-    "text for a score": ("BAD, line 1: score 'high' is no number", bed("a 1 20 M high +")),
+    "text for a score": ("BAD, line 1: score 'high' is not a number", bed("a 1 20 M high +")),
     "strand": (r"BAD, line 1: strand 'x' is not", bed("a 1 20 M 0 x")),
     "two columns": ("BAD, line 1: fewer than three columns", bed("a 1")),
     "cut gzip": ("BAD: truncated gzip", truncated_bed),
     "binary": ("BAD: not a text file", b"\xff\0\1" * 9),
     "FASTA": (
-        r"BAD(, line 1: fewer than three columns|: is FASTA, no labels)",
+        r"BAD(, line 1: fewer than three columns|: is FASTA, not labels)",
         ">a\nACGT\n",
     ),
     "folder": ("BAD: is a folder", Path.mkdir),
@@ -147,7 +153,7 @@ MODELS = {
     "garbage": ("BAD: not a model file", b"\x10\0\0\0\0\0\0\0garbage garbage garbage"),
     "cut short": ("BAD: not a model file, or a damaged one", cut_model),
     "other safetensors": (
-        "BAD: a safetensors file, but no dnabirnn model",
+        "BAD: a safetensors file, but not a dnabirnn model",
         lambda path: save_file({"x": np.zeros(3)}, path),
     ),
     "newer": (
@@ -163,7 +169,7 @@ MODELS = {
         changed_model(lambda plain: plain.pop("scoring_window")),
     ),
     "NaN": (
-        "BAD: weight head.bias is no array of finite",
+        "BAD: weight head.bias is not an array of finite",
         changed_weights(lambda weights: weights.update({"head.bias": np.full(1, np.nan, "f4")})),
     ),
     "weight gone": (
@@ -208,7 +214,7 @@ def cut_codes(path: Path) -> None:
 SETS = {
     "missing": ("BAD: no such folder; make it with dnabirnn encode", None),
     "file": ("BAD: .*folder", "text"),
-    "empty folder": ("BAD: no encoded set", Path.mkdir),
+    "empty folder": ("BAD: not an encoded set", Path.mkdir),
     "newer": (
         "BAD/manifest.json: format version 99, .*upgrade dnabirnn",
         changed_manifest(lambda plain: plain.update(format_version=99)),
@@ -261,18 +267,21 @@ TRACKS = {
     "FASTA": ("BAD, line 1: .*columns", ">a\nACGT\n"),
     "bedGraph": ("BAD, line 1: 4 tab-separated columns", bed("a 10 20 0.5")),
     "three columns": ("BAD, line 2: 3 tab-separated columns", bed(ROW, "a 30 40")),
-    "text for a start": ("BAD, line 2: start 'x' is no integer", bed(ROW, "a x 40 M 500 +")),
-    "score with decimals": ("BAD, line 1: score '0.5' is no integer", bed("a 10 20 M 0.5 +")),
+    "text for a start": ("BAD, line 2: start 'x' is not an integer", bed(ROW, "a x 40 M 500 +")),
+    "score with decimals": ("BAD, line 1: score '0.5' is not an integer", bed("a 10 20 M 0.5 +")),
     "score over 1000": ("BAD, line 2: score 1001 is not from 0", bed(ROW, "a 30 40 M 1001 +")),
-    "of another model": ("BAD, line 2: 'alpha .' is no class", bed(ROW, "a 30 40 alpha 500 .")),
-    "without a strand": (r"BAD, line 1: 'M .' is no class", bed("a 30 40 M 500 .")),
-    "unsorted": ("BAD, line 2: 5 after a later start; sort", bed(ROW, "a 5 7 M 500 +")),
+    "of another model": ("BAD, line 2: 'alpha .' is not a class", bed(ROW, "a 30 40 alpha 500 .")),
+    "without a strand": (r"BAD, line 1: 'M .' is not a class", bed("a 30 40 M 500 .")),
+    "unsorted": (
+        "BAD, line 2: start 5 is before the previous start; sort",
+        bed(ROW, "a 5 7 M 500 +"),
+    ),
     "contig comes back": (
-        "BAD, line 3: a comes back after other contigs",
+        "BAD, line 3: a appears again after other contigs",
         bed(ROW, "b 5 7 M 500 +", "a 30 40 M 500 +"),
     ),
     "overlap": ("BAD, line 2: 15 to 30 overlaps", bed(ROW, "a 15 30 M 500 +")),
-    "end before start": ("BAD, line 2: no interval from 40 to 30", bed(ROW, "a 40 30 M 500 +")),
+    "end before start": ("BAD, line 2: 40 to 30 is not an interval", bed(ROW, "a 40 30 M 500 +")),
     "cut gzip": ("BAD: truncated gzip", truncated_bed),
     "binary": ("BAD, line 1: ", b"\xff\0\1" * 9),
 }
@@ -283,7 +292,7 @@ OPTIONS = {
     # encode
     "encode: nothing": Case("encode", "Missing argument 'FASTA...'"),
     "encode: no labels": Case(
-        "encode genome.fa -o out", "no labels: name intervals with --labels BED, or motifs"
+        "encode genome.fa -o out", "no labels; give intervals with --labels FILE, or motifs"
     ),
     "encode: no out": Case("encode genome.fa --labels sites.bed", "Missing option '-o'"),
     "encode: BED3": Case(
@@ -331,18 +340,18 @@ OPTIONS = {
     ),
     "encode: kept and ignored": Case(
         "encode genome.fa --labels sites.bed -o out --classes M --ignore-classes M",
-        "class 'M' is in --classes and in --ignore-classes",
+        "class 'M' is in both --classes and --ignore-classes",
     ),
     "encode: class twice": Case(
-        "encode genome.fa --labels sites.bed -o out --classes M,M", "--classes: 'M' is there twice"
+        "encode genome.fa --labels sites.bed -o out --classes M,M", "--classes: 'M' is given twice"
     ),
     "encode: empty class": Case(
         ["encode", "genome.fa", "--labels", "sites.bed", "-o", "out", "--class", ""],
-        "--class '': give a name of",
+        "--class '': not a class name",
     ),
     "encode: class of two lines": Case(
         ["encode", "genome.fa", "--labels", "sites.bed", "-o", "out", "--class", "M\nN"],
-        "--class 'M.nN': give a name of printable",
+        "--class 'M.nN': not a class name; give one of printable",
     ),
     "encode: val contig": Case(
         "encode genome.fa --labels sites.bed -o out --val-chroms chr8",
@@ -350,7 +359,7 @@ OPTIONS = {
     ),
     "encode: val and test": Case(
         "encode genome.fa --labels sites.bed -o out --val-chroms b --test-chroms b",
-        "'b' is in --val-chroms and in --test-chroms",
+        "'b' is in both --val-chroms and --test-chroms",
     ),
     "encode: two ways to split": Case(
         "encode genome.fa --labels sites.bed -o out --val-chroms b --split sites.bed", "exclude one"
@@ -387,17 +396,17 @@ OPTIONS = {
         "encode genome.fa --labels sites.bed -o out --mask soft", "'soft' is not one of"
     ),
     "encode: into a full folder": Case(
-        "encode genome.fa --labels sites.bed -o .", r"\.: is not empty and no encoded set"
+        "encode genome.fa --labels sites.bed -o .", r"\.: is not empty and not an encoded set"
     ),
     "encode: into a file": Case(
         "encode genome.fa --labels sites.bed -o m.safetensors", "m.safetensors: is a file"
     ),
     "encode: into no folder": Case(
-        "encode genome.fa --labels sites.bed -o no/out", "no/out: there is no folder .*make it"
+        "encode genome.fa --labels sites.bed -o no/out", "no/out: there is no folder .*create it"
     ),
     "encode: labels for a FASTA": Case(
         "encode sites.bed --labels genome.fa -o out",
-        "genome.fa: is FASTA, no labels; give one of bed",
+        "genome.fa: is FASTA, not labels; give one of bed",
     ),
     # train
     "train: nothing": Case("train", "Missing argument 'DIR'"),
@@ -427,8 +436,10 @@ OPTIONS = {
     "train: dropout": Case("train set -o out --dropout 1", "--dropout 1.0: must be"),
     "train: share": Case("train set -o out --positive-share 2", "--positive-share 2.0: must be"),
     "train: bases": Case("train set -o out --bases 0", "--bases 0: must be"),
-    "train: bases of text": Case("train set -o out --bases many", "'many' is no number of bases"),
-    "train: endless bases": Case("train set -o out --bases inf", "'inf' is no number of bases"),
+    "train: bases of text": Case(
+        "train set -o out --bases many", "'many' is not a number of bases"
+    ),
+    "train: endless bases": Case("train set -o out --bases inf", "'inf' is not a number of bases"),
     "train: validations": Case("train set -o out --validations 0", "--validations 0: must be"),
     "train: negative seed": Case("train set -o out --seed -1", "-1 is not in the range"),
     "train: huge seed": Case("train set -o out --seed 18446744073709551616", "--seed"),
@@ -436,14 +447,16 @@ OPTIONS = {
     "train: device": Case("train set -o out --device abacus", "--device abacus: must be auto, cpu"),
     "train: start": Case(
         "train set -o out --init m.safetensors",
-        "--init: its hidden is 8, this network's 32; give the same options",
+        "--init: its hidden is 8, and that of this network is 32; give the same",
     ),
     "train: into no folder": Case("train set -o no/out", "no/out: there is no folder"),
     "train: into a folder": Case("train set -o set", "set: a folder; give the name of a file"),
     "train: log into no folder": Case("train set -o out --log no/l.csv", "no/l.csv: there is no"),
     "train: log in the model's place": Case("train set -o out --log out", "--log out: "),
     "train: on a FASTA": Case("train genome.fa -o out", "genome.fa: .*folder"),
-    "train: into a pipe": Case("train set -o /dev/null", "/dev/null: a model is written to a file"),
+    "train: into a pipe": Case(
+        "train set -o /dev/null", "/dev/null: a model cannot be compressed or written to a stream"
+    ),
     # score
     "score: nothing": Case("score", "Missing argument 'FASTA...'"),
     "score: no model": Case("score genome.fa -o out.bed", "Missing option '-m'"),
@@ -455,7 +468,7 @@ OPTIONS = {
     ),
     "score: one FASTA twice": Case("score genome.fa genome.fa -m m.safetensors -o out.bed", TWICE),
     "score: ending": Case(
-        "score genome.fa -m m.safetensors -o out.txt", "out.txt: no known format; .*.bed"
+        "score genome.fa -m m.safetensors -o out.txt", "out.txt: unknown format; .*.bed"
     ),
     "score: into no folder": Case(
         "score genome.fa -m m.safetensors -o no/out.bed", "no/out.bed: there is no folder"
@@ -486,11 +499,11 @@ OPTIONS = {
     ),
     "score: lowest score above the threshold": Case(
         "score genome.fa -m m.safetensors -o out.bed --calls c.bed --min-score 501",
-        "--min-score 501: calls are made of scores from 500 on",
+        "--min-score 501: calls use scores of 500 and above",
     ),
     "score: lowest score above the threshold given": Case(
         "score genome.fa -m m.safetensors -o out.bed --calls c.bed --min-score 301 --threshold 0.3",
-        "--min-score 301: calls are made of scores from 300 on",
+        "--min-score 301: calls use scores of 300 and above",
     ),
     "score: threshold": Case(
         "score genome.fa -m m.safetensors -o out.bed --calls c.bed --threshold 1.5",
@@ -558,7 +571,7 @@ OPTIONS = {
     ),
     "call: unknown ending": Case(
         "call scores.bed -m m.safetensors -o out.txt",
-        "out.txt: no known format; end the name in .bed, .bed9, .bb, .gff3, .narrowpeak",
+        "out.txt: unknown format; end the name in .bed, .bed9, .bb, .gff3, .narrowpeak",
     ),
     "call: format of scores": Case(
         "call scores.bed -m m.safetensors -o out.bw", "out.bw: bigWig holds scores, and these are"
@@ -568,11 +581,11 @@ OPTIONS = {
     ),
     "call: no sizes": Case(
         "call scores.bed -m m.safetensors -o out.bb",
-        "out.bb: bigBed holds the lengths of the contigs, .*--sizes",
+        "out.bb: bigBed needs the lengths of the contigs, .*--sizes",
     ),
     "call: sizes in vain": Case(
         "call scores.bed -m m.safetensors -o out.bed --sizes BAD",
-        "--sizes: is for bigBed, and out.bed is BED",
+        "--sizes: applies to bigBed only, and out.bed is BED",
         "a\t2000\n",
     ),
     "call: sizes without a contig": Case(
@@ -586,17 +599,19 @@ OPTIONS = {
         "a\t9\nb\t9\nc\t9\n",
     ),
     "call: type of no GFF3": Case(
-        "call scores.bed -m m.safetensors -o out.bed --so-type exon", "--so-type exon: is for GFF3"
+        "call scores.bed -m m.safetensors -o out.bed --so-type exon",
+        "--so-type exon: applies to GFF3",
     ),
     "call: no type": Case(
         ["call", "scores.bed", "-m", "m.safetensors", "-o", "out.gff3", "--so-type", "a b"],
-        "--so-type a b: is no term of the Sequence Ontology",
+        "--so-type a b: not a term of the Sequence Ontology",
     ),
     "call: index of plain text": Case(
-        "call scores.bed -m m.safetensors -o out.bed --index", "--index: out.bed is no bgzip file"
+        "call scores.bed -m m.safetensors -o out.bed --index",
+        "--index: out.bed is not a bgzip file",
     ),
     "call: compressed bigBed": Case(
-        "call scores.bed -m m.safetensors -o out.bb.gz", "out.bb.gz: bigBed is compressed in itself"
+        "call scores.bed -m m.safetensors -o out.bb.gz", "out.bb.gz: bigBed is already compressed"
     ),
     "score: format of calls": Case(
         "score genome.fa -m m.safetensors -o out.gff3", "out.gff3: GFF3 holds calls, and these are"
@@ -606,29 +621,30 @@ OPTIONS = {
     ),
     "score: bigWig on standard output": Case(
         "score genome.fa -m m.safetensors -o - --format bigwig",
-        "-: bigWig is a file an output, and the model has 2; give the name",
+        "-: bigWig is one file per output, and the model has 2 outputs; give",
     ),
     "score: format of no calls": Case(
         "score genome.fa -m m.safetensors -o out.bed --calls-format bed9",
-        "--calls-format: is for calls, and none are asked for",
+        "--calls-format: applies to calls, and no calls are written",
     ),
     "score: index of bigWig": Case(
         "score genome.fa -m m.safetensors -o out.bw --index",
-        "--index: out.M.plus.bw is bigWig, which is its own index",
+        "--index: out.M.plus.bw is bigWig, which has an index already",
     ),
     "score: single bases of a bigWig": Case(
         "score genome.fa -m m.safetensors -o out.bw --single-base",
-        "--single-base: a row a base is for BED, and out.bw is none",
+        "--single-base: only BED can have one row per base, and out.bw is not BED",
     ),
     "score: hub of no genome": Case(
-        "score genome.fa -m m.safetensors -o out.bw --hub .", "--hub: name the assembly too"
+        "score genome.fa -m m.safetensors -o out.bw --hub .", "--hub: the name of the assembly"
     ),
     "mask: no calls": Case("mask genome.fa -o out.fa", "Missing option '--calls'"),
     "mask: into itself": Case(
-        "mask genome.fa --calls sites.bed -o genome.fa", "genome.fa: is read by this command too"
+        "mask genome.fa --calls sites.bed -o genome.fa",
+        "genome.fa: is also an input of this command",
     ),
     "mask: all on standard input": Case(
-        "mask - --calls - -o out.fa", "--calls -: standard input is the FASTA; name a file"
+        "mask - --calls - -o out.fa", "--calls -: standard input is already the FASTA; give a file"
     ),
     "mask: negative length": Case(
         "mask genome.fa --calls sites.bed -o out.fa --at-least -1", "-1 is not in the range"
@@ -721,7 +737,7 @@ def cases() -> list[object]:
     for name, case in OPTIONS.items():
         add(name, case)
     for name, command in OVERWRITING.items():
-        add(f"overwriting: {name}", Case(command, "is read by this command too; give another"))
+        add(f"overwriting: {name}", Case(command, "is also an input of this command; give another"))
     return found
 
 
@@ -755,7 +771,11 @@ def assert_fails(
     assert {name: after[name] for name in after if name not in may_leave} == before
 
 
-def test_training_that_diverges_leaves_its_log(folder: Path) -> None:
+@pytest.mark.parametrize("seconds", [0.0, 1e9], ids=["states are kept", "no state is kept"])
+def test_training_that_diverges_leaves_its_log_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    monkeypatch.setattr("dnabirnn.training.training_run._SECONDS_BETWEEN_STATES", seconds)
     command = "train set -o out --lr 1 --weight-decay 100 --bases 500k"
     assert_fails(folder, command, "the loss is .*a lower --lr than 1.0", ("out.log.csv",))
 
@@ -792,7 +812,7 @@ def test_cuda_without_cuda(folder: Path, command: str, device: str) -> None:
 def test_a_second_file_that_is_bad_undoes_the_first(folder: Path) -> None:
     (folder / "p.fa").write_text(">p\nACGT\nMLS\n")
     command = "score genome.fa p.fa -m m.safetensors -o out.bed.gz --calls calls.bed"
-    assert_fails(folder, command, "p.fa: record 'p', line 3: 'L' is no nucleotide letter")
+    assert_fails(folder, command, "p.fa: record 'p', line 3: 'L' is not a nucleotide letter")
     (folder / "out.bed.gz").write_text("of an earlier run")
     assert_fails(folder, command, "p.fa: record 'p', line 3")
 
@@ -868,7 +888,9 @@ def test_no_memory(folder: Path, monkeypatch: pytest.MonkeyPatch, error: Excepti
         raise error
 
     monkeypatch.setattr("dnabirnn.engine.fused_engine.FusedEngine.score", fail)
-    assert_fails(folder, "score genome.fa -m m.safetensors -o out.bed", "out of memory; free some")
+    assert_fails(
+        folder, "score genome.fa -m m.safetensors -o out.bed", "out of memory; free memory"
+    )
 
 
 def test_a_defect_of_ours_is_not_hidden(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,14 +71,14 @@ BOMBS = {
     ),
     "sizes": Bomb("call scores.bed -m m.safetensors -o out.bb --sizes BAD", TOO_LARGE, "a\t9\n"),
     "scores": Bomb(
-        "call BAD -m m.safetensors -o out.bed", "a line of over", "a\t1\t9\tM\t500\t+\t"
+        "call BAD -m m.safetensors -o out.bed", "a line of more than", "a\t1\t9\tM\t500\t+\t"
     ),
     "shard": Bomb("merge BAD -o out.bed --format bed", LONG_LINE, "a\t1\t9\t"),
     "metrics": Bomb("report --metrics BAD -o out.html", TOO_LARGE, '{"a": "'),
     "curves": Bomb("report --curves BAD -o out.html", TOO_LARGE, '{"a": "'),
     "log": Bomb("report --log BAD -o out.html", TOO_LARGE, "step,"),
     "commands": Bomb("report --command-log BAD -o out.html", TOO_LARGE, ""),
-    "provenance": Bomb("verify BAD.gz", "no JSON", '{"a": "'),
+    "provenance": Bomb("verify BAD.gz", "not JSON", '{"a": "'),
     "no text": Bomb(ENCODE, "not a text file", "a\t1\t20\tM\n", b"\0"),
     # What is passed over takes time, and no memory.
     "2bit inside": Bomb(SCORE, "2bit inside gzip", "\x43\x27\x41\x1a", b"\x1a"),

@@ -1,4 +1,4 @@
-"""The file formats as docs/format.md tells them, by readers that follow it and nothing else."""
+"""File formats as docs/format.md describes them, read by readers that follow only that page."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def normalize(products: np.ndarray, gain: np.ndarray, bias: np.ndarray) -> list[np.ndarray]:
-    """N of the products of three gates."""
+    """Layer normalization of the products of three gates."""
     gates = products.reshape(3, -1)
     centred = gates - gates.mean(axis=1, keepdims=True)
     deviation = np.sqrt((centred**2).mean(axis=1, keepdims=True))
@@ -122,7 +122,7 @@ def features(shape: dict[str, Any], weights: Weights, codes: np.ndarray) -> np.n
 
 
 def log_odds(shape: dict[str, Any], weights: Weights, codes: np.ndarray) -> np.ndarray:
-    """One column an output, the background before them in an exclusive network."""
+    """One column per output; in an exclusive network, the background comes first."""
     plus = features(shape, weights, codes)
     hidden = shape["hidden"]
     minus = np.hstack([plus[:, hidden:], plus[:, :hidden]])
@@ -205,7 +205,7 @@ def examples() -> list[dict[str, Any]]:
 
 
 def keys_of(value: Any, names: frozenset[str]) -> Any:
-    """Keys of nested objects; those that are names of the user's own count as one."""
+    """Keys of nested objects; names chosen by the user are all replaced by NAME."""
     if isinstance(value, dict):
         return {
             "NAME" if key in names else key: keys_of(inner, names) for key, inner in value.items()
@@ -233,7 +233,7 @@ def test_a_trained_model_and_its_encoded_set_are_as_documented(tmp_path: Path) -
     names = frozenset({"M", "REP"})
     shown_manifest, shown_model = examples()
     assert keys_of(shown_manifest, names) == keys_of(manifest, names)
-    # A threshold is a number, or null where no threshold keeps to the rate.
+    # A threshold is a number, or null if no threshold reaches the rate.
     for thresholds in model["discoveries"]["M"].values():
         assert {type(value) for value in thresholds.values()} <= {int, type(None)}
         thresholds.update(dict.fromkeys(thresholds, 500))

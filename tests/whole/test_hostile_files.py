@@ -157,32 +157,32 @@ MODELS: dict[str, tuple[str, Maker]] = {
             1 << 42,
         ),
     ),
-    "a pipe": ("BAD: no regular file", pipe),
-    "an endless file": ("BAD: no regular file", endless),
+    "a pipe": ("BAD: not a regular file", pipe),
+    "an endless file": ("BAD: not a regular file", endless),
     "a pickle": (
         DAMAGED,
         lambda path: path.write_bytes(b"\x80\x04cos\nsystem\n(S'touch ran'\ntR."),
     ),
     "a pickle of torch": (DAMAGED, archive),
     "integers": (
-        r"weight head\.bias is no array of finite float32",
+        r"weight head\.bias is not an array of finite float32",
         weighed(lambda b: b.view("i4")),
     ),
-    "doubles": (r"weight head\.bias is no array of", weighed(lambda b: b.astype("f8"))),
-    "halves": (r"weight head\.bias is no array of", weighed(lambda b: b.astype("f2"))),
-    "infinity": (r"weight head\.bias is no array of finite", weighed(lambda b: b + np.inf)),
-    "NaN": (r"weight head\.bias is no array of finite", weighed(lambda b: b * np.nan)),
+    "doubles": (r"weight head\.bias is not an array of", weighed(lambda b: b.astype("f8"))),
+    "halves": (r"weight head\.bias is not an array of", weighed(lambda b: b.astype("f2"))),
+    "infinity": (r"weight head\.bias is not an array of finite", weighed(lambda b: b + np.inf)),
+    "NaN": (r"weight head\.bias is not an array of finite", weighed(lambda b: b * np.nan)),
     "another shape": (r"weight head\.bias has shape", weighed(lambda b: np.zeros((1, 1), "f4"))),
     "deep description": (DESCRIPTION, of_text(DEEP)),
     "description of a number": (DESCRIPTION, of_text("7")),
     "endless version": (DESCRIPTION, of_text('{"format_version": 1e999}')),
     "long version": (DESCRIPTION, of_text(f'{{"format_version": {DIGITS}}}')),
     "10^9 layers": (
-        "BAD: 1000000000 layers by its description, but 6 weights",
+        "BAD: the description gives 1000000000 layers, but the file has 6 weights",
         changed_model(lambda plain: plain["architecture"].update(layers=10**9)),
     ),
     "10^9 units": (
-        r"BAD: weight head\.weight has shape \(1, 16\), the architecture wants \(1, 2000000000\)",
+        r"BAD: weight head\.weight has shape \(1, 16\), but the architecture needs \(1, 2.{9}\)",
         changed_model(lambda plain: plain["architecture"].update(hidden=10**9)),
     ),
     "endless units": (
@@ -202,17 +202,17 @@ MODELS: dict[str, tuple[str, Maker]] = {
         ),
     ),
     "a class twice": (
-        f"{DESCRIPTION} .*classes M, M: give each a name of its own",
+        f"{DESCRIPTION} .*classes M, M: give each class a different name",
         changed_model(
             lambda plain: plain["architecture"].update(classes=plain["architecture"]["classes"] * 2)
         ),
     ),
     "a class that clears the screen": (
-        rf"{DESCRIPTION} .*class 'M\\x1b\[2J': give classes names of printable characters",
+        rf"{DESCRIPTION} .*class 'M\\x1b\[2J': a class name must consist of printable characters",
         changed_model(lambda plain: plain["architecture"]["classes"][0].update(name=f"M{ESCAPE}")),
     ),
     "a class of two rows": (
-        rf"{DESCRIPTION} .*class 'M.t1.nX': give",
+        rf"{DESCRIPTION} .*class 'M.t1.nX': a class name must",
         changed_model(lambda plain: plain["architecture"]["classes"][0].update(name="M\t1\nX")),
     ),
     "window of 10^9": (
@@ -260,8 +260,8 @@ TOLD: dict[str, tuple[str, str, Maker]] = {
     }.items()
     for command, message in (
         ("info BAD", "BAD: the model's description of its training is damaged"),
-        ("report -m BAD -o out.html", "BAD: something is not what dnabirnn writes there"),
-        ("score genome.fa -m BAD -o out.bed --prior M=0.1", "--prior M: the model does not tell"),
+        ("report -m BAD -o out.html", "BAD: a value is missing or invalid"),
+        ("score genome.fa -m BAD -o out.bed --prior M=0.1", "--prior M: the model file does not"),
     )
 }
 
@@ -337,10 +337,10 @@ SETS: dict[str, tuple[str, Maker]] = {
         CODES,
         codes(hole(1 << 33, npy("", version=b"\2\0", size=(1 << 32) - 1))),
     ),
-    "a pipe": (f"{CODES} .no regular file", codes(pipe)),
-    "an endless file": (f"{CODES} .no regular file", codes(endless)),
+    "a pipe": (f"{CODES} .not a regular file", codes(pipe)),
+    "an endless file": (f"{CODES} .not a regular file", codes(endless)),
     "values that are no code": (
-        r"BAD/codes\.npy: damaged, for it holds values that are no code",
+        r"BAD/codes\.npy: damaged: it holds values that are not codes",
         codes(lambda path: np.save(path, np.full(4_000, 255, np.uint8))),
     ),
     "deep manifest": (
@@ -352,11 +352,11 @@ SETS: dict[str, tuple[str, Maker]] = {
         with_file("manifest.json", text(f'{{"a": {DIGITS}}}')),
     ),
     "manifest that is a pipe": (
-        r"BAD/manifest\.json: cannot be read .no regular file",
+        r"BAD/manifest\.json: cannot be read .not a regular file",
         with_file("manifest.json", pipe),
     ),
     "endless manifest": (
-        r"BAD/manifest\.json: cannot be read .no regular file",
+        r"BAD/manifest\.json: cannot be read .not a regular file",
         with_file("manifest.json", endless),
     ),
     "manifest of gigabytes": (
@@ -407,22 +407,22 @@ def put(at: int, form: str, *numbers: int) -> Callable[[bytearray], None]:
 
 
 KNM: dict[str, tuple[str, Maker]] = {
-    "2^31 nodes": ("BAD: a damaged file of KANN", knm(put(4, "<i", (1 << 31) - 1))),
-    "-1 nodes": ("BAD: a damaged file of KANN", knm(put(4, "<i", -1))),
-    "2^31 children": ("BAD: a damaged file of KANN", knm(put(17, "<i", (1 << 31) - 1))),
+    "2^31 nodes": ("BAD: a damaged KANN file", knm(put(4, "<i", (1 << 31) - 1))),
+    "-1 nodes": ("BAD: a damaged KANN file", knm(put(4, "<i", -1))),
+    "2^31 children": ("BAD: a damaged KANN file", knm(put(17, "<i", (1 << 31) - 1))),
     "axes of 2^31": (
-        "BAD: a damaged file of KANN",
+        "BAD: a damaged KANN file",
         lambda path: path.write_bytes(
             b"KAN\1" + struct.pack("<iiIBiB4i", 1, 0, 0, 1, 0, 4, *[(1 << 31) - 1] * 4)
         ),
     ),
     "its own child": (
-        "BAD: a damaged file of KANN",
+        "BAD: a damaged KANN file",
         lambda path: path.write_bytes(
             b"KAN\1" + struct.pack("<iiIBiHiii", 1, 0, 2, 0, 1, 14, 0, 0, 0)
         ),
     ),
-    "gigabytes": ("BAD: no file of KANN", hole(1 << 33, b"KAN\1")),
+    "gigabytes": ("BAD: not a KANN file", hole(1 << 33, b"KAN\1")),
     "a pipe": ("BAD: no such file", pipe),
 }
 
@@ -460,7 +460,7 @@ TWOBIT: dict[str, tuple[str, Maker]] = {
         sequences(put(26, "<I", (1 << 32) - 1)),
     ),
     "block outside": ("BAD: record 'c': N blocks: ", sequences(put(30, "<2I", 4, (1 << 32) - 1))),
-    "records of one place": ("BAD: record 'c001': lies where another record does", shared),
+    "records of one place": ("BAD: record 'c001': overlaps another record", shared),
 }
 
 # Small texts: provenance, lengths of contigs, figures, labels, motifs.
@@ -486,9 +486,9 @@ SIZES = "call scores.bed -m m.safetensors -o out.bb --sizes BAD"
 MERGE = "merge BAD -o out.{0} --format {1}"
 JASPAR = ">x {0}\nA [{1} 0]\nC [0 9]\nG [0 0]\nT [1 1]\n"
 OTHERS: dict[str, tuple[str, str, Maker]] = {
-    "provenance: deep": (VERIFY, "BAD: no JSON", text(DEEP)),
-    "provenance: a pipe": (VERIFY, "BAD: is no regular file", pipe),
-    "provenance: endless": (VERIFY, "BAD: is no regular file", endless),
+    "provenance: deep": (VERIFY, "BAD: not JSON", text(DEEP)),
+    "provenance: a pipe": (VERIFY, "BAD: not a regular file", pipe),
+    "provenance: endless": (VERIFY, "BAD: not a regular file", endless),
     "provenance: entries of text": (VERIFY, "BAD: damaged", provenance(inputs=["x"])),
     "provenance: path of a number": (
         VERIFY,
@@ -500,23 +500,31 @@ OTHERS: dict[str, tuple[str, str, Maker]] = {
         "BAD: damaged .*too long",
         provenance(inputs=[{"path": DIGITS, "sha256": "x"}]),
     ),
-    "sizes: 5,000 digits": (SIZES, "BAD, line 1: no contig and length", text(f"a\t{DIGITS}\n")),
-    "sizes: negative": (SIZES, "BAD, line 1: no contig and length", text("a\t-5\n")),
-    "sizes: digits of others": (SIZES, "BAD, line 1: no contig and length", text("a\t\u0663\n")),
-    "metrics: deep": ("report --metrics BAD -o out.html", "BAD: no JSON", text(DEEP)),
+    "sizes: 5,000 digits": (
+        SIZES,
+        "BAD, line 1: not a contig and its length",
+        text(f"a\t{DIGITS}\n"),
+    ),
+    "sizes: negative": (SIZES, "BAD, line 1: not a contig and its length", text("a\t-5\n")),
+    "sizes: digits of others": (
+        SIZES,
+        "BAD, line 1: not a contig and its length",
+        text("a\t\u0663\n"),
+    ),
+    "metrics: deep": ("report --metrics BAD -o out.html", "BAD: not valid JSON", text(DEEP)),
     "metrics: text": (
         "report --metrics BAD -o out.html",
-        "BAD: something is not what dnabirnn writes",
+        "BAD: a value is missing or invalid",
         text(json.dumps({"classes": {"M": {"ap": "x", "bases": 1, "positives": 2}}})),
     ),
     "metrics: 400 digits": (
         "report --metrics BAD -o out.html",
-        "BAD: something is not what dnabirnn writes",
+        "BAD: a value is missing or invalid",
         text(json.dumps({"classes": {"M": {"ap": 10**400, "bases": 1, "positives": 2}}})),
     ),
     "curves: 400 digits": (
         "report --curves BAD -o out.html",
-        "BAD: no curves .OverflowError",
+        "BAD: not a file of curves .OverflowError",
         text(
             json.dumps(
                 {
@@ -569,7 +577,7 @@ OTHERS: dict[str, tuple[str, str, Maker]] = {
     "GenBank: 5,000 digits": (LABELS, "BAD, line 1: ", text(genbank(DIGITS))),
     "GenBank: place of 30 digits": (
         LABELS,
-        "BAD, line 6: M .* beyond",
+        "BAD, line 6: M .* ends past",
         text(genbank(location="5.." + "9" * 30)),
     ),
     "GenBank: place of 5,000 digits": (
@@ -589,12 +597,12 @@ OTHERS: dict[str, tuple[str, str, Maker]] = {
     ),
     "motifs: beyond numbers": (
         SCAN,
-        "BAD: motif 'y' has a column that",
+        "BAD: motif 'y' has a column without valid counts",
         text(JASPAR.format("y", "1e308")),
     ),
     "motifs: a name that clears the screen": (
         SCAN,
-        r"BAD: motif 'y\\x1b\[2J' has no name of printable characters",
+        r"BAD: motif 'y\\x1b\[2J': the name must consist of printable characters",
         text(JASPAR.format(f"y{ESCAPE}", "9")),
     ),
     "shard of 5,000 digits": (

@@ -189,4 +189,4 @@ def test_a_hub_names_nothing_that_begins_a_line(material: Path, tmp_path: Path) 
     hidden.write_bytes(tracks[0].read_bytes())
     result = run("-q", "hub", hidden, "-o", tmp_path, "--genome", "hs1")
     assert result.exit_code == 1
-    assert r"z\x1b.bw: has a character that cannot be printed" in result.stderr
+    assert r"z\x1b.bw: the name has a character that cannot be printed" in result.stderr

@@ -100,13 +100,13 @@ def test_reading_and_model_files_need_no_torch() -> None:
     assert not {"torch", "matplotlib", "lightning_fabric"} & modules_after(statement)
 
 
-def test_markers_are_used_and_told_of() -> None:
+def test_markers_are_used_and_documented() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]
     markers = {text.split(":")[0] for text in settings["ini_options"]["markers"]}
     tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     assert markers == {name for name in markers if f"@pytest.mark.{name}\n" in tests}
-    (told,) = re.findall(r"Markers: (.*)\.", (ROOT / "CONTRIBUTING.md").read_text())
-    assert markers == set(re.findall(r"`(\w+)`", told))
+    (listed,) = re.findall(r"Markers: (.*)\.", (ROOT / "CONTRIBUTING.md").read_text())
+    assert markers == set(re.findall(r"`(\w+)`", listed))
 
 
 def test_public_names_are_there() -> None:

@@ -36,7 +36,7 @@ TINY = {
     "encode": {"val_chroms": ["b"], "test_chroms": ["c"]},
     "train": {"hidden": 4, "bases": "40k", "validations": 2, "batch": 16, "prior": {"M": 0.01}},
 }
-"""A config that trains a useless model in no time."""
+"""A config that trains a poor model quickly."""
 
 needs_snakemake = pytest.mark.skipif(
     subprocess.run([sys.executable, "-c", "import snakemake"], capture_output=True).returncode != 0,
@@ -47,7 +47,7 @@ needs_snakemake = pytest.mark.skipif(
 def snakemake(
     folder: Path, *arguments: object, config: dict[str, Any] | None = None, path: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run Snakemake from another folder than the one that it works in; words are in `stdout`."""
+    """Run Snakemake from a folder other than its working directory; its output is in `stdout`."""
     if config is not None:
         (folder / "config.yaml").write_text(yaml.safe_dump(config))
         arguments = (*arguments, "--configfile", folder / "config.yaml")
@@ -71,14 +71,14 @@ def snakemake(
 
 
 def done(*arguments: Any, **options: Any) -> str:
-    """Words of a run that must end well."""
+    """Output of a run that must succeed."""
     process = snakemake(*arguments, **options)
     assert process.returncode == 0, process.stdout
     return process.stdout
 
 
 def planned(folder: Path, *arguments: object, config: dict[str, Any]) -> dict[str, int]:
-    """Jobs that a run would do, by rule."""
+    """Number of jobs that a run would do, by rule."""
     words = done(folder, "--dry-run", *arguments, config=config)
     found = re.search(r"^Job stats:\n.*\n.*\n((?:\w+ +\d+\n)*)", words, re.MULTILINE)
     assert found or "Nothing to be done" in words, words
@@ -101,7 +101,7 @@ def write_assembly(folder: Path, name: str, contigs: dict[str, int], seed: int =
 
 
 def write_material(folder: Path) -> Path:
-    """Fill a folder with genomes to train on, and one that is only scored."""
+    """Write genomes for training, and one that is only scored, to a folder."""
     data = folder / "data"
     write_assembly(data, "known", {"a": 12_000, "b": 3_000})
     write_assembly(data, "more", {"c": 3_000}, seed=1)
@@ -200,7 +200,8 @@ class TestTrainAndScore:
         assert not model.exists()
         assert (tmp_path / f"{target}.resume/state.json").is_file()
         done(tmp_path, target, config=TINY)
-        assert "going on from step 7 of" in (tmp_path / "results/logs/train/motifs.log").read_text()
+        log = (tmp_path / "results/logs/train/motifs.log").read_text()
+        assert "continuing from step 7 of" in log
         assert model.read_bytes() == (trained / target).read_bytes()
         assert not (tmp_path / f"{target}.resume").exists()
 
@@ -212,7 +213,7 @@ class TestTrainAndScore:
         assert all("--min-length 30 --threshold 0.95" in text for _, text in commands)
         assert "--sample motifs " in dict(commands)["report"]
 
-    def test_the_report_tells_what_was_run(self, trained: Path) -> None:
+    def test_the_report_shows_what_was_run(self, trained: Path) -> None:
         lines = (trained / "results/commands.txt").read_text().splitlines()
         commands = ["encode", "train", "evaluate"]
         assert [line.split()[:2] for line in lines] == [["dnabirnn", name] for name in commands]
@@ -280,7 +281,7 @@ class TestTrainedModel:
         results = tmp_path / "results"
         assert process.returncode == (1 if least > 500 else 0), process.stdout
         log = (results / "logs/score/s0/1-of-1.log").read_text()
-        words = "error: --min-score 501: calls are made of scores from 500 on; give at most that"
+        words = "error: --min-score 501: calls use scores of 500 and above; give 500 or less"
         assert (words in log) == (least > 500)
         assert (results / "calls/s0.bed").exists() == (least <= 500)
         if least <= 500:
@@ -317,8 +318,8 @@ class TestSheetAndConfig:
         encode = {"val_chroms": ["b"], "exclude": "x.bed"}
         words = done(tmp_path, "--dry-run", "--printshellcmds", config=TINY | {"encode": encode})
         commands = re.findall(r"dnabirnn (encode|evaluate|report) (.*)", words)
-        told = [(name, "known.bed" in text, "--exclude x.bed" in text) for name, text in commands]
-        assert sorted(told) == [
+        found = [(name, "known.bed" in text, "--exclude x.bed" in text) for name, text in commands]
+        assert sorted(found) == [
             ("encode", True, True),
             ("evaluate", False, False),
             ("evaluate", True, True),
@@ -330,17 +331,17 @@ class TestSheetAndConfig:
         [
             (["known known.fa known.bed "], {"trian": {}}, "'trian' was unexpected"),
             (["known known.fa known.bed "], {"train": {"bases": "many"}}, "'many' does not match"),
-            (["known known.fa  train"], {}, "sample known is to train on and has no labels"),
-            (["known known.fa  "], {}, "no sample to train on and no model"),
+            (["known known.fa  train"], {}, "sample known is for training but has no labels"),
+            (["known known.fa  "], {}, "no sample for training and no model"),
             (["x y.fa  ", "x z.fa  "], {}, "sample x has two rows"),
             (["x/y y.fa  "], {}, "'x/y' does not match"),
             (["x y.fa  both,"], {}, "'both,' is not one of"),
-            (["motifs y.fa y.bed "], {}, "motifs is a sample too"),
+            (["motifs y.fa y.bed "], {}, "motifs is also a sample"),
             (["known none.fa known.bed "], {}, "Missing input files for rule encode"),
             ([], {"samples": "nowhere.tsv"}, "nowhere.tsv: no such file"),
         ],
     )
-    def test_mistakes_are_told(
+    def test_mistakes_are_reported(
         self, tmp_path: Path, rows: list[str], config: dict[str, Any], words: str
     ) -> None:
         write_sheet(tmp_path / "data", *rows)
@@ -363,7 +364,7 @@ def test_a_model_that_ships_is_named(tmp_path: Path) -> None:
     done(tmp_path, config={"samples": "data/samples.tsv", "model": "ecoli-rep", "threads": 1})
     assert (tmp_path / "results/models/ecoli-rep.safetensors").is_file()
     assert (tmp_path / "results/calls/s.bed").is_file()
-    # A file of that name is the user's own.
+    # A file of that name takes precedence over the model of dnabirnn.
     write_model(tmp_path / "ecoli-rep")
     config = {"samples": "data/samples.tsv", "model": "ecoli-rep", "threads": 1}
     assert "shipped" not in planned(tmp_path, config=config)
@@ -424,7 +425,7 @@ def test_format() -> None:
 
 
 def config_defaults(schema: dict[str, Any]) -> Any:
-    """What a config is where nothing is said."""
+    """Default values of a schema."""
     return {
         key: config_defaults(value) if "properties" in value else value["default"]
         for key, value in schema["properties"].items()
@@ -432,7 +433,7 @@ def config_defaults(schema: dict[str, Any]) -> Any:
     }
 
 
-def test_the_config_file_tells_the_schemas_defaults() -> None:
+def test_the_config_file_has_the_defaults_of_the_schema() -> None:
     schema = yaml.safe_load((WORKFLOWS / "schemas/config.schema.yaml").read_text())
     assert yaml.safe_load((WORKFLOWS / "config.yaml").read_text()) == config_defaults(schema)
 
@@ -445,7 +446,7 @@ def test_settings_are_options_of_the_command(section: str) -> None:
     known = {word: option for option in command.params for word in option.opts}
     for key, value in config[section].items():
         option = known[f"--{key.replace('_', '-')}"]
-        if section == "train" and value:  # nothing and False are what is not said
+        if section == "train" and value:  # null and False mean that the option is not given
             assert str(option.default) == str(value)
 
 
@@ -462,14 +463,14 @@ def test_the_environment_installs_this_package() -> None:
     path = WORKFLOWS / "envs/dnabirnn.yaml"
     *_, pip = yaml.safe_load(path.read_text())["dependencies"]
     assert (path.parent / pip["pip"][0] / "pyproject.toml").samefile(ROOT / "pyproject.toml")
-    # The copy that Snakemake makes lies as deep below the folder that it runs in.
+    # The copy that Snakemake makes is as deep below the working directory as this file is.
     assert len(path.relative_to(ROOT).parts) == len(Path(".snakemake/conda/x.yaml").parts)
 
 
 @needs_snakemake
 def test_the_image_runs_as_a_user_without_a_name(tmp_path: Path) -> None:
     text = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
-    told = dict(
+    variables = dict(
         word.split("=", 1)
         for line in re.findall(r"^ENV (.*)", text, re.MULTILINE)
         for word in line.split()
@@ -486,7 +487,7 @@ def test_the_image_runs_as_a_user_without_a_name(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, nameless, "--cores", "1"],
         cwd=tmp_path,
-        env=told | {"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        env=variables | {"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
     )

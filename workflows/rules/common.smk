@@ -1,4 +1,4 @@
-"""The sample sheet, and what is made of it and of the config."""
+"""Read the sample sheet, and derive the inputs and options of all rules from it and the config."""
 
 import gzip
 import json
@@ -11,15 +11,15 @@ from pathlib import Path
 import polars as pl
 from snakemake.exceptions import WorkflowError
 
-# What the rules write. A higher number makes files of an older format anew; a new release of
-# dnabirnn that writes the same format does not.
+# Versions of the formats that the rules write, as parameters of these rules. A higher number makes
+# Snakemake create the files again. A new release of dnabirnn with the same format does not.
 FORMAT = {"encoded": 1, "model": 1, "scores": 1}
 
 CONDA = "../envs/dnabirnn.yaml"
 
 
 def read_sheet(path):
-    """Rows of the sheet by sample; paths in it are relative to its folder."""
+    """Return the rows of the sheet by sample. Paths in it are relative to its folder."""
     if not path.exists():
         raise WorkflowError(
             f"{config['samples']}: no such file; set `samples` in the config"
@@ -44,7 +44,7 @@ def read_sheet(path):
     for row in frame.iter_rows(named=True):
         if row["sample"] in rows:
             raise WorkflowError(
-                f"{path}: sample {row['sample']} has two rows; rename one"
+                f"{path}: sample {row['sample']} has two rows; rename one of them"
             )
         files = {
             key: row.get(key) and str(path.parent / row[key])
@@ -55,7 +55,7 @@ def read_sheet(path):
         role = row.get("role") or ("both" if files["labels"] else "score")
         if role != "score" and not files["labels"]:
             raise WorkflowError(
-                f"{path}: sample {row['sample']} is to train on and has no labels; "
+                f"{path}: sample {row['sample']} is for training but has no labels; "
                 "give it labels, or the role `score`"
             )
         rows[row["sample"]] = files | {"role": role}
@@ -63,29 +63,28 @@ def read_sheet(path):
 
 
 def check_braces(where, text):
-    """Raise for what Snakemake would take for a wildcard."""
+    """Raise for text that Snakemake would read as a wildcard."""
     if "{" in text or "}" in text:
         raise WorkflowError(
-            f"{where}: {text!r} has a brace, which Snakemake keeps for wildcards; rename it"
+            f"{where}: {text!r} has a brace, which Snakemake reserves for wildcards; rename it"
         )
 
 
 def files_of(key, samples):
-    """Files of some samples, each once, in the order of the sheet."""
+    """Return the files of samples, without duplicates, in the order of the sheet."""
     return list(dict.fromkeys(SAMPLES[sample][key] for sample in samples))
 
 
 def one_of(names):
-    """A regular expression of exactly these names."""
+    """Return a regular expression that matches exactly these names."""
     return f"(?:{'|'.join(map(re.escape, names))})" if names else "(?!)"
 
 
 def options(*sections, only=None):
-    """Options of a command from sections of the config: `val_chroms: [a]` is `--val-chroms a`.
+    """Return the options of a command from sections of the config.
 
-    With `only`, those of these names.
-
-    Of what has names, `prior: {a: 0.1}`, each is an option: `--prior a=0.1`.
+    `val_chroms: [a, b]` becomes `--val-chroms a,b`. A mapping becomes one option per entry:
+    `prior: {a: 0.1}` is `--prior a=0.1`. With `only`, only these keys are used.
     """
     words = []
     for section in sections:
@@ -110,24 +109,25 @@ def options(*sections, only=None):
 
 
 def score_options():
-    """Options of `score`, sequences' too."""
+    """Return the options of `score`, including those for sequences."""
     return f"{track_options()} {options('sequences', only=['circular'])}".strip()
 
 
 def track_options():
-    """Options of `score`: its track has to hold every score that `call` looks at."""
+    """Return the options of `score` that make its track contain every score that `call` uses."""
     threshold, lowest = config["call"]["threshold"], config["score"]["min_score"]
     if config["call"]["fdr"] is not None:
         return options("score") + f" --fdr {config['call']['fdr']} --calls /dev/null"
     if threshold is None:
-        # Only the model knows what its calls look at. Asked for calls too, `score` refuses a
-        # --min-score above that, before it scores; `call` makes those that are kept.
+        # Only the model knows the threshold of its calls. With --calls, `score` refuses a
+        # --min-score above it before it scores anything. These calls are discarded; rule `call`
+        # makes those that are kept.
         return options("score") + (" --calls /dev/null" if lowest else "")
     called = int(threshold * 1000 + 0.5)
     if lowest is not None and lowest > called:
         raise WorkflowError(
             f"score: min_score {lowest} leaves out scores that call: threshold {threshold} "
-            f"looks at; set it to {called} or less"
+            f"needs; set it to {called} or less"
         )
     if lowest is None and called < 100:
         return f"--min-score {max(called, 1)}"
@@ -135,35 +135,38 @@ def track_options():
 
 
 def repeated(option, paths):
-    """An option that is given once a path."""
+    """Return an option that is given once per path."""
     paths = [paths] if isinstance(paths, str) else paths
     return " ".join(f"{option} {shlex.quote(str(path))}" for path in paths)
 
 
 def files_named(section, *keys):
-    """Files that options name: a change of one runs the rule again."""
+    """Return the files named by options, as inputs: the rule runs again if one changes."""
     return [config[section][key] for key in keys if config[section][key]]
 
 
 def hardware(*keys):
-    """Options that change no file: as a function of the input, they make no rule run again."""
+    """Return options that do not change the results.
+
+    They are a function of the input, so that Snakemake does not run a rule again if they change.
+    """
     return lambda wildcards, input: shlex.join(
         word for key in keys for word in (f"--{key}", config[key])
     )
 
 
 def memory(mb):
-    """Memory of a job, more each time that it is tried again."""
+    """Return the memory of a job. It grows with each retry."""
     return lambda wildcards, attempt: mb * attempt
 
 
 def minutes(number):
-    """Time of a job, more each time that it is tried again."""
+    """Return the time limit of a job. It grows with each retry."""
     return lambda wildcards, attempt: number * attempt
 
 
 def shards(sample):
-    """Shards of a sample: as many as the config wants, at most one a contig."""
+    """Return the shards of a sample: as many as in the config, but at most one per contig."""
     wanted = len(SHARDS)
     if wanted == 1:
         return SHARDS
@@ -172,16 +175,19 @@ def shards(sample):
 
 
 def count_contigs(path, enough):
-    """Contigs of a FASTA, counted until there are enough; from its index where there is one."""
+    """Return the number of contigs of a FASTA, at most `enough`.
+
+    They are read from the index of the file if it is up to date, and counted otherwise.
+    """
     if not Path(path).exists():
-        return 1  # Snakemake says so, or has a rule that makes it.
+        return 1  # Snakemake reports it, or another rule makes the file.
     index = Path(f"{path}.fai")
     if index.exists() and index.stat().st_mtime >= Path(path).stat().st_mtime:
         return min(enough, sum(1 for line in index.open()))
     with open(path, "rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     count = 0
-    # What is wrong with a damaged file is for the job that reads all of it to say.
+    # Damage is reported by the job that reads the whole file.
     with (
         (gzip.open if packed else open)(path, "rb") as lines,
         suppress(OSError, EOFError, zlib.error),
@@ -194,24 +200,24 @@ def count_contigs(path, enough):
 
 
 def samples_of(truth):
-    """Samples whose labels are the truth."""
+    """Return the samples whose labels are the truth."""
     return TRAINING if truth == NAME and TRAINING else [truth]
 
 
 def regions_of(truth):
-    """BED of what counts: what was held out of training, or the sample's own."""
+    """Return the BED of the regions that count: held out of training, or of the sample."""
     if truth == NAME and TRAINING:
         return [f"<results>/encoded/{NAME}.held_out.bed"]
     return list(filter(None, [SAMPLES[truth]["regions"]]))
 
 
 def excluded_of(truth):
-    """BED of bases that do not count: what the encoded genomes are encoded without."""
+    """Return the BED of bases that do not count: those excluded when encoding."""
     return files_named("encode", "exclude") if truth == NAME and TRAINING else []
 
 
 def calls_of(truth):
-    """Calls of what a truth is about, where all of it is scored."""
+    """Return the calls of the samples of a truth, if all of them are scored."""
     samples = samples_of(truth)
     if not set(samples) <= set(SCORED):
         return []
@@ -219,20 +225,20 @@ def calls_of(truth):
 
 
 def folders_of(files):
-    """Folders of files, each once."""
+    """Return the folders of files, without duplicates."""
     return list(dict.fromkeys(Path(file).parent for file in files))
 
 
 def write_held_out(manifest, out):
-    """Write intervals of the test split, or of the validation split where there is none."""
+    """Write the intervals of the test split, or of the validation split if there is none."""
     splits = json.loads(Path(manifest).read_text())["splits"]
     split = "test" if splits["test"] else "val"
     if not splits[split]:
         raise WorkflowError(
-            f"{manifest}: neither a test nor a validation split; set one under `encode`, or "
-            "nothing is left to hold the model against"
+            f"{manifest}: there is neither a test nor a validation split to evaluate the model "
+            "on; set one under `encode`"
         )
-    partial = Path(f"{out}.tmp")  # so that no half of it ever has the name
+    partial = Path(f"{out}.tmp")  # so that a partial file never has the final name
     partial.write_text(
         "".join(
             f"{name}\t{start}\t{end}\t{split}\n" for name, start, end in splits[split]
@@ -245,7 +251,7 @@ SAMPLES = read_sheet(Path(config["samples"]))
 SHARDS = gather.score("{scatteritem}")
 NAME = config["name"]
 
-# Samples to train on, unless there is a model; samples to score.
+# Samples for training, which there are none of if the config has a model; samples to score.
 TRAINING = (
     []
     if config["model"]
@@ -256,7 +262,7 @@ ENCODED = [
     f"<results>/encoded/{NAME}/{file}"
     for file in ("codes.npy", "labels.npy", "manifest.json")
 ]
-# A model that ships has a name, and is no file: `dnabirnn models` writes it.
+# The name of a model that comes with dnabirnn, rather than a file: `dnabirnn models` writes it.
 SHIPPED = (
     config["model"]
     if re.fullmatch(r"[A-Za-z0-9_-]+", config["model"] or "")
@@ -268,16 +274,16 @@ MODEL = (
     if SHIPPED or not config["model"]
     else config["model"]
 )
-# What the model is held against: the sequence that was held out of its training, under the
-# model's name, and every other sample with labels.
+# What the model is evaluated on: the sequence held out of training, under the name of the model,
+# and every other sample with labels, under its own name.
 TRUTHS = ([NAME] if TRAINING else []) + [
     s for s in SCORED if SAMPLES[s]["labels"] and s not in TRAINING
 ]
 
 if not (TRAINING or config["model"]):
     raise WorkflowError(
-        f"{config['samples']}: no sample to train on and no model; give a sample labels, or "
-        "set `model` in the config to a trained one"
+        f"{config['samples']}: no sample for training and no model; give a sample labels, or "
+        "set `model` in the config to a trained model"
     )
 if NAME in SAMPLES and TRAINING:
-    raise WorkflowError(f"name: {NAME} is a sample too; give the model another name")
+    raise WorkflowError(f"name: {NAME} is also a sample; give the model another name")

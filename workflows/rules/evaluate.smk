@@ -50,7 +50,7 @@ rule evaluate:
         "--provenance {output.provenance:q}"
 
 
-# Figures of every truth; call lengths and pictures of the first one.
+# Metrics of every truth; call lengths and drawings of regions of the first one.
 rule report:
     input:
         metrics=expand("<results>/metrics/{truth}.json", truth=TRUTHS),
@@ -85,10 +85,10 @@ rule report:
         files=lambda wildcards, input: " ".join(
             repeated(f"--{key}", folders_of(files) if key == "encoded" else files)
             for key, files in sorted(input.items())
-            if key != "negatives"  # among the options
+            if key != "negatives"  # already in the options
         ),
         sample=TRUTHS[0],
-        # As logs they may be gone without anything being run again.
+        # A parameter, not an input: a log that is missing must not make the rule run again.
         logs=([*rules.encode.log, *rules.train.log] if TRAINING else [])
         + expand(rules.evaluate.log, truth=TRUTHS),
         options=options("labels", "call", "report")

@@ -1,4 +1,9 @@
-"""What a Snakemake that was killed leaves locked is unlocked by the next one."""
+"""Remove the locks of a Snakemake that was killed, so that the next one can run.
+
+Snakemake leaves its locks behind when it is killed. To tell a killed Snakemake from a running one,
+each holds a shared `flock` on one file for as long as it runs. If the file can be locked
+exclusively, no other Snakemake is running here.
+"""
 
 import os
 import re
@@ -7,27 +12,27 @@ from pathlib import Path
 
 from snakemake_interface_executor_plugins.settings import ExecMode
 
-# Each Snakemake that runs here shares a lock on this file, which the system ends with the process,
-# however it ends.
+# Each Snakemake that runs here holds a shared lock on this file. The operating system releases the
+# lock when the process ends, however it ends.
 ALIVE = Path(".snakemake/dnabirnn.alive")
 OWN_FILES = re.compile(r"(^|/)provenance/\w+/|\.held_out\.bed$", re.MULTILINE)
 
 
-def unlock_after_the_dead():
-    """Remove locks of this workflow if no other Snakemake is at it; the lock to hold, or None."""
+def unlock_after_kill():
+    """Remove locks of this workflow if no other Snakemake runs it; return the lock to hold."""
     if workflow.exec_mode != ExecMode.DEFAULT:
-        return None  # a job of one that holds it
+        return None  # a job of a Snakemake that holds the lock
     try:
         import fcntl
 
         ALIVE.parent.mkdir(exist_ok=True)
-        held = opened()
+        held = open_lock_file()
     except (ImportError, OSError):
-        return None  # `snakemake --unlock` is for the user to say
+        return None  # users have to run `snakemake --unlock` themselves
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         held.seek(0)
-        # On some file systems a host sees its own locks only: what another one left is not ours.
+        # On some file systems, a host sees only its own locks. Locks left by another host are kept.
         ours = held.read() == socket.gethostname()
         if ours:
             remove_locks()
@@ -37,7 +42,7 @@ def unlock_after_the_dead():
             held.flush()
     except (
         OSError
-    ):  # another one is at it, or there are no such locks here, or it is another user's
+    ):  # another Snakemake is running, flock is not supported, or the file is another user's
         pass
     try:
         fcntl.flock(held, fcntl.LOCK_SH)
@@ -47,8 +52,8 @@ def unlock_after_the_dead():
     return held
 
 
-def opened():
-    """The file to lock; that of another user can be read, which a shared lock needs only."""
+def open_lock_file():
+    """Open the file to lock. Another user's can be read, which is enough for a shared lock."""
     try:
         return ALIVE.open("a+")
     except PermissionError:
@@ -56,7 +61,7 @@ def opened():
 
 
 def remove_locks():
-    """Remove Snakemake's locks of this workflow's files."""
+    """Remove Snakemake's locks on the files of this workflow."""
     locks = {}
     for path in Path(".snakemake/locks").glob("*.lock"):
         locks.setdefault(path.name.split(".")[0], []).append(path)
@@ -66,4 +71,4 @@ def remove_locks():
                 path.unlink(missing_ok=True)
 
 
-HELD = unlock_after_the_dead()
+HELD = unlock_after_kill()

@@ -30,7 +30,7 @@ rule score:
         "--provenance {output.provenance:q}"
 
 
-# Shards are runs of whole contigs in FASTA order.
+# Each shard is a run of whole contigs in FASTA order, so joining them gives the whole.
 rule gather:
     input:
         lambda wildcards: expand(

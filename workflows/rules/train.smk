@@ -34,8 +34,8 @@ rule encode:
         "--provenance {output.provenance:q}"
 
 
-# What training resumes from lies in MODEL.resume: no output, so that it outlives a job that was
-# killed, and `dnabirnn train` removes it in the end.
+# The state that training resumes from is in MODEL.resume. It is not an output, because Snakemake
+# would delete it when a job is killed. `dnabirnn train` removes it in the end.
 rule train:
     input:
         encoded=ENCODED,

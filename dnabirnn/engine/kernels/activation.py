@@ -1,4 +1,4 @@
-"""Activations on vectors."""
+"""Activation functions on vectors: tanh, logistic function and exp."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ __all__ = ["exp", "half_logistic", "logistic", "tanh"]
 
 _HALF, _ONE = np.float32(0.5), np.float32(1)
 
-# tanh(x) = x P(x^2) / Q(x^2) on [-8, 8], the least largest error (Lawson's method): 1.3e-7, and
-# 4.4e-7 as computed; beyond, the bound's value, which is off by 2.3e-7. Of 11 terms in place of 8
-# the error is that of float32, and the whole kernel 6 % slower.
+# tanh(x) = x P(x^2) / Q(x^2) on [-8, 8], with the smallest maximum error (Lawson's method). The
+# error is 1.3e-7, and 4.4e-7 as computed in float32. Beyond the bounds, the value at the bound is
+# used, which is off by 2.3e-7. With 11 terms instead of 8, the error is that of float32 itself, but
+# the whole kernel is 6 % slower.
 _BOUND = np.float32(8)
 _P0, _P1, _P2, _P3 = map(
     np.float32,
@@ -28,10 +29,12 @@ _Q1, _Q2, _Q3, _Q4 = map(
     (0.46246737241744995, 0.02376381680369377, 2.3702815140783787e-4, 2.423834644105227e-7),
 )
 
-# exp(x) = 2^n exp(r): Cephes' expf (Moshier), relative error 1e-7.
+# exp(x) = 2^n exp(r), where n is x / log(2) rounded, and r = x - n log(2). The polynomial for
+# exp(r) is that of expf in Cephes (Moshier), with a relative error of 1e-7. log(2) is split in two,
+# so that the product of n and the high part is exact.
 _LOG2_E = np.float32(1.44269504088896341)
 _LN2_HIGH, _LN2_LOW = np.float32(-0.693359375), np.float32(2.12194440e-4)
-_ROUND = np.float32(12582912)  # 1.5 * 2^23: added, it leaves a whole number in the last bits
+_ROUND = np.float32(12582912)  # 1.5 * 2^23: adding it rounds to a whole number, in the last bits
 _LOWEST, _HIGHEST = np.float32(-87), np.float32(87)
 _E0, _E1, _E2, _E3, _E4, _E5 = map(
     np.float32,
@@ -47,7 +50,7 @@ _E0, _E1, _E2, _E3, _E4, _E5 = map(
 
 
 def tanh(x: Vector) -> Vector:
-    """Hyperbolic tangent: of float64 as the system's; of float32, see below, within 5e-7."""
+    """Return tanh(x): in float32 within 5e-7, in float64 by the math library."""
     return by_lane(math.tanh, x)
 
 
@@ -60,6 +63,7 @@ def _tanh(x):  # type: ignore[no-untyped-def]
 
 @inlined
 def _rational_tanh(x: Vector) -> Vector:
+    """Return tanh(x) by the rational function above."""
     x = minimum(splat(_BOUND), maximum(splat(-_BOUND), x))
     s = x * x
     p = fma(fma(fma(splat(_P3), s, splat(_P2)), s, splat(_P1)), s, splat(_P0))
@@ -69,13 +73,13 @@ def _rational_tanh(x: Vector) -> Vector:
 
 @inlined
 def half_logistic(x: Vector) -> Vector:
-    """1 / (1 + exp(-2 x)), within 3e-7: gates halve their weights, which loses no bit."""
+    """Return 1 / (1 + exp(-2 x)) within 3e-7. Gates have halved weights, which is exact."""
     return fma(tanh(x), like(x, _HALF), like(x, _HALF))
 
 
 @inlined
 def exp(x: Vector) -> Vector:
-    """Exponential of numbers from -87 to 87, which others count as; relative error 2e-7."""
+    """Return exp(x) with x clipped to [-87, 87]; relative error 2e-7."""
     x = minimum(splat(_HIGHEST), maximum(splat(_LOWEST), x))
     power = fma(x, splat(_LOG2_E), splat(_ROUND))
     n = power - splat(_ROUND)
@@ -87,5 +91,5 @@ def exp(x: Vector) -> Vector:
 
 @inlined
 def logistic(x: Vector) -> Vector:
-    """1 / (1 + exp(-x)), of a relative error that stays small where it is next to 0."""
+    """Return 1 / (1 + exp(-x)). The relative error is small even for results near 0."""
     return splat(_ONE) / (splat(_ONE) + exp(splat(np.float32(0)) - x))

@@ -1,8 +1,14 @@
-"""Which kernels compute which recurrent cell.
+"""Table of the kernels of each recurrent cell.
 
-A module of a cell has `UNITS` (hidden units are padded to a multiple of it), `MEMORY` (rows of
-scratch), `pack` (weights as its kernels read them) and `run` (the forward pass). A cell that can be
-trained with compiled kernels (`Cell.trains_compiled`) also has `BACKWARD` and `backward`.
+The module of a cell has:
+
+- `UNITS`: hidden units are filled up to a multiple of it
+- `MEMORY`: number of rows of scratch space
+- `pack`: packs weights for the kernels
+- `run`: the forward pass
+
+A cell that can be trained with compiled kernels (`Cell.trains_compiled`) also has `BACKWARD` and
+`backward`.
 """
 
 from __future__ import annotations
@@ -20,4 +26,4 @@ CELLS: dict[Cell, ModuleType] = {
     Cell.GRU_LN: gru_ln,
     Cell.LSTM: lstm,
 }
-"""Module of kernels of each cell."""
+"""Module with the kernels of each cell."""

@@ -1,9 +1,24 @@
-"""Backward passes: what all cells have in common.
+"""Common parts of the backward passes of all cells.
 
-A cell goes through its steps in the opposite order and writes `deltas`, the gradients of the sums
-that its gates are functions of, for a few steps at a time, so that they are still in the cache
-when the gradients of the weights are summed over them. Those sums keep the lanes apart to the end:
-a tile of a weight's gradient is a few vectors to which products of vectors are added.
+A cell goes through its steps in the opposite order. At each step it writes its deltas: the
+gradients of the sums that its gates are functions of. With U for the weights of the state, W for
+those of the input x, and h for the state before a step::
+
+    gradient of h     +=  U^T delta             `carry`, at each step
+    gradient of U     +=  delta h^T             `sum_gradients`, after every `STEPS` steps,
+    gradient of W     +=  delta x^T             summed over steps and windows
+    gradient of bias  +=  delta
+    gradient of x     =   W^T delta             also `sum_gradients`, per step and window
+
+The deltas of `STEPS` steps share one buffer. They are summed while they are still in the cache, and
+then overwritten by those of the next steps::
+
+    L - 1      ...      L - 16 | L - 17     ...     L - 32 | ...        steps of a forward pass
+    write deltas, then sum     | write deltas, then sum    | ...
+
+The gradients of weights and biases keep the lanes apart. A gradient of one weight is a vector of
+`VECTOR` partial sums, to which vectors are added (see `outer` in `tiles`). `add_up` sums the lanes
+once at the end.
 """
 
 from __future__ import annotations
@@ -39,28 +54,29 @@ __all__ = [
 ]
 
 STEPS = 16
-"""Steps whose deltas are kept at a time: with 32 units and 32 windows, 256 KiB."""
+"""Steps whose deltas are kept at a time: 256 KiB for a GRU of 32 units and 32 windows."""
 TILE = 4
-"""Units of a tile of `carry`, and rows or columns that others come in."""
+"""Units per tile of `carry`. Units and rows of the head are filled up to a multiple of it."""
 _NUMBERS = ROWS * COLUMNS * VECTOR
 
 
 def numbers_of_sums(rows: int, columns: int) -> int:
-    """Numbers that the sums of a weight's gradient take."""
+    """Return the size of the sums for the gradient of weights (rows, columns)."""
     return rows * columns * VECTOR
 
 
 def untiled(sums: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
-    """Gradient (rows, columns) of tiles added up by `add_up`."""
+    """Arrange tiles, added up by `add_up`, as a gradient (rows, columns)."""
     tiles = sums.reshape(rows // ROWS, columns // COLUMNS, ROWS, COLUMNS)
     return tiles.transpose(0, 2, 1, 3).reshape(rows, columns)
 
 
 @kernel
 def enter(windows: Codes, codes: Codes, one_hot: NDArray[np.float32]) -> None:
-    """Codes (up to LANES, L) as kernels read them, (L * LANES,), and as (L * 4 * LANES,) of 0, 1.
+    """Transpose codes of at most LANES windows, (W, L), for the kernels.
 
-    Lanes without a window are padding.
+    `codes` becomes (L * LANES,), and `one_hot` (L * 4 * LANES,). Lanes without a window get
+    padding.
     """
     number, length = windows.shape
     one_hot[:] = 0
@@ -74,7 +90,7 @@ def enter(windows: Codes, codes: Codes, one_hot: NDArray[np.float32]) -> None:
 
 @kernel
 def add_up(sums: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    """Add up the lanes: (n * VECTOR,) to (n,)."""
+    """Sum over lanes: (n * VECTOR,) to (n,)."""
     for number in range(out.size):
         out[number] = total(load(sums, number * VECTOR))
 
@@ -88,17 +104,18 @@ def carry(
     at: int,
     memory: NDArray[np.float32],
 ) -> None:
-    """Add to the gradient of a state (hidden, LANES) what its products with weights give.
+    """Add the transposed weights times deltas to the gradient of a state, (hidden, LANES).
 
     Parameters
     ----------
     transposed : ndarray, (hidden / TILE * count * TILE,) float32
+        Transposed weights of the states.
     hidden, count : int
-        Units, and rows of deltas that states are part of.
+        Number of units, and number of rows of deltas.
     deltas : ndarray
-        The rows from place `at`.
+        Rows of deltas, from position `at` on.
     memory : ndarray
-        The gradient lies at its beginning.
+        The gradient of the state is at its start.
     """
     for tile in range(hidden // TILE):
         first = tile * TILE * LANES
@@ -118,19 +135,20 @@ def carry(
 
 
 class Sums(NamedTuple):
-    """What one direction of a layer reads from below, and gradients summed over all steps.
+    """Inputs of one direction of a layer, and gradients summed over all steps.
 
     Attributes
     ----------
     below : ndarray, (L * below_rows * LANES,) float32
-        What the layer reads.
+        Inputs of the layer: one-hot bases or features of the layer below.
     below_rows : int
+        Inputs per base.
     inputs : ndarray, (below_rows / TILE * rows * TILE,) float32
-        Weights of that, transposed; empty where its gradient is of no interest.
+        Transposed weights of the inputs; empty if the gradient of the inputs is not needed.
     below_gradient : ndarray, as `below`
-        Filled by the forward direction, added to by the reverse one.
+        Gradient of the inputs. The forward direction overwrites it, the reverse direction adds.
     of_states, of_inputs, of_biases : ndarray, float32
-        Added to, the lanes kept apart; see `numbers_of_sums`.
+        Gradients of weights and biases, with separate lanes, to add to; see `numbers_of_sums`.
     """
 
     below: NDArray[np.float32]
@@ -156,21 +174,21 @@ def sum_gradients(
     features: NDArray[np.float32],
     sums: Sums,
 ) -> None:
-    """Sum over a few steps what their deltas give to the gradients.
+    """Add the contribution of a few steps to the gradients.
 
     Parameters
     ----------
     length : int
         L.
     reverse : bool
-        As in the forward pass; steps are gone through in the opposite order.
+        Direction of the forward pass; the backward pass takes the steps in the opposite order.
     done, steps : int
-        Steps gone through before these, and these.
+        Number of steps done before these, and number of these steps.
     hidden : int
         H, a multiple of `TILE`.
     delta_rows, state_row, rows : int
-        Rows of deltas of a step; the first of those that states are part of; how many there are
-        of these, and of those that inputs are part of, which begin at 0.
+        Rows of deltas per step; first row whose sum has a product of the state; number of these
+        rows. Rows whose sum has a product of the input start at 0, and are as many.
     deltas : ndarray, (STEPS * delta_rows * LANES,) float32
     features : ndarray, (L * 2 * H * LANES,) float32
         States of this layer.
@@ -180,7 +198,7 @@ def sum_gradients(
     onward = 1 if reverse else -1
     size, delta_step = hidden * LANES, delta_rows * LANES
     first = done if reverse else length - 1 - done
-    # The states before the first step are zeros.
+    # The state before the first step is 0, so that step adds nothing to the gradient of U.
     products = min(steps, length - 1 - done)
     half = size if reverse else 0
     if products > 0:
@@ -243,7 +261,7 @@ def head_forward(
     rows: int,
     answers: NDArray[np.float32],
 ) -> None:
-    """Rows of the head, (L * rows * LANES,), of features (L * 2 * H * LANES,)."""
+    """Compute the rows of the head, (L * rows * LANES,), from features (L * 2 * H * LANES,)."""
     size = hidden * LANES
     for t in range(length):
         place, at = t * rows * LANES, t * 2 * size
@@ -262,20 +280,21 @@ def head_backward(
     feature_gradient: NDArray[np.float32],
     sums: NDArray[np.float32],
 ) -> None:
-    """Gradients of features and of the head's weights from those of its rows.
+    """Compute the gradients of features and head weights from those of the head's rows.
 
     Parameters
     ----------
     features : ndarray, (L * 2 * H * LANES,) float32
     length, hidden : int
     transposed : ndarray, (2 * H / TILE * rows * TILE,) float32
+        Transposed weights of the head.
     rows : int
-        A multiple of `TILE`: rows of zeros are added.
+        Number of rows, filled up with rows of zeros to a multiple of `TILE`.
     row_gradient : ndarray, (L * rows * LANES,) float32
     feature_gradient : ndarray, (L * 2 * H * LANES,) float32
-        Filled.
+        Output.
     sums : ndarray, float32
-        Added to: gradient of the weights, (2 * H, rows), as tiles.
+        Gradient of the weights, (2 * H, rows), as tiles with separate lanes. It is added to.
     """
     nothing = zeros(features)
     wide = 2 * hidden
@@ -307,16 +326,18 @@ def drop(
     values: NDArray[np.float32],
     first_key: np.uint32,
     second_key: np.uint32,
-    least: np.uint32,
+    lowest: np.uint32,
     factor: np.float32,
     out: NDArray[np.float32],
 ) -> None:
-    """Zero values by chance, and multiply the others.
+    """Apply dropout: set random values to zero, and multiply the others by `factor`.
 
-    Number i is kept if 16 bits of a hash of i and the keys are `least` or more: the same numbers
-    are dropped from values and from their gradient. The hash is Wellons' (2018) "lowbias32", keyed
-    twice; it serves a number of each half. `out` is another array, or this takes seven times as
-    long.
+    Value i is kept if 16 bits of a hash of i and the keys are at least `lowest`. The hash is a
+    function of position and keys only, so the gradient is dropped at the same positions as the
+    values, and no mask is stored. The hash is "lowbias32" of Wellons (2018), keyed twice. Its low
+    16 bits decide on a value of the first half, its high 16 bits on one of the second half.
+
+    `out` must be a different array: in place, this takes seven times as long.
     """
     half = values.size // 2
     low = np.uint32(0xFFFF)
@@ -326,5 +347,5 @@ def drop(
         x = np.uint32((x ^ second_key ^ (x >> np.uint32(15))) * np.uint32(0x735A2D97))
         x = x ^ (x >> np.uint32(15))
         nothing = values.dtype.type(0)
-        out[i] = values[i] * factor if (x & low) >= least else nothing
-        out[half + i] = values[half + i] * factor if (x >> np.uint32(16)) >= least else nothing
+        out[i] = values[i] * factor if (x & low) >= lowest else nothing
+        out[half + i] = values[half + i] * factor if (x >> np.uint32(16)) >= lowest else nothing

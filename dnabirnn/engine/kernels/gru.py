@@ -1,7 +1,35 @@
-"""A layer of gated recurrent units, fused.
+"""Kernels of a layer of gated recurrent units (GRU).
 
-r = s(W_r x + U_r h), z = s(W_z x + U_z h), n = tanh(W_n x + r (U_n h)), h' = (1 - z) n + z h, with
-biases in each, as torch.nn.GRU has it.
+As in torch.nn.GRU, with s for the logistic function, and with biases in each product::
+
+    r = s(W_r x + U_r h)
+    z = s(W_z x + U_z h)
+    n = tanh(W_n x + r (U_n h))
+    h' = (1 - z) n + z h
+
+Forward pass. At each base, `run` computes tile by tile the sums of all gates of `UNITS` units, then
+the new states of these units while the sums are still in registers, and then the product with the
+head. W_n x and U_n h need separate sums, since r multiplies only the second.
+
+The state is double-buffered. Every tile reads the whole state h of the base before. If a tile wrote
+its part of h' over h, the next tile would read a mixture of both. So `memory` has two states. A
+step reads from `now`, writes to `then`, and exchanges the two at its end::
+
+    memory   [  state 0  |  state 1  | ... ]
+    step 0      now   ->    then
+    step 1      then  <-    now
+
+Padding sets the state to 0. The reverse direction reads the padding on the right first, so that it
+still starts from zeros at the last base of each window.
+
+Backward pass. With g for the gradient of h', the gradients of the sums, called deltas, are::
+
+    delta of W_n x = g (1 - z) (1 - n^2)           d tanh(x) / dx = 1 - tanh(x)^2
+    delta of r     = delta of W_n x * (U_n h) * r (1 - r)
+    delta of z     = g (h - n) * z (1 - z)
+    delta of U_n h = delta of W_n x * r
+
+and the gradient of h is g z, plus U^T times the last three deltas.
 """
 
 from __future__ import annotations
@@ -40,18 +68,19 @@ if TYPE_CHECKING:
 __all__ = ["BACKWARD", "MEMORY", "UNITS", "backward", "pack", "run"]
 
 UNITS = 2
-"""Units of a tile: with three gates, six rows."""
+"""Units per tile: three gates of two units are six rows."""
 MEMORY = 3
-"""Rows of `memory`, each of a number for every unit and window."""
+"""Rows of `memory`, of which the first two are the states; a row has one number per unit and
+window."""
 BACKWARD = Backward(saved=4, deltas=4, of_inputs=(2, 0, 1), first_of_states=1)
-"""Saved are r, z, n and U_n h; deltas are of W_n x, r, z and U_n h."""
+"""Saved values: r, z, n and U_n h. Deltas: of W_n x, r, z and U_n h."""
 _ENTRIES = 8 * TABLE_ENTRIES
-# s(x) = (1 + tanh(x / 2)) / 2: the sums of r and z are halved with their weights.
+# s(x) = (1 + tanh(x / 2)) / 2. Halving the weights of r and z gives sums of x / 2 at no cost.
 _FACTORS = np.array([0.5, 0.5, 1], np.float32)
 
 
 def pack(gates: Gates) -> Direction:
-    """Pack one direction; table rows are r, z, W_n x and U_n h, two units each."""
+    """Pack one direction. The table rows are r, z, W_n x and U_n h, two units each."""
     gates = gates.scaled(_FACTORS)
     both = gates.input_bias[:2] + gates.state_bias[:2]
     bias = np.concatenate([both, gates.input_bias[2:], gates.state_bias[2:]])
@@ -72,6 +101,7 @@ def _next(
     at: int,
     size: int,
 ) -> Vector:
+    """Return the next state from the sums, and save what the backward pass needs."""
     r, z = half_logistic(r), half_logistic(z)
     n = tanh(fma(r, of_state, of_input))
     if saved is not None:
@@ -107,24 +137,24 @@ def run(
     length : int
         L.
     reverse : bool
-        From the last base to the first.
+        Whether to read from the last base to the first.
     table, inputs, states
         As in `Direction`.
     hidden : int
         H, a multiple of `UNITS`.
     below : ndarray, (L * 2 * H * LANES,) float32
-        Features of the layer below; of no matter to a first layer.
+        Features of the layer below; unused in a first layer.
     above : ndarray, (L * 2 * H * LANES,) float32
-        Filled with this direction's half of the features, forward before reverse; empty in the
-        last layer.
+        Output: this direction's half of the features, forward before reverse. Empty in the last
+        layer, where the features are not needed.
     head, rows
         As in `Head`; `rows` is 0 below the last layer.
     answers : ndarray, (L * rows * LANES,) float32
-        Filled by the forward direction, added to by the reverse one.
+        Output: rows of the head. The forward direction overwrites it, the reverse direction adds.
     memory : ndarray, (3 * H * LANES,) float32
-        Overwritten.
+        Scratch space.
     saved : ndarray, (L * BACKWARD.saved * H * LANES,) float32, or None
-        Filled with what the backward pass reads.
+        Output: values for the backward pass.
     """
     size = hidden * LANES
     memory[: 2 * size] = 0
@@ -150,8 +180,8 @@ def run(
                 take(table, at + 5 * TABLE_ENTRIES, b),
             )
             if inputs.size:
-                # This direction's features first, in either direction: mirrored strands then sum
-                # in one order, and agree to the bit.
+                # Each direction adds its own features first. Both strands then add in the same
+                # order, and their scores agree to the last bit.
                 weights, own = tile * 2 * hidden * 6, t * 2 * size + half
                 sums = product6(inputs, weights, below, own, hidden, sums)
                 weights, other = weights + hidden * 6, t * 2 * size + size - half
@@ -204,23 +234,26 @@ def backward(
     deltas: NDArray[np.float32],
     memory: NDArray[np.float32],
 ) -> None:
-    """Go back through one direction of a layer over a block of windows.
+    """Run the backward pass of one direction of a layer over a block of windows.
 
     Parameters
     ----------
     codes, length, reverse, hidden
         As in `run`; H is a multiple of `gradients.TILE`.
     saved : ndarray, (L * BACKWARD.saved * H * LANES,) float32
+        Values that `run` saved.
     features : ndarray, (L * 2 * H * LANES,) float32
         States of both directions.
     feature_gradient : ndarray, as `features`
+        Gradient of the features from the layers above.
     states : ndarray, (H / TILE * rows * TILE,) float32
-        Weights of the states, transposed.
+        Transposed weights of the states.
     sums : Sums
+        Gradients to add to.
     deltas : ndarray, (STEPS * BACKWARD.deltas * H * LANES,) float32
-        Overwritten.
+        Scratch space.
     memory : ndarray, (3 * H * LANES,) float32
-        Overwritten.
+        Scratch space. The gradient of the state is at its start.
     """
     size, wide = hidden * LANES, 2 * hidden * LANES
     half, onward = size if reverse else 0, 1 if reverse else -1
@@ -229,7 +262,7 @@ def backward(
         steps = min(STEPS, length - done)
         for k in range(steps):
             t = done + k if reverse else length - 1 - done - k
-            first = done + k == length - 1  # whose state before is zeros
+            first = done + k == length - 1  # first step in reading order: its previous state is 0
             for unit in range(hidden):
                 for v in range(0, LANES, VECTOR):
                     at, bases = unit * LANES + v, load_codes(codes, t * LANES + v)

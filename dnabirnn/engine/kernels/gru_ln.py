@@ -1,11 +1,39 @@
-"""A layer of dna-brnn's gated recurrent units, whose products are normalised, fused.
+"""Kernels of a layer of dna-brnn's gated recurrent units with layer normalisation.
 
-r = s(N(W_r x) + N(U_r h)), z = s(N(W_z x) + N(U_z h)), n = tanh(N(W_n x) + N(U_n (r h))),
-h' = (1 - z) n + z h, as in `dnabirnn.network.layer_norm_gru`. The mean over the units is subtracted
-from the weights when they are packed, so the products have mean 0 and only need to be divided by
-their standard deviation.
+As in `dnabirnn.network.layer_norm_gru`::
 
-It has no backward pass: torch trains it.
+    r = s(N(W_r x) + N(U_r h))
+    z = s(N(W_z x) + N(U_z h))
+    n = tanh(N(W_n x) + N(U_n (r h)))
+    h' = (1 - z) n + z h
+
+    N(p) = gain * (p - mean(p)) / deviation(p) + bias      over the units
+
+Mean. It is linear in the weights: the mean of W x over the units is (mean row of W) x. So `pack`
+subtracts the mean row from the weights, and the products already have mean 0. The variance of a
+product is then its mean square.
+
+Deviation. It needs a product over all units before any unit can be finished. So a gate's products
+go to `memory` first, and a second loop divides them. This is also why the state is not
+double-buffered: all products with h are complete before the first unit of h' is written. The input
+of a first layer has only four values, one per base; their products are normalised in `pack`.
+
+Small deviations need care.
+
+- If all products of a gate are 0, as for a state of zeros, the normalised products must be 0, and
+  not 0 / 0. The variance has a lower limit, `_MIN_VARIANCE`, so that the division gives
+  0 / sqrt(1e-37) = 0. The limit is a normal float32 number, and so are its root and 1 / root.
+- If the products nearly cancel, their rounding errors are divided by a small deviation and become
+  large. With two units, the centred products are d and -d, and only the sign of d is left; it may
+  flip by rounding. Engines add in different orders, so they differ more if a layer has few units.
+  They agree to 4e-6 with 16 units, to 8e-6 with 12, and to 4e-4 with 8.
+
+Padding leaves the state unchanged, where other cells set it to 0. The reverse direction of an
+untied network starts from the last state of the forward direction, which is at the start of
+`memory`. The padding on the right comes after the last base in the forward direction, and before
+the first one in the reverse direction, so it must not change this state.
+
+There is no backward pass: torch trains this cell.
 """
 
 from __future__ import annotations
@@ -43,33 +71,37 @@ if TYPE_CHECKING:
 __all__ = ["MEMORY", "UNITS", "NormalizedDirection", "pack", "run"]
 
 UNITS = 4
-"""Units of a tile, of one gate."""
+"""Units per tile; a tile has one gate only."""
 MEMORY = 7
-"""Rows of `memory`: the state; products of the state, for r (then r h), z and n; of the input."""
+"""Rows of `memory`: the state; products of the state for r (later r h), z and n; three products of
+the input."""
 
-# s(x) = (1 + tanh(x / 2)) / 2: what r and z are sums of is halved.
+# s(x) = (1 + tanh(x / 2)) / 2. Halving the gains and biases of r and z gives sums of x / 2 at no
+# cost. Halving their weights would have no effect, since products are normalised.
 _FACTORS = np.array([0.5, 0.5, 1], np.float32)
-# Below, a variance counts as 0: a product of zeros stays so.
-_LEAST = np.float32(1e-37)
+# Lower limit of a variance; see the module docstring.
+_MIN_VARIANCE = np.float32(1e-37)
 _ONE = np.float32(1)
 
 
 class NormalizedDirection(NamedTuple):
-    """One direction of one layer, flat arrays; rows are those of the gates r, z, n.
+    """Packed weights of one direction of one layer, as flat arrays. Gates are in the order r, z, n.
 
     Attributes
     ----------
     table : ndarray, (3 * H * TABLE_ENTRIES,) float32
-        What a base's code gives to each row: biases, and in a first layer its normalised product.
+        Values added to each row, by the code of the base: biases, and in a first layer the
+        normalised product of the base.
     inputs : ndarray, (3 * H / UNITS * 2 * H * UNITS,) float32
         Weights of the features of the layer below; empty in a first layer.
     states : ndarray, (3 * H / UNITS * H * UNITS,) float32
+        Weights of the layer's own states.
     gains : ndarray, (2 * 3 * H,) float32
-        Of products of the state, then of the input.
+        Gains of products of the state, then of products of the input.
     start : ndarray, (H,) float32
-        State to begin with; empty where it is the one in `memory`.
+        Initial state; empty if the initial state is the one in `memory`.
     share : float32
-        What a unit's square gives to the variance.
+        Factor of a unit's square in the variance: 1 / units, without added units.
     """
 
     table: NDArray[np.float32]
@@ -81,7 +113,7 @@ class NormalizedDirection(NamedTuple):
 
 
 def pack(gates: Gates) -> NormalizedDirection:
-    """Pack one direction."""
+    """Pack one direction: centre the weights, and normalise the products of a first layer."""
     rows = 3 * gates.states.shape[1]
     inputs, states = _centred(gates.inputs, gates.units), _centred(gates.states, gates.units)
     bias = (gates.input_bias + gates.state_bias) * _FACTORS[:, None]
@@ -104,7 +136,7 @@ def pack(gates: Gates) -> NormalizedDirection:
 
 
 def _centred(weights: NDArray[np.float32], units: int) -> NDArray[np.float32]:
-    """Weights (gates, H, n) without their mean over the units that count."""
+    """Subtract the mean over the units, without added ones, from weights (gates, H, n)."""
     centred = weights.astype(np.float64)
     centred[:, :units] -= centred[:, :units].mean(axis=1, keepdims=True)
     return centred.astype(weights.dtype)
@@ -124,10 +156,10 @@ def _normal(
     memory: NDArray[np.float32],
     out: int,
 ) -> None:
-    """A gate's normalised products, times gains, from place `out` of memory.
+    """Write a gate's normalised products, times gains, to position `out` of `memory`.
 
-    They are those with the numbers from place `own` of `vectors`, and from `other` if that is none
-    below 0.
+    The weights multiply the numbers from position `own` of `vectors`, and then those from position
+    `other` unless that is below 0.
     """
     zero = zeros(memory)
     squares_a, squares_b = zero, zero
@@ -151,9 +183,9 @@ def _normal(
         squares_a = fma(sums[4], sums[4], fma(sums[6], sums[6], squares_a))
         squares_b = fma(sums[1], sums[1], fma(sums[3], sums[3], squares_b))
         squares_b = fma(sums[5], sums[5], fma(sums[7], sums[7], squares_b))
-    one, least, part = like(zero, _ONE), like(zero, _LEAST), like(zero, share)
-    a = one / square_root(maximum(least, squares_a * part))
-    b = one / square_root(maximum(least, squares_b * part))
+    one, limit, part = like(zero, _ONE), like(zero, _MIN_VARIANCE), like(zero, share)
+    a = one / square_root(maximum(limit, squares_a * part))
+    b = one / square_root(maximum(limit, squares_b * part))
     for unit in range(hidden):
         place, gain = out + unit * LANES, like(zero, gains[first_gain + unit])
         store(memory, place, load(memory, place) * a * gain)
@@ -188,7 +220,7 @@ def run(
     length : int
         L.
     reverse : bool
-        From the last base to the first.
+        Whether to read from the last base to the first.
     table, inputs, states, gains, start, share
         As in `NormalizedDirection`.
     hidden : int
@@ -196,9 +228,10 @@ def run(
     below, above, head, rows, answers
         As in `dnabirnn.engine.kernels.gru.run`.
     memory : ndarray, (MEMORY * H * LANES,) float32
-        Overwritten; begins with the last state, that of each window's last base in this direction.
+        Scratch space. At the end, it starts with the state after each window's last base in this
+        direction.
     saved : None
-        Other cells keep here what their backward passes read.
+        Unused; other cells save values for their backward passes here.
     """
     size = hidden * LANES
     zero = zeros(memory)
@@ -209,7 +242,7 @@ def run(
     gate = hidden * TABLE_ENTRIES
     for step in range(length):
         t = length - 1 - step if reverse else step
-        # Own features first, in either direction: mirrored strands then sum in one order.
+        # Each direction adds its own features first, so that both strands add in the same order.
         own, other = t * 2 * size + half, t * 2 * size + size - half
         for g in range(3 if inputs.size else 0):
             gain, out = (3 + g) * hidden, (4 + g) * size

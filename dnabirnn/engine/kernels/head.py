@@ -1,8 +1,23 @@
-"""From states to probabilities: the head, in two halves, and what turns log-odds to answers.
+"""Kernels of the head: from states to probabilities.
 
-A row of the head is a product with the states of both directions. Each direction's pass adds its
-half, so that no states need be kept: `answers` holds the sums, (L, rows, LANES). A tied network
-has two rows for each of its logits, for the strands: [left f + right r] and [right f + left r].
+A row of the head is a product with the states of both directions, f and r. It splits into halves::
+
+    w [f, r] = left f + right r
+
+Each direction adds its half at each base, while its state is still in the cache. So the states of
+the last layer are not stored, only the sums, `answers`, of shape (L, rows, LANES).
+
+A tied network applies its weights to [f, r] for the + strand, and to [r, f] for the - strand. So
+each logit has two packed rows::
+
+                 half of the forward pass     half of the reverse pass
+    row of +              left f          +           right r
+    row of -              right f         +           left r
+
+A logit is the mean of two rows, plus the bias: the rows of both strands for a class without
+strands, else the same row twice.
+
+Packed weights have two rows side by side, (rows / 2, hidden, 2), for `product2`.
 """
 
 from __future__ import annotations
@@ -41,30 +56,31 @@ if TYPE_CHECKING:
 __all__ = ["Head", "answer", "pack_head", "project"]
 
 _HALF = np.float32(0.5)
-_LEAST, _MOST = map(np.float32, PROBABILITY_BOUNDS)
+_MIN_P, _MAX_P = map(np.float32, PROBABILITY_BOUNDS)
 _STEPS = 16
-"""Steps that are turned from (step, output, window) to (window, step, output) at once."""
+"""Steps transposed at a time from (step, output, window) to (window, step, output): a block of few
+steps stays in the cache."""
 
 
 class Head(NamedTuple):
-    """The head, packed for the kernels.
+    """Packed weights of the head.
 
     Attributes
     ----------
     forward, reverse : ndarray, (rows / 2 * hidden * 2,) float32
         Weights for the states of each direction, two rows side by side.
     rows : int
-        Even; a row of zeros is added where the network has an odd number.
+        Number of rows; even. A row of zeros is added to an odd number.
     first, second : ndarray, (C,) int64
-        Rows whose mean is a column: the strands of an unstranded class, else twice the same.
+        Rows whose mean is a column: both strands of an unstranded class, else the same row twice.
     logits : ndarray, (C,) int64
         Logit of each column.
     bias : ndarray, (C,) float32
-        Added to each column: bias of the head.
+        Bias of each column.
     strands : ndarray, (K,) int64
-        Columns of each class.
+        Number of columns per class.
     exclusive : bool
-        A softmax over the columns, of which the first is the background.
+        Whether to apply a softmax over the columns; the first column is then the background.
     """
 
     forward: NDArray[np.float32]
@@ -83,20 +99,20 @@ def pack_head(
     weights: Mapping[str, NDArray[np.float32]],
     hidden: int,
 ) -> Head:
-    """Head of a network.
+    """Pack the head of a network.
 
     Parameters
     ----------
     architecture : Architecture
     weights : mapping
-        As `dnabirnn.network.checkpoint.weight_shapes` names them.
+        Weights by the names in `dnabirnn.network.checkpoint.weight_shapes`.
     hidden : int
-        Units that the kernel works with, the architecture's or a few more.
+        Units of the kernels: those of the architecture, filled up to a multiple of a tile.
     """
     left, right = np.split(weights["head.weight"], 2, axis=1)  # (logits, H)
     tied, exclusive = architecture.tied, architecture.exclusive
     forward, reverse = left, right
-    if tied:  # a logit's row for + and for -, one after the other
+    if tied:  # two rows per logit: +, then -
         forward = np.stack([left, right], axis=1).reshape(-1, left.shape[1])
         reverse = np.stack([right, left], axis=1).reshape(-1, left.shape[1])
     columns: list[tuple[int, int, int]] = []  # first row, second row, logit
@@ -127,7 +143,7 @@ def pack_head(
 
 
 def _in_pairs(rows: NDArray[np.float32], hidden: int) -> NDArray[np.float32]:
-    """Rows (n, H) as (n / 2, hidden, 2), filled up with zeros, flat."""
+    """Pack rows (n, H) as (n / 2, hidden, 2), filled up with zeros, flat."""
     n = rows.shape[0] + rows.shape[0] % 2
     full = aligned(n, hidden, dtype=rows.dtype)
     full[: rows.shape[0], : rows.shape[1]] = rows
@@ -145,10 +161,10 @@ def project(
     place: int,
     add: bool,
 ) -> None:
-    """Product of the head's half with the states from place `at`, into `answers`.
+    """Write or add one half of the head's rows, for the states from position `at`, to `answers`.
 
-    Each half is summed by itself before the halves meet, so that their order changes no bit, and
-    the opposite strand has the very same answer.
+    Each half is summed separately before the two are added. The sum of two numbers does not depend
+    on their order, so the opposite strand gets the same result to the last bit.
     """
     zero = zeros(states)
     for pair in range(rows // 2):
@@ -180,7 +196,7 @@ def answer(
     columns: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> None:
-    """Probabilities of a block of windows from the sums of both directions.
+    """Compute the probabilities of a block of windows from the sums of both directions.
 
     Parameters
     ----------
@@ -189,9 +205,9 @@ def answer(
     rows, first, second, bias, strands, exclusive
         As in `Head`.
     columns : ndarray, (16 * C * LANES,) float32
-        Overwritten.
+        Scratch space.
     out : ndarray, (LANES, L, O) float32
-        Filled: within `PROBABILITY_BOUNDS`, 0 where the code is 4, without meaning at padding.
+        Output: within `PROBABILITY_BOUNDS`; 0 where the code is 4; undefined at padding.
     """
     length, outputs = out.shape[1], out.shape[2]
     background = 1 if exclusive else 0
@@ -212,7 +228,7 @@ def answer(
                 for c in range(background, outputs + background):
                     at = base + c * LANES
                     p = load(columns, at) if exclusive else logistic(load(columns, at))
-                    p = minimum(splat(_MOST), maximum(splat(_LEAST), p))
+                    p = minimum(splat(_MAX_P), maximum(splat(_MIN_P), p))
                     store(columns, at, zero_where_n(p, bases))
         for lane in range(LANES):
             for t in range(begin, end):
@@ -225,7 +241,7 @@ def answer(
 def _softmax(
     columns: NDArray[np.float32], base: int, outputs: int, strands: NDArray[np.int64]
 ) -> None:
-    """Log-odds of background and outputs, made probabilities."""
+    """Replace the log-odds of background and outputs by the probabilities of the outputs."""
     highest = load(columns, base)
     for c in range(1, outputs + 1):
         highest = maximum(highest, load(columns, base + c * LANES))
@@ -235,7 +251,7 @@ def _softmax(
     total = load(columns, base)
     at = base + LANES
     for k in range(strands.size):
-        # Both strands first: the sum is then the same to the bit for the opposite strand.
+        # Add the two strands of a class first, so that the opposite strand has the same total.
         of_class = load(columns, at)
         at += LANES
         if strands[k] == 2:

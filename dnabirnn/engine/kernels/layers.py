@@ -1,4 +1,14 @@
-"""Weights of a recurrent layer, packed as the kernels read them."""
+"""Pack the weights of a recurrent layer for the kernels.
+
+A kernel computes the rows of a layer in tiles (see `tiles`). A row is one gate of one unit. A tile
+has all gates of `units` units, gate by gate, so that the new states of these units can be computed
+as soon as the tile is complete. For a GRU with 2 units per tile, the rows of tile 0 are::
+
+    r of unit 0, r of unit 1, z of unit 0, z of unit 1, n of unit 0, n of unit 1
+
+Packed weights are in the order in which a kernel reads them: tile by tile, in a tile column by
+column, in a column row by row.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +27,16 @@ __all__ = ["Backward", "Direction", "Gates", "flat", "pack_direction", "tiles"]
 
 
 class Direction(NamedTuple):
-    """One direction of one layer, flat arrays.
-
-    A tile is the rows of a product whose sums stay in registers: all gates of a few units, gate by
-    gate.
+    """Packed weights of one direction of one layer, as flat arrays.
 
     Attributes
     ----------
     table : ndarray, (tiles * rows * TABLE_ENTRIES,) float32
-        What a base's code gives to each sum before any product: biases, and in a first layer the
-        column of the input's weights. For the reverse direction, whose sequence is the reverse
-        complement, codes are complemented.
+        Initial value of each sum, by the code of the base: biases, and in a first layer the input
+        weights of the base. The reverse direction reads the reverse complement, so its table is
+        for the complement of each code.
     inputs : ndarray, (tiles * 2 * hidden * rows,) float32
-        Weights of the features of the layer below, those of this direction first; empty in a
+        Weights of the features of the layer below, this direction's features first; empty in a
         first layer.
     states : ndarray, (tiles * hidden * rows,) float32
         Weights of the layer's own states.
@@ -41,18 +48,19 @@ class Direction(NamedTuple):
 
 
 class Backward(NamedTuple):
-    """What a cell's backward pass reads and writes, in rows of `hidden` units.
+    """Layout of a cell's backward pass, in groups of `hidden` rows, one row per unit.
 
     Attributes
     ----------
     saved : int
-        Rows that the forward pass saves for each base.
+        Groups that the forward pass saves per base.
     deltas : int
-        Rows of gradients of sums. Those that the input is part of come first.
+        Groups of gradients of sums per base. Sums with a product of the input come first.
     of_inputs : tuple of int
-        The gate of each row that the input is part of.
+        Gate of each group whose sum has a product of the input.
     first_of_states : int
-        From here on stand the rows that the state is part of, gate by gate.
+        First group whose sum has a product of the state. These groups are in the order of the
+        gates.
     """
 
     saved: int
@@ -62,7 +70,7 @@ class Backward(NamedTuple):
 
 
 class Gates(NamedTuple):
-    """The gates of one direction of one layer, with units filled up to `hidden`.
+    """Weights of one direction of one layer by gate, with units filled up to `hidden`.
 
     Attributes
     ----------
@@ -70,11 +78,11 @@ class Gates(NamedTuple):
     states : ndarray, (gates, hidden, hidden) float32
     input_bias, state_bias : ndarray, (gates, hidden) float32
     input_gain, state_gain : ndarray, (gates, hidden) float32
-        Of products that are normalised; else ones.
+        Gains of normalised products; ones (0 for added units) if the cell does not normalise.
     start : ndarray, (hidden,) float32
-        State to begin with; empty where another direction's last one is.
+        Initial state; empty if the cell has none of its own.
     units : int
-        Units that are not filled up.
+        Units before filling up.
     """
 
     inputs: NDArray[np.float32]
@@ -96,11 +104,19 @@ class Gates(NamedTuple):
         *,
         first: bool,
     ) -> Gates:
-        """Gates of the weights `recurrent.<number>`, as torch.nn.RNN, GRU and LSTM order them.
+        """Create gates from the weights `recurrent.<number>`, in the order of torch.
 
-        `first` says whether they are a first layer's, which features of two units look like.
+        Added units have weights of 0. Their states stay 0, and have no effect on other units.
 
-        Added units have weights of 0: their states stay 0, and nothing reads them.
+        Parameters
+        ----------
+        weights : mapping
+            Weights by the names in `dnabirnn.network.checkpoint.weight_shapes`.
+        number, gates, hidden : int
+            Number of the weights, number of gates, and units after filling up.
+        first : bool
+            Whether this is a first layer. The shape does not show it: the features of a layer of
+            two units have width 4 too.
         """
         prefix = f"recurrent.{number}."
         states = weights[f"{prefix}weight_hh_l0"]
@@ -126,7 +142,7 @@ class Gates(NamedTuple):
         return cls(full, square, input_bias, state_bias, input_gain, state_gain, start, units)
 
     def scaled(self, factors: NDArray[np.float32]) -> Gates:
-        """Gates whose sums are multiplied by these factors, powers of two: (gates,)."""
+        """Return gates whose sums are multiplied by factors (gates,), which are powers of two."""
         wide = factors[:, None, None]
         return self._replace(
             inputs=self.inputs * wide,
@@ -136,9 +152,12 @@ class Gates(NamedTuple):
         )
 
     def of_reverse_complement(self, tied: bool) -> Gates:
-        """Gates that read a base's complement, or the features of the reverse direction first.
+        """Return the gates of the reverse direction, for inputs in forward coordinates.
 
-        A tied network's do so by themselves: its weights are for [own, other] direction.
+        In a first layer they read the complement of a base, so the order A, C, G, T is reversed.
+        In a deeper layer, kernels read the features of their own direction first. The weights of
+        an untied network are for [forward, reverse], so the halves are exchanged. The weights of a
+        tied network are for [own, other] already.
         """
         if self.inputs.shape[2] == 4:
             return self._replace(inputs=self.inputs[:, :, ::-1])
@@ -148,7 +167,7 @@ class Gates(NamedTuple):
 
 
 def tiles(of_unit: NDArray[np.float32], units: int) -> NDArray[np.float32]:
-    """Rows of gates as tiles of so many units: (gates, hidden, n) to (tiles, gates * units, n)."""
+    """Split rows (gates, hidden, n) into tiles of `units` units: (tiles, gates * units, n)."""
     gates, hidden, n = of_unit.shape
     split = of_unit.reshape(gates, hidden // units, units, n).transpose(1, 0, 2, 3)
     return np.ascontiguousarray(split).reshape(hidden // units, gates * units, n)
@@ -161,17 +180,20 @@ def pack_direction(
     states: NDArray[np.float32],
     units: int,
 ) -> Direction:
-    """Pack gates into tiles of so many units.
+    """Pack gates into tiles of `units` units.
 
     Parameters
     ----------
-    table_bias : ndarray, (rows a unit, hidden) float32
-        What a sum begins with, whatever the base.
-    table_inputs : ndarray, (rows a unit, hidden, 4) float32, or None
-        What a base adds, in a first layer.
+    table_bias : ndarray, (rows per unit, hidden) float32
+        Initial value of each sum for any base.
+    table_inputs : ndarray, (rows per unit, hidden, 4) float32, or None
+        Value added for each base, in a first layer.
     inputs : ndarray, (gates, hidden, 2 * hidden) float32, or None
-        Weights of the features of the layer below, in a deeper one.
+        Weights of the features of the layer below, in a deeper layer.
     states : ndarray, (gates, hidden, hidden) float32
+        Weights of the layer's own states.
+    units : int
+        Units per tile.
     """
     entries = np.repeat(table_bias[:, :, None], TABLE_ENTRIES, axis=2)
     if table_inputs is not None:
@@ -186,7 +208,7 @@ def pack_direction(
 
 
 def flat(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A flat copy whose tables, and rows of vectors, each begin with a cache line."""
+    """Return a flat copy aligned to a cache line; a table of float32 is then exactly one line."""
     copy = aligned(array.size, dtype=array.dtype)
     copy[:] = array.reshape(-1)
     return copy

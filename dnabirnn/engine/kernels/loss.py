@@ -1,4 +1,15 @@
-"""The loss of a block of windows, and its gradient by the rows of the head."""
+"""Kernel of the loss of a block of windows, and of its gradient by the rows of the head.
+
+With x for the log-odds, y for the truth (0 or 1), p = 1 / (1 + exp(-x)) and O outputs::
+
+    overlapping   loss = mean over outputs of max(x, 0) - x y + log(1 + exp(-|x|))
+                  d loss / dx = (p - y) / O
+    exclusive     loss = highest - x_target + log(sum of exp(x - highest))
+                  d loss / dx = softmax(x) - (1 for the target, else 0)
+
+Neither form can overflow. A column is the mean of two rows of the head (see
+`head`), so each of the two rows gets half of its gradient.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +42,7 @@ def cross_entropy(
     gradient_rows: int,
     bias_gradient: NDArray[np.float64],
 ) -> float:
-    """Loss of a block of windows, and its gradient by the rows of the head.
+    """Compute the loss of a block of windows, and its gradient by the rows of the head.
 
     Parameters
     ----------
@@ -39,22 +50,23 @@ def cross_entropy(
     rows, first, second, bias, exclusive
         As in `head.Head`.
     truth : ndarray, (W, L, O) bool
-        Of W windows, at most LANES.
+        Truth of W windows, at most LANES.
     counted : ndarray, (W, L) bool
-        Bases that count.
+        Bases that count towards the loss.
     factor : float
-        What a base's loss is multiplied by.
+        Factor of each base's loss.
     row_gradient : ndarray, (L * gradient_rows * LANES,) float32
-        Filled.
+        Output.
     gradient_rows : int
+        Number of rows of `row_gradient` per base.
     bias_gradient : ndarray, (C,) float64
-        Added to.
+        Gradient of each column's bias. It is added to.
 
     Returns
     -------
     loss : float
-        The mean over outputs of the binary cross-entropy, or the cross-entropy of a softmax over
-        the background and the outputs; summed over bases.
+        Sum over bases. Per base it is the mean over outputs of the binary cross-entropy, or the
+        cross-entropy of a softmax over the background and the outputs.
     """
     windows, length, outputs = truth.shape
     kind: Any = answers.dtype.type
@@ -64,7 +76,8 @@ def cross_entropy(
     row_gradient[:] = 0
     log_odds = np.empty(columns, answers.dtype)
     loss, total, highest = 0.0, kind(1), kind(0)
-    # The sum of many logarithms is that of their product: one in hundreds is taken.
+    # A sum of logarithms is the logarithm of a product. Multiply the arguments, and take the
+    # logarithm only when the product gets large: once in hundreds of factors.
     product, most = 1.0, 1e200
     for lane in range(windows):
         for t in range(length):

@@ -1,7 +1,21 @@
-"""A layer of long short-term memory, fused.
+"""Kernels of a layer of long short-term memory (LSTM).
 
-i, f, o = s(W x + U h), g = tanh(W_g x + U_g h), c' = f c + i g, h' = o tanh(c'), with biases in
-each, as torch.nn.LSTM has it.
+As in torch.nn.LSTM, with s for the logistic function, and with biases in each product::
+
+    i, f, o = s(W x + U h)
+    g = tanh(W_g x + U_g h)
+    c' = f c + i g
+    h' = o tanh(c')
+
+The state h is double-buffered, as in `gru`. The cell c is not: a unit reads only its own c, so it
+can be overwritten at once. `memory` has the two states, then the cell.
+
+In the backward pass, with g_h and g_c for the gradients of h' and of c' from later steps::
+
+    total = g_c + g_h o (1 - tanh(c')^2)
+    delta of i = total g i (1 - i)          delta of f = total c f (1 - f)
+    delta of g = total i (1 - g^2)          delta of o = g_h tanh(c') o (1 - o)
+    gradient of c = total f                 gradient of h = U^T deltas
 """
 
 from __future__ import annotations
@@ -41,18 +55,18 @@ if TYPE_CHECKING:
 __all__ = ["BACKWARD", "MEMORY", "UNITS", "backward", "pack", "run"]
 
 UNITS = 1
-"""Units of a tile: with four gates, four rows."""
+"""Units per tile: four gates of one unit are four rows."""
 MEMORY = 3
-"""Rows of `memory`, each of a number for every unit and window."""
+"""Rows of `memory`; a row has one number per unit and window."""
 BACKWARD = Backward(saved=6, deltas=4, of_inputs=(0, 1, 2, 3), first_of_states=0)
-"""Saved are i, f, g, o, c' and tanh(c'); deltas are of i, f, g and o."""
+"""Saved values: i, f, g, o, c' and tanh(c'). Deltas: of i, f, g and o."""
 _ENTRIES = 4 * TABLE_ENTRIES
-# s(x) = (1 + tanh(x / 2)) / 2: the sums of i, f and o are halved with their weights.
+# s(x) = (1 + tanh(x / 2)) / 2. Halving the weights of i, f and o gives sums of x / 2 at no cost.
 _FACTORS = np.array([0.5, 0.5, 1, 0.5], np.float32)
 
 
 def pack(gates: Gates) -> Direction:
-    """Pack one direction; rows are i, f, g and o of a unit."""
+    """Pack one direction. The rows are i, f, g and o of one unit."""
     gates = gates.scaled(_FACTORS)
     bias = gates.input_bias + gates.state_bias
     if gates.inputs.shape[2] > 4:
@@ -73,10 +87,11 @@ def _next(
     at: int,
     size: int,
 ) -> Vector:
+    """Return the next state from the sums, update the cell, and save values for `backward`."""
     i, f, g, o = half_logistic(i), half_logistic(f), tanh(g), half_logistic(o)
     c = zero_where_padding(fma(f, load(memory, cell), i * g), bases)
     store(memory, cell, c)
-    # Where c is 0, so is h: padding leaves both at 0.
+    # At padding c is 0, so h = o tanh(0) is 0 too.
     of_cell = tanh(c)
     if saved is not None:
         store(saved, at, i)
@@ -105,7 +120,7 @@ def run(
     memory: NDArray[np.float32],
     saved: NDArray[np.float32] | None,
 ) -> None:
-    """Run one direction of a layer over a block of windows; as `gru.run`."""
+    """Run one direction of a layer over a block of windows; parameters as in `gru.run`."""
     size = hidden * LANES
     memory[: 3 * size] = 0
     now, then = 0, size
@@ -126,8 +141,8 @@ def run(
                 take(table, at + 3 * TABLE_ENTRIES, b),
             )
             if inputs.size:
-                # This direction's features first, in either direction: mirrored strands then sum
-                # in one order, and agree to the bit.
+                # Each direction adds its own features first. Both strands then add in the same
+                # order, and their scores agree to the last bit.
                 weights, own = unit * 2 * hidden * 4, t * 2 * size + half
                 sums = product4(inputs, weights, below, own, hidden, sums)
                 weights, other = weights + hidden * 4, t * 2 * size + size - half
@@ -161,7 +176,7 @@ def backward(
     deltas: NDArray[np.float32],
     memory: NDArray[np.float32],
 ) -> None:
-    """Go back through one direction of a layer over a block of windows; as `gru.backward`."""
+    """Run the backward pass of one direction of a layer; parameters as in `gru.backward`."""
     size, wide = hidden * LANES, 2 * hidden * LANES
     half, onward = size if reverse else 0, 1 if reverse else -1
     memory[: 2 * size] = 0
@@ -169,7 +184,7 @@ def backward(
         steps = min(STEPS, length - done)
         for k in range(steps):
             t = done + k if reverse else length - 1 - done - k
-            first = done + k == length - 1  # whose state before is zeros
+            first = done + k == length - 1  # first step in reading order: its previous cell is 0
             for unit in range(hidden):
                 for v in range(0, LANES, VECTOR):
                     at, bases = unit * LANES + v, load_codes(codes, t * LANES + v)

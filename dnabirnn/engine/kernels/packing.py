@@ -1,4 +1,4 @@
-"""Weights for training: packed for the kernels of both passes, and gradients unpacked again."""
+"""Pack weights for the kernels of both passes, and unpack the gradients again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,15 @@ __all__ = ["DirectionWeights", "PackedNetwork"]
 
 
 class DirectionWeights(NamedTuple):
-    """One direction of a layer: packed for the forward pass, and transposed for the other."""
+    """Weights of one direction of a layer.
+
+    Attributes
+    ----------
+    packed : Direction
+        Weights for the forward pass.
+    states, inputs : ndarray
+        Transposed weights for the backward pass; `inputs` is empty in a first layer.
+    """
 
     packed: Direction
     states: Array
@@ -33,13 +41,14 @@ class DirectionWeights(NamedTuple):
 
 
 class PackedNetwork:
-    """Weights of one moment, as the kernels of both passes read them.
+    """Weights at one step of training, in the layouts of the kernels of both passes.
 
     Parameters
     ----------
     architecture : Architecture
     weights : mapping
-        Of float32 or float64, as `dnabirnn.network.checkpoint.weight_shapes` names them.
+        Weights, float32 or float64, by the names in
+        `dnabirnn.network.checkpoint.weight_shapes`.
     """
 
     def __init__(self, architecture: Architecture, weights: Mapping[str, Any]) -> None:
@@ -57,7 +66,7 @@ class PackedNetwork:
         ]
 
     def _number(self, layer: int, reverse: bool) -> int:
-        """Number under which the network knows the weights of a direction of a layer."""
+        """Return the number in the names of the weights of a direction of a layer."""
         return layer if self.architecture.tied else 2 * layer + reverse
 
     def _weights(self, weights: Any, layer: int, reverse: bool) -> DirectionWeights:
@@ -66,7 +75,9 @@ class PackedNetwork:
         inputs = aligned(0, dtype=self.dtype)
         if layer:
             read = gates.inputs
-            if reverse and tied:  # [own, other], whose order is then [reverse, forward]
+            # Tied weights are for [own, other], which is [reverse, forward] here. The gradient of
+            # features is in the order [forward, reverse].
+            if reverse and tied:
                 read = np.roll(read, hidden, axis=2)
             inputs = _transposed(read[list(order)].reshape(-1, 2 * hidden))
         if reverse:
@@ -83,28 +94,29 @@ class PackedNetwork:
         rows[: self.head.rows] = np.concatenate(halves, axis=1)
         return _transposed(rows)
 
-    # Of weights, from sums that kernels have made.
+    # Gradients of weights, from the sums of the kernels.
 
     def gradient_of_head(self, found: Array) -> Array:
-        """Gradient of `head.weight` from that of its rows, (2 * hidden, rows)."""
+        """Return the gradient of `head.weight` from that of the packed rows, (2 * hidden, rows)."""
         units = self.architecture.hidden
         forward, reverse = (half[:units].T for half in np.split(found, 2))  # (rows, units)
         if not self.architecture.tied:
             logits = self.logits
             return np.concatenate([forward[:logits], reverse[:logits]], axis=1)
-        # Rows are [left f + right r] for one strand, [right f + left r] for the other.
+        # A tied logit has two rows: left f + right r for one strand, right f + left r for the
+        # other. The gradients of both add up.
         left, right = forward[::2] + reverse[1::2], reverse[::2] + forward[1::2]
         return np.concatenate([left, right], axis=1)[: self.logits]
 
     def gradients_of_layer(
         self, layer: int, reverse: bool, states: Array, inputs: Array, biases: Array
     ) -> Iterator[tuple[str, Array]]:
-        """Names and gradients of one direction's weights from those of its deltas."""
+        """Yield names and gradients of one direction's weights from the sums over its deltas."""
         units, hidden, backward = self.architecture.hidden, self.hidden, self.cell.BACKWARD
         order, number = list(backward.of_inputs), len(backward.of_inputs)
         states = states.reshape(number, hidden, hidden)[:, :units, :units]
         wide = inputs.shape[1]
-        parts = (2, wide // 2)  # of a layer's features: both directions
+        parts = (2, wide // 2)  # the two directions of the features
         of_gates = np.empty((number, hidden, wide), self.dtype)
         of_gates[order] = inputs.reshape(number, hidden, wide)
         if not layer:
@@ -124,7 +136,7 @@ class PackedNetwork:
 
 
 def _transposed(rows: Array) -> Array:
-    """Rows (count, n) as `gradients.carry` reads them: (n / TILE, count, TILE), flat."""
+    """Pack rows (count, n) for `gradients.carry`: (n / TILE, count, TILE), flat."""
     count, n = rows.shape
     tiles = rows.reshape(count, n // gradients.TILE, gradients.TILE)
     return flat(tiles.transpose(1, 0, 2))

@@ -1,4 +1,8 @@
-"""A layer of plain recurrent units, fused: h' = tanh(W x + U h), with biases, as torch.nn.RNN."""
+"""Kernels of a layer of plain recurrent units: h' = tanh(W x + U h), as in torch.nn.RNN.
+
+Both products have biases. The state is double-buffered, as in `gru`. In the backward pass, with g
+for the gradient of h', the delta of the sum is g (1 - h'^2), and the gradient of h is U^T delta.
+"""
 
 from __future__ import annotations
 
@@ -34,16 +38,17 @@ if TYPE_CHECKING:
 __all__ = ["BACKWARD", "MEMORY", "UNITS", "backward", "pack", "run"]
 
 UNITS = 4
-"""Units of a tile: with one sum each, four rows."""
+"""Units per tile: one sum of four units is four rows."""
 MEMORY = 3
-"""Rows of `memory`, each of a number for every unit and window."""
+"""Rows of `memory`, of which the first two are the states; a row has one number per unit and
+window."""
 BACKWARD = Backward(saved=0, deltas=1, of_inputs=(0,), first_of_states=0)
-"""Nothing is saved beside the states."""
+"""The backward pass needs only the states, so nothing else is saved."""
 _ENTRIES = UNITS * TABLE_ENTRIES
 
 
 def pack(gates: Gates) -> Direction:
-    """Pack one direction; rows are four units."""
+    """Pack one direction. The rows are four units."""
     bias = gates.input_bias + gates.state_bias
     if gates.inputs.shape[2] > 4:
         return pack_direction(bias, None, gates.inputs, gates.states, UNITS)
@@ -67,7 +72,7 @@ def run(
     memory: NDArray[np.float32],
     saved: NDArray[np.float32] | None,
 ) -> None:
-    """Run one direction of a layer over a block of windows; as `gru.run`."""
+    """Run one direction of a layer over a block of windows; parameters as in `gru.run`."""
     size = hidden * LANES
     memory[: 2 * size] = 0
     now, then = 0, size
@@ -88,8 +93,8 @@ def run(
                 take(table, at + 3 * TABLE_ENTRIES, b),
             )
             if inputs.size:
-                # This direction's features first, in either direction: mirrored strands then sum
-                # in one order, and agree to the bit.
+                # Each direction adds its own features first. Both strands then add in the same
+                # order, and their scores agree to the last bit.
                 weights, own = tile * 2 * hidden * 4, t * 2 * size + half
                 sums = product4(inputs, weights, below, own, hidden, sums)
                 weights, other = weights + hidden * 4, t * 2 * size + size - half
@@ -126,7 +131,7 @@ def backward(
     deltas: NDArray[np.float32],
     memory: NDArray[np.float32],
 ) -> None:
-    """Go back through one direction of a layer over a block of windows; as `gru.backward`."""
+    """Run the backward pass of one direction of a layer; parameters as in `gru.backward`."""
     size, wide = hidden * LANES, 2 * hidden * LANES
     half = size if reverse else 0
     memory[:size] = 0

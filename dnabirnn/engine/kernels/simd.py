@@ -1,14 +1,42 @@
-"""Vectors that kernels compute with: a type for Numba.
+"""SIMD vectors as a Numba type, which all kernels compute with.
 
-Left to itself the compiler neither keeps a tile of a matrix product in registers nor picks table
-entries by one instruction; written with vectors, it does both. A `Vector` holds as many numbers of
-float32 as the processor's widest registers, so a line of a kernel that works on vectors is about
-one instruction. What a lane holds never depends on its neighbours. Over arrays of float64 the same
-kernels compute in float64, two registers a vector, for whoever checks them.
+Why vectors. From plain loops, the compiler neither keeps a tile of a matrix product in registers
+nor looks up table entries with one instruction. From explicit vectors, it does both. A `Vector`
+holds as many float32 numbers as the widest registers of the processor: 16, 8 or 4. One operation on
+vectors in a kernel is about one instruction. With arrays of float64, the same kernels compute in
+float64, with two registers per vector; tests use this to check gradients.
 
-A kernel works on blocks of `LANES` windows side by side, two vectors: arrays are (..., LANES), and
-places in them are counted in numbers from the start of the flat array. Types stand in `simd.pyi`,
-since what is written here for Numba is no plain function to a type checker.
+Lanes. A recurrent network cannot compute the bases of one window in parallel, since each state
+needs the state before it. Windows are independent, so a kernel runs `LANES` windows side by side,
+one window per lane. No operation mixes lanes, so a window gets the same scores in any block.
+
+Layout. The lane is the last axis of every array, so that one load fetches the same quantity for
+neighbouring windows. `LANES` is two vectors, named a and b in the kernels: each weight that is
+loaded is then used twice. For 32 lanes, the states of one base look like this::
+
+              window  0 ........ 15   16 ....... 31
+    unit 0           [  vector a   ] [  vector b   ]
+    unit 1           [  vector a   ] [  vector b   ]
+    ...
+    unit H - 1       [  vector a   ] [  vector b   ]
+
+Kernels get flat arrays, and count positions in numbers from the start::
+
+    codes      (L, LANES)          base t, window w             t * LANES + w
+    states     (H, LANES)          unit i, window w             i * LANES + w
+    features   (L, 2, H, LANES)    base t, direction d, ...     ((t * 2 + d) * H + i) * LANES + w
+
+Tables. The input of a first layer is one-hot, so the product of the input weights with a base is
+one column of the weights. No product is computed. Instead, each row has a table of its weights for
+all codes, with the bias added, and `take` looks up the entry of each lane's code. A table has 16
+entries, of which 6 are used. In float32 it fits one register of AVX-512, and the 6 entries fit one
+register of AVX2, so that a look-up is one permute instruction::
+
+    table of a row   [ A  C  G  T  N  padding  -  -  ... ]     e.g. A = bias + weight of A,
+    codes of lanes   [ 2  0  0  3  ... ]                            N = padding = bias
+    take             [ G  A  A  T  ... ]
+
+Types are in `simd.pyi`, since a type checker cannot read the intrinsics of Numba.
 """
 
 from __future__ import annotations
@@ -59,7 +87,7 @@ __all__ = [
 
 
 def _has(feature):
-    """Whether Numba compiles for a processor with a feature."""
+    """Return whether Numba compiles for a processor with a feature."""
     if config.CPU_FEATURES is not None:
         return f"+{feature}" in str(config.CPU_FEATURES).split(",")
     return bool(llvm.get_host_cpu_features().get(feature))
@@ -67,11 +95,11 @@ def _has(feature):
 
 _AVX512, _AVX2 = _has("avx512f"), _has("avx2")
 VECTOR = 16 if _AVX512 else 8 if _AVX2 else 4
-"""Numbers of a vector."""
+"""Numbers per vector."""
 LANES = 2 * VECTOR
-"""Windows that a kernel works on side by side."""
+"""Windows that a kernel computes side by side: two vectors."""
 TABLE_ENTRIES = 16
-"""Entries of a table for `take`, more than there are codes: a register of the widest."""
+"""Entries per table for `take`: one register of AVX-512. The first 6, one per code, are used."""
 _ALIGNMENT = 64
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
@@ -81,11 +109,11 @@ FLOATS = {
     types.float32: ir.VectorType(ir.FloatType(), VECTOR),
     types.float64: ir.VectorType(ir.DoubleType(), VECTOR),
 }
-"""What LLVM calls a vector of each kind of number."""
+"""LLVM type of a vector, by type of number."""
 
 
 class Vector(types.Type):
-    """`VECTOR` numbers of one kind."""
+    """Numba type of `VECTOR` numbers of one type."""
 
     def __init__(self, number):
         super().__init__(f"Vector({VECTOR} {number})")
@@ -93,7 +121,7 @@ class Vector(types.Type):
 
 
 class CodeVector(types.Type):
-    """`VECTOR` codes of bases."""
+    """Numba type of `VECTOR` codes of bases."""
 
     def __init__(self):
         super().__init__(f"Codes({VECTOR})")
@@ -101,7 +129,7 @@ class CodeVector(types.Type):
 
 _codes = CodeVector()
 VECTOR_OF = {number: Vector(number) for number in FLOATS}
-"""The type of vectors of each kind of number."""
+"""Numba type of a vector, by type of number."""
 
 
 @register_model(Vector)
@@ -117,7 +145,7 @@ class _CodesModel(models.PrimitiveModel):
 
 
 def aligned(*shape, dtype=np.float32):
-    """Zeros that begin where a cache line does: loads of vectors then touch one."""
+    """Return zeros aligned to a cache line, so that the load of a vector touches one line only."""
     size, number_size = math.prod(shape), np.dtype(dtype).itemsize
     room = np.zeros(size + _ALIGNMENT // number_size, dtype)
     first = -room.ctypes.data % _ALIGNMENT // number_size
@@ -125,37 +153,37 @@ def aligned(*shape, dtype=np.float32):
 
 
 def pointer(context, builder, kind, array, at):
-    """Where number `at` of an array lies."""
+    """Return the address of number `at` of an array."""
     return builder.gep(context.make_array(kind)(context, builder, array).data, [at])
 
 
 def load_vector(builder, place, vector, align=4):
-    """Code that loads a vector."""
+    """Generate code that loads a vector."""
     return builder.load(builder.bitcast(place, vector.as_pointer()), align=align)
 
 
 def repeat(builder, number):
-    """Code that makes a vector of one number."""
+    """Generate code that repeats a number in all lanes."""
     undefined = ir.Constant(ir.VectorType(number.type, VECTOR), ir.Undefined)
     one = builder.insert_element(undefined, number, _I32(0))
     return builder.shuffle_vector(one, undefined, ir.Constant(_INTS, [0] * VECTOR))
 
 
-def _call(builder, name: str, answer, arguments):
-    """Call a function of LLVM."""
-    kind = ir.FunctionType(answer, [argument.type for argument in arguments])
+def _call(builder, name: str, result, arguments):
+    """Generate a call of an LLVM function."""
+    kind = ir.FunctionType(result, [argument.type for argument in arguments])
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
 
 
 def multiply_add(builder, a, b, c):
-    """Code of `a * b + c`."""
+    """Generate code for `a * b + c`."""
     bits = 32 if a.type == FLOATS[types.float32] else 64
     return _call(builder, f"llvm.fma.v{VECTOR}f{bits}", a.type, [a, b, c])
 
 
 @intrinsic
 def load(typing, array, at):
-    """Vector of the numbers from place `at` of a flat array."""
+    """Load a vector from position `at` of a flat array."""
     vector = VECTOR_OF[array.dtype]
 
     def code(context, builder, signature, args):
@@ -167,7 +195,7 @@ def load(typing, array, at):
 
 @intrinsic
 def store(typing, array, at, value):
-    """Put a vector at place `at` of a flat array of its kind of number."""
+    """Store a vector at position `at` of a flat array of the same type of number."""
     if value.number != array.dtype:
         return None
 
@@ -181,7 +209,7 @@ def store(typing, array, at, value):
 
 @intrinsic
 def load_codes(typing, array, at):
-    """Codes from place `at` of a flat uint8 array."""
+    """Load codes from position `at` of a flat uint8 array."""
 
     def code(context, builder, signature, args):
         place = pointer(context, builder, signature.args[0], *args)
@@ -192,7 +220,7 @@ def load_codes(typing, array, at):
 
 @intrinsic
 def splat(typing, number):
-    """Vector of one number."""
+    """Return a vector with a number in all lanes."""
 
     def code(context, builder, signature, args):
         return repeat(builder, args[0])
@@ -202,7 +230,7 @@ def splat(typing, number):
 
 @intrinsic
 def like(typing, vector, number):
-    """Vector of one number, of the same kind as another vector."""
+    """Return a vector with a number in all lanes, of the same type as another vector."""
 
     def code(context, builder, signature, args):
         return repeat(builder, context.cast(builder, args[1], number, vector.number))
@@ -212,7 +240,7 @@ def like(typing, vector, number):
 
 @intrinsic
 def zeros(typing, array):
-    """Vector of zeros, of the kind of number that an array holds."""
+    """Return a vector of zeros, of the same type of number as an array."""
 
     def code(context, builder, signature, args):
         return ir.Constant(FLOATS[array.dtype], [0.0] * VECTOR)
@@ -222,7 +250,7 @@ def zeros(typing, array):
 
 @intrinsic
 def fma(typing, a, b, c):
-    """`a * b + c`, rounded once."""
+    """Return `a * b + c`, rounded once."""
 
     def code(context, builder, signature, args):
         return multiply_add(builder, *args)
@@ -232,7 +260,7 @@ def fma(typing, a, b, c):
 
 @intrinsic
 def square_root(typing, vector):
-    """Square root of each number."""
+    """Return the square root of each number."""
 
     def code(context, builder, signature, args):
         bits = 32 if vector.number == types.float32 else 64
@@ -243,7 +271,7 @@ def square_root(typing, vector):
 
 @intrinsic
 def total(typing, vector):
-    """Sum of a vector's numbers."""
+    """Return the sum over all lanes."""
 
     def code(context, builder, signature, args):
         kind = "f32" if vector.number == types.float32 else "f64"
@@ -258,34 +286,36 @@ def total(typing, vector):
 
 @intrinsic
 def by_lane(typing, function, vector):
-    """Vector of what a function makes of each number."""
+    """Apply a scalar function to each lane."""
     signature = function.get_call_type(typing, (vector.number,), {})
 
     def code(context, builder, _, args):
         call = context.get_function(function, signature)
-        answer = args[1]
+        result = args[1]
         for lane in range(VECTOR):
             number = builder.extract_element(args[1], _I32(lane))
-            answer = builder.insert_element(answer, call(builder, [number]), _I32(lane))
-        return answer
+            result = builder.insert_element(result, call(builder, [number]), _I32(lane))
+        return result
 
     return vector(function, vector), code
 
 
 @intrinsic
 def take(typing, table, at, codes):
-    """For each lane the entry of its code, in a table of `TABLE_ENTRIES` at place `at`."""
+    """Look up the code of each lane in the table of `TABLE_ENTRIES` at position `at`."""
 
     def code(context, builder, signature, args):
         place = pointer(context, builder, signature.args[0], args[0], args[1])
         vector = FLOATS[table.dtype]
-        if VECTOR >= 8 and table.dtype == types.float32:  # a table is one register
+        # The entries of all codes fit one register.
+        if VECTOR >= 8 and table.dtype == types.float32:
             row = load_vector(builder, place, vector)
             if _AVX512:
                 name, arguments = "llvm.x86.avx512.permvar.sf.512", [row, args[2]]
             else:
                 name, arguments = "llvm.x86.avx2.permps", [row, args[2]]
             return _call(builder, name, vector, arguments)
+        # Without a permute instruction: select each entry by comparison with its code.
         entries = [
             repeat(builder, builder.load(builder.gep(place, [_I64(c)]))) for c in range(PADDING)
         ]
@@ -298,10 +328,12 @@ def take(typing, table, at, codes):
     return VECTOR_OF[table.dtype](table, types.int64, codes), code
 
 
-def _zero_from(least):
+def _zero_from(first_code):
+    """Define a function that sets lanes with this code or a higher one to zero."""
+
     def typed(typing, value, codes):
         def code(context, builder, signature, args):
-            bound = ir.Constant(_INTS, [least] * VECTOR)
+            bound = ir.Constant(_INTS, [first_code] * VECTOR)
             kept = builder.icmp_unsigned("<", args[1], bound)
             return builder.select(kept, args[0], ir.Constant(args[0].type, [0.0] * VECTOR))
 
@@ -316,7 +348,7 @@ zero_where_n = intrinsic(_zero_from(PADDING - 1))
 
 @intrinsic
 def where_padding(typing, codes, value, other):
-    """`value` where a code is padding, else `other`."""
+    """Return `value` where a code is padding, else `other`."""
 
     def code(context, builder, signature, args):
         padding = builder.icmp_unsigned("==", args[0], ir.Constant(_INTS, [PADDING] * VECTOR))
@@ -327,7 +359,11 @@ def where_padding(typing, codes, value, other):
 
 @intrinsic
 def scale(typing, value, power):
-    """`value * 2**n`, where `power` is 1.5 * 2**23 + n and both are ordinary numbers."""
+    """Return `value * 2**n`, where `power` is 1.5 * 2**23 + n; no result may over- or underflow.
+
+    The last bits of `power` as an integer are n. Added to the exponent bits of `value`, from bit 23
+    on, they multiply it by 2**n.
+    """
 
     def code(context, builder, signature, args):
         bits, steps = (builder.bitcast(argument, _INTS) for argument in args)
@@ -339,6 +375,8 @@ def scale(typing, value, power):
 
 
 def _choice(order):
+    """Define a function that returns `a` where `a order b` holds, else `b`."""
+
     def typed(typing, a, b):
         def code(context, builder, signature, args):
             return builder.select(builder.fcmp_ordered(order, *args), *args)
@@ -348,12 +386,13 @@ def _choice(order):
     return typed
 
 
-# `b` where either is NaN: with the number second, what is NaN stays so.
+# Each returns `b` if either argument is NaN. Kernels pass the bound as `a` and the computed value
+# as `b`, so that a bound does not hide NaN.
 minimum, maximum = intrinsic(_choice("<")), intrinsic(_choice(">"))
 
 
 def _arithmetic(operation, instruction):
-    """Let an operator of Python work on vectors."""
+    """Define a Python operator for vectors."""
 
     @intrinsic
     def computed(typing, a, b):

@@ -1,4 +1,32 @@
-"""Tiles of matrix products, whose sums stay in registers: intrinsics for kernels."""
+"""Tiles of matrix products, as intrinsics for kernels.
+
+Most of the time of a kernel goes into matrix products. A product is computed tile by tile. The sums
+of a tile stay in registers until they are complete, so that one step of the inner loop loads only
+new operands, and stores nothing.
+
+Products with weights, `product2`, `product4` and `product6`. A tile is 2, 4 or 6 rows of weights
+(gates of some units) times all lanes. For each unit k of the states, a weight is repeated in all
+lanes and multiplies two vectors, a and b (see `simd`)::
+
+                                     states (count, LANES)
+                                    k: [   a_k   ] [   b_k   ]
+    weights (count, rows)                   |           |
+                                            v           v
+    k: w_k0  ----------------->   sum_0a += w_k0 a_k   sum_0b += w_k0 b_k
+       w_k1  ----------------->   sum_1a += w_k1 a_k   sum_1b += w_k1 b_k
+       ...
+
+The weights of a tile are packed in the order in which they are read: all rows of k = 0, then all
+rows of k = 1, and so on.
+
+Gradients of weights, `outer`. The gradient of weight (i, j) is a sum over steps and windows::
+
+    gradient_ij = sum over steps and windows of delta_i * state_j
+
+Here rows of both factors have the windows in their lanes, and a tile is `ROWS` rows of deltas times
+`COLUMNS` rows of states. Vectors are multiplied lane by lane, so that a sum is a vector too. Its
+lanes are added up once at the end, by `gradients.add_up`. Nothing has to be transposed.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +48,15 @@ from dnabirnn.engine.kernels.simd import (
 __all__ = ["COLUMNS", "ROWS", "outer", "product2", "product4", "product6"]
 
 ROWS = 4
-"""Rows of a tile of `outer`."""
+"""Rows per tile of `outer`."""
 COLUMNS = 4 if VECTOR == 16 else 2
-"""Columns of a tile of `outer`: where registers are the widest, there are 32 of them, else 16."""
+"""Columns per tile of `outer`. AVX-512 has 32 registers; other processors have 16."""
 
 _I64 = ir.IntType(64)
 
 
 def _loop(builder, count, sums, step):
-    """Code of a loop that is run at least once: sums after `count` times `step(k, sums)`."""
+    """Generate a loop of `count` steps, at least one: `sums = step(k, sums)`; return the sums."""
     entry = builder.block
     loop, done = builder.append_basic_block(), builder.append_basic_block()
     builder.branch(loop)
@@ -48,19 +76,20 @@ def _loop(builder, count, sums, step):
 
 
 def _product(rows):
-    """A tile of a matrix product: so many rows by `LANES`.
+    """Define the product of a tile of `rows` by `LANES`.
 
-    Its sums, two vectors a row, stay in registers: 12 vectors for 6 rows, where 16 registers are
-    the fewest of the processors that matter. On one core of a Zen 4 server, tiles of 3 to 12 rows
-    all run at 113 to 118 GFLOP/s, the most that the core can do; a product of torch at 87 to 100.
+    The sums, two vectors per row, stay in registers. Six rows have 12 sums, and need three more
+    vectors for a weight and two states. The processors that matter have at least 16 registers. On
+    one core of a Zen 4 server, tiles of 3 to 12 rows all reach 113 to 118 GFLOP/s, the limit of the
+    core. A product of torch reaches 87 to 100.
     """
 
     @intrinsic
     def product(typing, weights, at, states, first, count, sums):
-        """Sums of a tile with a product added.
+        """Return the sums of a tile with a product added.
 
-        `weights` holds (count, rows) numbers from place `at`, `states` (count, LANES) from place
-        `first`; `sums` are two vectors for each row.
+        `weights` has (count, rows) numbers from position `at`. `states` has (count, LANES) numbers
+        from position `first`. `sums` has two vectors per row.
         """
         tile = types.UniTuple(VECTOR_OF[weights.dtype], 2 * rows)
 
@@ -98,10 +127,11 @@ product2, product4, product6 = _product(2), _product(4), _product(6)
 def outer(typing, left, at, left_step, right, first, right_step, count, sums, place):
     """Add products of rows of `left` and rows of `right`, lane by lane, to a tile of sums.
 
-    A row is `LANES` numbers. `ROWS` rows lie from place `at` of `left`, `COLUMNS` from place
-    `first` of `right`, and again `count` times, so many numbers further on each time. The tile is
-    ROWS * COLUMNS vectors from place `place` of `sums`, whose lanes are still to be added up: over
-    steps and windows this is a product of matrices whose inner side is the windows.
+    A row is `LANES` numbers. In each of `count` steps, the product of every one of `ROWS` rows of
+    `left` and every one of `COLUMNS` rows of `right` is added. The rows of `left` start at position
+    `at`, and are `left_step` numbers further on in each next step. The rows of `right` start at
+    `first`, with `right_step`. The tile is ROWS * COLUMNS vectors from position `place` of `sums`.
+    Both halves of a row, a and b, are added to the same vector.
     """
 
     def code(context, builder, signature, args):

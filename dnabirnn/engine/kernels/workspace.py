@@ -1,4 +1,4 @@
-"""Both passes over a block of windows, and what they write on their way."""
+"""Forward and backward pass over a block of windows, with arrays for intermediate values."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["Keys", "Workspace", "add"]
 
 Keys = tuple[np.uint32, np.uint32, np.uint32, "np.floating[Any]"]
-"""Arguments of `gradients.drop`: keys, least, factor."""
+"""Arguments of `gradients.drop`: two keys, `lowest`, `factor`."""
 
 
 class Workspace:
-    """What the two passes over a block of `LANES` windows write, flat."""
+    """Flat arrays for both passes over a block of `LANES` windows of one length."""
 
     def __init__(self, network: PackedNetwork, length: int) -> None:
         hidden, layers, backward = network.hidden, len(network.layers), network.cell.BACKWARD
@@ -41,7 +41,7 @@ class Workspace:
         self.none = aligned(0, dtype=dtype)
         self.one_hot = aligned(length * 4 * LANES, dtype=dtype)
         self.features = arrays(layers, wide)
-        self.dropped: list[Array] = []  # the same where nothing is dropped
+        self.dropped: list[Array] = []  # features after dropout; empty without dropout
         self.saved = [arrays(2, length * backward.saved * hidden * LANES) for _ in range(layers)]
         self.gradients = arrays(2, wide)
         self.answers = aligned(length * network.head.rows * LANES, dtype=dtype)
@@ -60,7 +60,7 @@ class Workspace:
         self.keys: list[Keys] = []
 
     def forward(self, network: PackedNetwork, block: NDArray[np.uint8], keys: list[Keys]) -> None:
-        """Rows of the head of a block of windows (W, L), at most LANES."""
+        """Compute the rows of the head for a block of at most LANES windows, (W, L)."""
         self._begin(block, keys)
         length, hidden, head = self.length, network.hidden, network.head
         below = self.none
@@ -94,7 +94,7 @@ class Workspace:
         counted: NDArray[np.bool_],
         factor: float,
     ) -> tuple[float, dict[str, Array]]:
-        """Loss of the block that went forward, and gradients of all weights by name."""
+        """Compute the loss of the block given to `forward`, and the gradients of all weights."""
         length, hidden, head = self.length, network.hidden, network.head
         of_columns = np.zeros(len(head.first))
         loss = cross_entropy(
@@ -185,12 +185,12 @@ class Workspace:
             self.dropped = [aligned(f.size, dtype=f.dtype) for f in self.features]
 
     def _read(self, layer: int) -> Array:
-        """What is read of a layer's features by what lies above."""
+        """Return the features of a layer that the next layer or the head reads."""
         return self.dropped[layer] if self.keys else self.features[layer]
 
 
 def add(totals: dict[str, Array], parts: Iterable[tuple[str, Array]]) -> None:
-    """Add gradients by name."""
+    """Add gradients to `totals` by name."""
     for name, gradient in parts:
         totals[name] = totals[name] + gradient if name in totals else gradient
 

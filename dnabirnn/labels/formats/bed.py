@@ -1,7 +1,7 @@
-"""BED with a class column of one's own, narrowPeak and broadPeak.
+"""Read BED with a chosen class column, narrowPeak and broadPeak.
 
-The peak formats are BED6 and three or four columns more
-(https://genome.ucsc.edu/FAQ/FAQformat.html#format12): 0-based and half-open.
+The peak formats are BED6 with three or four more columns
+(https://genome.ucsc.edu/FAQ/FAQformat.html#format12). They are 0-based and half-open.
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ _ORDINALS = {4: "the fourth column"}
 def read_rows(
     blocks: Iterable[bytes], source: str, selection: Selection, form: LabelFormat
 ) -> Features:
-    r"""Intervals of BED, narrowPeak or broadPeak.
+    r"""Read the intervals of BED, narrowPeak or broadPeak.
 
     Parameters
     ----------
     blocks : iterable of bytes
-        As `dnabirnn.files.read.read_blocks` gives them.
+        Blocks as yielded by `dnabirnn.files.read.read_blocks`.
     source : str
         Name of the file, for errors.
     selection : Selection
-        Its column: a number from 1, a name that the format gives it, or one from a header, the
-        last `#` line before the first row. By default 4 for BED; all peaks are of class `peak`.
+        Its column: a number from 1, a column name of the format, or a name from the header, which
+        is the last `#` line before the first row. By default column 4 for BED. All peaks are of
+        class `peak` by default.
     form : LabelFormat
 
     Returns
@@ -52,7 +53,8 @@ def read_rows(
     Raises
     ------
     LabelError
-        As in `dnabirnn.read_bed`; a peak file's row of another width; a column that is not there.
+        As for `dnabirnn.read_bed`; a row of a peak file with another number of columns; a column
+        that does not exist.
 
     Examples
     --------
@@ -66,7 +68,7 @@ def read_rows(
     blocks = iter(blocks)
     if wanted is None and width is not None:
         frame = parse_bed(blocks, source, selection.span, width=width)
-        return Features(frame.with_columns(name=pl.lit(_PEAK_CLASS)), "the kind of file")
+        return Features(frame.with_columns(name=pl.lit(_PEAK_CLASS)), "the file format")
     column = 4
     if wanted is not None:
         head = next(blocks, b"")
@@ -77,7 +79,7 @@ def read_rows(
 
 
 def _number(wanted: str, source: str, form: LabelFormat, header: Sequence[str]) -> int:
-    """Number, from 1, of a column."""
+    """Return the number of a column, from 1."""
     names = _COLUMNS[form]
     if wanted.isascii() and wanted.isdigit() and 0 < int(wanted) < 1000:
         return int(wanted)
@@ -88,7 +90,7 @@ def _number(wanted: str, source: str, form: LabelFormat, header: Sequence[str]) 
 
 
 def _header(head: bytes) -> list[str]:
-    """Names of columns, from the last comment before the first row; none where it has no tab."""
+    """Return column names from the last comment before the first row, if it has a tab."""
     header: list[str] = []
     for line in head.decode("utf-8", errors="replace").splitlines():
         if line.startswith("#"):

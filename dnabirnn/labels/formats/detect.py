@@ -1,4 +1,4 @@
-"""Formats of annotation, told from a file's name and its first rows."""
+"""Format detection: the format of labels, from a file's name and its first rows."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from enum import StrEnum
 
 from dnabirnn.errors import LabelError
 
-__all__ = ["LabelFormat", "tell_format"]
+__all__ = ["LabelFormat", "detect_format"]
 
 
 class LabelFormat(StrEnum):
-    """A format that labels are read from; the value is its name for `--label-format`."""
+    """Format that labels can be read from. The value is its name for `--label-format`."""
 
     BED = "bed"
     NARROW_PEAK = "narrowPeak"
@@ -42,9 +42,9 @@ _ENDINGS = {
     "fq": LabelFormat.FASTQ,
     "fastq": LabelFormat.FASTQ,
 }
-"""What an ending says, which rows may not contradict."""
+"""Formats by file name ending. Rows that contradict the ending are an error."""
 _HINTS = {"gff": LabelFormat.GFF3, "out": LabelFormat.REPEATMASKER}
-"""What an ending says where the rows say nothing: others use these too."""
+"""Formats by an ending that other formats use too. They count only if the rows do not decide."""
 
 _HEADERS = (
     (r"##gff-version\s+3", LabelFormat.GFF3),
@@ -55,7 +55,7 @@ _HEADERS = (
     (r"\s*(?:SW|bit)\s+perc\b|There were no repetitive sequences", LabelFormat.REPEATMASKER),
     (r"#?(?:bin\t)?swScore\t", LabelFormat.RMSK),
 )
-"""What only files of one format begin with."""
+"""Patterns of lines with which only files of one format begin."""
 
 _OTHERS = (
     (r">", "FASTA"),
@@ -65,25 +65,25 @@ _OTHERS = (
     (r"<", "XML or HTML"),
     (r"[{\[]", "JSON"),
 )
-"""What files begin with that hold no labels."""
+"""Patterns of first lines of files that hold no labels, and the names of their formats."""
 
 _COMMENT = r"#|(?:track|browser)(?!\t[0-9])(?:\s|$)"
 _OUT_ROW = r"\s*\d+(?:\s+\d+\.\d+){3}\s+\S+\s+\d+\s+\d+\s+\(\d+\)\s+[+C]\s"
-_SAY = "say which with --label-format"
+_REMEDY = "give the format with --label-format"
 
 
-def tell_format(name: str, head: str) -> LabelFormat:
-    r"""Format of a file.
+def detect_format(name: str, head: str) -> LabelFormat:
+    r"""Detect the format of a file of labels.
 
-    A line that only one format begins with decides. Else the first row and the ending of the
-    name must agree; where the row fits several formats, or none, the ending decides.
+    A line with which only one format begins decides. Otherwise the ending of the name and the first
+    row must agree. If the row fits several formats, or none, the ending decides.
 
     Parameters
     ----------
     name : str
-        Of the file; "-" says nothing.
+        Name of the file. "-" gives no information.
     head : str
-        How the file begins: its first row at least.
+        Beginning of the file, with at least its first row.
 
     Returns
     -------
@@ -92,13 +92,13 @@ def tell_format(name: str, head: str) -> LabelFormat:
     Raises
     ------
     LabelError
-        Name and rows that contradict one another, or a file of no format that is known.
+        A name and rows that contradict one another, or an unknown format.
 
     Examples
     --------
-    >>> tell_format("-", "##gff-version 3\n").value
+    >>> detect_format("-", "##gff-version 3\n").value
     'gff3'
-    >>> tell_format("peaks.narrowPeak.gz", "chr1\t1\t9\tp1\t0\t.\t5.1\t-1\t-1\t4\n").value
+    >>> detect_format("peaks.narrowPeak.gz", "chr1\t1\t9\tp1\t0\t.\t5.1\t-1\t-1\t4\n").value
     'narrowPeak'
     """
     if "\0" in head:
@@ -112,15 +112,17 @@ def tell_format(name: str, head: str) -> LabelFormat:
                 return form
     for pattern, other in _OTHERS:
         if re.match(pattern, lines[0] if lines else ""):
-            raise LabelError(f"{name}: is {other}, no labels; give one of {_known()}")
+            raise LabelError(f"{name}: is {other}, not labels; give one of {_known()}")
     named, hinted = _named(name)
     fitting = _fitting(row) if row else [named or hinted or LabelFormat.BED]
     if not fitting and not (named or hinted):
-        raise LabelError(f"{name}: its first row is of none of {_known()}; {_SAY}, or convert it")
+        raise LabelError(
+            f"{name}: its first row is not one of {_known()}; {_REMEDY}, or convert the file"
+        )
     if named is not None and fitting and named not in fitting:
         raise LabelError(
             f"{name}: is {named} by its name, but {fitting[0]} by its first row; rename it, or "
-            f"{_SAY}"
+            f"{_REMEDY}"
         )
     return named or (fitting[0] if fitting else hinted) or LabelFormat.BED
 
@@ -130,7 +132,7 @@ def _known() -> str:
 
 
 def _named(name: str) -> tuple[LabelFormat | None, LabelFormat | None]:
-    """What a name says for certain, and what it hints at."""
+    """Return the format that a name states, and the one that it only suggests."""
     base = os.path.basename(name).lower().removesuffix(".gz").removesuffix(".bgz")
     ending = base.rpartition(".")[2]
     if re.search(r"rmsk[^.]*(\.(txt|tsv))?$", base):
@@ -139,7 +141,7 @@ def _named(name: str) -> tuple[LabelFormat | None, LabelFormat | None]:
 
 
 def _fitting(row: str) -> list[LabelFormat]:
-    """Formats that a row can be of, the likeliest first."""
+    """Return the formats that a row fits, the most likely first."""
     columns = row.split("\t")
     if re.match(_OUT_ROW, row):
         return [LabelFormat.REPEATMASKER]
@@ -150,7 +152,7 @@ def _fitting(row: str) -> list[LabelFormat]:
     words = columns if len(columns) > 1 else row.split()
     if not any(map(_is_whole, words[1:3])):
         return []
-    # Also where only one of them is a number: what reads BED says what is wrong.
+    # One number is enough: if the other is wrong, the BED reader reports it.
     peak = {9: LabelFormat.BROAD_PEAK, 10: LabelFormat.NARROW_PEAK}.get(len(words))
     if peak is None or not _is_peak(words):
         return [LabelFormat.BED, LabelFormat.NARROW_PEAK, LabelFormat.BROAD_PEAK]
@@ -170,7 +172,10 @@ def _is_whole(text: str) -> bool:
 
 
 def _is_peak(words: Sequence[str]) -> bool:
-    """Whether columns 7 and on are signal, p, q and summit, and not what BED has there."""
+    """Return whether columns 7 and later are signal, p, q and summit, and not those of BED.
+
+    In BED, columns 7 and 8 are `thickStart` and `thickEnd`, which lie in the interval.
+    """
     try:
         signal = [float(word) for word in words[6:9]]
     except ValueError:

@@ -1,7 +1,7 @@
-"""FASTQ whose qualities are labels, as dna-brnn reads and writes it.
+"""Read FASTQ whose qualities are labels, as dna-brnn reads and writes it.
 
-A record a contig; the quality character less 33 is the label of the base, 0 for none (Li 2019,
-doi:10.1093/bioinformatics/btz264; https://github.com/lh3/dna-nn).
+There is one record per contig. The code of the quality character minus 33 is the label of the base;
+0 means no label (Li 2019, doi:10.1093/bioinformatics/btz264; https://github.com/lh3/dna-nn).
 """
 
 from __future__ import annotations
@@ -40,29 +40,31 @@ class _Record(NamedTuple):
 
 
 def read_labelled_fastq(blocks: Iterable[bytes], source: str, selection: Selection) -> Features:
-    r"""Runs of bases of one label that is not 0; the class is the label's number.
+    r"""Read the runs of bases with one label other than 0. The class is the label's number.
 
     One contig is in memory at a time.
 
     Parameters
     ----------
     blocks : iterable of bytes
-        As `dnabirnn.files.read.read_blocks` gives them. Sequence and labels may have several lines.
+        Blocks as yielded by `dnabirnn.files.read.read_blocks`. Sequence and labels may have several
+        lines.
     source : str
         Name of the file, for errors.
     selection : Selection
-        No column can be chosen.
+        A column cannot be chosen.
 
     Returns
     -------
     features : Features
-        Strands are "."; `line` is that of the first labels. With the lengths of all contigs.
+        Intervals, and the lengths of all contigs. Strands are "."; `line` is the line of the
+        record's first labels.
 
     Raises
     ------
     LabelError
-        A record without a name, or of one that was there before; no "+" line; other than a label
-        a base; a character that is no label.
+        A record without a name, or with the name of an earlier record; no "+" line; a number of
+        labels that is not one per base; a character that is not a label.
 
     Examples
     --------
@@ -72,8 +74,8 @@ def read_labelled_fastq(blocks: Iterable[bytes], source: str, selection: Selecti
     """
     if selection.class_column is not None:
         raise LabelError(
-            f"{source}: labelled FASTQ has no columns for --class-column; name its numbers with "
-            "--classes-map"
+            f"{source}: labelled FASTQ has no columns for --class-column; leave it out, and rename "
+            "the numbers with --classes-map"
         )
     lengths: dict[str, int] = {}
     lines: list[int] = []
@@ -81,7 +83,7 @@ def read_labelled_fastq(blocks: Iterable[bytes], source: str, selection: Selecti
     for record in _records(FastqLines(blocks, source, LabelError), source):
         if record.name in lengths:
             raise LabelError(
-                f"{source}, line {record.line}: record {record.name!r} comes twice; give each "
+                f"{source}, line {record.line}: record {record.name!r} occurs twice; give each "
                 "contig once"
             )
         lengths[record.name] = len(record.labels)
@@ -93,7 +95,7 @@ def read_labelled_fastq(blocks: Iterable[bytes], source: str, selection: Selecti
 
 
 def _frame(names: Sequence[str], lines: Sequence[int], found: Sequence[_Runs]) -> pl.DataFrame:
-    """Runs of all records, of BED_SCHEMA."""
+    """Return the runs of all records as a frame of BED_SCHEMA."""
     counts = [len(runs.starts) for runs in found]
     labels = pl.Series(np.concatenate([runs.labels for runs in found]))
     return pl.DataFrame(
@@ -118,8 +120,8 @@ def _records(lines: FastqLines, source: str) -> Iterator[_Record]:
         words = header[1:].split()
         if not header.startswith(b"@") or not words or header[1:2].isspace():
             raise LabelError(
-                f"{source}, line {number}: {header[:20].decode(errors='replace')!r} where '@' and "
-                "a contig's name belong; is every record whole?"
+                f"{source}, line {number}: {header[:20].decode(errors='replace')!r} instead of '@' "
+                "and a contig's name; check that every record is complete"
             )
         name = words[0].decode(errors="replace")
         length = 0
@@ -128,20 +130,23 @@ def _records(lines: FastqLines, source: str) -> Iterator[_Record]:
                 break
             length += len(line.removesuffix(b"\r"))
         else:
-            raise LabelError(f"{source}: record {name!r} has no '+' line; the file is cut short")
+            raise LabelError(
+                f"{source}: record {name!r} has no '+' line, the file is truncated; "
+                "copy or create it again"
+            )
         yield _Record(name, *_labels(lines, length, name, source))
 
 
 def _labels(lines: FastqLines, length: int, name: str, source: str) -> tuple[bytes, int]:
-    """Characters of a record's labels, and the line of the first."""
+    """Return the characters of a record's labels, and the line of the first."""
     parts: list[bytes] = []
     first, size = 0, 0
     while size < length:
         line = lines.read(length - size)
         if line is None:
             raise LabelError(
-                f"{source}: record {name!r} has {size} labels for {length} bases; the file is "
-                "cut short"
+                f"{source}: record {name!r} has {size} labels for {length} bases, the file is "
+                "truncated; copy or create it again"
             )
         first = first or lines.number
         parts.append(line.removesuffix(b"\r"))
@@ -149,7 +154,7 @@ def _labels(lines: FastqLines, length: int, name: str, source: str) -> tuple[byt
     if size > length:
         raise LabelError(
             f"{source}, line {lines.number}: record {name!r} has {size} labels for {length} bases; "
-            "give one a base"
+            "give one per base"
         )
     return b"".join(parts), first
 
@@ -160,8 +165,8 @@ def _runs(record: _Record, source: str) -> _Runs:
     if wrong.size:
         raise LabelError(
             f"{source}, line {record.line}: record {record.name!r}: character "
-            f"{int(characters[wrong[0]])} at base {int(wrong[0]) + 1} is no label; labels are '!' "
-            "to '~'"
+            f"{int(characters[wrong[0]])} at base {int(wrong[0]) + 1} is not a label; labels are "
+            "'!' to '~'"
         )
     edges = np.flatnonzero(characters[1:] != characters[:-1]) + 1
     bounds = np.unique(np.concatenate(([0], edges, [characters.size])))

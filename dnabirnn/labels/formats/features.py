@@ -1,4 +1,4 @@
-"""What readers of annotation are asked for, and what they give."""
+"""Input and output of the readers of annotation."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ __all__ = ["Features", "Selection", "no_column", "unquoted", "wrapped"]
 
 @dataclass(frozen=True)
 class Selection:
-    """What is wanted of a file.
+    """Features to read from a file, and how to find their classes.
 
     Attributes
     ----------
     class_column : str, optional
-        Where a row's class is told; by default as each format says.
+        Column, attribute or qualifier with the class of a row. The default depends on the format.
     class_name : str, optional
-        Class of all rows, so that none needs to be told.
+        Class of all rows, which then need no class in the file.
     feature_types : tuple of str
-        Types of the features that are wanted; all that are no landmarks where it is empty.
+        Types of the features to read. If empty, read all except landmarks, which are features that
+        describe a whole contig.
     span : bool
-        Give a feature of several parts as one interval.
+        Return a feature of several parts as one interval.
     """
 
     class_column: str | None = None
@@ -38,22 +39,22 @@ class Selection:
 
 @dataclass(frozen=True)
 class Features:
-    """Intervals of a file.
+    """Intervals of a file, and what else it says about its contigs.
 
     Attributes
     ----------
     frame : polars.DataFrame
-        Of BED_SCHEMA; `name` is the class, null in a row that tells none.
+        Frame of BED_SCHEMA. `name` is the class, null in a row without one.
     place : str
-        Where the class is told, for messages: "the fourth column".
+        Place of the class in the file, for messages, such as "the fourth column".
     types : frozenset of str
-        Types of all features of the file, wanted or not.
+        Types of all features of the file, read or not.
     lengths : mapping
-        Bases of contigs, where the file tells them.
+        Lengths of contigs in bases, as far as the file gives them.
     owners : mapping
-        By other names than those in `frame`, the contigs that have them.
+        Contigs by their other names, which are not in `frame`. Several contigs may share one.
     landmarks : int
-        Features left out since they tell of a whole contig.
+        Number of features left out because they describe a whole contig.
     """
 
     frame: pl.DataFrame
@@ -65,9 +66,9 @@ class Features:
 
 
 def no_column(source: str, wanted: str, form: str, columns: str) -> LabelError:
-    """Make the error for a column that a format lacks."""
+    """Return the error for a column that a format lacks."""
     return LabelError(
-        f"{source}: {form} has no column {wanted!r} for --class-column; it has {columns}"
+        f"{source}: {form} has no column {wanted!r} for --class-column; choose one of {columns}"
     )
 
 
@@ -87,26 +88,33 @@ def unquoted(frame: pl.DataFrame, column: str) -> pl.DataFrame:
 
 
 def wrapped(frame: pl.DataFrame, lengths: Mapping[str, int], source: str) -> pl.DataFrame:
-    """Fold what lies past the end of a circular contig back to its start.
+    """Move intervals past the end of a circular contig back to its start.
+
+    A feature across the origin ends past the contig's length in the file. It becomes two rows::
+
+        contig              |-------------------|
+        in the file                        =========
+        result               ====          =====
 
     Parameters
     ----------
     frame : polars.DataFrame
-        With the columns chrom, start, end and line.
+        Frame with the columns chrom, start, end and line.
     lengths : mapping
-        Bases of each circular contig.
+        Length of each circular contig, in bases.
     source : str
         Name of the file, for errors.
 
     Returns
     -------
     frame : polars.DataFrame
-        A row across the origin has become two, the one at the contig's end first.
+        The same rows, with a row across the origin replaced by two. The first of these is the one
+        at the contig's end.
 
     Raises
     ------
     LabelError
-        A row longer than its contig, or more than a turn beyond its end.
+        A row longer than its contig, or one that ends more than the contig's length past its end.
 
     Examples
     --------
@@ -125,11 +133,11 @@ def wrapped(frame: pl.DataFrame, lengths: Mapping[str, int], source: str) -> pl.
     long = pl.col("end") - pl.col("start") > pl.col("size")
     far = pl.col("end") > 2 * pl.col("size")
     checks = {
-        "{chrom}:{start}-{end} is longer than the circular contig, of {size} bases; mend the row": (
+        "{chrom}:{start}-{end} is longer than the circular contig of {size} bases; fix the row": (
             past & long
         ),
-        "{chrom}:{start}-{end} lies a whole turn beyond the circular contig, of {size} bases; mend "
-        "the row": past & far,
+        "{chrom}:{start}-{end} ends past twice the length of the circular contig of {size} bases; "
+        "fix the row": past & far,
     }
     first_error(sized, checks, source)
     start = pl.col("start") % pl.col("size")

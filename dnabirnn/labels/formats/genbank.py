@@ -1,7 +1,8 @@
-"""Features of GenBank and EMBL files, through Biopython.
+"""Read the features of GenBank and EMBL files, with Biopython.
 
-The tables of both are told of at https://www.insdc.org/submitting-standards/feature-table/: they
-count from 1 and include the last base.
+The feature tables of both formats are described at
+https://www.insdc.org/submitting-standards/feature-table/. Positions count from 1 and include the
+last base.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ __all__ = ["read_embl", "read_genbank"]
 _LANDMARK = "source"
 _STRANDS = {1: "+", -1: "-"}
 _WHOLE = "fetch or export the file again"
+# No sequence is this long. Much larger positions would overflow the Int64 columns.
 _LONGEST_BP = 10**12
 
 
 class _Part(NamedTuple):
-    """A stretch of a feature; the end may lie past that of a circular contig."""
+    """Part of a feature. The end may be past the end of a circular contig."""
 
     start: int
     end: int
@@ -40,55 +42,62 @@ class _Part(NamedTuple):
 
 
 def read_genbank(blocks: Iterable[bytes], source: str, selection: Selection) -> Features:
-    """Features of a GenBank file.
+    """Read the features of a GenBank file.
 
-    Each stretch of a `join` or `order` is an interval; with `selection.span` those of one strand
-    are one, across the origin of a circular contig if that is how they follow one another. A
-    fuzzy end ("<", ">", "(5.9)") is the base that it names, the outer one of several. What lies
-    on another record, or between two bases, labels nothing. Contigs have the name of the VERSION
-    line; those of ACCESSION and LOCUS stand in for it.
+    Each part of a `join` or `order` is an interval. With `selection.span`, a feature whose parts
+    are on one strand is one interval. It crosses the origin of a circular contig if its parts do. A
+    fuzzy end ("<", ">", "(5.9)") is the base that it names, or the outer one of several. Parts on
+    another record, or between two bases, label nothing. Contigs have the name of the VERSION line.
+    The names of ACCESSION and LOCUS are aliases of it.
 
     Parameters
     ----------
     blocks : iterable of bytes
-        As `dnabirnn.files.read.read_blocks` gives them; one record is in memory at a time.
+        Blocks as yielded by `dnabirnn.files.read.read_blocks`. One record is in memory at a time.
     source : str
         Name of the file, for errors.
     selection : Selection
-        Its column: type (the default), or a qualifier, each of whose values gives a row. Without
-        types, `source` features are left out.
+        Its column: type (the default), or a qualifier. A qualifier gives one row per value. Without
+        feature types, `source` features are left out.
 
     Returns
     -------
     features : Features
-        `line` is where a feature begins. With lengths and other names of contigs.
+        Intervals, and the lengths and other names of contigs. `line` is the line on which a feature
+        begins.
 
     Raises
     ------
     LabelError
-        No text, no record, one that is cut short, a place that cannot be read, or one record's
-        name twice.
+        A file that is not text or has no record; a record that is truncated or whose name occurs
+        twice; a location that cannot be read.
     """
     return _read(_Table(blocks, source, "genbank"), source, selection, "GenBank")
 
 
 def read_embl(blocks: Iterable[bytes], source: str, selection: Selection) -> Features:
-    """Features of an EMBL file, as `read_genbank` gives them.
+    """Read the features of an EMBL file. See `read_genbank`.
 
-    Contigs have the name and version of the ID line (X56734.1); the name alone stands in for it.
+    Contigs have the name and version of the ID line (X56734.1). The name alone is an alias of it.
     """
     return _read(_Table(blocks, source, "embl"), source, selection, "EMBL")
 
 
 class _Table(io.TextIOBase):
-    """Lines of a flat file, for Biopython, which tells none: where each feature begins.
+    """Text file for Biopython that records where each feature begins.
+
+    Biopython does not report line numbers, and errors need them.
 
     Attributes
     ----------
     starts : list of int
-        Lines of the features of the record that is being read.
+        Line numbers of the features of the current record.
     record_line : int
-        Where that record begins.
+        Line number on which the current record begins.
+    line : int
+        Number of the last line read, from 1.
+    ended : bool
+        Whether the last line that is not empty ends a record ("//").
     """
 
     def __init__(self, blocks: Iterable[bytes], source: str, form: str) -> None:
@@ -104,15 +113,15 @@ class _Table(io.TextIOBase):
         self._lines = _text_lines(blocks, source, form)
 
     def read(self, size: int | None = -1) -> str:
-        """Nothing: Biopython asks for it to see whether this is text."""
+        """Return an empty text, from which Biopython sees that this is a text file."""
         assert size == 0, "only lines are read"
         return ""
 
     def readline(self, size: int = -1) -> str:  # type: ignore[override]
-        """Next line, counted."""
+        """Return the next line and count it."""
         text = self._waiting or next(self._lines, "")
         if self._inside and not self._waiting and self.form == "genbank" and text[:2] == "//":
-            # Biopython wants a sequence, if only an empty one, behind the features.
+            # Biopython requires a sequence after the features, but it may be empty.
             self._waiting, self._inside = text, False
             return "ORIGIN\n"
         self._waiting = ""
@@ -131,24 +140,24 @@ class _Table(io.TextIOBase):
 
 
 def _unmarked(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Blocks without a byte-order mark, which would hide the first record from Biopython."""
+    """Remove a byte-order mark, which would hide the first record from Biopython."""
     head = b""
-    whole = iter(blocks)
-    for block in whole:
+    remaining = iter(blocks)
+    for block in remaining:
         head += block
         if len(head) >= len(BOM_UTF8):
             break
     yield head.removeprefix(BOM_UTF8)
-    yield from whole
+    yield from remaining
 
 
 def _text_lines(blocks: Iterable[bytes], source: str, form: str) -> Iterator[str]:
     name = "GenBank" if form == "genbank" else "EMBL"
     rest = b""
     for block in _unmarked(blocks):
-        *whole, rest = (rest + block).split(b"\n")
+        *lines, rest = (rest + block).split(b"\n")
         check_line(len(rest), source, LabelError)
-        for line in whole:
+        for line in lines:
             yield decoded(line, source, f"{name}, plain, gzip or bgzip").removesuffix("\r") + "\n"
     if rest:
         yield decoded(rest, source, f"{name}, plain, gzip or bgzip")
@@ -164,7 +173,7 @@ def _read(table: _Table, source: str, selection: Selection, form: str) -> Featur
     for record, starts in _records(table, source):
         name = record.id if record.id not in ("", ".", "<unknown id>", None) else record.name
         if name in lengths:
-            raise LabelError(f"{source}: record {name!r} comes twice; give each contig once")
+            raise LabelError(f"{source}: record {name!r} occurs twice; give each contig once")
         lengths[name] = _length(record, source)
         if record.annotations.get("topology") == "circular":
             circular[name] = lengths[name]
@@ -178,8 +187,8 @@ def _read(table: _Table, source: str, selection: Selection, form: str) -> Featur
                 parts = _parts(feature, name, circular.get(name), selection.span)
                 if any(p.end > _LONGEST_BP for p in parts):
                     raise LabelError(
-                        f"{source}, line {line}: {feature.type} of record {name!r} ends beyond all "
-                        f"sequences; {_WHOLE}"
+                        f"{source}, line {line}: {feature.type} of record {name!r} ends past base "
+                        f"{_LONGEST_BP:,}; {_WHOLE}"
                     )
                 for value in _classes(feature, selection):
                     rows += [(name, p.start, p.end, value, None, p.strand, line) for p in parts]
@@ -200,25 +209,25 @@ def _read(table: _Table, source: str, selection: Selection, form: str) -> Featur
 def _length(record: SeqRecord, source: str) -> int:
     try:
         return len(record)
-    except (OverflowError, TypeError):  # of a length beyond all, or of none
-        raise LabelError(f"{source}: record {record.id!r} tells no length; {_WHOLE}") from None
+    except (OverflowError, TypeError):  # the length is too large, or missing
+        raise LabelError(f"{source}: record {record.id!r} has no valid length; {_WHOLE}") from None
 
 
 def _records(table: _Table, source: str) -> Iterator[tuple[SeqRecord, Sequence[int]]]:
-    """Records, and the line of each of their features."""
+    """Yield each record, and the lines on which its features begin."""
     from Bio import BiopythonWarning, SeqIO
 
     records = SeqIO.parse(table, table.form)  # type: ignore[no-untyped-call]
     while True:
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", BiopythonWarning)
             try:
                 record = next(records, None)
             except LabelError:
                 raise
-            # Of damage Biopython tells by whatever it stumbles over.
+            # For a damaged file Biopython raises exceptions of many types.
             except Exception as cause:
-                reason = " ".join(str(cause).split()) or "cannot be understood"
+                reason = " ".join(str(cause).split()) or "cannot be read"
                 first = max(table.record_line, 1)
                 place = f"line {first}" if first == table.line else f"lines {first} to {table.line}"
                 raise LabelError(f"{source}, {place}: {reason}; {_WHOLE}") from cause
@@ -228,30 +237,30 @@ def _records(table: _Table, source: str) -> Iterator[tuple[SeqRecord, Sequence[i
         if len(starts) != len(record.features):
             raise LabelError(
                 f"{source}, line {table.record_line}: the features of record {record.id!r} cannot "
-                f"be told apart; {_WHOLE}"
+                f"be separated; {_WHOLE}"
             )
-        _check(record, starts, [str(one.message) for one in told], source)
+        _check(record, starts, [str(one.message) for one in caught], source)
         yield record, starts
     if table.record_line and not table.ended:
-        raise LabelError(f"{source}: cut short, for no // ends its last record; {_WHOLE}")
+        raise LabelError(f"{source}: truncated, the last record does not end with //; {_WHOLE}")
 
 
-def _check(record: SeqRecord, starts: Sequence[int], told: Sequence[str], source: str) -> None:
-    """Raise for what Biopython only warns of, where coordinates depend on it."""
-    wrong = [text for text in told if "setting feature location to None" in text]
+def _check(record: SeqRecord, starts: Sequence[int], messages: Sequence[str], source: str) -> None:
+    """Raise for problems that affect coordinates, of which Biopython only warns."""
+    wrong = [text for text in messages if "setting feature location to None" in text]
     for feature, line in zip(record.features, starts, strict=True):
         if feature.location is None:
-            why = " ".join(wrong[0].split(";")[0].split()) if wrong else "no place"
+            why = " ".join(wrong[0].split(";")[0].split()) if wrong else "no location"
             raise LabelError(
-                f"{source}, line {line}: {feature.type} of record {record.id!r}: {why}; mend it"
+                f"{source}, line {line}: {feature.type} of record {record.id!r}: {why}; fix it"
             )
-    for text in told:
+    for text in messages:
         if "sequence length" in text:
             raise LabelError(f"{source}: record {record.id!r}: {text}; {_WHOLE}")
 
 
 def _other_names(record: SeqRecord) -> list[str]:
-    """What a FASTA may call a record if not by its version: accession, then LOCUS."""
+    """Return other names that a FASTA may use: accession, with and without version, and LOCUS."""
     accessions = record.annotations.get("accessions")
     names = [(record.id or "").rpartition(".")[0], record.name or ""]
     names += accessions[:1] if isinstance(accessions, list) else []
@@ -259,7 +268,7 @@ def _other_names(record: SeqRecord) -> list[str]:
 
 
 def _classes(feature: SeqFeature, selection: Selection) -> Sequence[str | None]:
-    """Classes of a feature; None where it tells none."""
+    """Return the classes of a feature, or None alone if it has none."""
     if selection.class_name is not None:
         return [selection.class_name]
     column = selection.class_column or "type"
@@ -270,7 +279,7 @@ def _classes(feature: SeqFeature, selection: Selection) -> Sequence[str | None]:
 
 
 def _parts(feature: SeqFeature, name: str, circle: int | None, span: bool) -> list[_Part]:
-    """Stretches of a feature on its own record, in the order of the file."""
+    """Return the parts of a feature on its own record, in the order of the file."""
     assert feature.location is not None, "checked where the record is read"
     parts = [
         _Part(int(part.start), int(part.end), _STRANDS.get(part.strand, "."))
@@ -283,8 +292,15 @@ def _parts(feature: SeqFeature, name: str, circle: int | None, span: bool) -> li
 
 
 def _spanned(parts: Sequence[_Part], circle: int | None) -> _Part:
-    """From the first base of a feature to its last, past the origin of a circle if need be."""
-    # Biopython gives parts as they are transcribed, so those of - from right to left.
+    """Return one part from the first base of a feature to its last.
+
+    On a circular contig of length `circle`, a part that starts before the previous one lies after
+    the origin. The length is added to it, and `wrapped` moves it back later::
+
+        parts on the contig    ==2==            ==1==|
+        result                                  ==1==|==2==
+    """
+    # Biopython returns parts in the order of transcription, so right to left on the minus strand.
     ordered = parts[::-1] if parts[0].strand == "-" else parts
     turns, placed = 0, []
     for number, part in enumerate(ordered):

@@ -1,4 +1,4 @@
-r"""GFF3 and GTF.
+r"""Read GFF3 and GTF.
 
 GFF3: https://github.com/The-Sequence-Ontology/Specifications/blob/master/gff3.md, version 1.26.
 GTF: https://mblab.wustl.edu/GTF22.html. Both count from 1 and include the last base.
@@ -20,20 +20,31 @@ __all__ = ["read_gff3", "read_gtf"]
 
 _COLUMNS = 9
 _LANDMARKS = ("region", "chromosome", "contig", "scaffold", "supercontig", "sequence_assembly")
-"""Types of rows that tell of a whole contig, if that is what they span."""
+"""Types of rows that describe a whole contig, if they span it."""
 _STRANDS = ("+", "-", ".", "?")
 _CIRCULAR = r"(?i)(?:^|;)\s*Is_circular=true\s*(?:;|$)"
 
 _GTF_PAIR = r'\s*[^\s";]+(?:\s+(?:"[^"]*"|[^\s";]+))+\s*(?:;|$)'
-"""A key and its values; what stands between quotes may hold semicolons."""
+"""A key and its values. Text in quotes may contain semicolons."""
 
 
 _Classes: TypeAlias = Callable[[pl.DataFrame, str, str], pl.DataFrame]
-"""Names rows by an attribute; given rows, its key, and the name of the file."""
+"""Function that sets the class of rows from an attribute. Takes the rows, the attribute's key and
+the name of the file."""
 
 
 class _FeaturePart(NamedTuple):
-    """Features of a piece of a file."""
+    """Features of a piece of a file.
+
+    Attributes
+    ----------
+    frame : polars.DataFrame
+        Columns of BED_SCHEMA, and type; for GFF3 also id and circular.
+    types : frozenset of str
+        Types of all features of the piece, read or not.
+    circular : dict
+        Length of each circular contig, in bases.
+    """
 
     frame: pl.DataFrame
     types: frozenset[str]
@@ -41,17 +52,18 @@ class _FeaturePart(NamedTuple):
 
 
 def read_gff3(blocks: Iterable[bytes], source: str, selection: Selection) -> Features:
-    r"""Features of GFF3.
+    r"""Read the features of GFF3.
 
-    A row is an interval; with `selection.span` rows of one ID, contig, type and strand are one.
-    Text behind %XX is decoded, and a row whose class attribute has several values is given once
-    for each. `##FASTA` ends the features. On a contig with a row that says `Is_circular=true`,
-    what lies past the end goes on at the start.
+    Each row is an interval. With `selection.span`, rows with the same ID, contig, type, strand and
+    class are one interval. %XX is decoded. A row whose class attribute has several values is
+    returned once per value. `##FASTA` ends the features. A contig is circular if it has a row with
+    `Is_circular=true` that starts at its first base. Features past the end of a circular contig
+    continue at its start.
 
     Parameters
     ----------
     blocks : iterable of bytes
-        As `dnabirnn.files.read.read_blocks` gives them.
+        Blocks as yielded by `dnabirnn.files.read.read_blocks`.
     source : str
         Name of the file, for errors.
     selection : Selection
@@ -64,8 +76,8 @@ def read_gff3(blocks: Iterable[bytes], source: str, selection: Selection) -> Fea
     Raises
     ------
     LabelError
-        No text, no features, a row of other than nine columns, text where a number belongs, a
-        start below 1, an end before its start, or another strand.
+        A file that is not text or has no features; a row that does not have nine columns, or has
+        text where a number belongs, a start below 1, an end before its start, or an unknown strand.
 
     Examples
     --------
@@ -81,15 +93,15 @@ def read_gff3(blocks: Iterable[bytes], source: str, selection: Selection) -> Fea
 
 
 def read_gtf(blocks: Iterable[bytes], source: str, selection: Selection) -> Features:
-    r"""Features of GTF, or of GFF version 2.
+    r"""Read the features of GTF, or of GFF version 2.
 
     Parameters
     ----------
     blocks : iterable of bytes
     source : str
     selection : Selection
-        Its column: type (the default), source, or the key of an attribute, each of whose values
-        gives a row.
+        Its column: type (the default), source, or the key of an attribute. An attribute gives one
+        row per value.
 
     Returns
     -------
@@ -98,7 +110,8 @@ def read_gtf(blocks: Iterable[bytes], source: str, selection: Selection) -> Feat
     Raises
     ------
     LabelError
-        As in `read_gff3`; attributes that are no pairs of key and value, where one is asked for.
+        As for `read_gff3`; attributes that are not pairs of key and value, if the class is read
+        from an attribute.
 
     Examples
     --------
@@ -114,7 +127,7 @@ def read_gtf(blocks: Iterable[bytes], source: str, selection: Selection) -> Feat
 
 
 def _until_fasta(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Lines before sequence; the file is read to its end all the same, for its digest."""
+    """Yield the lines before the sequence. The rest is still read, for the file's digest."""
     ended = False
     for lines in frames:
         if ended:
@@ -126,7 +139,7 @@ def _until_fasta(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 
 def _typed(lines: pl.DataFrame, source: str) -> pl.DataFrame:
-    """Columns of BED_SCHEMA but the class; type, source and attributes; checked."""
+    """Check the rows and return their columns: BED_SCHEMA without name, and GFF's own."""
     text = pl.col("text")
     rows = lines.filter((text.str.strip_chars() != "") & ~text.str.starts_with("#"))
     rows = rows.with_columns(count=text.str.count_matches("\t", literal=True) + 1)
@@ -138,17 +151,17 @@ def _typed(lines: pl.DataFrame, source: str) -> pl.DataFrame:
     )
     no_score = pl.col("score").is_null() | ~pl.col("score").is_finite()
     checks = {
-        f"{{count}} columns between tabs, GFF and GTF have {_COLUMNS}; mend the row": (
+        f"{{count}} tab-separated columns, GFF and GTF have {_COLUMNS}; fix the row": (
             pl.col("count") != _COLUMNS
         ),
         "no contig in the first column; write its name": pl.col("c0") == "",
         "no type in the third column; write one": pl.col("c2").is_in(["", "."]),
-        "start {c3!r} is no whole number; give 1-based base pairs": pl.col("start").is_null(),
-        "end {c4!r} is no whole number; give base pairs": pl.col("end").is_null(),
+        "start {c3!r} is not a whole number; give a 1-based position": pl.col("start").is_null(),
+        "end {c4!r} is not a whole number; give a position in base pairs": pl.col("end").is_null(),
         "start {c3}; starts of GFF and GTF count from 1": pl.col("start") < 0,
         "end {c4} is before start {c3}; swap them": pl.col("end") <= pl.col("start"),
-        "score {c5!r} is no number; give one, or '.'": no_score & ~pl.col("c5").is_in([".", ""]),
-        "strand {c6!r} is not '+', '-', '.' or '?'; mend it": ~pl.col("c6").is_in(_STRANDS),
+        "score {c5!r} is not a number; give one, or '.'": no_score & ~pl.col("c5").is_in([".", ""]),
+        "strand {c6!r} is not '+', '-', '.' or '?'; fix it": ~pl.col("c6").is_in(_STRANDS),
     }
     first_error(rows, checks, source)
     return rows.select(
@@ -176,7 +189,7 @@ def _gff3_columns(lines: pl.DataFrame, source: str) -> pl.DataFrame:
 def _piece(
     rows: pl.DataFrame, source: str, selection: Selection, classes: _Classes
 ) -> _FeaturePart:
-    """Features that are wanted, their classes told; and what else there is to know."""
+    """Return the selected features of a piece with classes, all types, and circular contigs."""
     types = frozenset(rows["type"].unique())
     circles = rows.clear() if "circular" not in rows.columns else rows.filter("circular", start=0)
     circular = dict(circles.select("chrom", "end").iter_rows())
@@ -194,21 +207,21 @@ def _piece(
 
 
 def _gff3_value(key: str) -> pl.Expr:
-    """Text of an attribute, commas and %XX as they are; null where it is absent."""
+    """Return the text of an attribute, with commas and %XX unchanged; null if it is absent."""
     return pl.col("attributes").str.extract(rf"(?:^|;)\s*{re.escape(key)}=([^;]*)")
 
 
 def _gff3_classes(rows: pl.DataFrame, key: str, source: str) -> pl.DataFrame:
-    """Name each row by an attribute, once for each of its values."""
+    """Set the class of each row from an attribute, with one row per value."""
     values = _gff3_value(key).str.split(",").list.eval(pl.element().str.strip_chars())
     return unquoted(_exploded(rows.with_columns(name=values)), "name")
 
 
 def _gtf_classes(rows: pl.DataFrame, key: str, source: str) -> pl.DataFrame:
-    """Name each row by an attribute, once for each of its values."""
+    """Set the class of each row from an attribute, with one row per value."""
     wrong = ~pl.col("attributes").str.contains(rf"^(?:{_GTF_PAIR})*\s*$")
     first_error(
-        rows, {'attributes are not key "value"; pairs; mend the ninth column': wrong}, source
+        rows, {'attributes are not key "value"; pairs; fix the ninth column': wrong}, source
     )
     pairs = pl.col("attributes").str.extract_all(_GTF_PAIR)
     own = rf"^\s*{re.escape(key)}\s+(?:\"([^\"]*)\"|([^\s\";]+))"
@@ -218,19 +231,20 @@ def _gtf_classes(rows: pl.DataFrame, key: str, source: str) -> pl.DataFrame:
 
 
 def _exploded(rows: pl.DataFrame) -> pl.DataFrame:
-    """One row for each value of `name`, a list; null where there is none that is not empty."""
+    """Return one row per value of the list `name` that is not empty; null if there is none."""
     filled = pl.col("name").list.eval(
         pl.element().filter(pl.element() != "").unique(maintain_order=True)
     )
-    # Of an empty list, `explode` leaves no row or one, by polars' version; of a null, one.
+    # An empty list gives no row or one row, depending on the version of polars. A null always gives
+    # one row.
     return rows.with_columns(name=pl.when(filled.list.len() > 0).then(filled)).explode("name")
 
 
 def _joined(pieces: list[_FeaturePart], source: str, selection: Selection, form: str) -> Features:
-    """Features of a file."""
+    """Join the pieces of a file."""
     if not any(piece.types for piece in pieces):
         raise LabelError(
-            f"{source}: no features; the file is empty, or holds only comments; give {form}"
+            f"{source}: no features; the file is empty or has only comments: give {form}"
         )
     frame = pl.concat(piece.frame for piece in pieces)
     circular = {name: end for piece in pieces for name, end in piece.circular.items()}
@@ -253,14 +267,18 @@ def _joined(pieces: list[_FeaturePart], source: str, selection: Selection, form:
 
 
 def _is_landmark(frame: pl.DataFrame) -> pl.Expr:
-    """Whether a row is a circle, or spans its contig by its type and as far as the file tells."""
+    """Return an expression: whether a row describes a whole contig.
+
+    It does if it marks a circular contig, or has the type of a landmark and spans the contig. The
+    length of a contig is not known, so its largest end in the file is taken instead.
+    """
     whole = (pl.col("start") == 0) & (pl.col("end") == pl.col("end").max().over("chrom"))
     landmark = whole & pl.col("type").is_in(_LANDMARKS)
     return landmark | pl.col("circular") if "circular" in frame.columns else landmark
 
 
 def _spanned(frame: pl.DataFrame, circular: Mapping[str, int]) -> pl.DataFrame:
-    """Rows of one ID as one, in the place of the first."""
+    """Join the rows of each feature to one row, at the position of the first."""
     keys = ["chrom", "type", "strand", "id", "name"]
     parts = _past_origin(frame.filter(pl.col("id").is_not_null()), keys, circular)
     joined = parts.group_by(keys, maintain_order=True).agg(
@@ -273,9 +291,15 @@ def _spanned(frame: pl.DataFrame, circular: Mapping[str, int]) -> pl.DataFrame:
 def _past_origin(
     parts: pl.DataFrame, keys: Sequence[str], circular: Mapping[str, int]
 ) -> pl.DataFrame:
-    """Parts of features that reach both ends of a circle: those after the origin behind its end.
+    """Move parts of features across the origin of a circular contig past the contig's end.
 
-    They begin again where the widest gap between two of their parts ends.
+    GFF3 does not say which part of a feature is the first. A feature with parts at both ends of a
+    circular contig is taken to cross the origin, and to begin after the widest gap between two of
+    its parts::
+
+        contig    |-----------------------------|
+        parts     |=1==  =2=              ==3===|
+        result                            ==3===|=1==  =2=
     """
     if not circular:
         return parts

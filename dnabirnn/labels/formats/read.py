@@ -1,4 +1,4 @@
-"""Files of labels: each in its format, their rows with their classes."""
+"""Read files of labels, each in its format, and give their rows classes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import polars as pl
 from dnabirnn.errors import LabelError, OptionError
 from dnabirnn.files import read_blocks
 from dnabirnn.labels.formats.bed import read_rows
-from dnabirnn.labels.formats.detect import LabelFormat, tell_format
+from dnabirnn.labels.formats.detect import LabelFormat, detect_format
 from dnabirnn.labels.formats.dna_brnn_fastq import read_labelled_fastq
 from dnabirnn.labels.formats.features import Features, Selection
 from dnabirnn.labels.formats.genbank import read_embl, read_genbank
@@ -53,21 +53,23 @@ _WITH_PARTS = (LabelFormat.BED, LabelFormat.GFF3, LabelFormat.GENBANK, LabelForm
 
 
 class ReadingOptions(TypedDict, total=False):
-    """How files of labels are read.
+    """Options for reading files of labels.
 
     Attributes
     ----------
     class_name : str, optional
         Class of all rows.
     class_column : str, optional
-        Where a row's class is told: a column, an attribute or a qualifier, as each format has it.
+        Column, attribute or qualifier with the class of a row, depending on the format.
     classes_map : mapping
-        New names of classes; several of one name become one class.
+        New names of classes, by their names in the files. Classes with the same new name become one
+        class.
     feature_types : sequence of str
-        Types of features to take, of the formats that have types; by default all that are no
-        landmarks.
+        Types of features to read, in formats that have types. By default all except landmarks,
+        which are features that describe a whole contig.
     label_format : str, optional
-        Of `LabelFormat`, of all files. By default told from name and content.
+        Value of `LabelFormat`, for all files. By default the format is detected from the name and
+        content of each file.
     span : bool
         Label features of several parts from start to end.
     """
@@ -81,7 +83,7 @@ class ReadingOptions(TypedDict, total=False):
 
 
 class _File(NamedTuple):
-    """What was read of a file."""
+    """Content of one file."""
 
     source: str
     form: LabelFormat
@@ -95,24 +97,24 @@ class Annotation:
     Attributes
     ----------
     frame : polars.DataFrame
-        Of BED_SCHEMA, and file; `name` is the class.
+        Columns of BED_SCHEMA, and file. `name` is the class.
     digests : mapping
         SHA-256 of each file, by its basename.
     lengths : mapping
-        Bases of contigs where a file tells them, and its name.
+        Length of each contig for which a file gives one, and the name of that file.
     aliases : mapping
-        The contig, as `frame` has it, by other names of it.
-    told : mapping
-        How the files were read, as a manifest holds it.
+        Contig name in `frame`, by other names of the contig.
+    reading : mapping
+        Settings with which the files were read, as written to a manifest.
     absent : sequence of str
-        What `feature_types` and `classes_map` name and no row has, as messages.
+        Messages about names in `feature_types` and `classes_map` that no row has.
     """
 
     frame: pl.DataFrame
     digests: Mapping[str, str]
     lengths: Mapping[str, tuple[int, str]]
     aliases: Mapping[str, str]
-    told: Mapping[str, object]
+    reading: Mapping[str, object]
     absent: Sequence[str]
 
 
@@ -131,7 +133,7 @@ def read_annotation(
     Parameters
     ----------
     paths : iterable of str or PathLike
-        Each plain, gzip or bgzip; "-" is standard input.
+        Files, each plain, gzip or bgzip; "-" is standard input.
     class_name, class_column, classes_map, feature_types, label_format, span
         See `ReadingOptions`.
 
@@ -142,9 +144,9 @@ def read_annotation(
     Raises
     ------
     LabelError
-        A file that cannot be read, or is of no known format; a row without a class; no row.
+        A file that cannot be read, or whose format is unknown; a row without a class; no row.
     OptionError
-        Options that contradict one another, or that say nothing of any of the files.
+        Options that contradict one another, or that apply to none of the files.
     """
     mapping = dict(classes_map or {})
     _check_options(class_name, class_column, mapping)
@@ -157,16 +159,18 @@ def read_annotation(
     _check_used(forms, selection)
     frame = pl.concat(_classed(file, class_name) for file in found)
     if frame.is_empty():
-        raise LabelError(_nothing(found, selection))
+        raise LabelError(_no_intervals(found, selection))
     aliases = _aliases(found)
-    if aliases:  # or rows of one file would hide those of another
+    # Two files may name one contig differently. `Labels` looks up rows by one name per contig, so
+    # without this it would miss the rows of one of the files.
+    if aliases:
         frame = frame.with_columns(pl.col("chrom").replace(aliases))
     return Annotation(
         frame.with_columns(pl.col("name").replace(mapping)) if mapping else frame,
         digests,
         _lengths(found, aliases),
         aliases,
-        _told(forms, selection, mapping),
+        _reading(forms, selection, mapping),
         _absent(frame, found, selection, mapping),
     )
 
@@ -176,30 +180,39 @@ def _check_options(
 ) -> None:
     """Raise for options that contradict one another."""
     if class_column is not None and not class_column.strip():
-        raise OptionError("--class-column: names no column; give a number or a name")
+        raise OptionError(
+            "--class-column: the name is empty; give the number or the name of a column"
+        )
     if class_name is not None:
         if class_name.strip() in ("", ".") or not is_printable(class_name):
-            raise OptionError(f"--class {class_name!r}: give a name of printable characters")
+            raise OptionError(
+                f"--class {class_name!r}: not a class name; give one of printable characters"
+            )
         if class_column is not None:
             raise OptionError(
-                "--class and --class-column: each says what the class of a row is; give one of them"
+                "--class and --class-column: both set the class of a row; give only one of them"
             )
         if mapping:
-            raise OptionError("--class and --classes-map: all rows have one name; give it at once")
+            raise OptionError(
+                "--class and --classes-map: --class sets the class of all rows; give only one of "
+                "them"
+            )
     for new in mapping.values():
         if new.strip() in ("", ".") or not is_printable(new):
-            raise OptionError(f"--classes-map {new!r}: give names of printable characters")
+            raise OptionError(
+                f"--classes-map {new!r}: not a class name; give one of printable characters"
+            )
 
 
 def _check_used(forms: Sequence[LabelFormat], selection: Selection) -> None:
-    """Raise for options that none of the files has a use for."""
+    """Raise for options that apply to none of the files."""
     for option, given, useful in (
         ("--feature-type", bool(selection.feature_types), _WITH_TYPES),
         ("--span", selection.span, _WITH_PARTS),
     ):
         if given and not set(forms) & set(useful):
             raise OptionError(
-                f"{option}: is for {', '.join(useful)}, and the labels are "
+                f"{option}: applies to {', '.join(useful)}, and the labels are "
                 f"{', '.join(dict.fromkeys(forms))}; leave it out"
             )
 
@@ -222,7 +235,7 @@ def _read(
         )
     if features.landmarks:
         logger.info(
-            "%s: %d features that tell of a whole contig are left out; --feature-type takes them",
+            "%s: left out %d features that describe a whole contig; --feature-type includes them",
             source,
             features.landmarks,
         )
@@ -230,7 +243,7 @@ def _read(
 
 
 def _head(blocks: Iterator[bytes]) -> bytes:
-    """Beginning of a file, long enough to hold its first row."""
+    """Read the beginning of a file, long enough to contain its first row."""
     head = b""
     for block in blocks:
         head += block
@@ -241,15 +254,15 @@ def _head(blocks: Iterator[bytes]) -> bytes:
 
 def _format(label_format: str | None, source: str, head: bytes) -> LabelFormat:
     if label_format is None:
-        return tell_format(source, head.decode("utf-8", errors="replace"))
+        return detect_format(source, head.decode("utf-8", errors="replace"))
     for form in LabelFormat:
         if form.lower() == label_format.lower():
             return form
-    raise OptionError(f"--label-format {label_format!r}: is none of {', '.join(LabelFormat)}")
+    raise OptionError(f"--label-format {label_format!r}: not one of {', '.join(LabelFormat)}")
 
 
 def _classed(file: _File, class_name: str | None) -> pl.DataFrame:
-    """Rows with their classes and their file; raises for the first row that has none."""
+    """Return the rows with their class and file. Raise for the first row without a class."""
     source, _, features = file
     frame = features.frame.with_columns(file=pl.lit(source))
     if class_name is not None:
@@ -257,20 +270,20 @@ def _classed(file: _File, class_name: str | None) -> pl.DataFrame:
     nameless = pl.col("name").fill_null("").str.strip_chars().is_in(["", "."])
     for row in frame.filter(nameless).head(1).iter_rows(named=True):
         raise LabelError(
-            f"{source}, line {row['line']}: no class in {features.place}; name one for all rows "
-            "with --class NAME, or say where it is with --class-column"
+            f"{source}, line {row['line']}: no class in {features.place}; give all rows one class "
+            "with --class NAME, or choose its column with --class-column"
         )
     wrong = [name for name in frame["name"].unique() if not is_printable(name)]
     for row in frame.filter(pl.col("name").is_in(wrong)).head(1).iter_rows(named=True):
         raise LabelError(
             f"{source}, line {row['line']}: class {row['name']!r} has a character that cannot be "
-            "printed; take it out"
+            "printed; remove it"
         )
     return frame
 
 
-def _nothing(found: Sequence[_File], selection: Selection) -> str:
-    """Message for files without a single interval."""
+def _no_intervals(found: Sequence[_File], selection: Selection) -> str:
+    """Return the message for files without a single interval."""
     sources, types = ", ".join(file.source for file in found), _types(found)
     if selection.feature_types and types:
         wanted = ", ".join(selection.feature_types)
@@ -281,10 +294,10 @@ def _nothing(found: Sequence[_File], selection: Selection) -> str:
 def _absent(
     frame: pl.DataFrame, found: Sequence[_File], selection: Selection, mapping: Mapping[str, str]
 ) -> list[str]:
-    """Messages for types and classes that options name and no row has."""
+    """Return messages about types and classes that options name and no row has."""
     types, present = _types(found), frame["name"].unique().to_list()
     return [
-        f"--feature-type: no feature is of type {name!r}; the labels have {_some(types)}"
+        f"--feature-type: no feature has type {name!r}; the labels have {_some(types)}"
         for name in selection.feature_types
         if name not in types
     ] + [
@@ -304,7 +317,7 @@ def _some(names: Iterable[str]) -> str:
 
 
 def _aliases(found: Sequence[_File]) -> dict[str, str]:
-    """Other names of contigs, without those that two contigs have."""
+    """Return the aliases of contigs, without those that several contigs share."""
     names = {name for file in found if file.form in _FLAT for name in file.features.lengths}
     owners: dict[str, set[str]] = {}
     for _, _, features in found:
@@ -316,7 +329,7 @@ def _aliases(found: Sequence[_File]) -> dict[str, str]:
 
 
 def _lengths(found: Sequence[_File], aliases: Mapping[str, str]) -> dict[str, tuple[int, str]]:
-    """Bases of contigs, and the file that tells them; raises where two files do not agree."""
+    """Return lengths of contigs and the file of each. Raise if two files disagree."""
     lengths: dict[str, tuple[int, str]] = {}
     for source, _, features in found:
         for name, length in features.lengths.items():
@@ -324,13 +337,13 @@ def _lengths(found: Sequence[_File], aliases: Mapping[str, str]) -> dict[str, tu
             other, file = lengths.setdefault(name, (length, source))
             if other != length:
                 raise LabelError(
-                    f"{source}: {name} has {length} bases, but {other} by {file}; give labels of "
+                    f"{source}: {name} has {length} bases, but {other} in {file}; give labels of "
                     "one assembly"
                 )
     return lengths
 
 
-def _told(
+def _reading(
     forms: Sequence[LabelFormat], selection: Selection, mapping: Mapping[str, str]
 ) -> dict[str, object]:
     return {

@@ -1,7 +1,8 @@
-"""Repeats: RepeatMasker's `.out`, and the rmsk tables that UCSC makes of it.
+"""Read repeats: RepeatMasker's `.out`, and the rmsk tables that UCSC makes from it.
 
-`.out` counts from 1 and includes the last base (https://www.repeatmasker.org/webrepeatmaskerhelp.html);
-the tables are 0-based and half-open (https://genome.ucsc.edu/goldenPath/help/trackDb/trackDbLibrary.html).
+`.out` counts from 1 and includes the last base
+(https://www.repeatmasker.org/webrepeatmaskerhelp.html). The tables are 0-based and half-open
+(https://genome.ucsc.edu/goldenPath/help/trackDb/trackDbLibrary.html).
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ __all__ = ["read_repeatmasker", "read_rmsk"]
 
 _CLASS_COLUMNS = ("repName", "repClass", "repFamily")
 _HEADER = r"^\s*(?:#|SW\s|bit\s|score\s|There were no repetitive)"
-"""Lines of a `.out` that are no rows; where files were put end to end, they come again."""
+"""Lines of a `.out` that are not rows. They appear repeatedly if files were concatenated."""
 _FEWEST, _MOST = 14, 16
 _RMSK_COLUMNS = 17
 
 
 def read_repeatmasker(blocks: Iterable[bytes], source: str, selection: Selection) -> Features:
-    """Repeats of RepeatMasker's `.out`.
+    """Read the repeats of RepeatMasker's `.out`.
 
-    The class of a row is its repeat's class, what comes before the "/" in the column
-    class/family; `repFamily` is what comes behind it, or the class where nothing does.
+    By default the class of a row is the repeat's class, which is the text before the "/" in the
+    column class/family. `repFamily` is the text after it, or the class if there is none.
 
     Parameters
     ----------
     blocks : iterable of bytes
-        As `dnabirnn.files.read.read_blocks` gives them.
+        Blocks as yielded by `dnabirnn.files.read.read_blocks`.
     source : str
         Name of the file, for errors.
     selection : Selection
@@ -41,13 +42,14 @@ def read_repeatmasker(blocks: Iterable[bytes], source: str, selection: Selection
     Returns
     -------
     features : Features
-        With the lengths of contigs, from the column (left).
+        Intervals, and the lengths of contigs, from the column (left).
 
     Raises
     ------
     LabelError
-        No text, no repeats, a row of too few or too many columns, text where a number belongs, a
-        start below 1, an end before its start, another strand, or two lengths of a contig.
+        A file that is not text or has no repeats; a row with too few or too many columns, text
+        where a number belongs, a start below 1, an end before its start, or an unknown strand; two
+        lengths of one contig.
 
     Examples
     --------
@@ -68,25 +70,25 @@ def read_repeatmasker(blocks: Iterable[bytes], source: str, selection: Selection
 
 
 def read_rmsk(blocks: Iterable[bytes], source: str, selection: Selection) -> Features:
-    r"""Repeats of a UCSC rmsk table: a dump of the database, or what its table browser gives.
+    r"""Read the repeats of a UCSC rmsk table, from a database dump or from the table browser.
 
     Parameters
     ----------
     blocks : iterable of bytes
-        Seventeen columns, or sixteen where `bin` was left out; a header line is passed over.
+        Table with seventeen columns, or sixteen if `bin` was left out. A header line is ignored.
     source : str
     selection : Selection
-        As in `read_repeatmasker`.
+        As for `read_repeatmasker`.
 
     Returns
     -------
     features : Features
-        With the lengths of contigs, from the column genoLeft.
+        Intervals, and the lengths of contigs, from the column genoLeft.
 
     Raises
     ------
     LabelError
-        As in `read_repeatmasker`; a negative start.
+        As for `read_repeatmasker`, but starts count from 0.
 
     Examples
     --------
@@ -113,7 +115,7 @@ def _class_column(source: str, selection: Selection, form: str) -> str:
 
 
 def _out_columns(lines: pl.DataFrame, source: str) -> pl.DataFrame:
-    """Split rows at white space into c0, c1, ..., headers gone."""
+    """Split rows at white space into c0, c1, ..., without header lines."""
     text = pl.col("text")
     rows = lines.filter((text.str.strip_chars() != "") & ~text.str.contains(_HEADER))
     tabbed = text.str.strip_chars().str.replace_all(r"\s+", "\t")
@@ -122,13 +124,13 @@ def _out_columns(lines: pl.DataFrame, source: str) -> pl.DataFrame:
         tabbed.str.count_matches("\t", literal=True).alias("count") + 1,
         fields(tabbed, _MOST).alias("fields"),
     ).unnest("fields")
-    message = f"{{count}} columns, RepeatMasker's .out has {_FEWEST} to {_MOST}; mend the row"
+    message = f"{{count}} columns, RepeatMasker's .out has {_FEWEST} to {_MOST}; fix the row"
     first_error(rows, {message: ~pl.col("count").is_between(_FEWEST, _MOST)}, source)
     return rows
 
 
 def _out_rows(lines: pl.DataFrame, source: str, column: str) -> pl.DataFrame:
-    """Columns of BED_SCHEMA, checked, and the bases left of the contig."""
+    """Check the rows and return the columns of BED_SCHEMA, and `left`, the bases after the end."""
     both = pl.col("c10").str.splitn("/", 2)
     names = {
         "repName": pl.col("c9"),
@@ -145,22 +147,22 @@ def _out_rows(lines: pl.DataFrame, source: str, column: str) -> pl.DataFrame:
         left=pl.col("c7").str.extract(r"^\(([0-9]+)\)$").cast(pl.Int64, strict=False),
     )
     checks = {
-        "score {c0!r} is no number; mend the row": pl.col("score").is_null(),
-        "start {c5!r} is no whole number; give 1-based base pairs": pl.col("start").is_null(),
-        "end {c6!r} is no whole number; give base pairs": pl.col("end").is_null(),
+        "score {c0!r} is not a number; fix the row": pl.col("score").is_null(),
+        "start {c5!r} is not a whole number; give a 1-based position": pl.col("start").is_null(),
+        "end {c6!r} is not a whole number; give a position in base pairs": pl.col("end").is_null(),
         "start {c5}; RepeatMasker's starts count from 1": pl.col("start") < 0,
         "end {c6} is before start {c5}; swap them": pl.col("end") <= pl.col("start"),
-        "{c7!r} where the bases left belong; give a number in parentheses": (
+        "{c7!r} instead of the bases left; give a number in parentheses": (
             pl.col("left").is_null()
         ),
-        "strand {c8!r} is not '+' or 'C'; mend it": ~pl.col("c8").is_in(["+", "C"]),
+        "strand {c8!r} is not '+' or 'C'; fix it": ~pl.col("c8").is_in(["+", "C"]),
     }
     first_error(rows, checks, source)
     return rows.select(*BED_SCHEMA.names(), "left")
 
 
 def _rmsk_columns(lines: pl.DataFrame, source: str) -> pl.DataFrame:
-    """Split rows at tabs into c0, c1, ..., as if all had `bin`; the header gone."""
+    """Split rows at tabs into c0, c1, ..., as if all had `bin`, without the header."""
     text = pl.col("text")
     rows = lines.filter((text != "") & ~text.str.contains(r"^#|^(?:bin\t)?swScore\t"))
     count = text.str.count_matches("\t", literal=True) + 1
@@ -169,8 +171,8 @@ def _rmsk_columns(lines: pl.DataFrame, source: str) -> pl.DataFrame:
         "line", count.alias("count"), fields(aligned, _RMSK_COLUMNS).alias("fields")
     ).unnest("fields")
     message = (
-        f"{{count}} columns between tabs, a rmsk table has {_RMSK_COLUMNS}, or one fewer without "
-        "bin; mend the row"
+        f"{{count}} tab-separated columns, a rmsk table has {_RMSK_COLUMNS}, or one fewer without "
+        "bin; fix the row"
     )
     wrong = ~pl.col("count").is_between(_RMSK_COLUMNS - 1, _RMSK_COLUMNS)
     first_error(rows, {message: wrong}, source)
@@ -178,7 +180,7 @@ def _rmsk_columns(lines: pl.DataFrame, source: str) -> pl.DataFrame:
 
 
 def _rmsk_rows(lines: pl.DataFrame, source: str, column: str) -> pl.DataFrame:
-    """Columns of BED_SCHEMA, checked, and the bases left of the contig."""
+    """Check the rows and return the columns of BED_SCHEMA, and `left`, the bases after the end."""
     rows = _rmsk_columns(lines, source).with_columns(
         chrom="c5",
         start=whole_number("c6"),
@@ -189,15 +191,15 @@ def _rmsk_rows(lines: pl.DataFrame, source: str, column: str) -> pl.DataFrame:
         left=-whole_number("c8"),
     )
     checks = {
-        "score {c1!r} is no number; mend the row": pl.col("score").is_null(),
-        "start {c6!r} is no whole number; give 0-based base pairs": pl.col("start").is_null(),
-        "end {c7!r} is no whole number; give base pairs": pl.col("end").is_null(),
+        "score {c1!r} is not a number; fix the row": pl.col("score").is_null(),
+        "start {c6!r} is not a whole number; give a 0-based position": pl.col("start").is_null(),
+        "end {c7!r} is not a whole number; give a position in base pairs": pl.col("end").is_null(),
         "negative start {c6}; starts of a rmsk table count from 0": pl.col("start") < 0,
         "end {c7} is before start {c6}; swap them": pl.col("end") < pl.col("start"),
-        "{c8!r} where the bases left belong; give a number of 0 or less": (
+        "{c8!r} instead of the bases left; give a number of 0 or less": (
             pl.col("left").is_null() | (pl.col("left") < 0)
         ),
-        "strand {c9!r} is not '+' or '-'; mend it": ~pl.col("strand").is_in(["+", "-"]),
+        "strand {c9!r} is not '+' or '-'; fix it": ~pl.col("strand").is_in(["+", "-"]),
     }
     first_error(rows, checks, source)
     return rows.select(*BED_SCHEMA.names(), "left")
@@ -209,14 +211,14 @@ def _joined(empty: Features, pieces: Iterable[pl.DataFrame], source: str) -> Fea
 
 
 def _lengths(frame: pl.DataFrame, source: str) -> Mapping[str, int]:
-    """Bases of each contig; raises where two rows do not agree."""
+    """Return the length of each contig. Raise if two rows disagree."""
     sized = frame.select("chrom", "line", size=pl.col("end") + pl.col("left"))
     first = sized.unique("chrom", keep="first", maintain_order=True)
     own = first.select("chrom", own="size")
     first_error(
         sized.join(own, on="chrom"),
         {
-            "{chrom} has {size} bases by this row, and {own} by the first; give repeats of one "
+            "{chrom} has {size} bases by this row, but {own} by the first; give repeats of one "
             "assembly": pl.col("size") != pl.col("own")
         },
         source,

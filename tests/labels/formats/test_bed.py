@@ -77,14 +77,14 @@ def test_a_class_beyond_the_blocks():
 @pytest.mark.parametrize(
     ("text", "form", "column", "message"),
     [
-        (BROAD, "narrowPeak", None, "in, line 1: fewer than 10 columns, which narrowPeak has"),
-        (NARROW, "broadPeak", None, "in, line 2: more than 9 columns, which broadPeak has"),
-        (NARROW.replace("\t10\t", "\tx\t"), "narrowPeak", None, "line 2: start 'x' is no whole"),
+        (BROAD, "narrowPeak", None, "in, line 1: fewer than 10 columns, the width of narrowP"),
+        (NARROW, "broadPeak", None, "in, line 2: more than 9 columns, the width of broadPeak"),
+        (NARROW.replace("\t10\t", "\tx\t"), "narrowPeak", None, "line 2: start 'x' is not a whole"),
         (
             WIDE,
             "bed",
             "kind",
-            "in: bed has no column 'kind' for --class-column; it has chrom, .*fam",
+            "in: bed has no column 'kind' for --class-column; choose one of chrom, .*fam",
         ),
         (WIDE, "bed", "0", "bed has no column '0'"),
         (WIDE, "bed", "-1", "bed has no column '-1'"),

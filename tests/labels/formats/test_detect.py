@@ -1,11 +1,11 @@
-"""Formats of labels, told from names and first rows."""
+"""Formats of labels, detected from names and first rows."""
 
 from __future__ import annotations
 
 import pytest
 
 from dnabirnn.errors import LabelError
-from dnabirnn.labels.formats.detect import LabelFormat, tell_format
+from dnabirnn.labels.formats.detect import LabelFormat, detect_format
 
 BED6 = "chr1\t10\t44\tREP\t0\t-\n"
 NARROW = "chr1\t10\t44\t.\t0\t.\t5.5\t-1\t2.1\t7\n"
@@ -20,7 +20,7 @@ EMBL = "ID   X1; SV 1; linear; DNA; STD; PRO; 10 BP.\n"
 OLD_EMBL = "ID   X1         standard; DNA; PRO; 10 BP.\n"
 FASTQ = "@chr1\nACGT\n+\n!!!!\n"
 
-TOLD = [
+DETECTED = [
     ("a.bed", BED6, "bed"),
     ("a.BED.GZ", BED6, "bed"),
     ("-", BED6, "bed"),
@@ -85,9 +85,9 @@ TOLD = [
 ]
 
 
-@pytest.mark.parametrize(("name", "head", "form"), TOLD)
-def test_told(name, head, form):
-    assert tell_format(name, head) is LabelFormat(form)
+@pytest.mark.parametrize(("name", "head", "form"), DETECTED)
+def test_detected(name, head, form):
+    assert detect_format(name, head) is LabelFormat(form)
 
 
 @pytest.mark.parametrize(
@@ -99,18 +99,18 @@ def test_told(name, head, form):
         ("a.narrowPeak", BROAD, "is narrowPeak by its name, but broadPeak by its first row"),
         ("a.narrowPeak", RMSK, "is narrowPeak by its name, but rmsk"),
         ("a.fq", BED6, "is fastq by its name, but bed"),
-        ("a", "nothing known\n", "a: its first row is of none of bed, narrowPeak,.*--label-format"),
-        ("-", "chr1\tlab\tgene\tx\ty\n", "-: its first row is of none of"),
-        ("a.bed", ">chr1\nACGT\n", "a.bed: is FASTA, no labels; give one of bed"),
-        ("a.sam", "@SQ\tSN:chr1\tLN:9\n", "is SAM, no labels"),
-        ("a.vcf", "##fileformat=VCFv4.2\n#CHROM\n", "is VCF, no labels"),
-        ("a.wig", "fixedStep chrom=chr1 start=1 step=1\n", "is wiggle, no labels"),
+        ("a", "nothing known\n", "a: its first row is not one of bed, narrowPeak,.*--label-format"),
+        ("-", "chr1\tlab\tgene\tx\ty\n", "-: its first row is not one of"),
+        ("a.bed", ">chr1\nACGT\n", "a.bed: is FASTA, not labels; give one of bed"),
+        ("a.sam", "@SQ\tSN:chr1\tLN:9\n", "is SAM, not labels"),
+        ("a.vcf", "##fileformat=VCFv4.2\n#CHROM\n", "is VCF, not labels"),
+        ("a.wig", "fixedStep chrom=chr1 start=1 step=1\n", "is wiggle, not labels"),
         ("a", "<html>\n", "is XML or HTML"),
         ("a", '{"a": 1}\n', "is JSON"),
         ("a", "BAM\1\0\0", "a: not a text file; give labels in one of bed"),
     ],
 )
-def test_not_told(name, head, message):
+def test_not_detected(name, head, message):
     with pytest.raises(LabelError, match=message) as caught:
-        tell_format(name, head)
+        detect_format(name, head)
     assert "\n" not in str(caught.value)

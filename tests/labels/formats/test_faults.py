@@ -99,7 +99,7 @@ FAULTS = {
         tabs(PEAK.rpartition("|")[0].replace("|9|", "|1001|")),
         "line 1: b:5-1001 goes past",
     ),
-    "gff3: columns": ("in.gff3", tabs("b|lab|M|5"), "line 1: 4 columns between tabs"),
+    "gff3: columns": ("in.gff3", tabs("b|lab|M|5"), "line 1: 4 tab-separated columns"),
     "gff3: contig": ("in.gff3", tabs(GFF3.replace("b|", "z|")), "no contig in common"),
     "gff3: past the end": (
         "in.gff3",
@@ -112,7 +112,7 @@ FAULTS = {
         tabs("b|lab|region|1|990|.|+|.|ID=b;Is_circular=true", GFF3.replace("5|9|", "985|995|")),
         "b has 990 bases, but 1000 in the FASTA; use the assembly",
     ),
-    "gtf: columns": ("in.gtf", tabs("b|lab|M|5|9|.|+"), "line 1: 7 columns between tabs"),
+    "gtf: columns": ("in.gtf", tabs("b|lab|M|5|9|.|+"), "line 1: 7 tab-separated columns"),
     "gtf: contig": ("in.gtf", tabs(GTF.replace("b|", "z|")), "no contig in common"),
     "gtf: past the end": ("in.gtf", tabs(GTF.replace("|9|", "|1001|")), "line 1: b:4-1001 goes"),
     "genbank: columns": ("in.gb", genbank("5-9"), "line 6: M of record 'b.1': .*'5-9'"),
@@ -136,7 +136,7 @@ FAULTS = {
     "rmsk: columns": (
         "rmsk.txt",
         tabs(RMSK, RMSK[:20]),
-        "line 2: . columns between tabs, a rmsk table has 17",
+        "line 2: . tab-separated columns, a rmsk table has 17",
     ),
     "rmsk: columns of the first row": (
         "rmsk.txt", tabs(RMSK[:20]), "rmsk.txt: is rmsk by its name, but bed by its first row",
@@ -150,8 +150,8 @@ FAULTS = {
     "fastq: columns": ("in.fq", "@b\nACGT\n+\n!!\n", "record 'b' has 2 labels for 4 bases"),
     "fastq: contig": ("in.fq", fastq("z"), "no contig in common"),
     "fastq: past the end": ("in.fq", fastq(length=1001), "b has 1001 bases, but 1000 in the FASTA"),
-    "fastq: cut": ("in.fq", fastq()[:1500], "record 'b' has .* labels for 1000 bases; .* cut"),
-    "none of them": ("in.txt", "so it is\n", "in.txt: its first row is of none of bed, narrowPeak"),
+    "fastq: cut": ("in.fq", fastq()[:1500], "record 'b' has .* labels for 1000 bases, .* truncat"),
+    "none of them": ("in.txt", "so it is\n", "in.txt: its first row is not one of bed, narrowPeak"),
     "name and rows": ("in.gff3", tabs("b|5|9|M|0|+"), "is gff3 by its name, but bed by its first"),
 }  # fmt: skip
 
@@ -204,38 +204,38 @@ def test_files_that_are_cut(folder: Path, name: str) -> None:
     (folder / "out.json").unlink()
     (folder / f"{name}.gz").write_bytes(data[:-9])
     assert_fails(
-        folder, command.replace("--labels", f"--labels {name}.gz"), "truncated gzip file; make or"
+        folder, command.replace("--labels", f"--labels {name}.gz"), "truncated gzip file; create or"
     )
 
 
 OPTIONS = {
     "feature types of BED": (
         "encode genome.fa --labels sites.bed -o out --feature-type gene",
-        "--feature-type: is for gff3, gtf, genbank, embl, and the labels are bed; leave it out",
+        "--feature-type: applies to gff3, gtf, genbank, embl, and the labels are bed; leave it out",
     ),
     "class twice": (
         "encode genome.fa --labels sites.bed -o out --class X --class-column 4",
-        "--class and --class-column: each says what the class",
+        "--class and --class-column: both set the class",
     ),
     "class and map": (
         "encode genome.fa --labels sites.bed -o out --class X --classes-map M=X",
-        "--class and --classes-map: all rows have one name",
+        "--class and --classes-map: --class sets the class",
     ),
     "no such column": (
         "encode genome.fa --labels sites.bed -o out --class-column gene",
-        "sites.bed: bed has no column 'gene' for --class-column; it has chrom, start",
+        "sites.bed: bed has no column 'gene' for --class-column; choose one of chrom, start",
     ),
     "map without an equals sign": (
         "encode genome.fa --labels sites.bed -o out --classes-map M",
-        "'M' is no OLD=NEW, such as",
+        "'M' is not OLD=NEW, such as",
     ),
     "map to nothing": (
         "encode genome.fa --labels sites.bed -o out --classes-map M=",
-        "'M=' is no OLD=NEW",
+        "'M=' is not OLD=NEW",
     ),
     "map to two": (
         "encode genome.fa --labels sites.bed -o out --classes-map M=A,M=B",
-        "--classes-map: 'M' is to be 'A' and 'B'; give it one name",
+        "--classes-map: 'M' is renamed to both 'A' and 'B'; give one name",
     ),
     "map of no class": (
         "encode genome.fa --labels sites.bed -o out --classes-map Z=A",
@@ -243,7 +243,7 @@ OPTIONS = {
     ),
     "another format": (
         "encode genome.fa --labels sites.bed -o out --label-format gff3",
-        "sites.bed, line 1: 6 columns between tabs, GFF and GTF have 9",
+        "sites.bed, line 1: 6 tab-separated columns, GFF and GTF have 9",
     ),
     "no such format": (
         "encode genome.fa --labels sites.bed -o out --label-format vcf",
@@ -271,19 +271,19 @@ OPTIONS = {
     ),
     "negatives overwritten": (
         "evaluate genome.fa --labels sites.bed -m m.safetensors -o past.bed --negatives past.bed",
-        "past.bed: is read by this command too",
+        "past.bed: is also an input of this command",
     ),
     "report of no genome": (
         "report -m m.safetensors -o out.html --negatives past.bed",
-        "--negatives: pictures of regions need the genome too",
+        "--negatives: only applies to pictures of regions",
     ),
     "report of no labels": (
         "report -m m.safetensors -o out.html --label-flank-ignore 5",
-        "--label-flank-ignore: pictures of regions need the genome too",
+        "--label-flank-ignore: only applies to pictures of regions",
     ),
     "report with types": (
         "report -m m.safetensors -o out.html --feature-type gene",
-        "--feature-type: pictures of regions need the genome too",
+        "--feature-type: only applies to pictures of regions",
     ),
 }
 

@@ -259,19 +259,19 @@ def with_sequence(text, sequence="a" * 100):
 BAD = {
     "two places": (
         genbank([("REP", "5..9,11")]),
-        r"in\.gb, lines 1 to 7: cannot be understood; fetch or export",
+        r"in\.gb, lines 1 to 7: cannot be read; fetch or export",
     ),
     "no place": (
         genbank([("source", "1..100"), ("REP", "5..x")]),
-        r"in\.gb, line 7: REP of record 'X1.2': .*'5\.\.x'.*; mend it",
+        r"in\.gb, line 7: REP of record 'X1.2': .*'5\.\.x'.*; fix it",
     ),
     "backwards": (
         genbank([("REP", "91..10")], topology="linear"),
-        r"in\.gb, line 6: REP of record 'X1.2': .*spans the origin.*; mend it",
+        r"in\.gb, line 6: REP of record 'X1.2': .*spans the origin.*; fix it",
     ),
     "twice": (
         genbank([("REP", "1..5")]) * 2,
-        r"in\.gb: record 'X1.2' comes twice; give each contig once",
+        r"in\.gb: record 'X1.2' occurs twice; give each contig once",
     ),
     "no end": (genbank([("REP", "1..5")]).replace("//\n", ""), "fetch or export the file again"),
     "cut in the features": (

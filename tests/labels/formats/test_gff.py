@@ -58,7 +58,7 @@ def test_types_are_chosen_and_all_are_known():
         ("Name=a", "Name", ["a"]),
         ("ID=1;Name=a;x=2", "Name", ["a"]),
         ("ID=1; Name=a b ;x=2", "Name", ["a b"]),
-        # Percent signs are decoded, once, after values were told apart.
+        # Percent signs are decoded, once, after values were separated.
         ("Name=a%2Cb%3Bc%3Dd%25%20e", "Name", ["a,b;c=d% e"]),
         ("Name=a%252Cb", "Name", ["a%2Cb"]),
         ("Name=%CE%B1-satellite", "Name", ["\u03b1-satellite"]),
@@ -125,7 +125,7 @@ def test_fasta_ends_the_features(monkeypatch):
         # All of the file was read, so that its digest is that of all of it.
         assert next(blocks, None) is None
     # In GTF neither says anything: a row that begins so is wrong.
-    with pytest.raises(LabelError, match="line 2: 1 columns"):
+    with pytest.raises(LabelError, match="line 2: 1 tab-separated columns"):
         gtf(row(1, 5) + ">c\nACGT\n")
 
 
@@ -205,7 +205,7 @@ def test_what_is_longer_than_its_circle():
     with pytest.raises(LabelError, match=r"line 2: c:50-151 is longer than the circular contig"):
         gff3(CIRCLE + row(51, 151))
     with pytest.raises(
-        LabelError, match=r"line 2: c:196-201 lies a whole turn beyond the circular"
+        LabelError, match=r"line 2: c:196-201 ends past twice the length of the circular"
     ):
         gff3(CIRCLE + row(197, 201))
     assert [s[1:3] for s in spans(gff3(CIRCLE + row(197, 200)))] == [(96, 100)]
@@ -245,20 +245,20 @@ def test_wrapping_against_counting_bases(rows, length):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ("c\tlab\tgene\t1\t5\n", "5 columns between tabs, GFF and GTF have 9"),
-        (row(1, 5).rstrip() + "\n", "8 columns"),
-        (row(1, 5, "a\tb"), "10 columns"),
-        ("c lab gene 1 5 . + . x\n", "1 columns"),
+        ("c\tlab\tgene\t1\t5\n", "5 tab-separated columns, GFF and GTF have 9"),
+        (row(1, 5).rstrip() + "\n", "8 tab-separated columns"),
+        (row(1, 5, "a\tb"), "10 tab-separated columns"),
+        ("c lab gene 1 5 . + . x\n", "1 tab-separated columns"),
         (row(1, 5, chrom=""), "no contig in the first column"),
         (row(1, 5, kind="."), "no type in the third column"),
-        (row("x", 5), "start 'x' is no whole number; give 1-based"),
-        (row(1, "5.0"), "end '5.0' is no whole number"),
+        (row("x", 5), "start 'x' is not a whole number; give a 1-based"),
+        (row(1, "5.0"), "end '5.0' is not a whole number"),
         (row(0, 5), "start 0; starts of GFF and GTF count from 1"),
         (row(-3, 5), "start -3; starts of GFF"),
         (row(6, 5), "end 5 is before start 6; swap them"),
         (row(1, 5, strand="x"), r"strand 'x' is not '\+', '-', '.' or '\?'"),
-        (row(1, 5).replace("\t.\t+", "\thigh\t+"), "score 'high' is no number"),
-        (row(1, 5).replace("\t.\t+", "\tinf\t+"), "score 'inf' is no number"),
+        (row(1, 5).replace("\t.\t+", "\thigh\t+"), "score 'high' is not a number"),
+        (row(1, 5).replace("\t.\t+", "\tinf\t+"), "score 'inf' is not a number"),
     ],
 )
 @pytest.mark.parametrize("read", [gff3, gtf])

@@ -255,7 +255,7 @@ FORMS = {
 def read(path: Path | str, form: Form, **options: object) -> list[Site]:
     """Sites of a file."""
     labels = load_labels([path], **form.options, **options)  # type: ignore[arg-type]
-    assert labels.origin.told["formats"] == [form.form]
+    assert labels.origin.reading["formats"] == [form.form]
     classes = [name for name, _ in labels.classes]
     return [
         Site(chrom, start, end, classes[number], strand)
@@ -353,13 +353,15 @@ def test_encoded_sites_are_the_motifs(tmp_path: Path, name: str) -> None:
     assert encoded.manifest["reading"]["formats"] == [form.form]
 
 
-def test_which_format_was_read_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_format_that_was_read_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "in.gff3"
     path.write_text(gff3_by_hand())
     with caplog.at_level(logging.INFO):
         load_labels([path])
     assert f"{path}: read as gff3, 6 intervals, class by type" in caplog.messages
-    assert any("1 features that tell of a whole contig are left out" in m for m in caplog.messages)
+    assert any("left out 1 features that describe a whole contig" in m for m in caplog.messages)
 
 
 def test_files_of_several_formats_go_together(tmp_path: Path) -> None:
@@ -423,7 +425,7 @@ def test_real_sites_are_the_same_in_other_formats(
         ]
         path.write_text("".join(f"{line}\n" for line in lines))
     ours, theirs = load_labels([path]), load_labels([source])
-    assert ours.origin.told["formats"] == [form]
+    assert ours.origin.reading["formats"] == [form]
     columns = ["chrom", "start", "end", "class", "strand"]
     assert ours.classes == theirs.classes
     assert ours.frame.select(columns).equals(theirs.frame.select(columns))

@@ -42,7 +42,7 @@ def test_all_that_a_file_tells(write):
         "in.gff3"
     ] * 2
     assert list(annotation.digests) == ["in.bed", "in.gff3"]
-    assert annotation.told == {
+    assert annotation.reading == {
         "class": None,
         "class_column": None,
         "classes_map": {},
@@ -58,7 +58,7 @@ def test_classes_are_renamed_and_merged(write):
     labels = load_labels([write(BED)], classes_map=mapping)
     assert labels.classes == (MotifClass("one", True), MotifClass("two", True))
     assert labels.frame["class"].to_list() == [0, 0, 1]
-    assert labels.origin.told["classes_map"] == mapping
+    assert labels.origin.reading["classes_map"] == mapping
     # At once, not one after the other.
     swapped = load_labels([write(BED)], classes_map={"a": "b", "b": "a"})
     assert swapped.frame["class"].to_list() == [1, 0, 2]
@@ -74,7 +74,7 @@ def test_a_class_or_type_that_is_not_there(write, caplog):
     ):
         load_labels([path], classes_map={"z": "y"})
     with pytest.raises(
-        LabelError, match="--feature-type: no feature is of type 'tRNA'; the labels have REP, gene"
+        LabelError, match="--feature-type: no feature has type 'tRNA'; the labels have REP, gene"
     ):
         load_labels([path], feature_types=["gene", "tRNA"])
     with pytest.raises(
@@ -92,7 +92,7 @@ def test_span_is_for_formats_with_parts(write):
     assert load_labels([write(GFF3, "in.gff3")], span=True).frame["end"].to_list() == [5, 29]
     for text, name in ((GTF, "in.gtf"), ("@c\nA\n+\n#\n", "in.fq")):
         with pytest.raises(
-            OptionError, match=r"--span: is for bed, gff3, genbank, embl, and the lab"
+            OptionError, match=r"--span: applies to bed, gff3, genbank, embl, and the lab"
         ):
             load_labels([write(text, name)], span=True)
     # One file of several is enough.
@@ -102,20 +102,26 @@ def test_span_is_for_formats_with_parts(write):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"class_name": "x", "class_column": "4"}, "--class and --class-column: each says what"),
+        (
+            {"class_name": "x", "class_column": "4"},
+            "--class and --class-column: both set the class",
+        ),
         (
             {"class_name": "x", "classes_map": {"a": "b"}},
-            "--class and --classes-map: all rows have",
+            "--class and --classes-map: --class sets",
         ),
-        ({"class_column": " "}, "--class-column: names no column"),
-        ({"class_name": ""}, "--class '': give a name"),
-        ({"classes_map": {"a": " "}}, "--classes-map ' ': give names"),
-        ({"classes_map": {"a": "x\ty"}}, "--classes-map .*: give names of printable"),
+        ({"class_column": " "}, "--class-column: the name is empty"),
+        ({"class_name": ""}, "--class '': not a class name"),
+        ({"classes_map": {"a": " "}}, "--classes-map ' ': not a class name"),
+        (
+            {"classes_map": {"a": "x\ty"}},
+            "--classes-map .*: not a class name; give one of printable",
+        ),
         (
             {"feature_types": ["gene"]},
-            "--feature-type: is for gff3, gtf, genbank, embl, and the la",
+            "--feature-type: applies to gff3, gtf, genbank, embl, and the la",
         ),
-        ({"label_format": "vcf"}, "--label-format 'vcf': is none of bed, narrowPeak"),
+        ({"label_format": "vcf"}, "--label-format 'vcf': not one of bed, narrowPeak"),
     ],
 )
 def test_options_that_make_no_sense(write, options, message):
@@ -128,7 +134,7 @@ def test_options_that_make_no_sense(write, options, message):
     [
         ("", "in.gff3", {}, "in.gff3: no intervals; the file is empty: give labels with rows"),
         ("c\t0\t5\n", "in.bed", {}, "line 1: no class in the fourth column; .*--class-column"),
-        (BED, "in.bed", {"class_column": "7"}, "line 1: no class in column 7; name one"),
+        (BED, "in.bed", {"class_column": "7"}, "line 1: no class in column 7; give all rows one"),
         (GFF3, "in.gff3", {"class_column": "note"}, "line 1: no class in attribute 'note'"),
         (BED, "in.bed", {"class_column": "gene"}, "in.bed: bed has no column 'gene'"),
         ("@c\nACG\n+\n!!!\n", "in.fq", {}, "in.fq: no intervals; give labels with rows"),
@@ -144,7 +150,7 @@ def test_options_that_make_no_sense(write, options, message):
             {},
             "in.gff3: no intervals; give labels with rows",
         ),
-        ("c\tlab\tgene\t1\t5\n", "in.gff3", {}, "in.gff3, line 1: 5 columns between tabs"),
+        ("c\tlab\tgene\t1\t5\n", "in.gff3", {}, "in.gff3, line 1: 5 tab-separated columns"),
     ],
 )
 def test_files_that_cannot_be_used(write, text, name, options, message):
@@ -164,7 +170,7 @@ def test_an_empty_file_among_others_is_none_where_it_can_be(write):
 def test_lengths_must_agree(write):
     one, other = write('@a\nACG\n+\n!"!\n', "a.fq"), write('@a\nACGT\n+\n!"!!\n', "b.fq")
     with pytest.raises(
-        LabelError, match=r"b\.fq: a has 4 bases, but 3 by .*a\.fq; give labels of one"
+        LabelError, match=r"b\.fq: a has 4 bases, but 3 in .*a\.fq; give labels of one"
     ):
         load_labels([one, other])
 

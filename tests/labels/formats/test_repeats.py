@@ -152,13 +152,13 @@ def test_both_formats_tell_the_same(repeats):
         ),
         (out_row(1, 5, tail="7 * x"), "17 columns"),
         (out_row(0, 5), "start 0; RepeatMasker's starts count from 1"),
-        (out_row("x", 5), "start 'x' is no whole number"),
-        (out_row(1, "5.5", left="(995)"), "end '5.5' is no whole number"),
+        (out_row("x", 5), "start 'x' is not a whole number"),
+        (out_row(1, "5.5", left="(995)"), "end '5.5' is not a whole number"),
         (out_row(6, 5), "end 5 is before start 6"),
         (out_row(1, 5, strand="-"), r"strand '-' is not '\+' or 'C'"),
-        (out_row(1, 5, left="995"), "'995' where the bases left belong; give a number in"),
-        (out_row(1, 5).replace("225", "high"), "score 'high' is no number"),
-        (out_row(1, 5, left="(994)"), "c has 999 bases by this row, and 1000 by the first"),
+        (out_row(1, 5, left="995"), "'995' instead of the bases left; give a number in"),
+        (out_row(1, 5).replace("225", "high"), "score 'high' is not a number"),
+        (out_row(1, 5, left="(994)"), "c has 999 bases by this row, but 1000 by the first"),
     ],
 )
 def test_bad_out(bad, message):
@@ -170,16 +170,16 @@ def test_bad_out(bad, message):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ("585\t225\t100\n", "3 columns between tabs, a rmsk table has 17"),
-        (rmsk_row(0, 5).rstrip() + "\tx\n", "18 columns"),
+        ("585\t225\t100\n", "3 tab-separated columns, a rmsk table has 17"),
+        (rmsk_row(0, 5).rstrip() + "\tx\n", "18 tab-separated columns"),
         (rmsk_row(-1, 5), "negative start -1"),
-        (rmsk_row("x", 5), "start 'x' is no whole number; give 0-based"),
-        (rmsk_row(0, "y", left=-995), "end 'y' is no whole number"),
+        (rmsk_row("x", 5), "start 'x' is not a whole number; give a 0-based"),
+        (rmsk_row(0, "y", left=-995), "end 'y' is not a whole number"),
         (rmsk_row(6, 5), "end 5 is before start 6"),
         (rmsk_row(0, 5, strand="C"), r"strand 'C' is not '\+' or '-'"),
-        (rmsk_row(0, 5, left=995), "'995' where the bases left belong; give a number of 0 or less"),
-        (rmsk_row(0, 5).replace("225", "high"), "score 'high' is no number"),
-        (rmsk_row(0, 5, left=-990), "c has 995 bases by this row, and 1000 by the first"),
+        (rmsk_row(0, 5, left=995), "'995' instead of the bases left; give a number of 0 or less"),
+        (rmsk_row(0, 5).replace("225", "high"), "score 'high' is not a number"),
+        (rmsk_row(0, 5, left=-990), "c has 995 bases by this row, but 1000 by the first"),
     ],
 )
 def test_bad_rmsk(bad, message):
@@ -191,7 +191,7 @@ def test_bad_rmsk(bad, message):
 @pytest.mark.parametrize("read", [out, rmsk])
 def test_a_column_that_is_not_there(read):
     with pytest.raises(
-        LabelError, match="no column 'gene' for --class-column; it has repName, rep"
+        LabelError, match="no column 'gene' for --class-column; choose one of repName, rep"
     ):
         read("", class_column="gene")
 

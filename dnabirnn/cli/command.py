@@ -1,0 +1,76 @@
+"""Commands whose help shows options in groups, and an example.
+
+Help texts are arguments and not docstrings, which Python removes with `-OO`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["Command", "Option", "WithExample", "command", "option"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_OTHER = "Other options"
+
+
+class Option(click.Option):
+    """An option, and the heading that help lists it under."""
+
+    def __init__(self, *arguments: Any, group: str, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.group = group
+
+
+class WithExample(click.Command):
+    """A command whose help ends with an example."""
+
+    example = ""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example, one command per line."""
+        with formatter.section("Example"):
+            formatter.write_text("\b\n" + self.example.strip())
+
+
+class Command(WithExample):
+    """A command whose help lists the options of each group under a heading."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, group by group, in the order in which groups first occur."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                groups.setdefault(getattr(parameter, "group", _OTHER), []).append(record)
+        groups[_OTHER] = groups.pop(_OTHER)  # last
+        for title, records in groups.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def command(text: str, example: str) -> Callable[[Callable[..., Any]], Command]:
+    """Make a function a command.
+
+    Parameters
+    ----------
+    text : str
+        Help; its first sentence is also shown in the list of commands.
+    example : str
+        Command lines that work as they stand with files of these names, one per line.
+    """
+
+    def decorated(function: Callable[..., Any]) -> Command:
+        made = click.command(cls=Command, help=text)(function)
+        made.example = example
+        return made
+
+    return decorated
+
+
+def option(*names: str, group: str, **attributes: Any) -> Callable[[_Function], _Function]:
+    """Add an option that help lists in a group; otherwise as `click.option`."""
+    return click.option(*names, cls=Option, group=group, **attributes)
