@@ -14,6 +14,7 @@ from dnabirnn.cli.command import command, option
 from dnabirnn.cli.look_ahead import look_ahead
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import DnabirnnError, OptionError, TrainingError
+from dnabirnn.network import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +79,7 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @option(
     "--cell",
     group=_NETWORK,
-    type=click.Choice(["gru", "gru-ln", "lstm", "rnn"]),
+    type=click.Choice(sorted(cell.value for cell in Cell)),
     default="gru",
     show_default=True,
     help="Recurrent cell. gru-ln is the cell of dna-brnn.",
@@ -272,7 +273,7 @@ def train(
     """Run `dnabirnn train`."""
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.files import check_target
-    from dnabirnn.network import Architecture, Cell, load_checkpoint
+    from dnabirnn.network import Architecture, load_checkpoint
     from dnabirnn.training import (
         TRAINING_REMEDIES,
         FitSettings,

@@ -49,8 +49,19 @@ if TYPE_CHECKING:
 
     from dnabirnn.evaluation.metrics import PrecisionRecall
 
-__all__ = ["COARSE", "GROUPS", "Curve", "Tally", "draw", "intervals", "lowest_probability"]
+__all__ = [
+    "BLOCK_BP",
+    "COARSE",
+    "GROUPS",
+    "Curve",
+    "Tally",
+    "draw",
+    "intervals",
+    "lowest_probability",
+]
 
+BLOCK_BP = 10_000
+"""Length of a block of the bootstrap, for bases and for calls."""
 GROUPS = 512
 """Maximum number of groups of blocks that the bootstrap draws from."""
 COARSE = BINS >> 8

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dnabirnn.evaluation.bootstrap import GROUPS, draw
-from dnabirnn.evaluation.matching import BLOCK_BP, CallMatches, counted_intervals, interval
+from dnabirnn.evaluation.bootstrap import BLOCK_BP, GROUPS, draw
+from dnabirnn.evaluation.matching import CallMatches, counted_intervals, interval
 from dnabirnn.labels import intervals_of, output_masks
 
 if TYPE_CHECKING:

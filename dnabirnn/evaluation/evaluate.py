@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS
-from dnabirnn.evaluation.bootstrap import draw, intervals, lowest_probability
+from dnabirnn.evaluation.bootstrap import BLOCK_BP, draw, intervals, lowest_probability
 from dnabirnn.evaluation.calls import CallEvaluation
 from dnabirnn.evaluation.truth import Truth
 from dnabirnn.motif_classes import MAX_SCORE
@@ -102,7 +102,7 @@ class Evaluation:
         *,
         replicates: int = 1000,
         seed: int = 0,
-        block_bp: int = 10_000,
+        block_bp: int = BLOCK_BP,
     ) -> None:
         from dnabirnn.evaluation.base_counts import BaseCounter  # loads Numba
 

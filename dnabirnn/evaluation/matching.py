@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from dnabirnn.evaluation.bootstrap import GROUPS, draw
+from dnabirnn.evaluation.bootstrap import BLOCK_BP, GROUPS, draw
 from dnabirnn.labels import runs
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "BLOCK_BP",
     "CallMatches",
     "Intervals",
     "Matches",
@@ -46,8 +45,6 @@ Intervals: TypeAlias = "NDArray[np.int64]"
 
 _LONGEST_ERROR_BP = 1_000_000
 """Boundary errors are counted exactly up to this one. Larger errors are counted as this one."""
-BLOCK_BP = 10_000
-"""Length of the blocks of the bootstrap."""
 
 
 class Matches(NamedTuple):

@@ -3,6 +3,7 @@
 Modules, in reading order:
 
 - `read`: blocks of bytes from plain, gzip and bgzip files, pipes and standard input
+- `failures`: errors of the system when a file is written, with their remedy
 - `temporary`: temporary names beside an output, and what killed runs left behind
 - `journal`: a record of the files that a run has written
 - `write`: outputs that are complete or absent; bgzip; pipes

@@ -6,7 +6,6 @@ this one and no process has its id; then the next run with the same output remov
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import os
@@ -14,18 +13,17 @@ import re
 import secrets
 import shutil
 import socket
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnabirnn.errors import OutputError
+from dnabirnn.files.failures import failures_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from typing_extensions import Buffer
 
-__all__ = ["Scratch", "failures_of", "stem", "temporary_path"]
+__all__ = ["Scratch", "stem", "temporary_path"]
 
 _LONGEST_STEM_BYTES = 150
 
@@ -111,25 +109,3 @@ def _is_alive(process: int) -> bool:
     except OSError:
         return True
     return True
-
-
-@contextmanager
-def failures_of(name: str) -> Iterator[None]:
-    """Turn OSError into OutputError, except for a closed pipe (BrokenPipeError).
-
-    Parameters
-    ----------
-    name : str
-        Name of the file for the user.
-    """
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        remedy = {
-            errno.ENOSPC: "make room or write elsewhere",
-            errno.EDQUOT: "make room or write elsewhere",
-            errno.ENAMETOOLONG: "give a shorter name",
-        }.get(error.errno or 0, "check the path and its permissions, or write elsewhere")
-        raise OutputError(f"{name}: {error.strerror or error}; {remedy}") from error

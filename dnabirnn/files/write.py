@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from dnabirnn.errors import OutputError
+from dnabirnn.files.failures import failures_of
 from dnabirnn.files.journal import note_scratch, note_written
-from dnabirnn.files.temporary import Scratch, failures_of, temporary_path
+from dnabirnn.files.temporary import Scratch, temporary_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable

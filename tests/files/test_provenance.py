@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from commands import make_material, recorded_files, run, succeed
 
-from dnabirnn.cli import _WRITING
+from dnabirnn.cli.group import _WRITING
 from dnabirnn.files.provenance import verify
 
 
