@@ -17,7 +17,15 @@ configfile: workflow.source_path("workflows/config.yaml")
 report: "workflows/report/workflow.rst"
 
 
-validate(config, schema="workflows/schemas/config.schema.yaml")
+include: "workflows/rules/config.smk"
+
+
+check_config(
+    config,
+    read_schema(workflow.source_path("workflows/schemas/config.schema.yaml")),
+    config_as_written(workflow.overwrite_configfiles),
+)
+validate(config, schema="workflows/schemas/config.schema.yaml")  # sets the defaults
 
 
 # `--set-scatter score=N` overrides it.
@@ -26,6 +34,7 @@ scattergather:
 
 
 include: "workflows/rules/lock.smk"
+include: "workflows/rules/sheet.smk"
 include: "workflows/rules/common.smk"
 
 

@@ -41,13 +41,23 @@ def printable(text: str) -> str:
     return "".join(c if is_printable(c) else ascii(c)[1:-1] for c in text)
 
 
+def _clear(name: str) -> str:
+    """Quote a name that a list would not show as it is: with odd spaces, or a comma."""
+    odd = name != name.strip() or "  " in name or "," in name or not name
+    return repr(name) if odd or not name.isprintable() else name
+
+
 def shortened(names: Sequence[str], most: int = 5) -> str:
     """Return the first `most` names of a list and the number of others, for a message.
+
+    Names with spaces at an end, spaces other than " ", or commas are quoted, as in Python.
 
     Examples
     --------
     >>> shortened(["chr1", "chr2", "chr3"], most=2)
     'chr1, chr2 and 1 more'
+    >>> print(shortened(["chr1 ", "a,b", "two words"]))
+    'chr1 ', 'a,b', two words
     """
-    listed = ", ".join(names[:most])
+    listed = ", ".join(map(_clear, names[:most]))
     return f"{listed} and {len(names) - most} more" if len(names) > most else listed

@@ -3,6 +3,7 @@
 Each command is imported when it is used. Shared modules, in reading order:
 
 - `group`: `dnabirnn` itself: its commands, and errors as one line
+- `streams`: standard streams that are closed, full, or cannot represent a letter
 - `command`: help with groups of options and an example
 - `options`: options that several commands share
 - `label_options`: options that select labels and set how they are read

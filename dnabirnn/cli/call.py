@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import click
@@ -12,6 +13,8 @@ from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.tracks import endings
 
 __all__ = ["call"]
+
+logger = logging.getLogger(__name__)
 
 
 @command(
@@ -67,7 +70,7 @@ def call(
     checkpoint = load_checkpoint(model)
     settings = options.call_settings(checkpoint, calls, wanted=True)
     with ProgressBar("called", quiet=quiet) as progress:
-        call_track(
+        found = call_track(
             scores,
             target,
             checkpoint.architecture.outputs,
@@ -75,3 +78,5 @@ def call(
             progress.add,
             sizes=lengths,
         )
+    for line in found.lines():
+        logger.info("%s", line)

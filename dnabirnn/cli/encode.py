@@ -41,8 +41,8 @@ _SPLITS = "Training, validation and test sequence"
     "--motifs",
     group=options.MOTIFS,
     metavar="FILE",
-    help="Motif matrices (JASPAR, MEME or TRANSFAC format). Their sites become the labels, in "
-    "place of --labels.",
+    help="Motif matrices, in JASPAR, HOMER, HOCOMOCO, MEME, TRANSFAC or a similar format. Their "
+    "sites become the labels, in place of --labels.",
 )
 @options.pvalue
 @options.within

@@ -14,7 +14,7 @@ __all__ = ["export"]
     """Export a model to ONNX.
 
     The ONNX model reads base codes and returns calibrated probabilities. Needs the package onnx:
-    pip install 'dnabirnn[onnx]'.
+    pip install ".[onnx]" in the folder of the source code.
     """,
     "dnabirnn export model.safetensors -o model.onnx",
 )

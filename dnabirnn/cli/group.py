@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import logging
-import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from difflib import get_close_matches
+from functools import wraps
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -18,7 +22,8 @@ import click
 from dnabirnn.cli.command import WithExample
 from dnabirnn.cli.look_ahead import BEGUN
 from dnabirnn.cli.provenance_option import recorded, recording
-from dnabirnn.errors import DnabirnnError
+from dnabirnn.cli.streams import prepare_streams, settle_output
+from dnabirnn.errors import DnabirnnError, ResourceError
 from dnabirnn.names import printable
 
 __all__ = ["main", "run"]
@@ -43,7 +48,22 @@ _WRITING = {
 _GC_THRESHOLD = 50_000
 
 _LONGEST_MESSAGE = 2_000
-_OUT_OF_MEMORY = "out of memory; free memory, use fewer --threads, or use a smaller network"
+_OUT_OF_MEMORY = (
+    "out of memory; free memory, raise the limit of `ulimit -v` if there is one, use fewer "
+    "--threads, or use a smaller network"
+)
+_SIGNS_OF_LITTLE_MEMORY = (
+    "can't allocate memory",
+    "cannot allocate memory",
+    "Cannot allocate memory",
+    "can't start new thread",
+    "failed to map segment from shared object",
+)
+"""In messages of torch, of threads, and of the dynamic loader."""
+_LEAST_ADDRESS_SPACE = 3 << 29
+"""With 2 cores, torch and Parquet need between 1.1 and 1.5 million KiB, other outputs 0.9 million;
+the threads of each further core need a few thousand."""
+_FAILURES_OF_STREAMS = (errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC)
 
 
 class _Group(WithExample, click.Group):
@@ -63,7 +83,7 @@ dnabirnn score genome.fa -m sites.safetensors -o scores.bed --calls calls.bed"""
         module = importlib.import_module(f"dnabirnn.cli.{cmd_name}")
         command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)
-        return recorded(command) if cmd_name in _WRITING else command
+        return _with_room(recorded(command)) if cmd_name in _WRITING else command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, names in _SECTIONS.items():
@@ -76,42 +96,105 @@ dnabirnn score genome.fa -m sites.safetensors -o scores.bed --calls calls.bed"""
                 formatter.write_dl(rows, col_spacing=3)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        try:
+        with _one_line(ctx):
             return super().parse_args(ctx, args)
-        except click.UsageError as error:
-            _fail_usage(ctx, error)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-"):
+            near = get_close_matches(name, _COMMANDS, n=1)
+            ctx.fail(f"no such command {name!r}{_suggestion(near)}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
-            with recording(ctx):
-                return super().invoke(ctx)
-        except click.UsageError as error:
-            _fail_usage(ctx, error)
-        except DnabirnnError as error:
-            _fail(ctx, str(error))
-        except MemoryError:
+        with _one_line(ctx), recording(ctx):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _one_line(ctx: click.Context) -> Iterator[None]:
+    """End with one line on standard error if the user can correct what has failed."""
+    try:
+        yield
+    except click.exceptions.Exit:
+        raise
+    except click.UsageError as error:
+        _fail_usage(ctx, error)
+    except DnabirnnError as error:
+        _fail(ctx, str(error))
+    except BrokenPipeError:  # the reader of standard output has closed it, as `head` does
+        settle_output()
+        ctx.exit(1)
+    except UnicodeEncodeError as error:
+        _fail(
+            ctx,
+            f"{error.object}: cannot be written as {error.encoding}; use other letters, or set the "
+            "environment variable LC_ALL to C.UTF-8",
+        )
+    except Exception as error:
+        if _is_out_of_memory(error):
             _fail(ctx, _OUT_OF_MEMORY)
-        except RuntimeError as error:
-            if _is_out_of_memory(error):
-                _fail(ctx, _OUT_OF_MEMORY)
+        if not isinstance(error, OSError):
             raise
-        except BrokenPipeError:
-            # The reader of standard output has closed it, as `head` does. Python must not flush
-            # to it again at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(1)
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            _fail(ctx, f"{where}{error.strerror or error}")
+        where = error.filename
+        if where is None and error.errno in _FAILURES_OF_STREAMS:
+            where = "standard output"  # all other writers name their file
+        reason = error.strerror or str(error)
+        _fail(ctx, reason if where is None else f"{where}: {reason}")
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Return whether torch, which does not raise MemoryError, is out of memory."""
-    return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+def _is_out_of_memory(error: BaseException | None) -> bool:
+    """Return whether an error, or what it comes from, is a lack of memory.
+
+    torch, threads and shared libraries that are loaded do not raise MemoryError.
+    """
+    while error is not None:
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            return True
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            return True
+        if any(sign in str(error) for sign in _SIGNS_OF_LITTLE_MEMORY):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _with_room(command: click.Command) -> click.Command:
+    """Return the command, which first checks that its libraries can be loaded.
+
+    With little address space, some of them end the process without a Python exception.
+    """
+    callback = command.callback
+    assert callback is not None
+
+    @wraps(callback)
+    def checked(*arguments: Any, **options: Any) -> Any:
+        if "polars" not in sys.modules:
+            with suppress(ImportError):  # Windows has no such limit
+                import resource
+
+                limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+                if 0 <= limit < _LEAST_ADDRESS_SPACE and limit != resource.RLIM_INFINITY:
+                    raise ResourceError(
+                        f"out of memory: the limit of `ulimit -v` is {limit >> 10:,} KiB, and "
+                        f"loading dnabirnn takes up to {_LEAST_ADDRESS_SPACE >> 10:,} KiB of "
+                        "address space; raise the limit"
+                    )
+        return callback(*arguments, **options)
+
+    command.callback = checked
+    return command
+
+
+def _suggestion(near: Sequence[str] | None) -> str:
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _fail(ctx: click.Context, message: str, exit_code: int = 1) -> NoReturn:
     command = f"dnabirnn {ctx.invoked_subcommand or ''}".strip()
+    settle_output()
     text = printable(" ".join(message.split()))
     if len(text) > _LONGEST_MESSAGE:  # a value may be very long; the remedy is at the end
         half = _LONGEST_MESSAGE // 2
@@ -126,7 +209,12 @@ def _fail_usage(ctx: click.Context, error: click.UsageError) -> NoReturn:
     if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
         raise error
     command = f"dnabirnn {ctx.invoked_subcommand or ''}".strip()
-    _fail(ctx, f"{error.format_message().rstrip('.')}; see {command} --help", error.exit_code)
+    text = error.format_message().rstrip(".")
+    if isinstance(error, click.NoSuchOption):
+        near = get_close_matches(error.option_name, error.possibilities or (), cutoff=0.7)
+        text = f"no such option {error.option_name!r}{_suggestion(near)}"
+    see = "" if text.endswith("?") else f"; see {command} --help"
+    _fail(ctx, f"{text}{see}", error.exit_code)
 
 
 @click.command(
@@ -167,6 +255,7 @@ def run() -> None:
     # not need it. The import takes a fifth of the time to the first score, and its OpenBLAS can
     # hang when memory is refused.
     sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
+    prepare_streams()
     main()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from dnabirnn.cli.command import option
-from dnabirnn.cli.options import COMMA_LIST, LABELS
+from dnabirnn.cli.options import COMMA_LIST, LABELS, comma_separated, unquoted
 from dnabirnn.errors import OptionError
 from dnabirnn.labels import LabelFormat
 
@@ -24,7 +24,7 @@ else:  # generic only from click 8.4 on
 
 
 class _Renames(_Renamed):
-    """Comma-separated pairs of an old and a new name."""
+    """Comma-separated pairs of an old and a new name. Either may be in double quotes."""
 
     name = "OLD=NEW"
 
@@ -37,8 +37,8 @@ class _Renames(_Renamed):
         if isinstance(value, tuple):
             return value
         pairs = []
-        for text in filter(None, (text.strip() for text in value.split(","))):
-            old, equals, new = (part.strip() for part in text.rpartition("="))
+        for text in map(unquoted, comma_separated(value)):
+            old, equals, new = (unquoted(part.strip()) for part in text.rpartition("="))
             if not (old and equals and new):
                 self.fail(f"{text!r} is not OLD=NEW, such as ALR/Alpha=alpha", param, ctx)
             pairs.append((old, new))
@@ -83,8 +83,9 @@ _READING = (
         type=_Renames(),
         multiple=True,
         metavar="OLD=NEW,..",
-        help="Rename classes before all other options apply. Several classes may get the same new "
-        "name. Can be repeated.",
+        help="Rename classes before all other options apply. In an old name, * stands for any "
+        "text: hor_*=alpha. A name with a comma needs double quotes. Several classes may get the "
+        "same new name. Can be repeated.",
     ),
     option(
         "--feature-type",

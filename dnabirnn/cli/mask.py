@@ -83,5 +83,5 @@ def mask(
             "--calls -: standard input is already the FASTA; give a file for one of them"
         )
     wanted = read_mask(calls_in, classes=classes, min_length_bp=at_least, hard=hard, unmask=unmask)
-    with ProgressBar("masked", quiet=quiet) as progress, OutputFiles() as outputs:
-        mask_fasta(fasta, outputs.open(out), wanted, progress.add)
+    with ProgressBar("masked", quiet=quiet) as progress, OutputFiles() as files:
+        mask_fasta(fasta, files.open(out), wanted, progress.add)

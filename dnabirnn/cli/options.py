@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -45,6 +46,7 @@ __all__ = [
     "chrom_alias",
     "circular",
     "class_name",
+    "comma_separated",
     "device",
     "dry_run",
     "email",
@@ -65,6 +67,7 @@ __all__ = [
     "regions",
     "so_type",
     "threads",
+    "unquoted",
     "within",
 ]
 
@@ -89,8 +92,34 @@ class _Share(_Pair):
             self.fail(f"{value!r} is not CLASS=SHARE, such as REP=0.002", param, ctx)
 
 
+_QUOTED = r'"(?:[^"]|"")*"'
+_ITEM = re.compile(rf"(?:{_QUOTED}(?=\s*(?:[=,]|$))|[^,])+")
+
+
+def comma_separated(text: str) -> list[str]:
+    """Split text at commas, except those in double quotes; quotes are kept, see `unquoted`.
+
+    Examples
+    --------
+    >>> comma_separated('a, "b,c",5"x,"d,e"=f')
+    ['a', '"b,c"', '5"x', '"d,e"=f']
+    """
+    return [item.strip() for item in _ITEM.findall(text) if item.strip()]
+
+
+def unquoted(item: str) -> str:
+    """Remove the double quotes around an item, as in CSV files: two quotes in it stand for one.
+
+    Examples
+    --------
+    >>> unquoted('"a,b"'), unquoted('"5"" cap"'), unquoted('5"')
+    ('a,b', '5" cap', '5"')
+    """
+    return item[1:-1].replace('""', '"') if re.fullmatch(_QUOTED, item) else item
+
+
 class _CommaList(_Names):
-    """Names with commas between them."""
+    """Names with commas between them. A name in double quotes may contain commas."""
 
     name = "a,b"
 
@@ -102,7 +131,7 @@ class _CommaList(_Names):
     ) -> tuple[str, ...]:
         if isinstance(value, tuple):
             return value
-        return tuple(name.strip() for name in value.split(",") if name.strip())
+        return tuple(filter(None, map(unquoted, comma_separated(value))))
 
 
 class _Bases(_Number):
@@ -146,8 +175,9 @@ chrom_alias = option(
     "--chrom-alias",
     group=INPUT,
     metavar="FILE",
-    help="Table of contig names, one column per naming scheme, such as UCSC's chromAlias.txt. "
-    "BED and label files may then use any of these names.",
+    help="Table of contig names: one column per naming scheme, such as UCSC's chromAlias.txt, "
+    "UCSC's table chromAlias, or NCBI's assembly_report.txt. BED and label files may then use any "
+    "of these names.",
 )
 model = option(
     "-m",

@@ -50,6 +50,9 @@ class ProgressBar:
             )
 
     def __enter__(self) -> Self:
+        if self._bar is not None:
+            for handler in logger.handlers:
+                handler.addFilter(self._make_room)
         return self
 
     def __exit__(
@@ -59,9 +62,15 @@ class ProgressBar:
         trace: TracebackType | None,
     ) -> None:
         if self._bar is not None:
+            for handler in logger.handlers:
+                handler.removeFilter(self._make_room)
+            # What follows starts on a line of its own: the bar is removed in the end, and stays as
+            # it is after an error.
+            self._bar.leave = error is not None
             self._bar.close()
         seconds = time.monotonic() - self._started
-        if error is None and not self._quiet and seconds > _SECONDS_BEFORE_BAR:
+        long = seconds > _SECONDS_BEFORE_BAR and self._done_bp
+        if error is None and not self._quiet and long:
             logger.info("%s", self._line(seconds))
 
     def add(self, bases: int, note: str = "") -> None:
@@ -84,8 +93,14 @@ class ProgressBar:
         """Show a line above the bar."""
         if self._bar is not None:
             self._bar.write(f"dnabirnn: {line}", file=sys.stderr)
+            self._bar.delay = 0  # it has been drawn
         elif not self._quiet:
             logger.info("%s", line)
+
+    def _make_room(self, record: logging.LogRecord) -> bool:
+        """Remove the bar before a message is printed; it is drawn again with the next bases."""
+        self._bar.clear()
+        return True
 
     def _line(self, seconds: float) -> str:
         share = f" of {self._total_bp / 1e6:.1f}" if self._total_bp else ""

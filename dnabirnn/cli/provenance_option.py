@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any, NamedTuple
 
 import click
@@ -21,6 +22,8 @@ _PATHS = {"BED", "FASTA", "FILE", "MODEL", "DIR", "JSON", "CSV"}
 """Metavariables of options that name files; all arguments name files."""
 _WRITTEN = {"out", "hub_folder"}
 """Parameters that name outputs: files, folders or standard output."""
+_ALSO_WRITTEN = {("train", "log"), ("evaluate", "curves"), ("scan", "partly")}
+"""Commands and parameters that name outputs only there."""
 
 
 class _Wanted(NamedTuple):
@@ -38,7 +41,7 @@ def _remember(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
 
 def recorded(command: click.Command) -> click.Command:
-    """Return the command with the option added."""
+    """Return the command with the option added, which also notes its inputs when it starts."""
     option = Option(
         ["--provenance"],
         group=OUTPUT,
@@ -50,16 +53,36 @@ def recorded(command: click.Command) -> click.Command:
     )
     copied = copy.copy(command)
     copied.params = [*command.params, option]
+    assert command.callback is not None
+    copied.callback = _noting_inputs(command.callback)
     return copied
+
+
+def _noting_inputs(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """Note the files of the command line as inputs before any of them is read.
+
+    Readers note what they open, but a library opens some files by name.
+    """
+
+    @wraps(callback)
+    def noted(*arguments: Any, **options: Any) -> Any:
+        from dnabirnn.files import note_read
+
+        for path in _inputs(click.get_current_context()):
+            note_read(path)
+        return callback(*arguments, **options)
+
+    return noted
 
 
 @contextmanager
 def recording(ctx: click.Context) -> Iterator[None]:
     """Write the provenance of the command that runs inside, if requested and successful."""
-    from dnabirnn.files import noting
+    from dnabirnn.files import check_read, noting
 
     with noting() as noted:
         yield
+        check_read()  # commands that wrote to standard output only
         wanted = ctx.meta.get(_KEY)
         if wanted is not None and not wanted.ctx.params.get("dry_run"):
             from dnabirnn.files import check_apart, write_provenance
@@ -81,9 +104,13 @@ def _inputs(ctx: click.Context) -> Iterator[str]:
 
     for param in ctx.command.params:
         names_files = isinstance(param, click.Argument) or param.metavar in _PATHS
-        if names_files and param.name in ctx.params and param.name not in _WRITTEN:
+        written = param.name in _WRITTEN or (ctx.info_name, param.name) in _ALSO_WRITTEN
+        if names_files and param.name in ctx.params and not written:
             for path in _texts(ctx.params[param.name]):
-                found = path if os.path.exists(path) else str(find_model(path))
+                # A folder never hides a model that comes with dnabirnn.
+                model = param.name == "model" or param.metavar == "MODEL"
+                there = os.path.exists(path) and not (model and os.path.isdir(path))
+                found = path if there else str(find_model(path))
                 if found == "-" or os.path.exists(found):
                     yield found
 

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
     group=options.MOTIFS,
     required=True,
     metavar="FILE",
-    help="Motif matrices (JASPAR, MEME or TRANSFAC format).",
+    help="Motif matrices, in JASPAR, HOMER, HOCOMOCO, MEME, TRANSFAC or a similar format.",
 )
 @options.pvalue
 @options.within

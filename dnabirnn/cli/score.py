@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from dnabirnn.tracks import TrackFormat, endings, track_format
 
 if TYPE_CHECKING:
     from dnabirnn.files import PathLike
+    from dnabirnn.scoring import Found
     from dnabirnn.tracks import Target
 
 __all__ = ["score"]
@@ -197,11 +199,12 @@ def score(
         wanted = read_aliases(chrom_alias, files).regions(wanted)
     circles = None if circular is None else Circular(circular)
 
-    def write(paths: Sequence[PathLike], to: Target, calls_to: Target | None, **given: Any) -> None:
+    def write(
+        paths: Sequence[PathLike], to: Target, calls_to: Target | None, **given: Any
+    ) -> Found:
         if as_labels:
-            score_labels(loaded, paths, to.path, settings, **given)
-            return
-        score_genome(
+            return score_labels(loaded, paths, to.path, settings, **given)
+        return score_genome(
             loaded,
             paths,
             to,
@@ -220,10 +223,13 @@ def score(
     if not go_on:
         return
     with ProgressBar("scored", quiet=quiet) as progress:
-        write(files, track, called, **parts, progress=progress.add)
+        found = write(files, track, called, **parts, progress=progress.add)
     if hub_folder is not None and genome is not None:
         written = track.files(loaded.outputs) + ([] if called is None else called.files([]))
         write_hub(written, hub_folder, genome, email=email)
+        found.files.append(os.path.join(hub_folder, "hub.txt"))
+    for line in found.lines():
+        logger.info("%s", line)
 
 
 def _check_labels(given: Mapping[str, object]) -> None:

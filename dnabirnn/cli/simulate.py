@@ -73,8 +73,8 @@ _GENOME = "Genome"
     "--motifs",
     group=options.MOTIFS,
     metavar="FILE",
-    help="Motif matrices (JASPAR, MEME or TRANSFAC format).  [default: CTCF and YY1 of JASPAR "
-    "CORE, CC BY 4.0]",
+    help="Motif matrices, in JASPAR, HOMER, HOCOMOCO, MEME, TRANSFAC or a similar format.  "
+    "[default: CTCF and YY1 of JASPAR CORE, CC BY 4.0]",
 )
 @option(
     "--motif",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
+import re
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +17,11 @@ from dnabirnn.cli.command import command, option
 from dnabirnn.cli.look_ahead import look_ahead
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import DnabirnnError, OptionError, TrainingError
+from dnabirnn.names import printable
 from dnabirnn.network import Cell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from dnabirnn.training import TrainingProgress
 
@@ -34,6 +38,36 @@ PRESETS: dict[str, dict[str, Any]] = {
     "accurate": {"hidden": 64, "bases": "60M", "mutate": 0.05},
 }
 """Defaults of options by preset; options that are given override them."""
+
+
+_OTHER_ENDING = re.compile(r"\.(?!v\d)[a-z]\w*", re.IGNORECASE)
+"""Ending of a file name, other than a version, as in "rep.v2"."""
+
+
+def _follows() -> bool:
+    """Return whether this process follows another: Fabric starts those with this variable."""
+    return os.environ.get("LOCAL_RANK", "0") != "0"
+
+
+def _says_what_is_kept(function: Callable[..., None]) -> Callable[..., None]:
+    """Print one line if the command is interrupted, in place of click's."""
+
+    @functools.wraps(function)
+    def command(*arguments: Any, **given: Any) -> None:
+        try:
+            function(*arguments, **given)
+        except (KeyboardInterrupt, SystemExit) as stop:
+            notes = ["interrupted before the first step; run the same command again"]
+            notes += getattr(stop, "__notes__", [])
+            if not _follows():
+                if isinstance(stop, KeyboardInterrupt) and sys.stderr.isatty():
+                    click.echo(err=True)  # after the ^C of the terminal
+                click.echo(f"dnabirnn train: {printable(notes[-1])}", err=True)
+            if isinstance(stop, SystemExit):  # of a signal
+                raise
+            click.get_current_context().exit(1)
+
+    return command
 
 
 def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -237,6 +271,7 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
 )
 @options.dry_run
 @click.pass_obj
+@_says_what_is_kept
 def train(
     quiet: bool,
     /,
@@ -272,7 +307,7 @@ def train(
 ) -> None:
     """Run `dnabirnn train`."""
     from dnabirnn.encoded import EncodedSet
-    from dnabirnn.files import check_target
+    from dnabirnn.files import check_target, is_compressed
     from dnabirnn.network import Architecture, load_checkpoint
     from dnabirnn.training import (
         TRAINING_REMEDIES,
@@ -283,9 +318,8 @@ def train(
         train as fit,
     )
 
-    # Fabric starts further processes with this variable; only the first one prints messages.
-    follows = os.environ.get("LOCAL_RANK", "0") != "0"
-    if follows:
+    follows = _follows()
+    if follows:  # only the first process prints messages
         quiet = True
         logging.getLogger("dnabirnn").setLevel(logging.ERROR)
     # Fabric also logs the number of processes.
@@ -296,6 +330,15 @@ def train(
     if os.path.realpath(log) == os.path.realpath(out):
         raise OptionError(f"--log {log}: is also the model file; give another name")
     options.check_apart([log], [init])
+    ending = os.path.splitext(out)[1]
+    other = _OTHER_ENDING.fullmatch(ending) and ending.lower() != ".safetensors"
+    if other and not is_compressed(out):  # which is an error
+        logger.warning(
+            "-o %s: a model file usually ends in .safetensors, and this name ends in %s; "
+            "the model is still written there",
+            out,
+            ending,
+        )
     data = EncodedSet.open(encoded)
     parts: dict[str, Any] = {
         "architecture": Architecture(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -29,7 +30,14 @@ from dnabirnn.encoded.encoded_set import (
 from dnabirnn.encoded.splits import SPLITS, FractionSplit, SplitInterval, SplitPlan
 from dnabirnn.encoded.summary import count
 from dnabirnn.errors import EncodedSetError, FastaError, OutputError
-from dnabirnn.files import MOST_BYTES, listed, note_written, read_json, temporary_path
+from dnabirnn.files import (
+    MOST_BYTES,
+    check_read,
+    listed,
+    note_written,
+    read_json,
+    temporary_path,
+)
 from dnabirnn.intervals import Regions
 from dnabirnn.labels import IGNORE_BIT, IGNORED, Labels
 from dnabirnn.sequences import Record, read_fasta
@@ -94,7 +102,7 @@ def encode_genome(
     OutputError
         If the folder cannot be written.
     """
-    target = Path(out_dir).resolve()
+    target = Path(os.path.realpath(out_dir))
     partial = temporary_path(target)
     try:
         check_folder(out_dir)
@@ -110,6 +118,7 @@ def encode_genome(
                 "an encoded set; leave out the shortest, or join contigs with 200 N between them"
             )
         (partial / MANIFEST).write_bytes(text)
+        check_read()
         _replace(partial, target)
         note_written(target)
     except OSError as cause:
@@ -188,7 +197,9 @@ def fitting(
 
 def check_folder(out_dir: PathLike) -> None:
     """Raise OutputError if the folder cannot be used, before any work is done."""
-    target = Path(out_dir).resolve()
+    target = Path(os.path.realpath(out_dir))
+    if target.is_symlink():
+        raise OutputError(f"{out_dir}: a symbolic link that leads to itself; remove it")
     if not target.parent.is_dir():
         raise OutputError(f"{out_dir}: there is no folder {target.parent}; create it first")
     if not target.exists():

@@ -18,7 +18,7 @@ import numpy as np
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.encoded.splits import SPLITS, SplitInterval
 from dnabirnn.errors import EncodedSetError, OptionError
-from dnabirnn.files import read_json
+from dnabirnn.files import check_state, note_read, read_json
 from dnabirnn.labels import label_dtype
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.names import is_printable
@@ -121,9 +121,15 @@ class EncodedSet:
         Raises
         ------
         EncodedSetError
-            If the folder is not an encoded set, is damaged, or has a newer format.
+            If the folder is not an encoded set, is damaged, has a newer format, or changes while
+            it is read.
         """
         folder = Path(path)
+        # Pages of the arrays are read later; the end of the command checks the files once more.
+        states = {
+            folder / name: note_read(folder / name, error=EncodedSetError)
+            for name in (MANIFEST, CODES, LABELS)
+        }
         manifest = _read_manifest(folder)
         try:
             contigs = tuple(
@@ -145,6 +151,8 @@ class EncodedSet:
         codes = _load(folder / CODES, size, np.dtype(np.uint8))
         _check_codes(folder / CODES)
         labels = _load(folder / LABELS, size, label_dtype(len(classes)))
+        for file, state in states.items():
+            check_state(file, state, EncodedSetError)
         offsets = {contig.name: contig.offset for contig in contigs}
         return cls(folder, codes, labels, contigs, classes, mask, digest, manifest, offsets)
 

@@ -117,7 +117,7 @@ class BedSplit:
     ) -> dict[str, list[SplitInterval]]:
         """Apply the plan; raise LabelError if the file does not fit the contigs."""
         source = str(self.path)
-        frame = read_bed(self.path, span=True)
+        frame = read_bed(self.path, span=True, tolerant=True)
         for row in frame.filter(~pl.col("name").is_in(SPLITS).fill_null(False)).iter_rows(
             named=True
         ):

@@ -2,10 +2,11 @@
 
 Modules, in reading order:
 
+- `journal`: a record of the files that a run has read and written
 - `read`: blocks of bytes from plain, gzip and bgzip files, pipes and standard input
+- `text`: text of files, UTF-8 or Latin-1
 - `failures`: errors of the system when a file is written, with their remedy
 - `temporary`: temporary names beside an output, and what killed runs left behind
-- `journal`: a record of the files that a run has written
 - `write`: outputs that are complete or absent; bgzip; pipes
 - `safe_json`: JSON from files that may be damaged or hostile
 - `tensors`: safetensors files, checked before they are loaded

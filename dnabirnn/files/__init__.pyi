@@ -1,4 +1,11 @@
-from .journal import note_written as note_written, noting as noting
+from .failures import failures_of as failures_of
+from .journal import (
+    check_read as check_read,
+    check_state as check_state,
+    note_read as note_read,
+    note_written as note_written,
+    noting as noting,
+)
 from .provenance import (
     check_apart as check_apart,
     check_free as check_free,
@@ -12,11 +19,17 @@ from .read import (
     check_readable as check_readable,
     listed as listed,
     read_blocks as read_blocks,
-    read_text as read_text,
 )
 from .safe_json import MOST_BYTES as MOST_BYTES, parse_json as parse_json, read_json as read_json
 from .temporary import temporary_path as temporary_path
 from .tensors import Contents as Contents, load_arrays as load_arrays, look as look
+from .text import (
+    decoded as decoded,
+    lenient_text as lenient_text,
+    read_text as read_text,
+    text_lines as text_lines,
+    warn_of_latin1 as warn_of_latin1,
+)
 from .write import (
     OutputFiles as OutputFiles,
     check_target as check_target,

@@ -114,7 +114,7 @@ def write_provenance(
     ProvenanceError
         An input or output that can no longer be read.
     """
-    folder = Path(path).resolve().parent
+    folder = Path(os.path.realpath(path)).parent
     content = {
         "format": _FORMAT,
         "format_version": _VERSION,
@@ -145,7 +145,7 @@ def _described(paths: Iterable[PathLike], folder: Path) -> list[dict[str, Any]]:
             described[path] = {"path": path, "sha256": None}
             continue
         for file in _files_of(Path(path)):
-            name = os.path.relpath(file.resolve(), folder)
+            name = os.path.relpath(os.path.realpath(file), folder)
             described[name] = {"path": name, "sha256": _digest(file), "bytes": file.stat().st_size}
     return [described[name] for name in sorted(described)]
 
@@ -188,7 +188,7 @@ def verify(path: PathLike) -> list[Finding]:
             f"{path}: format {content.get('format_version')}, this version reads {_VERSION}; "
             "use the version of dnabirnn that wrote it"
         )
-    folder = Path(path).resolve().parent
+    folder = Path(os.path.realpath(path)).parent
     try:
         return [
             Finding(kind, str(entry["path"]), _state(folder, entry))

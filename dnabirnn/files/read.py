@@ -13,6 +13,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
+from dnabirnn.files.journal import check_state, note_read
+from dnabirnn.names import printable
+
 if TYPE_CHECKING:
     from dnabirnn.errors import DnabirnnError
 
@@ -24,7 +27,6 @@ __all__ = [
     "check_readable",
     "listed",
     "read_blocks",
-    "read_text",
 ]
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
@@ -34,8 +36,6 @@ BLOCK_BYTES = 1 << 20
 LONGEST_LINE_BYTES = 1 << 24
 """Limit of headers and rows, far above that of any format: a longer line shows a wrong format, or a
 small gzip file that would fill the memory. Lines of sequence may have any length."""
-_MAX_TEXT_BYTES = 1 << 27
-"""Limit of files that are read whole: a hundred times the size for the largest assemblies."""
 _COMPRESSED_BYTES = 1 << 17
 """Bytes per read of a compressed file. Larger reads copy more: after each of bgzip's small members,
 zlib copies the unused rest of the input."""
@@ -59,7 +59,8 @@ def read_blocks(
     path : str or PathLike
         "-" is standard input.
     error : class
-        Exception to raise if the file cannot be read, or is truncated or damaged.
+        Exception to raise if the file cannot be read, is truncated or damaged, or changes while
+        it is read.
     digests : dict, optional
         As in `read_fasta`.
     block_bytes : int
@@ -74,6 +75,7 @@ def read_blocks(
     source = str(path)
     try:
         with _open(path) as file:
+            state = note_read(path, file.fileno(), error) if source != "-" else None
             digest = hashlib.sha256() if digests is not None else None
             prefix = file.read(_BGZF_HEADER_BYTES)
             packed = prefix.startswith(_GZIP_MAGIC)
@@ -83,48 +85,12 @@ def read_blocks(
                 raw = chain.from_iterable(_hashed(piece, digest) for piece in raw)
             blocks = _inflate(raw, source, error, block_bytes) if packed else raw
             yield from (block for block in blocks if block)
+            check_state(path, state, error)
     except OSError as cause:
         raise error(f"{source}: cannot be read: {cause.strerror or cause}") from cause
     if digests is not None and digest is not None:
-        digests[_free_key(os.path.basename(source), digests)] = digest.hexdigest()
-
-
-def read_text(
-    path: PathLike,
-    error: type[DnabirnnError],
-    wanted: str,
-    digests: dict[str, str] | None = None,
-    *,
-    lenient: bool = False,
-) -> str:
-    """Read a text file that is small enough to be read whole.
-
-    Parameters
-    ----------
-    path, error, digests
-        As for `read_blocks`.
-    wanted : str
-        Expected format, for errors.
-    lenient : bool
-        Replace bytes that are not text by U+FFFD instead of raising an error.
-
-    Returns
-    -------
-    text : str
-        Without a byte-order mark.
-    """
-    data = bytearray()
-    for block in read_blocks(path, error, digests):
-        data += block
-        if len(data) > _MAX_TEXT_BYTES:
-            raise error(f"{path}: over {_MAX_TEXT_BYTES:,} bytes of text; give {wanted}")
-    try:
-        text = data.decode("utf-8-sig", "replace" if lenient else "strict")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text and not lenient:
-        raise error(f"{path}: not a text file; give {wanted}")
-    return text
+        # A name that is not text could not be written to JSON as UTF-8.
+        digests[_free_key(printable(os.path.basename(source)), digests)] = digest.hexdigest()
 
 
 def _hashed(piece: bytes, digest: hashlib._Hash) -> tuple[bytes]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from dnabirnn.errors import OutputError
 from dnabirnn.files.failures import failures_of
+from dnabirnn.names import is_printable
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -63,9 +64,13 @@ class Scratch(io.BufferedRandom):
 
 
 def stem(target: Path) -> str:
-    """Return the start of temporary names of `target`; a long name is replaced by its digest."""
+    """Return the start of temporary names of `target`.
+
+    A name that is long, or whose bytes are not text, is replaced by its digest: some libraries open
+    only names that are text.
+    """
     name = target.name
-    if len(os.fsencode(name)) > _LONGEST_STEM_BYTES:
+    if len(os.fsencode(name)) > _LONGEST_STEM_BYTES or not is_printable(name):
         name = hashlib.sha256(os.fsencode(name)).hexdigest()
     # Process ids are valid only on their host, and hosts may share the folder: add the host.
     host = re.sub(r"[^A-Za-z0-9-]", "_", socket.gethostname())[:40]

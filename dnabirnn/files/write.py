@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from dnabirnn.errors import OutputError
 from dnabirnn.files.failures import failures_of
-from dnabirnn.files.journal import note_scratch, note_written
+from dnabirnn.files.journal import check_read, note_scratch, note_written
 from dnabirnn.files.temporary import Scratch, temporary_path
 
 if TYPE_CHECKING:
@@ -177,19 +177,20 @@ class OutputFiles:
     A regular file is written under a temporary name in its folder, and renamed when the block ends
     without an exception. The file opened first is renamed last, so once it exists, the others exist
     too. Other paths ("-", a pipe, /dev/null) are written directly. A file whose name ends in .gz or
-    .bgz is compressed as bgzip.
+    .bgz is compressed as bgzip. If a file that was read has changed, nothing gets its final name.
 
     At the end of a block, in this order::
 
-        copy to streams -> close files -> before_renaming steps -> rename, last opened first
+        copy to streams -> close files -> before_renaming steps -> check what was read
+        -> rename, last opened first
 
     Examples
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "scores.bed")
-    ...     with OutputFiles() as outputs:
-    ...         written = outputs.open(path).write(b"chr1")
+    ...     with OutputFiles() as files:
+    ...         written = files.open(path).write(b"chr1")
     ...         before = path.exists()
     ...     before, path.read_bytes()
     (False, b'chr1')
@@ -215,6 +216,8 @@ class OutputFiles:
     ) -> None:
         try:
             if kind is None:
+                if self._copies:  # these cannot be taken back
+                    check_read()
                 for source, stream in self._copies:
                     with source.open("rb") as file:
                         shutil.copyfileobj(file, stream)
@@ -224,6 +227,7 @@ class OutputFiles:
                     step()
                 for scratch in self._scratch:
                     note_scratch(os.fstat(scratch.fileno()).st_size)
+                check_read()
                 self._rename()
         finally:
             for output in self._files:
@@ -352,13 +356,19 @@ class OutputFiles:
 def write_text(path: PathLike, text: str) -> None:
     """Write `text` as UTF-8; the file is complete or absent.
 
+    In locales without UTF-8, the letters of an argument arrive as single bytes. They become text
+    again; bytes that are not UTF-8 become U+FFFD.
+
     Raises
     ------
     OutputError
         As for `OutputFiles.open`.
     """
-    with OutputFiles() as outputs:
-        outputs.open(path).write(text.encode("utf-8"))
+    with OutputFiles() as files:
+        data = text.encode("utf-8", "surrogateescape")
+        if not text.isascii():
+            data = data.decode("utf-8", "replace").encode("utf-8")
+        files.open(path).write(data)
 
 
 def check_target(path: PathLike) -> None:

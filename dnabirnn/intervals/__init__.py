@@ -3,6 +3,7 @@
 Modules, in reading order:
 
 - `text`: lines and fields of text files, with line numbers for errors
+- `tolerance`: rows that do not fit their contig: a few are cut, many are an error
 - `bed`: the BED reader and writer
 - `regions`: sort, merge and look up intervals; `Regions`
 - `masking`: a FASTA with the bases of intervals masked

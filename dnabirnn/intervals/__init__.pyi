@@ -10,12 +10,11 @@ from .regions import (
     check_contigs as check_contigs,
     check_names as check_names,
     merge as merge,
-    past_end as past_end,
 )
 from .text import (
-    decoded as decoded,
     fields as fields,
     first_error as first_error,
     text_frames as text_frames,
     whole_number as whole_number,
 )
+from .tolerance import check_past as check_past, few as few

@@ -5,6 +5,7 @@ Coordinates are 0-based and half-open, in base pairs.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
@@ -13,11 +14,14 @@ import polars as pl
 from dnabirnn.errors import LabelError
 from dnabirnn.files import read_blocks
 from dnabirnn.intervals.text import fields, first_error, text_frames, whole_number
+from dnabirnn.intervals.tolerance import cut_starts
 
 if TYPE_CHECKING:
     from dnabirnn.files import PathLike
 
 __all__ = ["BED_SCHEMA", "parse_bed", "read_bed", "write_bed"]
+
+logger = logging.getLogger(__name__)
 
 BED_SCHEMA = pl.Schema(
     {
@@ -43,6 +47,7 @@ def read_bed(
     *,
     digests: dict[str, str] | None = None,
     may_be_empty: bool = False,
+    tolerant: bool = False,
 ) -> pl.DataFrame:
     r"""Read the intervals of a BED file.
 
@@ -61,6 +66,9 @@ def read_bed(
         `digests[basename]` is set to the SHA-256 (hex) of the file's bytes as stored.
     may_be_empty : bool
         Return an empty frame for a file without rows; by default this is an error.
+    tolerant : bool
+        Check only contigs and positions, for callers that use nothing else. A score that is not a
+        number is null, and a strand is the text in the file. A few negative starts are cut to 0.
 
     Returns
     -------
@@ -95,7 +103,7 @@ def read_bed(
     [('chr1', 10, 44, 'REP', 0.0, '-', 2), ('chr2', 5, 9, None, None, '.', 3)]
     """
     blocks = read_blocks(path, LabelError, digests)
-    return parse_bed(blocks, str(path), span, may_be_empty=may_be_empty)
+    return parse_bed(blocks, str(path), span, may_be_empty=may_be_empty, tolerant=tolerant)
 
 
 def parse_bed(
@@ -103,9 +111,10 @@ def parse_bed(
     source: str,
     span: bool = False,
     *,
-    name_column: int = 3,
+    name_column: int | None = 3,
     width: tuple[str, int] | None = None,
     may_be_empty: bool = False,
+    tolerant: bool = False,
 ) -> pl.DataFrame:
     r"""Read the intervals in the text of a BED file.
 
@@ -117,11 +126,14 @@ def parse_bed(
         Name of the file, for errors.
     span : bool
         As in `read_bed`.
-    name_column : int
-        0-based index of the column that becomes `name`; null in rows without this column.
+    name_column : int, optional
+        0-based index of the column that becomes `name`; null in rows without this column. With
+        None, no row has a name.
     width : tuple of str and int, optional
-        Name of a format, and the number of columns of each of its rows.
-    may_be_empty : bool
+        Name of a format, and the number of columns of each of its rows. Rows with another number
+        are an error if names are read, as names may then be in another column. Otherwise they are
+        counted in a warning.
+    may_be_empty, tolerant : bool
         As in `read_bed`.
 
     Returns
@@ -139,7 +151,7 @@ def parse_bed(
     >>> parse_bed([b"chr1\t0\t9\tx7\t0\t+\tREP\n"], "in.bed", name_column=6)["name"].item()
     'REP'
     """
-    count = max(_MAX_COLUMNS, name_column + 1)
+    count = max(_MAX_COLUMNS, (name_column or 0) + 1)
     lines = [_rows(frame) for frame in text_frames(blocks, source, "BED, plain, gzip or bgzip")]
     if not lines:
         if may_be_empty:
@@ -152,10 +164,13 @@ def parse_bed(
         raise LabelError(
             f"{source}: no intervals; the file has only comments: give a BED with rows"
         )
+    frame = _typed(columns, source, name_column, tolerant)
     if width is not None:
-        _check_width(columns, width, source)
-    frame = _typed(columns, source, name_column)
-    return frame.select(BED_SCHEMA.names()) if span else _exploded(frame, source)
+        _check_width(columns, width, source, used=name_column is not None)
+    if not span and _may_have_blocks(frame, source):
+        frame = _exploded(frame, source)
+    frame = frame.select(BED_SCHEMA.names())
+    return cut_starts(frame, source) if tolerant else frame
 
 
 def _rows(lines: pl.DataFrame) -> pl.DataFrame:
@@ -180,29 +195,44 @@ def _columns(lines: pl.DataFrame, count: int) -> pl.DataFrame:
     return lines.select("line", fields(tabbed, count).alias("fields")).unnest("fields")
 
 
-def _check_width(columns: pl.DataFrame, width: tuple[str, int], source: str) -> None:
-    """Raise LabelError for a row with more or fewer columns than its format has."""
+def _check_width(columns: pl.DataFrame, width: tuple[str, int], source: str, used: bool) -> None:
+    """Raise LabelError, or warn, about rows with more or fewer columns than their format has."""
     name, count = width
-    checks = {
-        f"fewer than {count} columns, the width of {name}; fix the row, or give the format with "
-        "--label-format": pl.col(f"c{count - 1}").is_null(),
-        f"more than {count} columns, the width of {name}; fix the row, or give the format with "
-        "--label-format": pl.col(f"c{count}").is_not_null(),
-    }
-    first_error(columns, checks, source)
+    fewer, more = pl.col(f"c{count - 1}").is_null(), pl.col(f"c{count}").is_not_null()
+    if used:
+        remedy = "fix the row, or give the format with --label-format"
+        checks = {
+            f"fewer than {count} columns, the width of {name}; {remedy}": fewer,
+            f"more than {count} columns, the width of {name}; {remedy}": more,
+        }
+        first_error(columns, checks, source)
+        return
+    others = columns.filter(fewer | more)
+    if others.height:
+        logger.warning(
+            "%s: %d of %d rows do not have the %d columns of %s, such as line %d; only contig, "
+            "start, end and strand are used",
+            source,
+            others.height,
+            columns.height,
+            count,
+            name,
+            others["line"][0],
+        )
 
 
-def _typed(columns: pl.DataFrame, source: str, name_column: int) -> pl.DataFrame:
-    """Add the columns of BED_SCHEMA, checked; c9, c10 and c11 are kept for the blocks."""
+def _typed(
+    columns: pl.DataFrame, source: str, name_column: int | None, tolerant: bool
+) -> pl.DataFrame:
+    """Add the columns of BED_SCHEMA, checked; c6 to c11 are kept for the blocks."""
     frame = columns.with_columns(
         chrom=pl.col("c0"),
         start=whole_number("c1"),
         end=whole_number("c2"),
-        name=pl.col(f"c{name_column}"),
+        name=pl.lit(None, pl.String) if name_column is None else pl.col(f"c{name_column}"),
         score=pl.col("c4").replace([".", ""], None).cast(pl.Float64, strict=False),
         strand=pl.col("c5").replace("", ".").fill_null("."),
     )
-    no_score = pl.col("score").is_null() | ~pl.col("score").is_finite()
     checks = {
         "fewer than three columns; a row is: contig, start, end, tab-separated": pl.col(
             "c2"
@@ -210,21 +240,56 @@ def _typed(columns: pl.DataFrame, source: str, name_column: int) -> pl.DataFrame
         "no contig in the first column; write its name": pl.col("chrom") == "",
         "start {c1!r} is not a whole number; give a 0-based position": pl.col("start").is_null(),
         "end {c2!r} is not a whole number; give a position in base pairs": pl.col("end").is_null(),
-        "negative start {c1}; starts count from 0": pl.col("start") < 0,
         "end {c2} is before start {c1}; swap them": pl.col("end") < pl.col("start"),
-        "score {c4!r} is not a number; give one, or '.'": no_score & ~pl.col("c4").is_in([".", ""]),
-        "strand {c5!r} is not '+', '-' or '.'; fix it": ~pl.col("strand").is_in(_STRANDS),
     }
+    no_score = pl.col("score").is_null() | ~pl.col("score").is_finite()
+    if not tolerant:
+        checks |= {
+            "negative start {c1}; starts count from 0": pl.col("start") < 0,
+            "score {c4!r} is not a number; give one, or '.'": (
+                no_score & ~pl.col("c4").is_in([".", ""])
+            ),
+            "strand {c5!r} is not '+', '-' or '.'; fix it": ~pl.col("strand").is_in(_STRANDS),
+        }
     first_error(frame, checks, source)
-    return frame
+    return frame.with_columns(score=pl.when(~no_score).then("score"))
+
+
+def _may_have_blocks(frame: pl.DataFrame, source: str) -> bool:
+    """Return whether the rows of twelve columns are BED12.
+
+    Other tools append columns of any kind; `bedtools intersect -wo` appends a second BED. Such a
+    file has no row with positions in columns 7 and 8, and no row with lists of numbers as blocks.
+    """
+    long = frame.filter(_has_blocks())
+    if long.is_empty():
+        return False
+    thick = whole_number("c6").is_not_null() & whole_number("c7").is_not_null()
+    numbers = r"^[0-9]+(,[0-9]+)*,?$"
+    blocks = pl.col("c10").str.contains(numbers) & pl.col("c11").str.contains(numbers)
+    if long.select((thick | (whole_number("c9").is_not_null() & blocks)).any()).item():
+        return True
+    logger.warning(
+        "%s: %d of %d rows have 12 or more columns, but not the blocks of BED12, such as line %d; "
+        "each row is one interval",
+        source,
+        long.height,
+        frame.height,
+        long["line"][0],
+    )
+    return False
+
+
+def _has_blocks() -> pl.Expr:
+    """Return an expression: whether a row has columns 10 to 12, not only "." in their places."""
+    empty = [pl.col(f"c{i}").is_in([".", ""]) for i in (9, 10, 11)]
+    return pl.col("c11").is_not_null() & ~pl.all_horizontal(empty)
 
 
 def _exploded(frame: pl.DataFrame, source: str) -> pl.DataFrame:
     """Return one row per block for rows of twelve columns; leave other rows unchanged."""
     names = BED_SCHEMA.names()
-    has_blocks = pl.col("c11").is_not_null()
-    if not frame.select(has_blocks.any()).item():
-        return frame.select(names)
+    has_blocks = _has_blocks()
     blocks = frame.filter(has_blocks).with_columns(
         count=whole_number("c9"), sizes=_numbers("c10"), starts=_numbers("c11")
     )

@@ -10,9 +10,10 @@ import polars as pl
 
 from dnabirnn.alphabet import CODE_OF_BYTE, INVALID
 from dnabirnn.errors import FastaError, LabelError, OptionError
-from dnabirnn.files import check_line, check_readable, read_blocks
+from dnabirnn.files import check_line, check_readable, lenient_text, read_blocks
 from dnabirnn.intervals.bed import BED_SCHEMA, parse_bed
-from dnabirnn.intervals.regions import Regions, past_end
+from dnabirnn.intervals.regions import Regions
+from dnabirnn.intervals.tolerance import check_past
 from dnabirnn.names import shortened
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _read(bed: PathLike) -> pl.DataFrame:
     first = next(blocks, None)
     if first is None:
         return pl.DataFrame(schema=BED_SCHEMA)
-    return parse_bed(chain([first], blocks), str(bed), span=True)
+    return parse_bed(chain([first], blocks), str(bed), span=True, tolerant=True)
 
 
 def mask_fasta(
@@ -128,7 +129,7 @@ def mask_fasta(
     FastaError
         A file that is not FASTA of nucleotides; two records with the same name.
     LabelError
-        Intervals on a contig that the FASTA lacks, or past the end of a contig.
+        Intervals on a contig that the FASTA lacks, or many past the end of a contig.
     """
     check_readable(fasta, FastaError)
     masker = _Masker(str(fasta), mask)
@@ -179,6 +180,7 @@ class _Masker:
         self._seen: set[str] = set()
         self._intervals: NDArray[np.int64] = np.empty((0, 2), dtype=np.int64)
         self._done = 0
+        self._past: list[pl.DataFrame] = []
 
     def begin(self, header: bytes) -> None:
         """Start a contig."""
@@ -186,7 +188,7 @@ class _Masker:
         words = header[1:].split(None, 1)
         if not words:
             raise FastaError(f"{self._source}: a header without a name; write one after '>'")
-        self._name = words[0].decode("utf-8", "backslashreplace")
+        self._name = lenient_text(words[0])
         if self._name in self._seen:
             raise FastaError(
                 f"{self._source}: record {self._name!r} occurs twice; names must be unique: "
@@ -238,13 +240,12 @@ class _Masker:
         if self._name is None or not len(self._intervals):
             return
         if self._intervals[-1, 1] > self._done:
-            frame, source = self._mask.regions.frame, self._mask.regions.source
-            row = frame.filter((pl.col("chrom") == self._name) & (pl.col("end") > self._done))
-            start, end, line = row.select("start", "end", "line").row(0)
-            raise past_end(source, line, self._name, start, end, self._done)
+            own = (pl.col("chrom") == self._name) & (pl.col("end") > self._done)
+            rows = self._mask.regions.frame.filter(own)
+            self._past.append(rows.with_columns(length=pl.lit(self._done, pl.Int64)))
 
     def finish(self) -> None:
-        """Check that every interval is on a contig of the FASTA."""
+        """Check that every interval is on a contig of the FASTA, and at most a few past an end."""
         self._end()
         if not self._seen:
             raise FastaError(
@@ -256,3 +257,6 @@ class _Masker:
                 f"{self._mask.regions.source}: intervals on {shortened(missing)}, which the FASTA "
                 f"lacks; it has {shortened(sorted(self._seen))}; give the FASTA that was scored"
             )
+        if self._past:
+            regions = self._mask.regions
+            check_past(pl.concat(self._past), regions.frame.height, regions.source)

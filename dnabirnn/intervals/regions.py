@@ -14,6 +14,7 @@ import polars as pl
 
 from dnabirnn.errors import LabelError
 from dnabirnn.intervals.bed import read_bed
+from dnabirnn.intervals.tolerance import check_past
 from dnabirnn.names import shortened
 
 if TYPE_CHECKING:
@@ -87,12 +88,13 @@ def check_contigs(frame: pl.DataFrame, lengths: Mapping[str, int], source: str) 
     Returns
     -------
     known : polars.DataFrame
-        Rows of other contigs are left out, and their number is logged as a warning.
+        Rows of other contigs are left out, and a few rows past the end of their contig are cut
+        there. The numbers of both are logged as warnings.
 
     Raises
     ------
     LabelError
-        No contig in common, or a row past the end of its contig.
+        No contig in common, or many rows past the end of their contig.
     """
     if frame.is_empty():
         return frame
@@ -100,24 +102,20 @@ def check_contigs(frame: pl.DataFrame, lengths: Mapping[str, int], source: str) 
     check_names(frame["chrom"].unique(maintain_order=True).to_list(), lengths, source)
     if missing := frame.height - known.height:
         logger.warning(
-            "%s: %d of %d rows lie on contigs that the FASTA lacks; they are left out",
+            "%s: %d of %d rows lie on contigs that the FASTA lacks (%s); they are left out",
             source,
             missing,
             frame.height,
+            shortened(
+                [name for name in frame["chrom"].unique(maintain_order=True) if name not in lengths]
+            ),
         )
     limits = pl.col("chrom").replace_strict(dict(lengths), return_dtype=pl.Int64)
-    past = known.with_columns(length=limits).filter(pl.col("end") > pl.col("length")).head(1)
-    for row in past.iter_rows(named=True):
-        raise past_end(source, row["line"], row["chrom"], row["start"], row["end"], row["length"])
-    return known
-
-
-def past_end(source: str, line: int, chrom: str, start: int, end: int, length: int) -> LabelError:
-    """Return the error for a row that goes past the end of its contig."""
-    return LabelError(
-        f"{source}, line {line}: {chrom}:{start}-{end} goes past the contig's end at {length}; "
-        "use the assembly that the file was made for"
-    )
+    sized = known.with_columns(length=limits)
+    past = pl.col("end") > pl.col("length")
+    check_past(sized.filter(past), known.height, source)
+    kept = sized.filter(~past | (pl.col("start") < pl.col("length")))
+    return kept.with_columns(end=pl.min_horizontal("end", "length")).drop("length")
 
 
 def check_names(bed_names: Sequence[str], fasta_names: Mapping[str, int], source: str) -> None:
@@ -173,10 +171,11 @@ class Regions:
     def read(cls, path: PathLike, *, may_be_empty: bool = False) -> Regions:
         """Read regions from a BED file; a row of twelve columns is one region, from start to end.
 
-        A file without rows is an error unless `may_be_empty` is set.
+        Only contigs and positions are checked, as nothing else is used. A file without rows is an
+        error unless `may_be_empty` is set.
         """
         digests: dict[str, str] = {}
-        frame = read_bed(path, span=True, digests=digests, may_be_empty=may_be_empty)
+        frame = read_bed(path, span=True, digests=digests, may_be_empty=may_be_empty, tolerant=True)
         return cls(frame, str(path), digests)
 
     def at_least(self, length_bp: int) -> Regions:
@@ -203,5 +202,8 @@ class Regions:
         return self._spans.get(chrom, np.empty((0, 2), dtype=np.int64))
 
     def check_contigs(self, lengths: Mapping[str, int]) -> None:
-        """Raise LabelError unless the regions fit contigs of these lengths; see `check_contigs`."""
+        """Raise LabelError unless the regions fit contigs of these lengths; see `check_contigs`.
+
+        The regions stay as they are: a few may end past their contig.
+        """
         check_contigs(self.frame, lengths, self.source)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 import polars as pl
 
 from dnabirnn.errors import LabelError
-from dnabirnn.files import check_line
+from dnabirnn.files import check_line, decoded, warn_of_latin1
 
-__all__ = ["decoded", "fields", "first_error", "text_frames", "whole_number"]
+__all__ = ["fields", "first_error", "text_frames", "whole_number"]
 
 _GATHERED_BYTES = 1 << 23
 """Bytes of text per frame: enough for polars to be fast; memory does not grow with the file."""
@@ -35,22 +35,25 @@ def text_frames(blocks: Iterable[bytes], source: str, wanted: str) -> Iterator[p
     Raises
     ------
     LabelError
-        A file that is not text.
+        A file that is not text. Bytes that are not UTF-8 are read as Latin-1, with one warning per
+        file.
 
     Examples
     --------
     >>> [frame.rows() for frame in text_frames([b"a\r\n", b"\nb"], "x.bed", "BED")]
     [[('a', 1), ('', 2), ('b', 3)]]
     """
-    line = 1
+    line, latin1 = 1, 0
     for data in _whole_lines(blocks, source):
-        text = decoded(data, source, wanted)
+        text, wrong = decoded(data, source, LabelError, wanted)
+        latin1 += wrong
         frame = pl.DataFrame({"text": [text.removeprefix("\ufeff") if line == 1 else text]}).select(
             pl.col("text").str.split("\n").explode().str.strip_chars_end("\r")
         )
         numbers = pl.int_range(line, line + frame.height, dtype=pl.UInt32, eager=True)
         line += frame.height
         yield frame.with_columns(line=numbers)
+    warn_of_latin1(source, latin1, line - 1)
 
 
 def _whole_lines(blocks: Iterable[bytes], source: str) -> Iterator[bytes]:
@@ -70,17 +73,6 @@ def _whole_lines(blocks: Iterable[bytes], source: str) -> Iterator[bytes]:
         parts, size = [rest], len(rest)
     if last := b"".join(parts):
         yield last.removesuffix(b"\n")
-
-
-def decoded(data: bytes, source: str, wanted: str) -> str:
-    """Decode UTF-8; raise LabelError for bytes that are not text."""
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise LabelError(f"{source}: not a text file; give {wanted}")
-    return text
 
 
 def fields(text: pl.Expr, count: int) -> pl.Expr:

@@ -10,6 +10,7 @@ import polars as pl
 from dnabirnn.errors import LabelError, OptionError
 from dnabirnn.files import is_stream, read_text
 from dnabirnn.intervals import Regions
+from dnabirnn.labels.alias_tables import parse_aliases
 from dnabirnn.labels.labels import Labels, Origin
 from dnabirnn.names import shortened
 from dnabirnn.sequences import contig_lengths
@@ -122,9 +123,7 @@ def read_aliases(path: PathLike, fasta: Sequence[PathLike]) -> Aliases:
     Parameters
     ----------
     path : str or PathLike
-        Tab-separated table with the names of one contig per row, such as UCSC's chromAlias.txt. A
-        column has the names of one source, and a cell may be empty. Lines that begin with "#" are
-        ignored.
+        Tab-separated table of names, in one of the forms of `dnabirnn.labels.alias_tables`.
     fasta : sequence of str or PathLike
         Files as for `read_fasta`. Only their contig names are used.
 
@@ -144,9 +143,5 @@ def read_aliases(path: PathLike, fasta: Sequence[PathLike]) -> Aliases:
         )
     digests: dict[str, str] = {}
     text = read_text(path, LabelError, "tab-separated columns of names", digests)
-    lines = (line for line in text.split("\n") if not line.startswith("#"))
-    rows = [[cell.strip() for cell in line.split("\t") if cell.strip()] for line in lines]
-    rows = [row for row in rows if len(row) > 1]
-    if not rows:
-        raise LabelError(f"{path}: no row with two names; give tab-separated columns of names")
+    rows = parse_aliases(text, str(path))
     return Aliases(rows, contig_lengths(*fasta), str(path), digests)

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from dnabirnn.errors import LabelError
-from dnabirnn.intervals import check_names, past_end
+from dnabirnn.intervals import check_names, check_past, few
 from dnabirnn.labels.bits import (
     IGNORE_BIT,
     IGNORED,
@@ -96,13 +96,14 @@ class Labels:
         bits = _bits_of_rows(ordered)
         self._rows = LabelRows(ordered["start"].to_numpy(), ordered["end"].to_numpy(), bits)
         self._places = ordered.select("file", "line")
-        self._slices = {
-            chrom: slice(first, first + count)
-            for chrom, first, count in ordered.with_row_index("row")
-            .group_by("chrom", maintain_order=True)
-            .agg(pl.col("row").first(), pl.len())
-            .iter_rows()
-        }
+        self._slices: dict[str, slice] = {}
+        self._reach: dict[str, int] = {}  # largest end on each contig
+        of_contigs = ordered.with_row_index("row").group_by("chrom", maintain_order=True)
+        for chrom, first, count, reach in of_contigs.agg(
+            pl.col("row").first(), pl.len(), pl.col("end").max()
+        ).iter_rows():
+            self._slices[chrom] = slice(first, first + count)
+            self._reach[chrom] = reach
 
     @property
     def classes(self) -> tuple[MotifClass, ...]:
@@ -157,38 +158,40 @@ class Labels:
         length : int
             Length of the contig, in bases.
 
+        Returns
+        -------
+        rows : LabelRows
+            A row past the contig's end is cut there; `check_contigs` counts these rows. It may be
+            empty.
+
         Raises
         ------
         LabelError
-            A row past the contig's end, or a file that gives another length for the contig.
+            Many rows past the contig's end, or a file that gives another length for the contig.
         """
         own = self._own_name(chrom)
-        known, source = self.origin.lengths.get(own, (length, ""))
-        if known != length:
-            raise LabelError(
-                f"{source}: {own} has {known} bases, but {length} in the FASTA; use the assembly "
-                "that the labels were made for"
-            )
+        self._check_length(own, length)
         part = self._slices.get(own, slice(0, 0))
         starts, ends, bits = self._rows
         rows = LabelRows(starts[part], ends[part], bits[part])
-        past = np.flatnonzero(rows.ends > length)
-        if past.size:
-            first = int(past[0])
-            file, line = self._places.row(part.start + first)
-            start, end = int(rows.starts[first]), int(rows.ends[first])
-            raise past_end(file, line, chrom, start, end, length)
-        return rows
+        past = rows.ends > length
+        if not past.any():
+            return rows
+        if not few(int(past.sum()), self.frame.height):
+            check_past(self._past(own, chrom, length), self.frame.height, "")
+        return LabelRows(np.minimum(rows.starts, length), np.minimum(rows.ends, length), rows.bits)
 
     def check_contigs(self, lengths: Mapping[str, int]) -> None:
         """Compare contig names with those of a FASTA.
 
-        If there are rows on contigs that the FASTA lacks, log their number as a warning.
+        Log warnings with the number of rows on contigs that the FASTA lacks, and the number of rows
+        past the end of their contig.
 
         Raises
         ------
         LabelError
-            No name in common.
+            No name in common, another length of a contig, or many rows past the end of their
+            contig.
         """
         source = ", ".join(self.frame["file"].unique(maintain_order=True))
         matched = self._matched(lengths)
@@ -204,24 +207,64 @@ class Labels:
                 self.frame.height,
                 shortened(lost),
             )
+        past = []
+        for own, name in matched.items():
+            self._check_length(own, lengths[name])
+            if self._reach[own] > lengths[name]:
+                past.append(self._past(own, name, lengths[name]))
+        if past:
+            kept = sum(self._slices[own].stop - self._slices[own].start for own in matched)
+            check_past(pl.concat(past), kept, source)
 
     def renamed(self, lengths: Mapping[str, int]) -> Labels:
-        """Return the labels with the contig names of a FASTA.
+        """Return the labels with the contig names of a FASTA, cut at the ends of its contigs.
 
         Raises
         ------
         LabelError
             Two contigs of the FASTA are the same contig in the labels.
         """
-        other = {own: name for own, name in self._matched(lengths).items() if own != name}
-        if not other:
+        matched = self._matched(lengths)
+        other = {own: name for own, name in matched.items() if own != name}
+        limits = {n: lengths[n] for own, n in matched.items() if self._reach[own] > lengths[n]}
+        if not other and not limits:
             return self
+        frame = self.frame.with_columns(pl.col("chrom").replace(other))
+        if limits:
+            limit = pl.col("chrom").replace_strict(limits, default=None, return_dtype=pl.Int64)
+            frame = frame.filter((pl.col("start") < limit).fill_null(True)).with_columns(
+                end=pl.min_horizontal("end", limit)
+            )
         return Labels(
             self.table,
-            self.frame.with_columns(pl.col("chrom").replace(other)),
+            frame,
             Origin(self.digests, self.origin.reading),
             flank_bp=self.flank_bp,
             negatives=self.negatives,
+        )
+
+    def _check_length(self, own: str, length: int) -> None:
+        """Raise LabelError if a file gives another length for a contig than the FASTA."""
+        known, source = self.origin.lengths.get(own, (length, ""))
+        if known != length:
+            raise LabelError(
+                f"{source}: {own} has {known} bases, but {length} in the FASTA; use the assembly "
+                "that the labels were made for"
+            )
+
+    def _past(self, own: str, chrom: str, length: int) -> pl.DataFrame:
+        """Return the rows past the end of a contig, for `check_past`."""
+        part = self._slices[own]
+        starts, ends, _ = self._rows
+        return (
+            self._places[part]
+            .with_columns(
+                pl.lit(chrom).alias("chrom"),
+                pl.Series("start", starts[part]),
+                pl.Series("end", ends[part]),
+                pl.lit(length, pl.Int64).alias("length"),
+            )
+            .filter(pl.col("end") > length)
         )
 
     def _own_name(self, chrom: str) -> str:

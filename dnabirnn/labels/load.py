@@ -10,11 +10,15 @@ import polars as pl
 
 from dnabirnn.errors import LabelError
 from dnabirnn.intervals import merge
-from dnabirnn.labels.bits import (
-    IGNORED,
-    ClassTable,
+from dnabirnn.labels.bits import IGNORED, ClassTable
+from dnabirnn.labels.class_choice import (
+    check_choices,
+    check_strands,
+    choose,
+    numbered,
+    of_classes,
+    strandedness,
 )
-from dnabirnn.labels.class_choice import check_choices, choose, of_classes, strandedness
 from dnabirnn.labels.formats.read import Annotation, ReadingOptions, read_annotation
 from dnabirnn.labels.labels import Labels, Origin
 from dnabirnn.motif_classes import MotifClass
@@ -59,13 +63,14 @@ def load_labels(
     Returns
     -------
     labels : Labels
-        Labels. A class is stranded if its rows have + or -.
+        Labels. A class is stranded if its rows have + or -. A few rows of such a class may have
+        none; their bases are ignored.
 
     Raises
     ------
     LabelError
-        A row without a class; more than 31 classes; a class with a strand in some rows only; a
-        requested class or feature type that has no row; a file that cannot be read.
+        A row without a class; more than 31 classes; a class of which many rows, but not all, have
+        no strand; a requested class or feature type that has no row; a file that cannot be read.
     OptionError
         A class that is given twice, or both kept and ignored; reading options that contradict one
         another, or that apply to none of the files.
@@ -77,7 +82,8 @@ def load_labels(
     frame = annotation.frame
     kept, ignored = choose(frame, classes, ignore_classes, unstranded)
     frame = of_classes(frame, (*kept, *ignored))
-    stranded = strandedness(frame.filter(pl.col("name").is_in(kept)), set(unstranded))
+    stranded = strandedness(frame, kept, unstranded)
+    check_strands(frame, [name for name in kept if stranded[name]], of_model=False)
     table = ClassTable(tuple(MotifClass(name, stranded[name]) for name in kept), ignored)
     return _numbered(frame, table, annotation, flank_bp, negatives)
 
@@ -117,7 +123,7 @@ def load_truth(
     Raises
     ------
     LabelError
-        No row of any of the classes; a row without a strand in a class that is stranded in the
+        No row of any of the classes; many rows without a strand in a class that is stranded in the
         model; a file that cannot be read.
     OptionError
         A class that is both in the model and ignored; reading options as in `load_labels`.
@@ -139,12 +145,7 @@ def load_truth(
             "--ignore-classes: no row has class %r; the labels have %s", name, shortened(present)
         )
     frame = of_classes(frame, (*names, *ignore_classes))
-    for name in [c.name for c in classes if c.stranded]:
-        for row in frame.filter(name=name, strand=".").head(1).iter_rows(named=True):
-            raise LabelError(
-                f"{row['file']}, line {row['line']}: no strand, but class {name!r} is stranded in "
-                "the model; give the row + or -"
-            )
+    check_strands(frame, [c.name for c in classes if c.stranded], of_model=True)
     table = ClassTable(tuple(classes), tuple(ignore_classes))
     return _numbered(frame, table, annotation, flank_bp, negatives)
 
@@ -157,17 +158,8 @@ def _numbered(
     negatives: Regions | None,
 ) -> Labels:
     """Return the labels of rows whose `name` is a class of the table."""
-    numbers = dict.fromkeys(table.ignore, IGNORED)
-    numbers |= {motif_class.name: number for number, motif_class in enumerate(table.classes)}
-    flat = [name for name, stranded in table.classes if not stranded]
-    frame = frame.select(
-        "chrom",
-        "start",
-        "end",
-        pl.col("name").replace_strict(numbers, return_dtype=pl.Int32).alias("class"),
-        pl.when(pl.col("name").is_in(flat)).then(pl.lit(".")).otherwise("strand").alias("strand"),
-        "file",
-        "line",
+    frame = numbered(frame, table).select(
+        "chrom", "start", "end", "class", "strand", "file", "line"
     )
     reading = {
         **annotation.reading,

@@ -2,7 +2,9 @@
 
 Modules, in reading order:
 
-- `motif`: `Motif`: matrices from JASPAR, MEME and TRANSFAC files
+- `matrix`: matrix of a motif as a file has it
+- `plain`, `meme`, `transfac`: readers of families of formats
+- `motif`: `Motif`: matrices from files of all formats
 - `scanner`: matches of a matrix on both strands, with exact p-values
 - `search`: which motifs to look for, and how strict to be
 - `sites`: matches in files, inside and outside peaks

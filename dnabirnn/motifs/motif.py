@@ -1,26 +1,34 @@
-"""Motifs as counts of bases: read from JASPAR, MEME and TRANSFAC files, and two built in."""
+"""Motifs as counts of bases: read from files of many tools, and two built in."""
 
 from __future__ import annotations
 
-import io
-import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from dnabirnn.errors import MotifError
 from dnabirnn.files import read_text
-from dnabirnn.names import is_printable
+from dnabirnn.motifs.meme import is_meme, read_meme
+from dnabirnn.motifs.plain import read_plain
+from dnabirnn.motifs.transfac import is_transfac, read_transfac
+from dnabirnn.names import is_printable, printable, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
     from dnabirnn.files import PathLike
+    from dnabirnn.motifs.matrix import MatrixEntry
 
 __all__ = ["Motif", "built_in_motifs", "find_motif", "parse_motifs", "read_motifs"]
+
+logger = logging.getLogger(__name__)
+
+_FORMATS = "JASPAR, HOMER, HOCOMOCO, MEME or TRANSFAC"
 
 _BUILT_IN = """\
 >MA0139.1 CTCF
@@ -39,12 +47,11 @@ Acids Research 52, D174, doi:10.1093/nar/gkad1059. In vertebrate cells, YY1 is a
 
 _MAX_SITES = 1e15
 """Limit for counts; above it, sums of counts are no longer exact in float64."""
-_MEME_SITES = 1_000_000
-"""Number of sites by which MEME's shares are multiplied. Biopython rounds the products to whole
-counts. Its default of 20 sites would round a share of 0.02 to a count of 0."""
-
-_TRANSFAC_MATRIX = r"^P[0O][ \t]+A[ \t]+C[ \t]+G[ \t]+T\b.*"
-_TRANSFAC_END = r"^//.*$"
+_SITES = 1_000_000
+"""Number of sites by which probabilities are multiplied, as if they were counts, so that the
+pseudocount of `Motif.log_odds` does not outweigh them."""
+_SHARES = 0.02
+"""Largest deviation from 1 of the sum of probabilities, for rounding."""
 
 
 class Motif(NamedTuple):
@@ -139,7 +146,7 @@ def read_motifs(path: PathLike, *, digests: dict[str, str] | None = None) -> lis
     Parameters
     ----------
     path : str or PathLike
-        File in JASPAR, MEME (minimal) or TRANSFAC format, plain or gzip; "-" is standard input.
+        File in a format that docs/motifs.md lists, plain or gzip; "-" is standard input.
     digests : dict, optional
         `digests[basename]` is set to the SHA-256 (hex) of the file's bytes as stored.
 
@@ -148,139 +155,102 @@ def read_motifs(path: PathLike, *, digests: dict[str, str] | None = None) -> lis
     MotifError
         If the file cannot be read, or is in none of the formats.
     """
-    text = read_text(path, MotifError, "JASPAR, MEME or TRANSFAC motifs", digests)
+    text = read_text(path, MotifError, f"motifs in {_FORMATS} format", digests)
     return parse_motifs(text, str(path))
 
 
 def parse_motifs(text: str, source: str) -> list[Motif]:
-    """Parse the motifs of a text in JASPAR, MEME or TRANSFAC format.
+    """Parse the motifs of a text, whose format is detected.
+
+    Motifs without a matrix are left out, with a warning.
 
     Parameters
     ----------
     text : str
     source : str
-        Name of the text, for error messages.
+        Name of the text, for messages. A single motif without a name gets that of the file.
 
     Raises
     ------
     MotifError
-        If the text is in none of the formats, or a motif is damaged.
+        If the text is in none of the formats, or a motif is damaged or ambiguous.
     """
-    from Bio import motifs
-
-    parse: Any = motifs.parse  # Biopython has no type hints for it
-
-    text = text.replace("\r\n", "\n").lstrip("\ufeff\n ")
-    if not text:
+    text = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
+    if not text.strip():
         raise MotifError(f"{source}: no motifs; the file is empty")
-    if text.startswith(">"):
-        kind, heads = "jaspar", re.findall(r"^>", text, re.MULTILINE)
-    elif re.search(r"^MEME version", text, re.MULTILINE):
-        kind, heads = "minimal", re.findall(r"^MOTIF\b.*", text, re.MULTILINE)
-        text = _regular_meme(text)
-    elif re.search(_TRANSFAC_MATRIX, text, re.MULTILINE):
-        kind, heads = "transfac", _transfac_heads(text)
-        text = _regular_transfac(text)
+    _check_kind(text, source)
+    entries: list[MatrixEntry] | None
+    if text.lstrip().startswith(">"):
+        entries = read_plain(text, source)
+    elif is_meme(text):
+        entries = read_meme(text, source)
+    elif is_transfac(text):
+        entries = read_transfac(text, source)
     else:
+        entries = read_plain(text, source)
+    if entries is None:
         raise MotifError(
-            f"{source}: not in JASPAR, MEME or TRANSFAC format; give motifs in one of these formats"
+            f"{source}: not in {_FORMATS} format, or without a matrix; give motifs in one of these "
+            "formats"
         )
-    try:
-        found = [_motif(motif) for motif in parse(io.StringIO(text), kind, strict=False)]
-    # On invalid text, Biopython's parsers raise errors of many classes, or plain Exception.
-    except Exception as cause:
-        raise MotifError(f"{source}: damaged motifs ({cause}); fetch the file again") from cause
-    if len(found) != len(heads):
-        raise MotifError(
-            f"{source}: {len(found)} of {len(heads)} motifs can be read; fetch the file again"
-        )
-    if kind == "minimal":  # Biopython leaves out the names in this format
-        found = [
-            motif._replace(name=_alternate_name(head) or motif.name)
-            for motif, head in zip(found, heads, strict=True)
-        ]
+    found = [_motif(entry) for entry in _with_matrix(_named(entries, source), source)]
     _check(found, source)
     return found
 
 
-def _alternate_name(head: str) -> str:
-    """Name after the identifier in a MOTIF line of MEME's format; "" if there is none.
+def _check_kind(text: str, source: str) -> None:
+    """Raise if a text is a page or a data format in which tools offer their motifs as well."""
+    for start, kind in (
+        ("<!doctype html", "a web page (HTML)"),
+        ("<html", "a web page (HTML)"),
+        ("<", "XML"),
+        ("{", "JSON"),
+        ("[{", "JSON"),
+    ):
+        if text.lstrip()[:20].lower().startswith(start):
+            raise MotifError(
+                f"{source}: {kind}; give the text file of the motifs, such as meme.txt of MEME or "
+                "the JASPAR format of JASPAR"
+            )
 
-    Examples
-    --------
-    >>> _alternate_name("MOTIF MA0139.1 CTCF"), _alternate_name("MOTIF 1 width = 7 sites = 9")
-    ('CTCF', '')
-    """
-    _, _, name, *rest = [*head.split(), "", "", ""]
-    return "" if "=" in name + rest[0] else name
 
-
-def _regular_meme(text: str) -> str:
-    """Rewrite MEME's format so that Biopython's parser reads it correctly.
-
-    The parser needs an alphabet and a background, although they are optional in the format. It
-    takes the line after a matrix as its end, so it loses a motif that begins on that line. And it
-    rounds shares to whole sites, so the number of sites is set to a large one.
-    """
-    head, *bodies = re.split(r"^(?=MOTIF\b)", text, flags=re.MULTILINE)
-    letters = re.search(r"^ALPHABET\s*=?\s*(\S+)", head, re.MULTILINE)
-    alphabet = letters[1] if letters else "ACGT"
-    head = (
-        f"MEME version 4\n\nALPHABET= {alphabet}\n\n"
-        "Background letter frequencies\nA 0.25 C 0.25 G 0.25 T 0.25\n\n"
-    )
-    matrix = re.compile(r"^[ \t]*letter-probability matrix:.*$", re.MULTILINE)
-    regular = []
-    for body in bodies:
-        found = matrix.search(body)
-        width = re.search(r"\bw= *(\d+)", found[0]) if found else None
-        line = f"letter-probability matrix: nsites= {_MEME_SITES}" + (
-            f" w= {width[1]}" if width is not None else ""
+def _named(entries: Sequence[MatrixEntry], source: str) -> list[MatrixEntry]:
+    """Name a single motif after its file, if the file has no name for it."""
+    if len(entries) == 1 and not entries[0].name and source not in ("-", "/dev/stdin"):
+        name = Path(source).name.removesuffix(".gz")
+        name = name.rpartition(".")[0] or name
+        return [entries[0]._replace(name=name, identifier=name)]
+    nameless = [number for number, entry in enumerate(entries, 1) if not entry.name]
+    if nameless:
+        raise MotifError(
+            f"{source}: {len(nameless)} of {len(entries)} motifs have no name (the first is number "
+            f"{nameless[0]}); put a line >NAME above each matrix, or in TRANSFAC's format a line ID"
         )
-        regular.append(matrix.sub(line, body) + "\n\n")
-    return head + "".join(regular)
+    return list(entries)
 
 
-def _transfac_heads(text: str) -> list[str]:
-    """Return one line per motif that should be found: heads of matrices, or names of records."""
-    heads: list[str] = []
-    for record in re.split(_TRANSFAC_END, text, flags=re.MULTILINE):
-        matrices = re.findall(_TRANSFAC_MATRIX, record, re.MULTILINE)
-        heads += matrices or re.findall(r"^(?:AC|ID|NA)\b.*", record, re.MULTILINE)[:1]
-    return heads
+def _with_matrix(entries: Sequence[MatrixEntry], source: str) -> list[MatrixEntry]:
+    """Leave out motifs without a matrix, with a warning."""
+    kept = [entry for entry in entries if entry.rows]
+    if len(kept) < len(entries):
+        names = shortened([printable(entry.name) for entry in entries if not entry.rows])
+        count = f"{len(entries) - len(kept)} of {len(entries)} motifs"
+        if not kept:
+            raise MotifError(
+                f"{source}: {count} have no matrix ({names}); give a file with counts or "
+                "probabilities"
+            )
+        logger.warning("%s: %s have no matrix and are left out: %s", source, count, names)
+    return kept
 
 
-def _regular_transfac(text: str) -> str:
-    """Rewrite TRANSFAC's format so that Biopython's parser reads it correctly.
-
-    The parser loses a last record without an end. It gives a record without a matrix the matrix of
-    the record before. And it fails on references.
-    """
-    wanted = re.compile(r"(?:AC|ID|NA|P[0O]|\d+)\s")
-    records = re.split(_TRANSFAC_END, text, flags=re.MULTILINE)
-    return "".join(
-        "\n".join(line for line in record.splitlines() if wanted.match(line)) + "\nXX\n//\n"
-        for record in records
-        if re.search(_TRANSFAC_MATRIX, record, re.MULTILINE)
-    )
-
-
-def _transfac_names(motif: Mapping[str, str]) -> tuple[str, str]:
-    """Return name and identifier, such as MyoD and M00001, or CTCF and MA0139.1 from JASPAR."""
-    identifier = motif.get("AC") or motif.get("ID") or motif.get("NA") or "motif"
-    return motif.get("NA") or motif.get("ID") or identifier, identifier
-
-
-def _motif(motif: object) -> Motif:
-    counts = getattr(motif, "counts")  # noqa: B009
-    letters = "ACGT" if "T" in counts.alphabet else "ACGU"
-    if isinstance(motif, dict):  # a TRANSFAC motif
-        name, identifier = _transfac_names(motif)
-    else:
-        identifier = getattr(motif, "matrix_id", None) or getattr(motif, "name")  # noqa: B009
-        name = getattr(motif, "name", None) or identifier
-    columns = np.array([counts[letter] for letter in letters], dtype=np.float64).T
-    return Motif("_".join(str(name).split()), str(identifier), columns)
+def _motif(entry: MatrixEntry) -> Motif:
+    counts = np.array(entry.rows, dtype=np.float64)
+    sums = counts.sum(axis=1)
+    if (abs(sums - 1) < _SHARES).all() and (counts != np.floor(counts)).any():
+        counts *= _SITES
+    name = "_".join(entry.name.split())
+    return Motif(name, entry.identifier or name, counts)
 
 
 def _check(found: Sequence[Motif], source: str) -> None:
@@ -293,15 +263,22 @@ def _check(found: Sequence[Motif], source: str) -> None:
                 f"{source}: motif {name!r}: the name must consist of printable characters, and "
                 "must not be '.'; rename it"
             )
+        if (counts < 0).any():
+            raise MotifError(
+                f"{source}: motif {name!r} has negative numbers, so they are weights (log-odds); "
+                "give counts or probabilities, such as HOCOMOCO's .pcm file"
+            )
         wrong = counts.ndim != 2 or not len(counts) or not (counts < _MAX_SITES).all()
-        if wrong or (counts < 0).any() or not (counts.sum(axis=1) > 0).all():
+        if wrong or not (counts.sum(axis=1) > 0).all():
             raise MotifError(
                 f"{source}: motif {name!r} has a column without valid counts; fix or remove it"
             )
 
 
 def find_motif(found: Sequence[Motif], wanted: str, source: str) -> Motif:
-    """Find a motif by name or identifier, ignoring case.
+    """Find a motif by identifier or name, ignoring case.
+
+    If several have the name, the first is used, and a warning names them.
 
     Raises
     ------
@@ -313,8 +290,19 @@ def find_motif(found: Sequence[Motif], wanted: str, source: str) -> Motif:
     >>> find_motif(built_in_motifs(), "ma0095.2", "built-in motifs").name
     'YY1'
     """
-    for motif in found:
-        if wanted.lower() in (motif.name.lower(), motif.identifier.lower()):
-            return motif
+    for matches in (
+        [motif for motif in found if motif.identifier.lower() == wanted.lower()],
+        [motif for motif in found if motif.name.lower() == wanted.lower()],
+    ):
+        if len(matches) > 1:
+            logger.warning(
+                "%s: %d motifs are %s (%s); the first is used",
+                source,
+                len(matches),
+                printable(wanted),
+                shortened([printable(motif.identifier) for motif in matches]),
+            )
+        if matches:
+            return matches[0]
     names = ", ".join(motif.name for motif in found[:8]) + (", ..." if len(found) > 8 else "")
     raise MotifError(f"{source}: no motif {wanted!r}; the motifs are {names}")

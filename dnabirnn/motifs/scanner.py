@@ -241,6 +241,6 @@ def _lightmotif() -> Any:
     except ModuleNotFoundError as error:
         raise OptionError(
             "scanning for motifs needs the package lightmotif, which is not installed; install it "
-            "with `pip install 'dnabirnn[motifs]'`"
+            'with `pip install ".[motifs]"` in the folder of the source code'
         ) from error
     return lightmotif

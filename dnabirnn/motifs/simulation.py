@@ -327,9 +327,9 @@ def write_simulation(
     target = Path(folder)
     made = _make(target)
     try:
-        with OutputFiles() as outputs:
-            genome = outputs.open(target / (f"{GENOME}.gz" if compress else GENOME))
-            beds = outputs.open(target / SITES), outputs.open(target / DECOYS)
+        with OutputFiles() as files:
+            genome = files.open(target / (f"{GENOME}.gz" if compress else GENOME))
+            beds = files.open(target / SITES), files.open(target / DECOYS)
             count = 0
             for contig in contigs:
                 _write_record(genome, contig.name, contig.codes)

@@ -220,7 +220,8 @@ def _peaks(within: Regions, batch: _ScanBatch) -> NDArray[np.int64]:
     spans = [np.empty((0, 2), np.int64)]
     for (name, length), offset in zip(batch.lengths.items(), batch.offsets, strict=True):
         if (own := within.of(name)).size:
-            # Peaks past the end of a contig are an error, raised once all contigs are known.
+            # Few peaks may go past the end of a contig; many are an error, raised once all contigs
+            # are known.
             spans.append(np.minimum(own, length) + offset)
     return np.concatenate(spans)
 
@@ -276,9 +277,9 @@ def write_sites(
         If a path cannot be written. After this and any other error, no file is written.
     """
     count, tally = 0, SiteCounts(search)
-    with OutputFiles() as outputs:
-        file = outputs.open(out)
-        partly_file = None if partly_out is None else outputs.open(partly_out)
+    with OutputFiles() as files:
+        file = files.open(out)
+        partly_file = None if partly_out is None else files.open(partly_out)
         for frame, within, partly in find_sites(fasta_paths, search, tally, progress):
             count += _write(frame.filter(within), file)
             if partly_file is not None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dnabirnn.errors import ModelFileError, OptionError
-from dnabirnn.files import OutputFiles, load_arrays, look, parse_json
+from dnabirnn.files import OutputFiles, check_state, load_arrays, look, note_read, parse_json
 from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.network.architecture import Architecture
 from dnabirnn.network.call_rules import CallRule
@@ -198,8 +198,8 @@ class Checkpoint:
         OutputError
             If the path cannot be written.
         """
-        with OutputFiles() as outputs:
-            outputs.open(path).write(self.to_bytes())
+        with OutputFiles() as files:
+            files.open(path).write(self.to_bytes())
 
 
 def weight_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
@@ -289,9 +289,11 @@ def load_checkpoint(path: PathLike) -> Checkpoint:
     Raises
     ------
     ModelFileError
-        If there is no such file, or it is not a dnabirnn model, is damaged, or has a newer format.
+        If there is no such file, or it is not a dnabirnn model, is damaged, has a newer format, or
+        changes while it is read.
     """
     path = find_model(path)
+    state = note_read(path, error=ModelFileError)
     contents = _contents(path)
     text = contents.metadata.get(_KEY)
     if text is None:
@@ -320,11 +322,13 @@ def load_checkpoint(path: PathLike) -> Checkpoint:
         ) from error
     _check_shapes(path, checkpoint.architecture, contents.shapes)
     try:
-        return replace(checkpoint, weights=load_arrays(path, contents.shapes))
+        checkpoint = replace(checkpoint, weights=load_arrays(path, contents.shapes))
     except (OSError, ValueError) as error:
         raise ModelFileError(
             f"{path}: {error}; the file is damaged: copy it again, or train again"
         ) from error
+    check_state(path, state, ModelFileError)
+    return checkpoint
 
 
 def _contents(path: Path) -> Contents:

@@ -81,8 +81,8 @@ def write_onnx(checkpoint: Checkpoint, path: PathLike) -> None:
         If the path cannot be written.
     """
     data = onnx_bytes(checkpoint)
-    with OutputFiles() as outputs:
-        outputs.open(path).write(data)
+    with OutputFiles() as files:
+        files.open(path).write(data)
 
 
 def onnx_bytes(checkpoint: Checkpoint) -> bytes:
@@ -103,7 +103,7 @@ def onnx_bytes(checkpoint: Checkpoint) -> bytes:
     except ModuleNotFoundError as error:
         raise OptionError(
             "export to ONNX needs the package onnx, which is not installed; install it with "
-            "`pip install 'dnabirnn[onnx]'`"
+            '`pip install ".[onnx]"` in the folder of the source code'
         ) from error
     cell = checkpoint.architecture.cell
     if cell not in _OPERATORS:

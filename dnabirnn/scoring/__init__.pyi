@@ -1,6 +1,6 @@
 from .calls import calls_frame as calls_frame, find_calls as find_calls
 from .dna_brnn_bed import score_labels as score_labels
-from .genome import call_track as call_track, score_genome as score_genome
+from .genome import Found as Found, call_track as call_track, score_genome as score_genome
 from .model import Model as Model, load as load
 from .plan import SCORING_REMEDIES as SCORING_REMEDIES, ScoringPlan as ScoringPlan
 from .runs import find_runs as find_runs

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from heapq import heappop, heappush
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dnabirnn.files import OutputFiles, PathLike
+from dnabirnn.files import OutputFiles, PathLike, is_stream
+from dnabirnn.motif_classes import Output
 from dnabirnn.network import default_min_score
 from dnabirnn.scoring.calls import find_calls
+from dnabirnn.scoring.genome import Found
 from dnabirnn.scoring.runs import find_runs
-from dnabirnn.scoring.stream import watched
+from dnabirnn.scoring.stream import measured, watched
 from dnabirnn.sequences import contigs_of_shard
 from dnabirnn.tracks import Lines
 
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.intervals import Regions
-    from dnabirnn.motif_classes import Output
     from dnabirnn.network import CallSettings
     from dnabirnn.scoring.model import Model
     from dnabirnn.sequences import Circular, Shard
@@ -41,7 +43,7 @@ def score_labels(
     regions: Regions | None = None,
     circular: Circular | None = None,
     progress: Callable[[int], None] = lambda bases: None,
-) -> None:
+) -> Found:
     """Write the calls of FASTA files as BED4: contig, start, end, label.
 
     The label is the number of the class, counted from 1. Contigs are in the order of the FASTA, and
@@ -62,6 +64,10 @@ def score_labels(
     progress : callable
         Called with the size of each finished block, in bases.
 
+    Returns
+    -------
+    found : Found
+
     Raises
     ------
     OptionError, OutputError, FastaError, LabelError
@@ -69,7 +75,9 @@ def score_labels(
     """
     wanted = None if regions is None else regions.of
     contigs = contigs_of_shard(model.contigs, fasta, shard, [regions, circular])
-    blocks = watched(model.blocks(contigs, wanted, circular or ()), progress)
+    sizes: dict[str, int] = {}
+    scored = watched(model.blocks(contigs, wanted, circular or ()), progress)
+    blocks = measured(scored, sizes)
     lowest = default_min_score([*model.checkpoint.calls.values(), *calls.rules.values()])
     runs = find_runs(blocks, min_score=lowest, regions=wanted)
     label_of = _labels(model.outputs)
@@ -78,13 +86,24 @@ def score_labels(
         for column, output in enumerate(model.outputs)
         if output.class_name in calls.rules
     }
+    # Rows have a label in place of an output, and no strand.
+    classes = [
+        Output(name, ".") for name in dict.fromkeys(output.class_name for output in model.outputs)
+    ]
+    summary = Found()
+    summary.expect_calls(classes, calls)
     with OutputFiles() as outputs:
         labels = sorted(set(label_of))
         lines = Lines(outputs.open(out), [str(label) for label in labels])
         for rows in find_calls(runs, model.outputs, calls):
             found = [row for row in apart(rows, label_of) if row[1] - row[0] >= shortest[row[2]]]
-            lines.add(*_rows(rows, found))
+            labelled, texts = _rows(rows, found)
+            lines.add(labelled, texts)
+            summary.add_calls(labelled, classes)
         lines.flush()
+    summary.add_contigs(sizes, wanted)
+    summary.files = [] if is_stream(out) else [os.fspath(out)]
+    return summary
 
 
 def apart(calls: Rows, label_of: Sequence[int]) -> list[tuple[int, int, int]]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dnabirnn.errors import OptionError
-from dnabirnn.files import OutputFiles, PathLike
+from dnabirnn.files import OutputFiles, PathLike, is_stream
 from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.network import default_min_score
 from dnabirnn.scoring.calls import Caller, find_calls
@@ -18,6 +22,8 @@ from dnabirnn.tracks import Target, read_scores
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from dnabirnn.intervals import Regions
     from dnabirnn.motif_classes import Output
     from dnabirnn.network import CallSettings
@@ -28,7 +34,103 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["call_track", "score_genome"]
+__all__ = ["Found", "call_track", "score_genome"]
+
+
+@dataclass
+class Found:
+    """What a run has found and written.
+
+    Attributes
+    ----------
+    contigs, scored_bp : int, optional
+        Contigs that were scored, and their bases; with regions, the bases of the regions. None if
+        a track of scores was read instead.
+    calls : dict of class name to [calls, bases, bases once], optional
+        Number and bases of the calls of a class, on both strands, and the number of bases in one
+        or more of them, so that a base with calls on both strands counts once. None if no calls
+        were made.
+    called_bp : int
+        Bases in one or more calls of any class and strand.
+    files : list of str
+        Files that were written, except for streams.
+    """
+
+    contigs: int | None = None
+    scored_bp: int | None = None
+    calls: dict[str, list[int]] | None = None
+    called_bp: int = 0
+    files: list[str] = field(default_factory=list)
+
+    def add_contigs(
+        self, sizes: Mapping[str, int], wanted: Callable[[str], NDArray[np.int64]] | None = None
+    ) -> None:
+        """Count scored contigs and their bases, or the bases of intervals on them."""
+        self.contigs = len(sizes)
+        self.scored_bp = sum(sizes.values())
+        if wanted is not None:
+            spans = (np.clip(wanted(name), 0, size) for name, size in sizes.items())
+            lengths = [int((span[:, 1] - span[:, 0]).sum()) for span in spans]
+            self.contigs, self.scored_bp = sum(map(bool, lengths)), sum(lengths)
+
+    def expect_calls(self, outputs: Sequence[Output], calls: CallSettings) -> None:
+        """Begin with no call of each class that is called."""
+        names = dict.fromkeys(output.class_name for output in outputs)
+        self.calls = {name: [0, 0, 0] for name in names if name in calls.rules}
+
+    def add_calls(self, rows: Rows, outputs: Sequence[Output]) -> None:
+        """Count the calls of a contig, sorted by start."""
+        assert self.calls is not None
+        self.called_bp += _covered_bp(rows.start, rows.end)
+        for name, counts in self.calls.items():
+            own = [number for number, output in enumerate(outputs) if output.class_name == name]
+            chosen = np.isin(rows.output, own)
+            start, end = rows.start[chosen], rows.end[chosen]
+            counts[0] += start.size
+            counts[1] += int((end - start).sum())
+            counts[2] += _covered_bp(start, end)
+
+    def lines(self) -> list[str]:
+        """Return a short report."""
+        lines = []
+        if self.scored_bp is not None:
+            contigs = f"{self.contigs:,} contig{'' if self.contigs == 1 else 's'}"
+            lines.append(f"{self.scored_bp:,} bases of {contigs} scored")
+        if self.calls is not None:
+            rows = [[name, *counts] for name, counts in self.calls.items()]
+            if len(rows) > 1:
+                total = np.array([row[1:] for row in rows]).sum(axis=0)
+                rows.append(["all classes", int(total[0]), int(total[1]), self.called_bp])
+            head = ["class", "calls", "bases", "bases on either strand"]
+            table = [head, *([str(row[0]), *(f"{n:,}" for n in row[1:])] for row in rows)]
+            widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+            lines += [
+                "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+                for row in table
+            ]
+        if self.files:
+            lines.append(f"written: {', '.join(self.files)}")
+        return lines
+
+
+def _covered_bp(start: NDArray[np.int64], end: NDArray[np.int64]) -> int:
+    """Return the number of bases in intervals that are sorted by start and may overlap.
+
+    Examples
+    --------
+    >>> _covered_bp(np.array([0, 5, 6, 30]), np.array([20, 10, 25, 31]))
+    26
+    """
+    reached = np.maximum.accumulate(end)
+    before = np.concatenate([[0], reached[:-1]])
+    return int(np.maximum(end - np.maximum(start, before), 0).sum())
+
+
+def _files(target: Target, outputs: Sequence[Output]) -> list[str]:
+    """Return the files that were written for a target, with their indexes."""
+    files = [path for path in target.files(outputs) if not is_stream(path)]
+    indexes = [f"{path}.{kind}" for path in files for kind in ("tbi", "csi") if target.index]
+    return files + [index for index in indexes if os.path.exists(index)]
 
 
 def score_genome(
@@ -44,7 +146,7 @@ def score_genome(
     regions: Regions | None = None,
     circular: Circular | None = None,
     progress: Callable[[int], None] = lambda bases: None,
-) -> None:
+) -> Found:
     """Write the scores of FASTA files and, in the same pass, their calls.
 
     Parameters
@@ -72,6 +174,10 @@ def score_genome(
     progress : callable
         Called with the size of each finished block, in bases.
 
+    Returns
+    -------
+    found : Found
+
     Raises
     ------
     OptionError, OutputError, FastaError, LabelError
@@ -94,6 +200,7 @@ def score_genome(
     contigs = contigs_of_shard(model.contigs, fasta, shard, [regions, circular])
     wanted = None if regions is None else regions.of
     sizes: dict[str, int] = {}
+    summary = Found()
     scored = model.blocks(contigs, wanted, circular or ())
     blocks = measured(watched(scored, progress), sizes)
     # Formats with one file per output hold all scores; the others, scores of `floor` and above.
@@ -105,15 +212,22 @@ def score_genome(
         caller = None
         if calls is not None and calls_to is not None:
             caller = Caller(model.outputs, calls, summits=calls_to.summits)
+            summary.expect_calls(model.outputs, calls)
         for rows in runs:
             track.add(rows)
             if called is not None and caller is not None:
                 found = caller.add(rows.at_least(floor))
                 if found is not None:
                     called.add(found)
+                    summary.add_calls(found, model.outputs)
         track.close()
         if called is not None:
             called.close()
+    summary.add_contigs(sizes, wanted)
+    for target in (track_to, calls_to):
+        if target is not None:
+            summary.files += _files(target, model.outputs)
+    return summary
 
 
 def call_track(
@@ -124,7 +238,7 @@ def call_track(
     progress: Callable[[int], None] = lambda bases: None,
     *,
     sizes: Mapping[str, int] | None = None,
-) -> None:
+) -> Found:
     """Write the calls of a per-base BED track.
 
     Parameters
@@ -141,6 +255,10 @@ def call_track(
     sizes : mapping, optional
         Length of each contig; required for bigBed.
 
+    Returns
+    -------
+    found : Found
+
     Raises
     ------
     OptionError, TrackError, OutputError
@@ -150,10 +268,13 @@ def call_track(
     calls_to = Target.of(out, calls=True)
     calls_to.check_sizes(sizes)
     passed = _WatchedRows(read_scores(scores, outputs), progress)
+    summary = Found()
+    summary.expect_calls(outputs, calls)
     with OutputFiles() as files:
         track = calls_to.open(files, outputs, sizes or {})
         for found in find_calls(passed, outputs, calls, summits=calls_to.summits):
             track.add(found)
+            summary.add_calls(found, outputs)
         track.close()
     wanted = min(rule.threshold for rule in calls.rules.values())
     if passed.lowest is not None and passed.lowest > wanted:
@@ -164,6 +285,8 @@ def call_track(
             passed.lowest,
             wanted,
         )
+    summary.files = _files(calls_to, outputs)
+    return summary
 
 
 def _check_min_score(min_score: int, calls: CallSettings | None) -> None:

@@ -39,6 +39,12 @@ SCORING_REMEDIES = {
 _PARQUET_BYTES = 250 * MB
 # Blocks of scores that are being made into rows, and the rows.
 _BYTES_PER_OUTPUT = 3 * MB
+# Name and length of a contig, besides the letters of the name; what bigWig and bigBed keep of it
+# for their tables, at a time and for each file; what htslib keeps of it for an index. With 100,000
+# contigs of 60 bases, BED took 260 bytes each, bigWig with two outputs 470, an index 360.
+_BYTES_PER_CONTIG = 300
+_BYTES_PER_BIG_CONTIG, _BYTES_PER_SPOOLED_CONTIG = 250, 30
+_BYTES_PER_INDEXED_CONTIG = 400
 # A row of the longest text, and the same row in a temporary file, as for bigWig, bigBed and
 # Parquet.
 _MAX_BYTES_PER_ROW = 100
@@ -94,6 +100,8 @@ class ScoringPlan:
             return None
         rows = bases * len(self.model.outputs)
         disk = dict.fromkeys(self._folders(), rows * _MAX_BYTES_PER_ROW)
+        # A byte per base of all files, not only of the longest contig, covers names of contigs too,
+        # unless most contigs are shorter than reads.
         return Estimate(self._memory(bases), disk)
 
     def estimate(self) -> Estimate:
@@ -113,7 +121,7 @@ class ScoringPlan:
         around = 0 if wanted is None else self.model.checkpoint.scoring_window.length_bp // 2
         found = survey_contigs(contigs, wanted, around, self.progress)
         seconds, written, least = self._rehearse(found)
-        memory = self._memory(found.longest_bp)
+        memory = self._memory(found.longest_bp) + self._names(found)
         disk, surely = self._by_folder(written), self._by_folder(least)
         return Estimate(memory, disk, found.seconds + seconds, surely)
 
@@ -131,6 +139,18 @@ class ScoringPlan:
         rows = _BYTES_PER_OUTPUT * len(self.model.outputs)
         parquet = any(target.form is TrackFormat.PARQUET for target in self._targets())
         return program + longest_bp + rows + _PARQUET_BYTES * parquet
+
+    def _names(self, found: Survey) -> int:
+        """Bytes for what is kept of each contig until the end of the run."""
+        per_contig = _BYTES_PER_CONTIG
+        copies = 1
+        for target in self._targets():
+            if target.form in (TrackFormat.BIGWIG, TrackFormat.BIGBED):
+                files = len(target.files(self.model.outputs))
+                per_contig += _BYTES_PER_BIG_CONTIG + _BYTES_PER_SPOOLED_CONTIG * files
+                copies += 2
+            per_contig += _BYTES_PER_INDEXED_CONTIG * target.index
+        return per_contig * len(found.lengths) + copies * sum(map(len, found.lengths))
 
     def _targets(self) -> list[Target]:
         return [self.track, *([] if self.called is None else [self.called])]

@@ -5,7 +5,7 @@ Modules, in reading order:
 - `records`: `Record`, the protocol `Contig`, and prefixes of contig names
 - `fasta`: the FASTA parser
 - `fastq`: the FASTQ parser
-- `genbank`: the GenBank parser
+- `genbank`: the GenBank parser; names and topology, also for labels
 - `twobit`: the 2bit reader
 - `read`: `read_fasta`: format detection, and records from several files
 - `circular`: circular contigs

@@ -5,6 +5,11 @@ from .background import (
 )
 from .circular import Circular as Circular, with_flanks as with_flanks
 from .fastq import FastqLines as FastqLines
+from .genbank import (
+    GenbankLines as GenbankLines,
+    first_name as first_name,
+    is_genbank as is_genbank,
+)
 from .read import contig_lengths as contig_lengths, read_fasta as read_fasta
 from .records import Contig as Contig, Record as Record, prefixed as prefixed
 from .selection import (

@@ -16,12 +16,18 @@ from dnabirnn.sequences.records import ParseContext, Record, is_lower
 __all__ = ["parse_fasta"]
 
 _NEWLINE, _HEADER = ord("\n"), ord(">")
+_UTF16 = "text in UTF-16; save it as UTF-8"
 _KINDS_BY_MAGIC = {
     b"BZh": "bzip2; decompress it first, or use gzip or bgzip",
     b"\xfd7zXZ": "xz; decompress it first, or use gzip or bgzip",
     b"\x28\xb5\x2f\xfd": "zstd; decompress it first, or use gzip or bgzip",
     b"PK\x03\x04": "zip; decompress it first, or use gzip or bgzip",
     b"\xef\xbb\xbf": "text with a byte-order mark; save it as UTF-8 without one",
+    b"\xff\xfe": _UTF16,
+    b"\xfe\xff": _UTF16,
+    b">\0": _UTF16,
+    b"\0>": _UTF16,
+    b"ID   ": "EMBL; convert it with `seqret -osformat fasta`",
     b"BAM\x01": "BAM; convert it with `samtools fasta`",
     b"CRAM": "CRAM; convert it with `samtools fasta`",
 }

@@ -20,6 +20,9 @@ from dnabirnn.sequences.twobit import is_twobit, read_twobit
 
 __all__ = ["contig_lengths", "read_fasta"]
 
+_HEAD_BYTES = 1 << 12
+"""Beginning of a file that shows its format; comments may precede the first record of GenBank."""
+
 
 def read_fasta(
     *paths: PathLike,
@@ -80,14 +83,15 @@ def _records(
         head = b""
         for block in blocks:
             head += block
-            if head.strip() or len(head) > BLOCK_BYTES:
+            if is_twobit(head) or len(head) > BLOCK_BYTES:
                 break
-        first = head.lstrip()
+            if len(head) > _HEAD_BYTES and head.strip():
+                break
         if not is_twobit(head):
             parse = parse_fasta
-            if first.startswith(b"@"):
+            if head.lstrip().startswith(b"@"):
                 parse = parse_fastq
-            elif is_genbank(first):
+            elif is_genbank(head):
                 parse = parse_genbank
             yield from parse(chain([head], blocks), reading)
             return

@@ -10,6 +10,7 @@ import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS, CODE_OF_BYTE, INVALID
 from dnabirnn.errors import FastaError, OptionError
+from dnabirnn.files import lenient_text
 from dnabirnn.names import is_printable
 
 if TYPE_CHECKING:
@@ -149,12 +150,14 @@ class ParseContext:
     def name(self, word: bytes, line: int | None = None) -> str:
         """Return the full name of a record, and add it to `names`.
 
+        Bytes that are not UTF-8 are read as Latin-1, as in labels.
+
         Raises
         ------
         FastaError
             A duplicate name, or one that cannot be written to BED.
         """
-        name = self.prefix + word.decode("utf-8", "backslashreplace")
+        name = self.prefix + lenient_text(word)
         if name in self.names:
             raise FastaError(
                 f"{self.place(line)}: record {name!r} occurs twice, first in "

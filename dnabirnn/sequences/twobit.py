@@ -15,6 +15,7 @@ import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.errors import FastaError
+from dnabirnn.files import check_state, note_read
 from dnabirnn.sequences.records import Record
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def read_twobit(path: PathLike, reading: ParseContext) -> Iterator[Record]:
     Raises
     ------
     FastaError
-        A file that is not a regular file, is damaged or truncated; a duplicate name.
+        A file that is not a regular file, is damaged or truncated, or changes while it is read; a
+        duplicate name.
     """
     if os.fspath(path) == "-" or not os.path.isfile(path):
         raise FastaError(
@@ -72,9 +74,11 @@ def read_twobit(path: PathLike, reading: ParseContext) -> Iterator[Record]:
             "the path of the file"
         )
     with open(path, "rb") as file:
+        state = note_read(path, file.fileno(), FastaError)
         source = _Source(file, reading)
         for word, offset in list(source.index()):
             yield source.record(reading.name(word), offset)
+        check_state(path, state, FastaError)
 
 
 class _Source:

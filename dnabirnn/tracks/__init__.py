@@ -10,8 +10,10 @@ Modules, in reading order:
 - `layouts`: the columns of each text format
 - `lines`: a compiled writer of text lines
 - `text`: BED, bedGraph, GFF3 and other text
+- `big_rows`: rows of bigWig and bigBed
+- `big_file`: the file that bigWig and bigBed share
 - `big`: bigWig and bigBed
-- `big_check`: sizes in bigWig and bigBed files, checked before they are read
+- `big_read`: bigWig and bigBed read back, for `merge`
 - `parquet`: Parquet
 - `tabix`: tabix indexes
 - `write`: `Target`: where an output goes, and in which format

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+import struct
+import zlib
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from dnabirnn.errors import OptionError, TrackError
 from dnabirnn.files import OutputFiles, PathLike, check_line, check_readable, read_blocks
@@ -12,9 +15,11 @@ from dnabirnn.tracks.layouts import header_of
 from dnabirnn.tracks.tabix import add_index
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
+    from dnabirnn.tracks.big_read import BigReader
+    from dnabirnn.tracks.big_rows import BigRows
 
 __all__ = ["merge_shards"]
 
@@ -193,54 +198,61 @@ def _merge_big(
     contigs: _Contigs,
     progress: Callable[[int], None],
 ) -> None:
-    import pybigtools
+    from dnabirnn.tracks.big import N_BED9, write_bigbed, write_bigwig
+    from dnabirnn.tracks.big_read import BigReader
 
-    from dnabirnn.tracks.big import muted, write_bigbed, write_bigwig
-    from dnabirnn.tracks.big_check import check_sizes
-
-    readers: list[Any] = []
-    sizes: dict[str, int] = {}
-    places: dict[str, tuple[Any, PathLike]] = {}
-    for shard in shards:
-        try:
-            check_sizes(shard)
-            with muted():
-                reader = pybigtools.open(os.fspath(shard))
-                chroms = reader.chroms()
-            if reader.is_bigwig is not (ending == ".bw"):
-                other = "bigWig" if reader.is_bigwig else "bigBed"
-                raise ValueError(f"it is {other}")
-        except Exception as cause:  # pybigtools raises types of its own, without a common base
-            raise TrackError(
-                f"{shard}: cannot be read as {'bigWig' if ending == '.bw' else 'bigBed'} "
-                f"({cause}); create it again"
-            ) from cause
-        contigs.add(chroms, shard)
-        sizes |= chroms
-        places |= dict.fromkeys(chroms, (reader, shard))
-        readers.append(reader)
-        progress(1)
-
-    def items() -> Iterator[tuple[str, int, int, Any]]:
-        for name in sorted(places, key=str.encode):
-            for start, end, *rest in _records(*places[name], name, sizes[name]):
-                yield name, start, end, rest[0] if ending == ".bw" else "\t".join(rest)
-
-    path = files.reserve(out, ending)
-    (write_bigwig if ending == ".bw" else write_bigbed)(path, sizes, items())
-    for reader in readers:
-        reader.close()
+    wig = ending == ".bw"
+    places: dict[str, tuple[BigReader, PathLike]] = {}
+    with ExitStack() as stack:
+        for shard in shards:
+            with _damage(shard, f"cannot be read as {'bigWig' if wig else 'bigBed'}"):
+                reader = stack.enter_context(BigReader(shard))
+                if reader.is_bigwig is not wig:
+                    raise ValueError(f"it is {'bigWig' if reader.is_bigwig else 'bigBed'}")
+                if not wig and reader.columns != N_BED9:
+                    raise ValueError(f"it has {reader.columns} columns, not {N_BED9}")
+            contigs.add(reader.sizes, shard)
+            places |= dict.fromkeys(reader.sizes, (reader, shard))
+            progress(1)
+        sizes = [(name, places[name][0].sizes[name]) for name in sorted(places, key=str.encode)]
+        write = write_bigwig if wig else write_bigbed
+        write(
+            files.reserve(out, ending),
+            sizes,
+            lambda whole: _rows_of_shards(sizes, places),
+            lambda name: f"{places[name][1]}: {name}",
+        )
 
 
-def _records(reader: Any, shard: PathLike, name: str, length: int) -> Iterator[Any]:
-    """Yield the rows of one contig."""
+def _rows_of_shards(
+    sizes: Sequence[tuple[str, int]], places: Mapping[str, tuple[BigReader, PathLike]]
+) -> Iterator[BigRows]:
+    """Yield the rows of all contigs, in pieces of whole blocks."""
+    from dnabirnn.tracks.big import CHUNK_ROWS
+    from dnabirnn.tracks.big_rows import joined_rows
+
+    held: list[BigRows] = []
+    count = 0
+    for number, (name, _) in enumerate(sizes):
+        reader, shard = places[name]
+        with _damage(shard, f"damaged at {name}"):
+            for rows in reader.rows(name, number):
+                held.append(rows)
+                count += rows.start.size
+                if count >= CHUNK_ROWS:
+                    yield joined_rows(held)
+                    held, count = [], 0
+    if held:
+        yield joined_rows(held)
+
+
+@contextmanager
+def _damage(shard: PathLike, what: str) -> Iterator[None]:
+    """Turn what a reader raises for a damaged bigWig or bigBed into TrackError."""
     try:
-        yield from reader.records(name, 0, length)
-    except BaseException as cause:
-        # A Rust panic is a BaseException, not an Exception.
-        if isinstance(cause, Exception) or type(cause).__name__ == "PanicException":
-            raise TrackError(f"{shard}: damaged at {name} ({cause}); create it again") from cause
-        raise
+        yield
+    except (ValueError, OSError, OverflowError, struct.error, zlib.error) as cause:
+        raise TrackError(f"{shard}: {what} ({cause}); create it again") from cause
 
 
 def _merge_parquet(

@@ -51,7 +51,8 @@ def check_index(path: PathLike, form: TrackFormat) -> ModuleType:
         import pysam
     except ImportError as cause:
         raise OptionError(
-            "--index: needs pysam, which is not installed; pip install 'dnabirnn[index]'"
+            "--index: needs pysam, which is not installed; install it with "
+            '`pip install ".[index]"` in the folder of the source code'
         ) from cause
     return pysam  # type: ignore[no-any-return, unused-ignore]
 

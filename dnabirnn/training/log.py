@@ -26,6 +26,11 @@ class TrainingLog:
         self._path = path
         self._started = time.monotonic()
 
+    @property
+    def step(self) -> int:
+        """Step of the last row; 0 if there is none."""
+        return int(self.rows[-1]["step"]) if self.rows else 0
+
     def restore(self, rows: list[dict[str, Any]]) -> None:
         """Start from the rows of an interrupted run; seconds continue from its last row."""
         self.rows = rows

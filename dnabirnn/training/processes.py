@@ -1,25 +1,26 @@
-"""Processes of a training run. If one ends early, the others are ended too."""
+"""Processes of a training run, and signals. If a process ends early, the others are ended too."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dnabirnn.engine import FABRIC_PRECISIONS, find_device, set_precision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableSequence
+    from collections.abc import Callable, Iterator, MutableSequence
 
     from lightning_fabric import Fabric
 
 
-__all__ = ["LEFT_ALONE", "Hardware", "launch", "watching"]
+__all__ = ["LEFT_ALONE", "Hardware", "Signals", "launch", "watching"]
 
 LEFT_ALONE = (
     "a process of this training has ended before the others: it was killed, or its error is shown "
@@ -88,8 +89,60 @@ def _lead(workers: MutableSequence[Worker]) -> None:
             time.sleep(_SECONDS_TO_REPORT)
             for worker in children:
                 worker.kill()
-            print(f"dnabirnn train: error: {LEFT_ALONE}", file=sys.stderr, flush=True)
+            start = "\n" if sys.stderr.isatty() else ""  # the line may hold a progress bar
+            print(f"{start}dnabirnn train: error: {LEFT_ALONE}", file=sys.stderr, flush=True)
             os._exit(1)
+
+
+class Signals:
+    """Signals that end this process; they can wait until a step is complete.
+
+    Attributes
+    ----------
+    whole : bool
+        Whether everything that was done while signals were held back was completed.
+    """
+
+    def __init__(self) -> None:
+        self.whole = True
+        self._handlers: dict[int, Callable[[int, Any], object]] = {}
+        self._holding = False
+        self._waiting: int | None = None
+
+    @contextmanager
+    def received(self) -> Iterator[None]:
+        """Receive the signals inside, in place of the handlers, which are called in the end."""
+        if threading.current_thread() is threading.main_thread():
+            for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+                number = getattr(signal, name, None)
+                handler = None if number is None else signal.getsignal(number)
+                if number is not None and callable(handler):
+                    self._handlers[number] = handler
+                    signal.signal(number, self._receive)
+        try:
+            yield
+        finally:
+            while self._handlers:
+                signal.signal(*self._handlers.popitem())
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the first signal back until the end of the block."""
+        self.whole, self._holding = False, True
+        try:
+            yield
+            self.whole = True
+        finally:
+            self._holding = False
+            if self._waiting is not None:
+                number, self._waiting = self._waiting, None
+                self._handlers[number](number, None)
+
+    def _receive(self, number: int, frame: Any) -> None:
+        if self._holding and self._waiting is None:
+            self._waiting = number
+        else:
+            self._handlers[number](number, frame)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 `MODEL.resume/` holds a safetensors file of arrays, and `state.json`, which names that file. The
 JSON is replaced last and atomically, so a run that is killed at any moment leaves a complete state.
-Another process may work on the same run, such as one that outlived the Snakemake that started it:
-each then finds a complete state or none.
+
+`MODEL.resume/lock` is locked with `flock` for as long as a training writes this model, however it
+ends. Another training of the model is an error. The same training, such as one that outlived the
+Snakemake that started it, is waited for. Without `flock`, as on some network file systems, two
+trainings may work on one model: each then finds a complete state or none.
 """
 
 from __future__ import annotations
@@ -12,15 +15,17 @@ import json
 import logging
 import os
 import re
-from contextlib import suppress
+import socket
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from dnabirnn.errors import OutputError
 from dnabirnn.files import load_arrays, look, read_json, temporary_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -32,6 +37,10 @@ __all__ = ["ResumeFolder", "State"]
 logger = logging.getLogger(__name__)
 
 _STEM = "state"
+_LOCK = "lock"
+_LONGEST_NOTE = 400
+_MOST_TRIES = 100
+_SECONDS_BETWEEN_TRIES = 0.5
 _OURS = re.compile(r"state\.json(\.tmp)?|step-\d+\.safetensors(\.tmp)?")
 
 
@@ -51,6 +60,16 @@ class State(NamedTuple):
     plain: dict[str, Any]
 
 
+class _HeldError(Exception):
+    """Another process holds the lock; `note` is what it wrote into the file."""
+
+    def __init__(self, note: bytes) -> None:
+        super().__init__(note)
+        self.digest, _, rest = note.decode("utf-8", "replace").partition(" ")
+        process, _, host = rest.partition(" ")
+        self.where = f" (process {process} on {host})" if host else ""
+
+
 class ResumeFolder:
     """The states of the run that writes a model.
 
@@ -64,9 +83,98 @@ class ResumeFolder:
     """
 
     def __init__(self, model_path: PathLike, digest: str) -> None:
+        self.model_path = model_path
         self.path = Path(f"{os.fspath(model_path)}.resume")
         self.digest = digest
         self._json = self.path / "state.json"
+
+    @contextmanager
+    def locked(self, *, may_wait: bool) -> Iterator[bool]:
+        """Let no other training write the model inside; yield whether one had to be waited for.
+
+        Parameters
+        ----------
+        may_wait : bool
+            Wait for the same training in another process to end. If False, it is an error, as
+            another training always is.
+
+        Raises
+        ------
+        OutputError
+            Another training writes the model.
+        """
+        waited, file = False, None
+        try:
+            while True:
+                try:
+                    file = self._lock()
+                    break
+                except _HeldError as held:
+                    self._check_same(held, may_wait)
+                    if not waited and held.digest:
+                        logger.warning(
+                            "%s: the same training already runs%s; waiting for it to end",
+                            self.model_path,
+                            held.where,
+                        )
+                        waited = True
+                    time.sleep(_SECONDS_BETWEEN_TRIES)
+            yield waited
+        finally:
+            if file is not None:
+                self._unlock(file)
+
+    def _lock(self) -> IO[bytes] | None:
+        """Return the locked file, or None where files cannot be locked."""
+        try:
+            import fcntl
+        except ImportError:
+            return None
+        path = self.path / _LOCK
+        for _ in range(_MOST_TRIES):
+            try:
+                self.path.mkdir(exist_ok=True)
+                file = path.open("a+b", buffering=0)
+            except FileNotFoundError:  # another process has just removed the folder
+                continue
+            except OSError:  # a full disk, or a file of another user
+                return None
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                    raise FileNotFoundError
+            except BlockingIOError as error:
+                with file:
+                    file.seek(0)
+                    raise _HeldError(file.read(_LONGEST_NOTE)) from error
+            except FileNotFoundError:  # another process has just removed the file
+                file.close()
+                continue
+            except OSError:  # a file system without `flock`
+                self._unlock(file)
+                return None
+            with suppress(OSError):
+                file.truncate(0)
+                file.write(f"{self.digest} {os.getpid()} {socket.gethostname()}".encode())
+            return file
+        return None
+
+    def _unlock(self, file: IO[bytes]) -> None:
+        # Removed while it is locked: whoever has it open looks whether it is still there.
+        with suppress(OSError):
+            (self.path / _LOCK).unlink()
+        file.close()
+        with suppress(OSError):
+            self.path.rmdir()
+
+    def _check_same(self, held: _HeldError, may_wait: bool) -> None:
+        """Raise OutputError unless the process that holds the lock is one to wait for."""
+        if may_wait and held.digest in ("", self.digest):  # empty: about to be written
+            return
+        raise OutputError(
+            f"{self.model_path}: another `dnabirnn train` is writing this model{held.where}; wait "
+            "for it to end, or give another name"
+        )
 
     def load(self, shapes: Mapping[str, tuple[int, ...]], best: str) -> State | None:
         """Return the last state of this run, or None if there is no usable state.

@@ -5,22 +5,32 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import time
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from dnabirnn.engine import engine_of, trains_fused
-from dnabirnn.errors import EncodedSetError, OptionError, OutputError, TrainingError
-from dnabirnn.files import check_target, is_compressed, is_stream
+from dnabirnn.errors import (
+    EncodedSetError,
+    ModelFileError,
+    OptionError,
+    OutputError,
+    TrainingError,
+)
+from dnabirnn.files import check_target, is_compressed, is_stream, note_written
 from dnabirnn.labels import overlaps
 from dnabirnn.network import (
     Architecture,
     Checkpoint,
     LogOddsMap,
     check_priors,
+    load_checkpoint,
     load_weights,
     prior_shift,
     weights_of,
@@ -29,7 +39,7 @@ from dnabirnn.training.calibration import scoring_windows
 from dnabirnn.training.finish import VALIDATION_BP, finish
 from dnabirnn.training.fit import Fit, FitSettings
 from dnabirnn.training.log import TrainingLog
-from dnabirnn.training.processes import Hardware, launch
+from dnabirnn.training.processes import Hardware, Signals, launch
 from dnabirnn.training.resume import ResumeFolder
 from dnabirnn.training.sampling import Prevalence, Sampler, SamplingSettings
 from dnabirnn.training.start import first_network, start_from
@@ -123,7 +133,9 @@ def train(
     TrainingError
         A loss, weight or validation score is not finite. The state of the run is removed.
     OutputError
-        The model cannot be written.
+        The model cannot be written, or another training is writing it.
+    KeyboardInterrupt, SystemExit
+        Of a signal. A note says at which step the run stopped, and what is kept.
     """
     architecture = architecture or Architecture(encoded.classes)
     sampling = sampling or SamplingSettings()
@@ -170,36 +182,67 @@ def train(
         leads=fabric.is_global_zero,
         keeps_states=resume and fabric.is_global_zero,
     )
-    if resume:
-        run.restore()
-    else:
-        run.folder.clear()
-    checkpoint = None
-    try:
-        run.go()
-        if run.leads:
-            load_weights(fit.network, run.best or weights_of(fit.network))
-            checkpoint = finish(
-                fit.network,
-                run.maps,
-                encoded,
-                begun.sampler,
-                run.validation,
-                begun.prevalence,
-                plan,
-                run.threads,
-            )
-    except TrainingError:
-        # The same run would diverge again at the same step: its state is of no use.
-        if run.keeps_states:
+    # Other processes of this run would wait for the one that waits, but not for long.
+    with (
+        run.folder.locked(may_wait=fabric.world_size == 1) if run.leads else nullcontext() as waited
+    ):
+        fabric.barrier()  # only now may a process remove an old state
+        if waited and resume and (made := _made(model_path, plan, log_path)):
             run.folder.clear()
-        raise
-    if checkpoint is not None:
-        checkpoint.save(model_path)
-        run.folder.clear()
-    checkpoint = fabric.broadcast(checkpoint)
+            return made
+        if resume:
+            run.restore()
+        else:
+            run.folder.clear()
+        checkpoint = None
+        try:
+            run.go()
+            if run.leads:
+                load_weights(fit.network, run.best or weights_of(fit.network))
+                checkpoint = finish(
+                    fit.network,
+                    run.maps,
+                    encoded,
+                    begun.sampler,
+                    run.validation,
+                    begun.prevalence,
+                    plan,
+                    run.threads,
+                )
+        except TrainingError:
+            # The same run would diverge again at the same step: its state is of no use.
+            if run.keeps_states:
+                run.folder.clear()
+            raise
+        except (KeyboardInterrupt, SystemExit) as stop:
+            stop.add_note(run.stop())
+            raise
+        if checkpoint is not None:
+            checkpoint.save(model_path)
+            run.folder.clear()
+        checkpoint = fabric.broadcast(checkpoint)
     assert checkpoint is not None
     return checkpoint
+
+
+def _made(
+    model_path: PathLike, plan: Mapping[str, Any], log_path: PathLike | None
+) -> Checkpoint | None:
+    """Return the model of the same plan that another process has written, if there is one."""
+    files = [Path(os.path.realpath(path)) for path in (model_path, log_path) if path is not None]
+    if not all(file.is_file() for file in files):
+        return None
+    try:
+        found = load_checkpoint(model_path)
+    except ModelFileError:
+        return None
+    ours = json.loads(json.dumps(plan))
+    if any(found.training.get(name) != value for name, value in ours.items()):
+        return None
+    logger.info("%s: the other training has written this model", model_path)
+    for file in files:
+        note_written(file)
+    return found
 
 
 class Begun(NamedTuple):
@@ -265,6 +308,8 @@ class _Run:
     best: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
     saved: float = 0.0
+    kept: int | None = None
+    signals: Signals = field(default_factory=Signals)
 
     def go(self) -> None:
         """Run the remaining steps."""
@@ -272,16 +317,40 @@ class _Run:
         every = max(1, fit.steps // _LOG_ROWS)
         validations = min(self.validations, fit.steps)
         validate_at = {round(fit.steps * k / validations) for k in range(1, validations + 1)}
-        try:
-            while fit.step < fit.steps:
-                self.losses.append(fit.advance())
-                validate = fit.step in validate_at
-                if validate or fit.step % every == 0:
-                    self._note(self._validate() if validate and self.leads else {})
-                if self.keeps_states and time.monotonic() - self.saved > _SECONDS_BETWEEN_STATES:
-                    self._save()
-        finally:
-            fit.close()
+        with self.signals.received():
+            try:
+                while True:
+                    # After an interruption, the last row of the log may be missing.
+                    validate = fit.step in validate_at
+                    if self.log.step < fit.step and (validate or fit.step % every == 0):
+                        found = self._average_precision() if validate and self.leads else {}
+                        with self.signals.held():
+                            self._note(found)
+                    if self.keeps_states and self._is_time_to_save():
+                        self._save()
+                    if fit.step == fit.steps:
+                        return
+                    with self.signals.held():
+                        self.losses.append(fit.advance())
+            finally:
+                fit.close()
+
+    def stop(self) -> str:
+        """Keep the state of an interrupted run if it is whole; return what is kept, as text."""
+        step, steps = self.fit.step, self.fit.steps
+        if self.keeps_states and self.signals.whole and step not in (0, self.kept):
+            with suppress(OutputError):
+                self._save()
+        if not self.keeps_states:
+            kept = "nothing is kept, because of --resume never"
+        elif self.kept is None:
+            kept = "nothing is kept yet; run the same command again to start again"
+        else:
+            kept = (
+                f"the state of step {self.kept} is kept in {self.folder.path}; run the same "
+                "command again to continue"
+            )
+        return f"interrupted at step {step} of {steps}; {kept}"
 
     def restore(self) -> None:
         """Continue from the state of an interrupted run, if there is one."""
@@ -298,6 +367,7 @@ class _Run:
         }
         self.best_ap, self.losses = state.plain["best_ap"], state.plain["losses"]
         self.log.restore(state.plain["log"])
+        self.kept = self.fit.step
         logger.info(
             "continuing from step %d of %d (%s)", self.fit.step, self.fit.steps, self.folder.path
         )
@@ -311,14 +381,11 @@ class _Run:
             "log": self.log.rows,
         }
         self.folder.save(self.fit.step, arrays, plain)
-        self.saved = time.monotonic()
+        self.kept, self.saved = self.fit.step, time.monotonic()
 
-    def _validate(self) -> dict[str, float | None]:
-        found = self._average_precision()
-        mean = mean_of(found)
-        if mean is not None and mean > self.best_ap:
-            self.best_ap, self.best = mean, weights_of(self.fit.network)
-        return found
+    def _is_time_to_save(self) -> bool:
+        late = time.monotonic() - self.saved > _SECONDS_BETWEEN_STATES
+        return late and self.fit.step not in (0, self.kept)
 
     def _average_precision(self) -> dict[str, float | None]:
         window = scoring_windows(self.fit.window_bp)[-1]
@@ -327,10 +394,12 @@ class _Run:
 
     def _note(self, validation: dict[str, float | None]) -> None:
         fit, loss = self.fit, float(np.mean(self.losses))
+        mean = mean_of(validation) if validation else None
+        if mean is not None and mean > self.best_ap:
+            self.best_ap, self.best = mean, weights_of(fit.network)
         self.losses = []
         self.log.add(fit, loss, validation)
         if self.report is not None:
-            mean = mean_of(validation) if validation else None
             self.report(
                 TrainingProgress(fit.step * fit.step_bp, fit.steps * fit.step_bp, loss, mean)
             )

@@ -127,7 +127,7 @@ def test_excluded_bases_are_ignored(fasta, labels, write, tmp_path):
     np.testing.assert_array_equal(encoded.labels, plain.labels | ignored)
     with pytest.raises(LabelError, match=r"x\.bed, line 1: a:2-50 goes past"):
         encode_genome(
-            [fasta], labels, tmp_path / "no", exclude=Regions.read(write("a 2 50\n", "x.bed"))
+            [fasta], labels, tmp_path / "no", exclude=Regions.read(write("a 2 50\n" * 2, "x.bed"))
         )
     with pytest.raises(LabelError, match="no contig in common"):
         encode_genome(
@@ -236,7 +236,7 @@ def test_summary(fasta, labels, write, tmp_path):
             "leave the class out with --classes",
         ),
         (FASTA, "a 4 7 X\n", {"mask": "hard"}, EncodedSetError, "class 'X' has no labelled base"),
-        (FASTA, "a 4 11 X\n", {}, LabelError, "a:4-11 goes past the contig's end at 10"),
+        (FASTA, "a 4 11 X\n" * 2, {}, LabelError, "a:4-11 goes past the contig's end at 10"),
         (FASTA, "q 4 11 X\n", {}, LabelError, "file has q, FASTA has a, empty, b"),
         (
             FASTA,

@@ -45,7 +45,7 @@ def test_bed(bed):
     [
         ("a 0 5 train\na 5 6 valid\n", r"line 2: 'valid' in the fourth column; write train"),
         ("a 0 5\n", r"line 1: nothing in the fourth column"),
-        ("a 0 11 train\n", "line 1: a:0-11 goes past the contig's end at 10"),
+        ("a 0 11 train\n" * 2, "line 1: a:0-11 goes past the contig's end at 10"),
         ("chr1 0 5 train\n", "no contig in common"),
         ("a 0 5 train\na 4 6 val\n", r"line 2: val interval a:4-6 overlaps a train interval"),
         ("a 4 6 val\na 0 5 train\n", r"line 1: val interval a:4-6 overlaps a train interval"),

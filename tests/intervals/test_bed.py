@@ -144,7 +144,7 @@ def test_bad_rows(bed, row, message, span):
         (b"", "the file is empty"),
         (b"\n", "no intervals"),
         (b"# only\ntrack x\n", "no intervals"),
-        (b"a\t1\t\xff\n", "not a text file"),
+        (b"a\t1\t\xff\n", "line 1: end 'ÿ' is not a whole number"),
         (b"a\t1\0\t2\n", "not a text file"),
         (gzip.compress(b"a\t1\t2\n" * 99, mtime=0)[:-9], "truncated gzip"),
     ],

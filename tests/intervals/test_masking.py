@@ -65,11 +65,21 @@ def test_no_calls_mask_nothing(folder: Path, empty: bytes) -> None:
 @pytest.mark.parametrize(
     ("bed", "fasta", "options", "message"),
     [
-        ("a\t0\t17\n", FASTA, "", "c.bed, line 1: a:0-17 goes past the contig's end at 16"),
-        ("c\t1\t2\nc\t4\t5\n", FASTA, "", "c.bed, line 2: c:4-5 goes past the contig's end at 4"),
-        ("a\t1\t2\nb\t0\t1\n", FASTA, "", "c.bed, line 2: b:0-1 goes past the contig's end at 0"),
+        ("a\t0\t17\n" * 2, FASTA, "", "c.bed, line 1: a:0-17 goes past the contig's end at 16"),
+        (
+            "c\t1\t2\n" + "c\t4\t5\n" * 2,
+            FASTA,
+            "",
+            "c.bed, line 2: c:4-5 goes past the contig's end at 4",
+        ),
+        (
+            "a\t1\t2\n" + "b\t0\t1\n" * 2,
+            FASTA,
+            "",
+            "c.bed, line 2: b:0-1 goes past the contig's end at 0",
+        ),
         ("a\t1\t2\nz\t0\t1\n", FASTA, "", "c.bed: intervals on z, which the FASTA lacks; it has a"),
-        ("a\t0\t9\na\t8\t17\n", FASTA, "--at-least 3", "line 1: a:0-17 goes past"),
+        ("a\t0\t9\na\t8\t17\nc\t0\t9\n", FASTA, "--at-least 3", "line 1: a:0-17 goes past"),
         (BED, FASTA, "--classes z", "--classes z: no row of c.bed has this class; it has x, y"),
         ("a\t0\t3\n", FASTA, "--classes z", "it has none"),
         ("a\t0\n", FASTA, "", "c.bed, line 1: fewer than three columns"),

@@ -93,7 +93,7 @@ def test_rows_of_missing_contigs_are_counted(caplog):
 
 def test_row_past_the_end():
     with pytest.raises(LabelError, match=r"my\.bed, line 5: b:3-9 goes past the contig's end at 8"):
-        check_contigs(ROWS, {"a": 5, "b": 8, "x": 2, "y": 2}, "my.bed")
+        check_contigs(ROWS.vstack(ROWS[3:]), {"a": 5, "b": 8, "x": 2, "y": 2}, "my.bed")
 
 
 def test_no_name_in_common_shows_both_lists():
@@ -106,7 +106,7 @@ def test_no_name_in_common_shows_both_lists():
 
 def test_regions_of_a_file(tmp_path):
     path = tmp_path / "r.bed"
-    path.write_text("a\t0\t5\na\t5\t8\nb\t1\t2\n")
+    path.write_text("a\t0\t5\na\t5\t8\na\t7\t8\nb\t1\t2\n")
     regions = Regions.read(path)
     assert regions.of("a").tolist() == [[0, 8]]
     regions.check_contigs({"a": 8, "b": 2})

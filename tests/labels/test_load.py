@@ -107,7 +107,7 @@ def test_31_classes_are_possible_and_a_32nd_is_not(bed):
         ("c 0 5 X\nc 0 5 .\n", {}, r"line 2: no class in the fourth column"),
         ("c 0 5 X\nc 0 5  9\n", {}, r"line 2: no class in the fourth column"),
         (
-            "c 0 5 X 0 +\nc 0 5 Y\nc 6 7 X 0 .\n",
+            "c 0 5 X 0 +\nc 0 5 Y\nc 6 7 X 0 .\nc 8 9 X 0 .\n",
             {},
             r"line 3: class 'X' has rows with a strand, but this one has '\.'.*--unstranded X",
         ),
@@ -156,9 +156,9 @@ def test_no_files():
 
 
 def test_row_past_the_end_of_its_contig(bed):
-    paths = [bed("a 0 5 X\n", "1.bed"), bed("b 1 2 X\na 2 9 X\n", "2.bed")]
+    paths = [bed("a 0 5 X\n", "1.bed"), bed("b 1 2 X\na 2 9 X\na 3 9 X\n", "2.bed")]
     labels = load_labels(paths)
-    assert labels.of("a", 9).ends.tolist() == [5, 9]
+    assert labels.of("a", 9).ends.tolist() == [5, 9, 9]
     with pytest.raises(LabelError, match=r"2\.bed, line 2: a:2-9 goes past the contig's end at 8"):
         labels.of("a", 8)
 

@@ -1,4 +1,7 @@
-"""Motifs out of JASPAR, MEME and TRANSFAC files, none of them lost, and sites drawn from them."""
+"""Motifs out of JASPAR, MEME and TRANSFAC files, none of them lost, and sites drawn from them.
+
+Other tools' files are in test_motif_dialects.py.
+"""
 
 from __future__ import annotations
 
@@ -161,38 +164,46 @@ def test_files_may_be_compressed(tmp_path: Path) -> None:
 BAD = {
     "empty": ("", "no motifs; the file is empty"),
     "blank": ("\n\n", "no motifs; the file is empty"),
-    "other": ("AC MA0001\nXX\n", "not in JASPAR, MEME or TRANSFAC format"),
-    "matrix missing in TRANSFAC": (TRANSFAC + "AC  M3\nXX\n//\n", "2 of 3 motifs can be read"),
-    "no end between": (TRANSFAC.replace("order\n//", "order"), "1 of 2 motifs can be read"),
-    "TRANSFAC row cut": (TRANSFAC.replace("02      1      2", "02      1"), "damaged motifs"),
-    "TRANSFAC row lost": (TRANSFAC.replace("01      1", "03      1"), "damaged motifs"),
-    "TRANSFAC word": (TRANSFAC.replace("02      1", "02      x"), "damaged motifs"),
+    "other": (
+        "AC MA0001\nXX\n",
+        "not in JASPAR, HOMER, HOCOMOCO, MEME or TRANSFAC format, or without a matrix",
+    ),
+    "TRANSFAC row cut": (TRANSFAC.replace("02      1      2", "02      1"), "'S' is not a number"),
+    "TRANSFAC row shorter": (TRANSFAC.replace("3\t4", "3"), "row 1 of .* 'CTCF' has 3 numbers"),
+    "TRANSFAC row lost": (
+        TRANSFAC.replace("01      1", "03      1"),
+        "11: TRANSFAC motif 'V.MYOD_01' has row 03 where row 1 is expected",
+    ),
+    "TRANSFAC word": (TRANSFAC.replace("02      1", "02      x"), "12: 'x' is not a number"),
     "head alone": (HEAD, "no motifs in it"),
-    "matrix missing": (HEAD + FIRST + "MOTIF two\n\n", "'two' has a column without valid counts"),
+    "matrix missing": (HEAD + "MOTIF two\n\n", r"1 of 1 motifs have no matrix \(two\)"),
     "matrix empty": (
         HEAD + "MOTIF two\nletter-probability matrix: w= 3\n\n",
-        "without valid counts",
+        "motif 'two' has w= 3, but 0 rows",
     ),
-    "protein": (HEAD.replace("ACGT", "ACDEFGHIKLMNPQRSTVWY") + FIRST, "damaged motifs .*DNA"),
-    "no counts": (JASPAR.replace("[ 0 3 79 ]", "[ ]"), "damaged motifs|without valid counts"),
+    "protein": (
+        HEAD.replace("ACGT", "ACDEFGHIKLMNPQRSTVWY") + FIRST,
+        "3: MEME motifs of proteins; give motifs of DNA or RNA",
+    ),
+    "no counts": (JASPAR.replace("[ 0 3 79 ]", "[ ]"), "motif 'AGL3' has 0 numbers"),
     "column of zeros": (
         ">m\nA [0 1]\nC [0 0]\nG [0 0]\nT [0 0]\n",
         "'m' has a column without valid",
     ),
-    "negative": (">m\nA [-1]\nC [2]\nG [0]\nT [0]\n", "damaged motifs|without valid counts"),
-    "three rows": (">m m\nA [1]\nC [2]\nG [0]\n", "damaged motifs|0 of 1 motifs"),
-    "words": (">m\nA [x]\nC [2]\nG [0]\nT [0]\n", "damaged motifs|without valid counts"),
+    "negative": (">m\nA [-1]\nC [2]\nG [0]\nT [0]\n", "'m' has negative numbers"),
+    "three rows": (">m m\nA [1]\nC [2]\nG [0]\n", "'m' has rows for A, C, G; it needs one"),
+    "words": (">m\nA [x]\nC [2]\nG [0]\nT [0]\n", "2: 'x' is not a number"),
 }
 
 
 @pytest.mark.parametrize(("text", "message"), BAD.values(), ids=BAD)
 def test_bad_files(text: str, message: str) -> None:
-    with pytest.raises(MotifError, match=f"^text: .*({message})"):
+    with pytest.raises(MotifError, match=f"^text(: |, line ).*({message})"):
         parse_motifs(text, "text")
 
 
 def test_bad_bytes(tmp_path: Path) -> None:
-    (tmp_path / "binary").write_bytes(b"\xff\xfe\0")
+    (tmp_path / "binary").write_bytes(b"\0\1\2")
     with pytest.raises(MotifError, match="not a text file"):
         read_motifs(tmp_path / "binary")
     with pytest.raises(MotifError, match="no such file"):

@@ -312,7 +312,7 @@ BAD = {
     "one motif": ("--motifs one.jaspar", r"one.jaspar: holds one motif only; add a second"),
     "motif": ("--motif REST", "built-in motifs: no motif 'REST'; the motifs are CTCF, YY1"),
     "partner": ("--partner REST", "built-in motifs: no motif 'REST'"),
-    "FASTA for motifs": ("--motifs g.fa", "g.fa: damaged motifs|0 of 1 motifs"),
+    "FASTA for motifs": ("--motifs g.fa", "g.fa, line 2: letters, where motif .* needs"),
     "motifs for FASTA": ("--background one.jaspar", r"one.jaspar: record .* is not a nucleotide"),
     "seed": ("--seed -1", "-1 is not in the range"),
     "over its input": ("-o . --background genome.fa", "genome.fa: is also an input"),

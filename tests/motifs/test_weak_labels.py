@@ -275,7 +275,7 @@ ENCODE = "encode genome.fa -o out --motifs motifs"
 SCAN = "scan genome.fa -o out.bed --motifs motifs"
 BAD = {
     "no motifs": ("scan genome.fa -o out.bed --motifs none", "none: no such file"),
-    "no format": ("scan genome.fa -o out.bed --motifs genome.fa", "genome.fa: "),
+    "no format": ("scan genome.fa -o out.bed --motifs genome.fa", "genome.fa, line 2: letters"),
     "a binary file": ("scan genome.fa -o out.bed --motifs BAD", "BAD: not a text file"),
     "pvalue": (f"{SCAN} --pvalue 0", "--pvalue 0: must be more than 0 and less than 1"),
     "pvalue of encode": (f"{ENCODE} --pvalue 2", "--pvalue 2: must be more than 0"),
@@ -340,9 +340,9 @@ BAD = {
 
 @pytest.mark.parametrize(("command", "message"), BAD.values(), ids=BAD)
 def test_bad_input(folder: Path, command: str, message: str) -> None:
-    (folder / "BAD").write_bytes(b"\xff\xfe\0")
+    (folder / "BAD").write_bytes(b"\0\1\2")
     (folder / "else.bed").write_text("chr1\t1\t9\n")
-    (folder / "past.bed").write_text("b\t1\t9001\n")
+    (folder / "past.bed").write_text("b\t1\t9001\n" * 2)
     (folder / "gap.bed").write_text("a\t10\t11\n")
     (folder / "many").write_text(many(32))
     (folder / "more").write_text(jaspar(SIXTEENTHS | {"short": [(16, 0, 0, 0)] * 3}))

@@ -233,6 +233,6 @@ def test_labels_that_do_not_fit(model: Model, fasta: Path, tmp_path: Path) -> No
     bed.write_text("chr1\t100\t200\tA\t0\t+\n")
     with pytest.raises(LabelError, match=r"no contig in common .*chr1.*c3000"):
         evaluate_genome(model, [fasta], load_truth([bed], CLASSES), calls=CALLS)
-    bed.write_text("c59\t10\t60\tA\t0\t+\n")
+    bed.write_text("c59\t10\t60\tA\t0\t+\n" * 2)
     with pytest.raises(LabelError, match=r"t.bed, line 1: c59:10-60 goes past .* 59"):
         evaluate_genome(model, [fasta], load_truth([bed], CLASSES), calls=CALLS)

@@ -95,12 +95,13 @@ FAULTS = {
         TEXT[: TEXT.index("ORIGIN")] + "CONTIG      join(AAAA01000001.1:1..70)\n//\n",
         "record 'U49845.1': has no sequence, only references to it",
     ),
-    "no records": ("LOCUS \n", "no records"),
+    "no records": ("GBBCT1.SEQ          Genetic Sequence Data Bank\n", "no records"),
+    "no name": ("LOCUS \n", "not FASTA"),
     "a length beyond all": (
         f"LOCUS       T {'2' * 42} bp DNA crAT/\nORIGIN\n\n//\n",
         "damaged GenBank in the first record",
     ),
-    "no text": (TEXT[:12] + "\0\xff" * 90, "damaged GenBank in the first record"),
+    "no text": (TEXT[:13] + "\0\xff" * 90, "not a text file; give GenBank"),
 }
 
 

@@ -1,16 +1,14 @@
-"""bigWig and bigBed, written with pybigtools, against pyBigWig and the bedGraph."""
+"""bigWig and bigBed against pyBigWig and the bedGraph."""
 
 from __future__ import annotations
 
 import io
-import os
 import re
 import resource
 import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -26,6 +24,7 @@ from dnabirnn.errors import OutputError, TrackError
 from dnabirnn.scoring.runs import find_runs
 from dnabirnn.tracks import big as bigtracks
 from dnabirnn.tracks.big import BigBedTrack, BigWigTracks, write_bigbed, write_bigwig
+from dnabirnn.tracks.big_rows import BigRows
 from dnabirnn.tracks.rows import Rows
 from dnabirnn.tracks.text import BedGraphTracks, BedTrack
 
@@ -53,7 +52,7 @@ def test_they_hold_what_the_text_holds(
         BedGraphTracks(graphs),
         BedTrack(bed, OUTPUTS),
     ]
-    with mock.patch.object(bigtracks, "_CHUNK_ROWS", chunk):
+    with mock.patch.object(bigtracks, "CHUNK_ROWS", chunk):
         for rows in find_runs(blocks(genome, cuts), min_score=0):
             for track in tracks:
                 track.add(rows)
@@ -82,8 +81,9 @@ def test_they_hold_what_the_text_holds(
 @pytest.mark.parametrize("n_rows", [0, 2])
 def test_a_bigbed_says_what_its_columns_are(tmp_path: Path, n_rows: int) -> None:
     path = tmp_path / "x.bb"
-    rest = "b\t5\t+\t0\t1\t1,2,3"
-    write_bigbed(path, {"c": 9}, [("c", place, place + 1, rest) for place in range(n_rows)])
+    place = np.arange(n_rows)
+    rest = [b"b\t5\t+\t0\t1\t1,2,3\0"] * n_rows
+    write_bigbed(path, [("c", 9)], lambda _: [BigRows(place * 0, place, place + 1, rest=rest)])
     data = path.read_bytes()
     fields = struct.unpack("<IHHQQQHHQQIQ", data[:64])
     assert fields[6:8] == (9, 9)
@@ -98,8 +98,9 @@ def test_a_bigbed_says_what_its_columns_are(tmp_path: Path, n_rows: int) -> None
 
 def test_contigs_lie_in_the_order_that_is_searched(tmp_path: Path) -> None:
     names = [f"c{number}" for number in range(600)]
-    items = [(name, 0, 1, 0.5) for name in sorted(names)]
-    write_bigwig(tmp_path / "x.bw", dict.fromkeys(names, 5), items)
+    number = np.arange(600)
+    items = BigRows(number, number * 0, number * 0 + 1, np.full(600, 0.5, np.float32))
+    write_bigwig(tmp_path / "x.bw", [(name, 5) for name in sorted(names)], lambda _: [items])
     with pyBigWig.open(str(tmp_path / "x.bw")) as file:
         assert list(file.chroms()) == sorted(names)
         assert all(file.values(name, 0, 1) == [0.5] for name in names)
@@ -129,35 +130,6 @@ def test_a_contig_that_is_too_long(tmp_path: Path) -> None:
     track = BigWigTracks([tmp_path / "x.bw"], {}, [io.BytesIO()])
     with pytest.raises(OutputError, match=r"record 'c': bigWig and bigBed hold contigs of up to"):
         track.add(rows("c", 1 << 32))
-
-
-def test_what_pybigtools_keeps_to_itself_is_raised(tmp_path: Path) -> None:
-    def broken() -> Any:
-        yield "c", 0, 1, 0.5
-        raise MemoryError
-
-    with pytest.raises(MemoryError):
-        write_bigwig(tmp_path / "x.bw", {"c": 5}, broken())
-    with pytest.raises(OutputError, match="a bigWig could not be written completely"):
-        write_bigwig(tmp_path / "x.bw", {"c": 5}, [("c", 0, 2, 0.5), ("c", 1, 3, 0.5)])
-
-
-class PanicException(BaseException):
-    """As pyo3 names what Rust panics with, which no module exports."""
-
-
-def test_a_panic_is_an_error_and_no_trace(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    def panic(*_: object) -> None:
-        os.write(2, b"thread '<unnamed>' panicked")
-        raise PanicException
-
-    monkeypatch.setattr("pybigtools.open", panic)
-    with pytest.raises(OutputError, match=f"{tmp_path}: a bigBed could not be written completely"):
-        write_bigbed(tmp_path / "x.bb", {"c": 5}, [("c", 0, 2, "b\t5\t+\t0\t2\t1,2,3")])
-    os.write(2, b"after")
-    assert capfd.readouterr().err == "after"
 
 
 @pytest.mark.parametrize("ending", [".bw", ".bb", ".parquet"])

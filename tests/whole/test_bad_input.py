@@ -96,13 +96,11 @@ BEDS = {
     "end before start": ("BAD, line 2: end 10 is before start 20", bed("a 1 9 M 0 +", "a 20 10")),
     "past the end": (
         "BAD, line 2: b:900-1001 goes past the contig's end at 1000",
-        bed("a 1 9 M 0 +", "b 900 1001 M 0 -"),
+        bed("a 1 9 M 0 +", *2 * ["b 900 1001 M 0 -"]),
     ),
     "text for a start": ("BAD, line 1: start 'ten' is not a whole number", bed("a ten 20 M 0 +")),
     "text for an end": ("BAD, line 1: end '2e3' is not a whole number", bed("a 10 2e3 M 0 +")),
-    "negative": ("BAD, line 1: negative start -1", bed("a -1 20 M 0 +")),
-    "text for a score": ("BAD, line 1: score 'high' is not a number", bed("a 1 20 M high +")),
-    "strand": (r"BAD, line 1: strand 'x' is not", bed("a 1 20 M 0 x")),
+    "negative": ("BAD, line 1: negative start -1", bed(*2 * ["a -1 20 M 0 +"])),
     "two columns": ("BAD, line 1: fewer than three columns", bed("a 1")),
     "cut gzip": ("BAD: truncated gzip", truncated_bed),
     "binary": ("BAD: not a text file", b"\xff\0\1" * 9),
@@ -286,7 +284,7 @@ TRACKS = {
     "binary": ("BAD, line 1: ", b"\xff\0\1" * 9),
 }
 
-NO_STRAND = bed("a 1 9 M 0 +", "a 50 60 M 0 .")
+NO_STRAND = bed("a 1 9 M 0 +", "a 50 60 M 0 .", "a 80 90 M 0 .")
 MANY = "".join(f"a\t{10 * i}\t{10 * i + 5}\tpeak{i}\t0\t+\n" for i in range(32))
 OPTIONS = {
     # encode
@@ -304,6 +302,11 @@ OPTIONS = {
         "encode genome.fa --labels BAD -o out",
         "BAD, line 2: class 'M' has rows with a strand, but this one has '.'; .*--unstranded M",
         NO_STRAND,
+    ),
+    "encode: strand": Case(
+        "encode genome.fa --labels BAD -o out",
+        "BAD, line 1: strand 'x' is not '.', '-' or '.'; .*--unstranded M",
+        bed("a 1 20 M 0 x"),
     ),
     "encode: 32 classes": Case(
         "encode genome.fa --labels BAD -o out", "BAD: 32 classes .*--class NAME", MANY
@@ -695,9 +698,13 @@ OPTIONS = {
     # info, and no command
     "info: nothing": Case("info", "Missing argument 'MODEL'"),
     "info: two": Case("info m.safetensors m.safetensors", "unexpected extra argument"),
-    "option": Case("score genome.fa --modell m.safetensors", "No such option '?--modell"),
-    "command": Case("scores genome.fa", "No such command 'scores'"),
-    "option before the command": Case("--model m info", "No such option '?--model"),
+    "option": Case(
+        "score genome.fa --modell m.safetensors", "no such option '--modell'; did you mean --model"
+    ),
+    "command": Case("scores genome.fa", "no such command 'scores'; did you mean score"),
+    "option before the command": Case(
+        "--model m info", "no such option '--model'; see dnabirnn --help"
+    ),
 }
 
 # Outputs over inputs: what was read would be gone.

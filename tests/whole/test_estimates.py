@@ -163,7 +163,7 @@ def test_a_dry_run_finds_what_the_run_would(
 ) -> None:
     (material / "bad.fa").write_text(">a\nACGTE\n")
     (material / "none.fa").write_text(">a\n>b\n>c\n")
-    (material / "far.bed").write_text("a\t5\t9999\tM\t0\t+\n")
+    (material / "far.bed").write_text("a\t5\t9999\tM\t0\t+\n" * 2)
     (material / "other.bed").write_text("chr7\t5\t99\tM\t0\t+\n")
     monkeypatch.chdir(material)
     before = sorted(material.iterdir())

@@ -560,7 +560,7 @@ OTHERS: dict[str, tuple[str, str, Maker]] = {
     ),
     "BED: a contig that clears the screen": (
         LABELS,
-        r"BAD: no contig in common with the FASTA; file has a\\x1b\[2J, FASTA has a, b, c",
+        r"BAD: no contig in common with the FASTA; file has 'a\\x1b\[2J', FASTA has a, b, c",
         text(f"a{ESCAPE}\t1\t20\tM\t0\t+\n"),
     ),
     "FASTA: a contig that clears the screen": (

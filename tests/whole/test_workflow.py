@@ -329,7 +329,7 @@ class TestSheetAndConfig:
     @pytest.mark.parametrize(
         ("rows", "config", "words"),
         [
-            (["known known.fa known.bed "], {"trian": {}}, "'trian' was unexpected"),
+            (["known known.fa known.bed "], {"trian": {}}, "'trian'; did you mean train?"),
             (["known known.fa known.bed "], {"train": {"bases": "many"}}, "'many' does not match"),
             (["known known.fa  train"], {}, "sample known is for training but has no labels"),
             (["known known.fa  "], {}, "no sample for training and no model"),

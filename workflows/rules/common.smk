@@ -1,14 +1,13 @@
-"""Read the sample sheet, and derive the inputs and options of all rules from it and the config."""
+"""Derive the inputs and options of all rules from the sample sheet and the config."""
 
-import gzip
 import json
 import re
 import shlex
-import zlib
 from contextlib import suppress
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
-import polars as pl
 from snakemake.exceptions import WorkflowError
 
 # Versions of the formats that the rules write, as parameters of these rules. A higher number makes
@@ -17,57 +16,9 @@ FORMAT = {"encoded": 1, "model": 1, "scores": 1}
 
 CONDA = "../envs/dnabirnn.yaml"
 
-
-def read_sheet(path):
-    """Return the rows of the sheet by sample. Paths in it are relative to its folder."""
-    if not path.exists():
-        raise WorkflowError(
-            f"{config['samples']}: no such file; set `samples` in the config"
-        )
-    try:
-        frame = pl.read_csv(
-            path,
-            separator="\t",
-            comment_prefix="#",
-            infer_schema=False,
-            quote_char=None,
-        )
-    except pl.exceptions.PolarsError as error:
-        raise WorkflowError(
-            f"{path}: cannot be read as tab-separated columns: {error}"
-        ) from error
-    frame = frame.rename(str.strip).with_columns(
-        pl.all().str.strip_chars().replace("", None)
-    )
-    validate(frame, schema="../schemas/samples.schema.yaml", set_default=False)
-    rows = {}
-    for row in frame.iter_rows(named=True):
-        if row["sample"] in rows:
-            raise WorkflowError(
-                f"{path}: sample {row['sample']} has two rows; rename one of them"
-            )
-        files = {
-            key: row.get(key) and str(path.parent / row[key])
-            for key in ("fasta", "labels", "regions")
-        }
-        for file in filter(None, files.values()):
-            check_braces(f"{path}: sample {row['sample']}", file)
-        role = row.get("role") or ("both" if files["labels"] else "score")
-        if role != "score" and not files["labels"]:
-            raise WorkflowError(
-                f"{path}: sample {row['sample']} is for training but has no labels; "
-                "give it labels, or the role `score`"
-            )
-        rows[row["sample"]] = files | {"role": role}
-    return rows
-
-
-def check_braces(where, text):
-    """Raise for text that Snakemake would read as a wildcard."""
-    if "{" in text or "}" in text:
-        raise WorkflowError(
-            f"{where}: {text!r} has a brace, which Snakemake reserves for wildcards; rename it"
-        )
+# Keys of the config that name files. They are inputs of the rules that use them, and their options
+# are made from the inputs, because Snakemake fetches addresses to other paths.
+FILES = ("chrom_alias", "exclude", "init", "negatives", "split")
 
 
 def files_of(key, samples):
@@ -84,14 +35,15 @@ def options(*sections, only=None):
     """Return the options of a command from sections of the config.
 
     `val_chroms: [a, b]` becomes `--val-chroms a,b`. A mapping becomes one option per entry:
-    `prior: {a: 0.1}` is `--prior a=0.1`. With `only`, only these keys are used.
+    `prior: {a: 0.1}` is `--prior a=0.1`. With `only`, only these keys are used. Files are left out:
+    `file_options` makes their options.
     """
     words = []
     for section in sections:
         for key, value in sorted(config[section].items()):
             if value is None or value is False or value in ([], {}):
                 continue
-            if only is not None and key not in only:
+            if key in FILES or (only is not None and key not in only):
                 continue
             option = f"--{key.replace('_', '-')}"
             if isinstance(value, dict):
@@ -140,9 +92,20 @@ def repeated(option, paths):
     return " ".join(f"{option} {shlex.quote(str(path))}" for path in paths)
 
 
-def files_named(section, *keys):
-    """Return the files named by options, as inputs: the rule runs again if one changes."""
-    return [config[section][key] for key in keys if config[section][key]]
+def file_named(section, key):
+    """Return the file named by an option, as a list: an input, so that the rule runs again if it changes."""
+    path = config[section][key]
+    return [located(path, f"config: {section}: {key}")] if path else []
+
+
+def file_options(files, **others):
+    """Return an option for each named input: `chrom_alias` is `--chrom-alias`."""
+    named = {key: files.get(key, []) for key in FILES} | others
+    return " ".join(
+        repeated(f"--{key.replace('_', '-')}", paths)
+        for key, paths in named.items()
+        if paths
+    )
 
 
 def hardware(*keys):
@@ -175,28 +138,50 @@ def shards(sample):
 
 
 def count_contigs(path, enough):
-    """Return the number of contigs of a FASTA, at most `enough`.
+    """Return the number of contigs of a sequence file, at most `enough`.
 
-    They are read from the index of the file if it is up to date, and counted otherwise.
+    They are read from the index of the file if it is up to date, and counted otherwise by the
+    reader of the commands. `enough` also stands for an unknown number: shards may be empty.
     """
-    if not Path(path).exists():
-        return 1  # Snakemake reports it, or another rule makes the file.
+    stored = workflow.storage_settings.default_storage_provider is not None
+    if stored or hasattr(path, "flags") or not Path(path).is_file():
+        return enough  # on a storage, made by another rule, or missing, which Snakemake reports
     index = Path(f"{path}.fai")
     if index.exists() and index.stat().st_mtime >= Path(path).stat().st_mtime:
-        return min(enough, sum(1 for line in index.open()))
-    with open(path, "rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
+        return min(enough, sum(1 for line in index.open("rb")))
+    try:
+        from dnabirnn.errors import DnabirnnError
+        from dnabirnn.sequences import read_fasta
+    except ImportError:
+        return enough  # dnabirnn is only in the environment of the jobs
     count = 0
     # Damage is reported by the job that reads the whole file.
-    with (
-        (gzip.open if packed else open)(path, "rb") as lines,
-        suppress(OSError, EOFError, zlib.error),
-    ):
-        for line in lines:
-            count += line.startswith(b">")
-            if count == enough:
-                break
+    with suppress(DnabirnnError, OSError):
+        for _ in islice(read_fasta(path), enough):
+            count += 1
     return count
+
+
+def shipped_model(text, where):
+    """Return the name of a model that comes with dnabirnn, or None for a file."""
+    if not text or Path(text).is_file() or not re.fullmatch(r"[A-Za-z0-9_-]+", text):
+        return None
+    try:
+        from dnabirnn.network import shipped_models
+    except ImportError:
+        return text  # dnabirnn is only in the environment of the jobs, which check the name
+    names = list(shipped_models())
+    if text not in names:
+        near = get_close_matches(text.lower().replace("_", "-"), names, n=1)
+        remedy = (
+            f"did you mean {near[0]}?"
+            if near
+            else f"give one of {', '.join(names)}, or a file"
+        )
+        raise WorkflowError(
+            f"{where}: {text}: neither a file nor a model that comes with dnabirnn; {remedy}"
+        )
+    return text
 
 
 def samples_of(truth):
@@ -213,7 +198,7 @@ def regions_of(truth):
 
 def excluded_of(truth):
     """Return the BED of bases that do not count: those excluded when encoding."""
-    return files_named("encode", "exclude") if truth == NAME and TRAINING else []
+    return file_named("encode", "exclude") if truth == NAME and TRAINING else []
 
 
 def calls_of(truth):
@@ -247,7 +232,10 @@ def write_held_out(manifest, out):
     partial.replace(out)
 
 
-SAMPLES = read_sheet(Path(config["samples"]))
+SAMPLES = read_sheet(
+    config["samples"],
+    read_schema(workflow.source_path("../schemas/samples.schema.yaml")),
+)
 SHARDS = gather.score("{scatteritem}")
 NAME = config["name"]
 
@@ -263,16 +251,15 @@ ENCODED = [
     for file in ("codes.npy", "labels.npy", "manifest.json")
 ]
 # The name of a model that comes with dnabirnn, rather than a file: `dnabirnn models` writes it.
-SHIPPED = (
-    config["model"]
-    if re.fullmatch(r"[A-Za-z0-9_-]+", config["model"] or "")
-    and not Path(config["model"]).exists()
-    else None
-)
+SHIPPED = shipped_model(config["model"], "config: model")
 MODEL = (
     f"<results>/models/{SHIPPED or NAME}.safetensors"
     if SHIPPED or not config["model"]
-    else config["model"]
+    else located(config["model"], "config: model")
+)
+# The model to start training from. One that comes with dnabirnn is not a file, and so not an input.
+SHIPPED_INIT = (
+    shipped_model(config["train"]["init"], "config: train: init") if TRAINING else None
 )
 # What the model is evaluated on: the sequence held out of training, under the name of the model,
 # and every other sample with labels, under its own name.

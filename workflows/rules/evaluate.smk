@@ -7,8 +7,8 @@ rule evaluate:
         labels=lambda wildcards: files_of("labels", samples_of(wildcards.truth)),
         regions=lambda wildcards: regions_of(wildcards.truth),
         exclude=lambda wildcards: excluded_of(wildcards.truth),
-        negatives=files_named("labels", "negatives")
-        + files_named("sequences", "chrom_alias"),
+        negatives=file_named("labels", "negatives"),
+        chrom_alias=file_named("sequences", "chrom_alias"),
         model=MODEL,
         encoded=ENCODED if TRAINING and config["evaluate"]["baseline"] else [],
     output:
@@ -31,13 +31,11 @@ rule evaluate:
         mem_mb=memory(8000),
         runtime=minutes(240),
     params:
-        files=lambda wildcards, input: " ".join(
-            [
-                repeated("--labels", input.labels),
-                repeated("--regions", input.regions),
-                repeated("--exclude", input.exclude),
-                repeated("--baseline", folders_of(input.encoded)),
-            ]
+        files=lambda wildcards, input: file_options(
+            input,
+            labels=input.labels,
+            regions=input.regions,
+            baseline=folders_of(input.encoded),
         ),
         options=options("labels", "call", "sequences")
         + f" --seed {config['evaluate']['seed']}",
@@ -59,8 +57,8 @@ rule report:
         labels=files_of("labels", samples_of(TRUTHS[0])),
         regions=regions_of(TRUTHS[0]),
         exclude=excluded_of(TRUTHS[0]),
-        negatives=files_named("labels", "negatives")
-        + files_named("sequences", "chrom_alias"),
+        negatives=file_named("labels", "negatives"),
+        chrom_alias=file_named("sequences", "chrom_alias"),
         calls=calls_of(TRUTHS[0]),
         model=MODEL,
         encoded=ENCODED if TRAINING else [],
@@ -83,17 +81,17 @@ rule report:
         runtime=minutes(60),
     params:
         files=lambda wildcards, input: " ".join(
-            repeated(f"--{key}", folders_of(files) if key == "encoded" else files)
+            repeated(
+                f"--{key.replace('_', '-')}",
+                folders_of(files) if key == "encoded" else files,
+            )
             for key, files in sorted(input.items())
-            if key != "negatives"  # already in the options
         ),
         sample=TRUTHS[0],
         # A parameter, not an input: a log that is missing must not make the rule run again.
         logs=([*rules.encode.log, *rules.train.log] if TRAINING else [])
-        + expand(rules.evaluate.log, truth=TRUTHS),
-        options=options("labels", "call", "report")
-        + " "
-        + options("sequences", only=["chrom_alias"]),
+        + expand([str(path) for path in rules.evaluate.log], truth=TRUTHS),
+        options=options("labels", "call", "report"),
         hardware=hardware("device", "engine"),
     shell:
         "exec 2> {log:q}; (grep -hs '^+ ' {params.logs:q} || true) | cut -c 3- > {output.commands:q}.tmp; "

@@ -5,9 +5,10 @@ rule encode:
     input:
         fasta=files_of("fasta", TRAINING),
         labels=files_of("labels", TRAINING),
-        regions=files_named("encode", "split", "exclude")
-        + files_named("labels", "negatives")
-        + files_named("sequences", "chrom_alias"),
+        split=file_named("encode", "split"),
+        exclude=file_named("encode", "exclude"),
+        negatives=file_named("labels", "negatives"),
+        chrom_alias=file_named("sequences", "chrom_alias"),
     output:
         ENCODED,
         provenance=f"<results>/provenance/encode/{NAME}.json",
@@ -23,14 +24,12 @@ rule encode:
         runtime=minutes(60),
     params:
         folder=subpath(output[0], parent=True),
-        labels=lambda wildcards, input: repeated("--labels", input.labels),
-        options=options("labels", "encode")
-        + " "
-        + options("sequences", only=["chrom_alias"]),
+        files=lambda wildcards, input: file_options(input, labels=input.labels),
+        options=options("labels", "encode"),
         format=FORMAT["encoded"],
     shell:
         "exec 2> {log:q}; set -x; "
-        "dnabirnn encode {input.fasta:q} {params.labels} -o {params.folder:q} {params.options} "
+        "dnabirnn encode {input.fasta:q} {params.files} -o {params.folder:q} {params.options} "
         "--provenance {output.provenance:q}"
 
 
@@ -39,7 +38,7 @@ rule encode:
 rule train:
     input:
         encoded=ENCODED,
-        init=files_named("train", "init"),
+        init=[] if SHIPPED_INIT else file_named("train", "init"),
     output:
         model=MODEL,
         curve=MODEL.replace(".safetensors", ".log.csv"),
@@ -56,13 +55,16 @@ rule train:
         runtime=minutes(720),
     params:
         folder=subpath(input[0], parent=True),
+        init=lambda wildcards, input: (
+            f"--init {SHIPPED_INIT}" if SHIPPED_INIT else file_options(input)
+        ),
         options=options("train"),
         hardware=hardware("device", "engine"),
         format=FORMAT["model"],
     shell:
         "exec 2> {log:q}; set -x; "
         "dnabirnn train {params.folder:q} -o {output.model:q} --log {output.curve:q} "
-        "{params.options} {params.hardware} --threads {threads} "
+        "{params.init} {params.options} {params.hardware} --threads {threads} "
         "--provenance {output.provenance:q}"
 
 

@@ -53,8 +53,9 @@ def read_rows(
     Raises
     ------
     LabelError
-        As for `dnabirnn.read_bed`; a row of a peak file with another number of columns; a column
-        that does not exist.
+        As for `dnabirnn.read_bed`, except for scores and strands, which are not checked here; many
+        rows with a negative start; a row of a peak file with another number of columns, if a column
+        is given; a column that does not exist.
 
     Examples
     --------
@@ -67,14 +68,18 @@ def read_rows(
     width = None if form is LabelFormat.BED else (form.value, len(names))
     blocks = iter(blocks)
     if wanted is None and width is not None:
-        frame = parse_bed(blocks, source, selection.span, width=width)
+        frame = parse_bed(
+            blocks, source, selection.span, name_column=None, width=width, tolerant=True
+        )
         return Features(frame.with_columns(name=pl.lit(_PEAK_CLASS)), "the file format")
     column = 4
     if wanted is not None:
         head = next(blocks, b"")
         column = _number(wanted, source, form, _header(head))
         blocks = chain([head], blocks)
-    frame = parse_bed(blocks, source, selection.span, name_column=column - 1, width=width)
+    frame = parse_bed(
+        blocks, source, selection.span, name_column=column - 1, width=width, tolerant=True
+    )
     return Features(frame, _ORDINALS.get(column, f"column {column}"))
 
 

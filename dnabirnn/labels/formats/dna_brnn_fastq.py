@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from dnabirnn.errors import LabelError
+from dnabirnn.files import lenient_text
 from dnabirnn.intervals import BED_SCHEMA
 from dnabirnn.labels.formats.features import Features, Selection
 from dnabirnn.sequences import FastqLines
@@ -123,7 +124,7 @@ def _records(lines: FastqLines, source: str) -> Iterator[_Record]:
                 f"{source}, line {number}: {header[:20].decode(errors='replace')!r} instead of '@' "
                 "and a contig's name; check that every record is complete"
             )
-        name = words[0].decode(errors="replace")
+        name = lenient_text(words[0])
         length = 0
         while (line := lines.read(None)) is not None:
             if line.startswith(b"+"):

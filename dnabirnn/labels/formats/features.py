@@ -44,7 +44,9 @@ class Features:
     Attributes
     ----------
     frame : polars.DataFrame
-        Frame of BED_SCHEMA. `name` is the class, null in a row without one.
+        Frame of BED_SCHEMA. `name` is the class, null in a row without one. `strand` may be any
+        text of the file, since it is used only for classes that are stranded; a score that is not
+        a number is null, since scores are not used.
     place : str
         Place of the class in the file, for messages, such as "the fourth column".
     types : frozenset of str

@@ -8,17 +8,18 @@ last base.
 from __future__ import annotations
 
 import io
+import re
 import warnings
-from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from dnabirnn.errors import LabelError
-from dnabirnn.files import check_line
-from dnabirnn.intervals import BED_SCHEMA, decoded
+from dnabirnn.files import text_lines
+from dnabirnn.intervals import BED_SCHEMA
 from dnabirnn.labels.formats.features import Features, Selection, wrapped
+from dnabirnn.sequences import GenbankLines, first_name
 
 if TYPE_CHECKING:
     from Bio.SeqFeature import SeqFeature
@@ -28,6 +29,8 @@ __all__ = ["read_embl", "read_genbank"]
 
 _LANDMARK = "source"
 _STRANDS = {1: "+", -1: "-"}
+_TOPOLOGY = re.compile(r"\b(?:circular|linear)\b", re.IGNORECASE)
+"""Words of EMBL's ID line that Biopython knows only in lower case."""
 _WHOLE = "fetch or export the file again"
 # No sequence is this long. Much larger positions would overflow the Int64 columns.
 _LONGEST_BP = 10**12
@@ -47,8 +50,8 @@ def read_genbank(blocks: Iterable[bytes], source: str, selection: Selection) -> 
     Each part of a `join` or `order` is an interval. With `selection.span`, a feature whose parts
     are on one strand is one interval. It crosses the origin of a circular contig if its parts do. A
     fuzzy end ("<", ">", "(5.9)") is the base that it names, or the outer one of several. Parts on
-    another record, or between two bases, label nothing. Contigs have the name of the VERSION line.
-    The names of ACCESSION and LOCUS are aliases of it.
+    another record, or between two bases, label nothing. Contigs have the name of the VERSION line,
+    or of ACCESSION or LOCUS if it has none. The other names are aliases of it.
 
     Parameters
     ----------
@@ -94,6 +97,8 @@ class _Table(io.TextIOBase):
         Line numbers of the features of the current record.
     record_line : int
         Line number on which the current record begins.
+    genbank : GenbankLines, optional
+        Names and topology of the current record of GenBank.
     line : int
         Number of the last line read, from 1.
     ended : bool
@@ -110,7 +115,11 @@ class _Table(io.TextIOBase):
         self._first = "LOCUS " if form == "genbank" else "ID   "
         self._inside = False
         self._waiting = ""
-        self._lines = _text_lines(blocks, source, form)
+        title = "GenBank" if form == "genbank" else "EMBL"
+        self._lines = text_lines(blocks, source, LabelError, f"{title}, plain, gzip or bgzip")
+        self.genbank: GenbankLines | None = None
+        if form == "genbank":
+            self._lines = self.genbank = GenbankLines(self._lines, source, LabelError)
 
     def read(self, size: int | None = -1) -> str:
         """Return an empty text, from which Biopython sees that this is a text file."""
@@ -128,6 +137,8 @@ class _Table(io.TextIOBase):
         self.line += 1
         if text.startswith(self._first):
             self.record_line, self.starts, self._inside = self.line, [], self.form == "embl"
+            if self.form == "embl":
+                text = _TOPOLOGY.sub(lambda word: word[0].lower(), text)
         elif text.startswith("FEATURES"):
             self._inside = True
         elif text[:1].strip() and not text.startswith("FT"):
@@ -139,30 +150,6 @@ class _Table(io.TextIOBase):
         return text
 
 
-def _unmarked(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Remove a byte-order mark, which would hide the first record from Biopython."""
-    head = b""
-    remaining = iter(blocks)
-    for block in remaining:
-        head += block
-        if len(head) >= len(BOM_UTF8):
-            break
-    yield head.removeprefix(BOM_UTF8)
-    yield from remaining
-
-
-def _text_lines(blocks: Iterable[bytes], source: str, form: str) -> Iterator[str]:
-    name = "GenBank" if form == "genbank" else "EMBL"
-    rest = b""
-    for block in _unmarked(blocks):
-        *lines, rest = (rest + block).split(b"\n")
-        check_line(len(rest), source, LabelError)
-        for line in lines:
-            yield decoded(line, source, f"{name}, plain, gzip or bgzip").removesuffix("\r") + "\n"
-    if rest:
-        yield decoded(rest, source, f"{name}, plain, gzip or bgzip")
-
-
 def _read(table: _Table, source: str, selection: Selection, form: str) -> Features:
     rows: list[tuple[Any, ...]] = []
     types: set[str] = set()
@@ -171,13 +158,13 @@ def _read(table: _Table, source: str, selection: Selection, form: str) -> Featur
     owners: dict[str, set[str]] = {}
     landmarks = 0
     for record, starts in _records(table, source):
-        name = record.id if record.id not in ("", ".", "<unknown id>", None) else record.name
+        name = record.id or ""
         if name in lengths:
             raise LabelError(f"{source}: record {name!r} occurs twice; give each contig once")
         lengths[name] = _length(record, source)
         if record.annotations.get("topology") == "circular":
             circular[name] = lengths[name]
-        for other in _other_names(record):
+        for other in table.genbank.other_names if table.genbank else _other_names(record):
             owners.setdefault(other, set()).add(name)
         for feature, line in zip(record.features, starts, strict=True):
             types.add(feature.type)
@@ -233,6 +220,7 @@ def _records(table: _Table, source: str) -> Iterator[tuple[SeqRecord, Sequence[i
                 raise LabelError(f"{source}, {place}: {reason}; {_WHOLE}") from cause
         if record is None:
             break
+        record.id = table.genbank.name if table.genbank else _embl_name(record)
         starts = table.starts
         if len(starts) != len(record.features):
             raise LabelError(
@@ -259,8 +247,16 @@ def _check(record: SeqRecord, starts: Sequence[int], messages: Sequence[str], so
             raise LabelError(f"{source}: record {record.id!r}: {text}; {_WHOLE}")
 
 
+def _embl_name(record: SeqRecord) -> str:
+    """Return the name of a record of EMBL: accession and version, accession, or name."""
+    accessions = record.annotations.get("accessions")
+    return first_name(
+        [record.id, *(accessions if isinstance(accessions, list) else []), record.name]
+    )
+
+
 def _other_names(record: SeqRecord) -> list[str]:
-    """Return other names that a FASTA may use: accession, with and without version, and LOCUS."""
+    """Return other names that a FASTA may use: the accession without its version, and the name."""
     accessions = record.annotations.get("accessions")
     names = [(record.id or "").rpartition(".")[0], record.name or ""]
     names += accessions[:1] if isinstance(accessions, list) else []

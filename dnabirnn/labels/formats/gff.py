@@ -19,9 +19,9 @@ from dnabirnn.labels.formats.features import Features, Selection, unquoted, wrap
 __all__ = ["read_gff3", "read_gtf"]
 
 _COLUMNS = 9
+_FEWEST = 8  # GFF version 2 may leave out the attributes
 _LANDMARKS = ("region", "chromosome", "contig", "scaffold", "supercontig", "sequence_assembly")
 """Types of rows that describe a whole contig, if they span it."""
-_STRANDS = ("+", "-", ".", "?")
 _CIRCULAR = r"(?i)(?:^|;)\s*Is_circular=true\s*(?:;|$)"
 
 _GTF_PAIR = r'\s*[^\s";]+(?:\s+(?:"[^"]*"|[^\s";]+))+\s*(?:;|$)'
@@ -76,8 +76,8 @@ def read_gff3(blocks: Iterable[bytes], source: str, selection: Selection) -> Fea
     Raises
     ------
     LabelError
-        A file that is not text or has no features; a row that does not have nine columns, or has
-        text where a number belongs, a start below 1, an end before its start, or an unknown strand.
+        A file that is not text or has no features; a row that has fewer than eight columns, text
+        where a position belongs, a start below 1, or an end before its start.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def read_gff3(blocks: Iterable[bytes], source: str, selection: Selection) -> Fea
     [('chr1', 10, 44, 'a,b', None, '-', 1)]
     """
     pieces = [
-        _piece(_gff3_columns(lines, source), source, selection, _gff3_classes)
+        _piece(_gff3_columns(lines, source, selection), source, selection, _gff3_classes)
         for lines in _until_fasta(text_frames(blocks, source, "GFF3, plain, gzip or bgzip"))
     ]
     return _joined(pieces, source, selection, "GFF3")
@@ -120,7 +120,7 @@ def read_gtf(blocks: Iterable[bytes], source: str, selection: Selection) -> Feat
     [('1', 10, 44, 'miRNA', None, '+', 1)]
     """
     pieces = [
-        _piece(_typed(lines, source), source, selection, _gtf_classes)
+        _piece(_typed(lines, source, selection), source, selection, _gtf_classes)
         for lines in text_frames(blocks, source, "GTF, plain, gzip or bgzip")
     ]
     return _joined(pieces, source, selection, "GTF")
@@ -138,8 +138,12 @@ def _until_fasta(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         yield lines.head(ends[0]) if ended else lines
 
 
-def _typed(lines: pl.DataFrame, source: str) -> pl.DataFrame:
-    """Check the rows and return their columns: BED_SCHEMA without name, and GFF's own."""
+def _typed(lines: pl.DataFrame, source: str, selection: Selection) -> pl.DataFrame:
+    """Check the rows and return their columns: BED_SCHEMA without name, and GFF's own.
+
+    Only columns that are used are checked. Further columns, such as those that `bedtools intersect`
+    appends, and empty columns at the end have no meaning.
+    """
     text = pl.col("text")
     rows = lines.filter((text.str.strip_chars() != "") & ~text.str.starts_with("#"))
     rows = rows.with_columns(count=text.str.count_matches("\t", literal=True) + 1)
@@ -149,19 +153,17 @@ def _typed(lines: pl.DataFrame, source: str) -> pl.DataFrame:
         end=whole_number("c4"),
         score=pl.col("c5").replace([".", ""], None).cast(pl.Float64, strict=False),
     )
-    no_score = pl.col("score").is_null() | ~pl.col("score").is_finite()
+    by_type = selection.class_name is None and selection.class_column in (None, "type")
     checks = {
         f"{{count}} tab-separated columns, GFF and GTF have {_COLUMNS}; fix the row": (
-            pl.col("count") != _COLUMNS
+            pl.col("count") < _FEWEST
         ),
         "no contig in the first column; write its name": pl.col("c0") == "",
-        "no type in the third column; write one": pl.col("c2").is_in(["", "."]),
+        "no type in the third column; write one": pl.col("c2").is_in(["", "."]) & pl.lit(by_type),
         "start {c3!r} is not a whole number; give a 1-based position": pl.col("start").is_null(),
         "end {c4!r} is not a whole number; give a position in base pairs": pl.col("end").is_null(),
         "start {c3}; starts of GFF and GTF count from 1": pl.col("start") < 0,
         "end {c4} is before start {c3}; swap them": pl.col("end") <= pl.col("start"),
-        "score {c5!r} is not a number; give one, or '.'": no_score & ~pl.col("c5").is_in([".", ""]),
-        "strand {c6!r} is not '+', '-', '.' or '?'; fix it": ~pl.col("c6").is_in(_STRANDS),
     }
     first_error(rows, checks, source)
     return rows.select(
@@ -172,13 +174,13 @@ def _typed(lines: pl.DataFrame, source: str) -> pl.DataFrame:
         chrom="c0",
         source="c1",
         type="c2",
-        strand=pl.col("c6").replace("?", "."),
-        attributes="c8",
+        strand=pl.col("c6").replace("", "."),
+        attributes=pl.col("c8").fill_null(""),
     )
 
 
-def _gff3_columns(lines: pl.DataFrame, source: str) -> pl.DataFrame:
-    rows = _typed(lines, source)
+def _gff3_columns(lines: pl.DataFrame, source: str, selection: Selection) -> pl.DataFrame:
+    rows = _typed(lines, source, selection)
     for column in ("chrom", "source", "type"):
         rows = unquoted(rows, column)
     return rows.with_columns(

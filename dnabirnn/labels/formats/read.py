@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 import polars as pl
 
 from dnabirnn.errors import LabelError, OptionError
-from dnabirnn.files import read_blocks
+from dnabirnn.files import decoded, read_blocks
+from dnabirnn.labels.class_map import check_map, new_names, unmatched
 from dnabirnn.labels.formats.bed import read_rows
 from dnabirnn.labels.formats.detect import LabelFormat, detect_format
 from dnabirnn.labels.formats.dna_brnn_fastq import read_labelled_fastq
@@ -20,7 +21,7 @@ from dnabirnn.labels.formats.features import Features, Selection
 from dnabirnn.labels.formats.genbank import read_embl, read_genbank
 from dnabirnn.labels.formats.gff import read_gff3, read_gtf
 from dnabirnn.labels.formats.repeats import read_repeatmasker, read_rmsk
-from dnabirnn.names import is_printable
+from dnabirnn.names import is_printable, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,7 +150,8 @@ def read_annotation(
         Options that contradict one another, or that apply to none of the files.
     """
     mapping = dict(classes_map or {})
-    _check_options(class_name, class_column, mapping)
+    check_map(mapping, class_name)
+    _check_options(class_name, class_column)
     selection = Selection(class_column, class_name, tuple(feature_types), span)
     digests: dict[str, str] = {}
     found = [_read(path, selection, label_format, digests) for path in paths]
@@ -165,19 +167,18 @@ def read_annotation(
     # without this it would miss the rows of one of the files.
     if aliases:
         frame = frame.with_columns(pl.col("chrom").replace(aliases))
+    present = frame["name"].unique().to_list()
     return Annotation(
-        frame.with_columns(pl.col("name").replace(mapping)) if mapping else frame,
+        frame.with_columns(pl.col("name").replace(new_names(present, mapping))),
         digests,
         _lengths(found, aliases),
         aliases,
         _reading(forms, selection, mapping),
-        _absent(frame, found, selection, mapping),
+        [*_absent(found, selection), *unmatched(present, mapping)],
     )
 
 
-def _check_options(
-    class_name: str | None, class_column: str | None, mapping: Mapping[str, str]
-) -> None:
+def _check_options(class_name: str | None, class_column: str | None) -> None:
     """Raise for options that contradict one another."""
     if class_column is not None and not class_column.strip():
         raise OptionError(
@@ -191,16 +192,6 @@ def _check_options(
         if class_column is not None:
             raise OptionError(
                 "--class and --class-column: both set the class of a row; give only one of them"
-            )
-        if mapping:
-            raise OptionError(
-                "--class and --classes-map: --class sets the class of all rows; give only one of "
-                "them"
-            )
-    for new in mapping.values():
-        if new.strip() in ("", ".") or not is_printable(new):
-            raise OptionError(
-                f"--classes-map {new!r}: not a class name; give one of printable characters"
             )
 
 
@@ -226,7 +217,7 @@ def _read(
     head = _head(blocks)
     if not head:
         raise LabelError(f"{source}: no intervals; the file is empty: give labels with rows")
-    form = _format(label_format, source, head)
+    form = _format(label_format, source, head, selection)
     features = _READERS[form](chain([head], blocks), source, selection)
     if form is not LabelFormat.BED:
         chosen = f"class {selection.class_name}" if selection.class_name else features.place
@@ -252,9 +243,13 @@ def _head(blocks: Iterator[bytes]) -> bytes:
     return head
 
 
-def _format(label_format: str | None, source: str, head: bytes) -> LabelFormat:
+def _format(
+    label_format: str | None, source: str, head: bytes, selection: Selection
+) -> LabelFormat:
     if label_format is None:
-        return detect_format(source, head.decode("utf-8", errors="replace"))
+        text, _ = decoded(head, source, LabelError, f"labels in one of {', '.join(LabelFormat)}")
+        chosen = selection.class_name is not None or selection.class_column is not None
+        return detect_format(source, text, class_chosen=chosen)
     for form in LabelFormat:
         if form.lower() == label_format.lower():
             return form
@@ -287,33 +282,22 @@ def _no_intervals(found: Sequence[_File], selection: Selection) -> str:
     sources, types = ", ".join(file.source for file in found), _types(found)
     if selection.feature_types and types:
         wanted = ", ".join(selection.feature_types)
-        return f"{sources}: no feature of type {wanted}; the labels have {_some(types)}"
+        return f"{sources}: no feature of type {wanted}; the labels have {shortened(sorted(types))}"
     return f"{sources}: no intervals; give labels with rows"
 
 
-def _absent(
-    frame: pl.DataFrame, found: Sequence[_File], selection: Selection, mapping: Mapping[str, str]
-) -> list[str]:
-    """Return messages about types and classes that options name and no row has."""
-    types, present = _types(found), frame["name"].unique().to_list()
+def _absent(found: Sequence[_File], selection: Selection) -> list[str]:
+    """Return messages about types that an option names and no feature has."""
+    types = _types(found)
     return [
-        f"--feature-type: no feature has type {name!r}; the labels have {_some(types)}"
+        f"--feature-type: no feature has type {name!r}; the labels have {shortened(sorted(types))}"
         for name in selection.feature_types
         if name not in types
-    ] + [
-        f"--classes-map: no row has class {name!r}; the labels have {_some(present)}"
-        for name in mapping
-        if name not in present
     ]
 
 
 def _types(found: Sequence[_File]) -> frozenset[str]:
     return frozenset().union(*(file.features.types for file in found))
-
-
-def _some(names: Iterable[str]) -> str:
-    listed = sorted(names)
-    return ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")
 
 
 def _aliases(found: Sequence[_File]) -> dict[str, str]:

@@ -48,8 +48,8 @@ def read_repeatmasker(blocks: Iterable[bytes], source: str, selection: Selection
     ------
     LabelError
         A file that is not text or has no repeats; a row with too few or too many columns, text
-        where a number belongs, a start below 1, an end before its start, or an unknown strand; two
-        lengths of one contig.
+        where a position belongs, a start below 1, or an end before its start; two lengths of one
+        contig.
 
     Examples
     --------
@@ -147,7 +147,6 @@ def _out_rows(lines: pl.DataFrame, source: str, column: str) -> pl.DataFrame:
         left=pl.col("c7").str.extract(r"^\(([0-9]+)\)$").cast(pl.Int64, strict=False),
     )
     checks = {
-        "score {c0!r} is not a number; fix the row": pl.col("score").is_null(),
         "start {c5!r} is not a whole number; give a 1-based position": pl.col("start").is_null(),
         "end {c6!r} is not a whole number; give a position in base pairs": pl.col("end").is_null(),
         "start {c5}; RepeatMasker's starts count from 1": pl.col("start") < 0,
@@ -155,7 +154,6 @@ def _out_rows(lines: pl.DataFrame, source: str, column: str) -> pl.DataFrame:
         "{c7!r} instead of the bases left; give a number in parentheses": (
             pl.col("left").is_null()
         ),
-        "strand {c8!r} is not '+' or 'C'; fix it": ~pl.col("c8").is_in(["+", "C"]),
     }
     first_error(rows, checks, source)
     return rows.select(*BED_SCHEMA.names(), "left")
@@ -164,7 +162,9 @@ def _out_rows(lines: pl.DataFrame, source: str, column: str) -> pl.DataFrame:
 def _rmsk_columns(lines: pl.DataFrame, source: str) -> pl.DataFrame:
     """Split rows at tabs into c0, c1, ..., as if all had `bin`, without the header."""
     text = pl.col("text")
-    rows = lines.filter((text != "") & ~text.str.contains(r"^#|^(?:bin\t)?swScore\t"))
+    rows = lines.with_columns(text.str.strip_chars_end(" \t")).filter(
+        (text != "") & ~text.str.contains(r"^#|^(?:bin\t)?swScore\t")
+    )
     count = text.str.count_matches("\t", literal=True) + 1
     aligned = pl.when(count == _RMSK_COLUMNS - 1).then("\t" + text).otherwise(text)
     rows = rows.select(
@@ -191,7 +191,6 @@ def _rmsk_rows(lines: pl.DataFrame, source: str, column: str) -> pl.DataFrame:
         left=-whole_number("c8"),
     )
     checks = {
-        "score {c1!r} is not a number; fix the row": pl.col("score").is_null(),
         "start {c6!r} is not a whole number; give a 0-based position": pl.col("start").is_null(),
         "end {c7!r} is not a whole number; give a position in base pairs": pl.col("end").is_null(),
         "negative start {c6}; starts of a rmsk table count from 0": pl.col("start") < 0,
@@ -199,7 +198,6 @@ def _rmsk_rows(lines: pl.DataFrame, source: str, column: str) -> pl.DataFrame:
         "{c8!r} instead of the bases left; give a number of 0 or less": (
             pl.col("left").is_null() | (pl.col("left") < 0)
         ),
-        "strand {c9!r} is not '+' or '-'; fix it": ~pl.col("strand").is_in(["+", "-"]),
     }
     first_error(rows, checks, source)
     return rows.select(*BED_SCHEMA.names(), "left")

@@ -77,8 +77,8 @@ def test_a_class_beyond_the_blocks():
 @pytest.mark.parametrize(
     ("text", "form", "column", "message"),
     [
-        (BROAD, "narrowPeak", None, "in, line 1: fewer than 10 columns, the width of narrowP"),
-        (NARROW, "broadPeak", None, "in, line 2: more than 9 columns, the width of broadPeak"),
+        (BROAD, "narrowPeak", "7", "in, line 1: fewer than 10 columns, the width of narrowP"),
+        (NARROW, "broadPeak", "7", "in, line 2: more than 9 columns, the width of broadPeak"),
         (NARROW.replace("\t10\t", "\tx\t"), "narrowPeak", None, "line 2: start 'x' is not a whole"),
         (
             WIDE,

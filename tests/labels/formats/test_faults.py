@@ -77,7 +77,7 @@ WHOLE = {
 """A file of each format that is right."""
 
 FAULTS = {
-    "narrowPeak: columns": ("in.narrowPeak", tabs("b|5|9|p"), "line 1: fewer than 10 columns"),
+    "narrowPeak: columns": ("in.narrowPeak", tabs("b|5"), "line 1: fewer than three columns"),
     "narrowPeak: contig": (
         "in.narrowPeak",
         tabs(PEAK.replace("b|", "z|")),
@@ -85,10 +85,10 @@ FAULTS = {
     ),
     "narrowPeak: past the end": (
         "in.narrowPeak",
-        tabs(PEAK, PEAK.replace("|9|", "|1001|")),
+        tabs(PEAK, *2 * [PEAK.replace("|9|", "|1001|")]),
         "line 2: b:5-1001 goes past the contig's end at 1000",
     ),
-    "broadPeak: columns": ("in.broadPeak", tabs("b|5|9"), "line 1: fewer than 9 columns"),
+    "broadPeak: columns": ("in.broadPeak", tabs("b|5"), "line 1: fewer than three columns"),
     "broadPeak: contig": (
         "in.broadPeak",
         tabs(PEAK.rpartition("|")[0].replace("b|", "z|")),
@@ -96,14 +96,14 @@ FAULTS = {
     ),
     "broadPeak: past the end": (
         "in.broadPeak",
-        tabs(PEAK.rpartition("|")[0].replace("|9|", "|1001|")),
+        tabs(*2 * [PEAK.rpartition("|")[0].replace("|9|", "|1001|")]),
         "line 1: b:5-1001 goes past",
     ),
     "gff3: columns": ("in.gff3", tabs("b|lab|M|5"), "line 1: 4 tab-separated columns"),
     "gff3: contig": ("in.gff3", tabs(GFF3.replace("b|", "z|")), "no contig in common"),
     "gff3: past the end": (
         "in.gff3",
-        "##gff-version 3\n" + tabs(GFF3.replace("|9|", "|1001|")),
+        "##gff-version 3\n" + tabs(*2 * [GFF3.replace("|9|", "|1001|")]),
         "line 2: b:4-1001 goes past the contig's end at 1000",
     ),
     "gff3: start of 0": ("in.gff3", tabs(GFF3.replace("|5|", "|0|")), "line 1: start 0; starts of"),
@@ -114,15 +114,21 @@ FAULTS = {
     ),
     "gtf: columns": ("in.gtf", tabs("b|lab|M|5|9|.|+"), "line 1: 7 tab-separated columns"),
     "gtf: contig": ("in.gtf", tabs(GTF.replace("b|", "z|")), "no contig in common"),
-    "gtf: past the end": ("in.gtf", tabs(GTF.replace("|9|", "|1001|")), "line 1: b:4-1001 goes"),
+    "gtf: past the end": (
+        "in.gtf", tabs(*2 * [GTF.replace("|9|", "|1001|")]), "line 1: b:4-1001 goes",
+    ),
     "genbank: columns": ("in.gb", genbank("5-9"), "line 6: M of record 'b.1': .*'5-9'"),
     "genbank: contig": ("in.gb", genbank(name="z"), "no contig in common .*file has z.1"),
-    "genbank: past the end": ("in.gb", genbank("5..1001"), "line 6: b:4-1001 goes past the contig"),
+    "genbank: past the end": (
+        "in.gb", genbank("join(5..1001,7..1001)"), "line 6: b:4-1001 goes past the contig",
+    ),
     "genbank: length": ("in.gb", genbank(length=990), "b.1 has 990 bases, but 1000 in the FASTA"),
     "genbank: cut": ("in.gb", genbank()[:-60], "fetch or export the file again"),
     "embl: columns": ("in.embl", embl("5-9"), "line 7: M of record 'b.1': .*'5-9'"),
     "embl: contig": ("in.embl", embl(name="z"), "no contig in common"),
-    "embl: past the end": ("in.embl", embl("5..1001"), "line 7: b:4-1001 goes past the contig"),
+    "embl: past the end": (
+        "in.embl", embl("join(5..1001,7..1001)"), "line 7: b:4-1001 goes past the contig",
+    ),
     "embl: cut": ("in.embl", embl()[:-30], "fetch or export the file again"),
     "repeatmasker: columns": ("in.fa.out", tabs(OUT[:30]), "line 1: . columns, RepeatMasker's"),
     "repeatmasker: contig": (
@@ -292,7 +298,7 @@ OPTIONS = {
 def test_options_without_sense(folder: Path, name: str) -> None:
     command, message = OPTIONS[name]
     (folder / "far.bed").write_text("z\t1\t5\n")
-    (folder / "past.bed").write_text("b\t5\t1001\n")
+    (folder / "past.bed").write_text("b\t5\t1001\n" * 2)
     if "labelled base" in message:
         # Told of by a warning first.
         result = run(*command.split())

@@ -1,0 +1,393 @@
+"""What people write in the sample sheet and the config of the workflow, and where files are."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from commands import write_fasta, write_model
+from sequence_files import twobit, write_fastq
+
+pytest.importorskip("snakemake", reason="pip install '.[workflow]'")
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = ROOT / "workflows"
+STORAGE = ROOT / "tests/support/storage"
+CONTIGS = {"a": "ACGT" * 100, "b": "TTGA" * 100, "c": "GATTACA" * 40}
+
+
+def helpers() -> dict[str, Any]:
+    """Functions of the files of the workflow that have no rules."""
+    names: dict[str, Any] = {}
+    for name in ("config", "sheet"):
+        path = WORKFLOWS / f"rules/{name}.smk"
+        exec(compile(path.read_text(), path, "exec"), names)
+    return names
+
+
+HELPERS = helpers()
+
+
+def schema(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = HELPERS["read_schema"](WORKFLOWS / f"schemas/{name}.schema.yaml")
+    return found
+
+
+def read_sheet(path: Path) -> dict[str, Any]:
+    """Rows of a sheet, with paths relative to its folder."""
+    rows = HELPERS["read_sheet"](str(path), schema("samples"))
+    return {
+        sample: {key: value.removeprefix(f"{path.parent}/") for key, value in row.items() if value}
+        for sample, row in rows.items()
+    }
+
+
+def check_config(folder: Path, text: str) -> dict[str, Any]:
+    """Config of a file, with the defaults below it, after the check."""
+    path = folder / "mine.yaml"
+    path.write_text(text)
+    config: dict[str, Any] = yaml.safe_load((WORKFLOWS / "config.yaml").read_text())
+    update_config(config, yaml.load(text, yaml.FullLoader))
+    HELPERS["check_config"](config, schema("config"), HELPERS["config_as_written"]([path]))
+    return config
+
+
+def dry_run(folder: Path, config: dict[str, Any], *arguments: object, fails: bool = False) -> str:
+    """Output of a dry run."""
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    words = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--dry-run"]
+    words += ["--cores", "1", "--directory", folder, "--configfile", folder / "config.yaml"]
+    process = subprocess.run(
+        [str(word) for word in (*words, "--printshellcmds", *arguments)],
+        cwd=folder,
+        env=os.environ
+        | {
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(STORAGE)]),
+            "SHELF": str(folder / "shelf"),
+            "XDG_CACHE_HOME": str(folder / ".cache"),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert (process.returncode != 0) == fails, process.stdout
+    return process.stdout
+
+
+MINE = {"fasta": "g.fa", "labels": "l.bed", "role": "both"}
+OTHER = {"fasta": "o.fa", "role": "score"}
+PLAIN = "sample\tfasta\tlabels\nmine\tg.fa\tl.bed\nother\to.fa\t\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(PLAIN.encode(), id="plain"),
+        pytest.param(PLAIN.replace("\n", "\r\n").encode(), id="windows"),
+        pytest.param(PLAIN.replace("\n", "\r").encode(), id="old mac"),
+        pytest.param(PLAIN.rstrip().encode(), id="no last line end"),
+        pytest.param(PLAIN.encode("utf-8-sig"), id="byte-order mark"),
+        pytest.param(PLAIN.encode("utf-16"), id="excel's unicode text"),
+        pytest.param(PLAIN.encode("utf-16-le"), id="utf-16 without a mark"),
+        pytest.param(b"\xfe\xff" + PLAIN.encode("utf-16-be"), id="utf-16, big end first"),
+        pytest.param(PLAIN.replace("\n", "\t\t\r\n").encode(), id="tabs at the ends"),
+        pytest.param((PLAIN + "\t\t\r\n" * 3 + "  \n\n").encode(), id="rows of tabs at the end"),
+        pytest.param(PLAIN.replace("\nother", "\n\n\t\t\nother").encode(), id="blank rows between"),
+        pytest.param(("\n\n" + PLAIN).encode(), id="blank rows at the start"),
+        pytest.param(PLAIN.replace("sample\tfasta", "Sample\t FASTA ").encode(), id="capitals"),
+        pytest.param(PLAIN.replace("\t", " \t ").encode(), id="padded"),
+        pytest.param(("# mine\n" + PLAIN + "# more\t\n").encode(), id="comments"),
+        pytest.param(("#" + PLAIN).encode(), id="header in a comment"),
+        pytest.param(("# sample\tfasta\n" + PLAIN).encode(), id="comment like the header"),
+        pytest.param(PLAIN.replace("g.fa", '"g.fa"').encode(), id="quoted"),
+        pytest.param(PLAIN.replace("o.fa\t", "o.fa").encode(), id="short row"),
+        pytest.param(PLAIN.replace("sample", "\ufeffsample", 1).encode("utf-16"), id="two marks"),
+    ],
+)
+def test_sheets_of_editors_and_spreadsheets(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "samples.tsv").write_bytes(data)
+    assert read_sheet(tmp_path / "samples.tsv") == {"mine": MINE, "other": OTHER}
+
+
+@pytest.mark.parametrize(
+    ("text", "files"),
+    [
+        ("sample\tfasta\nx\t/data/g.fa\n", {"fasta": "/data/g.fa"}),
+        ("sample\tfasta\nx\tfile:///data/g.fa\n", {"fasta": "/data/g.fa"}),
+        ('sample\tfasta\nx\t"my, own ""g"".fa"\n', {"fasta": 'my, own "g".fa'}),
+        ("fasta\trole\tsample\ng.fa\tSCORE\tx\n", {"fasta": "g.fa", "role": "score"}),
+        ("sample\tfasta\tregions\n7\tg.fa\tr.bed\n", {"fasta": "g.fa", "regions": "r.bed"}),
+    ],
+)
+def test_fields_of_a_sheet(tmp_path: Path, text: str, files: dict[str, str]) -> None:
+    (tmp_path / "samples.tsv").write_text(text)
+    (row,) = read_sheet(tmp_path / "samples.tsv").values()
+    assert row == {"role": "score"} | files
+
+
+HEADER = "sample\tfasta\tlabels\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (PLAIN.replace("\t", ","), "line 1: the columns are separated by commas; .* tabs"),
+        ('"sample","fasta"\n"x","g.fa"\n', "line 1: the columns are separated by commas"),
+        ('"","sample","fasta"\n"1","x","g.fa"\n', "line 1: the columns are separated by commas"),
+        ("\ufeff" + PLAIN.replace("\t", ";"), "line 1: the columns are separated by semicolons"),
+        (PLAIN.replace("\t", "   "), "line 1: the columns are separated by spaces"),
+        (HEADER + "x g.fa l.bed\n", "line 2: the columns are separated by spaces"),
+        ("mine\tg.fa\n", "line 1: unknown column 'mine'; use sample, fasta, labels"),
+        ("sample\tfata\n", "line 1: unknown column 'fata'; did you mean fasta"),
+        ("sample\tlabels\n", "line 1: no column fasta"),
+        ("sample\tfasta\tfasta\nx\ty\tz\n", "two columns fasta"),
+        (HEADER + "\nx\t\tl.bed\n", "line 3: the column fasta is empty"),
+        (HEADER + "x\tg.fa\tl.bed\tboth\n", "line 2: more fields than the 3 columns"),
+        ("sample\t\tfasta\nx\ty\tg.fa\n", "line 2: more fields than the 2 columns"),
+        (HEADER + "x\tg.fa\tNA\n", "line 2: sample x: labels: the file NA does not exist; leave"),
+        (HEADER + "x\tg.fa\t.\n", "labels: the file . does not exist; leave"),
+        (HEADER + "x.1\tg.fa\n", r"line 2: sample: 'x.1' does not match .*letters, digits"),
+        (HEADER + 'x\t"g.fa\n', "line 2: a quotation mark without its partner"),
+        ("sample\tfasta\trole\nx\tg.fa\tscor\n", "role: 'scor' .* did you mean score"),
+        (HEADER + "x\tg.fa\nx\tg.fa\n", "line 3: sample x has two rows"),
+        (HEADER + "x\tg{i}.fa\n", "line 2: sample x: fasta: .* has a brace"),
+        (HEADER, "no samples"),
+        ("", "empty"),
+        ("# only this\n", "empty"),
+        (b"PK\x03\x04\x14\0", "a spreadsheet; save it as tab-separated text"),
+        (gzip.compress(PLAIN.encode()), "compressed; save it"),
+        ((HEADER + "x\tgen\xf6me.fa\n").encode("latin-1"), "line 2: not UTF-8 text"),
+    ],
+)
+def test_a_sheet_that_is_wrong(tmp_path: Path, data: str | bytes, words: str) -> None:
+    path = tmp_path / "samples.tsv"
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    with pytest.raises(WorkflowError, match=words) as caught:
+        read_sheet(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "section", "key", "value"),
+    [
+        ("encode: {val_chroms: [2]}", "encode", "val_chroms", ["2"]),
+        ("encode: {val_chroms: [X, 2L, 08, Y]}", "encode", "val_chroms", ["X", "2L", "08", "Y"]),
+        ("encode: {test_chroms: ['010', 'yes']}", "encode", "test_chroms", ["010", "yes"]),
+        ("sequences:\n  circular:\n  - 1\n", "sequences", "circular", ["1"]),
+        ("labels: {class: 5}", "labels", "class", "5"),
+        ("labels: {class_column: 5}", "labels", "class_column", 5),
+        ("train: {prior: {1: 0.1, B: 2e-3}}", "train", "prior", {"1": 0.1, "B": 0.002}),
+        ("report: {title: 2024}", "report", "title", "2024"),
+        ("train: {lr: 8e-3}", "train", "lr", 0.008),
+        ("train: {window: '300', untied: 'True'}", "train", "window", 300),
+        ("train: {bases: 1.0e+7}", "train", "bases", 10_000_000),
+        ("train: {bases: 15M}", "train", "bases", "15M"),
+        ("call: {fdr: null}", "call", "fdr", None),
+    ],
+)  # fmt: skip
+def test_values_are_what_the_key_is_for(
+    tmp_path: Path, text: str, section: str, key: str, value: object
+) -> None:
+    found = check_config(tmp_path, text)[section][key]
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_keys_without_a_value_get_the_default(tmp_path: Path) -> None:
+    config = check_config(tmp_path, "train:\nencode:\n  mask:\n  val_chroms:\nshards:\nmodel:\n")
+    assert "train" not in config
+    assert "shards" not in config
+    assert not {"mask", "val_chroms"} & {*config["encode"]}
+    assert config["model"] is None
+    assert check_config(tmp_path, "name: 2024\n")["name"] == "2024"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("trian: {}", "config: unknown key 'trian'; did you mean train?"),
+        ("encode: {val_chrom: [a]}", "config: encode: unknown key 'val_chrom'; did you mean val_"),
+        ("encode: {val-chroms: [a]}", "encode: unknown key 'val-chroms'; did you mean val_chroms?"),
+        ("val_chroms: [a]", "config: unknown key 'val_chroms'; val_chroms is a key of encode"),
+        ("call: {min_score: 3}", "call: unknown key 'min_score'; min_score is a key of score"),
+        ("train: {threads: 3}", "unknown key 'threads'; threads is a key outside the sections"),
+        ("zzz: 1", "config: unknown key 'zzz'; use one of samples, name, model"),
+        ("encode: {val_chroms: [010]}", "val_chroms: YAML reads 010 as 8, .*write '010' in"),
+        ("encode: {val_chroms: [01]}", "YAML reads 01 as 1, .*'01' in quotes"),
+        ("encode: {val_chroms: [1.10]}", "YAML reads 1.10 as 1.1, .*'1.10' in quotes"),
+        ("encode: {val_chroms: [1_000]}", "YAML reads 1_000 as 1000, .*'1_000' in quotes"),
+        ("encode: {val_chroms: [2024-01-02]}", "YAML reads .* which is not text"),
+        ("encode: {val_chroms: [a, no]}", "YAML reads no as false, .*'no' in quotes"),
+        ("encode: {exclude: on}", "encode: exclude: YAML reads on as true"),
+        ("train: {prior: {yes: 0.1}}", "train: prior: YAML reads yes as true"),
+        ("encode: {val_chroms: [a, ~]}", "encode: val_chroms: null is not text"),
+        ("encode: {val_chroms: chr8}", r"encode: val_chroms: 'chr8' is not a list; write \[chr8\]"),
+        ("encode: {val_chroms: 8}", r"encode: val_chroms: 8 is not a list; write \[8\]"),
+        ("train: {hidden: many}", "train: hidden: 'many' is not a whole number or null"),
+        ("train: {hidden: 2.5}", "train: hidden: 2.5 is not a whole number"),
+        ("train: {cell: GUR}", "train: cell: 'GUR' is not one of gru, .* did you mean gru"),
+        ("train: [fast]", r"train: .* is not a section with keys"),
+        ("shards: 0", "shards: 0 is less than the minimum of 1"),
+        ("name: a b", "name: 'a b' does not match"),
+        ("train: {}\ncall: {}\ntrain: {}", "mine.yaml, line 3: the key train is there twice"),
+    ],
+)  # fmt: skip
+def test_a_config_that_is_wrong(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(WorkflowError, match=words.replace("?", r"\?")) as caught:
+        check_config(tmp_path, text)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_mistake_is_one_line_of_a_run(tmp_path: Path) -> None:
+    (tmp_path / "samples.tsv").write_text("sample\tfasta\nx\tg.fa\n")
+    words = dry_run(tmp_path, {"model": "satelites"}, fails=True)
+    assert re.search(
+        "^config: model: satelites: neither a file nor a model that comes with dnabirnn; "
+        r"did you mean satellites\?$",
+        words,
+        re.MULTILINE,
+    )
+    words = dry_run(tmp_path, {"encode": {"val_chroms": "c"}}, fails=True)
+    assert re.search("^config: encode: val_chroms: 'c' is not a list", words, re.MULTILINE)
+    assert len(words.splitlines()) < 12
+
+
+def write_contigs(folder: Path) -> dict[str, int]:
+    """Write the contigs in every format; the number of shards of each sample, of four."""
+    write_fasta(folder / "plain.fa", CONTIGS)
+    (folder / "packed.fa.gz").write_bytes(gzip.compress((folder / "plain.fa").read_bytes()))
+    write_fastq(folder / "reads.fq", CONTIGS, width=60)
+    (folder / "reads.fq.gz").write_bytes(gzip.compress((folder / "reads.fq").read_bytes()))
+    (folder / "two.2bit").write_bytes(twobit(CONTIGS))
+    (folder / "big.2bit").write_bytes(twobit(CONTIGS, order=">"))
+    write_fasta(folder / "many.fa", {f"c{i}": "ACGTACGT" for i in range(9)})
+    records = "".join(
+        f"LOCUS       {name} {len(text)} bp    DNA     linear   UNK\nORIGIN\n"
+        + "".join(f"{i + 1:>9} {text[i : i + 60].lower()}\n" for i in range(0, len(text), 60))
+        + "//\n"
+        for name, text in CONTIGS.items()
+    )
+    (folder / "genes.gbk").write_text(records)
+    # `>` in a comment of GenBank and in qualities of FASTQ begins no contig.
+    (folder / "quality.fq").write_text("@r1\nACGT\n+\n>>>>\n@r2\nACGT\n+\n>>>>\n")
+    files = {
+        "plain.fa": 3, "packed.fa.gz": 3, "reads.fq": 3, "reads.fq.gz": 3, "two.2bit": 3,
+        "big.2bit": 3, "genes.gbk": 3, "quality.fq": 2, "many.fa": 4,
+    }  # fmt: skip
+    rows = [f"{name.replace('.', '_')}\t{name}\n" for name in files]
+    (folder / "samples.tsv").write_text("sample\tfasta\n" + "".join(rows))
+    return {name.replace(".", "_"): number for name, number in files.items()}
+
+
+def shards_of(words: str) -> dict[str, int]:
+    """Number of scoring jobs of each sample in a plan."""
+    found = re.findall(r"results/shards/(\w+)/\d+-of-(\d+)\.bed\.gz --shard", words)
+    assert all(found.count((sample, of)) == int(of) for sample, of in found)
+    return {sample: int(of) for sample, of in found}
+
+
+def test_shards_of_every_format(tmp_path: Path) -> None:
+    expected = write_contigs(tmp_path)
+    # A folder with the name of a model does not hide the model.
+    (tmp_path / "satellites").mkdir()
+    words = dry_run(tmp_path, {"model": "satellites", "shards": 4})
+    assert shards_of(words) == expected
+    assert "dnabirnn models satellites -o" in words
+
+
+def test_a_model_to_start_from_can_be_one_that_ships(tmp_path: Path) -> None:
+    write_fasta(tmp_path / "g.fa", CONTIGS)
+    (tmp_path / "l.bed").write_text("a\t3\t9\tM\n")
+    (tmp_path / "samples.tsv").write_text(HEADER + "x\tg.fa\tl.bed\n")
+    words = dry_run(tmp_path, {"train": {"init": "ecoli-rep"}, "encode": {"val_chroms": ["b"]}})
+    assert "--init ecoli-rep " in words
+    write_model(tmp_path / "m.safetensors")
+    words = dry_run(tmp_path, {"train": {"init": "m.safetensors"}, "encode": {"val_chroms": ["b"]}})
+    assert re.search(r"^ +input: .*m\.safetensors", words, re.MULTILINE)
+    assert "--init m.safetensors " in words
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Path:
+    """A storage with sequences, labels and a model."""
+    folder = tmp_path / "shelf"
+    (folder / "data").mkdir(parents=True)
+    write_fasta(folder / "data/g.fa", CONTIGS)
+    write_model(folder / "m.safetensors")
+    for name in ("data/l.bed", "data/r.bed", "x.bed", "n.bed"):
+        (folder / name).write_text("a\t3\t9\tM\n")
+    (folder / "alias.tsv").write_text("chrA\ta\n")
+    return folder
+
+
+def test_files_with_an_address(tmp_path: Path, shelf: Path) -> None:
+    (tmp_path / "samples.tsv").write_text(
+        "sample\tfasta\tlabels\trole\tregions\n"
+        "x\tshelf://data/g.fa\tshelf://data/l.bed\tscore\tshelf://data/r.bed\n"
+    )
+    config = {
+        "model": "shelf://m.safetensors",
+        "shards": 2,
+        "labels": {"negatives": "shelf://n.bed"},
+        "sequences": {"chrom_alias": "shelf://alias.tsv"},
+    }
+    words = dry_run(tmp_path, config)
+    assert shards_of(words) == {"x": 2}  # cannot be counted before they are fetched
+    (command,) = re.findall("dnabirnn evaluate .*", words)
+    fetched = ".snakemake/storage/shelf"
+    for text in (
+        f"evaluate {fetched}/data/g.fa -m {fetched}/m.safetensors ",
+        f"--negatives {fetched}/n.bed",
+        f"--chrom-alias {fetched}/alias.tsv",
+        f"--labels {fetched}/data/l.bed",
+        f"--regions {fetched}/data/r.bed",
+    ):
+        assert text in command
+    (line,) = re.findall(r"rule evaluate:\n +input: (.*)", words)
+    names = ["data/g.fa", "data/l.bed", "data/r.bed", "n.bed", "alias.tsv", "m.safetensors"]
+    assert line == ", ".join(f"shelf://{name} (retrieve from storage)" for name in names)
+    assert "results/calls/x.bed (send" not in words  # results stay here
+
+
+def test_everything_on_a_storage(tmp_path: Path, shelf: Path) -> None:
+    (tmp_path / "samples.tsv").write_text(HEADER + "x\tdata/g.fa\tdata/l.bed\n")
+    config = {"encode": {"val_chroms": ["b"], "exclude": "x.bed"}, "shards": 2}
+    storage = ("--default-storage-provider", "shelf", "--default-storage-prefix", "shelf://")
+    words = dry_run(tmp_path, config, *storage)
+    assert shards_of(words) == {"x": 2}
+    assert "shelf://results/report.html (send to storage)" in words
+    fetched = ".snakemake/storage/shelf"
+    (command,) = re.findall("dnabirnn encode .*", words)
+    assert f"--exclude {fetched}/x.bed " in command
+    (command,) = re.findall("grep -hs .*", words)
+    logs = [f"{fetched}/results/logs/{name}/motifs.log" for name in ("encode", "train", "evaluate")]
+    assert f"{' '.join(logs)} || true" in command
+
+
+@pytest.mark.parametrize(
+    ("sheet", "config", "words"),
+    [
+        ("s3://b/g.fa", {}, "line 2: sample x: fasta: s3://b/g.fa: .*snakemake-storage-plugin-s3"),
+        ("gs://b/g.fa", {}, "fasta: gs://b/g.fa: .*snakemake-storage-plugin-gcs"),
+        ("g.fa", {"model": "https://h/m.safetensors"}, "model: https://h/m.safe.*-plugin-http"),
+        ("g.fa", {"samples": "s3://b/samples.tsv"}, "s3://b/samples.tsv: the sample sheet is read"),
+    ],
+)
+def test_an_address_without_its_plugin(
+    tmp_path: Path, sheet: str, config: dict[str, Any], words: str
+) -> None:
+    write_fasta(tmp_path / "g.fa", CONTIGS)
+    (tmp_path / "samples.tsv").write_text(f"sample\tfasta\nx\t{sheet}\n")
+    found = dry_run(tmp_path, {"model": "satellites"} | config, fails=True)
+    assert re.search(words, found)
