@@ -57,6 +57,14 @@ def speed(quick: bool) -> None:
 
 
 @main.command()
+def forms() -> None:
+    """Scoring speed with narrower vectors, compared with torch held to the same instructions."""
+    from benchmarks.forms import forms as rows
+
+    _save("forms", rows())
+
+
+@main.command()
 @click.option("--quick", is_flag=True, help="Measure only one layer of 32 units.")
 def train(quick: bool) -> None:
     """Speed of training steps, compared with a bare loop of torch's autograd."""

@@ -31,6 +31,7 @@ COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")
 
 _TITLES = {
     "speed": "Engines",
+    "forms": "Narrower vectors",
     "train": "Training",
     "devices": "GPUs",
     "score": "The command",
@@ -51,6 +52,14 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "torch_mbs": "torch, Mb/s",
         "ratio": "ratio",
         "share_of_floor": "share of the sgemm floor",
+    },
+    "forms": {
+        "form": "vectors",
+        "cell": "cell",
+        "hidden": "hidden",
+        "fused_mbs": "fused, Mb/s",
+        "torch_mbs": "torch, Mb/s",
+        "ratio": "ratio",
     },
     "train": {
         "cell": "cell",

@@ -18,7 +18,7 @@ from dnabirnn.network import Cell
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["flops_per_base", "speed"]
+__all__ = ["flops_per_base", "speed", "speed_of"]
 
 _WINDOW_BP = 4000
 _BATCHES_PER_THREAD = 4
@@ -37,10 +37,11 @@ def speed(quick: bool = False) -> Iterator[dict[str, Any]]:
         for cell in (Cell.GRU, Cell.LSTM, Cell.RNN):
             for hidden in hiddens:
                 for layers in layer_counts:
-                    yield _row(cell, hidden, layers, threads)
+                    yield speed_of(cell, hidden, layers, threads)
 
 
-def _row(cell: Cell, hidden: int, layers: int, threads: int) -> dict[str, Any]:
+def speed_of(cell: Cell, hidden: int, layers: int, threads: int) -> dict[str, Any]:
+    """Return one row of `speed`."""
     ours, bases = _fused(cell, hidden, layers, threads)
     torch.set_num_threads(threads)
     loops = [Loop(cell.value, hidden, layers, batch) for batch in BATCHES]

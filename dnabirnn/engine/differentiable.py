@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from dnabirnn.engine.kernels.packing import PackedNetwork
-from dnabirnn.engine.kernels.simd import LANES
+from dnabirnn.engine.kernels.vectors import LANES
 from dnabirnn.engine.kernels.workspace import Keys, Workspace, add
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from dnabirnn.alphabet import PADDING
 from dnabirnn.engine.kernels.cells import CELLS
 from dnabirnn.engine.kernels.head import answer, pack_head
 from dnabirnn.engine.kernels.layers import Gates
-from dnabirnn.engine.kernels.simd import LANES, aligned
+from dnabirnn.engine.kernels.vectors import LANES, aligned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from torch.nn.utils import parameters_to_vector
 from dnabirnn.alphabet import PADDING
 from dnabirnn.engine.differentiable import FusedNetwork, Snapshot
 from dnabirnn.engine.kernels.gradients import drop
-from dnabirnn.engine.kernels.simd import LANES
+from dnabirnn.engine.kernels.vectors import LANES
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.network.architecture import Architecture, Cell
 from dnabirnn.network.torch_network import Dropout, Network

@@ -2,7 +2,8 @@
 
 Modules, in reading order:
 
-- `simd`: vectors of the CPU as a Numba type
+- `vectors`: vectors of the CPU as a Numba type
+- `simd`: operations on vectors
 - `tiles`: tiles of matrix products, whose sums stay in registers
 - `activation`: exp, tanh and the logistic function on vectors
 - `layers`: weights of a layer, packed for the kernels

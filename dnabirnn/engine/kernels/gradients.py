@@ -30,8 +30,9 @@ import numpy as np
 from dnabirnn.alphabet import PADDING
 from dnabirnn.compiled import inlined, kernel
 from dnabirnn.engine.kernels.head import project
-from dnabirnn.engine.kernels.simd import LANES, VECTOR, load, store, total, zeros
+from dnabirnn.engine.kernels.simd import load, store, total, zeros
 from dnabirnn.engine.kernels.tiles import COLUMNS, ROWS, outer, product4
+from dnabirnn.engine.kernels.vectors import LANES, VECTOR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -39,25 +39,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnabirnn.compiled import inlined, kernel
-from dnabirnn.engine.kernels.activation import half_logistic, tanh
+from dnabirnn.engine.kernels.activation import exp2
 from dnabirnn.engine.kernels.gradients import STEPS, carry, sum_gradients
 from dnabirnn.engine.kernels.head import project
 from dnabirnn.engine.kernels.layers import Backward, Direction, Gates, pack_direction
 from dnabirnn.engine.kernels.simd import (
-    LANES,
-    TABLE_ENTRIES,
-    VECTOR,
-    Vector,
     fma,
+    join,
     like,
-    load,
+    load4,
+    load8,
     load_codes,
+    minimum,
     store,
-    take,
+    take_rows,
     zero_where_padding,
-    zeros,
 )
-from dnabirnn.engine.kernels.tiles import product6
+from dnabirnn.engine.kernels.tiles import product6, product12
+from dnabirnn.engine.kernels.vectors import AVX512, LANES, TABLE_ENTRIES, VECTOR, Vector
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,20 +66,31 @@ if TYPE_CHECKING:
 
 __all__ = ["BACKWARD", "MEMORY", "UNITS", "backward", "pack", "run"]
 
-UNITS = 2
-"""Units per tile: three gates of two units are six rows."""
+UNITS = 4 if VECTOR == 16 else 2
+"""Units per tile. Each has three gates, so a tile has 12 rows with AVX-512, and else 6."""
 MEMORY = 3
-"""Rows of `memory`, of which the first two are the states; a row has one number per unit and
-window."""
+"""Rows of `memory`: two states, and scratch space; a row has one number per unit and window."""
 BACKWARD = Backward(saved=4, deltas=4, of_inputs=(2, 0, 1), first_of_states=1)
 """Saved values: r, z, n and U_n h. Deltas: of W_n x, r, z and U_n h."""
-_ENTRIES = 8 * TABLE_ENTRIES
-# s(x) = (1 + tanh(x / 2)) / 2. Halving the weights of r and z gives sums of x / 2 at no cost.
-_FACTORS = np.array([0.5, 0.5, 1], np.float32)
+_ROWS = 3 * UNITS
+_WIDE = 2 * UNITS  # vectors of one gate of a tile
+_FIRST_N, _FIRST_N_OF_STATE = 2 * UNITS * TABLE_ENTRIES, _ROWS * TABLE_ENTRIES
+_OF_R, _OF_Z, _OF_N = (slice(n * _WIDE, (n + 1) * _WIDE) for n in range(3))
+_OF_BOTH = slice(2 * _WIDE)
+_load = load8 if UNITS == 4 else load4
+_product = product12 if UNITS == 4 else product6
+# Weights are multiplied so that sums are arguments of `exp2` without further work.
+_LOG2_E = 1.44269504088896341
+_FACTORS = np.array([-_LOG2_E, -_LOG2_E, -2 * _LOG2_E])
+_UNSCALED = np.float32(1 / _FACTORS[2])
+# Upper limits of these sums. A gate of 1 / (1 + 2**30) is as good as 0 in float32, and products of
+# two such numbers do not overflow. AVX-512 needs no limit for r: there, exp2(r) may be infinite.
+_HIGHEST, _HIGHEST_R = np.float32(30), np.float32(126)
+_ONE = np.float32(1)
 
 
 def pack(gates: Gates) -> Direction:
-    """Pack one direction. The table rows are r, z, W_n x and U_n h, two units each."""
+    """Pack one direction. The table rows are r, z, W_n x and U_n h, `UNITS` of each."""
     gates = gates.scaled(_FACTORS)
     both = gates.input_bias[:2] + gates.state_bias[:2]
     bias = np.concatenate([both, gates.input_bias[2:], gates.state_bias[2:]])
@@ -101,15 +111,28 @@ def _next(
     at: int,
     size: int,
 ) -> Vector:
-    """Return the next state from the sums, and save what the backward pass needs."""
-    r, z = half_logistic(r), half_logistic(z)
-    n = tanh(fma(r, of_state, of_input))
+    """Return the next state from the sums, and save what the backward pass needs.
+
+    With a = exp2(r), b = exp2(z) and c = exp2(n), the gates are 1 / (1 + a), 1 / (1 + b) and
+    (1 - c) / (1 + c), and::
+
+        h' = (1 - z) n + z h = (b (1 - c) + h (1 + c)) / ((1 + b) (1 + c))
+
+    This takes two divisions instead of three. Where exp2(z) is below 2**-100, it depends on the
+    form. The states of two forms are then equal, or both too small to change another number.
+    """
+    one, highest = like(r, _ONE), like(r, _HIGHEST)
+    if not AVX512:
+        r = minimum(like(r, _HIGHEST_R), r)
+    r = one + exp2(r)
+    n = exp2(minimum(highest, of_input + of_state / r))
+    z = exp2(minimum(highest, z))
     if saved is not None:
-        store(saved, at, r)
-        store(saved, at + size, z)
-        store(saved, at + 2 * size, n)
-        store(saved, at + 3 * size, of_state)
-    return fma(z, state - n, n)
+        store(saved, at, one / r)
+        store(saved, at + size, one / (one + z))
+        store(saved, at + 2 * size, (one - n) / (one + n))
+        store(saved, at + 3 * size, of_state * like(r, _UNSCALED))
+    return fma(z, one - n, state * (one + n)) / fma(z, one + n, one + n)
 
 
 @kernel
@@ -163,59 +186,40 @@ def run(
     for step in range(length):
         t = length - 1 - step if reverse else step
         a, b = load_codes(codes, t * LANES), load_codes(codes, t * LANES + VECTOR)
+        bases = join((a, b, a, b, a, b, a, b)[:_WIDE])
         for tile in range(hidden // UNITS):
-            at = tile * _ENTRIES
-            sums = (
-                take(table, at, a),
-                take(table, at, b),
-                take(table, at + TABLE_ENTRIES, a),
-                take(table, at + TABLE_ENTRIES, b),
-                take(table, at + 2 * TABLE_ENTRIES, a),
-                take(table, at + 2 * TABLE_ENTRIES, b),
-                take(table, at + 3 * TABLE_ENTRIES, a),
-                take(table, at + 3 * TABLE_ENTRIES, b),
-                take(table, at + 4 * TABLE_ENTRIES, a),
-                take(table, at + 4 * TABLE_ENTRIES, b),
-                take(table, at + 5 * TABLE_ENTRIES, a),
-                take(table, at + 5 * TABLE_ENTRIES, b),
-            )
+            at = tile * (_ROWS + UNITS) * TABLE_ENTRIES
+            sums = take_rows(table, at, _ROWS, a, b)
             if inputs.size:
                 # Each direction adds its own features first. Both strands then add in the same
                 # order, and their scores agree to the last bit.
-                weights, own = tile * 2 * hidden * 6, t * 2 * size + half
-                sums = product6(inputs, weights, below, own, hidden, sums)
-                weights, other = weights + hidden * 6, t * 2 * size + size - half
-                sums = product6(inputs, weights, below, other, hidden, sums)
-            x0a, x0b, x1a, x1b = sums[8], sums[9], sums[10], sums[11]
-            of_states = (
-                take(table, at + 6 * TABLE_ENTRIES, a),
-                take(table, at + 6 * TABLE_ENTRIES, b),
-                take(table, at + 7 * TABLE_ENTRIES, a),
-                take(table, at + 7 * TABLE_ENTRIES, b),
-            )
-            sums = sums[:8] + of_states
-            sums = product6(states, tile * hidden * 6, memory, now, hidden, sums)
+                weights, own = tile * 2 * hidden * _ROWS, t * 2 * size + half
+                sums = _product(inputs, weights, below, own, hidden, sums)
+                weights, other = weights + hidden * _ROWS, t * 2 * size + size - half
+                sums = _product(inputs, weights, below, other, hidden, sums)
+                store(memory, 2 * size, join(sums[_OF_N]))  # needed after the product with states
+            of_state = take_rows(table, at + _FIRST_N_OF_STATE, UNITS, a, b)
+            sums = sums[_OF_BOTH] + of_state
+            sums = _product(states, tile * hidden * _ROWS, memory, now, hidden, sums)
             unit = UNITS * tile * LANES
-            h, s, last = now + unit, t * 4 * size + unit, LANES + VECTOR
-            h0a, h0b = load(memory, h), load(memory, h + VECTOR)
-            h1a, h1b = load(memory, h + LANES), load(memory, h + last)
-            h0a = _next(sums[0], sums[4], x0a, sums[8], h0a, saved, s, size)
-            h0b = _next(sums[1], sums[5], x0b, sums[9], h0b, saved, s + VECTOR, size)
-            h1a = _next(sums[2], sums[6], x1a, sums[10], h1a, saved, s + LANES, size)
-            h1b = _next(sums[3], sums[7], x1b, sums[11], h1b, saved, s + last, size)
-            h0a, h0b = zero_where_padding(h0a, a), zero_where_padding(h0b, b)
-            h1a, h1b = zero_where_padding(h1a, a), zero_where_padding(h1b, b)
-            new = then + unit
-            store(memory, new, h0a)
-            store(memory, new + VECTOR, h0b)
-            store(memory, new + LANES, h1a)
-            store(memory, new + LANES + VECTOR, h1b)
+            if inputs.size:
+                of_input = _load(memory, 2 * size)
+            else:
+                of_input = join(take_rows(table, at + _FIRST_N, UNITS, a, b))
+            h = _next(
+                join(sums[_OF_R]),
+                join(sums[_OF_Z]),
+                of_input,
+                join(sums[_OF_N]),
+                _load(memory, now + unit),
+                saved,
+                t * BACKWARD.saved * size + unit,
+                size,
+            )
+            h = zero_where_padding(h, bases)
+            store(memory, then + unit, h)
             if above.size:
-                place = t * 2 * size + half + unit
-                store(above, place, h0a)
-                store(above, place + VECTOR, h0b)
-                store(above, place + LANES, h1a)
-                store(above, place + LANES + VECTOR, h1b)
+                store(above, t * 2 * size + half + unit, h)
         now, then = then, now
         project(head, rows, hidden, memory, now, answers, t * rows * LANES, reverse)
 
@@ -263,23 +267,23 @@ def backward(
         for k in range(steps):
             t = done + k if reverse else length - 1 - done - k
             first = done + k == length - 1  # first step in reading order: its previous state is 0
-            for unit in range(hidden):
-                for v in range(0, LANES, VECTOR):
-                    at, bases = unit * LANES + v, load_codes(codes, t * LANES + v)
-                    here = t * wide + half + at
-                    s, d = t * 4 * size + at, k * 4 * size + at
-                    r, z = load(saved, s), load(saved, s + size)
-                    n, of_state = load(saved, s + 2 * size), load(saved, s + 3 * size)
-                    h = zeros(features) if first else load(features, here + onward * wide)
-                    of_new = load(feature_gradient, here) + load(memory, at)
-                    of_new = zero_where_padding(of_new, bases)
-                    one = like(h, np.float32(1))
-                    of_n = of_new * (one - z) * (one - n * n)
-                    store(deltas, d, of_n)
-                    store(deltas, d + size, of_n * of_state * (r * (one - r)))
-                    store(deltas, d + 2 * size, of_new * (h - n) * (z * (one - z)))
-                    store(deltas, d + 3 * size, of_n * r)
-                    store(memory, at, of_new * z)
+            a, b = load_codes(codes, t * LANES), load_codes(codes, t * LANES + VECTOR)
+            bases = join((a, b, a, b))
+            for at in range(0, size, 4 * VECTOR):
+                here = t * wide + half + at
+                s, d = t * 4 * size + at, k * 4 * size + at
+                r, z = load4(saved, s), load4(saved, s + size)
+                nothing, one = like(r, np.float32(0)), like(r, _ONE)
+                n, of_state = load4(saved, s + 2 * size), load4(saved, s + 3 * size)
+                h = nothing if first else load4(features, here + onward * wide)
+                of_new = load4(feature_gradient, here) + load4(memory, at)
+                of_new = zero_where_padding(of_new, bases)
+                of_n = of_new * (one - z) * (one - n * n)
+                store(deltas, d, of_n)
+                store(deltas, d + size, of_n * of_state * (r * (one - r)))
+                store(deltas, d + 2 * size, of_new * (h - n) * (z * (one - z)))
+                store(deltas, d + 3 * size, of_n * r)
+                store(memory, at, of_new * z)
             carry(states, hidden, 3 * hidden, deltas, (4 * k + 1) * size, memory)
         rows = (4 * hidden, hidden, 3 * hidden)
         sum_gradients(length, reverse, done, steps, hidden, *rows, deltas, features, sums)

@@ -47,21 +47,21 @@ from dnabirnn.engine.kernels.activation import half_logistic, tanh
 from dnabirnn.engine.kernels.head import project
 from dnabirnn.engine.kernels.layers import Gates, flat, pack_direction
 from dnabirnn.engine.kernels.simd import (
-    LANES,
-    TABLE_ENTRIES,
-    VECTOR,
     fma,
+    join,
     like,
     load,
+    load4,
     load_codes,
     maximum,
     square_root,
     store,
-    take,
+    take_rows,
     where_padding,
     zeros,
 )
 from dnabirnn.engine.kernels.tiles import product4
+from dnabirnn.engine.kernels.vectors import LANES, TABLE_ENTRIES, VECTOR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -250,26 +250,26 @@ def run(
         for g in range(2):
             out = (1 + g) * size
             _normal(states, g, hidden, memory, 0, -1, gains, g * hidden, share, memory, out)
-        for unit in range(hidden):
-            for v in range(0, LANES, VECTOR):
-                at, bases = unit * LANES + v, load_codes(codes, t * LANES + v)
-                r = load(memory, size + at) + take(table, unit * TABLE_ENTRIES, bases)
-                if inputs.size:
-                    r = r + load(memory, 4 * size + at)
-                store(memory, size + at, half_logistic(r) * load(memory, at))
+        a, b = load_codes(codes, t * LANES), load_codes(codes, t * LANES + VECTOR)
+        for unit in range(0, hidden, 2):
+            at = unit * LANES
+            of_r = join(take_rows(table, unit * TABLE_ENTRIES, 2, a, b))
+            r = load4(memory, size + at) + of_r
+            if inputs.size:
+                r = r + load4(memory, 4 * size + at)
+            store(memory, size + at, half_logistic(r) * load4(memory, at))
         _normal(states, 2, hidden, memory, size, -1, gains, 2 * hidden, share, memory, 3 * size)
-        for unit in range(hidden):
-            for v in range(0, LANES, VECTOR):
-                at, bases = unit * LANES + v, load_codes(codes, t * LANES + v)
-                entry = gate + unit * TABLE_ENTRIES
-                z = load(memory, 2 * size + at) + take(table, entry, bases)
-                n = load(memory, 3 * size + at) + take(table, entry + gate, bases)
-                if inputs.size:
-                    z = z + load(memory, 5 * size + at)
-                    n = n + load(memory, 6 * size + at)
-                h, n = load(memory, at), tanh(n)
-                h = where_padding(bases, h, fma(half_logistic(z), h - n, n))
-                store(memory, at, h)
-                if above.size:
-                    store(above, t * 2 * size + half + at, h)
+        bases = join((a, b, a, b))
+        for unit in range(0, hidden, 2):
+            at, entry = unit * LANES, gate + unit * TABLE_ENTRIES
+            z = load4(memory, 2 * size + at) + join(take_rows(table, entry, 2, a, b))
+            n = load4(memory, 3 * size + at) + join(take_rows(table, entry + gate, 2, a, b))
+            if inputs.size:
+                z = z + load4(memory, 5 * size + at)
+                n = n + load4(memory, 6 * size + at)
+            h, n = load4(memory, at), tanh(n)
+            h = where_padding(bases, h, fma(half_logistic(z), h - n, n))
+            store(memory, at, h)
+            if above.size:
+                store(above, t * 2 * size + half + at, h)
         project(head, rows, hidden, memory, 0, answers, t * rows * LANES, reverse)

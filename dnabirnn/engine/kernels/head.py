@@ -29,9 +29,6 @@ import numpy as np
 from dnabirnn.compiled import inlined, kernel
 from dnabirnn.engine.kernels.activation import exp, logistic
 from dnabirnn.engine.kernels.simd import (
-    LANES,
-    VECTOR,
-    aligned,
     fma,
     load,
     load_codes,
@@ -43,6 +40,7 @@ from dnabirnn.engine.kernels.simd import (
     zeros,
 )
 from dnabirnn.engine.kernels.tiles import product2
+from dnabirnn.engine.kernels.vectors import LANES, VECTOR, aligned
 from dnabirnn.network import PROBABILITY_BOUNDS
 
 if TYPE_CHECKING:

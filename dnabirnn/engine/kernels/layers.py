@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dnabirnn.engine.kernels.simd import TABLE_ENTRIES, aligned
+from dnabirnn.engine.kernels.vectors import TABLE_ENTRIES, aligned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,13 +142,17 @@ class Gates(NamedTuple):
         return cls(full, square, input_bias, state_bias, input_gain, state_gain, start, units)
 
     def scaled(self, factors: NDArray[np.float32]) -> Gates:
-        """Return gates whose sums are multiplied by factors (gates,), which are powers of two."""
-        wide = factors[:, None, None]
+        """Return gates whose sums are multiplied by factors (gates,); rounded once."""
+
+        def times(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+            wide = factors.reshape(-1, *[1] * (weights.ndim - 1))
+            return (weights * wide).astype(weights.dtype)
+
         return self._replace(
-            inputs=self.inputs * wide,
-            states=self.states * wide,
-            input_bias=self.input_bias * factors[:, None],
-            state_bias=self.state_bias * factors[:, None],
+            inputs=times(self.inputs),
+            states=times(self.states),
+            input_bias=times(self.input_bias),
+            state_bias=times(self.state_bias),
         )
 
     def of_reverse_complement(self, tied: bool) -> Gates:
@@ -179,6 +183,7 @@ def pack_direction(
     inputs: NDArray[np.float32] | None,
     states: NDArray[np.float32],
     units: int,
+    parts: int = 1,
 ) -> Direction:
     """Pack gates into tiles of `units` units.
 
@@ -194,16 +199,23 @@ def pack_direction(
         Weights of the layer's own states.
     units : int
         Units per tile.
+    parts : int
+        Products per tile: the rows of a tile are split into as many parts, and the weights of each
+        part are packed together.
     """
+
+    def packed(of_unit: NDArray[np.float32]) -> NDArray[np.float32]:
+        whole = tiles(of_unit, units)
+        split = whole.reshape(len(whole) * parts, -1, whole.shape[2])
+        return flat(split.transpose(0, 2, 1))
+
     entries = np.repeat(table_bias[:, :, None], TABLE_ENTRIES, axis=2)
     if table_inputs is not None:
         entries[:, :, :4] += table_inputs
     return Direction(
         flat(tiles(entries, units)),
-        aligned(0, dtype=states.dtype)
-        if inputs is None
-        else flat(tiles(inputs, units).transpose(0, 2, 1)),
-        flat(tiles(states, units).transpose(0, 2, 1)),
+        aligned(0, dtype=states.dtype) if inputs is None else packed(inputs),
+        packed(states),
     )
 
 

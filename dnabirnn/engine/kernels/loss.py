@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dnabirnn.compiled import kernel
-from dnabirnn.engine.kernels.simd import LANES
+from dnabirnn.engine.kernels.vectors import LANES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -25,61 +25,90 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnabirnn.compiled import inlined, kernel
-from dnabirnn.engine.kernels.activation import half_logistic, tanh
+from dnabirnn.engine.kernels.activation import exp2
 from dnabirnn.engine.kernels.gradients import STEPS, carry, sum_gradients
 from dnabirnn.engine.kernels.head import project
 from dnabirnn.engine.kernels.layers import Backward, Direction, Gates, pack_direction
 from dnabirnn.engine.kernels.simd import (
-    LANES,
-    TABLE_ENTRIES,
-    VECTOR,
-    Vector,
     fma,
+    join,
     like,
-    load,
+    load4,
     load_codes,
+    minimum,
+    split,
     store,
-    take,
+    take_rows,
     zero_where_padding,
-    zeros,
 )
-from dnabirnn.engine.kernels.tiles import product4
+from dnabirnn.engine.kernels.tiles import product4, product8
+from dnabirnn.engine.kernels.vectors import LANES, TABLE_ENTRIES, VECTOR, CodeVector, Vector
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
     from dnabirnn.engine.kernels.gradients import Sums
-    from dnabirnn.engine.kernels.simd import CodeVector
 
 __all__ = ["BACKWARD", "MEMORY", "UNITS", "backward", "pack", "run"]
 
-UNITS = 1
-"""Units per tile: four gates of one unit are four rows."""
+UNITS = 2
+"""Units per tile. Each has four gates, so a tile has 8 rows."""
 MEMORY = 3
 """Rows of `memory`; a row has one number per unit and window."""
 BACKWARD = Backward(saved=6, deltas=4, of_inputs=(0, 1, 2, 3), first_of_states=0)
 """Saved values: i, f, g, o, c' and tanh(c'). Deltas: of i, f, g and o."""
-_ENTRIES = 4 * TABLE_ENTRIES
-# s(x) = (1 + tanh(x / 2)) / 2. Halving the weights of i, f and o gives sums of x / 2 at no cost.
-_FACTORS = np.array([0.5, 0.5, 1, 0.5], np.float32)
+_ROWS = 4 * UNITS
+_WIDE = 2 * UNITS  # vectors of one gate of a tile
+_OF_I_AND_F, _OF_G_AND_O = slice(2 * _WIDE), slice(2 * _WIDE, 4 * _WIDE)
+# With AVX-512, the 16 sums of a tile fit in registers. Else, there are two products per tile.
+_PARTS = 1 if VECTOR == 16 else 2
+# Weights are multiplied so that sums are arguments of `exp2` without further work.
+_LOG2_E = 1.44269504088896341
+_FACTORS = np.array([-_LOG2_E, -_LOG2_E, -2 * _LOG2_E, -_LOG2_E])
+_OF_CELL = np.float32(_FACTORS[2])
+# Upper limit of these sums. A gate of 1 / (1 + 2**30) is as good as 0 in float32, and products of
+# three such numbers do not overflow.
+_HIGHEST = np.float32(30)
+_ONE = np.float32(1)
 
 
 def pack(gates: Gates) -> Direction:
-    """Pack one direction. The rows are i, f, g and o of one unit."""
+    """Pack one direction. The rows are i, f, g and o, `UNITS` of each."""
     gates = gates.scaled(_FACTORS)
     bias = gates.input_bias + gates.state_bias
     if gates.inputs.shape[2] > 4:
-        return pack_direction(bias, None, gates.inputs, gates.states, UNITS)
-    return pack_direction(bias, gates.inputs, None, gates.states, UNITS)
+        return pack_direction(bias, None, gates.inputs, gates.states, UNITS, _PARTS)
+    return pack_direction(bias, gates.inputs, None, gates.states, UNITS, _PARTS)
+
+
+@inlined
+def _product(
+    weights: NDArray[np.float32],
+    tile: int,
+    depth: int,
+    skipped: int,
+    states: NDArray[np.float32],
+    first: int,
+    count: int,
+    sums: tuple[Vector, ...],
+) -> tuple[Vector, ...]:
+    """Add the product of a tile's weights and `count` states from position `first` to its sums.
+
+    The tile has weights for `depth` numbers, of which the first ones are skipped.
+    """
+    at = tile * depth * _ROWS
+    if _PARTS == 1:
+        return product8(weights, at + skipped * 8, states, first, count, sums)
+    at += skipped * 4
+    i_and_f = product4(weights, at, states, first, count, sums[_OF_I_AND_F])
+    return i_and_f + product4(weights, at + depth * 4, states, first, count, sums[_OF_G_AND_O])
 
 
 @inlined
 def _next(
-    i: Vector,
-    f: Vector,
-    g: Vector,
-    o: Vector,
+    i_and_f: Vector,
+    g_and_o: Vector,
     memory: NDArray[np.float32],
     cell: int,
     bases: CodeVector,
@@ -87,20 +116,34 @@ def _next(
     at: int,
     size: int,
 ) -> Vector:
-    """Return the next state from the sums, update the cell, and save values for `backward`."""
-    i, f, g, o = half_logistic(i), half_logistic(f), tanh(g), half_logistic(o)
-    c = zero_where_padding(fma(f, load(memory, cell), i * g), bases)
+    """Return the next state from the sums, update the cell, and save values for `backward`.
+
+    With I = 1 + exp2(i), so that the gate is 1 / I, and so on, and G = 1 + c for c = exp2(g)::
+
+        f c + i g = (c I G + (1 - exp2(g)) F) / (F I G)
+
+    This and o tanh(c') take two divisions instead of five.
+    """
+    highest = like(i_and_f, _HIGHEST)
+    i, f = split(exp2(minimum(highest, i_and_f)), 2)
+    g, o = split(exp2(minimum(highest, g_and_o)), 2)
+    one = like(i, _ONE)
+    i, f, o = one + i, one + f, one + o
+    wide_i = i * (one + g)
+    before = load4(memory, cell)
+    c = fma(before, wide_i, (one - g) * f) / (f * wide_i)
+    c = zero_where_padding(c, bases)
     store(memory, cell, c)
     # At padding c is 0, so h = o tanh(0) is 0 too.
-    of_cell = tanh(c)
+    of_cell = exp2(minimum(like(c, _HIGHEST), c * like(c, _OF_CELL)))
     if saved is not None:
-        store(saved, at, i)
-        store(saved, at + size, f)
-        store(saved, at + 2 * size, g)
-        store(saved, at + 3 * size, o)
+        store(saved, at, one / i)
+        store(saved, at + size, one / f)
+        store(saved, at + 2 * size, (one - g) / (one + g))
+        store(saved, at + 3 * size, one / o)
         store(saved, at + 4 * size, c)
-        store(saved, at + 5 * size, of_cell)
-    return o * of_cell
+        store(saved, at + 5 * size, (one - of_cell) / (one + of_cell))
+    return (one - of_cell) / (o + o * of_cell)
 
 
 @kernel
@@ -128,36 +171,30 @@ def run(
     for step in range(length):
         t = length - 1 - step if reverse else step
         a, b = load_codes(codes, t * LANES), load_codes(codes, t * LANES + VECTOR)
-        for unit in range(hidden):
-            at = unit * _ENTRIES
-            sums = (
-                take(table, at, a),
-                take(table, at, b),
-                take(table, at + TABLE_ENTRIES, a),
-                take(table, at + TABLE_ENTRIES, b),
-                take(table, at + 2 * TABLE_ENTRIES, a),
-                take(table, at + 2 * TABLE_ENTRIES, b),
-                take(table, at + 3 * TABLE_ENTRIES, a),
-                take(table, at + 3 * TABLE_ENTRIES, b),
-            )
+        bases = join((a, b, a, b))
+        for tile in range(hidden // UNITS):
+            sums = take_rows(table, tile * _ROWS * TABLE_ENTRIES, _ROWS, a, b)
             if inputs.size:
                 # Each direction adds its own features first. Both strands then add in the same
                 # order, and their scores agree to the last bit.
-                weights, own = unit * 2 * hidden * 4, t * 2 * size + half
-                sums = product4(inputs, weights, below, own, hidden, sums)
-                weights, other = weights + hidden * 4, t * 2 * size + size - half
-                sums = product4(inputs, weights, below, other, hidden, sums)
-            sums = product4(states, unit * hidden * 4, memory, now, hidden, sums)
-            cell, s = 2 * size + unit * LANES, t * 6 * size + unit * LANES
-            ha = _next(sums[0], sums[2], sums[4], sums[6], memory, cell, a, saved, s, size)
-            cell, s = cell + VECTOR, s + VECTOR
-            hb = _next(sums[1], sums[3], sums[5], sums[7], memory, cell, b, saved, s, size)
-            store(memory, then + unit * LANES, ha)
-            store(memory, then + unit * LANES + VECTOR, hb)
+                own, other, wide = t * 2 * size + half, t * 2 * size + size - half, 2 * hidden
+                sums = _product(inputs, tile, wide, 0, below, own, hidden, sums)
+                sums = _product(inputs, tile, wide, hidden, below, other, hidden, sums)
+            sums = _product(states, tile, hidden, 0, memory, now, hidden, sums)
+            unit = UNITS * tile * LANES
+            h = _next(
+                join(sums[_OF_I_AND_F]),
+                join(sums[_OF_G_AND_O]),
+                memory,
+                2 * size + unit,
+                bases,
+                saved,
+                t * BACKWARD.saved * size + unit,
+                size,
+            )
+            store(memory, then + unit, h)
             if above.size:
-                place = t * 2 * size + half + unit * LANES
-                store(above, place, ha)
-                store(above, place + VECTOR, hb)
+                store(above, t * 2 * size + half + unit, h)
         now, then = then, now
         project(head, rows, hidden, memory, now, answers, t * rows * LANES, reverse)
 
@@ -185,27 +222,27 @@ def backward(
         for k in range(steps):
             t = done + k if reverse else length - 1 - done - k
             first = done + k == length - 1  # first step in reading order: its previous cell is 0
-            for unit in range(hidden):
-                for v in range(0, LANES, VECTOR):
-                    at, bases = unit * LANES + v, load_codes(codes, t * LANES + v)
-                    here = t * wide + half + at
-                    s, d = t * 6 * size + at, 4 * k * size + at
-                    i, f = load(saved, s), load(saved, s + size)
-                    g, o = load(saved, s + 2 * size), load(saved, s + 3 * size)
-                    before = s + (onward * 6 + 4) * size
-                    c = zeros(saved) if first else load(saved, before)
-                    of_cell = load(saved, s + 5 * size)
-                    one = like(i, np.float32(1))
-                    of_h = load(feature_gradient, here) + load(memory, at)
-                    of_h = zero_where_padding(of_h, bases)
-                    of_c = fma(of_h * o, one - of_cell * of_cell, load(memory, size + at))
-                    of_c = zero_where_padding(of_c, bases)
-                    store(deltas, d, of_c * g * (i * (one - i)))
-                    store(deltas, d + size, of_c * c * (f * (one - f)))
-                    store(deltas, d + 2 * size, of_c * i * (one - g * g))
-                    store(deltas, d + 3 * size, of_h * of_cell * (o * (one - o)))
-                    store(memory, at, zeros(memory))
-                    store(memory, size + at, of_c * f)
+            a, b = load_codes(codes, t * LANES), load_codes(codes, t * LANES + VECTOR)
+            bases = join((a, b, a, b))
+            for at in range(0, size, 4 * VECTOR):
+                here = t * wide + half + at
+                s, d = t * 6 * size + at, 4 * k * size + at
+                i, f = load4(saved, s), load4(saved, s + size)
+                g, o = load4(saved, s + 2 * size), load4(saved, s + 3 * size)
+                nothing, one = like(i, np.float32(0)), like(i, _ONE)
+                before = s + (onward * 6 + 4) * size
+                c = nothing if first else load4(saved, before)
+                of_cell = load4(saved, s + 5 * size)
+                of_h = load4(feature_gradient, here) + load4(memory, at)
+                of_h = zero_where_padding(of_h, bases)
+                of_c = fma(of_h * o, one - of_cell * of_cell, load4(memory, size + at))
+                of_c = zero_where_padding(of_c, bases)
+                store(deltas, d, of_c * g * (i * (one - i)))
+                store(deltas, d + size, of_c * c * (f * (one - f)))
+                store(deltas, d + 2 * size, of_c * i * (one - g * g))
+                store(deltas, d + 3 * size, of_h * of_cell * (o * (one - o)))
+                store(memory, at, nothing)
+                store(memory, size + at, of_c * f)
             carry(states, hidden, 4 * hidden, deltas, 4 * k * size, memory)
         rows = (4 * hidden, 0, 4 * hidden)
         sum_gradients(length, reverse, done, steps, hidden, *rows, deltas, features, sums)

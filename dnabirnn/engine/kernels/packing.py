@@ -10,7 +10,7 @@ from dnabirnn.engine.kernels import gradients
 from dnabirnn.engine.kernels.cells import CELLS
 from dnabirnn.engine.kernels.head import pack_head
 from dnabirnn.engine.kernels.layers import Direction, Gates, flat
-from dnabirnn.engine.kernels.simd import aligned
+from dnabirnn.engine.kernels.vectors import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

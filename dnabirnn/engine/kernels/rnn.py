@@ -16,18 +16,16 @@ from dnabirnn.engine.kernels.gradients import STEPS, carry, sum_gradients
 from dnabirnn.engine.kernels.head import project
 from dnabirnn.engine.kernels.layers import Backward, Direction, Gates, pack_direction
 from dnabirnn.engine.kernels.simd import (
-    LANES,
-    TABLE_ENTRIES,
-    VECTOR,
+    join,
     like,
-    load,
+    load4,
     load_codes,
     store,
-    take,
+    take_rows,
     zero_where_padding,
-    zeros,
 )
 from dnabirnn.engine.kernels.tiles import product4
+from dnabirnn.engine.kernels.vectors import LANES, TABLE_ENTRIES, VECTOR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +42,6 @@ MEMORY = 3
 window."""
 BACKWARD = Backward(saved=0, deltas=1, of_inputs=(0,), first_of_states=0)
 """The backward pass needs only the states, so nothing else is saved."""
-_ENTRIES = UNITS * TABLE_ENTRIES
 
 
 def pack(gates: Gates) -> Direction:
@@ -80,18 +77,9 @@ def run(
     for step in range(length):
         t = length - 1 - step if reverse else step
         a, b = load_codes(codes, t * LANES), load_codes(codes, t * LANES + VECTOR)
+        bases = join((a, b, a, b, a, b, a, b))
         for tile in range(hidden // UNITS):
-            at = tile * _ENTRIES
-            sums = (
-                take(table, at, a),
-                take(table, at, b),
-                take(table, at + TABLE_ENTRIES, a),
-                take(table, at + TABLE_ENTRIES, b),
-                take(table, at + 2 * TABLE_ENTRIES, a),
-                take(table, at + 2 * TABLE_ENTRIES, b),
-                take(table, at + 3 * TABLE_ENTRIES, a),
-                take(table, at + 3 * TABLE_ENTRIES, b),
-            )
+            sums = take_rows(table, tile * UNITS * TABLE_ENTRIES, UNITS, a, b)
             if inputs.size:
                 # Each direction adds its own features first. Both strands then add in the same
                 # order, and their scores agree to the last bit.
@@ -101,18 +89,11 @@ def run(
                 sums = product4(inputs, weights, below, other, hidden, sums)
             sums = product4(states, tile * hidden * 4, memory, now, hidden, sums)
             unit = UNITS * tile * LANES
-            for_a = (tanh(sums[0]), tanh(sums[2]), tanh(sums[4]), tanh(sums[6]))
-            for_b = (tanh(sums[1]), tanh(sums[3]), tanh(sums[5]), tanh(sums[7]))
-            for row in range(UNITS):
-                ha = zero_where_padding(for_a[row], a)
-                hb = zero_where_padding(for_b[row], b)
-                new = unit + row * LANES
-                store(memory, then + new, ha)
-                store(memory, then + new + VECTOR, hb)
-                if above.size:
-                    place = t * 2 * size + half + new
-                    store(above, place, ha)
-                    store(above, place + VECTOR, hb)
+            h = join((tanh(join(sums[:4])), tanh(join(sums[4:]))))
+            h = zero_where_padding(h, bases)
+            store(memory, then + unit, h)
+            if above.size:
+                store(above, t * 2 * size + half + unit, h)
         now, then = then, now
         project(head, rows, hidden, memory, now, answers, t * rows * LANES, reverse)
 
@@ -139,15 +120,15 @@ def backward(
         steps = min(STEPS, length - done)
         for k in range(steps):
             t = done + k if reverse else length - 1 - done - k
-            for unit in range(hidden):
-                for v in range(0, LANES, VECTOR):
-                    at, bases = unit * LANES + v, load_codes(codes, t * LANES + v)
-                    here = t * wide + half + at
-                    h = load(features, here)
-                    of_h = load(feature_gradient, here) + load(memory, at)
-                    of_sum = of_h * (like(h, np.float32(1)) - h * h)
-                    store(deltas, k * size + at, zero_where_padding(of_sum, bases))
-                    store(memory, at, zeros(memory))
+            a, b = load_codes(codes, t * LANES), load_codes(codes, t * LANES + VECTOR)
+            bases = join((a, b, a, b))
+            for at in range(0, size, 4 * VECTOR):
+                here = t * wide + half + at
+                h = load4(features, here)
+                of_h = load4(feature_gradient, here) + load4(memory, at)
+                of_sum = of_h * (like(h, np.float32(1)) - h * h)
+                store(deltas, k * size + at, zero_where_padding(of_sum, bases))
+                store(memory, at, like(h, np.float32(0)))
             carry(states, hidden, hidden, deltas, k * size, memory)
         rows = (hidden, 0, hidden)
         sum_gradients(length, reverse, done, steps, hidden, *rows, deltas, features, sums)

@@ -1,83 +1,53 @@
-"""SIMD vectors as a Numba type, which all kernels compute with.
-
-Why vectors. From plain loops, the compiler neither keeps a tile of a matrix product in registers
-nor looks up table entries with one instruction. From explicit vectors, it does both. A `Vector`
-holds as many float32 numbers as the widest registers of the processor: 16, 8 or 4. One operation on
-vectors in a kernel is about one instruction. With arrays of float64, the same kernels compute in
-float64, with two registers per vector; tests use this to check gradients.
-
-Lanes. A recurrent network cannot compute the bases of one window in parallel, since each state
-needs the state before it. Windows are independent, so a kernel runs `LANES` windows side by side,
-one window per lane. No operation mixes lanes, so a window gets the same scores in any block.
-
-Layout. The lane is the last axis of every array, so that one load fetches the same quantity for
-neighbouring windows. `LANES` is two vectors, named a and b in the kernels: each weight that is
-loaded is then used twice. For 32 lanes, the states of one base look like this::
-
-              window  0 ........ 15   16 ....... 31
-    unit 0           [  vector a   ] [  vector b   ]
-    unit 1           [  vector a   ] [  vector b   ]
-    ...
-    unit H - 1       [  vector a   ] [  vector b   ]
-
-Kernels get flat arrays, and count positions in numbers from the start::
-
-    codes      (L, LANES)          base t, window w             t * LANES + w
-    states     (H, LANES)          unit i, window w             i * LANES + w
-    features   (L, 2, H, LANES)    base t, direction d, ...     ((t * 2 + d) * H + i) * LANES + w
-
-Tables. The input of a first layer is one-hot, so the product of the input weights with a base is
-one column of the weights. No product is computed. Instead, each row has a table of its weights for
-all codes, with the bias added, and `take` looks up the entry of each lane's code. A table has 16
-entries, of which 6 are used. In float32 it fits one register of AVX-512, and the 6 entries fit one
-register of AVX2, so that a look-up is one permute instruction::
-
-    table of a row   [ A  C  G  T  N  padding  -  -  ... ]     e.g. A = bias + weight of A,
-    codes of lanes   [ 2  0  0  3  ... ]                            N = padding = bias
-    take             [ G  A  A  T  ... ]
-
-Types are in `simd.pyi`, since a type checker cannot read the intrinsics of Numba.
-"""
+"""Operations on SIMD vectors, as intrinsics for kernels; `vectors` explains vectors and lanes."""
 
 from __future__ import annotations
 
-import math
 import operator
 
-import llvmlite.binding as llvm
-import numpy as np
 from llvmlite import ir
-from numba import config, types
+from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import intrinsic, overload
 
 from dnabirnn.alphabet import PADDING
+from dnabirnn.engine.kernels.vectors import (
+    AVX512,
+    FLOATS,
+    INTS,
+    TABLE_ENTRIES,
+    VECTOR,
+    VECTOR_OF,
+    CodeVector,
+    Vector,
+    by_register,
+    call,
+    joined,
+    load_vector,
+    multiply_add,
+    parts,
+    pointer,
+    repeat,
+)
 
 __all__ = [
-    "FLOATS",
-    "LANES",
-    "TABLE_ENTRIES",
-    "VECTOR",
-    "VECTOR_OF",
-    "CodeVector",
-    "Vector",
-    "aligned",
     "by_lane",
     "fma",
+    "fraction",
+    "join",
     "like",
     "load",
+    "load4",
+    "load8",
     "load_codes",
-    "load_vector",
     "maximum",
     "minimum",
-    "multiply_add",
-    "pointer",
-    "repeat",
     "scale",
     "splat",
+    "split",
     "square_root",
     "store",
     "take",
+    "take_rows",
     "total",
     "where_padding",
     "zero_where_n",
@@ -85,112 +55,58 @@ __all__ = [
     "zeros",
 ]
 
-
-def _has(feature):
-    """Return whether Numba compiles for a processor with a feature."""
-    if config.CPU_FEATURES is not None:
-        return f"+{feature}" in str(config.CPU_FEATURES).split(",")
-    return bool(llvm.get_host_cpu_features().get(feature))
-
-
-_AVX512, _AVX2 = _has("avx512f"), _has("avx2")
-VECTOR = 16 if _AVX512 else 8 if _AVX2 else 4
-"""Numbers per vector."""
-LANES = 2 * VECTOR
-"""Windows that a kernel computes side by side: two vectors."""
-TABLE_ENTRIES = 16
-"""Entries per table for `take`: one register of AVX-512. The first 6, one per code, are used."""
-_ALIGNMENT = 64
-
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
-_INTS = ir.VectorType(_I32, VECTOR)
 _BYTES = ir.VectorType(ir.IntType(8), VECTOR)
-FLOATS = {
-    types.float32: ir.VectorType(ir.FloatType(), VECTOR),
-    types.float64: ir.VectorType(ir.DoubleType(), VECTOR),
-}
-"""LLVM type of a vector, by type of number."""
-
-
-class Vector(types.Type):
-    """Numba type of `VECTOR` numbers of one type."""
-
-    def __init__(self, number):
-        super().__init__(f"Vector({VECTOR} {number})")
-        self.number = number
-
-
-class CodeVector(types.Type):
-    """Numba type of `VECTOR` codes of bases."""
-
-    def __init__(self):
-        super().__init__(f"Codes({VECTOR})")
-
-
 _codes = CodeVector()
-VECTOR_OF = {number: Vector(number) for number in FLOATS}
-"""Numba type of a vector, by type of number."""
+_SHIFT = 12582912.0  # 1.5 * 2**23
+# Arguments of instructions of AVX-512: round to nearest; all lanes; the usual rounding mode.
+_TO_NEAREST = _I32(8)
+_ALL = (
+    ir.Constant(FLOATS[types.float32], ir.Undefined),
+    ir.Constant(ir.IntType(16), -1),
+    _I32(4),
+)
 
 
-@register_model(Vector)
-class _VectorModel(models.PrimitiveModel):
-    def __init__(self, manager, kind):
-        super().__init__(manager, kind, FLOATS[kind.number])
+def _load(vectors):
+    """Define a function that loads a wide vector of several vectors."""
+
+    def typed(typing, array, at):
+        wide = Vector(array.dtype, vectors * VECTOR)
+
+        def code(context, builder, signature, args):
+            place = pointer(context, builder, signature.args[0], *args)
+            return load_vector(builder, place, wide.layout)
+
+        return wide(array, types.int64), code
+
+    return typed
 
 
-@register_model(CodeVector)
-class _CodesModel(models.PrimitiveModel):
-    def __init__(self, manager, kind):
-        super().__init__(manager, kind, _INTS)
-
-
-def aligned(*shape, dtype=np.float32):
-    """Return zeros aligned to a cache line, so that the load of a vector touches one line only."""
-    size, number_size = math.prod(shape), np.dtype(dtype).itemsize
-    room = np.zeros(size + _ALIGNMENT // number_size, dtype)
-    first = -room.ctypes.data % _ALIGNMENT // number_size
-    return room[first : first + size].reshape(shape)
-
-
-def pointer(context, builder, kind, array, at):
-    """Return the address of number `at` of an array."""
-    return builder.gep(context.make_array(kind)(context, builder, array).data, [at])
-
-
-def load_vector(builder, place, vector, align=4):
-    """Generate code that loads a vector."""
-    return builder.load(builder.bitcast(place, vector.as_pointer()), align=align)
-
-
-def repeat(builder, number):
-    """Generate code that repeats a number in all lanes."""
-    undefined = ir.Constant(ir.VectorType(number.type, VECTOR), ir.Undefined)
-    one = builder.insert_element(undefined, number, _I32(0))
-    return builder.shuffle_vector(one, undefined, ir.Constant(_INTS, [0] * VECTOR))
-
-
-def _call(builder, name: str, result, arguments):
-    """Generate a call of an LLVM function."""
-    kind = ir.FunctionType(result, [argument.type for argument in arguments])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
-
-
-def multiply_add(builder, a, b, c):
-    """Generate code for `a * b + c`."""
-    bits = 32 if a.type == FLOATS[types.float32] else 64
-    return _call(builder, f"llvm.fma.v{VECTOR}f{bits}", a.type, [a, b, c])
+load, load4, load8 = intrinsic(_load(1)), intrinsic(_load(4)), intrinsic(_load(8))
 
 
 @intrinsic
-def load(typing, array, at):
-    """Load a vector from position `at` of a flat array."""
-    vector = VECTOR_OF[array.dtype]
+def join(typing, vectors):
+    """Join a tuple of vectors, a power of two of them, to a wide vector."""
+    wide = vectors.dtype.of_width(vectors.count * vectors.dtype.width)
 
     def code(context, builder, signature, args):
-        place = pointer(context, builder, signature.args[0], *args)
-        return load_vector(builder, place, FLOATS[array.dtype])
+        return joined(builder, cgutils.unpack_tuple(builder, args[0], vectors.count))
 
-    return vector(array, types.int64), code
+    return wide(vectors), code
+
+
+@intrinsic(prefer_literal=True)
+def split(typing, wide, count):
+    """Split a wide vector into a tuple of `count` vectors, a constant."""
+    part = wide.of_width(wide.width // count.literal_value)
+    tile = types.UniTuple(part, count.literal_value)
+
+    def code(context, builder, signature, args):
+        return context.make_tuple(builder, tile, parts(builder, args[0], part.width))
+
+    return tile(wide, count), code
 
 
 @intrinsic
@@ -213,7 +129,7 @@ def load_codes(typing, array, at):
 
     def code(context, builder, signature, args):
         place = pointer(context, builder, signature.args[0], *args)
-        return builder.zext(load_vector(builder, place, _BYTES, align=1), _INTS)
+        return builder.zext(load_vector(builder, place, _BYTES, align=1), INTS)
 
     return _codes(array, types.int64), code
 
@@ -233,7 +149,8 @@ def like(typing, vector, number):
     """Return a vector with a number in all lanes, of the same type as another vector."""
 
     def code(context, builder, signature, args):
-        return repeat(builder, context.cast(builder, args[1], number, vector.number))
+        one = context.cast(builder, args[1], number, vector.number)
+        return repeat(builder, one, vector.width)
 
     return vector(vector, number), code
 
@@ -264,7 +181,7 @@ def square_root(typing, vector):
 
     def code(context, builder, signature, args):
         bits = 32 if vector.number == types.float32 else 64
-        return _call(builder, f"llvm.sqrt.v{VECTOR}f{bits}", args[0].type, args)
+        return call(builder, f"llvm.sqrt.v{VECTOR}f{bits}", args[0].type, args)
 
     return vector(vector), code
 
@@ -292,12 +209,30 @@ def by_lane(typing, function, vector):
     def code(context, builder, _, args):
         call = context.get_function(function, signature)
         result = args[1]
-        for lane in range(VECTOR):
+        for lane in range(vector.width):
             number = builder.extract_element(args[1], _I32(lane))
             result = builder.insert_element(result, call(builder, [number]), _I32(lane))
         return result
 
     return vector(function, vector), code
+
+
+def _take(builder, place, number, codes):
+    """Generate code that looks up the code of each lane in the table at an address."""
+    vector = FLOATS[number]
+    # The entries of all codes fit one register.
+    if VECTOR >= 8 and number == types.float32:
+        row = load_vector(builder, place, vector)
+        if AVX512:
+            return call(builder, "llvm.x86.avx512.permvar.sf.512", vector, [row, codes])
+        return call(builder, "llvm.x86.avx2.permps", vector, [row, codes])
+    # Without a permute instruction: select each entry by comparison with its code.
+    entries = [repeat(builder, builder.load(builder.gep(place, [_I64(c)]))) for c in range(PADDING)]
+    taken = entries.pop()
+    for code, entry in enumerate(entries):
+        same = builder.icmp_unsigned("==", codes, ir.Constant(INTS, [code] * VECTOR))
+        taken = builder.select(same, entry, taken)
+    return taken
 
 
 @intrinsic
@@ -306,26 +241,28 @@ def take(typing, table, at, codes):
 
     def code(context, builder, signature, args):
         place = pointer(context, builder, signature.args[0], args[0], args[1])
-        vector = FLOATS[table.dtype]
-        # The entries of all codes fit one register.
-        if VECTOR >= 8 and table.dtype == types.float32:
-            row = load_vector(builder, place, vector)
-            if _AVX512:
-                name, arguments = "llvm.x86.avx512.permvar.sf.512", [row, args[2]]
-            else:
-                name, arguments = "llvm.x86.avx2.permps", [row, args[2]]
-            return _call(builder, name, vector, arguments)
-        # Without a permute instruction: select each entry by comparison with its code.
-        entries = [
-            repeat(builder, builder.load(builder.gep(place, [_I64(c)]))) for c in range(PADDING)
-        ]
-        taken = entries.pop()
-        for number, entry in enumerate(entries):
-            same = builder.icmp_unsigned("==", args[2], ir.Constant(_INTS, [number] * VECTOR))
-            taken = builder.select(same, entry, taken)
-        return taken
+        return _take(builder, place, table.dtype, args[2])
 
     return VECTOR_OF[table.dtype](table, types.int64, codes), code
+
+
+@intrinsic(prefer_literal=True)
+def take_rows(typing, table, at, rows, a, b):
+    """Look up the codes `a` and `b` in `rows` tables from position `at`; `rows` is a constant.
+
+    Returns a tuple of two vectors per table, as `tiles` has the sums of a tile.
+    """
+    tile = types.UniTuple(VECTOR_OF[table.dtype], 2 * rows.literal_value)
+
+    def code(context, builder, signature, args):
+        first = pointer(context, builder, signature.args[0], args[0], args[1])
+        taken = []
+        for row in range(rows.literal_value):
+            place = builder.gep(first, [_I64(row * TABLE_ENTRIES)])
+            taken += [_take(builder, place, table.dtype, codes) for codes in args[3:]]
+        return context.make_tuple(builder, tile, taken)
+
+    return tile(table, types.int64, rows, a, b), code
 
 
 def _zero_from(first_code):
@@ -333,9 +270,9 @@ def _zero_from(first_code):
 
     def typed(typing, value, codes):
         def code(context, builder, signature, args):
-            bound = ir.Constant(_INTS, [first_code] * VECTOR)
+            bound = ir.Constant(codes.layout, [first_code] * codes.width)
             kept = builder.icmp_unsigned("<", args[1], bound)
-            return builder.select(kept, args[0], ir.Constant(args[0].type, [0.0] * VECTOR))
+            return builder.select(kept, args[0], ir.Constant(args[0].type, [0.0] * codes.width))
 
         return value(value, codes), code
 
@@ -351,27 +288,55 @@ def where_padding(typing, codes, value, other):
     """Return `value` where a code is padding, else `other`."""
 
     def code(context, builder, signature, args):
-        padding = builder.icmp_unsigned("==", args[0], ir.Constant(_INTS, [PADDING] * VECTOR))
+        bound = ir.Constant(codes.layout, [PADDING] * codes.width)
+        padding = builder.icmp_unsigned("==", args[0], bound)
         return builder.select(padding, args[1], args[2])
 
     return value(codes, value, value), code
 
 
-@intrinsic
-def scale(typing, value, power):
-    """Return `value * 2**n`, where `power` is 1.5 * 2**23 + n; no result may over- or underflow.
+def _shifted(builder, x):
+    """Generate code for x + 1.5 * 2**23, whose last bits are x rounded to an integer."""
+    return builder.fadd(x, ir.Constant(x.type, [_SHIFT] * x.type.count))
 
-    The last bits of `power` as an integer are n. Added to the exponent bits of `value`, from bit 23
-    on, they multiply it by 2**n.
+
+def _fraction(builder, x):
+    """Generate code for x - n, where n is x rounded to an integer."""
+    if AVX512:
+        return by_register(builder, "llvm.x86.avx512.mask.reduce.ps.512", [x], [_TO_NEAREST, *_ALL])
+    n = builder.fsub(_shifted(builder, x), ir.Constant(x.type, [_SHIFT] * x.type.count))
+    return builder.fsub(x, n)
+
+
+@intrinsic
+def fraction(typing, x):
+    """Return x - n, where n is x rounded to the nearest integer; exact for |x| < 2**22."""
+
+    def code(context, builder, signature, args):
+        return _fraction(builder, args[0])
+
+    return x(x), code
+
+
+@intrinsic
+def scale(typing, value, x):
+    """Return value * 2**n, where n is x rounded to the nearest integer, from -125 to 126.
+
+    Without AVX-512, the last bits of n are added to the exponent bits of `value`, from bit 23 on.
     """
 
     def code(context, builder, signature, args):
-        bits, steps = (builder.bitcast(argument, _INTS) for argument in args)
-        exponent = builder.shl(steps, ir.Constant(_INTS, [23] * VECTOR))
+        if AVX512:
+            n = builder.fsub(args[1], _fraction(builder, args[1]))
+            name = "llvm.x86.avx512.mask.scalef.ps.512"
+            return by_register(builder, name, [args[0], n], _ALL)
+        ints = ir.VectorType(_I32, x.width)
+        steps = builder.bitcast(_shifted(builder, args[1]), ints)
+        exponent = builder.shl(steps, ir.Constant(ints, [23] * x.width))
+        bits = builder.bitcast(args[0], ints)
         return builder.bitcast(builder.add(bits, exponent), args[0].type)
 
-    single = VECTOR_OF[types.float32]
-    return single(single, single), code
+    return value(value, x), code
 
 
 def _choice(order):

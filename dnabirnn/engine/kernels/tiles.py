@@ -4,9 +4,9 @@ Most of the time of a kernel goes into matrix products. A product is computed ti
 of a tile stay in registers until they are complete, so that one step of the inner loop loads only
 new operands, and stores nothing.
 
-Products with weights, `product2`, `product4` and `product6`. A tile is 2, 4 or 6 rows of weights
-(gates of some units) times all lanes. For each unit k of the states, a weight is repeated in all
-lanes and multiplies two vectors, a and b (see `simd`)::
+Products with weights, `product2` to `product12`. A tile is 2, 4, 6, 8 or 12 rows of weights (gates
+of some units) times all lanes. For each unit k of the states, a weight is repeated in all lanes and
+multiplies two vectors, a and b (see `simd`)::
 
                                      states (count, LANES)
                                     k: [   a_k   ] [   b_k   ]
@@ -34,7 +34,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from dnabirnn.engine.kernels.simd import (
+from dnabirnn.engine.kernels.vectors import (
     FLOATS,
     LANES,
     VECTOR,
@@ -45,7 +45,7 @@ from dnabirnn.engine.kernels.simd import (
     repeat,
 )
 
-__all__ = ["COLUMNS", "ROWS", "outer", "product2", "product4", "product6"]
+__all__ = ["COLUMNS", "ROWS", "outer", "product2", "product4", "product6", "product8", "product12"]
 
 ROWS = 4
 """Rows per tile of `outer`."""
@@ -79,9 +79,9 @@ def _product(rows):
     """Define the product of a tile of `rows` by `LANES`.
 
     The sums, two vectors per row, stay in registers. Six rows have 12 sums, and need three more
-    vectors for a weight and two states. The processors that matter have at least 16 registers. On
-    one core of a Zen 4 server, tiles of 3 to 12 rows all reach 113 to 118 GFLOP/s, the limit of the
-    core. A product of torch reaches 87 to 100.
+    vectors for a weight and two states: AVX2 has 16 registers. Twelve rows have 24 sums: AVX-512
+    has 32. On one core of a Zen 4 server, tiles of 3 to 12 rows all reach 113 to 118 GFLOP/s, the
+    limit of the core. A product of torch reaches 87 to 100.
     """
 
     @intrinsic
@@ -121,6 +121,7 @@ def _product(rows):
 
 
 product2, product4, product6 = _product(2), _product(4), _product(6)
+product8, product12 = _product(8), _product(12)
 
 
 @intrinsic

@@ -1,6 +1,6 @@
 from typing import TypeVar
 
-from dnabirnn.engine.kernels.simd import Numbers, Vector
+from dnabirnn.engine.kernels.vectors import Numbers, Vector
 
 ROWS: int
 COLUMNS: int
@@ -14,6 +14,12 @@ def product4(
     weights: Numbers, at: int, states: Numbers, first: int, count: int, sums: _Sums
 ) -> _Sums: ...
 def product6(
+    weights: Numbers, at: int, states: Numbers, first: int, count: int, sums: _Sums
+) -> _Sums: ...
+def product8(
+    weights: Numbers, at: int, states: Numbers, first: int, count: int, sums: _Sums
+) -> _Sums: ...
+def product12(
     weights: Numbers, at: int, states: Numbers, first: int, count: int, sums: _Sums
 ) -> _Sums: ...
 def outer(

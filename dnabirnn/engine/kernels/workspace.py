@@ -8,7 +8,7 @@ import numpy as np
 
 from dnabirnn.engine.kernels import gradients
 from dnabirnn.engine.kernels.loss import cross_entropy
-from dnabirnn.engine.kernels.simd import LANES, VECTOR, aligned
+from dnabirnn.engine.kernels.vectors import LANES, VECTOR, aligned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,0 +1,34 @@
+"""Print the width of a vector, and per model a digest of its scores; a script for `test_forms`."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+
+import numpy as np
+from random_models import CELLS, random_checkpoint, random_codes
+
+from dnabirnn.alphabet import PADDING
+from dnabirnn.engine.fused_engine import FusedEngine
+from dnabirnn.engine.kernels.vectors import VECTOR
+
+
+def main() -> None:
+    rng = np.random.default_rng(5)
+    codes = np.stack([random_codes(rng, 150) for _ in range(40)])
+    codes[3, 100:] = codes[30, 20:] = PADDING
+    print(VECTOR)
+    # Weights of 30 drive all gates to their limits.
+    for cell, layers, exclusive, hidden, spread in itertools.product(
+        CELLS, (1, 2), (False, True), (5, 32), (0.2, 3.0, 30.0)
+    ):
+        checkpoint = random_checkpoint(
+            cell=cell, layers=layers, exclusive=exclusive, hidden=hidden, spread=spread
+        )
+        scores = FusedEngine.of_checkpoint(checkpoint).score(codes)
+        digest = hashlib.sha256(scores[codes != PADDING].tobytes()).hexdigest()
+        print(cell.value, layers, exclusive, hidden, spread, digest)
+
+
+if __name__ == "__main__":
+    main()
