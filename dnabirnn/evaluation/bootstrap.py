@@ -40,7 +40,6 @@ from dnabirnn.evaluation.metrics import (
     thresholded,
 )
 from dnabirnn.evaluation.reliability import Reliability, calibration_figures, reliability
-from dnabirnn.motif_classes import MAX_SCORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +56,6 @@ __all__ = [
     "Tally",
     "draw",
     "intervals",
-    "lowest_probability",
 ]
 
 BLOCK_BP = 10_000
@@ -68,20 +66,6 @@ COARSE = BINS >> 8
 """Bins of the histogram of a group: 1,024, sixteen per octave of the odds."""
 _REPLICATES_AT_ONCE = 250
 _WITH_INTERVALS = ("ap", "auroc", "best_f1", "precision", "recall", "f1", "mcc")
-
-
-def lowest_probability(threshold: int) -> np.float32:
-    """Return the smallest float32 p whose integer score, floor(1000 p + 0.5), reaches a threshold.
-
-    Examples
-    --------
-    >>> float(lowest_probability(500)) >= 0.4995
-    True
-    """
-    exact = (threshold - 0.5) / MAX_SCORE
-    lowest = np.float32(exact)
-    # Compare as float64: next to a float32, NumPy would round `exact` to float32 first.
-    return lowest if float(lowest) >= exact else np.nextafter(lowest, np.float32(2))
 
 
 class Curve(NamedTuple):

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS
-from dnabirnn.evaluation.bootstrap import BLOCK_BP, draw, intervals, lowest_probability
+from dnabirnn.evaluation.bootstrap import BLOCK_BP, draw, intervals
 from dnabirnn.evaluation.calls import CallEvaluation
 from dnabirnn.evaluation.truth import Truth
 from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.network import Architecture, default_min_score
 from dnabirnn.scoring import find_calls, find_runs
+from dnabirnn.tracks import lowest_probability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

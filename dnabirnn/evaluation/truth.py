@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["LabelledContigs", "Truth", "painted_labels"]
 
 
+_STEP_BASES = 1 << 16
+
+
 class Truth:
     """Labels of a contig, and a mask of the bases that count.
 
@@ -38,8 +41,6 @@ class Truth:
     def __init__(self, labels: NDArray[np.unsignedinteger], counted: NDArray[np.bool_]) -> None:
         self.labels = labels
         self.counted = counted
-        self._counted_sums: NDArray[np.int64] | None = None
-        self._positive_sums: dict[int, NDArray[np.int64]] = {}
 
     @classmethod
     def of(
@@ -70,7 +71,7 @@ class Truth:
         >>> truth.labels.tolist(), truth.counted.tolist()
         ([0, 2, 3, 0], [False, True, False, True])
         """
-        counted = np.asarray((labels & labels.dtype.type(IGNORE_BIT)) == 0, dtype=np.bool_)
+        counted = _not_ignored(labels)
         if codes is not None:
             counted &= codes < AMBIGUOUS
         if regions is not None:
@@ -92,21 +93,23 @@ class Truth:
         share : ndarray, (n,) float64
             NaN for an interval without a counted base.
         """
-        if self._counted_sums is None:
-            self._counted_sums = _sums(self.counted)
-        if mask not in self._positive_sums:
-            bits = self.labels.dtype.type(mask)
-            self._positive_sums[mask] = _sums(((self.labels & bits) != 0) & self.counted)
-        positive = self._positive_sums[mask][end] - self._positive_sums[mask][start]
-        counted = self._counted_sums[end] - self._counted_sums[start]
+        from dnabirnn.evaluation.base_counts import count_in_intervals  # loads Numba
+
+        counted, positive = count_in_intervals(self.labels, self.counted, mask, start, end)
         share = np.full(start.size, np.nan)
         np.divide(positive, counted, out=share, where=counted > 0)
         return share
 
 
-def _sums(of_base: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return cumulative sums from 0: (L,) to (L + 1,)."""
-    return np.concatenate([[0], np.cumsum(of_base, dtype=np.int64)])
+def _not_ignored(labels: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
+    """Mask of the bases without the ignore bit."""
+    mask = np.empty(labels.shape, dtype=np.bool_)
+    ignore = labels.dtype.type(IGNORE_BIT)
+    # In steps, so that the intermediate array stays in the cache: ten times as fast.
+    for begin in range(0, labels.size, _STEP_BASES):
+        part = slice(begin, begin + _STEP_BASES)
+        np.equal(labels[part] & ignore, 0, out=mask[part])
+    return mask
 
 
 def painted_labels(

@@ -1,4 +1,8 @@
-"""Runs of neighbouring bases with equal integer score, the rows of a BED6 track."""
+"""Runs of neighbouring bases with equal integer score, the rows of a BED6 track.
+
+One compiled pass over the probabilities makes integer scores and finds the runs. Most bases of a
+genome have scores below `min_score`, and so no row: a stretch in which all have is skipped.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnabirnn.alphabet import AMBIGUOUS
-from dnabirnn.tracks import Rows, integer_scores, joined
+from dnabirnn.compiled import kernel
+from dnabirnn.tracks import Rows, lowest_probability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -18,8 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["find_runs"]
 
 _ABSENT = -1
-# Number of scores processed at a time, so that intermediate arrays stay in the L2 cache.
-_SLICE_SCORES = 1 << 17
+# Number of scores per call of the kernel. Its arrays of rows then stay in the L2 cache.
+_SLICE_SCORES = 1 << 15
+# Number of scores that are skipped at a time.
+_STRETCH_SCORES = 256
+_ALL_PRESENT = np.zeros(0, np.bool_)
 
 
 def find_runs(
@@ -47,34 +55,28 @@ def find_runs(
         Together the same rows, however the contig is cut into blocks. Each contig ends with
         rows that have `last` set.
     """
-    pending = _Pending(0)
+    runs = _Runs(0, min_score, single_base)
     for block in blocks:
         n_outputs = block.probabilities.shape[1]
-        if pending.score.size != n_outputs:
-            pending = _Pending(n_outputs)
+        if runs.outputs != n_outputs:
+            runs = _Runs(n_outputs, min_score, single_base)
         inside = None if regions is None else regions(block.name)
         step = max(1, _SLICE_SCORES // n_outputs)
         for begin in range(0, max(1, block.codes.size), step):
             end = min(begin + step, block.codes.size)
-            scores = _scores(block, begin, end, min_score, inside)
-            last = block.last and end == block.codes.size
-            rows = _runs(block.name, scores, block.start + begin, single_base)
-            yield rows._replace(last=last) if single_base else pending.join(rows, last)
+            yield runs.add(block, begin, end, _present(block, begin, end, min_score, inside))
 
 
-def _scores(
+def _present(
     block: Block, begin: int, end: int, min_score: int, inside: NDArray[np.int64] | None
-) -> NDArray[np.int16]:
-    """Return the integer scores of a part of a block; -1 where a base has no row."""
-    scores = np.ascontiguousarray(integer_scores(block.probabilities[begin:end]).T)  # (O, m)
-    if min_score > 0:
-        scores[scores < min_score] = _ABSENT
-    absent = block.codes[begin:end] == AMBIGUOUS
+) -> NDArray[np.bool_]:
+    """Mask of the bases that may have a row; empty if all may."""
+    if min_score > 0 and inside is None:
+        return _ALL_PRESENT  # bases of code 4 have a score of 0
+    present: NDArray[np.bool_] = block.codes[begin:end] != AMBIGUOUS
     if inside is not None:
-        absent |= ~_covered(inside, block.start + begin, end - begin)
-    if absent.any():
-        scores[:, absent] = _ABSENT
-    return scores
+        present &= _covered(inside, block.start + begin, end - begin)
+    return present
 
 
 def _covered(intervals: NDArray[np.int64], start: int, size: int) -> NDArray[np.bool_]:
@@ -88,61 +90,125 @@ def _covered(intervals: NDArray[np.int64], start: int, size: int) -> NDArray[np.
     return np.cumsum(edges[:size]) > 0
 
 
-def _runs(chrom: str, scores: NDArray[np.int16], start: int, single_base: bool) -> Rows:
-    """Return the runs in an array of scores, (O, m); runs end at the ends of the array."""
-    size = scores.shape[1]
-    begins = np.ones(scores.shape, dtype=np.bool_)
-    if not single_base:
-        np.not_equal(scores[:, 1:], scores[:, :-1], out=begins[:, 1:])
-    at = np.flatnonzero(begins)
-    score = scores.reshape(-1)[at]
-    length = np.diff(at, append=scores.size)
-    present = score != _ABSENT
-    output, offset = np.divmod(at[present], max(1, size))
-    begin = start + offset.astype(np.int64)
-    end = begin + length[present]
-    return Rows(chrom, output.astype(np.uint8), begin, end, score[present], start + size, False)
+class _Runs:
+    """Finder of runs in the slices of a contig, with the run of each output that is still open."""
 
-
-class _Pending:
-    """For each output, the run that touches the end of the bases read so far, if there is one."""
-
-    def __init__(self, n_outputs: int) -> None:
-        self.score = np.full(n_outputs, _ABSENT, dtype=np.int16)
-        self.start = np.zeros(n_outputs, dtype=np.int64)
-        self.end = 0
-
-    def join(self, rows: Rows, last: bool) -> Rows:
-        """Add the runs of the next piece, and return the completed runs.
-
-        The `frontier` of `rows` is the end of the piece.
-        """
-        piece_end = rows.frontier
-        waits = self.score != _ABSENT
-        if waits.any():
-            rows = self._continue(rows, waits)
-        self.end = piece_end
-        opened = (rows.end == piece_end) & (not last)
-        self.score[:] = _ABSENT
-        self.score[rows.output[opened]] = rows.score[opened]
-        self.start[rows.output[opened]] = rows.start[opened]
-        frontier = int(rows.start[opened].min(initial=piece_end))
-        return rows.take(~opened)._replace(frontier=frontier, last=last)
-
-    def _continue(self, rows: Rows, waits: NDArray[np.bool_]) -> Rows:
-        """Extend pending runs that go on in `rows`, and add the pending runs that have ended."""
-        heads = np.flatnonzero(rows.start == self.end)
-        heads = heads[self.score[rows.output[heads]] == rows.score[heads]]
-        rows.start[heads] = self.start[rows.output[heads]]
-        waits[rows.output[heads]] = False
-        over = np.flatnonzero(waits)
-        ended = Rows(
-            rows.chrom,
-            over.astype(np.uint8),
-            self.start[over],
-            np.full(over.size, self.end, dtype=np.int64),
-            self.score[over],
-            rows.frontier,
-            rows.last,
+    def __init__(self, outputs: int, min_score: int, single_base: bool) -> None:
+        self.outputs = outputs
+        self._single_base = single_base
+        self._least = lowest_probability(min_score).view(np.int32)
+        self._score = np.full(outputs, _ABSENT, dtype=np.int16)
+        self._start = np.zeros(outputs, dtype=np.int64)
+        # Each output can end one run more than the slice has bases.
+        most = max(1, _SLICE_SCORES // max(1, outputs)) * outputs + outputs
+        self._rows = (
+            np.empty(most, np.uint8),
+            np.empty(most, np.int64),
+            np.empty(most, np.int64),
+            np.empty(most, np.int16),
         )
-        return joined([ended, rows])
+
+    def add(self, block: Block, begin: int, end: int, present: NDArray[np.bool_]) -> Rows:
+        """Return the runs that end within bases `begin` to `end` of a block."""
+        last = block.last and end == block.codes.size
+        count = _find(
+            np.ascontiguousarray(block.probabilities[begin:end]).view(np.int32).reshape(-1),
+            self._least,
+            present,
+            block.start + begin,
+            self._single_base,
+            last,
+            self._score,
+            self._start,
+            *self._rows,
+        )
+        place = block.start + end
+        opened = self._start[self._score != _ABSENT]
+        frontier = int(opened.min(initial=place))
+        output, start, stop, score = self._rows
+        return Rows(
+            block.name,
+            output[:count].copy(),
+            start[:count].copy(),
+            stop[:count].copy(),
+            score[:count].copy(),
+            frontier,
+            last,
+        )
+
+
+@kernel
+def _find(
+    bits: NDArray[np.int32],
+    least: np.int32,
+    present: NDArray[np.bool_],
+    first: int,
+    single_base: bool,
+    last: bool,
+    open_score: NDArray[np.int16],
+    open_start: NDArray[np.int64],
+    output: NDArray[np.uint8],
+    start: NDArray[np.int64],
+    end: NDArray[np.int64],
+    score: NDArray[np.int16],
+) -> int:
+    """Find the runs that end within a slice of a contig.
+
+    Parameters
+    ----------
+    bits : ndarray, (m * O,) int32
+        Bits of probabilities (m, O) in float32. As integers they have the same order, and their
+        maximum can be computed with vectors.
+    least : int32
+        Bits of the lowest probability that has a row.
+    present : ndarray, (m,) bool
+        Mask of the bases that may have a row; empty if all may.
+    first : int
+        Position of the first base.
+    single_base : bool
+        Whether each base is a run of its own.
+    last : bool
+        Whether the contig ends after this slice, and all open runs with it.
+    open_score, open_start : ndarray, (O,) int16 and int64
+        Score and start of each output's open run; the score is -1 without one. They are updated.
+    output, start, end, score : ndarray
+        Output: columns of the rows.
+
+    Returns
+    -------
+    count : int
+        Number of rows.
+    """
+    outputs, count = open_score.size, 0
+    bases = bits.size // outputs
+    stretch = max(1, _STRETCH_SCORES // outputs)
+    values = bits.view(np.float32)
+    highest = np.full(-(-bases // stretch), np.iinfo(np.int32).min, np.int32)
+    for k in range(highest.size):
+        most = highest[k]
+        for n in range(k * stretch * outputs, min((k + 1) * stretch, bases) * outputs):
+            most = max(most, bits[n])
+        highest[k] = most
+    for o in range(outputs):
+        now, since = open_score[o], open_start[o]
+        for k in range(highest.size):
+            if now == _ABSENT and highest[k] < least:
+                continue
+            for i in range(k * stretch, min((k + 1) * stretch, bases)):
+                n, found = i * outputs + o, np.int16(_ABSENT)
+                if bits[n] >= least and (present.size == 0 or present[i]):
+                    found = np.int16(np.float64(values[n]) * 1000.0 + 0.5)
+                if found == now and not single_base:
+                    continue
+                if now != _ABSENT:
+                    output[count], score[count] = o, now
+                    start[count], end[count] = since, first + i
+                    count += 1
+                now, since = found, first + i
+        if now != _ABSENT and (last or single_base):
+            output[count], score[count] = o, now
+            start[count], end[count] = since, first + bases
+            count += 1
+            now = np.int16(_ABSENT)
+        open_score[o], open_start[o] = now, since
+    return count

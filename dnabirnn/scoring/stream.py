@@ -26,6 +26,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -184,6 +185,7 @@ def _touches(window: Window, intervals: NDArray[np.int64] | None) -> bool:
     return after < len(intervals) and bool(intervals[after, 0] < window.keep_end)
 
 
+@cache
 def _padded_length(length_bp: int, scoring: ScoringWindow) -> int:
     """Length that a window is padded to; it depends only on the window's own length.
 

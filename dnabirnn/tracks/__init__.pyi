@@ -1,4 +1,8 @@
-from .block import Block as Block, integer_scores as integer_scores
+from .block import (
+    Block as Block,
+    integer_scores as integer_scores,
+    lowest_probability as lowest_probability,
+)
 from .colours import COLOURS as COLOURS
 from .formats import (
     FORMAT_NAMES as FORMAT_NAMES,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.alphabet import Codes
 
-__all__ = ["Block", "integer_scores"]
+__all__ = ["Block", "integer_scores", "lowest_probability"]
 
 
 class Block(NamedTuple):
@@ -51,3 +51,17 @@ def integer_scores(probabilities: NDArray[np.float32]) -> NDArray[np.int16]:
     array([   0,   13, 1000], dtype=int16)
     """
     return np.floor(probabilities.astype(np.float64) * MAX_SCORE + 0.5).astype(np.int16)
+
+
+def lowest_probability(threshold: int) -> np.float32:
+    """Return the smallest float32 p whose integer score, floor(1000 p + 0.5), reaches a threshold.
+
+    Examples
+    --------
+    >>> float(lowest_probability(500)) >= 0.4995
+    True
+    """
+    exact = (threshold - 0.5) / MAX_SCORE
+    lowest = np.float32(exact)
+    # Compare as float64: next to a float32, NumPy would round `exact` to float32 first.
+    return lowest if float(lowest) >= exact else np.nextafter(lowest, np.float32(2))

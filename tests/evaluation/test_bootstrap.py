@@ -6,18 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from dnabirnn.evaluation.bootstrap import COARSE, GROUPS, Tally, draw, intervals, lowest_probability
+from dnabirnn.evaluation.bootstrap import COARSE, GROUPS, Tally, draw, intervals
 from dnabirnn.evaluation.metrics import BINS, auroc, average_precision, best_f1, thresholded
-from dnabirnn.tracks.block import integer_scores
-
-
-def test_the_lowest_probability_of_each_threshold():
-    thresholds = np.arange(1, 1001)
-    lowest = np.array([lowest_probability(t) for t in thresholds.tolist()])
-    assert lowest.dtype == np.float32
-    np.testing.assert_array_equal(integer_scores(lowest), thresholds)
-    below = np.nextafter(lowest, np.float32(0))
-    np.testing.assert_array_equal(integer_scores(below), thresholds - 1)
 
 
 @given(st.integers(2, 600), st.integers(1, 5), st.integers(0, 9))
