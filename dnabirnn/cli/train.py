@@ -147,6 +147,15 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     help="Allow at most one class per base, with a softmax.  [default: classes may overlap]",
 )
 @option(
+    "--matrix",
+    group=_NETWORK,
+    type=click.Choice(["auto", "none"]),
+    default="auto",
+    show_default=True,
+    help="auto: start from position weight matrices of the training sites, where they find any, "
+    "and learn what the context adds. none: start from random weights alone.",
+)
+@option(
     "--init",
     group=_NETWORK,
     metavar="MODEL",
@@ -291,6 +300,7 @@ def train(
     dropout: float,
     positive_share: float,
     mutate: float,
+    matrix: str,
     init: str | None,
     priors: tuple[tuple[str, float], ...],
     validations: int,
@@ -350,6 +360,7 @@ def train(
         "initial": None if init is None else load_checkpoint(init),
         "priors": dict(priors),
         "validations": validations,
+        "matrix": matrix == "auto",
     }
     plan = TrainingPlan(data, out, **parts)
     if not (not dry_run if follows else look_ahead(plan, TRAINING_REMEDIES, dry_run=dry_run)):

@@ -14,3 +14,4 @@ from .devices import (
     set_precision as set_precision,
 )
 from .differentiable import FusedNetwork as FusedNetwork
+from .kernels.matrix_scan import best_scores as best_scores

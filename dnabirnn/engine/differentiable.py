@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from dnabirnn.network import Dropout, Network
 
     Array = NDArray[np.floating[Any]]
-    # Codes (B, L), truth (B, L, O), counted bases (B, L), factor of the loss.
-    _Batch = tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_], float]
+    # Codes (B, L), truth (B, L, O), counted bases (B, L), factor of the loss, codes with flanks.
+    _Batch = tuple[
+        NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_], float, NDArray[np.uint8] | None
+    ]
 
 __all__ = ["FusedNetwork", "Snapshot"]
 
@@ -44,6 +46,12 @@ class FusedNetwork:
     def __init__(self, network: Network) -> None:
         self.architecture = network.architecture
         self.shapes = {name: tuple(tensor.shape) for name, tensor in network.named_parameters()}
+        # Weights that are not trained.
+        self.fixed = {
+            name: tensor.numpy()
+            for name, tensor in network.state_dict().items()
+            if name not in self.shapes
+        }
         # Unused workspaces by length, shared by threads: list.append and list.pop are atomic.
         self.idle: dict[int, list[Workspace]] = {}
 
@@ -59,7 +67,8 @@ class Snapshot:
         self._vector = vector
         self._shapes = network.shapes
         self._idle = network.idle
-        numbers, weights, place = vector.detach().numpy(), {}, 0
+        numbers, place = vector.detach().numpy(), 0
+        weights = {name: array.astype(numbers.dtype) for name, array in network.fixed.items()}
         for name, shape in network.shapes.items():
             size = math.prod(shape)
             weights[name] = numbers[place : place + size].reshape(shape)
@@ -73,6 +82,7 @@ class Snapshot:
         counted: NDArray[np.bool_],
         factor: float,
         dropout: Dropout,
+        flanked: NDArray[np.uint8] | None = None,
     ) -> Tensor:
         """Compute the summed loss of windows, which torch can differentiate by the weights.
 
@@ -88,14 +98,16 @@ class Snapshot:
         dropout : Dropout
             Applied before the head and between layers. Both directions of a layer read the same
             dropped features.
+        flanked : ndarray, (B, F + L + F) uint8, optional
+            The same windows with flanks, which the matrices read. By default, they read `codes`.
         """
-        batch = (codes, truth, counted, factor)
+        batch = (codes, truth, counted, factor, flanked)
         found: Tensor = _Loss.apply(self, batch, dropout, self._vector)  # type: ignore[no-untyped-call]
         return found
 
     def loss_and_gradient(self, batch: _Batch, dropout: Dropout) -> tuple[float, Array]:
         """Compute the loss, and its gradient by the vector of weights: (n,)."""
-        codes, truth, counted, factor = batch
+        codes, truth, counted, factor, flanked = batch
         windows, length = codes.shape
         idle = self._idle.setdefault(length, [])
         try:
@@ -107,7 +119,8 @@ class Snapshot:
         for number, first in enumerate(range(0, windows, LANES)):
             block = slice(first, first + LANES)
             keys = _keys(dropout, number, self._packed)
-            workspace.forward(self._packed, codes[block], keys)
+            wide = None if flanked is None else flanked[block]
+            workspace.forward(self._packed, codes[block], keys, wide)
             part, gradient = workspace.backward(self._packed, truth[block], counted[block], factor)
             loss += part
             add(found, gradient.items())

@@ -16,7 +16,8 @@ from dnabirnn.alphabet import PADDING
 from dnabirnn.engine.kernels.cells import CELLS
 from dnabirnn.engine.kernels.head import answer, pack_head
 from dnabirnn.engine.kernels.layers import Gates
-from dnabirnn.engine.kernels.vectors import LANES, aligned
+from dnabirnn.engine.kernels.matrix_scan import matrix_terms, pack_matrices, room
+from dnabirnn.engine.kernels.vectors import LANES, VECTOR, aligned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +68,7 @@ class FusedEngine:
         self._hidden = max(-(-architecture.hidden // units) * units, 4)
         self._outputs = len(architecture.outputs)
         self._head = pack_head(architecture, weights, self._hidden)
+        self._matrices = pack_matrices(architecture, weights)
         self._layers = []
         for layer in range(architecture.layers):
             numbers = (layer, layer) if architecture.tied else (2 * layer, 2 * layer + 1)
@@ -93,7 +95,15 @@ class FusedEngine:
     def memory_bytes(self, length_bp: int, threads: int) -> int:
         """Return the bytes of the process: libraries, and features between layers per thread."""
         wide: int = length_bp * 2 * self._hidden * LANES * 4  # bytes of a float32
-        return _PROGRAM_BYTES + threads * wide * min(len(self._layers) - 1, 2)
+        scanned = self._scanned_numbers(length_bp) * 4
+        return _PROGRAM_BYTES + threads * (wide * min(len(self._layers) - 1, 2) + scanned)
+
+    def _scanned_numbers(self, length_bp: int) -> int:
+        """Return how many numbers the scan of the matrices needs per thread."""
+        if not self._matrices.widths.any():
+            return 0
+        columns: int = self._head.first.size
+        return (length_bp * columns + room(length_bp, self._matrices.widths)) * LANES
 
     def score(self, codes: Codes) -> NDArray[np.float32]:
         """Compute the probabilities (B, L, O) of a batch of codes (B, L)."""
@@ -143,6 +153,16 @@ class FusedEngine:
                     None,
                 )
             above, below = below, above
+        if buffers.terms.size:
+            matrix_terms(
+                codes,
+                0,
+                length,
+                *self._matrices,
+                head.first.size,
+                buffers.found,
+                buffers.terms,
+            )
         answer(
             codes,
             buffers.answers,
@@ -152,6 +172,7 @@ class FusedEngine:
             head.bias,
             head.strands,
             head.exclusive,
+            buffers.terms,
             buffers.columns,
             out,
         )
@@ -167,4 +188,8 @@ class _Buffers:
         self.features = [aligned(wide if layers > 1 + n else 0) for n in range(2)]
         self.answers = aligned(length * head.rows * LANES)
         self.columns = aligned(16 * head.first.size * LANES)
+        matrices = engine._matrices
+        scanned = matrices.widths.any()
+        self.terms = aligned(length * head.first.size * LANES if scanned else 0)
+        self.found = aligned(room(length, matrices.widths) * LANES + VECTOR if scanned else 0)
         self.memory = aligned(engine._cell.MEMORY * hidden * LANES)

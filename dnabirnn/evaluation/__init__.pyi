@@ -1,4 +1,9 @@
-from .baseline import Baseline as Baseline, learn_baseline as learn_baseline
+from .baseline import (
+    Baseline as Baseline,
+    FittedMatrix as FittedMatrix,
+    fit_matrices as fit_matrices,
+    learn_baseline as learn_baseline,
+)
 from .bootstrap import Curve as Curve
 from .evaluate import (
     Report as Report,

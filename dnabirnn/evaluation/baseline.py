@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dnabirnn.motif_classes import MotifClass
     from dnabirnn.sequences import Contig
 
-__all__ = ["Baseline", "learn_baseline"]
+__all__ = ["Baseline", "FittedMatrix", "fit_matrices", "learn_baseline"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,11 @@ _MAX_BASES = 10_000_000
 _MAX_SITES = 5_000
 """Sites that are aligned, at most; evenly spread."""
 _BINS = 4096
+_BELOW = np.array([0, 0.2, 0.5, 0.8, 0.9, 0.97, 0.99, 0.997, 0.999])
+"""Shares of the bases without a site whose scores a lower limit may hide."""
+_LEAST_AP, _LEAST_GAIN = 0.02, 3
+"""A matrix is used if its average precision on the training split is at least 0.02, and three times
+the share of the bases that belong to a site."""
 
 
 class Baseline:
@@ -146,6 +151,28 @@ def learn_baseline(encoded: EncodedSet, classes: Sequence[MotifClass]) -> Baseli
     return Baseline(classes, matrices)
 
 
+class FittedMatrix(NamedTuple):
+    """Matrix of a class for a network, whose log-odds are slope * max(score, least) + shift.
+
+    Attributes
+    ----------
+    log_odds : ndarray, (W, 4) float32
+    flank_bp : int
+    slope, least, shift : float
+    """
+
+    log_odds: NDArray[np.float32]
+    flank_bp: int
+    slope: float
+    least: float
+    shift: float
+
+
+def fit_matrices(encoded: EncodedSet) -> list[FittedMatrix | None]:
+    """Fit one matrix per class to the training split; None where a matrix finds too few sites."""
+    return [_Learner(encoded, motif_class).fit() for motif_class in encoded.classes]
+
+
 def _shown(motif_class: MotifClass) -> str:
     return f"{motif_class.name} ({'stranded' if motif_class.stranded else 'unstranded'})"
 
@@ -175,6 +202,34 @@ class _Learner:
 
     def learn(self) -> Matrix:
         """Align the sites, choose the best matrix and calibrate it."""
+        best, _ = self._best()
+        slope, intercept = logistic_fit(*self._histogram(best))
+        best = best._replace(slope=slope, intercept=intercept)
+        return best._replace(threshold=self._threshold(best))
+
+    def fit(self) -> FittedMatrix | None:
+        """Align the sites, choose the best matrix, and calibrate it above a lower limit."""
+        best, best_ap = self._best()
+        scores, positives, negatives = self._histogram(best)
+        share = positives.sum() / max(positives.sum() + negatives.sum(), 1)
+        if best_ap < max(_LEAST_AP, _LEAST_GAIN * share):
+            return None
+        items = positives + negatives
+        # Below some score, all bases are alike. Try limits that leave more and more bases below.
+        ranks = np.searchsorted(np.cumsum(negatives), _BELOW * negatives.sum())
+        lowest, found = np.inf, None
+        for least in scores[np.unique(np.minimum(ranks, scores.size - 1))].tolist():
+            limited = np.maximum(scores, least)
+            slope, shift = logistic_fit(limited, positives, negatives)
+            odds = slope * limited + shift
+            loss = float(items @ np.logaddexp(0, odds) - positives @ odds)
+            if loss < lowest:
+                lowest, found = loss, (float(slope), float(least), float(shift))
+        assert found is not None, "there is at least one limit"
+        return FittedMatrix(best.log_odds, best.flank_bp, *found)
+
+    def _best(self) -> tuple[Matrix, float]:
+        """Return the matrix with the largest average precision on the training split, and it."""
         best, best_ap = None, -1.0
         stranded = self.motif_class.stranded
         for aligned in alignments(self.codes, self.sites, self.background, stranded):
@@ -193,9 +248,7 @@ class _Learner:
             self.sites.head.size,
             best_ap,
         )
-        slope, intercept = logistic_fit(*self._histogram(best))
-        best = best._replace(slope=slope, intercept=intercept)
-        return best._replace(threshold=self._threshold(best))
+        return best, best_ap
 
     def _sites(self) -> AlignedSites:
         rows = []

@@ -2,6 +2,7 @@ from .architecture import (
     PROBABILITY_BOUNDS as PROBABILITY_BOUNDS,
     Architecture as Architecture,
     Cell as Cell,
+    MatrixShape as MatrixShape,
 )
 from .call_rules import (
     CallMethod as CallMethod,

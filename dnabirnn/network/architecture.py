@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from dnabirnn.errors import OptionError
 from dnabirnn.motif_classes import MAX_CLASSES, MotifClass, Output
 from dnabirnn.names import is_printable
 
-__all__ = ["PROBABILITY_BOUNDS", "Architecture", "Cell"]
+__all__ = ["MAX_COLUMNS", "PROBABILITY_BOUNDS", "Architecture", "Cell", "MatrixShape"]
 
 PROBABILITY_BOUNDS = (1e-6, 1 - 1e-6)
 """Smallest and largest probability that is reported for a base and an output."""
+MAX_COLUMNS = 512
+"""Largest number of columns of a matrix."""
 
 
 class Cell(StrEnum):
@@ -45,6 +47,21 @@ class Cell(StrEnum):
         return self is not Cell.GRU_LN
 
 
+class MatrixShape(NamedTuple):
+    """Shape of the position weight matrix of a class.
+
+    Attributes
+    ----------
+    width : int
+        Number of columns.
+    flank_bp : int
+        Columns at either end that add to the score of a site but lie outside it.
+    """
+
+    width: int
+    flank_bp: int
+
+
 @dataclass(frozen=True)
 class Architecture:
     """The shape of a network.
@@ -64,6 +81,9 @@ class Architecture:
         weights.
     exclusive : bool
         If True, one softmax over the background and all outputs. If False, one sigmoid per output.
+    matrices : tuple of MatrixShape or None
+        Matrix of each class, whose calibrated score is added to the log-odds; empty if no class has
+        one.
     """
 
     classes: tuple[MotifClass, ...]
@@ -72,6 +92,7 @@ class Architecture:
     layers: int = 1
     tied: bool = True
     exclusive: bool = False
+    matrices: tuple[MatrixShape | None, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.classes) <= MAX_CLASSES:
@@ -91,6 +112,24 @@ class Architecture:
         for option, value in (("hidden", self.hidden), ("layers", self.layers)):
             if value < 1:
                 raise OptionError(f"--{option} {value}: must be 1 or more")
+        if len(self.matrices) not in (0, len(self.classes)):
+            raise OptionError(f"{len(self.matrices)} matrices for {len(self.classes)} classes")
+        for shape in self.matrices:
+            if shape and not 0 <= 2 * shape.flank_bp < shape.width <= MAX_COLUMNS:
+                raise OptionError(
+                    f"a matrix of {shape.width} columns, {shape.flank_bp} of them outside the site "
+                    f"at either end: a matrix has 1 to {MAX_COLUMNS} columns, one of them in the "
+                    "site"
+                )
+
+    def matrix(self, number: int) -> MatrixShape | None:
+        """Return the shape of the matrix of a class, given by its number."""
+        return self.matrices[number] if self.matrices else None
+
+    @property
+    def matrix_reach_bp(self) -> int:
+        """Number of bases on either side of a base that its matrix score can depend on."""
+        return max((shape.width - 1 for shape in self.matrices if shape), default=0)
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -126,6 +165,10 @@ Output(class_name='IS', strand='.'))
         plain = asdict(self)
         plain["cell"] = self.cell.value
         plain["classes"] = [{"name": name, "stranded": strand} for name, strand in self.classes]
+        if any(self.matrices):
+            plain["matrices"] = [shape and shape._asdict() for shape in self.matrices]
+        else:
+            del plain["matrices"]
         return plain
 
     @classmethod
@@ -145,4 +188,8 @@ Output(class_name='IS', strand='.'))
             layers=int(plain["layers"]),
             tied=bool(plain["tied"]),
             exclusive=bool(plain["exclusive"]),
+            matrices=tuple(
+                None if one is None else MatrixShape(int(one["width"]), int(one["flank_bp"]))
+                for one in plain.get("matrices", ())
+            ),
         )

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT_VERSION", "Checkpoint", "load_checkpoint", "mapped_weights", "weight_shapes"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Latest version of the format. Models without matrices are written in version 1."""
 _KEY = "dnabirnn"
 
 
@@ -82,7 +83,7 @@ class Checkpoint:
     def description(self) -> dict[str, Any]:
         """Return everything except the weights as plain values, for the metadata of the file."""
         return {
-            "format_version": FORMAT_VERSION,
+            "format_version": FORMAT_VERSION if any(self.architecture.matrices) else 1,
             "architecture": self.architecture.to_json(),
             "outputs": [list(output) for output in self.architecture.outputs],
             "training_window_bp": self.training_window_bp,
@@ -234,6 +235,10 @@ def weight_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     logits += int(architecture.exclusive)
     shapes["head.weight"] = (logits, 2 * hidden)
     shapes["head.bias"] = (logits,)
+    for number, matrix in enumerate(architecture.matrices):
+        if matrix:
+            shapes[f"matrix.{number}.log_odds"] = (matrix.width, 4)
+            shapes[f"matrix.{number}.map"] = (3,)
     return shapes
 
 
@@ -276,8 +281,16 @@ def mapped_weights(
     rows[:, -1] += [shift for _, shift in row_maps]
     with np.errstate(over="ignore"):  # scoring reports scores that are not finite
         mapped = rows.astype(np.float32)
+    # The score of a matrix is part of the log-odds. The shift of the map is in the head already.
+    scores = {
+        f"matrix.{number}.map": weights[f"matrix.{number}.map"]
+        * np.array([slope, 1, slope], np.float32)
+        for number, (slope, _) in enumerate(maps)
+        if architecture.matrix(number)
+    }
     return {
         **weights,
+        **scores,
         "head.weight": np.ascontiguousarray(mapped[:, :-1]),
         "head.bias": np.ascontiguousarray(mapped[:, -1]),
     }
@@ -323,6 +336,7 @@ def load_checkpoint(path: PathLike) -> Checkpoint:
     _check_shapes(path, checkpoint.architecture, contents.shapes)
     try:
         checkpoint = replace(checkpoint, weights=load_arrays(path, contents.shapes))
+        _check_slopes(checkpoint)
     except (OSError, ValueError) as error:
         raise ModelFileError(
             f"{path}: {error}; the file is damaged: copy it again, or train again"
@@ -394,6 +408,13 @@ def _discoveries(plain: Mapping[str, Any]) -> dict[str, dict[str, int | None]]:
             if value is not None and not (isinstance(value, int) and 1 <= value <= MAX_SCORE):
                 raise ValueError(f"discoveries: {value!r} is not a threshold")
     return found
+
+
+def _check_slopes(checkpoint: Checkpoint) -> None:
+    """Raise if a matrix's score lowers the log-odds: the better strand would then be the worse."""
+    for name, weight in checkpoint.weights.items():
+        if name.startswith("matrix.") and name.endswith(".map") and not weight[0] > 0:
+            raise ValueError(f"{name}: the slope {weight[0]} is not above 0")
 
 
 def _check_shapes(

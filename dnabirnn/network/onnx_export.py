@@ -272,7 +272,64 @@ def _add_probabilities(graph: _Graph, architecture: Architecture, weights: _Weig
     bias = graph.constant("head_bias", head_bias)
     log_odds = graph.node("Add", [products, bias], "log_odds_time_first")
     log_odds = graph.node("Transpose", [log_odds], "log_odds", perm=[1, 0, 2])  # (B, L, R)
+    if any(architecture.matrices):
+        terms = _add_matrices(graph, architecture, weights, read, real)
+        log_odds = graph.node("Add", [log_odds, terms], "log_odds_with_matrices")
     _add_answer(graph, architecture, log_odds, numbers)
+
+
+def _add_matrices(
+    graph: _Graph, architecture: Architecture, weights: _Weights, read: str, real: str
+) -> str:
+    """Add what the matrices add to the log-odds, (B, L, R); see `network.matrix_scores`."""
+    from onnx import TensorProto
+
+    letters = graph.node("Transpose", [read], "letters", perm=[0, 2, 1])  # (B, 4, L)
+    axis = graph.constant("letter_axis", np.array([1], np.int64))
+    outside = graph.node("Not", [real], "outside")
+    outside = graph.node("Cast", [outside], "outside_as_float", to=TensorProto.FLOAT)
+    outside = graph.node("Unsqueeze", [outside, axis], "outside_of_base")  # (B, 1, L)
+    shape = graph.node("Shape", ["codes"], "shape")
+    length = graph.node("Gather", [shape, axis], "length")
+    start = graph.constant("first_base", np.array([0], np.int64))
+    bases = graph.constant("base_axis", np.array([2], np.int64))
+    zero, one, lowest = (
+        graph.constant(name, np.array(value, np.float32))
+        for name, value in (("zero", 0), ("one", 1), ("no_site", -1e30))
+    )
+    none = graph.node("Mul", [outside, zero], "no_matrix")
+    columns = [none] if architecture.exclusive else []
+    for number, motif_class in enumerate(architecture.classes):
+        matrix, name = architecture.matrix(number), f"matrix_{number}"
+        if matrix is None:
+            columns += [none] * (1 + motif_class.stranded)
+            continue
+        log_odds = weights[f"{name.replace('_', '.')}.log_odds"].T
+        slope, least, shift = weights[f"{name.replace('_', '.')}.map"]
+        width, core = matrix.width, matrix.width - 2 * matrix.flank_bp
+        after = graph.constant(f"{name}_after", np.array([0, 0, 0, 0, 0, width - 1], np.int64))
+        padded = graph.node("Pad", [letters, after, zero], f"{name}_letters")
+        kernel = graph.constant(f"{name}_log_odds", np.stack([log_odds, log_odds[::-1, ::-1]]))
+        sites = graph.node("Conv", [padded, kernel], f"{name}_sites")  # (B, 2, L)
+        ends = graph.node("Pad", [outside, after, one], f"{name}_ends")
+        ends = graph.node("MaxPool", [ends], f"{name}_over_end", kernel_shape=[width])
+        ends = graph.node("Greater", [ends, zero], f"{name}_is_over_end")
+        sites = graph.node("Where", [ends, lowest, sites], f"{name}_whole_sites")
+        first = np.array([0, 0, core - 1 + matrix.flank_bp, 0, 0, 0], np.int64)
+        before = graph.constant(f"{name}_before", first)
+        sites = graph.node("Pad", [sites, before, lowest], f"{name}_padded_sites")
+        best = graph.node("MaxPool", [sites], f"{name}_covers", kernel_shape=[core])
+        best = graph.node("Slice", [best, start, length, bases], f"{name}_best")
+        if not motif_class.stranded:
+            best = graph.node("ReduceMax", [best], f"{name}_better_strand", axes=[1], keepdims=1)
+        limit = graph.constant(f"{name}_least", np.array(least, np.float32))
+        best = graph.node("Max", [best, limit], f"{name}_limited")
+        factor = graph.constant(f"{name}_slope", np.array(slope, np.float32))
+        best = graph.node("Mul", [best, factor], f"{name}_scaled")
+        move = graph.constant(f"{name}_shift", np.array(shift, np.float32))
+        columns.append(graph.node("Add", [best, move], f"{name}_terms"))
+    terms = graph.node("Concat", columns, "terms_base_last", axis=1)  # (B, R, L)
+    return graph.node("Transpose", [terms], "terms", perm=[0, 2, 1])
 
 
 def _add_layer(

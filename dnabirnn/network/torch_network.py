@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from dnabirnn.alphabet import COMPLEMENT, ONE_HOT, PADDING
 from dnabirnn.network.architecture import Cell
 from dnabirnn.network.layer_norm_gru import NormalizedGRU
+from dnabirnn.network.matrix_scores import MatrixScore, matrix_terms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,10 +145,15 @@ class Network(nn.Module):
             for reverse in range(1 if architecture.tied else 2)
         )
         self.head = nn.Linear(2 * hidden, len(head_rows(architecture)))
+        self.matrix = nn.ModuleDict(
+            {str(n): MatrixScore(shape) for n, shape in enumerate(architecture.matrices) if shape}
+        )
         self.register_buffer("_complement", torch.from_numpy(COMPLEMENT).long(), persistent=False)
         self.register_buffer("_one_hot", torch.from_numpy(ONE_HOT.copy()), persistent=False)
 
-    def forward(self, codes: Tensor, dropout: Dropout | None = None) -> Tensor:
+    def forward(
+        self, codes: Tensor, dropout: Dropout | None = None, flanked: Tensor | None = None
+    ) -> Tensor:
         """Compute the log-odds of a batch.
 
         Parameters
@@ -156,12 +162,24 @@ class Network(nn.Module):
             Padding (code 5) only on the right.
         dropout : Dropout, optional
             Applied before the head and between layers; for training.
+        flanked : Tensor, (B, F + L + F) uint8, optional
+            The same windows with flanks, which the matrices read. By default, they read `codes`.
 
         Returns
         -------
         logits : Tensor, (B, L, O) float32
             One column per output. (B, L, 1 + O) for an exclusive network, background first.
         """
+        logits = self._recurrent_logits(codes, dropout)
+        if not self.matrix:
+            return logits
+        read = (codes if flanked is None else flanked).long()
+        flank = (read.shape[1] - codes.shape[1]) // 2
+        terms = matrix_terms(read, self._one_hot[read], self.matrix, self.architecture)
+        return logits + terms[:, flank : flank + codes.shape[1]]
+
+    def _recurrent_logits(self, codes: Tensor, dropout: Dropout | None) -> Tensor:
+        """Compute the log-odds of a batch without matrices."""
         features = self.features(codes, dropout)
         plus = torch.cat([features.forward, features.reverse], dim=2)  # (B, L, 2H)
         if dropout is not None:

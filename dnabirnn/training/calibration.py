@@ -21,11 +21,12 @@ order of the scores of a class does not change, and neither does its average pre
 classes of an exclusive network share one softmax.
 
 Scoring window. The scores in a halo at either end of a window are thrown away, so longer windows
-waste less. The halo is 3/4 of the training window. Windows of 4,000, 2,000 and 1,000 bp are tried,
-of which only those at least four times as long as the training window are used. If none is, the
-window has four times its length. The longest window is chosen with which every class stays within
-0.002 of its best average precision on validation sequence. The check is needed because a network
-reads further in scoring than it did in training.
+waste less. The halo is 3/4 of the training window, or as far as a matrix reaches if that is
+further. Windows of 4,000, 2,000 and 1,000 bp are tried, of which only those at least four times as
+long as the training window are used. If none is, the window has four times its length. The longest
+window is chosen with which every class stays within 0.002 of its best average precision on
+validation sequence. The check is needed because a network reads further in scoring than it did in
+training.
 
 Length and gap of calls. Both come from the lengths of the labelled runs of the training split::
 
@@ -48,7 +49,7 @@ from dnabirnn.network import MAX_WINDOW_BP, CallRule, LogOddsMap, ScoringWindow
 from dnabirnn.training.validation import Validation, mean_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -98,12 +99,13 @@ def fitted_map(histogram: Histogram) -> LogOddsMap:
     return LogOddsMap(1.0, 0.0)
 
 
-def scoring_windows(training_window_bp: int) -> list[ScoringWindow]:
+def scoring_windows(training_window_bp: int, reach_bp: int = 0) -> list[ScoringWindow]:
     """Return the scoring windows to choose from, longest first.
 
-    Each is at least four times as long as the training window.
+    Each is at least four times as long as the training window. A matrix reaches `reach_bp` bases to
+    either side of a base, all of which are in the window.
     """
-    halo = max(1, training_window_bp * 3 // 4)
+    halo = max(1, training_window_bp * 3 // 4, reach_bp)
     lengths = [length for length in _SCORING_WINDOWS_BP if length >= 4 * training_window_bp]
     lengths = lengths or [4 * training_window_bp]
     return [ScoringWindow(min(length, MAX_WINDOW_BP), halo) for length in lengths]
@@ -138,16 +140,16 @@ def call_defaults(
 
 
 def choose_scoring_window(
-    validation: Validation, engine: Engine, training_window_bp: int, threads: int
+    validation: Validation, engine: Engine, windows: Sequence[ScoringWindow], threads: int
 ) -> ScoringWindow:
     """Choose the longest scoring window that costs no class more than 0.002 of average precision.
 
     The longer the window, the smaller the share of its bases that is thrown away. But a network
     then reads further than in training. On some satellites, windows of 4,000 bp lost a third of the
     average precision of windows of 1,000 bp. Without validation sequence the shortest window is
-    taken, since the training sequence would not show such a loss.
+    taken, since the training sequence would not show such a loss. `windows` are those of
+    `scoring_windows`.
     """
-    windows = scoring_windows(training_window_bp)
     if validation.split != "val":
         return windows[-1]
     found = [validation.average_precision(engine, window, threads) for window in windows]

@@ -23,10 +23,11 @@ class TensorBatch(NamedTuple):
     codes: Tensor
     truth: Tensor
     counted: Tensor
+    flanked: Tensor
 
     def part(self, windows: slice) -> TensorBatch:
         """Return a slice of the windows."""
-        return TensorBatch(self.codes[windows], self.truth[windows], self.counted[windows])
+        return TensorBatch(*(tensor[windows] for tensor in self))
 
 
 class Resident:
@@ -44,6 +45,7 @@ class Resident:
         self._sampler = sampler
         self._device = device
         encoded = sampler.encoded
+        self._intervals = torch.from_numpy(np.array(encoded.split("train"))).to(device)
         self._codes = torch.from_numpy(np.array(encoded.codes)).to(device)
         labels = np.array(encoded.labels)
         # torch has few operations for unsigned integers. Signed ones have the same bits.
@@ -69,12 +71,29 @@ class Resident:
         labels = self._labels[places]
         truth = (labels.unsqueeze(2) & self._masks) != 0
         counted = (codes < AMBIGUOUS) & ((labels & IGNORE_BIT) == 0)
+        flanked = self._flanked(starts, codes)
         turned = (turned & real[:, -1]).unsqueeze(1)
         codes = torch.where(turned, self._complement[codes.flip(1).long()], codes)
+        flanked = torch.where(turned, self._complement[flanked.flip(1).long()], flanked)
         counted = torch.where(turned, counted.flip(1), counted)
         opposite = truth.flip(1)[..., self._opposite]
         truth = torch.where(turned.unsqueeze(2), opposite, truth)
-        return TensorBatch(codes, truth, counted)
+        return TensorBatch(codes, truth, counted, flanked)
+
+    def _flanked(self, starts: Tensor, codes: Tensor) -> Tensor:
+        """Return windows with flanks, as `Sampler` does."""
+        flank = self._sampler.flank_bp
+        if not flank:
+            return codes
+        interval = torch.searchsorted(self._intervals[:, 0].contiguous(), starts, right=True) - 1
+        first, last = self._intervals[interval].unbind(1)
+        steps = torch.arange(-flank, codes.shape[1] + flank, device=self._device)
+        places = starts.unsqueeze(1) + steps
+        inside = (places >= first.unsqueeze(1)) & (places < last.unsqueeze(1))
+        places = torch.where(inside, places, starts.unsqueeze(1))
+        flanked = self._codes[places].masked_fill(~inside, PADDING)
+        flanked[:, flank:-flank] = codes
+        return flanked
 
 
 def _signed(mask: int, bits: int) -> int:

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from dnabirnn.engine import engine_of
 from dnabirnn.network import Checkpoint, prior_shift, weights_of
-from dnabirnn.training.calibration import call_defaults, choose_scoring_window, fitted_map
+from dnabirnn.training.calibration import (
+    call_defaults,
+    choose_scoring_window,
+    fitted_map,
+    scoring_windows,
+)
 from dnabirnn.training.false_discovery import base_thresholds, call_thresholds
 from dnabirnn.training.validation import Validation
 
@@ -25,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 VALIDATION_BP = 4_000_000
 """Size in bases, about, of the validation sequence that is scored repeatedly during training."""
+_MARGIN = 0.02
+"""A class may be behind its matrix by this much without a warning."""
 
 
 def finish(
@@ -34,6 +41,7 @@ def finish(
     sampler: Sampler,
     validation: Validation,
     prevalence: Prevalence,
+    of_matrices: Mapping[str, float | None],
     plan: Mapping[str, Any],
     threads: int,
 ) -> Checkpoint:
@@ -50,6 +58,8 @@ def finish(
     validation : Validation
         Of about `VALIDATION_BP` bases.
     prevalence : Prevalence
+    of_matrices : mapping of class name to float or None
+        Average precision of the matrices alone, on `validation`; empty without matrices.
     plan : mapping
         Settings of the training, which are stored in the model.
     threads : int
@@ -57,7 +67,10 @@ def finish(
     architecture, settings = network.architecture, sampler.settings
     network.eval()
     window = choose_scoring_window(
-        validation, engine_of(network, maps), settings.window_bp, threads
+        validation,
+        engine_of(network, maps),
+        scoring_windows(settings.window_bp, architecture.matrix_reach_bp),
+        threads,
     )
     measure = _Measure(encoded, validation, window, threads)
     # Classes of an exclusive network share one softmax, so the probabilities of a class depend on
@@ -90,6 +103,11 @@ def finish(
         for name, histogram in histograms.items()
         if name not in measure.absent
     }
+    for number, (name, _) in enumerate(architecture.classes):
+        alone = of_matrices.get(name)
+        if architecture.matrix(number) and name in metrics and alone is not None:
+            metrics[name]["matrix_ap_stranded"] = alone
+            _compare(name, float(metrics[name]["ap_stranded"]), alone)
     shares = {
         name: {"sequence": float(p), "sampled": float(q), "calibrated": float(r)}
         for (name, r), p, q in zip(
@@ -166,6 +184,20 @@ class _Measure:
             name: {"bases": base_thresholds(counted), "calls": of_calls[name]}
             for name, counted in counts.items()
         }
+
+
+def _compare(name: str, learned: float, alone: float) -> None:
+    """Log how much better the network is than the matrix it started from; warn if it is worse."""
+    if learned < alone - _MARGIN:
+        logger.warning(
+            "%s: AP %.4f on validation sequence, less than that of its position weight matrix "
+            "alone (%.4f); train this class by itself, or with more sites",
+            name,
+            learned,
+            alone,
+        )
+    else:
+        logger.info("%s: AP of the position weight matrix alone %.4f", name, alone)
 
 
 def _share(histogram: Histogram) -> float:

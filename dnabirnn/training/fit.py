@@ -112,7 +112,7 @@ def learning_rate(step: int, steps: int, highest: float) -> float:
 
 
 _Array = Any  # NumPy arrays on CPUs, torch tensors on other devices
-_LossOf = Callable[[_Array, _Array, _Array, float, "Dropout"], Tensor]
+_LossOf = Callable[[_Array, _Array, _Array, float, "Dropout", _Array], Tensor]
 
 
 class Fit:
@@ -285,8 +285,8 @@ class Fit:
         def work() -> None:
             for number, windows in left:
                 dropout = Dropout(self._settings.dropout, int(seeds[windows.start] >> 1))
-                codes, truth, real = batch.part(windows)
-                loss = loss_of(codes, truth, real, 1 / counted, dropout)
+                codes, truth, real, flanked = batch.part(windows)
+                loss = loss_of(codes, truth, real, 1 / counted, dropout, flanked)
                 found = [loss.detach(), *torch.autograd.grad(loss, by)]
                 parts[number] = torch.cat([tensor.reshape(-1) for tensor in found])
 
@@ -300,12 +300,19 @@ class Fit:
         return total
 
     def _loss(
-        self, codes: _Array, truth: _Array, counted: _Array, factor: float, dropout: Dropout
+        self,
+        codes: _Array,
+        truth: _Array,
+        counted: _Array,
+        factor: float,
+        dropout: Dropout,
+        flanked: _Array,
     ) -> Tensor:
         """Return the summed loss of windows, computed by torch; as `Snapshot.loss`."""
         device = self._fabric.device
         with self._fabric.autocast():
-            logits = self.network(torch.as_tensor(codes, device=device), dropout).float()
+            read, wide = (torch.as_tensor(array, device=device) for array in (codes, flanked))
+            logits = self.network(read, dropout, wide).float()
         right, real = (torch.as_tensor(array, device=device) for array in (truth, counted))
         return factor * _summed_loss(logits, right, real, self.network.architecture.exclusive)
 

@@ -63,6 +63,7 @@ class TrainingPlan:
     hardware: Hardware
     initial: Checkpoint | None = None
     priors: Mapping[str, float] = field(default_factory=dict)
+    matrix: bool = True
     validations: int = 10
     bound_tells_all = True
 
@@ -98,7 +99,13 @@ class TrainingPlan:
         check_plan(self.encoded, self.model_path, self.architecture, self.validations, self.priors)
         alone = replace(self.hardware, devices=1, nodes=1)
         begun = begin(
-            self.encoded, self.architecture, self.sampling, self.settings, alone, self.initial
+            self.encoded,
+            self.architecture,
+            self.sampling,
+            self.settings,
+            alone,
+            self.initial,
+            matrix=self.matrix,
         )
         fit = begun.fit
         try:

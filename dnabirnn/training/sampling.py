@@ -114,15 +114,20 @@ class TrainingBatch(NamedTuple):
     truth : ndarray, (B, L, O) bool
     counted : ndarray, (B, L) bool
         False at code 4, ignored bases and padding, which are left out of the loss.
+    flanked : ndarray, (B, F + L + F) uint8
+        The windows with flanks, which matrices read. Padding outside the interval of the split.
     """
 
     codes: Codes
     truth: NDArray[np.bool_]
     counted: NDArray[np.bool_]
+    flanked: Codes
 
     def part(self, windows: slice) -> TrainingBatch:
         """Return a slice of the windows."""
-        return TrainingBatch(self.codes[windows], self.truth[windows], self.counted[windows])
+        return TrainingBatch(
+            self.codes[windows], self.truth[windows], self.counted[windows], self.flanked[windows]
+        )
 
 
 class Places(NamedTuple):
@@ -179,6 +184,8 @@ class Sampler:
     settings : SamplingSettings
     either_strand : bool
         Read half of the windows, drawn at random, as their reverse complement; for untied networks.
+    flank_bp : int
+        Length of the flanks of `TrainingBatch.flanked`.
 
     Raises
     ------
@@ -189,11 +196,16 @@ class Sampler:
     """
 
     def __init__(
-        self, encoded: EncodedSet, settings: SamplingSettings, either_strand: bool = False
+        self,
+        encoded: EncodedSet,
+        settings: SamplingSettings,
+        either_strand: bool = False,
+        flank_bp: int = 0,
     ) -> None:
         self.encoded = encoded
         self.settings = settings
         self._either_strand = either_strand
+        self.flank_bp = flank_bp
         self._intervals = encoded.split("train")
         if not len(self._intervals):
             raise EncodedSetError(f"{encoded.path}: the train split is empty; encode again")
@@ -366,8 +378,23 @@ class Sampler:
             codes = np.where(codes < AMBIGUOUS, (codes + mutations) & 3, codes)
         labels = self.encoded.labels[places]
         truth = targets(labels, self.encoded.classes)
-        batch = TrainingBatch(codes, truth, _counted(codes, labels))
+        flanked = self._flanked(starts, codes)
+        batch = TrainingBatch(codes, truth, _counted(codes, labels), flanked)
         return self._turned(batch, turned) if turned.any() else batch
+
+    def _flanked(self, starts: NDArray[np.int64], codes: Codes) -> Codes:
+        """Return windows (B, L) with flanks, which are not mutated: (B, F + L + F)."""
+        flank = self.flank_bp
+        if not flank:
+            return codes
+        interval = np.searchsorted(self._intervals[:, 0], starts, side="right") - 1
+        first, last = self._intervals[interval].T
+        places = starts[:, None] + np.arange(-flank, codes.shape[1] + flank)
+        inside = (places >= first[:, None]) & (places < last[:, None])
+        places = np.where(inside, places, starts[:, None])
+        flanked = np.where(inside, self.encoded.codes[places], np.uint8(PADDING))
+        flanked[:, flank:-flank] = codes
+        return flanked
 
     def _turned(self, batch: TrainingBatch, chosen: NDArray[np.bool_]) -> TrainingBatch:
         """Reverse-complement the chosen windows; padded ones stay unchanged."""
@@ -377,7 +404,9 @@ class Sampler:
         codes[chosen] = reverse_complement(codes[chosen])
         truth[chosen] = truth[chosen][:, ::-1][..., columns]
         counted[chosen] = counted[chosen][:, ::-1]
-        return TrainingBatch(codes, truth, counted)
+        flanked = batch.flanked.copy()
+        flanked[chosen] = reverse_complement(flanked[chosen])
+        return TrainingBatch(codes, truth, counted, flanked)
 
 
 def _counted(codes: Codes, labels: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:

@@ -3,28 +3,67 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from dnabirnn.errors import OptionError
-from dnabirnn.network import Network, head_rows, load_weights, weights_of
+from dnabirnn.network import Network, head_rows, load_weights, prior_shift, weights_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dnabirnn.evaluation import FittedMatrix
     from dnabirnn.network import Architecture, Checkpoint
     from dnabirnn.training.sampling import Prevalence
 
 __all__ = ["first_network", "set_biases", "start_from"]
 
 
-def first_network(architecture: Architecture, prevalence: Prevalence, seed: int) -> Network:
-    """Make a network with weights drawn from the seed; torch's global generator is unchanged."""
+def first_network(
+    architecture: Architecture,
+    prevalence: Prevalence,
+    seed: int,
+    matrices: Sequence[FittedMatrix | None] = (),
+) -> Network:
+    """Make a network with weights drawn from the seed; torch's global generator is unchanged.
+
+    Before the first step, the scores of a class with a matrix are those of the calibrated matrix:
+    its rows of the head are 0.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Network(architecture)
     set_biases(network, prevalence)
+    set_matrices(network, prevalence, matrices)
     return network
+
+
+def set_matrices(
+    network: Network, prevalence: Prevalence, matrices: Sequence[FittedMatrix | None]
+) -> None:
+    """Set the matrices of a network, and the rows of the head that their classes read to 0.
+
+    A matrix is calibrated for the sequence. The network learns the log-odds of training windows,
+    where sites are more frequent.
+    """
+    architecture = network.architecture
+    names = [motif_class.name for motif_class in architecture.classes]
+    shifts = prior_shift(architecture, prevalence.sampled, prevalence.sequence)
+    rows = head_rows(architecture)
+    with torch.no_grad():
+        for number, (matrix, back) in enumerate(zip(matrices, shifts, strict=False)):
+            if matrix is None:
+                continue
+            score: Any = network.matrix[str(number)]
+            score.log_odds.copy_(torch.from_numpy(matrix.log_odds))
+            shift = matrix.shift - back.shift
+            score.map.copy_(torch.tensor([matrix.slope, matrix.least, shift]))
+            for row, output in enumerate(rows):
+                if output is None or output.class_name == names[number]:
+                    network.head.weight[row] = 0
+                    network.head.bias[row] = 0
 
 
 def start_from(network: Network, initial: Checkpoint) -> None:
@@ -38,6 +77,7 @@ def start_from(network: Network, initial: Checkpoint) -> None:
             )
     weights = weights_of(network)
     weights.update((n, w) for n, w in initial.weights.items() if n.startswith("recurrent."))
+    weights.update((n, w) for n, w in initial.weights.items() if n in weights and "matrix." in n)
     rows = {row: number for number, row in enumerate(head_rows(theirs))}
     for number, row in enumerate(head_rows(ours)):
         if row in rows:

@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from contextlib import nullcontext, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,12 +23,14 @@ from dnabirnn.errors import (
     OutputError,
     TrainingError,
 )
+from dnabirnn.evaluation import fit_matrices
 from dnabirnn.files import check_target, is_compressed, is_stream, note_written
 from dnabirnn.labels import overlaps
 from dnabirnn.network import (
     Architecture,
     Checkpoint,
     LogOddsMap,
+    MatrixShape,
     check_priors,
     load_checkpoint,
     load_weights,
@@ -83,6 +85,7 @@ def train(
     hardware: Hardware | None = None,
     initial: Checkpoint | None = None,
     priors: Mapping[str, float] | None = None,
+    matrix: bool = True,
     validations: int = 10,
     resume: bool = True,
     log_path: PathLike | None = None,
@@ -109,6 +112,9 @@ def train(
     priors : mapping of class name to float, optional
         Expected share of bases per strand that belong to a class in the sequence that the model
         will score, if it differs from the share in validation sequence.
+    matrix : bool
+        Start from position weight matrices of the training sites. With `initial`, the matrices of
+        that model are used.
     validations : int
         Number of times to score validation sequence.
     resume : bool
@@ -143,10 +149,10 @@ def train(
     hardware = hardware or Hardware()
     priors = dict(priors or {})
     check_plan(encoded, model_path, architecture, validations, priors)
-    begun = begin(encoded, architecture, sampling, settings, hardware, initial)
+    begun = begin(encoded, architecture, sampling, settings, hardware, initial, matrix=matrix)
     fabric, fit = begun.fabric, begun.fit
     plan = {
-        "architecture": architecture.to_json(),
+        "architecture": fit.network.architecture.to_json(),
         "sampling": asdict(sampling),
         "fit": asdict(settings),
         "validations": validations,
@@ -206,6 +212,7 @@ def train(
                     begun.sampler,
                     run.validation,
                     begun.prevalence,
+                    run.of_matrices,
                     plan,
                     run.threads,
                 )
@@ -276,13 +283,21 @@ def begin(
     settings: FitSettings,
     hardware: Hardware,
     initial: Checkpoint | None = None,
+    *,
+    matrix: bool = True,
 ) -> Begun:
     """Start the processes, and create the network and its fit; parameters as for `train`."""
-    sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
+    fitted = fit_matrices(encoded) if matrix and initial is None else []
+    shapes = tuple(one and MatrixShape(len(one.log_odds), one.flank_bp) for one in fitted)
+    if initial is not None and initial.architecture.classes == architecture.classes:
+        shapes = initial.architecture.matrices  # they go with its other weights
+    architecture = replace(architecture, matrices=shapes if any(shapes) else ())
+    untied, reach = not architecture.tied, architecture.matrix_reach_bp
+    sampler = Sampler(encoded, sampling, either_strand=untied, flank_bp=reach)
     prevalence = sampler.prevalence()
     fabric = launch(hardware)
     fused = trains_fused(hardware.engine, fabric.device.type, hardware.precision, architecture.cell)
-    network = first_network(architecture, prevalence, sampling.seed)
+    network = first_network(architecture, prevalence, sampling.seed, fitted)
     if initial is not None:
         start_from(network, initial)
     fit = Fit(fabric, network, sampler, settings, hardware.threads, fused, hardware.precision)
@@ -305,6 +320,7 @@ class _Run:
     leads: bool
     keeps_states: bool
     best_ap: float = -1.0
+    of_matrices: dict[str, float | None] = field(default_factory=dict)
     best: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
     saved: float = 0.0
@@ -316,6 +332,12 @@ class _Run:
         fit, self.saved = self.fit, time.monotonic()
         every = max(1, fit.steps // _LOG_ROWS)
         validations = min(self.validations, fit.steps)
+        if fit.step == 0 and any(fit.network.architecture.matrices) and self.leads:
+            # The matrices by themselves: what is learned must be better to be kept.
+            self.of_matrices = self._average_precision()
+            mean = mean_of(self.of_matrices)
+            if mean is not None:
+                self.best_ap, self.best = mean, weights_of(fit.network)
         validate_at = {round(fit.steps * k / validations) for k in range(1, validations + 1)}
         with self.signals.received():
             try:
@@ -366,6 +388,7 @@ class _Run:
             if name.startswith(_BEST)
         }
         self.best_ap, self.losses = state.plain["best_ap"], state.plain["losses"]
+        self.of_matrices = state.plain["of_matrices"]
         self.log.restore(state.plain["log"])
         self.kept = self.fit.step
         logger.info(
@@ -377,6 +400,7 @@ class _Run:
         plain = {
             "step": self.fit.step,
             "best_ap": self.best_ap,
+            "of_matrices": self.of_matrices,
             "losses": self.losses,
             "log": self.log.rows,
         }
@@ -388,8 +412,9 @@ class _Run:
         return late and self.fit.step not in (0, self.kept)
 
     def _average_precision(self) -> dict[str, float | None]:
-        window = scoring_windows(self.fit.window_bp)[-1]
-        engine = engine_of(self.fit.network, self.maps)
+        network = self.fit.network
+        window = scoring_windows(self.fit.window_bp, network.architecture.matrix_reach_bp)[-1]
+        engine = engine_of(network, self.maps)
         return self.validation.average_precision(engine, window, self.threads)
 
     def _note(self, validation: dict[str, float | None]) -> None:

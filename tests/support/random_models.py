@@ -31,6 +31,9 @@ def random_checkpoint(
         name: rng.normal(0, 2.0 if name == "head.weight" else spread, size).astype(np.float32)
         for name, size in weight_shapes(architecture).items()
     }
+    for name in weights:
+        if name.endswith(".map"):  # slope, lower limit and shift of a matrix's score
+            weights[name] = np.array([rng.uniform(0.2, 1), rng.normal(), rng.normal()], np.float32)
     return Checkpoint(
         architecture=architecture,
         weights=weights,

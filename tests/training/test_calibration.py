@@ -103,7 +103,7 @@ def choose(figures: dict[int, dict[str, float | None]], split: str = "val") -> S
         return figures[window.length_bp]
 
     validation = SimpleNamespace(split=split, average_precision=average_precision)
-    return choose_scoring_window(validation, None, 200, 1)  # type: ignore[arg-type]
+    return choose_scoring_window(validation, None, scoring_windows(200), 1)  # type: ignore[arg-type]
 
 
 def test_the_longest_window_that_loses_little_for_any_class_is_chosen() -> None:

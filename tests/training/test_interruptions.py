@@ -88,8 +88,8 @@ def at_call(number: int, name: str, monkeypatch: pytest.MonkeyPatch, *, late: bo
         ("advance", 5, True, 5),
         ("advance", 8, False, 8),  # a step of a validation
         ("advance", STEPS, False, STEPS),
-        ("validate", 1, False, 8),
-        ("validate", 2, True, 16),
+        ("validate", 2, False, 8),  # the first one is of the matrices alone
+        ("validate", 3, True, 16),
         ("finish", 1, False, STEPS),
         ("finish", 1, True, STEPS),
     ],

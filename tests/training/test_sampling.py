@@ -54,7 +54,7 @@ def test_windows_lie_in_the_train_split(encoded: EncodedSet) -> None:
 
 
 def test_truth_is_where_the_motif_is(encoded: EncodedSet) -> None:
-    codes, truth, counted = sampler(encoded, window_bp=150).batch(0)
+    codes, truth, counted, _ = sampler(encoded, window_bp=150).batch(0)
     assert counted.all()
     whole = 0
     for row, labels in zip(codes, truth, strict=True):
@@ -106,7 +106,7 @@ def test_short_intervals_are_padded(tmp_path: Path) -> None:
         [fasta], load_labels([bed]), tmp_path / "s", split=split_plan(tmp_path / "split.bed")
     )
     drawn = sampler(made, window_bp=150, batch_windows=300)
-    codes, _, counted = drawn.batch(0)
+    codes, _, counted, _ = drawn.batch(0)
     padded = codes[:, -1] == PADDING
     assert padded.any()
     assert (codes[padded][:, :100] != PADDING).all()
@@ -200,3 +200,23 @@ def test_what_is_no_base_is_not_mutated(tmp_path: Path) -> None:
     plain = sampler(encoded, window_bp=50, batch_windows=200).batch(0).codes
     np.testing.assert_array_equal(codes >= 4, plain >= 4)
     assert (codes != plain).mean() > 0.4
+
+
+def test_flanks_are_the_bases_around_a_window_within_the_split(encoded: EncodedSet) -> None:
+    for untied in (False, True):
+        settings = SamplingSettings(window_bp=60, batch_windows=64, mutation_rate=0.1)
+        plain, wide = (
+            Sampler(encoded, settings, either_strand=untied, flank_bp=flank) for flank in (0, 25)
+        )
+        drawn, batch = wide.places(3), wide.batch(3)
+        for ours, theirs in zip(batch[:3], plain.batch(3)[:3], strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        np.testing.assert_array_equal(batch.flanked[:, 25:-25], batch.codes)
+        (low, high), *_ = encoded.split("train").tolist()
+        whole = np.concatenate([np.full(25, PADDING), encoded.codes[low:high], [PADDING] * 25])
+        for start, turned, row in zip(drawn.starts, drawn.turned, batch.flanked, strict=True):
+            around = whole[start - low : start - low + 110].astype(np.uint8)
+            flanks = reverse_complement(row) if turned else row
+            np.testing.assert_array_equal(flanks[:25], around[:25])
+            np.testing.assert_array_equal(flanks[-25:], around[-25:])
+    assert (plain.batch(3).flanked == plain.batch(3).codes).all()

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import itertools
 import logging
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,8 @@ from dnabirnn.encoded.encode import encode_genome
 from dnabirnn.encoded.encoded_set import EncodedSet
 from dnabirnn.encoded.splits import split_plan
 from dnabirnn.errors import DeviceError, EncodedSetError, OptionError, TrainingError
+from dnabirnn.evaluation.baseline import fit_matrices
+from dnabirnn.evaluation.baseline_matrix import scan
 from dnabirnn.labels.load import load_labels
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.network.architecture import Architecture, Cell
@@ -31,6 +35,7 @@ from dnabirnn.scoring.grid import lay
 from dnabirnn.scoring.model import Model
 from dnabirnn.scoring.runs import find_runs
 from dnabirnn.sequences.records import Record
+from dnabirnn.training.finish import _compare
 from dnabirnn.training.fit import Fit, FitSettings
 from dnabirnn.training.processes import Hardware
 from dnabirnn.training.sampling import SamplingSettings
@@ -253,7 +258,7 @@ def test_the_best_weights_are_kept(encoded: EncodedSet, tmp_path: Path) -> None:
 def test_worse_weights_later_do_not_replace_better_ones(
     encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    figures = iter([0.3, 0.9, 0.2])
+    figures = iter([0.1, 0.3, 0.9, 0.2])  # the first one is of the matrices alone
     seen = []
 
     def validate(run):  # type: ignore[no-untyped-def]
@@ -263,7 +268,7 @@ def test_worse_weights_later_do_not_replace_better_ones(
 
     monkeypatch.setattr("dnabirnn.training.training_run._Run._average_precision", validate)
     checkpoint = quick(encoded, tmp_path / "m")
-    for name, array in seen[1].items():
+    for name, array in seen[2].items():
         np.testing.assert_array_equal(checkpoint.weights[name], array)
 
 
@@ -290,7 +295,51 @@ def test_every_kind_of_network_trains(
 ) -> None:
     architecture = Architecture(encoded.classes, cell, 4, 2, tied, exclusive=tied)
     train(encoded, tmp_path / "m", architecture, SAMPLING, FitSettings(80 * 48 * 3, dropout=0.1))
-    assert load_checkpoint(tmp_path / "m").architecture == architecture
+    found = load_checkpoint(tmp_path / "m").architecture
+    assert found == replace(architecture, matrices=found.matrices)
+    assert all(found.matrices)
+
+
+def test_before_the_first_step_a_network_is_the_matrix(encoded: EncodedSet, tmp_path: Path) -> None:
+    settings = FitSettings(bases=1, learning_rate=1e-9)
+    codes = encoded.codes[:5_000]
+    for exclusive, tied in itertools.product((False, True), repeat=2):
+        architecture = Architecture(encoded.classes, hidden=4, tied=tied, exclusive=exclusive)
+        path = tmp_path / f"{exclusive}{tied}.safetensors"
+        model = train(encoded, path, architecture, SAMPLING, settings)
+        (fitted,) = fit_matrices(encoded)
+        assert fitted is not None
+        np.testing.assert_array_equal(model.weights["matrix.0.log_odds"], fitted.log_odds)
+        scores = scan(codes, fitted.log_odds, fitted.flank_bp)
+        odds = fitted.slope * np.maximum(scores, fitted.least) + fitted.shift
+        # Calibration changes the log-odds by a line, which is the same for all bases.
+        found = Model(model, engine="fused", device="cpu").score(codes).astype(np.float64)
+        rest = 1 - (found.sum(axis=1, keepdims=True) if exclusive else found)
+        x, y = odds.T.reshape(-1), np.log(found / np.maximum(rest, 1e-9)).reshape(-1)
+        inside = (y > -11) & (y < 8) & (found.reshape(-1) > 2e-6)  # not at a bound
+        assert inside.sum() > 1_000
+        line = np.polyfit(x[inside], y[inside], 1)
+        np.testing.assert_allclose(y[inside], np.polyval(line, x[inside]), atol=0.02)
+        ap = model.metrics["classes"]["M"]
+        assert ap["matrix_ap_stranded"] == pytest.approx(ap["ap_stranded"], abs=1e-3)
+
+
+def test_without_matrices_if_asked(encoded: EncodedSet, tmp_path: Path) -> None:
+    settings = FitSettings(bases=1)
+    plain = train(encoded, tmp_path / "m", None, SAMPLING, settings, matrix=False)
+    assert plain.architecture.matrices == ()
+    assert "matrix_ap_stranded" not in plain.metrics["classes"]["M"]
+    assert plain.description()["format_version"] == 1
+    with_matrix = train(encoded, tmp_path / "n", None, SAMPLING, settings)
+    assert with_matrix.description()["format_version"] == 2
+
+
+def test_a_class_behind_its_matrix_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="dnabirnn"):
+        _compare("M", 0.5, 0.51)
+        assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
+        _compare("M", 0.5, 0.6)
+    assert "M: AP 0.5000 on validation sequence, less than" in caplog.text
 
 
 def test_without_validation_sequence_training_sequence_stands_in(

@@ -14,6 +14,7 @@ Modules, in reading order:
 - `gru_ln`: dna-brnn's gated recurrent units with layer normalization
 - `lstm`: long short-term memory
 - `cells`: which kernels compute which cell
+- `matrix_scan`: position weight matrices, in lanes and on one sequence
 - `loss`: the loss and its gradient with respect to the head
 - `packing`: weights for training, packed and unpacked
 - `workspace`: both passes over a block of windows

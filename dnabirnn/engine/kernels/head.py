@@ -191,6 +191,7 @@ def answer(
     bias: NDArray[np.float32],
     strands: NDArray[np.int64],
     exclusive: bool,
+    terms: NDArray[np.float32],
     columns: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> None:
@@ -202,6 +203,8 @@ def answer(
     answers : ndarray, (L * rows * LANES,) float32
     rows, first, second, bias, strands, exclusive
         As in `Head`.
+    terms : ndarray, (L * C * LANES,) float32
+        Numbers to add to the log-odds; empty if there are none.
     columns : ndarray, (16 * C * LANES,) float32
         Scratch space.
     out : ndarray, (LANES, L, O) float32
@@ -219,6 +222,9 @@ def answer(
                     one = load(answers, (t * rows + first[c]) * LANES + v)
                     other = load(answers, (t * rows + second[c]) * LANES + v)
                     log_odds = fma(one + other, splat(_HALF), splat(bias[c]))
+                    if terms.size:
+                        place = (t * (outputs + background) + c) * LANES + v
+                        log_odds = log_odds + load(terms, place)
                     store(columns, base + c * LANES, log_odds)
                 bases = load_codes(codes, t * LANES + v)
                 if exclusive:

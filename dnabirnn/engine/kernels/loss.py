@@ -35,6 +35,7 @@ def cross_entropy(
     second: NDArray[np.int64],
     bias: NDArray[np.float32],
     exclusive: bool,
+    terms: NDArray[np.float32],
     truth: NDArray[np.bool_],
     counted: NDArray[np.bool_],
     factor: float,
@@ -49,6 +50,8 @@ def cross_entropy(
     answers : ndarray, (L * rows * LANES,) float32
     rows, first, second, bias, exclusive
         As in `head.Head`.
+    terms : ndarray, (L * C * LANES,) float32
+        Numbers to add to the log-odds; empty if there are none.
     truth : ndarray, (W, L, O) bool
         Truth of W windows, at most LANES.
     counted : ndarray, (W, L) bool
@@ -88,6 +91,8 @@ def cross_entropy(
                 one = answers[(t * rows + first[c]) * LANES + lane]
                 other = answers[(t * rows + second[c]) * LANES + lane]
                 log_odds[c] = (one + other) * kind(0.5) + bias[c]
+                if terms.size:
+                    log_odds[c] += terms[(t * columns + c) * LANES + lane]
                 if target < 0 and c >= background and truth[lane, t, c - background]:
                     target = c
             if exclusive:

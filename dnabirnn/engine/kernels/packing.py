@@ -10,6 +10,7 @@ from dnabirnn.engine.kernels import gradients
 from dnabirnn.engine.kernels.cells import CELLS
 from dnabirnn.engine.kernels.head import pack_head
 from dnabirnn.engine.kernels.layers import Direction, Gates, flat
+from dnabirnn.engine.kernels.matrix_scan import pack_matrices
 from dnabirnn.engine.kernels.vectors import aligned
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class PackedNetwork:
         self.dtype: np.dtype[Any] = weights["head.weight"].dtype
         self.logits = len(weights["head.bias"])
         self.head = pack_head(architecture, weights, self.hidden)
+        self.matrices = pack_matrices(architecture, weights)
         self.head_rows = -(-self.head.rows // gradients.TILE) * gradients.TILE
         self.head_transposed = self._transposed_head()
         self.layers = [

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dnabirnn.alphabet import PADDING
 from dnabirnn.engine.kernels import gradients
 from dnabirnn.engine.kernels.loss import cross_entropy
+from dnabirnn.engine.kernels.matrix_scan import matrix_terms, room
 from dnabirnn.engine.kernels.vectors import LANES, VECTOR, aligned
 
 if TYPE_CHECKING:
@@ -58,10 +60,28 @@ class Workspace:
             gradients.numbers_of_sums(2 * hidden, network.head_rows), dtype=dtype
         )
         self.keys: list[Keys] = []
+        self.reach = network.matrices.reach
+        self.terms = self.none
+        if network.matrices.widths.any():
+            flanked = length + 2 * self.reach
+            most = room(flanked, network.matrices.widths)
+            self.found = aligned(most * LANES + VECTOR, dtype=dtype)
+            self.terms = aligned(length * network.head.first.size * LANES, dtype=dtype)
 
-    def forward(self, network: PackedNetwork, block: NDArray[np.uint8], keys: list[Keys]) -> None:
-        """Compute the rows of the head for a block of at most LANES windows, (W, L)."""
+    def forward(
+        self,
+        network: PackedNetwork,
+        block: NDArray[np.uint8],
+        keys: list[Keys],
+        flanked: NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Compute the rows of the head for a block of at most LANES windows, (W, L).
+
+        Matrices read `flanked`, (W, F + L + F), the same windows with flanks, where it is given.
+        """
         self._begin(block, keys)
+        if self.terms.size:
+            self._scan(network, block if flanked is None else flanked)
         length, hidden, head = self.length, network.hidden, network.head
         below = self.none
         for layer, directions in enumerate(network.layers):
@@ -87,6 +107,21 @@ class Workspace:
             below, length, hidden, head.forward, head.reverse, head.rows, self.answers
         )
 
+    def _scan(self, network: PackedNetwork, flanked: NDArray[np.uint8]) -> None:
+        """Compute the terms of the matrices from windows with flanks, or without."""
+        flank = (flanked.shape[1] - self.length) // 2
+        codes = np.full((flanked.shape[1], LANES), PADDING, np.uint8)
+        codes[:, : len(flanked)] = flanked.T
+        matrix_terms(
+            codes.reshape(-1),
+            flank,
+            self.length,
+            *network.matrices,
+            network.head.first.size,
+            self.found,
+            self.terms,
+        )
+
     def backward(
         self,
         network: PackedNetwork,
@@ -104,6 +139,7 @@ class Workspace:
             head.second,
             head.bias,
             head.exclusive,
+            self.terms,
             truth,
             counted,
             factor,
