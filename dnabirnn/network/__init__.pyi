@@ -17,6 +17,7 @@ from .checkpoint import (
     weight_shapes as weight_shapes,
 )
 from .dna_brnn import convert as convert
+from .kmers import DEFAULT_KMER as DEFAULT_KMER, opposite_rows as opposite_rows
 from .log_odds import (
     LogOddsMap as LogOddsMap,
     check_priors as check_priors,

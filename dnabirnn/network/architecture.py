@@ -9,6 +9,7 @@ from typing import Any
 from dnabirnn.errors import OptionError
 from dnabirnn.motif_classes import MAX_CLASSES, MotifClass, Output
 from dnabirnn.names import is_printable
+from dnabirnn.network.kmers import MAX_KMER
 
 __all__ = ["PROBABILITY_BOUNDS", "Architecture", "Cell"]
 
@@ -64,6 +65,8 @@ class Architecture:
         weights.
     exclusive : bool
         If True, one softmax over the background and all outputs. If False, one sigmoid per output.
+    kmer : int
+        Length of the k-mers that the first layer looks up beside each base; 1 for none.
     """
 
     classes: tuple[MotifClass, ...]
@@ -72,6 +75,7 @@ class Architecture:
     layers: int = 1
     tied: bool = True
     exclusive: bool = False
+    kmer: int = 1
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.classes) <= MAX_CLASSES:
@@ -91,6 +95,8 @@ class Architecture:
         for option, value in (("hidden", self.hidden), ("layers", self.layers)):
             if value < 1:
                 raise OptionError(f"--{option} {value}: must be 1 or more")
+        if self.kmer not in range(1, MAX_KMER + 1, 2):
+            raise OptionError(f"--kmer {self.kmer}: must be an odd number from 1 to {MAX_KMER}")
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -116,9 +122,12 @@ Output(class_name='IS', strand='.'))
         """Return a conservative estimate of torch's memory per base of a window, in bytes.
 
         Per direction and layer, torch holds the inputs, the sums of the gates, and the states.
-        Training also keeps copies of them for the backward pass, and their gradients.
+        A first layer with k-mers also holds their terms, and the sums before and after they are
+        added. Training also keeps copies of them for the backward pass, and their gradients.
         """
         numbers = 2 * self.layers * (self.cell.gates + 4) * self.hidden
+        if self.kmer > 1:
+            numbers += 2 * 3 * self.cell.gates * self.hidden
         return 4 * (numbers + 8 * len(self.outputs)) * (3 if training else 1)
 
     def to_json(self) -> dict[str, Any]:
@@ -126,6 +135,8 @@ Output(class_name='IS', strand='.'))
         plain = asdict(self)
         plain["cell"] = self.cell.value
         plain["classes"] = [{"name": name, "stranded": strand} for name, strand in self.classes]
+        if self.kmer == 1:  # as in files of format 1
+            del plain["kmer"]
         return plain
 
     @classmethod
@@ -145,4 +156,5 @@ Output(class_name='IS', strand='.'))
             layers=int(plain["layers"]),
             tied=bool(plain["tied"]),
             exclusive=bool(plain["exclusive"]),
+            kmer=int(plain.get("kmer", 1)),
         )
