@@ -9,10 +9,12 @@ from typing import Any
 from dnabirnn.errors import OptionError
 from dnabirnn.motif_classes import MAX_CLASSES, MotifClass, Output
 from dnabirnn.names import is_printable
-from dnabirnn.network.kmers import MAX_KMER
 
-__all__ = ["PROBABILITY_BOUNDS", "Architecture", "Cell"]
+__all__ = ["DEFAULT_KMER", "PROBABILITY_BOUNDS", "Architecture", "Cell"]
 
+DEFAULT_KMER = 5
+"""Length of the k-mers of a network to train, unless given: accuracy and cost are in ADR 25."""
+_MAX_KMER = 7  # each further pair of bases makes the table 16 times as large
 PROBABILITY_BOUNDS = (1e-6, 1 - 1e-6)
 """Smallest and largest probability that is reported for a base and an output."""
 
@@ -95,8 +97,8 @@ class Architecture:
         for option, value in (("hidden", self.hidden), ("layers", self.layers)):
             if value < 1:
                 raise OptionError(f"--{option} {value}: must be 1 or more")
-        if self.kmer not in range(1, MAX_KMER + 1, 2):
-            raise OptionError(f"--kmer {self.kmer}: must be an odd number from 1 to {MAX_KMER}")
+        if self.kmer not in range(1, _MAX_KMER + 1, 2):
+            raise OptionError(f"--kmer {self.kmer}: must be an odd number from 1 to {_MAX_KMER}")
 
     @property
     def outputs(self) -> tuple[Output, ...]:

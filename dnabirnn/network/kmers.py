@@ -21,12 +21,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["DEFAULT_KMER", "MAX_KMER", "opposite_rows"]
-
-DEFAULT_KMER = 5
-"""Length of the k-mers of a new network, unless given; measured in ADR 25."""
-MAX_KMER = 7
-"""Largest length. Each further pair of bases makes the table 16 times as large."""
+__all__ = ["opposite_rows"]
 
 
 def opposite_rows(kmer: int) -> NDArray[np.int64]:
