@@ -97,9 +97,9 @@ def fold(table, rows, columns, factors, of_bases, out):
     rows : ndarray, (4**k,) int64
         Row of `table` for each row of the output.
     columns : ndarray, (width,) int64
-        Column of `table` for each column of the output; -1 for columns that are filled up.
+        Column of `table` for each column of the output.
     factors : ndarray, (width,) float64
-        Factors of the weights.
+        Factors of the weights; 0 for columns that are filled up.
     of_bases : ndarray, (FURTHER, width) float32
         Sums of bases without a k-mer.
     out : ndarray, ((4**k + FURTHER) * width,) float32
@@ -113,10 +113,8 @@ def fold(table, rows, columns, factors, of_bases, out):
     for row in range(kmers):
         base = row // below % 4
         for column in range(width):
-            total = of_bases[base, column]
-            if columns[column] >= 0:
-                total += kind(table[rows[row], columns[column]] * factors[column])
-            out[row * width + column] = total
+            of_kmer = kind(table[rows[row], columns[column]] * factors[column])
+            out[row * width + column] = of_bases[base, column] + of_kmer
     for base in range(FURTHER):
         for column in range(width):
             out[(kmers + base) * width + column] = of_bases[base, column]

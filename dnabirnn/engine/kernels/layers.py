@@ -283,15 +283,15 @@ def pack_kmers(
         return aligned(0, dtype=entries.dtype)
     gates, hidden = len(kmers.factors), entries.shape[1]
     own = kmers.table.shape[1] // gates  # units before filling up
-    columns = np.full((gates, hidden, 1), -1)
+    columns, factors = np.zeros((gates, hidden, 1), np.int64), np.zeros((gates, hidden, 1))
     columns[:, :own, 0] = np.arange(gates * own).reshape(gates, own)
-    factors = np.repeat(kmers.factors, hidden).reshape(gates, hidden, 1)
+    factors[:, :own, 0] = kmers.factors[:, None]
 
     def in_groups(of_unit: NDArray[Any]) -> NDArray[Any]:
         """Tiles of full groups: (tiles * rows, n)."""
         whole = tiles(of_unit, units)
         lacking = -whole.shape[1] % GROUP
-        padded = np.pad(whole, ((0, 0), (0, lacking), (0, 0)), constant_values=-1)
+        padded = np.pad(whole, ((0, 0), (0, lacking), (0, 0)))
         return padded.reshape(-1, whole.shape[2])
 
     of_bases = np.ascontiguousarray(in_groups(entries[:gates, :, :FURTHER]).T)
