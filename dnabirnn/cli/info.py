@@ -56,10 +56,11 @@ def _lines(checkpoint: Checkpoint) -> list[str]:
     shape, window = checkpoint.architecture, checkpoint.scoring_window
     weights = sum(array.size for array in checkpoint.weights.values())
     layers = "1 layer" if shape.layers == 1 else f"{shape.layers} layers"
+    kmers = "" if shape.kmer == 1 else f"{shape.kmer}-mers, "
     lines = [
         f"network          {shape.cell.value}, {layers} of {shape.hidden} hidden units per "
         f"direction, {'strand-tied' if shape.tied else 'untied'}, "
-        f"{'exclusive' if shape.exclusive else 'overlapping'} classes, {weights:,} weights",
+        f"{'exclusive' if shape.exclusive else 'overlapping'} classes, {kmers}{weights:,} weights",
         f"outputs          {', '.join(f'{o.class_name} {o.strand}' for o in shape.outputs)}",
         f"training window  {checkpoint.training_window_bp:,} bp",
         f"scoring window   {window.length_bp:,} bp, {window.halo_bp:,} bp halo on each side",

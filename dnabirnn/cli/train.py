@@ -18,7 +18,7 @@ from dnabirnn.cli.look_ahead import look_ahead
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import DnabirnnError, OptionError, TrainingError
 from dnabirnn.names import printable
-from dnabirnn.network import Cell
+from dnabirnn.network import DEFAULT_KMER, Cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -133,6 +133,15 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     default=1,
     show_default=True,
     help="Number of recurrent layers.",
+)
+@option(
+    "--kmer",
+    group=_NETWORK,
+    type=int,
+    default=DEFAULT_KMER,
+    show_default=True,
+    help="Length of the k-mer around each base that the first layer also reads, an odd number from "
+    "1 to 7; 1 reads the base alone.",
 )
 @option(
     "--untied",
@@ -289,6 +298,7 @@ def train(
     cell: str,
     hidden: int,
     layers: int,
+    kmer: int,
     untied: bool,
     exclusive: bool,
     window: int,
@@ -352,7 +362,7 @@ def train(
     data = EncodedSet.open(encoded)
     parts: dict[str, Any] = {
         "architecture": Architecture(
-            data.classes, Cell(cell), hidden, layers, not untied, exclusive
+            data.classes, Cell(cell), hidden, layers, not untied, exclusive, kmer
         ),
         "sampling": SamplingSettings(window, batch, positive_share, seed, mutate),
         "settings": FitSettings(bases, lr, weight_decay, clip, dropout),

@@ -15,7 +15,8 @@ import numpy as np
 from dnabirnn.alphabet import PADDING
 from dnabirnn.engine.kernels.cells import CELLS
 from dnabirnn.engine.kernels.head import answer, pack_head
-from dnabirnn.engine.kernels.layers import Gates
+from dnabirnn.engine.kernels.kmers import FURTHER, find_places
+from dnabirnn.engine.kernels.layers import Direction, Gates
 from dnabirnn.engine.kernels.matrix_scan import matrix_terms, pack_matrices, room
 from dnabirnn.engine.kernels.vectors import LANES, VECTOR, aligned
 
@@ -37,8 +38,8 @@ _PROGRAM_BYTES = 210_000_000
 
 
 class _Layer(NamedTuple):
-    forward: tuple[Any, ...]
-    reverse: tuple[Any, ...]
+    forward: Direction
+    reverse: Direction
 
 
 class FusedEngine:
@@ -66,6 +67,7 @@ class FusedEngine:
         # `pack` recognizes a first layer by its 4 inputs, the bases. With at least 4 units, a
         # deeper layer has at least 8 inputs.
         self._hidden = max(-(-architecture.hidden // units) * units, 4)
+        self._kmer = architecture.kmer
         self._outputs = len(architecture.outputs)
         self._head = pack_head(architecture, weights, self._hidden)
         self._matrices = pack_matrices(architecture, weights)
@@ -78,6 +80,9 @@ class FusedEngine:
             )
             reverse = reverse.of_reverse_complement(architecture.tied)
             self._layers.append(_Layer(self._cell.pack(forward), self._cell.pack(reverse)))
+        # Numbers in the table of k-mers of one direction, and in a row of it; 0 without k-mers.
+        self._table: int = self._layers[0].forward.kmers.size
+        self._width = self._table // (4**self._kmer + FURTHER)
 
     @classmethod
     def of_checkpoint(cls, checkpoint: Checkpoint) -> FusedEngine:
@@ -93,10 +98,16 @@ class FusedEngine:
         return max(1, _BATCH_BP // (length_bp * LANES)) * LANES
 
     def memory_bytes(self, length_bp: int, threads: int) -> int:
-        """Return the bytes of the process: libraries, and features between layers per thread."""
+        """Return the bytes of the process.
+
+        These are libraries, tables of k-mers, and per thread features between layers and places of
+        k-mers.
+        """
         wide: int = length_bp * 2 * self._hidden * LANES * 4  # bytes of a float32
+        features = wide * min(len(self._layers) - 1, 2)
+        places = length_bp * LANES * 8 if self._table else 0
         scanned = self._scanned_numbers(length_bp) * 4
-        return _PROGRAM_BYTES + threads * (wide * min(len(self._layers) - 1, 2) + scanned)
+        return _PROGRAM_BYTES + 2 * 4 * self._table + threads * (features + places + scanned)
 
     def _scanned_numbers(self, length_bp: int) -> int:
         """Return how many numbers the scan of the matrices needs per thread."""
@@ -131,6 +142,8 @@ class FusedEngine:
         length = block.shape[1]
         codes = np.ascontiguousarray(block.T).reshape(-1)  # (L, LANES)
         head = self._head
+        if self._table:
+            find_places(codes, length, self._kmer, self._width, buffers.places)
         above, below = buffers.features
         for number, layer in enumerate(self._layers):
             last = number == len(self._layers) - 1
@@ -140,6 +153,7 @@ class FusedEngine:
             ):
                 self._cell.run(
                     codes,
+                    buffers.places,
                     length,
                     reverse,
                     *direction,
@@ -185,6 +199,7 @@ class _Buffers:
         head, hidden, layers = engine._head, engine._hidden, len(engine._layers)
         wide = length * 2 * hidden * LANES
         self.none = aligned(0)
+        self.places = np.empty(length * LANES if engine._table else 0, np.int64)
         self.features = [aligned(wide if layers > 1 + n else 0) for n in range(2)]
         self.answers = aligned(length * head.rows * LANES)
         self.columns = aligned(16 * head.first.size * LANES)

@@ -2,6 +2,7 @@
 
 Modules, in reading order:
 
+- `kmers`: numbers of k-mers
 - `architecture`: `Cell` and `Architecture`: the shape of a network, free of torch
 - `scoring_window`: the window in which a network scores
 - `log_odds`: calibration of log-odds, and the effect of another prior

@@ -1,4 +1,5 @@
 from .architecture import (
+    DEFAULT_KMER as DEFAULT_KMER,
     PROBABILITY_BOUNDS as PROBABILITY_BOUNDS,
     Architecture as Architecture,
     Cell as Cell,
@@ -18,6 +19,7 @@ from .checkpoint import (
     weight_shapes as weight_shapes,
 )
 from .dna_brnn import convert as convert
+from .kmers import opposite_rows as opposite_rows
 from .log_odds import (
     LogOddsMap as LogOddsMap,
     check_priors as check_priors,

@@ -10,8 +10,18 @@ from dnabirnn.errors import OptionError
 from dnabirnn.motif_classes import MAX_CLASSES, MotifClass, Output
 from dnabirnn.names import is_printable
 
-__all__ = ["MAX_COLUMNS", "PROBABILITY_BOUNDS", "Architecture", "Cell", "MatrixShape"]
+__all__ = [
+    "DEFAULT_KMER",
+    "MAX_COLUMNS",
+    "PROBABILITY_BOUNDS",
+    "Architecture",
+    "Cell",
+    "MatrixShape",
+]
 
+DEFAULT_KMER = 5
+"""Length of the k-mers of a network to train, unless given: accuracy and cost are in ADR 25."""
+_MAX_KMER = 7  # each further pair of bases makes the table 16 times as large
 PROBABILITY_BOUNDS = (1e-6, 1 - 1e-6)
 """Smallest and largest probability that is reported for a base and an output."""
 MAX_COLUMNS = 512
@@ -84,6 +94,8 @@ class Architecture:
     matrices : tuple of MatrixShape or None
         Matrix of each class, whose calibrated score is added to the log-odds; empty if no class has
         one.
+    kmer : int
+        Length of the k-mers that the first layer looks up beside each base; 1 for none.
     """
 
     classes: tuple[MotifClass, ...]
@@ -92,6 +104,7 @@ class Architecture:
     layers: int = 1
     tied: bool = True
     exclusive: bool = False
+    kmer: int = 1
     matrices: tuple[MatrixShape | None, ...] = ()
 
     def __post_init__(self) -> None:
@@ -112,6 +125,8 @@ class Architecture:
         for option, value in (("hidden", self.hidden), ("layers", self.layers)):
             if value < 1:
                 raise OptionError(f"--{option} {value}: must be 1 or more")
+        if self.kmer not in range(1, _MAX_KMER + 1, 2):
+            raise OptionError(f"--kmer {self.kmer}: must be an odd number from 1 to {_MAX_KMER}")
         if len(self.matrices) not in (0, len(self.classes)):
             raise OptionError(f"{len(self.matrices)} matrices for {len(self.classes)} classes")
         for shape in self.matrices:
@@ -155,9 +170,12 @@ Output(class_name='IS', strand='.'))
         """Return a conservative estimate of torch's memory per base of a window, in bytes.
 
         Per direction and layer, torch holds the inputs, the sums of the gates, and the states.
-        Training also keeps copies of them for the backward pass, and their gradients.
+        A first layer with k-mers also holds their terms, and the sums before and after they are
+        added. Training also keeps copies of them for the backward pass, and their gradients.
         """
         numbers = 2 * self.layers * (self.cell.gates + 4) * self.hidden
+        if self.kmer > 1:
+            numbers += 2 * 3 * self.cell.gates * self.hidden
         return 4 * (numbers + 8 * len(self.outputs)) * (3 if training else 1)
 
     def to_json(self) -> dict[str, Any]:
@@ -169,6 +187,8 @@ Output(class_name='IS', strand='.'))
             plain["matrices"] = [shape and shape._asdict() for shape in self.matrices]
         else:
             del plain["matrices"]
+        if self.kmer == 1:  # as in files of format 1
+            del plain["kmer"]
         return plain
 
     @classmethod
@@ -192,4 +212,5 @@ Output(class_name='IS', strand='.'))
                 None if one is None else MatrixShape(int(one["width"]), int(one["flank_bp"]))
                 for one in plain.get("matrices", ())
             ),
+            kmer=int(plain.get("kmer", 1)),
         )

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT_VERSION", "Checkpoint", "load_checkpoint", "mapped_weights", "weight_shapes"]
 
 FORMAT_VERSION = 2
-"""Latest version of the format. Models without matrices are written in version 1."""
+"""Newest version of the format. A file has the lowest version that describes it: 2 with k-mers or
+matrices."""
 _KEY = "dnabirnn"
 
 
@@ -82,8 +83,9 @@ class Checkpoint:
 
     def description(self) -> dict[str, Any]:
         """Return everything except the weights as plain values, for the metadata of the file."""
+        plain_input = self.architecture.kmer == 1 and not any(self.architecture.matrices)
         return {
-            "format_version": FORMAT_VERSION if any(self.architecture.matrices) else 1,
+            "format_version": 1 if plain_input else FORMAT_VERSION,
             "architecture": self.architecture.to_json(),
             "outputs": [list(output) for output in self.architecture.outputs],
             "training_window_bp": self.training_window_bp,
@@ -209,7 +211,7 @@ def weight_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     A layer has the weights of torch.nn.RNN, GRU or LSTM with one layer. A cell with layer
     normalisation also has gains and an initial state; in an untied network only the forward
     direction has the state. A tied network has one set of weights per layer. An untied network has
-    two, forward and reverse.
+    two, forward and reverse. With k-mers, a first layer also has a table with a row per k-mer.
 
     Examples
     --------
@@ -231,6 +233,8 @@ def weight_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
             shapes[f"recurrent.{number}.gain_hh_l0"] = (rows,)
             if number % directions == 0:
                 shapes[f"recurrent.{number}.state_l0"] = (hidden,)
+        if architecture.kmer > 1 and number < directions:
+            shapes[f"recurrent.{number}.weight_kmer_l0"] = (4**architecture.kmer, rows)
     logits = len(architecture.classes if architecture.tied else architecture.outputs)
     logits += int(architecture.exclusive)
     shapes["head.weight"] = (logits, 2 * hidden)

@@ -28,6 +28,8 @@ class NormalizedGRU(nn.Module):
     deviation is 0 and the normalised product is 0. Each product has separate gains and biases, one
     per unit.
 
+    Terms of k-mers, if given, are added to the sums of r, z and n. They are not normalised.
+
     The reset gate acts before the product with the state; in torch.nn.GRU it acts after it. The
     initial state is a weight of the cell, or the last state of another direction.
 
@@ -62,7 +64,9 @@ class NormalizedGRU(nn.Module):
         state = nn.Parameter(torch.empty(hidden).normal_(0, bound)) if begins else None
         self.register_parameter("state_l0", state)
 
-    def forward(self, lanes: Tensor, start: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, lanes: Tensor, start: Tensor | None = None, of_kmers: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return the states of all steps, and the last state.
 
         Parameters
@@ -70,6 +74,8 @@ class NormalizedGRU(nn.Module):
         lanes : Tensor, (B, L, inputs) float32
         start : Tensor, (B, H) float32, optional
             Initial state, used instead of the cell's weight.
+        of_kmers : Tensor, (B, L, 3H) float32, optional
+            Terms of k-mers.
 
         Returns
         -------
@@ -83,6 +89,8 @@ class NormalizedGRU(nn.Module):
         gate_bias, new_bias = bias[: 2 * hidden], bias[2 * hidden :]
         products = nn.functional.linear(lanes, self.weight_ih_l0)  # (B, L, 3H)
         of_inputs = self._normal(products, self.gain_ih_l0, self.bias_ih_l0)
+        if of_kmers is not None:
+            of_inputs = of_inputs + of_kmers
         own = self.state_l0
         state = start if own is None or start is not None else own.expand(len(lanes), hidden)
         assert state is not None

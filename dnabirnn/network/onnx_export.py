@@ -17,6 +17,7 @@ from dnabirnn.alphabet import AMBIGUOUS, ONE_HOT, PADDING
 from dnabirnn.errors import OptionError
 from dnabirnn.files import OutputFiles
 from dnabirnn.network.architecture import PROBABILITY_BOUNDS, Cell
+from dnabirnn.network.kmers import opposite_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,7 +126,7 @@ def both_directions(
     A reverse lane reads the reverse complement from its first base to its last. A bidirectional
     network reads the sequence from its last base to its first, without complement. Both compute the
     same if the input weights of A and T, and of C and G, are exchanged: the order A, C, G, T is
-    reversed.
+    reversed. Likewise, the row of each k-mer becomes that of its reverse complement.
 
     In a tied network, the reverse lane of a deeper layer reads [reverse, forward], and so does the
     head for the - strand. A bidirectional network always gives [forward, reverse], so the halves of
@@ -153,6 +154,9 @@ def both_directions(
         )
         if layer == 0:
             reverse["weight_ih_l0"] = reverse["weight_ih_l0"][:, ::-1]
+            if architecture.kmer > 1:
+                rows = opposite_rows(architecture.kmer)
+                reverse["weight_kmer_l0"] = reverse["weight_kmer_l0"][rows]
         elif architecture.tied:
             reverse["weight_ih_l0"] = _exchanged(architecture, reverse["weight_ih_l0"])
         layers.append((forward, reverse))
@@ -262,9 +266,13 @@ def _add_probabilities(graph: _Graph, architecture: Architecture, weights: _Weig
     ones = graph.node("Cast", [real], "ones", to=TensorProto.INT32)
     along = graph.constant("length_axis", np.array([1], np.int64))
     lengths = graph.node("ReduceSum", [ones, along], "lengths", keepdims=0)  # (B,)
-    one_hot = graph.constant("one_hot_of_code", ONE_HOT)
-    read = graph.node("Gather", [one_hot, numbers], "one_hot")  # (B, L, 4)
-    states = graph.node("Transpose", [read], "time_first", perm=[1, 0, 2])  # (L, B, 4)
+    table, rows = ONE_HOT, numbers
+    if architecture.kmer > 1:
+        table, layers[0] = _sums_of_kmers(layers[0])
+        rows = _add_kmer_rows(graph, architecture.kmer, numbers)
+    of_row = graph.constant("input_of_row", table)
+    read = graph.node("Gather", [of_row, rows], "input")  # (B, L, I)
+    states = graph.node("Transpose", [read], "time_first", perm=[1, 0, 2])  # (L, B, I)
     for number, pair in enumerate(layers):
         states = _add_layer(graph, architecture, number, pair, states, lengths)
     matrix = graph.constant("head_weight", head_weight.T)
@@ -273,18 +281,20 @@ def _add_probabilities(graph: _Graph, architecture: Architecture, weights: _Weig
     log_odds = graph.node("Add", [products, bias], "log_odds_time_first")
     log_odds = graph.node("Transpose", [log_odds], "log_odds", perm=[1, 0, 2])  # (B, L, R)
     if any(architecture.matrices):
-        terms = _add_matrices(graph, architecture, weights, read, real)
+        terms = _add_matrices(graph, architecture, weights, numbers, real)
         log_odds = graph.node("Add", [log_odds, terms], "log_odds_with_matrices")
     _add_answer(graph, architecture, log_odds, numbers)
 
 
 def _add_matrices(
-    graph: _Graph, architecture: Architecture, weights: _Weights, read: str, real: str
+    graph: _Graph, architecture: Architecture, weights: _Weights, numbers: str, real: str
 ) -> str:
     """Add what the matrices add to the log-odds, (B, L, R); see `network.matrix_scores`."""
     from onnx import TensorProto
 
-    letters = graph.node("Transpose", [read], "letters", perm=[0, 2, 1])  # (B, 4, L)
+    one_hot = graph.constant("one_hot_of_code", ONE_HOT)
+    letters = graph.node("Gather", [one_hot, numbers], "one_hot")  # (B, L, 4)
+    letters = graph.node("Transpose", [letters], "letters", perm=[0, 2, 1])
     axis = graph.constant("letter_axis", np.array([1], np.int64))
     outside = graph.node("Not", [real], "outside")
     outside = graph.node("Cast", [outside], "outside_as_float", to=TensorProto.FLOAT)
@@ -330,6 +340,50 @@ def _add_matrices(
         columns.append(graph.node("Add", [best, move], f"{name}_terms"))
     terms = graph.node("Concat", columns, "terms_base_last", axis=1)  # (B, R, L)
     return graph.node("Transpose", [terms], "terms", perm=[0, 2, 1])
+
+
+def _sums_of_kmers(
+    pair: tuple[_Named, _Named],
+) -> tuple[NDArray[np.float32], tuple[_Named, _Named]]:
+    """Return the input products of a first layer with k-mers by row, and weights that read them.
+
+    ONNX has no operator that adds to the products of a cell. So the input of the cell is the
+    products of both directions, (4**k + 6, 2 G H), and the weights of each direction select its
+    own. The last rows are those of codes without a k-mer.
+    """
+    products, weights = [], []
+    for direction, lane in enumerate(pair):
+        kmers, of_code = lane["weight_kmer_l0"], ONE_HOT @ lane["weight_ih_l0"].T
+        count, width = kmers.shape
+        # The base in the middle is the middle digit of the row.
+        middle = np.arange(count) // round(count**0.5 / 2) % 4
+        products.append(np.concatenate([of_code[middle] + kmers, of_code]))
+        weights.append(np.eye(width, 2 * width, direction * width, np.float32))
+    lanes = [{**lane, "weight_ih_l0": own} for lane, own in zip(pair, weights, strict=True)]
+    return np.concatenate(products, axis=1), (lanes[0], lanes[1])
+
+
+def _add_kmer_rows(graph: _Graph, kmer: int, numbers: str) -> str:
+    """Add the nodes from codes (B, L) to rows of `_sums_of_kmers`."""
+    ends = np.array([0, kmer // 2, 0, kmer // 2], np.int64)
+    constants = [graph.constant("flanks", ends), "padding"]
+    flanked = graph.node("Pad", [numbers, *constants], "flanked")  # (B, L + kmer - 1)
+    along = graph.constant("kmer_axis", np.array([1], np.int64))
+    ambiguous = graph.constant("no_base", np.array(AMBIGUOUS, np.int32))
+    last = np.iinfo(np.int64).max
+    row, largest = "", ""
+    for n in range(kmer):
+        first = graph.constant(f"first_{n}", np.array([n], np.int64))
+        end = graph.constant(f"end_{n}", np.array([n + 1 - kmer or last], np.int64))
+        base = graph.node("Slice", [flanked, first, end, along], f"base_{n}")  # (B, L)
+        value = graph.constant(f"value_{n}", np.array(4 ** (kmer - 1 - n), np.int32))
+        digit = graph.node("Mul", [base, value], f"digit_{n}")
+        row = graph.node("Add", [row, digit], f"row_{n}") if n else digit
+        largest = graph.node("Max", [largest, base], f"largest_{n}") if n else base
+    complete = graph.node("Less", [largest, ambiguous], "is_kmer")
+    beyond = graph.constant("kmers", np.array(4**kmer, np.int32))
+    alone = graph.node("Add", [numbers, beyond], "row_of_code")
+    return graph.node("Where", [complete, row, alone], "kmer_row")
 
 
 def _add_layer(

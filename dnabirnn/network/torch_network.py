@@ -18,6 +18,10 @@ One head reads both kinds of features. The log-odds of the + strand and of the -
 therefore exchanged, and the scores are the exact mirror, whatever the weights are. A deeper layer
 keeps this property: its forward lane reads [f, r], and its reverse lane reads [r, f] flipped.
 
+K-mers. A first layer may add, beside the product of a base, the row of a table for the k-mer around
+the base (see `kmers`). Both lanes read the k-mers of their own sequence, so that a tied network is
+still its own mirror image.
+
 Padding. It is only on the right, in both lanes. A lane reads all its bases before any padding, so
 padding cannot change the state of a base. States at padding are set to 0. A short sequence scores
 the same alone and in any batch.
@@ -29,8 +33,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from dnabirnn.alphabet import COMPLEMENT, ONE_HOT, PADDING
+from dnabirnn.alphabet import AMBIGUOUS, COMPLEMENT, ONE_HOT, PADDING
 from dnabirnn.network.architecture import Cell
 from dnabirnn.network.layer_norm_gru import NormalizedGRU
 from dnabirnn.network.matrix_scores import MatrixScore, matrix_terms
@@ -55,6 +60,8 @@ __all__ = [
 ]
 
 _CELLS = {Cell.RNN: nn.RNN, Cell.GRU: nn.GRU, Cell.LSTM: nn.LSTM}
+# The functions behind the modules, with the weights as arguments.
+_FUNCTIONS = {Cell.RNN: torch.rnn_tanh, Cell.GRU: torch.gru, Cell.LSTM: torch.lstm}
 
 
 def _direction(
@@ -63,9 +70,15 @@ def _direction(
     """Create one direction of a layer."""
     hidden = architecture.hidden
     inputs = 2 * hidden if layer else 4
+    direction: nn.Module
     if architecture.cell.normalized:
-        return NormalizedGRU(inputs, hidden, units or hidden, begins=not reverse)
-    direction: nn.Module = _CELLS[architecture.cell](inputs, hidden, batch_first=True)
+        direction = NormalizedGRU(inputs, hidden, units or hidden, begins=not reverse)
+    else:
+        direction = _CELLS[architecture.cell](inputs, hidden, batch_first=True)
+    if architecture.kmer > 1 and not layer:
+        # Zeros: training starts as without k-mers.
+        table = torch.zeros(4**architecture.kmer, architecture.cell.gates * hidden)
+        direction.register_parameter("weight_kmer_l0", nn.Parameter(table))
     return direction
 
 
@@ -216,12 +229,15 @@ class Network(nn.Module):
         # Base t of a sequence of n bases is base n - 1 - t of its reverse complement.
         flip = (lengths - 1 - torch.arange(length, device=codes.device)).clamp(min=0)  # (B, L)
         opposite = self._complement[codes.gather(1, flip)].masked_fill(~real, PADDING)
-        lanes = self._one_hot[torch.cat([codes, opposite])]  # (2B, L, 4)
+        bases = torch.cat([codes, opposite])  # (2B, L)
+        lanes = self._one_hot[bases]  # (2B, L, 4)
+        kmers = _kmer_rows(bases, self.architecture.kmer)
         real = real.unsqueeze(2).to(lanes.dtype)  # (B, L, 1)
         at_last = (lengths - 1).clamp(min=0).unsqueeze(2)
         last_hidden: list[Tensor] = []
         for layer in range(self.architecture.layers):
-            forward, backward = self._run(layer, lanes, at_last)  # each (B, L, H)
+            rows = kmers if layer == 0 and self.architecture.kmer > 1 else None
+            forward, backward = self._run(layer, lanes, rows, at_last)  # each (B, L, H)
             forward, backward = forward * real, backward * real
             last_hidden += [_take(forward, at_last), _take(backward, at_last)]
             reverse = _take(backward, flip.unsqueeze(2)) * real
@@ -230,23 +246,79 @@ class Network(nn.Module):
                 lanes = lanes if dropout is None else dropout(lanes)
         return RecurrentStates(forward, reverse, torch.cat(last_hidden, dim=1).transpose(0, 1))
 
-    def _run(self, layer: int, lanes: Tensor, at_last: Tensor) -> tuple[Tensor, Tensor]:
+    def _run(
+        self, layer: int, lanes: Tensor, rows: Tensor | None, at_last: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Run both directions of a layer: states (B, L, H) each, in the lane's own coordinates."""
         if self.architecture.tied:
-            forward, backward = self.recurrent[layer](lanes)[0].chunk(2)
+            forward, backward = self._states(layer, lanes, rows).chunk(2)
             return forward, backward
         first, second = lanes.chunk(2)
-        forward = self.recurrent[2 * layer](first)[0]
-        cell = self.recurrent[2 * layer + 1]
-        if isinstance(cell, NormalizedGRU):  # starts from the last forward state
-            return forward, cell(second, _take(forward, at_last)[:, 0])[0]
-        return forward, cell(second)[0]
+        of_first, of_second = (None, None) if rows is None else rows.chunk(2)
+        forward = self._states(2 * layer, first, of_first)
+        start = _take(forward, at_last)[:, 0]  # for a cell without its own
+        return forward, self._states(2 * layer + 1, second, of_second, start)
+
+    def _states(
+        self, number: int, lanes: Tensor, rows: Tensor | None, start: Tensor | None = None
+    ) -> Tensor:
+        """Run one set of recurrent weights over lanes (B, L, I): states (B, L, H).
+
+        `rows` (B, L) are rows of the table of k-mers; `start` is for normalised cells only.
+        """
+        cell = self.recurrent[number]
+        of_kmers = None
+        if rows is not None:
+            # One more row, of zeros, for bases without a k-mer.
+            table = functional.pad(cell.get_parameter("weight_kmer_l0"), (0, 0, 0, 1))
+            of_kmers = functional.embedding(rows, table)  # (B, L, G H)
+        if isinstance(cell, NormalizedGRU):
+            states: Tensor = cell(lanes, start, of_kmers)[0]
+        elif of_kmers is None:
+            states = cell(lanes)[0]
+        else:
+            sums = functional.linear(lanes, cell.get_parameter("weight_ih_l0")) + of_kmers
+            states = self._states_of_sums(cell, sums)
+        return states
+
+    def _states_of_sums(self, cell: nn.Module, sums: Tensor) -> Tensor:
+        """Run a cell of torch over products of its input (B, L, G H), without biases.
+
+        torch has no function for this. The products are given to it as the input, with the unit
+        matrix as the weights.
+        """
+        kind = self.architecture.cell
+        names = ("weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+        unit = torch.eye(
+            sums.shape[2], dtype=cell.get_parameter(names[0]).dtype, device=sums.device
+        )
+        parts = [unit, *map(cell.get_parameter, names)]
+        # In one piece of memory, as cuDNN wants them.
+        flat = torch.cat([part.reshape(-1) for part in parts])
+        pieces = flat.split([part.numel() for part in parts])
+        weights = [piece.view(part.shape) for piece, part in zip(pieces, parts, strict=True)]
+        zeros = sums.new_zeros(1, len(sums), self.architecture.hidden)
+        start = (zeros, zeros) if kind is Cell.LSTM else zeros
+        settings = (True, 1, 0.0, self.training, False, True)
+        states: Tensor = _FUNCTIONS[kind](sums, start, weights, *settings)[0]
+        return states
 
     def _next_lanes(self, forward: Tensor, reverse: Tensor, flip: Tensor) -> Tensor:
         """Return the input of the next layer: (2B, L, 2H), each lane in its own coordinates."""
         plus = torch.cat([forward, reverse], dim=2)
         minus = torch.cat([reverse, forward], dim=2) if self.architecture.tied else plus
         return torch.cat([plus, _take(minus, flip)])
+
+
+def _kmer_rows(bases: Tensor, kmer: int) -> Tensor:
+    """Return the number of the k-mer around each base (B, L); 4**kmer if it has none."""
+    length = bases.shape[1]
+    padded = functional.pad(bases, (kmer // 2, kmer // 2), value=PADDING)
+    rows, known = torch.zeros_like(bases), torch.ones_like(bases, dtype=torch.bool)
+    for first in range(kmer):
+        base = padded[:, first : first + length]
+        rows, known = rows * 4 + base, known & (base < AMBIGUOUS)
+    return rows.masked_fill(~known, 4**kmer)
 
 
 def _take(states: Tensor, positions: Tensor) -> Tensor:

@@ -274,10 +274,11 @@ def model_table(model: NamedModel, calling: CallSettings | None = None) -> Table
     training = model.checkpoint.training
     weights = sum(array.size for array in model.checkpoint.weights.values())
     layers = "1 layer" if shape.layers == 1 else f"{shape.layers} layers"
+    kmers = "" if shape.kmer == 1 else f"{shape.kmer}-mers, "
     facts = {
         "network": f"{shape.cell.value.upper()}, {layers} of {shape.hidden} units per direction, "
         f"{'strand-tied' if shape.tied else 'untied'}, "
-        f"{'exclusive' if shape.exclusive else 'overlapping'} classes, {weights:,} weights",
+        f"{'exclusive' if shape.exclusive else 'overlapping'} classes, {kmers}{weights:,} weights",
         "classes": ", ".join(
             f"{name} ({'by strand' if stranded else 'without strands'})"
             for name, stranded in shape.classes

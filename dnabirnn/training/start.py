@@ -67,7 +67,10 @@ def set_matrices(
 
 
 def start_from(network: Network, initial: Checkpoint) -> None:
-    """Copy the recurrent weights of another model, and its head rows of the shared classes."""
+    """Copy the recurrent weights of another model, and its head rows of the shared classes.
+
+    To a model without k-mers, a table of zeros is added: both compute the same.
+    """
     ours, theirs = network.architecture, initial.architecture
     for option in ("cell", "hidden", "layers", "tied"):
         if getattr(ours, option) != getattr(theirs, option):
@@ -75,6 +78,11 @@ def start_from(network: Network, initial: Checkpoint) -> None:
                 f"--init: its {option} is {getattr(theirs, option)}, and that of this network is "
                 f"{getattr(ours, option)}; give the same options as for the first model"
             )
+    if theirs.kmer not in (1, ours.kmer):
+        raise OptionError(
+            f"--init: its kmer is {theirs.kmer}, and that of this network is {ours.kmer}; "
+            f"give --kmer {theirs.kmer}"
+        )
     weights = weights_of(network)
     weights.update((n, w) for n, w in initial.weights.items() if n.startswith("recurrent."))
     weights.update((n, w) for n, w in initial.weights.items() if n in weights and "matrix." in n)

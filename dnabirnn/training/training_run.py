@@ -27,6 +27,7 @@ from dnabirnn.evaluation import fit_matrices
 from dnabirnn.files import check_target, is_compressed, is_stream, note_written
 from dnabirnn.labels import overlaps
 from dnabirnn.network import (
+    DEFAULT_KMER,
     Architecture,
     Checkpoint,
     LogOddsMap,
@@ -103,12 +104,14 @@ def train(
     model_path : str or PathLike
         Model file. Until it is written, the state to resume from is kept beside it.
     architecture : Architecture, optional
-        With the classes of `encoded`. By default, a strand-tied GRU with 32 hidden units.
+        With the classes of `encoded`. By default, a strand-tied GRU with 32 hidden
+        units and k-mers of length 5.
     sampling : SamplingSettings, optional
     settings : FitSettings, optional
     hardware : Hardware, optional
     initial : Checkpoint, optional
-        Model to start from, with the same cell, hidden size, layers and tying.
+        Model to start from, with the same cell, hidden size, layers and tying, and with the
+        same k-mers or none.
     priors : mapping of class name to float, optional
         Expected share of bases per strand that belong to a class in the sequence that the model
         will score, if it differs from the share in validation sequence.
@@ -143,7 +146,7 @@ def train(
     KeyboardInterrupt, SystemExit
         Of a signal. A note says at which step the run stopped, and what is kept.
     """
-    architecture = architecture or Architecture(encoded.classes)
+    architecture = architecture or Architecture(encoded.classes, kmer=DEFAULT_KMER)
     sampling = sampling or SamplingSettings()
     settings = settings or FitSettings()
     hardware = hardware or Hardware()

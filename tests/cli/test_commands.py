@@ -304,6 +304,7 @@ def test_train(folder: Path) -> None:
     checkpoint = load_checkpoint("new.safetensors")
     assert checkpoint.architecture.classes == (MotifClass("M", True),)
     assert (checkpoint.architecture.cell, checkpoint.architecture.hidden) == (Cell.GRU, 8)
+    assert checkpoint.architecture.kmer == 5
     assert checkpoint.training_window_bp == 50
     header, *rows = (folder / "new.log.csv").read_text().splitlines()
     assert header == "step,bases,learning_rate,loss,seconds,ap_M"
@@ -316,13 +317,14 @@ def test_train_options_reach_the_model(folder: Path) -> None:
     ok(
         f"-q train set -o m {QUICK} --cell lstm --layers 2 --untied --exclusive --seed 5 "
         "--lr 0.001 --weight-decay 0 --clip 2 --dropout 0.1 --positive-share 0.25 --log l.csv "
-        "--mutate 0.2 "
+        "--mutate 0.2 --kmer 3 "
         "--resume never --engine torch --precision bf16 --devices 1 --nodes 1"
     )
     checkpoint = load_checkpoint("m")
     shape, training = checkpoint.architecture, checkpoint.training
     assert (training["engine"], training["precision"]) == ("torch", "bf16")
     assert (shape.cell, shape.layers, shape.tied, shape.exclusive) == (Cell.LSTM, 2, False, True)
+    assert shape.kmer == 3
     assert training["fit"] == {
         "bases": 16_000,
         "learning_rate": 0.001,

@@ -27,7 +27,11 @@ SHAPES = list(itertools.product(CELLS, (1, 2, 3), (True, False), (False, True)))
 
 def network_of(architecture: Architecture, dtype: torch.dtype = torch.float32) -> Network:
     torch.manual_seed(len(architecture.outputs))
-    return Network(architecture).to(dtype)
+    network = Network(architecture).to(dtype)
+    for name, table in network.named_parameters():  # which is zeros at first
+        if "kmer" in name:
+            table.data.normal_(0, 0.5)
+    return network
 
 
 def windows(number: int, length: int) -> torch.Tensor:
@@ -68,8 +72,15 @@ NO_DROPOUT = Dropout(0.0, 0)
 
 @pytest.mark.parametrize(("cell", "layers", "tied", "exclusive"), SHAPES)
 def test_agrees_with_torch(cell: Cell, layers: int, tied: bool, exclusive: bool) -> None:
-    for hidden, classes in ((5, (STRANDED, BOTH)), (32, (BOTH,)), (8, (STRANDED,))):
-        network = network_of(Architecture(classes, cell, hidden, layers, tied, exclusive))
+    both = (STRANDED, BOTH)
+    for hidden, classes, kmer in (
+        (5, both, 1),
+        (32, (BOTH,), 1),
+        (8, (STRANDED,), 1),
+        (5, both, 5),
+        (32, (BOTH,), 3),
+    ):
+        network = network_of(Architecture(classes, cell, hidden, layers, tied, exclusive, kmer))
         batch = batch_of(network, LANES + 3, 41)
         snapshot, vector = snapshot_of(network)
         ours = snapshot.loss(*batch, 0.25, NO_DROPOUT)
@@ -85,9 +96,11 @@ def test_agrees_with_torch(cell: Cell, layers: int, tied: bool, exclusive: bool)
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("tied", [True, False])
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
-def test_gradients_are_those_of_differences(cell: Cell, tied: bool, dropout: float) -> None:
-    architecture = Architecture((STRANDED, BOTH), cell, 3, 2, tied, exclusive=not tied)
+@pytest.mark.parametrize(("dropout", "kmer"), [(0.0, 1), (0.3, 1), (0.3, 3)])
+def test_gradients_are_those_of_differences(
+    cell: Cell, tied: bool, dropout: float, kmer: int
+) -> None:
+    architecture = Architecture((STRANDED, BOTH), cell, 3, 2, tied, exclusive=not tied, kmer=kmer)
     network = network_of(architecture, torch.float64)
     fused, batch = FusedNetwork(network), batch_of(network, 5, 19)
     _, vector = snapshot_of(network)

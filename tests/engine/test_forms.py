@@ -40,9 +40,9 @@ def digests(form: str) -> list[str]:
 def test_all_forms_give_the_same_bytes(form: str) -> None:
     here, narrow = digests(form), digests("four")
     assert [here[0], narrow[0]] == [str(WIDTHS[form]), "4"]
-    assert len(narrow) == 97
+    assert len(narrow) == 129
     # Scores at all limits may agree by chance, but most models differ from one another.
-    assert len({line.split()[-1] for line in narrow[1:]}) > 60
+    assert len({line.split()[-1] for line in narrow[1:]}) > 90
     assert here[1:] == narrow[1:]
 
 

@@ -24,7 +24,10 @@ from dnabirnn.motif_classes import MotifClass
 from dnabirnn.network.architecture import Cell
 
 STRANDED, BOTH = MotifClass("A", True), MotifClass("B", False)
-SHAPES = list(itertools.product((1, 2, 3), (True, False), (False, True), (2, 5, 32)))
+SHAPES = [
+    *itertools.product((1, 2, 3), (True, False), (False, True), (2, 5, 32), (1,)),
+    *itertools.product((1, 2), (True, False), (False,), (16, 32), (3, 5)),
+]
 
 
 def padded_batch(rng: np.random.Generator, windows: int, length: int) -> np.ndarray:
@@ -36,9 +39,9 @@ def padded_batch(rng: np.random.Generator, windows: int, length: int) -> np.ndar
 
 
 @pytest.mark.parametrize("cell", list(Cell))
-@pytest.mark.parametrize(("layers", "tied", "exclusive", "hidden"), SHAPES)
+@pytest.mark.parametrize(("layers", "tied", "exclusive", "hidden", "kmer"), SHAPES)
 def test_agrees_with_torch(
-    cell: Cell, layers: int, tied: bool, exclusive: bool, hidden: int
+    cell: Cell, layers: int, tied: bool, exclusive: bool, hidden: int, kmer: int
 ) -> None:
     rng = np.random.default_rng(layers)
     for classes in ((STRANDED, BOTH), (STRANDED,), (BOTH,)):
@@ -49,6 +52,7 @@ def test_agrees_with_torch(
             tied=tied,
             exclusive=exclusive,
             hidden=hidden,
+            kmer=kmer,
             spread=0.9 / hidden**0.5,
         )
         batch = padded_batch(rng, 32, 77)  # not LANES: the same windows for all widths of a vector
@@ -60,9 +64,10 @@ def test_agrees_with_torch(
 
 
 @pytest.mark.parametrize("cell", list(Cell))
-def test_a_window_scores_the_same_wherever_it_stands(cell: Cell) -> None:
+@pytest.mark.parametrize("kmer", [1, 3])
+def test_a_window_scores_the_same_wherever_it_stands(cell: Cell, kmer: int) -> None:
     rng = np.random.default_rng(1)
-    engine = FusedEngine.of_checkpoint(random_checkpoint(cell=cell, layers=2))
+    engine = FusedEngine.of_checkpoint(random_checkpoint(cell=cell, layers=2, kmer=kmer))
     batch = padded_batch(rng, 3 * LANES, 50)
     scores = engine.score(batch)
     order = rng.permutation(len(batch))
@@ -71,6 +76,14 @@ def test_a_window_scores_the_same_wherever_it_stands(cell: Cell) -> None:
         size = int((batch[row] != PADDING).sum())
         alone = engine.score(batch[row : row + 1, :size])
         np.testing.assert_array_equal(alone[0], scores[row, :size])
+
+
+def test_memory_has_the_tables_of_kmers() -> None:
+    small, large = (FusedEngine.of_checkpoint(random_checkpoint(kmer=k)) for k in (1, 7))
+    tables = 2 * 4**7 * 3 * 8 * 4  # directions, k-mers, gates, units, bytes
+    places = 2 * 1000 * LANES * 8
+    more = large.memory_bytes(1000, 2) - small.memory_bytes(1000, 2)
+    assert tables + places <= more < 1.5 * tables + places
 
 
 def test_blocks_of_padding_alone_cost_nothing_and_break_nothing() -> None:

@@ -65,8 +65,9 @@ def padded(rng: np.random.Generator, lengths: list[int], length: int) -> NDArray
     list(itertools.product((True, False), (False, True), (1, 2, 3))),
 )
 def test_agrees_with_torch(cell: Cell, tied: bool, exclusive: bool, layers: int) -> None:
-    for hidden in (5, 32):
+    for hidden, kmer in ((5, 1), (32, 1), (5, 3), (32, 5)):
         checkpoint = calibrated(
+            kmer=kmer,
             cell=cell,
             tied=tied,
             exclusive=exclusive,
@@ -88,9 +89,10 @@ def test_agrees_with_torch(cell: Cell, tied: bool, exclusive: bool, layers: int)
             assert length < 77 or ours[known].std(axis=0).min() > 3e-4
 
 
-def test_padding_and_neighbours_change_nothing() -> None:
+@pytest.mark.parametrize("kmer", [1, 5])
+def test_padding_and_neighbours_change_nothing(kmer: int) -> None:
     rng = np.random.default_rng(3)
-    session = session_of(onnx_bytes(calibrated(layers=2)))
+    session = session_of(onnx_bytes(calibrated(layers=2, kmer=kmer)))
     batch = padded(rng, [50, 20, 1], 50)
     together = scores_of(session, batch)
     for row, size in enumerate((50, 20, 1)):
@@ -98,9 +100,10 @@ def test_padding_and_neighbours_change_nothing() -> None:
         np.testing.assert_allclose(together[row, :size], alone, atol=1e-6)
 
 
-def test_the_opposite_strand_is_the_mirror() -> None:
+@pytest.mark.parametrize("kmer", [1, 5])
+def test_the_opposite_strand_is_the_mirror(kmer: int) -> None:
     rng = np.random.default_rng(4)
-    session = session_of(onnx_bytes(calibrated(layers=2, exclusive=True)))
+    session = session_of(onnx_bytes(calibrated(layers=2, exclusive=True, kmer=kmer)))
     codes = random_codes(rng, 120)
     opposite = np.array([3, 2, 1, 0, 4], np.uint8)[codes[::-1]]
     scores = scores_of(session, np.stack([codes, opposite]))
@@ -108,8 +111,9 @@ def test_the_opposite_strand_is_the_mirror() -> None:
     np.testing.assert_allclose(scores[0], mirrored, atol=1e-5)
 
 
-def test_a_code_that_is_none_is_an_error_of_the_runtime() -> None:
-    session = session_of(onnx_bytes(random_checkpoint()))
+@pytest.mark.parametrize("kmer", [1, 3])
+def test_a_code_that_is_none_is_an_error_of_the_runtime(kmer: int) -> None:
+    session = session_of(onnx_bytes(random_checkpoint(kmer=kmer)))
     with pytest.raises(Exception, match="out of data bounds"):
         scores_of(session, np.array([[0, 6]], np.uint8))
 

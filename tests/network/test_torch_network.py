@@ -19,17 +19,25 @@ TIED = [
         Cell, (1, 2, 3), (False, True), (STRANDED, MIXED, UNSTRANDED)
     )
 ]
+TIED += [
+    Architecture(MIXED, cell, hidden=5, layers=layers, kmer=kmer)
+    for cell, layers, kmer in itertools.product(Cell, (1, 2), (3, 5))
+]
 
 
 def label(a: Architecture) -> str:
     strands = "".join("s" if c.stranded else "u" for c in a.classes)
     kind = "exclusive" if a.exclusive else "overlapping"
-    return f"{a.cell.value}-{a.layers}-{kind}-{strands}"
+    return f"{a.cell.value}-{a.layers}-{kind}-{strands}-{a.kmer}"
 
 
 def network_of(architecture: Architecture) -> Network:
     torch.manual_seed(7)
-    return Network(architecture).eval()
+    network = Network(architecture).eval()
+    for name, table in network.named_parameters():  # which is zeros at first
+        if "kmer" in name:
+            table.data.normal_(0, 0.5)
+    return network
 
 
 def random_codes(rng: np.random.Generator, length: int) -> np.ndarray:
@@ -70,11 +78,12 @@ def test_reverse_complement_scores_as_the_mirror(architecture: Architecture) -> 
         np.testing.assert_allclose(other[:n], mirror(architecture, one[:n]), atol=atol)
 
 
-@pytest.mark.parametrize("architecture", TIED[::7], ids=label)
+@pytest.mark.parametrize("architecture", [*TIED[:-16:7], *TIED[-16:]], ids=label)
 @pytest.mark.parametrize("tied", [True, False])
 def test_padding_changes_nothing(architecture: Architecture, tied: bool) -> None:
     architecture = Architecture(
-        **{f: getattr(architecture, f) for f in ("classes", "cell", "hidden", "layers")}, tied=tied
+        **{f: getattr(architecture, f) for f in ("classes", "cell", "hidden", "layers", "kmer")},
+        tied=tied,
     )
     network = network_of(architecture)
     rng = np.random.default_rng(2)
@@ -118,6 +127,42 @@ def test_untied_is_what_bidirectional_torch_computes(cell: Cell, layers: int) ->
     torch.testing.assert_close(ours, states, atol=1e-6, rtol=0)
     assert features.last_hidden.shape == (layers * 2, 3, hidden)
     torch.testing.assert_close(features.last_hidden, hidden_last, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("cell", [Cell.RNN, Cell.GRU, Cell.LSTM])
+@pytest.mark.parametrize("tied", [True, False])
+def test_kmers_are_inputs_of_their_own(cell: Cell, tied: bool) -> None:
+    """torch's own cell, over one-hot bases beside one-hot k-mers found base by base."""
+    network = network_of(Architecture(MIXED, cell, hidden=4, tied=tied, kmer=3))
+    codes = random_codes(np.random.default_rng(6), 60)
+    features = network.features(torch.from_numpy(codes[None]))
+    kinds = {Cell.RNN: torch.nn.RNN, Cell.GRU: torch.nn.GRU, Cell.LSTM: torch.nn.LSTM}
+    for number, lane in enumerate((codes, reverse_complement(codes))):
+        inputs = torch.zeros(1, len(lane), 4 + 64)
+        for place, base in enumerate(lane.tolist()):
+            if base < 4:
+                inputs[0, place, base] = 1
+            around = lane[place - 1 : place + 2].tolist() if place else []
+            if len(around) == 3 and max(around) < 4:
+                inputs[0, place, 4 + 16 * around[0] + 4 * around[1] + around[2]] = 1
+        weights = network.recurrent[0 if tied else number].state_dict()
+        table = weights.pop("weight_kmer_l0")
+        weights["weight_ih_l0"] = torch.cat([weights["weight_ih_l0"], table.T], dim=1)
+        reference = kinds[cell](4 + 64, 4, batch_first=True)
+        reference.load_state_dict(weights)
+        states = reference(inputs)[0]
+        ours = features.reverse.flip(1) if number else features.forward
+        torch.testing.assert_close(ours, states, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("cell", list(Cell))
+def test_a_new_table_of_kmers_changes_nothing(cell: Cell) -> None:
+    networks = []
+    for kmer in (1, 5):
+        torch.manual_seed(3)
+        networks.append(Network(Architecture(MIXED, cell, kmer=kmer)))
+    codes = torch.randint(0, 5, (2, 50), dtype=torch.uint8)
+    torch.testing.assert_close(networks[0](codes), networks[1](codes), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("tied", [True, False])

@@ -41,6 +41,7 @@ NAMES = [
     hidden=st.integers(1, 20),
     exclusive=st.booleans(),
     tied=st.booleans(),
+    kmer=st.sampled_from([1, 3, 5]),
     seed=st.integers(0, 1000),
 )
 def test_all_hold(seed: int, **shape: Any) -> None:
@@ -49,6 +50,9 @@ def test_all_hold(seed: int, **shape: Any) -> None:
     checkpoint = random_checkpoint(scoring=ScoringWindow(60, 10), **shape)
     torch.manual_seed(seed)  # weights as training begins with them: others may be chaotic
     network = Network(checkpoint.architecture)
+    for name, table in network.named_parameters():  # which is zeros at first
+        if "kmer" in name:
+            table.data.normal_(0, 0.2)
     checkpoint = dataclasses.replace(checkpoint, weights=weights_of(network))
     checks = list(selfcheck(checkpoint, device="cpu", seed=seed))
     assert [c.name for c in checks if not c.holds] == []

@@ -27,6 +27,7 @@ SHAPES = [
     {"cell": cell, "layers": layers, "exclusive": exclusive}
     for cell, layers, exclusive in itertools.product(Cell, (1, 2), (False, True))
 ]
+SHAPES += [{"cell": cell, "kmer": 5} for cell in Cell]
 LENGTHS = (0, 1, 2, 59, 60, 61, 119, 120, 121, 333, 1000)
 
 

@@ -18,16 +18,17 @@ def main() -> None:
     codes = np.stack([random_codes(rng, 150) for _ in range(40)])
     codes[3, 100:] = codes[30, 20:] = PADDING
     print(VECTOR)
+    shapes = itertools.product(CELLS, (1, 2), (False, True), (5, 32), (0.2, 3.0, 30.0))
+    with_kmers = itertools.product(CELLS, (1, 2), (False,), (5, 32), (0.2, 3.0))
+    cases = [(1, *shape) for shape in shapes] + [(5, *shape) for shape in with_kmers]
     # Weights of 30 drive all gates to their limits.
-    for cell, layers, exclusive, hidden, spread in itertools.product(
-        CELLS, (1, 2), (False, True), (5, 32), (0.2, 3.0, 30.0)
-    ):
+    for kmer, cell, layers, exclusive, hidden, spread in cases:
         checkpoint = random_checkpoint(
-            cell=cell, layers=layers, exclusive=exclusive, hidden=hidden, spread=spread
+            cell=cell, layers=layers, exclusive=exclusive, hidden=hidden, spread=spread, kmer=kmer
         )
         scores = FusedEngine.of_checkpoint(checkpoint).score(codes)
         digest = hashlib.sha256(scores[codes != PADDING].tobytes()).hexdigest()
-        print(cell.value, layers, exclusive, hidden, spread, digest)
+        print(kmer, cell.value, layers, exclusive, hidden, spread, digest)
 
 
 if __name__ == "__main__":

@@ -284,6 +284,13 @@ def test_a_model_starts_from_another(encoded: EncodedSet, trained: Path, tmp_pat
     np.testing.assert_allclose(
         ours.weights["head.weight"][1:], initial.weights["head.weight"], atol=1e-6
     )
+    # A model without k-mers gets a table of zeros; one with k-mers cannot lose them.
+    larger = Architecture(encoded.classes, kmer=3, **shape)  # type: ignore[arg-type]
+    wider = train(encoded, tmp_path / "k", larger, sampling, settings, initial=initial)
+    np.testing.assert_allclose(wider.weights[name], initial.weights[name], atol=1e-6)
+    np.testing.assert_allclose(wider.weights["recurrent.0.weight_kmer_l0"], 0, atol=1e-6)
+    with pytest.raises(OptionError, match="--init: its kmer is 3, .* is 1; give --kmer 3"):
+        train(encoded, tmp_path / "m", architecture, initial=wider)
     with pytest.raises(OptionError, match="--init: its hidden is 16"):
         train(encoded, tmp_path / "m", Architecture(encoded.classes), initial=initial)
 
@@ -293,7 +300,8 @@ def test_a_model_starts_from_another(encoded: EncodedSet, trained: Path, tmp_pat
 def test_every_kind_of_network_trains(
     encoded: EncodedSet, tmp_path: Path, cell: Cell, tied: bool
 ) -> None:
-    architecture = Architecture(encoded.classes, cell, 4, 2, tied, exclusive=tied)
+    kmer = 3 if tied else 1
+    architecture = Architecture(encoded.classes, cell, 4, 2, tied, exclusive=tied, kmer=kmer)
     train(encoded, tmp_path / "m", architecture, SAMPLING, FitSettings(80 * 48 * 3, dropout=0.1))
     found = load_checkpoint(tmp_path / "m").architecture
     assert found == replace(architecture, matrices=found.matrices)

@@ -62,16 +62,29 @@ def normalize(products: np.ndarray, gain: np.ndarray, bias: np.ndarray) -> list[
     return list(centred / deviation * gain.reshape(3, -1) + bias.reshape(3, -1))
 
 
+def kmer_terms(shape: dict[str, Any], weights: Weights, number: int, lane: np.ndarray) -> Any:
+    """Terms of the k-mers around each base of a lane (L, G H); zeros without k-mers."""
+    table = weights.get(f"recurrent.{number}.weight_kmer_l0")
+    terms = np.zeros((len(lane), len(weights[f"recurrent.{number}.bias_ih_l0"])))
+    k = shape.get("kmer", 1)
+    for base in range(k // 2, len(lane) - k // 2 if k > 1 else 0):
+        kmer = lane[base - k // 2 : base + k // 2 + 1].tolist()
+        if 4 not in kmer:
+            terms[base] = table[int("".join(map(str, kmer)), 4)]
+    return terms
+
+
 def run_normalized(
-    weights: Weights, number: int, inputs: np.ndarray, h: np.ndarray | None
+    weights: Weights, number: int, inputs: np.ndarray, terms: np.ndarray, h: np.ndarray | None
 ) -> np.ndarray:
-    """States (L, H) of a `gru-ln` over inputs (L, C), from a state."""
+    """States (L, H) of a `gru-ln` over inputs (L, C), with terms of k-mers, from a state."""
     own = {n.split(".")[2]: w for n, w in weights.items() if n.startswith(f"recurrent.{number}.")}
     h = own["state_l0"] if h is None else h
     w_h, scale = own["weight_hh_l0"], (own["gain_hh_l0"], own["bias_hh_l0"])
     states = []
-    for x in inputs:
+    for x, term in zip(inputs, terms, strict=True):
         a = normalize(own["weight_ih_l0"] @ x, own["gain_ih_l0"], own["bias_ih_l0"])
+        a = list(np.array(a) + term.reshape(3, -1))
         u = normalize(w_h @ h, *scale)
         r, z = sigmoid(a[0] + u[0]), sigmoid(a[1] + u[1])
         n = np.tanh(a[2] + normalize(w_h @ (r * h), *scale)[2])
@@ -81,11 +94,16 @@ def run_normalized(
 
 
 def run_cell(
-    cell: str, weights: Weights, number: int, inputs: np.ndarray, before: np.ndarray | None = None
+    cell: str,
+    weights: Weights,
+    number: int,
+    inputs: np.ndarray,
+    terms: np.ndarray,
+    before: np.ndarray | None = None,
 ) -> np.ndarray:
-    """States (L, H) of one set of recurrent weights over inputs (L, C)."""
+    """States (L, H) of one set of recurrent weights over inputs (L, C), with terms of k-mers."""
     if cell == "gru-ln":
-        return run_normalized(weights, number, inputs, before)
+        return run_normalized(weights, number, inputs, terms, before)
     prefix = f"recurrent.{number}."
     w_x, w_h = weights[f"{prefix}weight_ih_l0"], weights[f"{prefix}weight_hh_l0"]
     b_x, b_h = weights[f"{prefix}bias_ih_l0"], weights[f"{prefix}bias_hh_l0"]
@@ -93,8 +111,8 @@ def run_cell(
     h = np.zeros(w_h.shape[1])
     c = np.zeros(w_h.shape[1])
     states = []
-    for x in inputs:
-        a, u = np.split(w_x @ x + b_x, gates), np.split(w_h @ h + b_h, gates)
+    for x, term in zip(inputs, terms, strict=True):
+        a, u = np.split(w_x @ x + b_x + term, gates), np.split(w_h @ h + b_h, gates)
         if cell == "rnn":
             h = np.tanh(a[0] + u[0])
         elif cell == "gru":
@@ -113,9 +131,14 @@ def features(shape: dict[str, Any], weights: Weights, codes: np.ndarray) -> np.n
     lane_f, lane_r = ONE_HOT[codes], ONE_HOT[COMPLEMENT[codes[::-1]]]
     for layer in range(shape["layers"]):
         numbers = (layer, layer) if shape["tied"] else (2 * layer, 2 * layer + 1)
-        f = run_cell(shape["cell"], weights, numbers[0], lane_f)
+        lanes = (codes, COMPLEMENT[codes[::-1]])
+        terms = [
+            kmer_terms({} if layer else shape, weights, number, lane)
+            for number, lane in zip(numbers, lanes, strict=True)
+        ]
+        f = run_cell(shape["cell"], weights, numbers[0], lane_f, terms[0])
         before = None if shape["tied"] else f[-1]
-        r = run_cell(shape["cell"], weights, numbers[1], lane_r, before)[::-1]
+        r = run_cell(shape["cell"], weights, numbers[1], lane_r, terms[1], before)[::-1]
         lane_f = np.hstack([f, r])
         lane_r = (np.hstack([r, f]) if shape["tied"] else lane_f)[::-1]
     return lane_f
@@ -179,6 +202,10 @@ SHAPES = [
     for cell, tied, exclusive, layers in itertools.product(
         Cell, (True, False), (False, True), (1, 2)
     )
+]
+SHAPES += [
+    {"cell": cell, "tied": tied, "layers": layers, "kmer": 3 if tied else 5}
+    for cell, tied, layers in itertools.product(Cell, (True, False), (1, 2))
 ]
 
 

@@ -87,6 +87,8 @@ def mirrored(rows: list[Row], lengths: dict[str, int]) -> list[Row]:
         {"cell": Cell.RNN, "exclusive": True},
         {"cell": Cell.GRU, "hidden": 20, "layers": 2, "exclusive": True},
         {"cell": Cell.GRU_LN, "hidden": 6, "layers": 2},
+        {"cell": Cell.GRU, "kmer": 5},
+        {"cell": Cell.LSTM, "layers": 2, "exclusive": True, "kmer": 3},
     ],
     ids=str,
 )

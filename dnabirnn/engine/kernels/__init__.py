@@ -6,6 +6,7 @@ Modules, in reading order:
 - `simd`: operations on vectors
 - `tiles`: tiles of matrix products, whose sums stay in registers
 - `activation`: exp, tanh and the logistic function on vectors
+- `kmers`: look-up of k-mers in a first layer
 - `layers`: weights of a layer, packed for the kernels
 - `head`: from hidden states to probabilities
 - `gradients`: what the backward passes of all cells share

@@ -8,6 +8,7 @@ those of the input x, and h for the state before a step::
     gradient of U     +=  delta h^T             `sum_gradients`, after every `STEPS` steps,
     gradient of W     +=  delta x^T             summed over steps and windows
     gradient of bias  +=  delta
+    gradient of k-mer +=  delta                 to the row of the table
     gradient of x     =   W^T delta             also `sum_gradients`, per step and window
 
 The deltas of `STEPS` steps share one buffer. They are summed while they are still in the cache, and
@@ -30,6 +31,7 @@ import numpy as np
 from dnabirnn.alphabet import PADDING
 from dnabirnn.compiled import inlined, kernel
 from dnabirnn.engine.kernels.head import project
+from dnabirnn.engine.kernels.kmers import GROUP, add_to_rows
 from dnabirnn.engine.kernels.simd import load, store, total, zeros
 from dnabirnn.engine.kernels.tiles import COLUMNS, ROWS, outer, product4
 from dnabirnn.engine.kernels.vectors import LANES, VECTOR
@@ -150,6 +152,11 @@ class Sums(NamedTuple):
         Gradient of the inputs. The forward direction overwrites it, the reverse direction adds.
     of_states, of_inputs, of_biases : ndarray, float32
         Gradients of weights and biases, with separate lanes, to add to; see `numbers_of_sums`.
+    places : ndarray, (L * LANES,) int64
+        Places in `of_kmers` of each base's row; empty if `of_kmers` is.
+    of_kmers : ndarray, ((4**k + FURTHER) * width,) float32
+        Gradients of the table of k-mers, to add to: a row starts with the rows of deltas whose sum
+        has a product of the input. Empty without k-mers.
     """
 
     below: NDArray[np.float32]
@@ -159,6 +166,8 @@ class Sums(NamedTuple):
     of_states: NDArray[np.float32]
     of_inputs: NDArray[np.float32]
     of_biases: NDArray[np.float32]
+    places: NDArray[np.int64]
+    of_kmers: NDArray[np.float32]
 
 
 @kernel
@@ -235,6 +244,12 @@ def sum_gradients(
             at = k * delta_step + row * LANES
             of_row = of_row + (load(deltas, at) + load(deltas, at + VECTOR))
         store(sums.of_biases, row * VECTOR, of_row)
+    if sums.of_kmers.size:
+        for k in range(steps):
+            at = (first + k * onward) * LANES
+            for row in range(0, rows, GROUP):
+                place = k * delta_step + row * LANES
+                add_to_rows(sums.of_kmers, row, sums.places, at, deltas, place)
     if sums.inputs.size:
         for k in range(steps):
             at = (first + k * onward) * below_rows * LANES

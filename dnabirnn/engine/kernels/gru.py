@@ -42,6 +42,7 @@ from dnabirnn.compiled import inlined, kernel
 from dnabirnn.engine.kernels.activation import exp2
 from dnabirnn.engine.kernels.gradients import STEPS, carry, sum_gradients
 from dnabirnn.engine.kernels.head import project
+from dnabirnn.engine.kernels.kmers import GROUP, take_kmers
 from dnabirnn.engine.kernels.layers import Backward, Direction, Gates, pack_direction
 from dnabirnn.engine.kernels.simd import (
     fma,
@@ -72,7 +73,8 @@ MEMORY = 3
 """Rows of `memory`: two states, and scratch space; a row has one number per unit and window."""
 BACKWARD = Backward(saved=4, deltas=4, of_inputs=(2, 0, 1), first_of_states=1)
 """Saved values: r, z, n and U_n h. Deltas: of W_n x, r, z and U_n h."""
-_ROWS = 3 * UNITS
+_ROWS, _BOTH = 3 * UNITS, 2 * UNITS  # of all gates of a tile, and of r and z
+_COLUMNS = -(-_ROWS // GROUP) * GROUP  # of a tile in the table of k-mers
 _WIDE = 2 * UNITS  # vectors of one gate of a tile
 _FIRST_N, _FIRST_N_OF_STATE = 2 * UNITS * TABLE_ENTRIES, _ROWS * TABLE_ENTRIES
 _OF_R, _OF_Z, _OF_N = (slice(n * _WIDE, (n + 1) * _WIDE) for n in range(3))
@@ -97,7 +99,7 @@ def pack(gates: Gates) -> Direction:
     if gates.inputs.shape[2] > 4:
         return pack_direction(bias, None, gates.inputs, gates.states, UNITS)
     of_base = np.concatenate([gates.inputs, np.zeros_like(gates.inputs[:1])])
-    return pack_direction(bias, of_base, None, gates.states, UNITS)
+    return pack_direction(bias, of_base, None, gates.states, UNITS, kmers=gates.kmers)
 
 
 @inlined
@@ -138,9 +140,11 @@ def _next(
 @kernel
 def run(
     codes: Codes,
+    places: NDArray[np.int64],
     length: int,
     reverse: bool,
     table: NDArray[np.float32],
+    kmers: NDArray[np.float32],
     inputs: NDArray[np.float32],
     states: NDArray[np.float32],
     hidden: int,
@@ -157,11 +161,13 @@ def run(
     Parameters
     ----------
     codes : ndarray, (L * LANES,) uint8
+    places : ndarray, (L * LANES,) int64
+        Places in `kmers` of each base's row; empty if `kmers` is.
     length : int
         L.
     reverse : bool
         Whether to read from the last base to the first.
-    table, inputs, states
+    table, kmers, inputs, states
         As in `Direction`.
     hidden : int
         H, a multiple of `UNITS`.
@@ -189,21 +195,28 @@ def run(
         bases = join((a, b, a, b, a, b, a, b)[:_WIDE])
         for tile in range(hidden // UNITS):
             at = tile * (_ROWS + UNITS) * TABLE_ENTRIES
-            sums = take_rows(table, at, _ROWS, a, b)
-            if inputs.size:
-                # Each direction adds its own features first. Both strands then add in the same
-                # order, and their scores agree to the last bit.
-                weights, own = tile * 2 * hidden * _ROWS, t * 2 * size + half
-                sums = _product(inputs, weights, below, own, hidden, sums)
-                weights, other = weights + hidden * _ROWS, t * 2 * size + size - half
-                sums = _product(inputs, weights, below, other, hidden, sums)
-                store(memory, 2 * size, join(sums[_OF_N]))  # needed after the product with states
-            of_state = take_rows(table, at + _FIRST_N_OF_STATE, UNITS, a, b)
-            sums = sums[_OF_BOTH] + of_state
+            column = tile * _COLUMNS
+            if kmers.size:
+                of_both = take_kmers(kmers, column, _BOTH, places, t * LANES)
+            else:
+                sums = take_rows(table, at, _ROWS, a, b)
+                if inputs.size:
+                    # Each direction adds its own features first. Both strands then add in the same
+                    # order, and their scores agree to the last bit.
+                    weights, own = tile * 2 * hidden * _ROWS, t * 2 * size + half
+                    sums = _product(inputs, weights, below, own, hidden, sums)
+                    weights, other = weights + hidden * _ROWS, t * 2 * size + size - half
+                    sums = _product(inputs, weights, below, other, hidden, sums)
+                    store(memory, 2 * size, join(sums[_OF_N]))  # needed after the next product
+                of_both = sums[_OF_BOTH]
+            sums = of_both + take_rows(table, at + _FIRST_N_OF_STATE, UNITS, a, b)
             sums = _product(states, tile * hidden * _ROWS, memory, now, hidden, sums)
             unit = UNITS * tile * LANES
             if inputs.size:
                 of_input = _load(memory, 2 * size)
+            elif kmers.size:
+                of_n = take_kmers(kmers, column + _BOTH, UNITS, places, t * LANES)
+                of_input = join(of_n)
             else:
                 of_input = join(take_rows(table, at + _FIRST_N, UNITS, a, b))
             h = _next(

@@ -45,7 +45,8 @@ import numpy as np
 from dnabirnn.compiled import inlined, kernel
 from dnabirnn.engine.kernels.activation import half_logistic, tanh
 from dnabirnn.engine.kernels.head import project
-from dnabirnn.engine.kernels.layers import Gates, flat, pack_direction
+from dnabirnn.engine.kernels.kmers import take_kmers
+from dnabirnn.engine.kernels.layers import Gates, flat, pack_direction, pack_kmers
 from dnabirnn.engine.kernels.simd import (
     fma,
     join,
@@ -79,6 +80,7 @@ the input."""
 # s(x) = (1 + tanh(x / 2)) / 2. Halving the gains and biases of r and z gives sums of x / 2 at no
 # cost. Halving their weights would have no effect, since products are normalised.
 _FACTORS = np.array([0.5, 0.5, 1], np.float32)
+_COLUMNS = 8  # of two units in the table of k-mers: r, r, z, z, n, n, and two that are not used
 # Lower limit of a variance; see the module docstring.
 _MIN_VARIANCE = np.float32(1e-37)
 _ONE = np.float32(1)
@@ -92,6 +94,8 @@ class NormalizedDirection(NamedTuple):
     table : ndarray, (3 * H * TABLE_ENTRIES,) float32
         Values added to each row, by the code of the base: biases, and in a first layer the
         normalised product of the base.
+    kmers : ndarray, ((4**k + FURTHER) * H / 2 * _COLUMNS,) float32
+        In a first layer with k-mers, these values by k-mer, in tiles of two units. Else empty.
     inputs : ndarray, (3 * H / UNITS * 2 * H * UNITS,) float32
         Weights of the features of the layer below; empty in a first layer.
     states : ndarray, (3 * H / UNITS * H * UNITS,) float32
@@ -105,6 +109,7 @@ class NormalizedDirection(NamedTuple):
     """
 
     table: NDArray[np.float32]
+    kmers: NDArray[np.float32]
     inputs: NDArray[np.float32]
     states: NDArray[np.float32]
     gains: NDArray[np.float32]
@@ -131,6 +136,9 @@ def pack(gates: Gates) -> NormalizedDirection:
         states.reshape(1, rows, -1),
         UNITS,
     )
+    gates_and_bases = packed.table.reshape(3, -1, TABLE_ENTRIES)
+    kmers = gates.kmers and gates.kmers._replace(factors=_FACTORS)
+    packed = packed._replace(kmers=pack_kmers(kmers, gates_and_bases, 2))
     gains = flat(np.stack([state_gain, input_gain]))
     return NormalizedDirection(*packed, gains, flat(gates.start), np.float32(1 / gates.units))
 
@@ -195,9 +203,11 @@ def _normal(
 @kernel
 def run(
     codes: Codes,
+    places: NDArray[np.int64],
     length: int,
     reverse: bool,
     table: NDArray[np.float32],
+    kmers: NDArray[np.float32],
     inputs: NDArray[np.float32],
     states: NDArray[np.float32],
     gains: NDArray[np.float32],
@@ -217,11 +227,13 @@ def run(
     Parameters
     ----------
     codes : ndarray, (L * LANES,) uint8
+    places : ndarray, (L * LANES,) int64
+        Places in `kmers` of each base's row; empty if `kmers` is.
     length : int
         L.
     reverse : bool
         Whether to read from the last base to the first.
-    table, inputs, states, gains, start, share
+    table, kmers, inputs, states, gains, start, share
         As in `NormalizedDirection`.
     hidden : int
         H, a multiple of `UNITS`.
@@ -253,8 +265,11 @@ def run(
         a, b = load_codes(codes, t * LANES), load_codes(codes, t * LANES + VECTOR)
         for unit in range(0, hidden, 2):
             at = unit * LANES
-            of_r = join(take_rows(table, unit * TABLE_ENTRIES, 2, a, b))
-            r = load4(memory, size + at) + of_r
+            if kmers.size:
+                of_r = take_kmers(kmers, unit // 2 * _COLUMNS, 2, places, t * LANES)
+            else:
+                of_r = take_rows(table, unit * TABLE_ENTRIES, 2, a, b)
+            r = load4(memory, size + at) + join(of_r)
             if inputs.size:
                 r = r + load4(memory, 4 * size + at)
             store(memory, size + at, half_logistic(r) * load4(memory, at))
@@ -262,8 +277,13 @@ def run(
         bases = join((a, b, a, b))
         for unit in range(0, hidden, 2):
             at, entry = unit * LANES, gate + unit * TABLE_ENTRIES
-            z = load4(memory, 2 * size + at) + join(take_rows(table, entry, 2, a, b))
-            n = load4(memory, 3 * size + at) + join(take_rows(table, entry + gate, 2, a, b))
+            if kmers.size:
+                both = take_kmers(kmers, unit // 2 * _COLUMNS + 2, 4, places, t * LANES)
+            else:
+                of_z = take_rows(table, entry, 2, a, b)
+                both = of_z + take_rows(table, entry + gate, 2, a, b)
+            z = load4(memory, 2 * size + at) + join(both[:4])
+            n = load4(memory, 3 * size + at) + join(both[4:])
             if inputs.size:
                 z = z + load4(memory, 5 * size + at)
                 n = n + load4(memory, 6 * size + at)

@@ -12,18 +12,30 @@ column, in a column row by row.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dnabirnn.engine.kernels.kmers import FURTHER, GROUP, fold
 from dnabirnn.engine.kernels.vectors import TABLE_ENTRIES, aligned
+from dnabirnn.network import opposite_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-__all__ = ["Backward", "Direction", "Gates", "flat", "pack_direction", "tiles"]
+__all__ = [
+    "Backward",
+    "Direction",
+    "Gates",
+    "Kmers",
+    "flat",
+    "pack_direction",
+    "pack_kmers",
+    "tiles",
+]
 
 
 class Direction(NamedTuple):
@@ -35,6 +47,9 @@ class Direction(NamedTuple):
         Initial value of each sum, by the code of the base: biases, and in a first layer the input
         weights of the base. The reverse direction reads the reverse complement, so its table is
         for the complement of each code.
+    kmers : ndarray, ((4**k + FURTHER) * width,) float32
+        In a first layer with k-mers, the initial values of the sums with a product of the input,
+        by k-mer; see `kmers`. Else empty.
     inputs : ndarray, (tiles * 2 * hidden * rows,) float32
         Weights of the features of the layer below, this direction's features first; empty in a
         first layer.
@@ -43,6 +58,7 @@ class Direction(NamedTuple):
     """
 
     table: NDArray[np.float32]
+    kmers: NDArray[np.float32]
     inputs: NDArray[np.float32]
     states: NDArray[np.float32]
 
@@ -69,6 +85,24 @@ class Backward(NamedTuple):
     first_of_states: int
 
 
+class Kmers(NamedTuple):
+    """Weights of the k-mers of one direction of a first layer.
+
+    Attributes
+    ----------
+    table : ndarray, (4**k, gates * units) float32
+        Weights by k-mer.
+    rows : ndarray, (4**k,) int64
+        Row of `table` for each k-mer that this direction finds in the sequence.
+    factors : ndarray, (gates,) float64
+        Factors of the weights.
+    """
+
+    table: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    factors: NDArray[np.float64]
+
+
 class Gates(NamedTuple):
     """Weights of one direction of one layer by gate, with units filled up to `hidden`.
 
@@ -83,6 +117,7 @@ class Gates(NamedTuple):
         Initial state; empty if the cell has none of its own.
     units : int
         Units before filling up.
+    kmers : Kmers or None
     """
 
     inputs: NDArray[np.float32]
@@ -93,6 +128,7 @@ class Gates(NamedTuple):
     state_gain: NDArray[np.float32]
     start: NDArray[np.float32]
     units: int
+    kmers: Kmers | None
 
     @classmethod
     def of(
@@ -139,7 +175,12 @@ class Gates(NamedTuple):
         start = weights.get(f"{prefix}state_l0", np.zeros(0, states.dtype))
         start = np.pad(start, (0, hidden - units if start.size else 0))
         input_bias, state_bias, input_gain, state_gain = rows
-        return cls(full, square, input_bias, state_bias, input_gain, state_gain, start, units)
+        kmers, table = None, weights.get(f"{prefix}weight_kmer_l0")
+        if table is not None:
+            kmers = Kmers(table, np.arange(len(table)), np.ones(gates))
+        return cls(
+            full, square, input_bias, state_bias, input_gain, state_gain, start, units, kmers
+        )
 
     def scaled(self, factors: NDArray[np.float32]) -> Gates:
         """Return gates whose sums are multiplied by factors (gates,); rounded once."""
@@ -153,21 +194,32 @@ class Gates(NamedTuple):
             states=times(self.states),
             input_bias=times(self.input_bias),
             state_bias=times(self.state_bias),
+            kmers=self.kmers and self.kmers._replace(factors=self.kmers.factors * factors),
         )
 
     def of_reverse_complement(self, tied: bool) -> Gates:
         """Return the gates of the reverse direction, for inputs in forward coordinates.
 
-        In a first layer they read the complement of a base, so the order A, C, G, T is reversed.
+        In a first layer they read the complement of a base, so the order A, C, G, T is reversed,
+        and the reverse complement of a k-mer.
         In a deeper layer, kernels read the features of their own direction first. The weights of
         an untied network are for [forward, reverse], so the halves are exchanged. The weights of a
         tied network are for [own, other] already.
         """
         if self.inputs.shape[2] == 4:
-            return self._replace(inputs=self.inputs[:, :, ::-1])
+            kmers = self.kmers
+            if kmers:
+                kmers = kmers._replace(rows=_opposite(len(kmers.rows)))
+            return self._replace(inputs=self.inputs[:, :, ::-1], kmers=kmers)
         if tied:
             return self
         return self._replace(inputs=np.roll(self.inputs, self.inputs.shape[2] // 2, axis=2))
+
+
+@cache
+def _opposite(kmers: int) -> NDArray[np.int64]:
+    """Return the number of the reverse complement of each of 4**k k-mers."""
+    return opposite_rows((kmers.bit_length() - 1) // 2)
 
 
 def tiles(of_unit: NDArray[np.float32], units: int) -> NDArray[np.float32]:
@@ -184,6 +236,7 @@ def pack_direction(
     states: NDArray[np.float32],
     units: int,
     parts: int = 1,
+    kmers: Kmers | None = None,
 ) -> Direction:
     """Pack gates into tiles of `units` units.
 
@@ -202,6 +255,8 @@ def pack_direction(
     parts : int
         Products per tile: the rows of a tile are split into as many parts, and the weights of each
         part are packed together.
+    kmers : Kmers, optional
+        Weights of k-mers, added to the first rows of each unit.
     """
 
     def packed(of_unit: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -214,9 +269,45 @@ def pack_direction(
         entries[:, :, :4] += table_inputs
     return Direction(
         flat(tiles(entries, units)),
+        pack_kmers(kmers, entries, units),
         aligned(0, dtype=states.dtype) if inputs is None else packed(inputs),
         packed(states),
     )
+
+
+def pack_kmers(
+    kmers: Kmers | None, entries: NDArray[np.float32], units: int
+) -> NDArray[np.float32]:
+    """Fold the weights of k-mers and the sums of bases into one table; empty without k-mers.
+
+    Parameters
+    ----------
+    kmers : Kmers or None
+    entries : ndarray, (rows per unit, hidden, TABLE_ENTRIES) float32
+        Sums of each base, by code; the first rows are those of the gates.
+    units : int
+        Units per tile.
+    """
+    if kmers is None:
+        return aligned(0, dtype=entries.dtype)
+    gates, hidden = len(kmers.factors), entries.shape[1]
+    own = kmers.table.shape[1] // gates  # units before filling up
+    columns, factors = np.zeros((gates, hidden, 1), np.int64), np.zeros((gates, hidden, 1))
+    columns[:, :own, 0] = np.arange(gates * own).reshape(gates, own)
+    factors[:, :own, 0] = kmers.factors[:, None]
+
+    def in_groups(of_unit: NDArray[Any]) -> NDArray[Any]:
+        """Tiles of full groups: (tiles * rows, n)."""
+        whole = tiles(of_unit, units)
+        lacking = -whole.shape[1] % GROUP
+        padded = np.pad(whole, ((0, 0), (0, lacking), (0, 0)))
+        return padded.reshape(-1, whole.shape[2])
+
+    of_bases = np.ascontiguousarray(in_groups(entries[:gates, :, :FURTHER]).T)
+    places = in_groups(columns)[:, 0]
+    out = aligned((len(kmers.rows) + FURTHER) * len(places), dtype=entries.dtype)
+    fold(kmers.table, kmers.rows, places, in_groups(factors)[:, 0], of_bases, out)
+    return out
 
 
 def flat(array: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -28,6 +28,7 @@ from dnabirnn.compiled import inlined, kernel
 from dnabirnn.engine.kernels.activation import exp2
 from dnabirnn.engine.kernels.gradients import STEPS, carry, sum_gradients
 from dnabirnn.engine.kernels.head import project
+from dnabirnn.engine.kernels.kmers import take_kmers
 from dnabirnn.engine.kernels.layers import Backward, Direction, Gates, pack_direction
 from dnabirnn.engine.kernels.simd import (
     fma,
@@ -79,7 +80,7 @@ def pack(gates: Gates) -> Direction:
     bias = gates.input_bias + gates.state_bias
     if gates.inputs.shape[2] > 4:
         return pack_direction(bias, None, gates.inputs, gates.states, UNITS, _PARTS)
-    return pack_direction(bias, gates.inputs, None, gates.states, UNITS, _PARTS)
+    return pack_direction(bias, gates.inputs, None, gates.states, UNITS, _PARTS, gates.kmers)
 
 
 @inlined
@@ -149,9 +150,11 @@ def _next(
 @kernel
 def run(
     codes: Codes,
+    places: NDArray[np.int64],
     length: int,
     reverse: bool,
     table: NDArray[np.float32],
+    kmers: NDArray[np.float32],
     inputs: NDArray[np.float32],
     states: NDArray[np.float32],
     hidden: int,
@@ -173,7 +176,10 @@ def run(
         a, b = load_codes(codes, t * LANES), load_codes(codes, t * LANES + VECTOR)
         bases = join((a, b, a, b))
         for tile in range(hidden // UNITS):
-            sums = take_rows(table, tile * _ROWS * TABLE_ENTRIES, _ROWS, a, b)
+            if kmers.size:
+                sums = take_kmers(kmers, tile * _ROWS, _ROWS, places, t * LANES)
+            else:
+                sums = take_rows(table, tile * _ROWS * TABLE_ENTRIES, _ROWS, a, b)
             if inputs.size:
                 # Each direction adds its own features first. Both strands then add in the same
                 # order, and their scores agree to the last bit.

@@ -9,9 +9,11 @@ import numpy as np
 from dnabirnn.engine.kernels import gradients
 from dnabirnn.engine.kernels.cells import CELLS
 from dnabirnn.engine.kernels.head import pack_head
+from dnabirnn.engine.kernels.kmers import FURTHER
 from dnabirnn.engine.kernels.layers import Direction, Gates, flat
 from dnabirnn.engine.kernels.matrix_scan import pack_matrices
 from dnabirnn.engine.kernels.vectors import aligned
+from dnabirnn.network import opposite_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,6 +52,11 @@ class PackedNetwork:
     weights : mapping
         Weights, float32 or float64, by the names in
         `dnabirnn.network.checkpoint.weight_shapes`.
+
+    Attributes
+    ----------
+    kmer_width : int
+        Numbers per row of the tables of k-mers; 0 without k-mers.
     """
 
     def __init__(self, architecture: Architecture, weights: Mapping[str, Any]) -> None:
@@ -66,6 +73,8 @@ class PackedNetwork:
             tuple(self._weights(weights, layer, reverse) for reverse in (False, True))
             for layer in range(architecture.layers)
         ]
+        rows = 4**architecture.kmer + FURTHER
+        self.kmer_width = self.layers[0][0].packed.kmers.size // rows
 
     def _number(self, layer: int, reverse: bool) -> int:
         """Return the number in the names of the weights of a direction of a layer."""
@@ -111,7 +120,7 @@ class PackedNetwork:
         return np.concatenate([left, right], axis=1)[: self.logits]
 
     def gradients_of_layer(
-        self, layer: int, reverse: bool, states: Array, inputs: Array, biases: Array
+        self, layer: int, reverse: bool, states: Array, inputs: Array, biases: Array, kmers: Array
     ) -> Iterator[tuple[str, Array]]:
         """Yield names and gradients of one direction's weights from the sums over its deltas."""
         units, hidden, backward = self.architecture.hidden, self.hidden, self.cell.BACKWARD
@@ -135,6 +144,14 @@ class PackedNetwork:
         yield f"{prefix}weight_hh_l0", states.reshape(number * units, -1)
         yield f"{prefix}bias_ih_l0", input_bias.reshape(-1)
         yield f"{prefix}bias_hh_l0", state_bias.reshape(-1)
+        if kmers.size:
+            rows = kmers.reshape(-1, self.kmer_width)[:-FURTHER, : number * hidden]
+            of_groups = rows.reshape(-1, number, hidden)[:, :, :units]
+            table = np.empty_like(of_groups)
+            table[:, order] = of_groups
+            if reverse:
+                table = table[opposite_rows(self.architecture.kmer)]
+            yield f"{prefix}weight_kmer_l0", table.reshape(len(table), -1)
 
 
 def _transposed(rows: Array) -> Array:

@@ -14,6 +14,7 @@ from dnabirnn.compiled import kernel
 from dnabirnn.engine.kernels.activation import tanh
 from dnabirnn.engine.kernels.gradients import STEPS, carry, sum_gradients
 from dnabirnn.engine.kernels.head import project
+from dnabirnn.engine.kernels.kmers import take_kmers
 from dnabirnn.engine.kernels.layers import Backward, Direction, Gates, pack_direction
 from dnabirnn.engine.kernels.simd import (
     join,
@@ -49,15 +50,17 @@ def pack(gates: Gates) -> Direction:
     bias = gates.input_bias + gates.state_bias
     if gates.inputs.shape[2] > 4:
         return pack_direction(bias, None, gates.inputs, gates.states, UNITS)
-    return pack_direction(bias, gates.inputs, None, gates.states, UNITS)
+    return pack_direction(bias, gates.inputs, None, gates.states, UNITS, kmers=gates.kmers)
 
 
 @kernel
 def run(
     codes: Codes,
+    places: NDArray[np.int64],
     length: int,
     reverse: bool,
     table: NDArray[np.float32],
+    kmers: NDArray[np.float32],
     inputs: NDArray[np.float32],
     states: NDArray[np.float32],
     hidden: int,
@@ -79,7 +82,10 @@ def run(
         a, b = load_codes(codes, t * LANES), load_codes(codes, t * LANES + VECTOR)
         bases = join((a, b, a, b, a, b, a, b))
         for tile in range(hidden // UNITS):
-            sums = take_rows(table, tile * UNITS * TABLE_ENTRIES, UNITS, a, b)
+            if kmers.size:
+                sums = take_kmers(kmers, tile * UNITS, UNITS, places, t * LANES)
+            else:
+                sums = take_rows(table, tile * UNITS * TABLE_ENTRIES, UNITS, a, b)
             if inputs.size:
                 # Each direction adds its own features first. Both strands then add in the same
                 # order, and their scores agree to the last bit.

@@ -79,6 +79,7 @@ __all__ = [
     "parts",
     "pointer",
     "repeat",
+    "shuffle",
 ]
 
 
@@ -176,10 +177,10 @@ def repeat(builder, number, width=VECTOR):
     """Generate code that repeats a number in all lanes."""
     undefined = ir.Constant(ir.VectorType(number.type, width), ir.Undefined)
     one = builder.insert_element(undefined, number, _I32(0))
-    return _shuffle(builder, one, undefined, [0] * width)
+    return shuffle(builder, one, undefined, [0] * width)
 
 
-def _shuffle(builder, a, b, places):
+def shuffle(builder, a, b, places):
     """Generate code for a vector of chosen numbers of `a`, followed by `b`."""
     return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_I32, len(places)), places))
 
@@ -188,7 +189,7 @@ def joined(builder, vectors):
     """Generate code that joins vectors, a power of two of them, to a wide one."""
     while len(vectors) > 1:
         pairs = zip(vectors[::2], vectors[1::2], strict=True)
-        vectors = [_shuffle(builder, a, b, list(range(2 * a.type.count))) for a, b in pairs]
+        vectors = [shuffle(builder, a, b, list(range(2 * a.type.count))) for a, b in pairs]
     return vectors[0]
 
 
@@ -196,7 +197,7 @@ def parts(builder, vector, width):
     """Generate code that splits a vector into vectors of a width."""
     unused = ir.Constant(vector.type, ir.Undefined)
     firsts = range(0, vector.type.count, width)
-    return [_shuffle(builder, vector, unused, list(range(n, n + width))) for n in firsts]
+    return [shuffle(builder, vector, unused, list(range(n, n + width))) for n in firsts]
 
 
 def by_register(builder, name, vectors, further):

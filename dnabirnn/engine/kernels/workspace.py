@@ -8,6 +8,7 @@ import numpy as np
 
 from dnabirnn.alphabet import PADDING
 from dnabirnn.engine.kernels import gradients
+from dnabirnn.engine.kernels.kmers import find_places
 from dnabirnn.engine.kernels.loss import cross_entropy
 from dnabirnn.engine.kernels.matrix_scan import matrix_terms, room
 from dnabirnn.engine.kernels.vectors import LANES, VECTOR, aligned
@@ -59,6 +60,9 @@ class Workspace:
         self.head_sums = aligned(
             gradients.numbers_of_sums(2 * hidden, network.head_rows), dtype=dtype
         )
+        kmers = network.layers[0][0].packed.kmers
+        self.places = np.empty(length * LANES if kmers.size else 0, np.int64)
+        self.kmer_sums = aligned(kmers.size, dtype=dtype)
         self.keys: list[Keys] = []
         self.reach = network.matrices.reach
         self.terms = self.none
@@ -79,7 +83,7 @@ class Workspace:
 
         Matrices read `flanked`, (W, F + L + F), the same windows with flanks, where it is given.
         """
-        self._begin(block, keys)
+        self._begin(network, block, keys)
         if self.terms.size:
             self._scan(network, block if flanked is None else flanked)
         length, hidden, head = self.length, network.hidden, network.head
@@ -88,6 +92,7 @@ class Workspace:
             for reverse, weights in enumerate(directions):
                 network.cell.run(
                     self.codes,
+                    self.places,
                     length,
                     bool(reverse),
                     *weights.packed,
@@ -187,8 +192,10 @@ class Workspace:
             self.state_sums,
             self.input_sums[layer],
             self.bias_sums,
+            self.places,
+            self.none if layer else self.kmer_sums,
         )
-        for gradient in (sums.of_states, sums.of_inputs, sums.of_biases):
+        for gradient in (sums.of_states, sums.of_inputs, sums.of_biases, sums.of_kmers):
             gradient[:] = 0
         network.cell.backward(
             self.codes,
@@ -212,10 +219,14 @@ class Workspace:
             _added_up(sums.of_states, rows, hidden),
             _added_up(sums.of_inputs, rows, sums.below_rows),
             biases,
+            sums.of_kmers,
         )
 
-    def _begin(self, block: NDArray[np.uint8], keys: list[Keys]) -> None:
+    def _begin(self, network: PackedNetwork, block: NDArray[np.uint8], keys: list[Keys]) -> None:
         gradients.enter(block, self.codes, self.one_hot)
+        if self.places.size:
+            kmer, width = network.architecture.kmer, network.kmer_width
+            find_places(self.codes, self.length, kmer, width, self.places)
         self.keys = keys
         if keys and not self.dropped:
             self.dropped = [aligned(f.size, dtype=f.dtype) for f in self.features]
