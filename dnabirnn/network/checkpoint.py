@@ -243,6 +243,7 @@ def weight_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
         if matrix:
             shapes[f"matrix.{number}.log_odds"] = (matrix.width, 4)
             shapes[f"matrix.{number}.map"] = (3,)
+            shapes[f"matrix.{number}.scale"] = (1,)
     return shapes
 
 

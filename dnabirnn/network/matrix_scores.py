@@ -1,6 +1,6 @@
 """Scores of position weight matrices in torch, which are part of the log-odds of a network.
 
-The term of a base is slope * max(score, lower limit) + shift. Its score is the largest score of the
+The term of a base is a factor times slope * max(score, lower limit) + shift. Its score is the largest score of the
 sites that cover the base. A network starts as these terms, and learns what context adds to them.
 """
 
@@ -23,7 +23,7 @@ _OUTSIDE = -1e30  # no site reaches over the end of a sequence
 
 
 class MatrixScore(nn.Module):
-    """Matrix of a class; it is not trained.
+    """Matrix of a class. Only its scale is trained.
 
     Attributes
     ----------
@@ -31,6 +31,9 @@ class MatrixScore(nn.Module):
         Matrix of a site on +.
     map : Tensor, (3,) float32
         Slope, lower limit and shift.
+    scale : Parameter, (1,) float32
+        Natural logarithm of a factor of the term. It starts at 0. A network that learns more from
+        the context than the matrix can tell makes it smaller.
     """
 
     log_odds: Tensor
@@ -41,6 +44,7 @@ class MatrixScore(nn.Module):
         self.flank_bp = shape.flank_bp
         self.register_buffer("log_odds", torch.zeros(shape.width, 4))
         self.register_buffer("map", torch.tensor([1.0, 0.0, 0.0]))
+        self.scale = nn.Parameter(torch.zeros(1))
 
     def forward(self, one_hot: Tensor, padding: Tensor) -> Tensor:
         """Return the terms of both strands.
@@ -66,7 +70,7 @@ class MatrixScore(nn.Module):
         # Base t is covered by the sites that start at t - flank - core + 1 to t - flank.
         sites = functional.pad(sites, (core - 1 + flank, 0), value=_OUTSIDE)
         best = functional.max_pool1d(sites, core, 1)[..., :length]
-        terms: Tensor = slope * best.maximum(least) + shift
+        terms: Tensor = self.scale.exp() * (slope * best.maximum(least) + shift)
         return terms
 
 

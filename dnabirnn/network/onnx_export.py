@@ -314,8 +314,9 @@ def _add_matrices(
         if matrix is None:
             columns += [none] * (1 + motif_class.stranded)
             continue
-        log_odds = weights[f"{name.replace('_', '.')}.log_odds"].T
-        slope, least, shift = weights[f"{name.replace('_', '.')}.map"]
+        log_odds = weights[f"matrix.{number}.log_odds"].T
+        slope, least, shift = weights[f"matrix.{number}.map"]
+        share = np.exp(weights[f"matrix.{number}.scale"][0])
         width, core = matrix.width, matrix.width - 2 * matrix.flank_bp
         after = graph.constant(f"{name}_after", np.array([0, 0, 0, 0, 0, width - 1], np.int64))
         padded = graph.node("Pad", [letters, after, zero], f"{name}_letters")
@@ -334,9 +335,9 @@ def _add_matrices(
             best = graph.node("ReduceMax", [best], f"{name}_better_strand", axes=[1], keepdims=1)
         limit = graph.constant(f"{name}_least", np.array(least, np.float32))
         best = graph.node("Max", [best, limit], f"{name}_limited")
-        factor = graph.constant(f"{name}_slope", np.array(slope, np.float32))
+        factor = graph.constant(f"{name}_slope", np.array(share * slope, np.float32))
         best = graph.node("Mul", [best, factor], f"{name}_scaled")
-        move = graph.constant(f"{name}_shift", np.array(shift, np.float32))
+        move = graph.constant(f"{name}_shift", np.array(share * shift, np.float32))
         columns.append(graph.node("Add", [best, move], f"{name}_terms"))
     terms = graph.node("Concat", columns, "terms_base_last", axis=1)  # (B, R, L)
     return graph.node("Transpose", [terms], "terms", perm=[0, 2, 1])

@@ -42,6 +42,7 @@ def cross_entropy(
     row_gradient: NDArray[np.float32],
     gradient_rows: int,
     bias_gradient: NDArray[np.float64],
+    term_gradient: NDArray[np.float64],
 ) -> float:
     """Compute the loss of a block of windows, and its gradient by the rows of the head.
 
@@ -64,6 +65,8 @@ def cross_entropy(
         Number of rows of `row_gradient` per base.
     bias_gradient : ndarray, (C,) float64
         Gradient of each column's bias. It is added to.
+    term_gradient : ndarray, (C,) float64
+        Gradient of the logarithm of a factor of each column's terms. It is added to.
 
     Returns
     -------
@@ -114,6 +117,8 @@ def cross_entropy(
                     wrong = (p - y) * share
                 wrong *= kind(factor)
                 bias_gradient[c] += wrong
+                if terms.size:
+                    term_gradient[c] += wrong * terms[(t * columns + c) * LANES + lane]
                 row_gradient[(t * gradient_rows + first[c]) * LANES + lane] += wrong * kind(0.5)
                 row_gradient[(t * gradient_rows + second[c]) * LANES + lane] += wrong * kind(0.5)
             if product > most:

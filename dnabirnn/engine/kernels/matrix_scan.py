@@ -55,7 +55,7 @@ class Matrices(NamedTuple):
     widths, flanks : ndarray, (classes,) int64
         Columns of each matrix, 0 without one, and columns at either end outside the site.
     maps : ndarray, (classes, 3) float32
-        Slope, lower limit of the score, and shift.
+        Slope, lower limit of the score, and shift, with the trained factor.
     columns, strands : ndarray, (classes,) int64
         First column of the head (see `head.Head`) and number of strands of each class.
     """
@@ -85,7 +85,9 @@ def pack_matrices(architecture: Architecture, weights: Mapping[str, Any]) -> Mat
         if shape:
             log_odds = weights[f"matrix.{number}.log_odds"]
             tables += [_table(log_odds), _table(log_odds[:, ::-1])]
-            maps[-1] = weights[f"matrix.{number}.map"]
+            slope, least, shift = weights[f"matrix.{number}.map"]
+            factor = np.exp(weights[f"matrix.{number}.scale"][0])
+            maps[-1] = np.array([factor * slope, least, factor * shift], dtype)
     strands = [1 + stranded for _, stranded in architecture.classes]
     first = int(architecture.exclusive) + np.cumsum([0, *strands[:-1]])
     flat = np.concatenate(tables) if tables else np.zeros(0)

@@ -119,6 +119,15 @@ class PackedNetwork:
         left, right = forward[::2] + reverse[1::2], reverse[::2] + forward[1::2]
         return np.concatenate([left, right], axis=1)[: self.logits]
 
+    def gradients_of_scales(self, of_columns: NDArray[np.float64]) -> dict[str, Array]:
+        """Return the gradients of the scales of the matrices from those of the columns (C,)."""
+        packed, found = self.matrices, {}
+        for number in np.flatnonzero(packed.widths).tolist():
+            first, strands = int(packed.columns[number]), int(packed.strands[number])
+            total = of_columns[first : first + strands].sum()
+            found[f"matrix.{number}.scale"] = np.array([total], self.dtype)
+        return found
+
     def gradients_of_layer(
         self, layer: int, reverse: bool, states: Array, inputs: Array, biases: Array, kmers: Array
     ) -> Iterator[tuple[str, Array]]:

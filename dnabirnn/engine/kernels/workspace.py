@@ -136,7 +136,7 @@ class Workspace:
     ) -> tuple[float, dict[str, Array]]:
         """Compute the loss of the block given to `forward`, and the gradients of all weights."""
         length, hidden, head = self.length, network.hidden, network.head
-        of_columns = np.zeros(len(head.first))
+        of_columns, of_terms = np.zeros((2, len(head.first)))
         loss = cross_entropy(
             self.answers,
             head.rows,
@@ -151,6 +151,7 @@ class Workspace:
             self.row_gradient,
             network.head_rows,
             of_columns,
+            of_terms,
         )
         mine, other = self.gradients
         self.head_sums[:] = 0
@@ -170,6 +171,7 @@ class Workspace:
             "head.weight": network.gradient_of_head(found[:, : head.rows]),
             "head.bias": bias.astype(network.dtype),
         }
+        by_name |= network.gradients_of_scales(of_terms)
         for layer in reversed(range(len(network.layers))):
             if self.keys:
                 gradients.drop(mine, *self.keys[layer], other)
