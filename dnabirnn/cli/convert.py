@@ -8,6 +8,7 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.command import command, option
+from dnabirnn.cli.output_names import check_ending
 
 __all__ = ["convert"]
 
@@ -27,12 +28,11 @@ logger = logging.getLogger(__name__)
     metavar="MODEL",
     help="Model file to write.",
 )
-@option(
+@options.comma_list(
     "--classes",
     group=options.INPUT,
-    type=options.COMMA_LIST,
-    help="Names of the labels of the dna-brnn model, starting with label 1.  [default: the names "
-    "for the published attcc-alpha.knm]",
+    help="Names of the labels of the dna-brnn model, starting with label 1. Can be repeated.  "
+    "[default: the names for the published attcc-alpha.knm]",
 )
 def convert(model: str, out: str, classes: tuple[str, ...] | None) -> None:
     """Run `dnabirnn convert`."""
@@ -47,6 +47,7 @@ def convert(model: str, out: str, classes: tuple[str, ...] | None) -> None:
         )
     check_target(out)
     options.check_apart([out], [model])
+    check_ending("-o", out, "a model file", ".safetensors")
     checkpoint = converted(model, classes)
     checkpoint.save(out)
     names = ", ".join(

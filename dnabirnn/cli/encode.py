@@ -13,6 +13,7 @@ from dnabirnn.cli import label_options, options
 from dnabirnn.cli.command import command, option
 from dnabirnn.cli.look_ahead import look_ahead
 from dnabirnn.cli.progress import ProgressBar
+from dnabirnn.cli.streams import tell
 from dnabirnn.errors import OptionError
 
 if TYPE_CHECKING:
@@ -57,18 +58,16 @@ _SPLITS = "Training, validation and test sequence"
 )
 @label_options.reading
 @label_options.negatives
-@option(
+@options.comma_list(
     "--classes",
     group=options.LABELS,
-    type=options.COMMA_LIST,
-    help="Classes to keep.  [default: all]",
+    help="Classes to keep. Can be repeated.  [default: all]",
 )
 @options.ignore_classes
-@option(
+@options.comma_list(
     "--unstranded",
     group=options.LABELS,
-    type=options.COMMA_LIST,
-    multiple=True,
+    default=(),
     metavar="CLASS",
     help="Classes whose strand is ignored. Can be repeated.",
 )
@@ -78,20 +77,21 @@ _SPLITS = "Training, validation and test sequence"
     metavar="BED",
     help="Regions named train, val or test in column 4.",
 )
-@option(
+@options.comma_list(
     "--val-chroms",
     group=_SPLITS,
-    type=options.COMMA_LIST,
     default=(),
-    help="Contigs for validation.",
+    help="Contigs for validation. Can be repeated.",
 )
-@option(
-    "--test-chroms", group=_SPLITS, type=options.COMMA_LIST, default=(), help="Contigs for testing."
+@options.comma_list(
+    "--test-chroms",
+    group=_SPLITS,
+    default=(),
+    help="Contigs for testing. Can be repeated.",
 )
-@option(
+@options.comma_list(
     "--split-fractions",
     group=_SPLITS,
-    type=options.COMMA_LIST,
     metavar="A,B,C",
     help="Fractions of the sequence for training, validation and testing, assigned in blocks.  "
     "[default: 0.8,0.1,0.1]",
@@ -124,7 +124,7 @@ def encode(
     negatives: str | None,
     classes: tuple[str, ...] | None,
     ignore_classes: tuple[str, ...],
-    unstranded: tuple[tuple[str, ...], ...],
+    unstranded: tuple[str, ...],
     split: str | None,
     val_chroms: tuple[str, ...],
     test_chroms: tuple[str, ...],
@@ -152,7 +152,6 @@ def encode(
     fractions = None if split_fractions is None else options.fractions(split_fractions)
     aliases = None if chrom_alias is None else read_aliases(chrom_alias, files)
     plan = split_plan(split, val_chroms, test_chroms, fractions, aliases)
-    flat = [name for names in unstranded for name in names]
     searched = {"pvalue": pvalue, "within": within, "gc": gc}
     _check_source(labels, motifs, searched, reading, negatives)
     origin = None
@@ -161,14 +160,14 @@ def encode(
             labels,
             classes=classes,
             ignore_classes=ignore_classes,
-            unstranded=flat,
+            unstranded=unstranded,
             negatives=None if negatives is None else Regions.read(negatives),
             **reading,
         )
         loaded = loaded if aliases is None else aliases.labels(loaded)
     else:
         searched |= {"class_name": reading["class_name"], "hard_mask": mask == "hard"}
-        chosen = (classes, ignore_classes, flat)
+        chosen = (classes, ignore_classes, unstranded)
         loaded, origin = _of_motifs(files, motifs, searched, aliases, chosen, quiet)
     excluded = None if exclude is None else Regions.read(exclude, may_be_empty=True)
     excluded = excluded if aliases is None else aliases.regions(excluded)
@@ -190,7 +189,7 @@ def encode(
             progress=progress.add,
         )
     if not quiet:
-        click.echo(summary_table(encoded.manifest["summary"]), err=True)
+        tell(summary_table(encoded.manifest["summary"]))
     for warning in data_warnings(encoded):
         logger.warning("%s", warning)
 

@@ -10,7 +10,9 @@ import click
 
 from dnabirnn.cli import label_options, options
 from dnabirnn.cli.command import command, option
+from dnabirnn.cli.output_names import check_ending
 from dnabirnn.cli.progress import ProgressBar
+from dnabirnn.cli.streams import tell
 from dnabirnn.errors import OptionError
 
 if TYPE_CHECKING:
@@ -125,9 +127,10 @@ def evaluate(
     inputs = [*fasta, *labels, model, regions, exclude, negatives, chrom_alias]
     options.check_apart([out, curves], inputs)
     files = prefixed(fasta, name_prefixes)
-    for path in (out, curves):
+    for name, path in (("-o", out), ("--curves", curves)):
         if path is not None:
             check_target(path)
+            check_ending(name, path, "a JSON file", ".json")
     if curves is not None and os.path.realpath(curves) == os.path.realpath(out):
         raise OptionError(f"--curves {curves}: is also the metrics file; give another name")
     if baseline is not None and any(map(is_stream, fasta)):
@@ -190,9 +193,9 @@ def evaluate(
     write_evaluation(report, other, out, curves=curves, plots=plots)
     if quiet:
         return
-    click.echo(metrics_table(report.metrics), err=True)
+    tell(metrics_table(report.metrics))
     if other is not None:
-        click.echo(f"\nposition weight matrix:\n{metrics_table(other.metrics)}", err=True)
+        tell(f"\nposition weight matrix:\n{metrics_table(other.metrics)}")
 
 
 def _learn(encoded: str, model: Model) -> Baseline:

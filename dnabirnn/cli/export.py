@@ -6,6 +6,7 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.command import command, option
+from dnabirnn.cli.output_names import check_ending
 
 __all__ = ["export"]
 
@@ -33,4 +34,5 @@ def export(model: str, out: str, priors: tuple[tuple[str, float], ...]) -> None:
     from dnabirnn.network import load_checkpoint, write_onnx
 
     options.check_apart([out], [model])
+    check_ending("-o", out, "an ONNX file", ".onnx")
     write_onnx(load_checkpoint(model).with_prior(dict(priors)), out)

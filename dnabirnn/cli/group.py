@@ -6,24 +6,22 @@ import errno
 import gc
 import importlib
 import logging
-import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from difflib import get_close_matches
-from functools import wraps
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
+from dnabirnn.cli.address_space import save_address_space, with_room
 from dnabirnn.cli.command import WithExample
 from dnabirnn.cli.look_ahead import BEGUN
 from dnabirnn.cli.provenance_option import recorded, recording
-from dnabirnn.cli.streams import prepare_streams, settle_output
-from dnabirnn.errors import DnabirnnError, ResourceError
+from dnabirnn.cli.signals import EndedError, receive_signals
+from dnabirnn.cli.streams import prepare_streams, settle_output, tell
+from dnabirnn.errors import DnabirnnError
 from dnabirnn.names import printable
 
 __all__ = ["main", "run"]
@@ -60,9 +58,6 @@ _SIGNS_OF_LITTLE_MEMORY = (
     "failed to map segment from shared object",
 )
 """In messages of torch, of threads, and of the dynamic loader."""
-_LEAST_ADDRESS_SPACE = 3 << 29
-"""With 2 cores, torch and Parquet need between 1.1 and 1.5 million KiB, other outputs 0.9 million;
-the threads of each further core need a few thousand."""
 _FAILURES_OF_STREAMS = (errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC)
 
 
@@ -83,7 +78,7 @@ dnabirnn score genome.fa -m sites.safetensors -o scores.bed --calls calls.bed"""
         module = importlib.import_module(f"dnabirnn.cli.{cmd_name}")
         command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)
-        return _with_room(recorded(command)) if cmd_name in _WRITING else command
+        return with_room(recorded(command) if cmd_name in _WRITING else command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, names in _SECTIONS.items():
@@ -120,6 +115,12 @@ def _one_line(ctx: click.Context) -> Iterator[None]:
         yield
     except click.exceptions.Exit:
         raise
+    except (KeyboardInterrupt, EndedError) as stop:
+        settle_output()
+        if isinstance(stop, KeyboardInterrupt) and sys.stderr.isatty():
+            tell()  # after the ^C of the terminal
+        tell(f"{_command(ctx)}: interrupted; run the same command again")
+        ctx.exit(stop.exit_code if isinstance(stop, EndedError) else 1)
     except click.UsageError as error:
         _fail_usage(ctx, error)
     except DnabirnnError as error:
@@ -161,45 +162,21 @@ def _is_out_of_memory(error: BaseException | None) -> bool:
     return False
 
 
-def _with_room(command: click.Command) -> click.Command:
-    """Return the command, which first checks that its libraries can be loaded.
-
-    With little address space, some of them end the process without a Python exception.
-    """
-    callback = command.callback
-    assert callback is not None
-
-    @wraps(callback)
-    def checked(*arguments: Any, **options: Any) -> Any:
-        if "polars" not in sys.modules:
-            with suppress(ImportError):  # Windows has no such limit
-                import resource
-
-                limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-                if 0 <= limit < _LEAST_ADDRESS_SPACE and limit != resource.RLIM_INFINITY:
-                    raise ResourceError(
-                        f"out of memory: the limit of `ulimit -v` is {limit >> 10:,} KiB, and "
-                        f"loading dnabirnn takes up to {_LEAST_ADDRESS_SPACE >> 10:,} KiB of "
-                        "address space; raise the limit"
-                    )
-        return callback(*arguments, **options)
-
-    command.callback = checked
-    return command
-
-
 def _suggestion(near: Sequence[str] | None) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
+def _command(ctx: click.Context) -> str:
+    return f"dnabirnn {ctx.invoked_subcommand or ''}".strip()
+
+
 def _fail(ctx: click.Context, message: str, exit_code: int = 1) -> NoReturn:
-    command = f"dnabirnn {ctx.invoked_subcommand or ''}".strip()
     settle_output()
     text = printable(" ".join(message.split()))
     if len(text) > _LONGEST_MESSAGE:  # a value may be very long; the remedy is at the end
         half = _LONGEST_MESSAGE // 2
         text = f"{text[:half]} ... {text[-half:]}"
-    click.echo(f"{command}: error: {text}", err=True)
+    tell(f"{_command(ctx)}: error: {text}")
     ctx.exit(exit_code)
 
 
@@ -208,12 +185,18 @@ def _fail_usage(ctx: click.Context, error: click.UsageError) -> NoReturn:
     # Raised by click 8.2 and later.
     if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
         raise error
-    command = f"dnabirnn {ctx.invoked_subcommand or ''}".strip()
     text = error.format_message().rstrip(".")
     if isinstance(error, click.NoSuchOption):
+        if any(error.option_name in param.opts for param in ctx.command.params):
+            _fail(
+                ctx,
+                f"{error.option_name}: goes before the command: dnabirnn {error.option_name} "
+                f"{ctx.invoked_subcommand}",
+                error.exit_code,
+            )
         near = get_close_matches(error.option_name, error.possibilities or (), cutoff=0.7)
         text = f"no such option {error.option_name!r}{_suggestion(near)}"
-    see = "" if text.endswith("?") else f"; see {command} --help"
+    see = "" if text.endswith("?") else f"; see {_command(ctx)} --help"
     _fail(ctx, f"{text}{see}", error.exit_code)
 
 
@@ -234,13 +217,7 @@ def main(ctx: click.Context, quiet: bool) -> None:
     ctx.obj = quiet
     ctx.meta[BEGUN] = time.monotonic()
     gc.set_threshold(_GC_THRESHOLD)
-    if threading.current_thread() is threading.main_thread():
-        # Raise an exception, so that partial outputs are removed, as after Ctrl-C.
-        for name in ("SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            # Signals that are ignored stay ignored, such as SIGHUP under nohup.
-            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, _terminate)
+    receive_signals()
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter())
     logger = logging.getLogger("dnabirnn")
@@ -256,11 +233,8 @@ def run() -> None:
     # hang when memory is refused.
     sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
     prepare_streams()
+    save_address_space()
     main()
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)
 
 
 class _Formatter(logging.Formatter):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from dnabirnn.cli.command import option
-from dnabirnn.cli.options import COMMA_LIST, LABELS, comma_separated, unquoted
+from dnabirnn.cli.options import LABELS, comma_list, comma_separated, unquoted
 from dnabirnn.errors import OptionError
 from dnabirnn.labels import LabelFormat
 
@@ -87,12 +87,11 @@ _READING = (
         "text: hor_*=alpha. A name with a comma needs double quotes. Several classes may get the "
         "same new name. Can be repeated.",
     ),
-    option(
+    comma_list(
         "--feature-type",
         "feature_types",
         group=LABELS,
-        type=COMMA_LIST,
-        multiple=True,
+        default=(),
         metavar="TYPE,..",
         help="Feature types to read from GFF3, GTF, GenBank and EMBL. Can be repeated.  [default: "
         "all types except those of whole contigs]",
@@ -133,9 +132,8 @@ def reading(command: _Command) -> _Command:
 
     @functools.wraps(command)
     def packed(*arguments: Any, **given: Any) -> Any:
-        names = ("class_name", "class_column", "label_format", "span", "flank_bp")
+        names = ("class_name", "class_column", "label_format", "feature_types", "span", "flank_bp")
         own = {name: given.pop(name) for name in names}
-        own["feature_types"] = [name for names in given.pop("feature_types") for name in names]
         own["classes_map"] = _renamed(given.pop("classes_map"))
         return command(*arguments, reading=own, **given)
 

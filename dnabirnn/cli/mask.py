@@ -6,10 +6,15 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.command import command, option
+from dnabirnn.cli.output_names import check_ending
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
 
 __all__ = ["mask"]
+
+
+_FASTA = (".fa", ".fasta", ".fas", ".fna", ".fsa", ".ffn", ".frn", ".mpfa", ".seq")
+"""Usual endings of nucleotide FASTA files."""
 
 
 @command(
@@ -44,12 +49,11 @@ __all__ = ["mask"]
     is_flag=True,
     help="Convert lower case in the input to upper case first.  [default: keep it]",
 )
-@option(
+@options.comma_list(
     "--classes",
     group=options.INPUT,
-    type=options.COMMA_LIST,
     default=(),
-    help="Only mask rows with these names in column 4.  [default: all rows]",
+    help="Only mask rows with these names in column 4. Can be repeated.  [default: all rows]",
 )
 @option(
     "--at-least",
@@ -78,6 +82,7 @@ def mask(
     from dnabirnn.intervals import mask_fasta, read_mask
 
     options.check_apart([out], [fasta, calls_in])
+    check_ending("-o", out, "a FASTA file", *_FASTA)
     if fasta == calls_in == "-":
         raise OptionError(
             "--calls -: standard input is already the FASTA; give a file for one of them"

@@ -9,7 +9,8 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.command import command, option
-from dnabirnn.errors import OptionError
+from dnabirnn.cli.output_names import check_ending
+from dnabirnn.errors import OptionError, OutputError
 
 if TYPE_CHECKING:
     from dnabirnn.network import Checkpoint
@@ -38,6 +39,7 @@ __all__ = ["models"]
 )
 def models(name: str | None, out: str | None) -> None:
     """Run `dnabirnn models`."""
+    from dnabirnn.files import is_compressed
     from dnabirnn.network import load_checkpoint, shipped_models
 
     shipped = shipped_models()
@@ -50,6 +52,11 @@ def models(name: str | None, out: str | None) -> None:
             raise OptionError(
                 f"-o {out}: give the name of the model to write, one of {', '.join(shipped)}"
             )
+        if is_compressed(out):
+            raise OutputError(
+                f"{out}: a model cannot be compressed; give a file name that ends in .safetensors"
+            )
+        check_ending("-o", out, "a model file", ".safetensors")
         load_checkpoint(shipped[name]).save(out)
         return
     if name is not None:

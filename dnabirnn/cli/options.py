@@ -32,7 +32,6 @@ __all__ = [
     "BASES",
     "CALLS",
     "CALL_FORMATS",
-    "COMMA_LIST",
     "COMPUTING",
     "INPUT",
     "LABELS",
@@ -46,6 +45,7 @@ __all__ = [
     "chrom_alias",
     "circular",
     "class_name",
+    "comma_list",
     "comma_separated",
     "device",
     "dry_run",
@@ -87,7 +87,7 @@ class _Share(_Pair):
             return value
         name, _, share = value.rpartition("=")
         try:
-            return name, float(share)
+            return unquoted(name.strip()), float(share)
         except ValueError:
             self.fail(f"{value!r} is not CLASS=SHARE, such as REP=0.002", param, ctx)
 
@@ -151,7 +151,6 @@ class _Bases(_Number):
             self.fail(f"{value!r} is not a number of bases; write it like 30M", param, ctx)
 
 
-COMMA_LIST = _CommaList()
 BASES = _Bases()
 
 INPUT = "Input"
@@ -160,6 +159,23 @@ LABELS = "Labels"
 MOTIFS = "Motifs"
 CALLS = "Calls"
 COMPUTING = "Computation"
+
+
+def comma_list(
+    *names: str, default: tuple[str, ...] | None = None, **attributes: Any
+) -> Callable[[_Function], _Function]:
+    """Add an option for names with commas between them; if it is repeated, all of them count.
+
+    The command receives a tuple of names, or `default` if the option is not given.
+    """
+
+    def joined(
+        ctx: click.Context, param: click.Parameter, lists: tuple[tuple[str, ...], ...]
+    ) -> tuple[str, ...] | None:
+        return tuple(name for names in lists for name in names) if lists else default
+
+    return option(*names, type=_CommaList(), multiple=True, callback=joined, **attributes)
+
 
 fasta = click.argument("fasta", nargs=-1, required=True, metavar="FASTA...")
 name_prefix = option(
@@ -201,12 +217,11 @@ class_name = option(
     metavar="NAME",
     help="Use this class for all rows or motifs.  [default: as named in the file]",
 )
-ignore_classes = option(
+ignore_classes = comma_list(
     "--ignore-classes",
     group=LABELS,
-    type=COMMA_LIST,
     default=(),
-    help="Classes to ignore: their bases count as neither positive nor negative.",
+    help="Classes to ignore: their bases count as neither positive nor negative. Can be repeated.",
 )
 regions = option(
     "--regions",
@@ -215,12 +230,12 @@ regions = option(
     help="Restrict the output to these regions. The network still reads the sequence around them, "
     "so scores are those of the whole contig.",
 )
-circular = option(
+circular = comma_list(
     "--circular",
     group=INPUT,
-    type=COMMA_LIST,
     metavar="NAMES",
-    help="Circular contigs, or `all`. Scores near an end then use the sequence across the origin.",
+    help="Circular contigs, or `all`. Scores near an end then use the sequence across the origin. "
+    "Can be repeated.",
 )
 exclude = option(
     "--exclude",
@@ -283,12 +298,27 @@ precision = option(
     show_default=True,
     help="Floating-point precision. tf32 and bf16 are faster on GPUs and less exact.",
 )
+
+
+def _check_shares(
+    ctx: click.Context, param: click.Parameter, shares: tuple[tuple[str, float], ...]
+) -> tuple[tuple[str, float], ...]:
+    last = dict(shares)
+    for name, share in shares:
+        if last[name] != share:
+            raise OptionError(
+                f"--prior: {name!r} has the shares {share:g} and {last[name]:g}; give one"
+            )
+    return shares
+
+
 prior = option(
     "--prior",
     "priors",
     group=CALLS,
     type=_Share(),
     multiple=True,
+    callback=_check_shares,
     metavar="CLASS=SHARE",
     help="Expected share of bases per strand that belong to CLASS in your sequence, 0 to 1, if it "
     "differs from the share that the model was calibrated for. Can be repeated.",

@@ -14,6 +14,7 @@ import click
 
 from dnabirnn.cli.command import Option
 from dnabirnn.cli.options import OUTPUT
+from dnabirnn.cli.output_names import check_ending
 
 __all__ = ["recorded", "recording"]
 
@@ -37,6 +38,7 @@ def _remember(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
         check_target(value)
         check_free(value)
+        check_ending("--provenance", value, "a JSON file", ".json")
         ctx.meta[_KEY] = _Wanted(value, ctx)
 
 

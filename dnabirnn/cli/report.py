@@ -9,6 +9,7 @@ import click
 
 from dnabirnn.cli import label_options, options
 from dnabirnn.cli.command import command, option
+from dnabirnn.cli.output_names import check_ending
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
 
@@ -209,6 +210,7 @@ def report(
     read = [*inputs, *calls, regions, exclude, negatives, scores, chrom_alias]
     options.check_apart([out], read)
     check_target(out)
+    check_ending("-o", out, "an HTML report", ".html", ".htm", ".xhtml")
     given = {
         "--sample": sample,
         "--regions": regions,

@@ -8,6 +8,7 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.command import command, option
+from dnabirnn.cli.output_names import check_ending
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
 
@@ -51,12 +52,11 @@ logger = logging.getLogger(__name__)
     "--exclude`.",
 )
 @options.class_name
-@option(
+@options.comma_list(
     "--classes",
     group=options.MOTIFS,
-    type=options.COMMA_LIST,
     default=(),
-    help="Names of the motifs to search for.  [default: all]",
+    help="Names of the motifs to search for. Can be repeated.  [default: all]",
 )
 @option(
     "--mask",
@@ -87,6 +87,8 @@ def scan(
     if partly is not None and within is None:
         raise OptionError("--partly: needs peaks; give them with --within")
     options.check_apart([out, partly], [*fasta, motifs, within])
+    check_ending("-o", out, "a BED file", ".bed", ".bed6")
+    check_ending("--partly", partly, "a BED file", ".bed", ".bed6")
     search = options.motif_search(
         motifs,
         fasta,

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import suppress
 
-__all__ = ["prepare_streams", "settle_output"]
+import click
+
+__all__ = ["prepare_streams", "settle_output", "tell"]
 
 
 def prepare_streams() -> None:
@@ -28,6 +31,12 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # locales without the letter
+
+
+def tell(text: str = "") -> None:
+    """Print a line on standard error. If it is full, or its reader has left, the line is lost."""
+    with suppress(OSError, ValueError):
+        click.echo(text, err=True)
 
 
 def settle_output() -> bool:

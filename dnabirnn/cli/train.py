@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import re
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,9 @@ import click
 from dnabirnn.cli import options
 from dnabirnn.cli.command import command, option
 from dnabirnn.cli.look_ahead import look_ahead
+from dnabirnn.cli.output_names import check_ending
 from dnabirnn.cli.progress import ProgressBar
+from dnabirnn.cli.streams import tell
 from dnabirnn.errors import DnabirnnError, OptionError, TrainingError
 from dnabirnn.names import printable
 from dnabirnn.network import DEFAULT_KMER, Cell
@@ -40,10 +41,6 @@ PRESETS: dict[str, dict[str, Any]] = {
 """Defaults of options by preset; options that are given override them."""
 
 
-_OTHER_ENDING = re.compile(r"\.(?!v\d)[a-z]\w*", re.IGNORECASE)
-"""Ending of a file name, other than a version, as in "rep.v2"."""
-
-
 def _follows() -> bool:
     """Return whether this process follows another: Fabric starts those with this variable."""
     return os.environ.get("LOCAL_RANK", "0") != "0"
@@ -57,15 +54,14 @@ def _says_what_is_kept(function: Callable[..., None]) -> Callable[..., None]:
         try:
             function(*arguments, **given)
         except (KeyboardInterrupt, SystemExit) as stop:
-            notes = ["interrupted before the first step; run the same command again"]
+            notes = ["interrupted; run the same command again"]
             notes += getattr(stop, "__notes__", [])
             if not _follows():
                 if isinstance(stop, KeyboardInterrupt) and sys.stderr.isatty():
-                    click.echo(err=True)  # after the ^C of the terminal
-                click.echo(f"dnabirnn train: {printable(notes[-1])}", err=True)
-            if isinstance(stop, SystemExit):  # of a signal
-                raise
-            click.get_current_context().exit(1)
+                    tell()  # after the ^C of the terminal
+                tell(f"dnabirnn train: {printable(notes[-1])}")
+            code = stop.code if isinstance(stop, SystemExit) else 1
+            click.get_current_context().exit(int(code or 0))
 
     return command
 
@@ -350,15 +346,9 @@ def train(
     if os.path.realpath(log) == os.path.realpath(out):
         raise OptionError(f"--log {log}: is also the model file; give another name")
     options.check_apart([log], [init])
-    ending = os.path.splitext(out)[1]
-    other = _OTHER_ENDING.fullmatch(ending) and ending.lower() != ".safetensors"
-    if other and not is_compressed(out):  # which is an error
-        logger.warning(
-            "-o %s: a model file usually ends in .safetensors, and this name ends in %s; "
-            "the model is still written there",
-            out,
-            ending,
-        )
+    if not is_compressed(out):  # which is an error
+        check_ending("-o", out, "a model file", ".safetensors")
+    check_ending("--log", log, "a training log", ".csv")
     data = EncodedSet.open(encoded)
     parts: dict[str, Any] = {
         "architecture": Architecture(

@@ -24,6 +24,7 @@ from .safe_json import MOST_BYTES as MOST_BYTES, parse_json as parse_json, read_
 from .temporary import temporary_path as temporary_path
 from .tensors import Contents as Contents, load_arrays as load_arrays, look as look
 from .text import (
+    check_encoding as check_encoding,
     decoded as decoded,
     lenient_text as lenient_text,
     read_text as read_text,

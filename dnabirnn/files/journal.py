@@ -34,11 +34,27 @@ _PathLike: TypeAlias = "str | os.PathLike[str]"
 
 
 class FileState(NamedTuple):
-    """What changes if a file is written or replaced."""
+    """What changes if a file is written or replaced.
 
-    inode: int
+    Only states that were looked up by the path are compared: some network file systems answer
+    differently for an open file.
+    """
+
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    def is_of(self, other: FileState) -> bool:
+        """Return whether two states are of one file that has not changed in between.
+
+        A file that is written has another size or time. A copy that got its name, even with the
+        same time, has another inode and another time of its status. Each of these two alone means
+        nothing: FUSE (sshfs, rclone) and some mounts number their files anew whenever they have
+        forgotten them, and the time of the status changes with permissions and links.
+        """
+        replaced = self.inode != other.inode and self.ctime_ns != other.ctime_ns
+        return self[:2] == other[:2] and not replaced
 
 
 @dataclass
@@ -52,7 +68,7 @@ class Noted:
     scratch_bytes : int
         Total size of scratch files, which existed only until the outputs were complete.
     read : dict of str to FileState
-        Regular files that have been opened to be read, by path, as they were then.
+        Regular files that are read, by path, as they were before they were opened.
     """
 
     paths: set[Path] = field(default_factory=set)
@@ -91,16 +107,12 @@ def note_scratch(size_bytes: int) -> None:
         noted.scratch_bytes += size_bytes
 
 
-def note_read(
-    path: _PathLike, descriptor: int | None = None, error: type[DnabirnnError] = ProvenanceError
-) -> FileState | None:
-    """Record the state of a file that is opened to be read.
+def note_read(path: _PathLike, error: type[DnabirnnError] = ProvenanceError) -> FileState | None:
+    """Record the state of a file before it is opened to be read.
 
     Parameters
     ----------
     path : str or PathLike
-    descriptor : int, optional
-        Descriptor of the open file; by default, the path is looked up.
     error : class
         Exception to raise if the file has changed since it was first recorded.
 
@@ -109,11 +121,14 @@ def note_read(
     state : FileState or None
         None for a stream, which cannot be looked at again, and for a file that does not exist.
     """
-    state = _state(path, descriptor)
+    try:
+        state = _state(path)
+    except (OSError, ValueError):
+        return None
     noted = _NOTED.get()
     if state is None or noted is None:
         return state
-    if noted.read.setdefault(os.fspath(path), state) != state:
+    if not noted.read.setdefault(os.fspath(path), state).is_of(state):
         raise _changed(path, error)
     return state
 
@@ -123,6 +138,9 @@ def check_state(
 ) -> None:
     """Raise `error` if a path is no longer the file, or the file no longer as it was.
 
+    A file that cannot be looked up for another reason than that it is gone, such as a network that
+    fails for a moment, is not taken to have changed.
+
     Parameters
     ----------
     path : str or PathLike
@@ -130,7 +148,15 @@ def check_state(
         As returned by `note_read`.
     error : class
     """
-    if state is not None and _state(path) != state:
+    if state is None:
+        return
+    try:
+        now = _state(path)
+    except (FileNotFoundError, NotADirectoryError):
+        now = None
+    except OSError:
+        return
+    if now is None or not state.is_of(now):
         raise _changed(path, error)
 
 
@@ -138,20 +164,18 @@ def check_read() -> None:
     """Raise ProvenanceError if a file has changed since it was recorded."""
     noted = _NOTED.get()
     if noted is not None:
-        for name, state in noted.read.items():
+        for name, state in list(noted.read.items()):
             check_state(name, state)
 
 
-def _state(path: _PathLike, descriptor: int | None = None) -> FileState | None:
+def _state(path: _PathLike) -> FileState | None:
+    """Return the state of a path; None if it is not a regular file."""
     if os.fspath(path) == "-":
         return None
-    try:
-        found = os.stat(path) if descriptor is None else os.fstat(descriptor)
-    except (OSError, ValueError):
-        return None
+    found = os.stat(path)
     if not stat.S_ISREG(found.st_mode):
         return None
-    return FileState(found.st_ino, found.st_size, found.st_mtime_ns)
+    return FileState(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
 def _changed(path: _PathLike, error: type[DnabirnnError]) -> DnabirnnError:

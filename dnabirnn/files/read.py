@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import stat
@@ -42,8 +43,6 @@ zlib copies the unused rest of the input."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BGZF_HEADER_BYTES = 18
-_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-"""The empty block that ends a complete BGZF file (SAM format specification, section 4.1.2)."""
 
 
 def read_blocks(
@@ -53,6 +52,8 @@ def read_blocks(
     block_bytes: int = BLOCK_BYTES,
 ) -> Generator[bytes]:
     """Yield the content of a file in blocks, decompressed if its first bytes are those of gzip.
+
+    A byte-order mark of UTF-8, which spreadsheets and editors write, is left out.
 
     Parameters
     ----------
@@ -73,9 +74,9 @@ def read_blocks(
     """
     check_readable(path, error)
     source = str(path)
+    state = note_read(path, error)
     try:
         with _open(path) as file:
-            state = note_read(path, file.fileno(), error) if source != "-" else None
             digest = hashlib.sha256() if digests is not None else None
             prefix = file.read(_BGZF_HEADER_BYTES)
             packed = prefix.startswith(_GZIP_MAGIC)
@@ -84,13 +85,24 @@ def read_blocks(
             if digest is not None:
                 raw = chain.from_iterable(_hashed(piece, digest) for piece in raw)
             blocks = _inflate(raw, source, error, block_bytes) if packed else raw
-            yield from (block for block in blocks if block)
+            yield from (block for block in _without_mark(blocks) if block)
             check_state(path, state, error)
     except OSError as cause:
         raise error(f"{source}: cannot be read: {cause.strerror or cause}") from cause
     if digests is not None and digest is not None:
         # A name that is not text could not be written to JSON as UTF-8.
         digests[_free_key(printable(os.path.basename(source)), digests)] = digest.hexdigest()
+
+
+def _without_mark(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield blocks without the byte-order mark at their beginning, if there is one."""
+    head = b""
+    for block in blocks:
+        head += block
+        if len(head) >= len(codecs.BOM_UTF8):
+            break
+    yield head.removeprefix(codecs.BOM_UTF8)
+    yield from blocks
 
 
 def _hashed(piece: bytes, digest: hashlib._Hash) -> tuple[bytes]:
@@ -148,27 +160,32 @@ def check_readable(path: PathLike, error: type[DnabirnnError]) -> None:
 def _inflate(
     raw: Iterable[bytes], source: str, error: type[DnabirnnError], block_bytes: int
 ) -> Iterator[bytes]:
-    """Decompress gzip members, end to end; zeros after the last one are padding."""
+    """Decompress gzip members, end to end; zeros after the last one are padding.
+
+    A complete BGZF file ends in an empty block (SAM format specification, section 4.1.2).
+    """
     remedy = "create or download the file again"
     member = zlib.decompressobj(wbits=31)
     started = False
-    head = tail = b""
+    head, size = b"", 0
     for piece in raw:
-        head = head or piece
-        tail = (tail + piece[-len(_BGZF_END) :])[-len(_BGZF_END) :]
         while piece := piece if started else piece.lstrip(b"\0"):
-            started = True
+            if not started:
+                started, head, size = True, b"", 0
+            head += piece[: _BGZF_HEADER_BYTES - len(head)]
             try:
-                yield member.decompress(piece, block_bytes)
+                data = member.decompress(piece, block_bytes)
             except zlib.error as cause:
                 raise error(f"{source}: damaged gzip data ({cause}); {remedy}") from cause
+            size += len(data)
+            yield data
             piece = member.unconsumed_tail
             if member.eof:
                 piece = member.unused_data
                 member, started = zlib.decompressobj(wbits=31), False
     if started:
         raise error(f"{source}: truncated gzip file; {remedy}")
-    if _is_bgzf(head) and tail != _BGZF_END:
+    if _is_bgzf(head) and size:
         raise error(f"{source}: truncated bgzip file: its end block is missing; {remedy}")
 
 

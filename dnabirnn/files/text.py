@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from dnabirnn.errors import DnabirnnError
     from dnabirnn.files.read import PathLike
 
-__all__ = ["Decoded", "decoded", "lenient_text", "read_text", "text_lines", "warn_of_latin1"]
+__all__ = [
+    "Decoded",
+    "check_encoding",
+    "decoded",
+    "lenient_text",
+    "read_text",
+    "text_lines",
+    "warn_of_latin1",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +83,37 @@ def lenient_text(data: bytes) -> str:
     return data.decode("utf-8", "dnabirnn.latin1")
 
 
+def check_encoding(head: bytes, source: str, error: type[DnabirnnError]) -> None:
+    r"""Raise `error` for text in UTF-16, or text whose lines end in a bare carriage return.
+
+    Parameters
+    ----------
+    head : bytes
+        Beginning of a file, with its first lines.
+    source : str
+        Name of the file.
+    error : class
+
+    Examples
+    --------
+    >>> from dnabirnn.errors import FastaError
+    >>> check_encoding(b">a\rACGT\r", "x.fa", FastaError)
+    Traceback (most recent call last):
+    dnabirnn.errors.FastaError: x.fa: lines end in a bare carriage return; convert to line feeds
+    """
+    _check_utf16(head, source, error)
+    if b"\r" in head and b"\n" not in head and b"\r" in head.rstrip():
+        raise error(f"{source}: lines end in a bare carriage return; convert to line feeds")
+
+
+def _check_utf16(data: bytes, source: str, error: type[DnabirnnError]) -> None:
+    if data.startswith(_UTF16_MARKS) or (b"\0" in data and _UTF16.match(data)):
+        raise error(
+            f"{source}: is text in UTF-16; save it as UTF-8, or convert it with "
+            "`iconv -f UTF-16 -t UTF-8`"
+        )
+
+
 def decoded(data: bytes, source: str, error: type[DnabirnnError], wanted: str) -> Decoded:
     r"""Decode a file, or a part of it that begins and ends with whole lines.
 
@@ -94,11 +133,7 @@ def decoded(data: bytes, source: str, error: type[DnabirnnError], wanted: str) -
     >>> decoded(b"Ren\xe9\n\xc3\xa9\n", "x.bed", LabelError, "BED")
     Decoded(text='René\né\n', wrong=1)
     """
-    if data.startswith(_UTF16_MARKS) or (b"\0" in data and _UTF16.match(data)):
-        raise error(
-            f"{source}: is text in UTF-16; save it as UTF-8, or convert it with "
-            "`iconv -f UTF-16 -t UTF-8`"
-        )
+    _check_utf16(data, source, error)
     try:
         text, wrong = data.decode("utf-8"), 0
     except UnicodeDecodeError:
@@ -140,7 +175,7 @@ def read_text(
     *,
     lenient: bool = False,
 ) -> str:
-    """Read a text file that is small enough to be read whole.
+    r"""Read a text file that is small enough to be read whole.
 
     Parameters
     ----------
@@ -154,7 +189,7 @@ def read_text(
     Returns
     -------
     text : str
-        Without a byte-order mark.
+        Lines end in "\n", whatever the end is in the file.
     """
     data = bytearray()
     for block in read_blocks(path, error, digests):
@@ -162,10 +197,11 @@ def read_text(
         if len(data) > _MAX_TEXT_BYTES:
             raise error(f"{path}: over {_MAX_TEXT_BYTES:,} bytes of text; give {wanted}")
     if lenient:
-        return data.decode("utf-8-sig", "replace")
-    text, wrong = decoded(bytes(data), str(path), error, wanted)
+        return data.decode("utf-8", "replace")
+    content = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    text, wrong = decoded(bytes(content), str(path), error, wanted)
     warn_of_latin1(str(path), wrong, text.count("\n") + (not text.endswith("\n")))
-    return text.removeprefix(_BOM)
+    return text
 
 
 def text_lines(

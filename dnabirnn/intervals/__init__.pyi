@@ -17,4 +17,9 @@ from .text import (
     text_frames as text_frames,
     whole_number as whole_number,
 )
-from .tolerance import check_past as check_past, few as few
+from .tolerance import (
+    check_empty as check_empty,
+    check_past as check_past,
+    few as few,
+    lies_past as lies_past,
+)

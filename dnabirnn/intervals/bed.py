@@ -151,12 +151,14 @@ def parse_bed(
     >>> parse_bed([b"chr1\t0\t9\tx7\t0\t+\tREP\n"], "in.bed", name_column=6)["name"].item()
     'REP'
     """
-    count = max(_MAX_COLUMNS, (name_column or 0) + 1)
+    count = max(_MAX_COLUMNS, (name_column or 0) + 1, width[1] if width else 0)
     lines = [_rows(frame) for frame in text_frames(blocks, source, "BED, plain, gzip or bgzip")]
     if not lines:
         if may_be_empty:
             return pl.DataFrame(schema=BED_SCHEMA)
         raise LabelError(f"{source}: no intervals; the file is empty: give a BED with rows")
+    if len(lines) == 1 and lines[0].height == 1 and "\r" in lines[0]["text"][0]:
+        raise LabelError(f"{source}: lines end in a bare carriage return; convert to line feeds")
     columns = _columns(pl.concat(lines), count)
     if columns.is_empty() and may_be_empty:
         return pl.DataFrame(schema=BED_SCHEMA)

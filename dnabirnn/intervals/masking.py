@@ -10,7 +10,13 @@ import polars as pl
 
 from dnabirnn.alphabet import CODE_OF_BYTE, INVALID
 from dnabirnn.errors import FastaError, LabelError, OptionError
-from dnabirnn.files import check_line, check_readable, lenient_text, read_blocks
+from dnabirnn.files import (
+    check_encoding,
+    check_line,
+    check_readable,
+    lenient_text,
+    read_blocks,
+)
 from dnabirnn.intervals.bed import BED_SCHEMA, parse_bed
 from dnabirnn.intervals.regions import Regions
 from dnabirnn.intervals.tolerance import check_past
@@ -129,11 +135,15 @@ def mask_fasta(
     FastaError
         A file that is not FASTA of nucleotides; two records with the same name.
     LabelError
-        Intervals on a contig that the FASTA lacks, or many past the end of a contig.
+        Intervals on a contig that the FASTA lacks, many past the end of a contig, or one that lies
+        mostly past it.
     """
     check_readable(fasta, FastaError)
     masker = _Masker(str(fasta), mask)
-    for header, text in _pieces(read_blocks(fasta, FastaError), str(fasta)):
+    blocks = read_blocks(fasta, FastaError)
+    head = next(blocks, b"")
+    check_encoding(head, str(fasta), FastaError)
+    for header, text in _pieces(chain([head], blocks), str(fasta)):
         if header:
             masker.begin(text)
             file.write(text)

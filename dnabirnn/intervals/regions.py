@@ -14,7 +14,7 @@ import polars as pl
 
 from dnabirnn.errors import LabelError
 from dnabirnn.intervals.bed import read_bed
-from dnabirnn.intervals.tolerance import check_past
+from dnabirnn.intervals.tolerance import check_empty, check_past
 from dnabirnn.names import shortened
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ def check_contigs(frame: pl.DataFrame, lengths: Mapping[str, int], source: str) 
     Raises
     ------
     LabelError
-        No contig in common, or many rows past the end of their contig.
+        No contig in common, many rows past the end of their contig, or a row that lies mostly past
+        it.
     """
     if frame.is_empty():
         return frame
@@ -176,6 +177,7 @@ class Regions:
         """
         digests: dict[str, str] = {}
         frame = read_bed(path, span=True, digests=digests, may_be_empty=may_be_empty, tolerant=True)
+        check_empty(frame, str(path))
         return cls(frame, str(path), digests)
 
     def at_least(self, length_bp: int) -> Regions:

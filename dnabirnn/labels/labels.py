@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from dnabirnn.errors import LabelError
-from dnabirnn.intervals import check_names, check_past, few
+from dnabirnn.intervals import check_names, check_past, few, lies_past
 from dnabirnn.labels.bits import (
     IGNORE_BIT,
     IGNORED,
@@ -161,8 +161,8 @@ class Labels:
         Returns
         -------
         rows : LabelRows
-            A row past the contig's end is cut there; `check_contigs` counts these rows. It may be
-            empty.
+            A row past the contig's end is cut there, and may be empty. A row that lies mostly past
+            it is left out. `check_contigs` counts both.
 
         Raises
         ------
@@ -178,14 +178,17 @@ class Labels:
         if not past.any():
             return rows
         if not few(int(past.sum()), self.frame.height):
-            check_past(self._past(own, chrom, length), self.frame.height, "")
-        return LabelRows(np.minimum(rows.starts, length), np.minimum(rows.ends, length), rows.bits)
+            check_past(self._past(own, chrom, length), self.frame.height, "", leave_out=True)
+        sized = pl.DataFrame({"start": rows.starts, "end": rows.ends, "length": length})
+        kept = sized.select(~lies_past()).to_series().to_numpy()
+        starts, ends = (np.minimum(places[kept], length) for places in rows[:2])
+        return LabelRows(starts, ends, rows.bits[kept])
 
     def check_contigs(self, lengths: Mapping[str, int]) -> None:
         """Compare contig names with those of a FASTA.
 
         Log warnings with the number of rows on contigs that the FASTA lacks, and the number of rows
-        past the end of their contig.
+        past the end of their contig, which are cut or left out.
 
         Raises
         ------
@@ -214,10 +217,12 @@ class Labels:
                 past.append(self._past(own, name, lengths[name]))
         if past:
             kept = sum(self._slices[own].stop - self._slices[own].start for own in matched)
-            check_past(pl.concat(past), kept, source)
+            check_past(pl.concat(past), kept, source, leave_out=True)
 
     def renamed(self, lengths: Mapping[str, int]) -> Labels:
         """Return the labels with the contig names of a FASTA, cut at the ends of its contigs.
+
+        Rows that lie mostly past the end of their contig are left out.
 
         Raises
         ------
@@ -232,9 +237,12 @@ class Labels:
         frame = self.frame.with_columns(pl.col("chrom").replace(other))
         if limits:
             limit = pl.col("chrom").replace_strict(limits, default=None, return_dtype=pl.Int64)
-            frame = frame.filter((pl.col("start") < limit).fill_null(True)).with_columns(
-                end=pl.min_horizontal("end", limit)
+            sized = frame.with_columns(length=limit)
+            inside = (pl.col("start") < pl.col("length")) & ~lies_past()
+            frame = sized.filter(inside.fill_null(True)).with_columns(
+                end=pl.min_horizontal("end", "length")
             )
+            frame = frame.drop("length")
         return Labels(
             self.table,
             frame,

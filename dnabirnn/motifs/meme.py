@@ -137,7 +137,7 @@ def _read_matrix(
                 f"{source}, line {number + 1}: {motif} has a row of {len(fields)} numbers, and a "
                 "matrix of DNA has 4 (A, C, G, T); correct the row, or remove the motif"
             )
-        rows.append(to_numbers(fields, f"{source}, line {number + 1}"))
+        rows.append(to_numbers(fields, f"{source}, line {number + 1}", motif))
     width = re.search(r"\bw\s*=\s*(\d+)", head)
     if width is not None and width[1].lstrip("0") != str(len(rows)):
         raise MotifError(

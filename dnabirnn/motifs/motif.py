@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnabirnn.errors import MotifError
-from dnabirnn.files import read_text
+from dnabirnn.files import is_stream, read_text
 from dnabirnn.motifs.meme import is_meme, read_meme
 from dnabirnn.motifs.plain import read_plain
 from dnabirnn.motifs.transfac import is_transfac, read_transfac
@@ -216,7 +216,8 @@ def _check_kind(text: str, source: str) -> None:
 
 def _named(entries: Sequence[MatrixEntry], source: str) -> list[MatrixEntry]:
     """Name a single motif after its file, if the file has no name for it."""
-    if len(entries) == 1 and not entries[0].name and source not in ("-", "/dev/stdin"):
+    named = source != "/dev/stdin" and not is_stream(source)
+    if len(entries) == 1 and not entries[0].name and named:
         name = Path(source).name.removesuffix(".gz")
         name = name.rpartition(".")[0] or name
         return [entries[0]._replace(name=name, identifier=name)]
@@ -247,7 +248,7 @@ def _with_matrix(entries: Sequence[MatrixEntry], source: str) -> list[MatrixEntr
 def _motif(entry: MatrixEntry) -> Motif:
     counts = np.array(entry.rows, dtype=np.float64)
     sums = counts.sum(axis=1)
-    if (abs(sums - 1) < _SHARES).all() and (counts != np.floor(counts)).any():
+    if (abs(sums - 1) < _SHARES).all() or (counts.min() >= 0 and counts.max() <= 1):
         counts *= _SITES
     name = "_".join(entry.name.split())
     return Motif(name, entry.identifier or name, counts)

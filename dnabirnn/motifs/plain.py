@@ -15,7 +15,16 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from dnabirnn.errors import MotifError
-from dnabirnn.motifs.matrix import ALPHABETS, MatrixEntry, base_columns, is_number, to_numbers
+from dnabirnn.motifs.matrix import (
+    ALPHABETS,
+    MatrixEntry,
+    base_columns,
+    is_count,
+    is_number,
+    is_ruler,
+    split_row,
+    to_numbers,
+)
 from dnabirnn.names import printable, shortened
 
 if TYPE_CHECKING:
@@ -32,10 +41,10 @@ _EVEN = 0.02
 because of rounding."""
 _VERY_UNEVEN = 0.2
 
-_LETTERED = re.compile(r"([ACGTU])(?:\s*[:|\[,]\s*|\s+(?=[-+.\d]))(.*)", re.IGNORECASE)
-"""Row of a base: "A [ 1 2 ]", "A: 1 2", "A | 1 2" or "A 1 2"."""
-_RULERS = {"base", "pos", "po", "p0", "position"}
-"""First words of lines that number the positions, above rows of bases."""
+_LETTERED = re.compile(r"([ACGTU])(?:\s*[:|\[,;=]\s*|\s+(?=[-+.\d]))(.*)", re.IGNORECASE)
+"""Row of a base: "A [ 1 2 ]", "A: 1 2", "A | 1 2", "A = 1 2" or "A 1 2"."""
+_CONSENSUS = re.compile(r"([NRYSWKMBDHV])\s+((?:[-+.\d]\S*\s*){4})", re.IGNORECASE)
+"""Row of a position behind its letter of consensus, as in the motifs of ENCODE."""
 _KEY = re.compile(
     r"(?:^|(?<=\t))(TF Name|Name|Protein|Gene|Motif|TF)(?:\s*:\s*|\s+)([^\t]*\S)", re.IGNORECASE
 )
@@ -62,6 +71,7 @@ class _Block:
     marked: bool = False  # the name stands behind ">"
     title: str = ""
     letters: list[str] = field(default_factory=list)
+    bare: bool = False  # only white space stands behind letters
     columns: list[int] | None = None
     header_width: int = 0
     first: int | None = None  # number of the first row below the header
@@ -151,9 +161,7 @@ def read_plain(text: str, source: str) -> list[MatrixEntry] | None:
         reading = shape or _by_sums(block, known, source)
         rows = block.rows
         if reading is _Reading.BASES:
-            letters = block.letters or list(ALPHABETS[0])
-            order = [letters.index(base) for base in sorted(letters)]
-            rows = list(zip(*(rows[number] for number in order), strict=True))
+            rows = _in_order(block)
         elif _is_doubtful(block):
             uneven.append(block.names()[0])
         name, identifier = block.names()
@@ -188,7 +196,7 @@ def _blocks(text: str, source: str) -> list[_Block]:
             continue
         comment = stripped.startswith(("#", ";"))
         stripped = stripped.lstrip("#; \t") if comment else stripped
-        fields = _split(stripped)
+        fields = split_row(stripped)
         if not stripped or stripped in ("//", "XX") or not re.search(r"\w", stripped):
             if stripped in ("//", "XX"):
                 block.closed = bool(block.rows)
@@ -203,20 +211,29 @@ def _blocks(text: str, source: str) -> list[_Block]:
                 _add_head(blocks, stripped, number, source)
         elif (lettered := _LETTERED.match(stripped)) and not block.columns:
             letter = lettered[1].upper()
-            if block.closed or letter in block.letters or (block.rows and not block.letters):
+            row = to_numbers(split_row(lettered[2]), place, block.label)
+            if not block.letters and is_count(block.rows, len(row)):
+                block.rows, block.parts = [], [0]
+            again = letter in block.letters
+            consensus = again and block.marked and block.parts[-1] and len(row) == len(ALPHABETS[0])
+            other = (again and not consensus) or (block.rows and not block.letters)
+            if block.closed or other:
                 blocks.append(block := _Block([], number))
-            row = to_numbers(_split(lettered[2]), place)
             _check_length(block, row, place)
             block.letters.append(letter)
+            block.bare |= stripped[1:2].isspace() and not re.match(r"\s*[:|\[,;=]", stripped[1:])
             block.add(row)
-        elif _is_ruler(fields):
+        elif block.marked and not block.columns and (found := _CONSENSUS.fullmatch(stripped)):
+            block.letters.append(found[1].upper())
+            block.add(to_numbers(found[2].split(), place, block.label))
+        elif is_ruler(fields):
             continue
         elif block.columns and not block.closed and _is_under_header(block, fields):
             block.add(_under_header(block, fields, place))
         elif all(map(is_number, fields)) or _is_damaged(block, fields):
             if block.closed or block.letters:
                 blocks.append(block := _Block([], number))
-            row = to_numbers(fields, place)
+            row = to_numbers(fields, place, block.label)
             _check_length(block, row, place)
             block.add(row)
         else:
@@ -224,30 +241,10 @@ def _blocks(text: str, source: str) -> list[_Block]:
     return blocks
 
 
-def _split(text: str) -> list[str]:
-    """Fields of a row; brackets, bars and commas stand between numbers.
-
-    Examples
-    --------
-    >>> _split("[ 1 2]"), _split("1,2,3"), _split("1, 2, 3"), _split("0,9 0,1")
-    (['1', '2'], ['1', '2', '3'], ['1', '2', '3'], ['0,9', '0,1'])
-    """
-    fields = re.sub(r"[\[\]|]", " ", text).split()
-    if len(fields) == 1 or any(text.endswith(",") for text in fields):
-        fields = " ".join(fields).replace(",", " ").split()
-    return fields
-
-
 def _is_under_header(block: _Block, fields: Sequence[str]) -> bool:
     """Return whether a line below a header of letters is a row, perhaps a damaged one."""
     numbers = sum(map(is_number, fields))
     return numbers >= 4 or (numbers > 0 and (block.parts[-1] > 0 or not block.rows))
-
-
-def _is_ruler(fields: Sequence[str]) -> bool:
-    """Return whether a line numbers the positions, such as "PO 1 2 3"."""
-    numbers = [str(number) for number in range(1, len(fields))]
-    return fields[0].lower() in _RULERS and fields[1:] in (numbers, ["0", *numbers[:-1]])
 
 
 def _is_damaged(block: _Block, fields: Sequence[str]) -> bool:
@@ -296,7 +293,7 @@ def _under_header(block: _Block, fields: Sequence[str], place: str) -> Row:
                 f"{len(block.rows) + min(block.first, 1)} is expected; copy the missing rows from "
                 "the original file, or number the rows again"
             )
-    return to_numbers([fields[column + shift] for column in columns], place)
+    return to_numbers([fields[column + shift] for column in columns], place, block.label)
 
 
 def _add_head(blocks: list[_Block], text: str, number: int, source: str) -> None:
@@ -352,11 +349,28 @@ def _check_parts(block: _Block, source: str) -> None:
             f"{source}, line {block.line}: {block.label} has {len(parts)} matrices with a blank "
             "line between; put a line >NAME above each"
         )
-    if block.letters and "".join(sorted(block.letters)) not in ALPHABETS:
+    if block.letters and not _has_bases(block) and not _has_consensus(block):
         raise MotifError(
             f"{source}, line {block.line}: {block.label} has rows for {', '.join(block.letters)}; "
             "it needs one for each of A, C, G and T"
         )
+
+
+def _in_order(block: _Block) -> list[Row]:
+    """Return the positions of a matrix whose rows are bases."""
+    letters = block.letters or list(ALPHABETS[0])
+    return list(zip(*(block.rows[letters.index(base)] for base in sorted(letters)), strict=True))
+
+
+def _has_bases(block: _Block) -> bool:
+    """Return whether the letters before the rows are A, C, G and T, each once."""
+    return "".join(sorted(block.letters)) in ALPHABETS
+
+
+def _has_consensus(block: _Block) -> bool:
+    """Return whether rows are positions: 4 numbers each, with equal sums."""
+    lengths = {len(row) for row in block.rows}
+    return lengths == {len(ALPHABETS[0])} and _even(map(sum, block.rows))
 
 
 def _homer(block: _Block) -> bool:
@@ -371,7 +385,15 @@ def _by_shape(block: _Block, source: str) -> _Reading | None:
     rows = block.rows
     if block.columns or not rows:
         return _Reading.POSITIONS
+    if block.letters and not _has_bases(block):
+        return _Reading.POSITIONS
     if block.letters:
+        if block.bare and _has_consensus(block) and _in_order(block) != rows:
+            raise MotifError(
+                f"{source}, line {block.line}: {block.label}: the letters before its 4 rows may be "
+                "bases or a consensus; write A [ 1 2 3 4 ] if they are bases, or put a line "
+                "'A C G T' above the rows if they are a consensus"
+            )
         return _Reading.BASES
     width = len(rows[0])
     if width == 5 and (len(rows) == 4 or _is_numbered(rows)):

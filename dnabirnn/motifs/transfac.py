@@ -83,6 +83,8 @@ def read_transfac(text: str, source: str) -> list[MatrixEntry]:
             record.columns, record.open = columns, True
         elif fields[0].isdecimal() and (record.open or _is_row(fields)):
             _add_row(record, fields, place)
+        elif tag == "XX" and record.open and not record.rows:
+            continue
         else:
             record.open = False
             if tag in ("AC", "ID", "NA", "DE") and len(fields) > 1:
@@ -119,5 +121,6 @@ def _add_row(record: _Record, fields: Sequence[str], place: str) -> None:
             f"{place}: row {position} of {motif} has {len(fields) - 1} numbers; it needs one for "
             "each of A, C, G and T"
         )
-    record.rows.append(to_numbers([fields[column] for column in record.columns], place))
+    numbers = [fields[column] for column in record.columns]
+    record.rows.append(to_numbers(numbers, place, motif))
     record.last_row = position

@@ -6,6 +6,7 @@ Modules, in reading order:
 - `fasta`: the FASTA parser
 - `fastq`: the FASTQ parser
 - `genbank`: the GenBank parser; names and topology, also for labels
+- `embl`: the EMBL parser; names and topology, also for labels
 - `twobit`: the 2bit reader
 - `read`: `read_fasta`: format detection, and records from several files
 - `circular`: circular contigs

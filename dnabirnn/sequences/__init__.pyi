@@ -4,10 +4,10 @@ from .background import (
     learn_background as learn_background,
 )
 from .circular import Circular as Circular, with_flanks as with_flanks
+from .embl import EmblLines as EmblLines, is_embl as is_embl
 from .fastq import FastqLines as FastqLines
 from .genbank import (
     GenbankLines as GenbankLines,
-    first_name as first_name,
     is_genbank as is_genbank,
 )
 from .read import contig_lengths as contig_lengths, read_fasta as read_fasta

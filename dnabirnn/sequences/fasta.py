@@ -16,18 +16,11 @@ from dnabirnn.sequences.records import ParseContext, Record, is_lower
 __all__ = ["parse_fasta"]
 
 _NEWLINE, _HEADER = ord("\n"), ord(">")
-_UTF16 = "text in UTF-16; save it as UTF-8"
 _KINDS_BY_MAGIC = {
     b"BZh": "bzip2; decompress it first, or use gzip or bgzip",
     b"\xfd7zXZ": "xz; decompress it first, or use gzip or bgzip",
     b"\x28\xb5\x2f\xfd": "zstd; decompress it first, or use gzip or bgzip",
     b"PK\x03\x04": "zip; decompress it first, or use gzip or bgzip",
-    b"\xef\xbb\xbf": "text with a byte-order mark; save it as UTF-8 without one",
-    b"\xff\xfe": _UTF16,
-    b"\xfe\xff": _UTF16,
-    b">\0": _UTF16,
-    b"\0>": _UTF16,
-    b"ID   ": "EMBL; convert it with `seqret -osformat fasta`",
     b"BAM\x01": "BAM; convert it with `samtools fasta`",
     b"CRAM": "CRAM; convert it with `samtools fasta`",
 }
@@ -124,6 +117,6 @@ def _not_fasta(text: bytes) -> str:
         if text.startswith(magic):
             return f"not FASTA but {kind}"
     return (
-        f"not FASTA: it begins with {chr(text[0])!r}, not with a '>' header; give FASTA, FASTQ or "
-        "GenBank (plain, gzip or bgzip), or 2bit"
+        f"not FASTA: it begins with {chr(text[0])!r}, not with a '>' header; give FASTA, FASTQ, "
+        "GenBank or EMBL (plain, gzip or bgzip), or 2bit"
     )

@@ -14,7 +14,7 @@ import io
 import re
 import warnings
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from dnabirnn.errors import DnabirnnError
     from dnabirnn.sequences.records import ParseContext
 
-__all__ = ["GenbankLines", "first_name", "is_genbank", "parse_genbank"]
+__all__ = [
+    "FlatLines",
+    "GenbankLines",
+    "first_name",
+    "flat_records",
+    "is_genbank",
+    "is_placeholder",
+    "parse_genbank",
+]
 
 _FATAL = ("Premature end of file", "Expected sequence length")
 """First words of Biopython warnings that mean a wrong sequence; they are raised as errors."""
@@ -86,7 +94,25 @@ def first_name(candidates: Iterable[str | None]) -> str:
     ('Exported', 'NC_000913.3')
     """
     names = [name or "" for name in candidates]
-    return next((name for name in names if not _PLACEHOLDER.fullmatch(name)), names[-1])
+    return next((name for name in names if not is_placeholder(name)), names[-1])
+
+
+def is_placeholder(name: str) -> bool:
+    """Return whether a program wrote this instead of a name."""
+    return _PLACEHOLDER.fullmatch(name) is not None
+
+
+class FlatLines(Protocol):
+    """Lines of a flat file for Biopython, and what they say of the current record."""
+
+    protein: bool
+
+    @property
+    def name(self) -> str:
+        """Name of the current record."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the lines."""
 
 
 class GenbankLines(Iterator[str]):
@@ -120,7 +146,7 @@ class GenbankLines(Iterator[str]):
         self._source = source
         self._error = error
         self._names: dict[str, str] = {}
-        self._in_header = False
+        self._in_header = self._in_sequence = False
         self._locus_line = 0
 
     @property
@@ -139,22 +165,24 @@ class GenbankLines(Iterator[str]):
         """Other names that a FASTA may use: without the version, ACCESSION and LOCUS."""
         name = self.name
         others = [re.sub(r"\.\d+$", "", name), *map(self._names.get, ("LOCUS", "ACCESSION"))]
-        return [one for one in others if one and one != name and not _PLACEHOLDER.fullmatch(one)]
+        return [one for one in others if one and one != name and not is_placeholder(one)]
 
     def __next__(self) -> str:
         """Return the next line."""
         line = next(self._lines)
         self.number += 1
+        if self._in_sequence and not line.startswith(("//", "LOCUS")):
+            return self._sequence(line)
         if line[:1].isspace() or not line:
             return "\n" if self._in_header else line
         keyword = line.split(None, 1)[0].upper()
         if keyword == "LOCUS":
             return self._begin(line)
         if line.startswith("//"):
-            self._in_header = False
+            self._in_header = self._in_sequence = False
         body = next((one for one in _BODY if line[: len(one)].upper() == one), None)
         if body is not None and not line[len(body) : len(body) + 1].strip():
-            self._in_header = False
+            self._in_header, self._in_sequence = False, body == "ORIGIN"
             if body == "FEATURES":
                 return "FEATURES             Location/Qualifiers\n"
             return body + ("\n" if body == "ORIGIN" else line[len(body) :])
@@ -163,6 +191,15 @@ class GenbankLines(Iterator[str]):
         if keyword in ("VERSION", "ACCESSION"):
             self._names.setdefault(keyword, (line.split()[1:2] or [""])[0])
         return "\n"
+
+    @staticmethod
+    def _sequence(line: str) -> str:
+        """Return a line of sequence with its letters where Biopython expects them.
+
+        Some programs write no number before the letters, or another number of spaces.
+        """
+        letters = line.lstrip(" \t0123456789")
+        return f"{'':10}{letters}" if letters.strip() else "\n"
 
     def _begin(self, line: str) -> str:
         """Begin a record. Return its LOCUS line in a form without fixed columns."""
@@ -175,7 +212,7 @@ class GenbankLines(Iterator[str]):
         parts = found.groupdict()
         name = "_".join((parts["name"] or "").split())
         self._names = {"LOCUS": name}
-        self._locus_line, self._in_header = self.number, True
+        self._locus_line, self._in_header, self._in_sequence = self.number, True, False
         self.circular = bool(_CIRCULAR.search(parts.get("rest", "")))
         self.protein = parts.get("unit", "").lower() == "aa"
         text = name or "record"
@@ -202,9 +239,14 @@ def parse_genbank(blocks: Iterable[bytes], reading: ParseContext) -> Iterator[Re
     text = text_lines(blocks, reading.source, FastaError, "GenBank", warn=False)
     lines = GenbankLines(text, reading.source, FastaError)
     scanner = GenBankScanner()  # type: ignore[no-untyped-call]
-    found: Iterator[SeqRecord] = scanner.parse_records(  # type: ignore[no-untyped-call]
-        _File(lines), do_features=False
-    )
+    yield from flat_records(scanner, lines, reading, "GenBank")
+
+
+def flat_records(
+    scanner: Any, lines: FlatLines, reading: ParseContext, form: str
+) -> Iterator[Record]:
+    """Yield the records of a flat file, read by a scanner of Biopython."""
+    found: Iterator[SeqRecord] = scanner.parse_records(_File(iter(lines)), do_features=False)
     name = None
     while True:
         try:
@@ -214,10 +256,10 @@ def parse_genbank(blocks: Iterable[bytes], reading: ParseContext) -> Iterator[Re
         except FastaError:
             raise
         except _BIOPYTHON_ERRORS as cause:
-            raise _unreadable(cause, reading, name) from cause
+            raise _unreadable(cause, reading, name, form) from cause
         for warning in caught:
             if str(warning.message).startswith(_FATAL):
-                raise _unreadable(warning.message, reading, name)
+                raise _unreadable(warning.message, reading, name, form)
         if entry is None:
             break
         name = reading.name(lines.name.encode())
@@ -226,13 +268,13 @@ def parse_genbank(blocks: Iterable[bytes], reading: ParseContext) -> Iterator[Re
         yield _record(entry, name, reading)
         del entry
     if name is None:
-        raise FastaError(f"{reading.source}: no records; give a GenBank file with sequences")
+        raise FastaError(f"{reading.source}: no records; give {form} with sequences")
 
 
-def _unreadable(cause: object, reading: ParseContext, name: str | None) -> FastaError:
+def _unreadable(cause: object, reading: ParseContext, name: str | None, form: str) -> FastaError:
     place = "in the first record" if name is None else f"in the record after {name!r}"
     reason = " ".join(str(cause).split()) or type(cause).__name__
-    return FastaError(f"{reading.source}: damaged GenBank {place} ({reason[:200]}); {_REMEDY}")
+    return FastaError(f"{reading.source}: damaged {form} {place} ({reason[:200]}); {_REMEDY}")
 
 
 def _record(entry: SeqRecord, name: str, reading: ParseContext) -> Record:
@@ -240,7 +282,7 @@ def _record(entry: SeqRecord, name: str, reading: ParseContext) -> Record:
     if entry.seq is None or not entry.seq.defined:
         raise FastaError(
             f"{where}: has no sequence, only references to it; download the full record "
-            "(efetch -format gbwithparts)"
+            "(such as with efetch -format gbwithparts)"
         )
     letters = bytes(entry.seq)
     codes = bytearray(reading.codes(letters))

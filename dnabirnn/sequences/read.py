@@ -11,7 +11,8 @@ from contextlib import closing
 from itertools import chain
 
 from dnabirnn.errors import FastaError
-from dnabirnn.files import BLOCK_BYTES, PathLike, check_readable, read_blocks
+from dnabirnn.files import BLOCK_BYTES, PathLike, check_encoding, check_readable, read_blocks
+from dnabirnn.sequences.embl import is_embl, parse_embl
 from dnabirnn.sequences.fasta import parse_fasta
 from dnabirnn.sequences.fastq import parse_fastq
 from dnabirnn.sequences.genbank import is_genbank, parse_genbank
@@ -35,7 +36,7 @@ def read_fasta(
     Parameters
     ----------
     *paths : str or PathLike
-        FASTA, FASTQ or GenBank (plain, gzip or bgzip), or 2bit; the format is detected by
+        FASTA, FASTQ, GenBank or EMBL (plain, gzip or bgzip), or 2bit; the format is detected by
         content. "-" is standard input. A `PrefixedPath` adds a prefix to the names of its records.
     case : bool
         Fill `Record.lower`, which takes one more byte per base.
@@ -88,11 +89,14 @@ def _records(
             if len(head) > _HEAD_BYTES and head.strip():
                 break
         if not is_twobit(head):
+            check_encoding(head, reading.source, FastaError)
             parse = parse_fasta
             if head.lstrip().startswith(b"@"):
                 parse = parse_fastq
             elif is_genbank(head):
                 parse = parse_genbank
+            elif is_embl(head):
+                parse = parse_embl
             yield from parse(chain([head], blocks), reading)
             return
     # 2bit needs random access, so the file is opened by its path, and read again for its digest.

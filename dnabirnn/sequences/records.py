@@ -44,6 +44,7 @@ _INVALID_BYTES = bytes(
 )
 
 _LETTER_HINTS = dict.fromkeys("EFIJLOPQZefijlopqz", "a protein? give DNA or RNA") | {
+    "\xef": "a byte-order mark inside the file? remove it",
     "-": "an alignment gap? remove gaps",
     ".": "an alignment gap? remove gaps",
     "*": "a protein with a stop codon? give DNA or RNA",

@@ -73,8 +73,8 @@ def read_twobit(path: PathLike, reading: ParseContext) -> Iterator[Record]:
             f"{path}: 2bit needs random access, which standard input and pipes do not allow; give "
             "the path of the file"
         )
+    state = note_read(path, FastaError)
     with open(path, "rb") as file:
-        state = note_read(path, file.fileno(), FastaError)
         source = _Source(file, reading)
         for word, offset in list(source.index()):
             yield source.record(reading.name(word), offset)

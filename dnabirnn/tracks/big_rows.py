@@ -69,6 +69,8 @@ def depths(source: Iterable[BigRows]) -> Iterator[Runs]:
     """Yield how many rows cover each stretch. Rows ascend by start, and may overlap."""
     starts = ends = np.empty(0, np.int64)
     for rows in source:
+        if not rows.start.size:
+            continue
         starts = np.concatenate([starts, file_key(rows.contig, rows.start)])
         ends = np.concatenate([ends, file_key(rows.contig, rows.end)])
         # Later rows start here or after it, so what is before it is known.

@@ -86,13 +86,13 @@ _ENDING = re.compile(
 )
 
 
-def endings(*, calls: bool = False, binary: bool = True) -> str:
+def endings(*, calls: bool | None = False, binary: bool = True) -> str:
     """Return the known file name endings as text, for help and messages.
 
     Parameters
     ----------
-    calls : bool
-        Return endings for calls instead of scores.
+    calls : bool, optional
+        Return endings for calls instead of scores; None for both.
     binary : bool
         Include binary formats.
 
@@ -104,14 +104,20 @@ def endings(*, calls: bool = False, binary: bool = True) -> str:
     first = [
         traits.endings[0]
         for traits in _TRAITS.values()
-        if (traits.calls if calls else traits.scores)
+        if (calls is None or (traits.calls if calls else traits.scores))
         and traits.endings
         and (binary or not traits.binary)
     ]
     return f"{', '.join(first[:-1])} or {first[-1]}"
 
 
-def track_format(path: PathLike, given: str | None = None, *, calls: bool = False) -> TrackFormat:
+def track_format(
+    path: PathLike,
+    given: str | None = None,
+    *,
+    calls: bool | None = False,
+    option: str = "--format",
+) -> TrackFormat:
     """Return the format of a track or of calls, from the file name unless it is given.
 
     Parameters
@@ -120,8 +126,10 @@ def track_format(path: PathLike, given: str | None = None, *, calls: bool = Fals
         "-" and anything that is not a regular file is BED, unless a format is given.
     given : str, optional
         Value of a `TrackFormat`.
-    calls : bool
-        Whether the file will hold calls instead of scores.
+    calls : bool, optional
+        Whether the file holds calls instead of scores; None for either.
+    option : str
+        Option that names the format, for the message.
 
     Raises
     ------
@@ -149,10 +157,10 @@ def track_format(path: PathLike, given: str | None = None, *, calls: bool = Fals
     else:
         raise OutputError(
             f"{name}: unknown format; end the name in {endings(calls=calls)}, add .gz or .bgz to "
-            "compress a text format, or name the format with --format"
+            f"compress a text format, or name the format with {option}"
         )
     title = form.traits.title
-    if not (form.traits.calls if calls else form.traits.scores):
+    if calls is not None and not (form.traits.calls if calls else form.traits.scores):
         what, other = ("calls", "scores") if calls else ("scores", "calls")
         raise OutputError(
             f"{name}: {title} holds {other}, and these are {what}; end the name in "

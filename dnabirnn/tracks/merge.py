@@ -62,9 +62,9 @@ def merge_shards(
     """
     for shard in shards:
         check_readable(shard, TrackError)
-    target = _format(out, form)
+    target = track_format(out, form, calls=None)
     for shard in shards:
-        if (found := _format(shard, form)) is not target:
+        if (found := track_format(shard, form, calls=None)) is not target:
             raise OptionError(
                 f"{shard}: is {found.traits.title}, but {out} is {target.traits.title}; merge "
                 "files of one format, one output at a time"
@@ -81,17 +81,6 @@ def merge_shards(
             _merge_text(files.open(out), shards, header_of(target).encode(), contigs, progress)
         if index:
             add_index(files, out, target)
-
-
-def _format(path: PathLike, form: str | None) -> TrackFormat:
-    """Return the format of a file: of calls if only calls have that format, else of scores."""
-    calls = not TrackFormat(form).traits.scores if form is not None else False
-    if form is None:
-        named = os.fspath(path).lower().removesuffix(".gz").removesuffix(".bgz")
-        calls = any(
-            named.endswith(each.traits.endings) for each in TrackFormat if not each.traits.scores
-        )
-    return track_format(path, form, calls=calls)
 
 
 class _Contigs:
@@ -268,20 +257,31 @@ def _merge_parquet(
     from dnabirnn.tracks.schema import ROW_SCHEMA
 
     frames = []
-    for shard in shards:
-        try:
-            frame = pl.scan_parquet(os.fspath(shard), glob=False)
-            if frame.collect_schema() != ROW_SCHEMA:
+    with ExitStack() as opened:
+        for shard in shards:
+            try:
+                frame = pl.scan_parquet(_for_polars(shard, opened), glob=False)
+                if frame.collect_schema() != ROW_SCHEMA:
+                    raise TrackError(
+                        f"{shard}: does not have the columns {' '.join(ROW_SCHEMA)}; give a file "
+                        "that dnabirnn wrote"
+                    )
+                names = frame.select(pl.col("chrom").unique(maintain_order=True))
+                contigs.add(names.collect(engine="streaming")["chrom"], shard)
+            except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as cause:
                 raise TrackError(
-                    f"{shard}: does not have the columns {' '.join(ROW_SCHEMA)}; give a file that "
-                    "dnabirnn wrote"
-                )
-            names = frame.select(pl.col("chrom").unique(maintain_order=True))
-            contigs.add(names.collect(engine="streaming")["chrom"], shard)
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as cause:
-            raise TrackError(
-                f"{shard}: cannot be read as Parquet ({cause}); create it again"
-            ) from cause
-        frames.append(frame)
-        progress(1)
-    sink(pl.concat(frames), files.reserve(out))
+                    f"{shard}: cannot be read as Parquet ({cause}); create it again"
+                ) from cause
+            frames.append(frame)
+            progress(1)
+        sink(pl.concat(frames), files.reserve(out))
+
+
+def _for_polars(path: PathLike, opened: ExitStack) -> str | BinaryIO:
+    """Return a path; if its name is not UTF-8, which polars does not take, the open file."""
+    name = os.fspath(path)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return opened.enter_context(open(name, "rb"))
+    return name

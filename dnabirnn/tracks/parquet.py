@@ -36,7 +36,7 @@ class ParquetTrack:
     path : Path
     outputs : sequence of Output
     spool : binary file
-        Temporary file for the rows. Must have a name, which polars opens.
+        Temporary file for the rows. Must have a name, under which it is opened again.
     """
 
     def __init__(self, path: Path, outputs: Sequence[Output], spool: BinaryIO) -> None:
@@ -52,10 +52,12 @@ class ParquetTrack:
         """Write the file."""
         self._track.close()
         self._spool.flush()
-        rows = pl.scan_csv(
-            self._spool.name, separator="\t", has_header=False, quote_char=None, schema=ROW_SCHEMA
-        )
-        sink(rows, self._path)
+        # Opened here, because polars takes only names that are UTF-8.
+        with open(self._spool.name, "rb") as spool:
+            rows = pl.scan_csv(
+                spool, separator="\t", has_header=False, quote_char=None, schema=ROW_SCHEMA
+            )
+            sink(rows, self._path)
 
 
 def sink(rows: pl.LazyFrame, path: Path) -> None:
@@ -67,7 +69,8 @@ def sink(rows: pl.LazyFrame, path: Path) -> None:
         The file could not be written.
     """
     try:
-        rows.sink_parquet(path, row_group_size=_GROUP_ROWS, maintain_order=True)
+        with path.open("wb") as file:
+            rows.sink_parquet(file, row_group_size=_GROUP_ROWS, maintain_order=True)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as cause:
         raise OutputError(
             f"{path.parent}: Parquet could not be written ({cause}); make room or write elsewhere"

@@ -115,7 +115,8 @@ def targets(
     track = Target(out, track_format(out, form), index)
     if calls_out is None:
         return track, None
-    called = Target(calls_out, track_format(calls_out, calls_form, calls=True), index, so_type)
+    calls_as = track_format(calls_out, calls_form, calls=True, option="--calls-format")
+    called = Target(calls_out, calls_as, index, so_type)
     if index and can_index(track.path, track.form) != can_index(called.path, called.form):
         track = replace(track, index=can_index(track.path, track.form))
         called = replace(called, index=can_index(called.path, called.form))

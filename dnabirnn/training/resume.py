@@ -41,6 +41,8 @@ _LOCK = "lock"
 _LONGEST_NOTE = 400
 _MOST_TRIES = 100
 _SECONDS_BETWEEN_TRIES = 0.5
+_TRIES_WITHOUT_NOTE = 10
+"""A lock that has no note yet gets one at once, unless the disk is full."""
 _OURS = re.compile(r"state\.json(\.tmp)?|step-\d+\.safetensors(\.tmp)?")
 
 
@@ -76,7 +78,7 @@ class ResumeFolder:
     Parameters
     ----------
     model_path : str or PathLike
-        The folder is this path followed by `.resume`.
+        The folder is this path followed by `.resume`. A symbolic link is followed.
     digest : str
         Digest of everything that determines the bytes of the model. A state with another digest
         cannot be used.
@@ -84,7 +86,8 @@ class ResumeFolder:
 
     def __init__(self, model_path: PathLike, digest: str) -> None:
         self.model_path = model_path
-        self.path = Path(f"{os.fspath(model_path)}.resume")
+        file = os.path.realpath(model_path) if os.path.islink(model_path) else model_path
+        self.path = Path(f"{os.fspath(file)}.resume")
         self.digest = digest
         self._json = self.path / "state.json"
 
@@ -103,14 +106,15 @@ class ResumeFolder:
         OutputError
             Another training writes the model.
         """
-        waited, file = False, None
+        waited, file, without_note = False, None, 0
         try:
             while True:
                 try:
                     file = self._lock()
                     break
                 except _HeldError as held:
-                    self._check_same(held, may_wait)
+                    without_note = 0 if held.digest else without_note + 1
+                    self._check_same(held, may_wait and without_note < _TRIES_WITHOUT_NOTE)
                     if not waited and held.digest:
                         logger.warning(
                             "%s: the same training already runs%s; waiting for it to end",

@@ -219,6 +219,7 @@ def train(
                     plan,
                     run.threads,
                 )
+                checkpoint.save(model_path)
         except TrainingError:
             # The same run would diverge again at the same step: its state is of no use.
             if run.keeps_states:
@@ -228,7 +229,6 @@ def train(
             stop.add_note(run.stop())
             raise
         if checkpoint is not None:
-            checkpoint.save(model_path)
             run.folder.clear()
         checkpoint = fabric.broadcast(checkpoint)
     assert checkpoint is not None

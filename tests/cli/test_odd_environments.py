@@ -10,18 +10,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 from commands import make_material, recorded_files, run, succeed
 
 from dnabirnn.encoded import EncodedSet
+from dnabirnn.tracks import TrackFormat
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="descriptors, locales and limits")
 
 SCORE = ("score", "genome.fa", "-m", "m.safetensors", "--threads", "1")
 ENCODE = ("encode", "genome.fa", "--labels", "sites.bed", "--val-chroms", "b", "-o", "new")
 TRAIN = ("train", "set", "-o", "new", "--bases", "10k", "--hidden", "4", "--threads", "1")
+SCAN = ("scan", "genome.fa", "--motifs", "motifs.jaspar", "--pvalue", "0.1")
+REPORT = ("report", "--fasta", "genome.fa", "--labels", "sites.bed")
 ODD = os.fsdecode(b"g\xe9nome")
 """Latin-1: not UTF-8."""
+OUT_MERGED = ("out", "merged")
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +45,7 @@ def process(
     *words: str,
     closed: int | None = None,
     stdout: Path | None = None,
+    stderr: int | None = None,
     limit_bytes: int | None = None,
     **environment: str,
 ) -> subprocess.CompletedProcess[bytes]:
@@ -49,6 +55,7 @@ def process(
         if closed is not None:
             os.close(closed)
         if limit_bytes is not None:
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
             resource.setrlimit(resource.RLIMIT_AS, (limit_bytes,) * 2)
 
     with (stdout or Path(os.devnull)).open("wb") as target:
@@ -56,7 +63,7 @@ def process(
             [sys.executable, "-m", "dnabirnn", *words],
             stdin=subprocess.DEVNULL,
             stdout=target if stdout else subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.PIPE if stderr is None else stderr,
             env=os.environ | environment,
             preexec_fn=prepare,
             check=False,
@@ -130,6 +137,37 @@ def test_encode_and_train_with_a_closed_standard_error(folder: Path) -> None:
 def test_a_full_standard_output(folder: Path, words: tuple[str, ...], unbuffered: str) -> None:
     done = process("-q", *words, stdout=Path("/dev/full"), PYTHONUNBUFFERED=unbuffered)
     one_line(done, "standard output: No space left on device")
+
+
+EVALUATE = ("evaluate", "genome.fa", "--labels", "sites.bed", "-m", "m.safetensors", "--no-plots")
+
+
+@pytest.mark.parametrize("kind", ["full", "closed by its reader"])
+@pytest.mark.parametrize(
+    ("words", "exit_code", "output"),
+    [
+        ((*ENCODE, "--provenance", "p.json"), 0, "p.json"),
+        ((*EVALUATE, "-o", "o.json", "--provenance", "p.json"), 0, "p.json"),
+        ((*SCORE, "-o", "o.bed"), 0, "o.bed"),
+        ((*SCORE, "-o", "o.txt"), 1, None),
+        (("scroe",), 2, None),
+    ],
+)
+def test_a_standard_error_that_takes_nothing_does_not_matter(
+    folder: Path, kind: str, words: tuple[str, ...], exit_code: int, output: str | None
+) -> None:
+    if kind == "full":
+        if not Path("/dev/full").exists():
+            pytest.skip("needs /dev/full")
+        descriptor = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reader, descriptor = os.pipe()
+        os.close(reader)
+    try:
+        assert process(*words, stderr=descriptor).returncode == exit_code
+    finally:
+        os.close(descriptor)
+    assert output is None or (folder / output).stat().st_size
 
 
 # ------------------------------------------------------------------------------ locales
@@ -208,6 +246,38 @@ def test_names_that_are_not_utf8(folder: Path) -> None:
     assert not [path for path in folder.iterdir() if path.name.endswith(".tmp")]
 
 
+@pytest.mark.parametrize("prefix", ["", f"{ODD}."])
+def test_a_folder_whose_name_is_not_utf8(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefix: str
+) -> None:
+    """Every format of scores and calls is written there, and what can be read back is."""
+    place = tmp_path / ODD
+    place.mkdir()
+    for name in ("genome.fa", "m.safetensors", "sites.bed"):
+        (place / (prefix + name)).write_bytes((folder / name).read_bytes())
+    monkeypatch.chdir(place)
+    score = ("score", f"{prefix}genome.fa", "-m", f"{prefix}m.safetensors", "--threads", "1", "-o")
+    forms = [form for form in TrackFormat if form.traits.scores]
+    for form in forms:
+        ending = form.traits.endings[0]
+        out = f"{prefix}out{ending}"
+        succeed(*score, out, "--provenance", f"{prefix}p.json")
+        whole = f"{prefix}out.M.plus{ending}" if form.traits.split else out
+        succeed("merge", whole, "-o", f"{prefix}merged{ending}")
+        assert (place / f"{prefix}merged{ending}").stat().st_size
+        assert run("verify", f"{prefix}p.json").exit_code == 0
+    tables = [pl.read_parquet((place / f"{prefix}{n}.parquet").read_bytes()) for n in OUT_MERGED]
+    assert tables[0].height
+    assert tables[0].equals(tables[1])
+    for form in TrackFormat:
+        if form.traits.calls:
+            called = f"{prefix}calls{form.traits.endings[0]}"
+            succeed(*score, f"{prefix}out.bed", "--calls", called)
+            assert (place / called).is_file()
+    succeed(*score, f"{prefix}out.bed.gz", "--index")
+    assert not [path for path in place.iterdir() if path.name.endswith(".tmp")]
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -243,21 +313,59 @@ def test_a_symbolic_link_that_leads_to_itself(folder: Path, words: tuple[str, ..
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of Linux")
 @pytest.mark.parametrize(
-    ("words", "limit_kib"),
+    ("words", "needed_kib"),
     [
-        ((*SCORE, "-o", "o.bed"), 60_000),
-        ((*SCORE, "-o", "o.bed"), 1_000_000),
-        (ENCODE, 60_000),
-        (ENCODE, 400_000),
-        (TRAIN, 400_000),
+        ((*SCORE, "-o", "o.bed", "--calls", "c.bed"), 680_000),
+        ((*SCORE, "-o", "o.parquet"), 680_000),
+        ((*SCORE, "-o", "o.bed", "--regions", "sites.bed"), 680_000),
+        ((*SCORE, "-o", "o.bed", "--engine", "torch"), 1_300_000),
+        (("call", "scores.bed", "-m", "m.safetensors", "-o", "c.parquet"), 680_000),
+        (ENCODE, 450_000),
+        (("mask", "genome.fa", "--calls", "sites.bed", "-o", "o.fa"), 450_000),
+        ((*SCAN, "-o", "o.bed"), 450_000),
+        ((*EVALUATE[:-1], "-o", "o.json"), 780_000),
+        (TRAIN, 1_300_000),
+        (("report", "--encoded", "set", "-o", "o.html"), 780_000),
+        ((*REPORT, "-m", "m.safetensors", "-o", "o.html"), 780_000),
+        (("merge", "scores.bed", "-o", "o.bed.gz"), 200_000),
+        (("merge", "o.M.plus.bw", "-o", "o.bw"), 370_000),
+        (("merge", "o.parquet", "-o", "p.parquet"), 680_000),
+        (("info", "m.safetensors"), 200_000),
+        (("export", "m.safetensors", "-o", "m.onnx"), 200_000),
+        (("selfcheck", "m.safetensors"), 1_300_000),
     ],
+    ids=lambda value: " ".join(value[::3]) if isinstance(value, tuple) else "",
 )
-def test_little_address_space(folder: Path, words: tuple[str, ...], limit_kib: int) -> None:
+def test_little_address_space(folder: Path, words: tuple[str, ...], needed_kib: int) -> None:
+    """A command works from its limit on, and says what it needs below."""
+    if words[:2] == ("merge", "o.parquet"):
+        succeed(*SCORE, "-o", "o.parquet")
+    if words[:2] == ("merge", "o.M.plus.bw"):
+        succeed(*SCORE, "-o", "o.bw")
     before = {path.name for path in folder.iterdir()}
-    done = process("-q", *words, limit_bytes=limit_kib << 10)
-    one_line(done, f"out of memory: the limit of `ulimit -v` is {limit_kib:,} KiB", "raise the")
-    assert {path.name for path in folder.iterdir()} == before
-    assert process(words[0], "--help", limit_bytes=limit_kib << 10).returncode == 0
+    for limit_kib in (60_000, needed_kib - 1):
+        done = process("-q", *words, limit_bytes=limit_kib << 10)
+        one_line(
+            done,
+            f"dnabirnn {words[0]}: error: out of memory: the limit of `ulimit -v` is "
+            f"{limit_kib:,} KiB, and this command needs {needed_kib:,} KiB of address space",
+        )
+        assert {path.name for path in folder.iterdir()} == before
+        assert process(words[0], "--help", limit_bytes=limit_kib << 10).returncode == 0
+    done = process("-q", *words, limit_bytes=needed_kib << 10)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_scripts_that_have_loaded_the_libraries_are_not_refused(folder: Path) -> None:
+    """Their limit is what is left; the commands check it for a process of their own."""
+    script = (
+        "import resource, sys, numpy\n"
+        "from dnabirnn.cli import main\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (600_000 << 10,) * 2)\n"
+        "sys.argv[1:] = ['info', 'm.safetensors']\n"
+        "main()\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize(
@@ -301,6 +409,14 @@ def test_other_failures_keep_their_traceback(folder: Path, monkeypatch: pytest.M
         (["evalute", "x"], "dnabirnn: error: no such command 'evalute'; did you mean evaluate?"),
         (["Train"], "dnabirnn: error: no such command 'Train'; did you mean train?"),
         (["zzz"], "dnabirnn: error: no such command 'zzz'; see dnabirnn --help"),
+        (
+            ["score", "-q", "g.fa"],
+            "dnabirnn score: error: -q: goes before the command: dnabirnn -q score",
+        ),
+        (
+            ["encode", "g.fa", "--quiet"],
+            "dnabirnn encode: error: --quiet: goes before the command: dnabirnn --quiet encode",
+        ),
         (["--versoin"], "dnabirnn: error: no such option '--versoin'; did you mean --version?"),
         (
             ["score", "g.fa", "--modle", "m"],

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import itertools
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,7 @@ from sequence_files import twobit
 from dnabirnn.encoded import EncodedSet
 from dnabirnn.errors import EncodedSetError, FastaError, ModelFileError, ProvenanceError
 from dnabirnn.files import check_read, note_read, note_written, noting, read_blocks
+from dnabirnn.files.journal import FileState, check_state
 from dnabirnn.files.write import OutputFiles
 from dnabirnn.network import load_checkpoint
 from dnabirnn.sequences import read_fasta
@@ -274,3 +279,136 @@ def test_a_journal_knows_files_by_their_first_state(tmp_path: Path) -> None:
         note_written(path)  # by the run itself
         check_read()
     check_read()
+
+
+STATE = FileState(size_bytes=9, mtime_ns=1, ctime_ns=2, inode=3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({}, True),
+        ({"inode": 4}, True),  # FUSE numbers files anew
+        ({"ctime_ns": 5}, True),  # permissions, links
+        ({"inode": 4, "ctime_ns": 5}, False),  # replaced by a copy that kept the time
+        ({"size_bytes": 8}, False),
+        ({"mtime_ns": 0}, False),
+        ({"mtime_ns": 2, "inode": 4}, False),
+    ],
+)
+def test_states_of_one_file(changes: dict[str, int], same: bool) -> None:
+    assert STATE.is_of(STATE._replace(**changes)) is same
+    assert STATE._replace(**changes).is_of(STATE) is same
+
+
+class Unstable:
+    """`os.stat` of a file system that numbers files anew at each look."""
+
+    def __init__(self) -> None:
+        self._stat, self._inodes = os.stat, itertools.count(1)
+
+    def __call__(self, path: Any, **options: Any) -> os.stat_result:
+        found = self._stat(path, **options)
+        fields = list(found)
+        fields[1] = next(self._inodes)
+        named = {name: getattr(found, name) for name in dir(found) if name.startswith("st_")}
+        return os.stat_result(fields, named)
+
+
+def test_files_whose_numbers_change(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "g.2bit").write_bytes(twobit({"a": "ACGT" * 500}))
+    monkeypatch.setattr("dnabirnn.files.journal.os.stat", Unstable())
+    assert os.stat("genome.fa").st_ino != os.stat("genome.fa").st_ino
+    succeed("-q", *SCORE.split(), "--provenance", "run.json")
+    assert run("verify", "run.json").exit_code == 0
+    succeed("-q", "score", "g.2bit", "-m", "m.safetensors", "-o", "two.bed")
+    succeed("-q", *TRAIN.split())
+
+
+def test_an_open_file_may_look_different(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on sshfs, where the path is answered from a cache, and the open file is not."""
+    path = write_fasta(tmp_path / "g.fa", {"a": "ACGT"})
+    monkeypatch.setattr("dnabirnn.files.journal.os.fstat", lambda _: os.stat(tmp_path))
+    assert b"".join(read_blocks(path, FastaError)) == b">a\nACGT\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "changed"),
+    [
+        (errno.ENOENT, True),
+        (errno.ENOTDIR, True),
+        (errno.EIO, False),
+        (errno.ETIMEDOUT, False),
+        (errno.EACCES, False),
+    ],
+)
+def test_a_file_that_cannot_be_looked_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, changed: bool
+) -> None:
+    path = tmp_path / "x"
+    path.write_text("1")
+    with noting():
+        state = note_read(path)
+
+        def stat(*_: Any, **__: Any) -> Any:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr("dnabirnn.files.journal.os.stat", stat)
+        if changed:
+            with pytest.raises(ProvenanceError, match="changed while it was read"):
+                check_read()
+        else:
+            check_read()
+            check_state(path, state)
+
+
+def test_permissions_and_links_may_change(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def touched(path: Path) -> None:
+        path.chmod(0o444)
+        os.link(path, path.with_name("second"))
+        path.rename(path.with_name("third"))
+        path.with_name("third").rename(path)
+
+    changing(monkeypatch, "__exit__", touched, folder / "genome.fa")
+    succeed("-q", *SCORE.split())
+
+
+def test_a_file_replaced_just_before_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dnabirnn.files.read as module
+
+    path = write_fasta(tmp_path / "g.fa", {"a": "ACGT"})
+    original = module._open
+
+    def opened(name: Any) -> Any:
+        replaced(path)
+        return original(name)
+
+    monkeypatch.setattr(module, "_open", opened)
+    with pytest.raises(FastaError, match=r"g\.fa: changed while it was read; "):
+        list(read_blocks(path, FastaError))
+
+
+@pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="no /dev/stdin")
+@pytest.mark.parametrize("given", ["file", "pipe", "link to a link"])
+def test_other_names_of_inputs(folder: Path, given: str) -> None:
+    """A redirected file, a pipe, and links, with and without provenance."""
+    data = (folder / "genome.fa").read_bytes()
+    (folder / "one").symlink_to("genome.fa")
+    (folder / "two").symlink_to("one")
+    name = "two" if given == "link to a link" else "/dev/stdin"
+    words = f"-q score {name} -m m.safetensors -o o.bed --threads 1 --provenance run.json"
+    with (folder / "genome.fa").open("rb") as file:
+        options: dict[str, Any] = {"stdin": file} if given == "file" else {"input": data}
+        done = subprocess.run(
+            [sys.executable, "-m", "dnabirnn", *words.split()],
+            cwd=folder,
+            capture_output=True,
+            check=False,
+            **options,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+    words = "-q score genome.fa -m m.safetensors -o p.bed --threads 1"
+    succeed(*words.split())
+    assert (folder / "o.bed").read_bytes() == (folder / "p.bed").read_bytes()

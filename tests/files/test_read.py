@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
 import io
+import os
 import sys
+import threading
 import tracemalloc
 import zlib
 
@@ -53,9 +56,19 @@ def write(tmp_path):
         + gzip.compress(TEXT[1000:], mtime=0),
         gzip.compress(TEXT, mtime=0) + b"\0" * 700,
         bgzipped(TEXT),
+        bgzipped(TEXT) + b"\0" * 700,
+        bgzipped(TEXT[:1000]) + gzip.compress(TEXT[1000:], mtime=0),
+        gzip.compress(TEXT[:1000], mtime=0) + bgzipped(TEXT[1000:]),
+        bgzipped(TEXT[:1000]) + bgzipped(TEXT[1000:]),
         gzip.compress(TEXT, compresslevel=0, mtime=0),
+        codecs.BOM_UTF8 + TEXT,
+        gzip.compress(codecs.BOM_UTF8, mtime=0) + bgzipped(TEXT),
     ],
-    ids=["plain", "gzip", "members", "padded", "bgzip", "stored"],
+    ids=[
+        *("plain", "gzip", "members", "padded", "bgzip", "padded bgzip"),
+        *("gzip behind bgzip", "bgzip behind gzip", "two of bgzip", "stored"),
+        *("a byte-order mark", "a packed byte-order mark"),
+    ],
 )
 @pytest.mark.parametrize("block_bytes", [1, 7, 1000, 1 << 20])
 def test_content(write, packed, block_bytes):
@@ -68,7 +81,21 @@ def test_content(write, packed, block_bytes):
 def test_members_of_any_size(tmp_path_factory, parts, block_bytes):
     path = tmp_path_factory.mktemp("members") / "file"
     path.write_bytes(b"".join(gzip.compress(part, mtime=0) for part in parts))
-    assert b"".join(read_blocks(path, FastaError, block_bytes=block_bytes)) == b"".join(parts)
+    data = b"".join(parts).removeprefix(codecs.BOM_UTF8)
+    assert b"".join(read_blocks(path, FastaError, block_bytes=block_bytes)) == data
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+@pytest.mark.parametrize("packed", [TEXT, bgzipped(TEXT)], ids=["plain", "bgzip"])
+def test_a_pipe_with_a_name(tmp_path, packed):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(packed,))
+    writer.start()
+    digests = {}
+    assert b"".join(read_blocks(path, FastaError, digests)) == TEXT
+    writer.join()
+    assert digests == {"pipe": hashlib.sha256(packed).hexdigest()}
 
 
 def test_standard_input(monkeypatch):
@@ -117,6 +144,8 @@ GZIPPED, BGZIPPED = gzip.compress(TEXT, mtime=0), bgzipped(TEXT)
         (GZIPPED[:-5] + b"\xff" + GZIPPED[-4:], "damaged gzip"),
         (GZIPPED + b"garbage", "damaged gzip"),
         (BGZIPPED[:-28], "end block is missing"),
+        (BGZIPPED[:-28] + b"\0" * 40, "end block is missing"),
+        (GZIPPED + BGZIPPED[:-28], "end block is missing"),
         (BGZIPPED[:-29], "truncated gzip"),
         (BGZIPPED[:-1], "truncated gzip"),
     ],

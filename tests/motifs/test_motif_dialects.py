@@ -322,6 +322,80 @@ READ = {
         + "XX\n",
         [("m1", SIX), ("m2", SEVEN)],
     ),
+    "MEME, no width": (MEME + meme(SIX, "MOTIF x").replace(" w= 6", ""), [("x", SIX)]),
+    "MEME, no sites": (
+        MEME + meme(SIX, "MOTIF x").replace("nsites= 50", "nsites= 0"),
+        [("x", SIX)],
+    ),
+    "MEME, nothing behind the title": (
+        MEME + re.sub("matrix: .*", "matrix:", meme(SIX, "MOTIF x")),
+        [("x", SIX)],
+    ),
+    "MEME, no strands": (
+        MEME.replace("strands: + -\n\n", "") + meme(SIX, "MOTIF x y") + "URL http://z\n",
+        [("y", SIX)],
+    ),
+    "MEME, alphabet in lower case": (
+        MEME.replace("ACGT", "acgt") + meme(SIX, "MOTIF x"),
+        [("x", SIX)],
+    ),
+    "MEME, background": (
+        MEME + "Background letter frequencies\nA 0.3 C 0.2 G 0.2 T 0.3\n\n" + meme(SIX, "MOTIF x"),
+        [("x", SIX)],
+    ),
+    "MEME, weights before the probabilities": (
+        MEME + "MOTIF x\nlog-odds matrix: alength= 4 w= 6\n 1 -2 3 4\n" + meme(SIX, ""),
+        [("x", SIX)],
+    ),
+    "MEME, indented": (MEME + re.sub("(?m)^", "  ", meme(SIX, "MOTIF x")), [("x", SIX)]),
+    "TRANSFAC, empty lines and XX": (
+        "ID x\nXX\nXX\nP0 A C G T\nXX\n\n" + numbered(SIX, end="\tN\n\n") + "XX\nXX\n//\n",
+        [("x", SIX)],
+    ),
+    "TRANSFAC, lower case": ("id x\np0 a c g t\n" + numbered(SIX) + "//\n", [("x", SIX)]),
+    "TRANSFAC of JASPAR": (
+        "AC MA0001.1\nXX\nID x\nXX\nDE MA0001.1 x ; From JASPAR\nPO\tA\tC\tG\tT\n"
+        + numbered(SIX)
+        + "XX\nCC tax_group:plants\nXX\n//\n",
+        [("x", SIX)],
+    ),
+    "TRANSFAC, more columns": (
+        "ID x\nP0 A C G T N -\n" + numbered(SIX, end="\t0\t0\n") + "//\n",
+        [("x", SIX)],
+    ),
+    "ENCODE": (
+        "".join(
+            f">{name}_known1 {name}\n"
+            + "".join(
+                f"{x} {row}\n" for x, row in zip(word, lines(SIX, " ").split("\n"), strict=False)
+            )
+            for name, word in (("a", "AGATAA"), ("b", "NRATAA"), ("c", "ACGTGN"))
+        ),
+        [("a", SIX), ("b", SIX), ("c", SIX)],
+    ),
+    "CSV": (
+        "A,C,G,T\n" + lines(SIX, ","),
+        [("MA0001.1", SIX)],
+    ),
+    "CSV of pandas": (
+        ",A,C,G,T\n" + "".join(f"{n},{row}\n" for n, row in enumerate(lines(SIX, ",").split())),
+        [("MA0001.1", SIX)],
+    ),
+    "CSV with semicolons": ("A;C;G;T\n" + lines(SIX, ";"), [("MA0001.1", SIX)]),
+    "CSV of bases": (",1,2,3,4,5,6\n" + turned(SIX, "{0},{1}\n", ","), [("MA0001.1", SIX)]),
+    "CSV of bases from 0": (",0,1,2,3,4,5\n" + turned(SIX, "{0},{1}\n", ","), [("MA0001.1", SIX)]),
+    "CSV of bases of R": (
+        '"V1","V2","V3","V4","V5","V6"\n' + turned(SIX, '"{0}",{1}\n', ","),
+        [("MA0001.1", SIX)],
+    ),
+    "equal signs": (">m\n" + turned(SIX, "{0} = {1}\n"), [("m", SIX)]),
+    "GimmeMotifs": ("# x\n>GM.5.0.Sox.0001\n" + lines(SIX), [("GM.5.0.Sox.0001", SIX)]),
+    "SCPD": (">V1 X1\n" + turned(SIX, "{1}\n"), [("X1", SIX)]),
+    "a name like those of R": ("V1\n" + lines(SIX), [("V1", SIX)]),
+    "JASPAR, width 4 with brackets and equal sums": (
+        ">m\n" + turned([(9, 1, 1, 1), (1, 1, 9, 1), (1, 9, 1, 1), (1, 1, 1, 9)]),
+        [("m", [(9, 1, 1, 1), (1, 1, 9, 1), (1, 9, 1, 1), (1, 1, 1, 9)])],
+    ),
     "TRANSFAC's header without tags": ("PO A C G T\n" + numbered(SIX), [("MA0001.1", SIX)]),
 }
 
@@ -349,6 +423,23 @@ def test_counts_stay_counts_and_probabilities_weigh_as_much() -> None:
     assert counts.counts.tolist() == [list(row) for row in SEVEN]
     for kind in ("HOMER", "MEME 5, full text"):
         assert parse_motifs(READ[kind][0], "m")[0].counts.sum(axis=1) == pytest.approx(1e6)
+
+
+@pytest.mark.parametrize(
+    ("row", "share"), [("0.89 0.04 0.03 0.03", 0.89), ("0.8 0.04 0.03 0.03", 0.8), ("1 0 0 0", 1)]
+)
+def test_probabilities_need_not_sum_to_1(row: str, share: float) -> None:
+    """They are rounded, or certain, and weigh as much as others."""
+    (motif,) = parse_motifs(f"{MEME}MOTIF x\nletter-probability matrix:\n{row}\n0 0 1 0\n", "m")
+    total = sum(map(float, row.split()))
+    assert motif.counts.sum(axis=1) == pytest.approx([total * 1e6, 1e6])
+    assert motif.frequencies[0, 0] == pytest.approx(share / total)
+
+
+@pytest.mark.parametrize("source", ["-", "/dev/stdin", "/dev/fd/63", "/proc/self/fd/9"])
+def test_a_stream_gives_no_name(source: str) -> None:
+    with pytest.raises(MotifError, match="1 of 1 motifs have no name"):
+        parse_motifs(turned(SIX), source)
 
 
 def test_identifiers() -> None:
@@ -406,6 +497,29 @@ BAD = {
     "energy matrix alone": (
         "x\nEnergy matrix for enoLOGOS\n" + turned(SIX),
         "only matrix is 'Energy matrix",
+    ),
+    "consensus of the four bases": (
+        ">m\n"
+        + "".join(
+            f"{x} {row}\n" for x, row in zip("CAGT", lines(FOUR, " ").split("\n"), strict=False)
+        ),
+        "'m': the letters before its 4 rows may be bases or a consensus; write A",
+    ),
+    "weights, transposed": (
+        "X\n" + turned([(1.2, -3, -2, 0.1)] * 5, "{1}\n"),
+        "'X' has negative numbers, so they are weights .*pcm",
+    ),
+    "semicolons and decimal commas": (
+        "A;C;G;T\n" + lines(SIX, ";", 100).replace(".", ","),
+        "line 2: 0,9 is a number with a decimal comma",
+    ),
+    "MEME, percent": (
+        MEME + meme(SIX, "MOTIF x").replace("0.900000", "90%"),
+        "'90%' is not a number in a row of MEME motif 'x'; correct",
+    ),
+    "MEME of proteins, no alphabet": (
+        "MEME version 4\nMOTIF x\nletter-probability matrix: w= 1\n" + "0.05 " * 20 + "\n",
+        "'x' has a row of 20 numbers, and a matrix of DNA has 4",
     ),
     "a column too many": (
         ">x\nA C G T\n" + lines([(*row, 7) for row in SIX]),
@@ -525,6 +639,7 @@ LOST = [
     for kind in READ
     if kind.startswith(("JASPAR", "CIS-BP", "MEME", "STREME", "DREME", "TRANSFAC", "STAMP", "Uni"))
     and kind not in ("CIS-BP", "JASPAR, width 4 beside another", "JASPAR, width 5 and 1")
+    and kind not in ("MEME, no width", "MEME, nothing behind the title")
     and "width 4" not in kind
 ]
 

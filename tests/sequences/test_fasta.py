@@ -191,7 +191,7 @@ def test_codes_are_the_callers(fasta):
         ("\x00\x01\x02", r"begins with '\\x00'"),
         ("\n  ACGT\n>a\nAC\n", "not FASTA: it begins with 'A'"),
         ("PK\x03\x04zzz", "zip"),
-        (b"\xef\xbb\xbf>a\nAC\n", "byte-order mark"),
+        (b">a\nAC\n\xef\xbb\xbf>b\nAC\n", "line 3: .* .a byte-order mark inside the file"),
         (b"BZh91AY", "bzip2"),
         (
             gzip.compress(b"BAM\x01\0\0", mtime=0),

@@ -128,3 +128,22 @@ def test_a_protein(tmp_path):
     path = write_genbank(tmp_path / "in.gb", {"NP_1.1": "GATTACA"}, molecule="protein")
     with pytest.raises(FastaError, match=r"record 'NP_1\.1': is a protein; give DNA or RNA"):
         read(path)
+
+
+LAYOUTS = {
+    "no numbers": "ORIGIN\n" + SEQUENCE[:60] + "\n" + SEQUENCE[60:] + "\n//\n",
+    "no spaces before numbers": f"ORIGIN\n1 {SEQUENCE[:60]}\n61 {SEQUENCE[60:]}\n//\n",
+    "one line": f"ORIGIN\n{SEQUENCE}\n//\n",
+    "one line with a number": f"ORIGIN\n        1 {SEQUENCE}\n//\n",
+    "blank lines": f"ORIGIN      chr 1\n\n        1 {SEQUENCE[:60]}\n\n61\t{SEQUENCE[60:]}\n\n//\n",
+    "long numbers": f"ORIGIN\n1000000001 {SEQUENCE[:60]}\n1000000061 {SEQUENCE[60:]}\n//\n",
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_lines_of_sequence(tmp_path, layout):
+    """Of programs that do not write letters in the columns of NCBI."""
+    path = tmp_path / "in.gb"
+    head = TEXT[: TEXT.index("ORIGIN")]
+    path.write_text(head + layout + head.replace("U49845", "U49846") + layout)
+    assert read(path) == [("U49845.1", SEQUENCE), ("U49846.1", SEQUENCE)]

@@ -26,7 +26,9 @@ def run(*arguments: object, input: bytes | str | None = None) -> Result:
     """Run `dnabirnn` with arguments; logger and signals are left as they were."""
     logger = logging.getLogger("dnabirnn")
     handlers, propagate, level = logger.handlers, logger.propagate, logger.level
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [
+        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+    ]
     handled = {number: signal.getsignal(number) for number in numbers}
     try:
         return CliRunner().invoke(main, [str(argument) for argument in arguments], input=input)

@@ -257,6 +257,23 @@ def test_a_row_across_a_chromosome(tmp_path: Path) -> None:
         assert found[-1][1] == length
 
 
+@pytest.mark.parametrize("kind", ["bw", "bb"])
+def test_pieces_without_rows(tmp_path: Path, kind: str) -> None:
+    """Between others, at both ends, and alone: the same bytes, and a file without rows."""
+    places = [(k // 30, k % 30 * 3, k % 30 * 3 + 2) for k in range(60)]
+    some = wig_rows(places, [0.5] * 60) if kind == "bw" else bed_rows(places)
+    none = wig_rows([], []) if kind == "bw" else bed_rows([])
+    contigs = [("c0", 100), ("c1", 100)]
+    write = write_bigwig if kind == "bw" else write_bigbed
+    made = []
+    for pieces in ([some], [none, some, none, none], [none], []):
+        write(tmp_path / f"x.{kind}", contigs, lambda _, pieces=pieces: pieces)  # type: ignore[misc]
+        made.append((tmp_path / f"x.{kind}").read_bytes())
+        assert pybigtools.open(str(tmp_path / f"x.{kind}")).chroms() == dict(contigs)
+    assert made[0] == made[1]
+    assert made[2] == made[3]
+
+
 # ------------------------------------------------------------------------------ faults
 
 

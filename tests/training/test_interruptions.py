@@ -65,6 +65,7 @@ def at_call(number: int, name: str, monkeypatch: pytest.MonkeyPatch, *, late: bo
         "advance": (Fit, "advance"),
         "validate": (training_run._Run, "_average_precision"),
         "finish": (training_run, "finish"),
+        "save": (Checkpoint, "save"),
     }[name]
     calls = []
     usual: Callable[..., object] = getattr(owner, attribute)
@@ -92,6 +93,7 @@ def at_call(number: int, name: str, monkeypatch: pytest.MonkeyPatch, *, late: bo
         ("validate", 3, True, 16),
         ("finish", 1, False, STEPS),
         ("finish", 1, True, STEPS),
+        ("save", 1, False, STEPS),
     ],
 )
 def test_an_interrupted_run_keeps_its_last_step_and_ends_in_the_same_bytes(
@@ -276,6 +278,37 @@ def test_the_same_training_is_waited_for(
             pass
     assert "m: the same training already runs (process" in caplog.text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_the_model_has_the_same_lock(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "m")
+    first, second = ResumeFolder(tmp_path / "m", "a"), ResumeFolder(tmp_path / "link", "b")
+    refused = pytest.raises(OutputError, match="link: another `dnabirnn train` is writing")
+    with first.locked(may_wait=True), refused, second.locked(may_wait=True):
+        pass
+    with second.locked(may_wait=True):
+        assert (tmp_path / "m.resume/lock").exists()
+
+
+def test_a_lock_without_a_note_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk, a training locks the file but cannot write what it is."""
+    times: list[float] = []
+
+    def wait(seconds: float) -> None:
+        times.append(seconds)
+        assert sum(times) < 60
+
+    monkeypatch.setattr(resume.time, "sleep", wait)
+    with ResumeFolder(tmp_path / "m", "same").locked(may_wait=True):
+        (tmp_path / "m.resume/lock").write_bytes(b"")
+        with (
+            pytest.raises(OutputError, match="m: another `dnabirnn train` is writing this model;"),
+            ResumeFolder(tmp_path / "m", "same").locked(may_wait=True),
+        ):
+            pass
+    assert sum(times) > 1  # the note may be about to be written
 
 
 def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:

@@ -164,4 +164,4 @@ def test_names_of_other_formats_in_latin1(tmp_path):
     assert "utf16.bed: is text in UTF-16; save it as UTF-8" in result.stderr
     genome.write_bytes(genome.read_bytes().decode("latin-1").encode("utf-16"))
     result = run("encode", genome, "--labels", tmp_path / "in.bed", "-o", tmp_path / "x")
-    assert "genome.fa: not FASTA but text in UTF-16; save it as UTF-8" in result.stderr
+    assert "genome.fa: is text in UTF-16; save it as UTF-8" in result.stderr

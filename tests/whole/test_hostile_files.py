@@ -582,7 +582,7 @@ OTHERS: dict[str, tuple[str, str, Maker]] = {
     ),
     "GenBank: place of 5,000 digits": (
         LABELS,
-        "BAD, lines 1 to 7: ",
+        "BAD, lines 6 to 7: ",
         text(genbank(location="5.." + DIGITS)),
     ),
     "GenBank: deep place": (

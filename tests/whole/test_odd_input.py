@@ -334,13 +334,16 @@ def test_intervals(plain: Path, tmp_path: Path, name: str) -> None:
     assert np.array_equal(ours, theirs)
 
 
-def test_a_byte_order_mark_before_sequences_is_told_of(plain: Path, tmp_path: Path) -> None:
-    """Tools that read what we write or were given would take it for part of the first name."""
-    genome = tmp_path / "genome.fa"
-    genome.write_bytes(b"\xef\xbb\xbf" + fasta(PLAIN))
-    result = run("-q", "score", genome, "-m", plain / "m.safetensors", "-o", tmp_path / "s.bed")
-    assert result.exit_code == 1
-    assert "text with a byte-order mark; save it as UTF-8 without one" in result.stderr
+def test_a_byte_order_mark_before_sequences_is_no_part_of_them(plain: Path, tmp_path: Path) -> None:
+    """Nor of what is written."""
+    genome, made = tmp_path / "genome.fa", []
+    for mark in (b"", b"\xef\xbb\xbf"):
+        genome.write_bytes(mark + fasta(PLAIN))
+        scores, masked = tmp_path / "s.bed", tmp_path / "masked.fa"
+        succeed("-q", "score", genome, "-m", plain / "m.safetensors", "-o", scores)
+        succeed("mask", genome, "--calls", plain / "sites.bed", "-o", masked)
+        made.append((scores.read_bytes(), masked.read_bytes()))
+    assert made[0] == made[1]
 
 
 @pytest.mark.parametrize("text", ["", "G", "N", "N" * 500, "acgtn", "-"])

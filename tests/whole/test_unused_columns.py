@@ -135,6 +135,7 @@ def test_a_few_rows_are_cut(folder: Path, rows: list[str], kept: list, warning: 
 
 
 MANY = {
+    "far": (["a|1|2", "b|1|9001", "b|2|9001"], "line 2: b:1-9001 goes past the contig's"),
     "ends": (["a|1900|2030", "a|1|2", "b|990|1010"], "line 1: a:1900-2030 goes past the contig's"),
     "starts": (["a|5|6", "a|-35|230", "b|-1|9"], "line 2: negative start -35"),
     "nothing left": (["a|2100|2200"], "line 1: a:2100-2200 goes past the contig's end at 2000"),
@@ -167,6 +168,52 @@ def test_past_the_end_of_labels_of_several_files(folder: Path) -> None:
     sizes = {"a": 2000, "b": 1000}
     assert labels.renamed(sizes).frame["end"].to_list() == [9, 9, 1000]
     assert labels.renamed({"a": 2000, "b": 1001}) is labels
+
+
+FAR = [*(f"a|{i}|{i + 1}|M" for i in range(0, 36, 2)), "b|1|9001|M", "a|1990|2010|M"]
+
+
+def test_a_row_of_another_assembly_is_left_out(folder: Path) -> None:
+    """A label that lies mostly past its contig; `of`, `renamed` and every command agree."""
+    (folder / "p.bed").write_text(tabs(*FAR))
+    labels = load_labels(["p.bed"])
+    sizes = {"a": 2000, "b": 1000, "c": 1000}
+    assert not labels.paint("b", 1000).any()
+    assert np.flatnonzero(labels.paint("a", 2000))[-1] == 1999
+    renamed = labels.renamed(sizes).frame
+    assert renamed.filter(chrom="b").is_empty()
+    assert (renamed.height, renamed["end"].max()) == (19, 2000)
+    warning = (
+        "p.bed: 1 of 20 rows lie mostly past the end of their contig, the first in line 19 "
+        "(b:1-9001, end at 1000); they are left out"
+    )
+    whole = ("--labels", "p.bed", "--split-fractions", "1,0,0", "-o", "out")
+    assert warning in succeed("encode", "genome.fa", *whole).stderr
+    assert not np.asarray(EncodedSet.open("out").labels)[2000:3000].any()
+    (folder / "m.bed").write_text(tabs(*(f"{row}|0|+" for row in FAR)))
+    command = "evaluate genome.fa --labels m.bed -m m.safetensors -o e.json"
+    assert warning.replace("p.bed", "m.bed") in succeed(*command.split()).stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "mask genome.fa --calls p.bed -o o.fa",
+        "scan genome.fa --motifs motifs.jaspar --within p.bed -o s.bed --pvalue 0.3",
+        "score genome.fa -m m.safetensors --regions p.bed -o s.bed",
+        "encode genome.fa --labels sites.bed --exclude p.bed -o x.enc",
+        "encode genome.fa --labels sites.bed --negatives p.bed -o x.enc",
+    ],
+)
+def test_a_region_of_another_assembly_is_an_error(folder: Path, command: str) -> None:
+    (folder / "p.bed").write_text(tabs(*FAR))
+    before = content(folder)
+    result = run(*command.split())
+    assert result.exit_code != 0
+    assert "p.bed, line 19: b:1-9001 lies mostly past the contig's end at 1000; use" in (
+        result.stderr
+    )
+    assert content(folder) == before
 
 
 GTF = 'a|x|gene|{}|{}|.|{}|.|gene_id "g";'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,11 @@ from typing import Any
 
 import pytest
 import yaml
-from commands import write_fasta, write_model
+from commands import succeed, write_fasta, write_model
 from sequence_files import twobit, write_fastq
+
+from dnabirnn.cli.options import comma_separated, unquoted
+from dnabirnn.encoded import EncodedSet
 
 pytest.importorskip("snakemake", reason="pip install '.[workflow]'")
 
@@ -111,6 +115,13 @@ PLAIN = "sample\tfasta\tlabels\nmine\tg.fa\tl.bed\nother\to.fa\t\n"
         pytest.param(("# sample\tfasta\n" + PLAIN).encode(), id="comment like the header"),
         pytest.param(PLAIN.replace("g.fa", '"g.fa"').encode(), id="quoted"),
         pytest.param(PLAIN.replace("o.fa\t", "o.fa").encode(), id="short row"),
+        pytest.param(("sep=\t\r\n" + PLAIN).encode(), id="a line for Excel"),
+        pytest.param((PLAIN + "\x1a").encode(), id="end of a DOS file"),
+        pytest.param(
+            PLAIN.replace("mine\t", '"mine"\t').replace("sample", '"sample"').encode(),
+            id="quoted names",
+        ),
+        pytest.param(PLAIN.replace("g.fa", "\xa0g.fa\xa0").encode(), id="no-break spaces"),
         pytest.param(PLAIN.replace("sample", "\ufeffsample", 1).encode("utf-16"), id="two marks"),
     ],
 )
@@ -126,6 +137,11 @@ def test_sheets_of_editors_and_spreadsheets(tmp_path: Path, data: bytes) -> None
         ("sample\tfasta\nx\tfile:///data/g.fa\n", {"fasta": "/data/g.fa"}),
         ('sample\tfasta\nx\t"my, own ""g"".fa"\n', {"fasta": 'my, own "g".fa'}),
         ("fasta\trole\tsample\ng.fa\tSCORE\tx\n", {"fasta": "g.fa", "role": "score"}),
+        (
+            "SAMPLE\tFASTA\tLABELS\tROLE\nx\tg.fa\tl.bed\t Train \n",
+            {"fasta": "g.fa", "labels": "l.bed", "role": "train"},
+        ),
+        ("sample\tfasta\nx\tg,1;2.fa\n", {"fasta": "g,1;2.fa"}),
         ("sample\tfasta\tregions\n7\tg.fa\tr.bed\n", {"fasta": "g.fa", "regions": "r.bed"}),
     ],
 )
@@ -147,6 +163,14 @@ HEADER = "sample\tfasta\tlabels\n"
         ("\ufeff" + PLAIN.replace("\t", ";"), "line 1: the columns are separated by semicolons"),
         (PLAIN.replace("\t", "   "), "line 1: the columns are separated by spaces"),
         (HEADER + "x g.fa l.bed\n", "line 2: the columns are separated by spaces"),
+        (HEADER + "x,g.fa,l.bed\n", "line 2: the columns are separated by commas"),
+        ("sep=;\nsample;fasta\nx;g.fa\n", "line 2: the columns are separated by semicolons"),
+        ('"sample";"fasta"\n"x";"g.fa"\n', "line 1: the columns are separated by semicolons"),
+        ("sample;fasta\nx;g.fa\n".encode("utf-16"), "line 1: .* separated by semicolons"),
+        ("sample\tfasta\tnotes\nx\tg.fa\thello\n", "unknown column 'notes'; use sample, fasta"),
+        ("sample\tfasta\tLable\nx\tg.fa\tl.bed\n", "unknown column 'lable'; did you mean labels"),
+        ("sample\tfasta\nx\tfile://host/g.fa\n", "fasta: file://host/g.fa: an address on another"),
+        (HEADER + "x\tg\0.fa\n", "not text; save it as tab-separated text"),
         ("mine\tg.fa\n", "line 1: unknown column 'mine'; use sample, fasta, labels"),
         ("sample\tfata\n", "line 1: unknown column 'fata'; did you mean fasta"),
         ("sample\tlabels\n", "line 1: no column fasta"),
@@ -194,6 +218,15 @@ def test_a_sheet_that_is_wrong(tmp_path: Path, data: str | bytes, words: str) ->
         ("train: {bases: 1.0e+7}", "train", "bases", 10_000_000),
         ("train: {bases: 15M}", "train", "bases", "15M"),
         ("call: {fdr: null}", "call", "fdr", None),
+        ("call: {fdr: '0.05'}", "call", "fdr", 0.05),
+        ("sequences: {circular: [1, MT, 2e3]}", "sequences", "circular", ["1", "MT", "2e3"]),
+        ("labels: {ignore_classes: [1, 2]}", "labels", "ignore_classes", ["1", "2"]),
+        ("labels: {feature_type: [1]}", "labels", "feature_type", ["1"]),
+        ("labels: {classes_map: [1=2]}", "labels", "classes_map", ["1=2"]),
+        ("labels: {classes_map: ['a,b=c,d', x=y=z]}", "labels", "classes_map",
+         ["a,b=c,d", "x=y=z"]),
+        ("encode: {classes: [5, X]}", "encode", "classes", ["5", "X"]),
+        ("encode: {unstranded: [5]}", "encode", "unstranded", ["5"]),
     ],
 )  # fmt: skip
 def test_values_are_what_the_key_is_for(
@@ -227,7 +260,7 @@ def test_keys_without_a_value_get_the_default(tmp_path: Path) -> None:
         ("encode: {val_chroms: [01]}", "YAML reads 01 as 1, .*'01' in quotes"),
         ("encode: {val_chroms: [1.10]}", "YAML reads 1.10 as 1.1, .*'1.10' in quotes"),
         ("encode: {val_chroms: [1_000]}", "YAML reads 1_000 as 1000, .*'1_000' in quotes"),
-        ("encode: {val_chroms: [2024-01-02]}", "YAML reads .* which is not text"),
+        ("encode: {val_chroms: [2024-01-02]}", "val_chroms: 2024-01-02 is not text; write '2024"),
         ("encode: {val_chroms: [a, no]}", "YAML reads no as false, .*'no' in quotes"),
         ("encode: {exclude: on}", "encode: exclude: YAML reads on as true"),
         ("train: {prior: {yes: 0.1}}", "train: prior: YAML reads yes as true"),
@@ -238,6 +271,17 @@ def test_keys_without_a_value_get_the_default(tmp_path: Path) -> None:
         ("train: {hidden: 2.5}", "train: hidden: 2.5 is not a whole number"),
         ("train: {cell: GUR}", "train: cell: 'GUR' is not one of gru, .* did you mean gru"),
         ("train: [fast]", r"train: .* is not a section with keys"),
+        ("train: {Seed: 3}", "config: train: unknown key 'Seed'; did you mean seed?"),
+        ("labels: {class_map: [a=b]}", "unknown key 'class_map'; did you mean classes_map?"),
+        ("train: {prior: {M: {a: 1}}}", r"train: prior: M: {'a': 1} is not a number"),
+        ("labels: {class: 1.5}", "labels: class: 1.5 is not text; write '1.5' in quotes"),
+        ("labels: {classes_map: [a]}", r"labels: classes_map: 'a' does not match .*old=new"),
+        ("labels: {classes_map: ['=a']}", r"labels: classes_map: '=a' does not match .*old=new"),
+        ("labels: {classes_map: {a: b}}", r"labels: classes_map: .* is not a list .*old=new"),
+        ("engine: fusd", "engine: 'fusd' is not one of auto, fused, torch; did you mean fused?"),
+        ("encode:\n  mask: loss\n  mask: hard", "mine.yaml, line 3: the key mask is there twice"),
+        ("encode: {exclude: [a.bed]}", r"encode: exclude: \['a.bed'\] is not text or null"),
+        ("samples: [a.tsv]", r"samples: \['a.tsv'\] is not text"),
         ("shards: 0", "shards: 0 is less than the minimum of 1"),
         ("name: a b", "name: 'a b' does not match"),
         ("train: {}\ncall: {}\ntrain: {}", "mine.yaml, line 3: the key train is there twice"),
@@ -263,6 +307,60 @@ def test_a_mistake_is_one_line_of_a_run(tmp_path: Path) -> None:
     assert len(words.splitlines()) < 12
 
 
+NAMES = ["LINE,L1", 'a "b", c', "plain", " blank ", "x=y,z", "$HOME", "it's"]
+
+
+def words_of(text: str, command: str) -> list[str]:
+    """Words of a command in the output of a dry run, as a shell splits them."""
+    (line,) = re.findall(rf"dnabirnn {command} .*", text)
+    return shlex.split(line)[1:]
+
+
+def given(words: list[str], option: str) -> list[str]:
+    """Names in an option of a command, as the command reads them."""
+    found = [words[i + 1] for i, word in enumerate(words) if word == option]
+    return [unquoted(item) for text in found for item in comma_separated(text)]
+
+
+def test_names_with_commas_and_quotes_reach_the_commands(tmp_path: Path) -> None:
+    contigs = {'a "b",1': "ACGT" * 100, "c,2": "TTGA" * 100, "d": "GATTACA" * 40}
+    write_fasta(tmp_path / "g.fa", {name.replace(" ", "_"): t for name, t in contigs.items()})
+    names = [name.replace(" ", "_") for name in contigs]
+    rows = [f"{names[0]}\t{10 * i}\t{10 * i + 5}\t{name}\t0\t.\n" for i, name in enumerate(NAMES)]
+    (tmp_path / "l.bed").write_text("".join(rows) + f"{names[1]}\t3\t9\told,1\n")
+    (tmp_path / "samples.tsv").write_text(HEADER + "x\tg.fa\tl.bed\n")
+    kept, ignored = [NAMES[0], NAMES[1], NAMES[4]], [NAMES[2], NAMES[5], NAMES[6]]
+    config = {
+        "sequences": {"circular": names},
+        "labels": {
+            "classes_map": [f"old,1={NAMES[0]}", f'"{NAMES[3]}"=b,c'],
+            "ignore_classes": ignored,
+        },
+        "encode": {"classes": kept, "unstranded": kept, "val_chroms": names[1:]},
+        "train": {"prior": {NAMES[0]: 0.1, NAMES[1]: 0.2}},
+    }
+    text = dry_run(tmp_path, config)
+    encode, evaluate = words_of(text, "encode"), words_of(text, "evaluate")
+    assert given(encode, "--classes") == given(encode, "--unstranded") == kept
+    assert given(encode, "--val-chroms") == names[1:]
+    for words in (encode, evaluate, words_of(text, "report")):
+        assert given(words, "--ignore-classes") == ignored
+    assert given(evaluate, "--circular") == given(words_of(text, "score"), "--circular") == names
+    train = words_of(text, "train")
+    shares = [train[i + 1].rpartition("=") for i, word in enumerate(train) if word == "--prior"]
+    assert {unquoted(name): float(share) for name, _, share in shares} == config["train"]["prior"]
+    # `encode` reads what the workflow writes.
+    encode[encode.index("g.fa")] = str(tmp_path / "g.fa")
+    encode[encode.index("l.bed")] = str(tmp_path / "l.bed")
+    encode[encode.index("-o") + 1] = str(tmp_path / "e")
+    succeed(*encode[: encode.index("--provenance")])
+    assert [name for name, _ in EncodedSet.open(tmp_path / "e").classes] == kept
+    assert EncodedSet.open(tmp_path / "e").manifest["reading"]["classes_map"] == {
+        "old,1": NAMES[0],
+        NAMES[3]: "b,c",
+    }
+
+
 def write_contigs(folder: Path) -> dict[str, int]:
     """Write the contigs in every format; the number of shards of each sample, of four."""
     write_fasta(folder / "plain.fa", CONTIGS)
@@ -285,6 +383,25 @@ def write_contigs(folder: Path) -> dict[str, int]:
         "plain.fa": 3, "packed.fa.gz": 3, "reads.fq": 3, "reads.fq.gz": 3, "two.2bit": 3,
         "big.2bit": 3, "genes.gbk": 3, "quality.fq": 2, "many.fa": 4,
     }  # fmt: skip
+    # An index that is empty or older than the file says nothing.
+    for name, time in (("empty.fa", 2), ("stale.fa", 0)):
+        write_fasta(folder / name, CONTIGS)
+        (folder / f"{name}.fai").write_text("" if time else "a\t400\t3\t60\t61\n")
+        os.utime(folder / name, (1, 1))
+        os.utime(folder / f"{name}.fai", (time, time))
+        files[name] = 3
+    embl = "".join(
+        f"ID   {name}; SV 1; linear; genomic DNA; STD; PRO; {len(text)} BP.\nSQ   Sequence\n"
+        + "".join(f"     {text[i : i + 60].lower()}\n" for i in range(0, len(text), 60))
+        + "//\n"
+        for name, text in CONTIGS.items()
+    )
+    (folder / "genes.embl").write_text(embl)
+    (folder / "genes.gb.gz").write_bytes(gzip.compress(records.encode()))
+    (folder / "windows.fa").write_bytes(
+        b"\xef\xbb\xbf" + (folder / "plain.fa").read_bytes().replace(b"\n", b"\r\n")
+    )
+    files |= {"genes.embl": 3, "genes.gb.gz": 3, "windows.fa": 3}
     rows = [f"{name.replace('.', '_')}\t{name}\n" for name in files]
     (folder / "samples.tsv").write_text("sample\tfasta\n" + "".join(rows))
     return {name.replace(".", "_"): number for name, number in files.items()}
@@ -316,6 +433,9 @@ def test_a_model_to_start_from_can_be_one_that_ships(tmp_path: Path) -> None:
     words = dry_run(tmp_path, {"train": {"init": "m.safetensors"}, "encode": {"val_chroms": ["b"]}})
     assert re.search(r"^ +input: .*m\.safetensors", words, re.MULTILINE)
     assert "--init m.safetensors " in words
+    words = dry_run(tmp_path, {"train": {"init": "Ecoli_Rep"}}, fails=True)
+    assert "config: train: init: Ecoli_Rep: neither a file nor a model" in words
+    assert "did you mean ecoli-rep?" in words
 
 
 @pytest.fixture
@@ -382,12 +502,32 @@ def test_everything_on_a_storage(tmp_path: Path, shelf: Path) -> None:
         ("gs://b/g.fa", {}, "fasta: gs://b/g.fa: .*snakemake-storage-plugin-gcs"),
         ("g.fa", {"model": "https://h/m.safetensors"}, "model: https://h/m.safe.*-plugin-http"),
         ("g.fa", {"samples": "s3://b/samples.tsv"}, "s3://b/samples.tsv: the sample sheet is read"),
+        ("az://b/g.fa", {}, "fasta: az://b/g.fa: .*snakemake-storage-plugin-azure"),
+        ("HTTPS://h/g.fa", {}, "fasta: HTTPS://h/g.fa: .*snakemake-storage-plugin-http"),
+        ("g.fa\ts3://b/l.bed", {}, "labels: s3://b/l.bed: .*snakemake-storage-plugin-s3"),
+        ("g.fa\tl.bed\thttps://h/r.bed", {}, "regions: https://h/r.bed: .*-plugin-http"),
+        *(
+            (
+                "g.fa\tl.bed",
+                {"model": None, section: {key: "https://h/x.bed"}},
+                f"^config: {section}: {key}: https://h/x.bed: .*snakemake-storage-plugin-http",
+            )
+            for section, key in (
+                ("encode", "split"),
+                ("encode", "exclude"),
+                ("labels", "negatives"),
+                ("sequences", "chrom_alias"),
+                ("train", "init"),
+            )
+        ),
     ],
 )
 def test_an_address_without_its_plugin(
     tmp_path: Path, sheet: str, config: dict[str, Any], words: str
 ) -> None:
     write_fasta(tmp_path / "g.fa", CONTIGS)
-    (tmp_path / "samples.tsv").write_text(f"sample\tfasta\nx\t{sheet}\n")
+    (tmp_path / "l.bed").write_text("a\t3\t9\tM\n")
+    columns = "sample\tfasta\tlabels\tregions"
+    (tmp_path / "samples.tsv").write_text(f"{columns}\nx\t{sheet}\n")
     found = dry_run(tmp_path, {"model": "satellites"} | config, fails=True)
-    assert re.search(words, found)
+    assert re.search(words, found, re.MULTILINE)

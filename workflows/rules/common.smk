@@ -34,9 +34,9 @@ def one_of(names):
 def options(*sections, only=None):
     """Return the options of a command from sections of the config.
 
-    `val_chroms: [a, b]` becomes `--val-chroms a,b`. A mapping becomes one option per entry:
-    `prior: {a: 0.1}` is `--prior a=0.1`. With `only`, only these keys are used. Files are left out:
-    `file_options` makes their options.
+    `val_chroms: [a, b]` becomes `--val-chroms a,b`, with double quotes around names that have a
+    comma. A mapping becomes one option per entry: `prior: {a: 0.1}` is `--prior a=0.1`. With
+    `only`, only these keys are used. Files are left out: `file_options` makes their options.
     """
     words = []
     for section in sections:
@@ -49,15 +49,22 @@ def options(*sections, only=None):
             if isinstance(value, dict):
                 for name, share in sorted(value.items()):
                     check_braces(f"{section}: {key}", name)
-                    words += [option, f"{name}={share}"]
+                    words += [option, f"{in_quotes(name)}={share}"]
                 continue
             words.append(option)
             check_braces(f"{section}: {key}", str(value))
             if isinstance(value, list):
-                words.append(",".join(map(str, value)))
+                words.append(",".join(in_quotes(str(item)) for item in value))
             elif value is not True:
                 words.append(str(value))
     return shlex.join(words)
+
+
+def in_quotes(name):
+    """Return a name as an item of a list: in double quotes, as in CSV, where it needs them."""
+    if re.search(r'[",]|^\s|\s$', name):
+        return '"' + name.replace('"', '""') + '"'
+    return name
 
 
 def score_options():
@@ -148,7 +155,8 @@ def count_contigs(path, enough):
         return enough  # on a storage, made by another rule, or missing, which Snakemake reports
     index = Path(f"{path}.fai")
     if index.exists() and index.stat().st_mtime >= Path(path).stat().st_mtime:
-        return min(enough, sum(1 for line in index.open("rb")))
+        if count := sum(1 for line in index.open("rb")):
+            return min(enough, count)
     try:
         from dnabirnn.errors import DnabirnnError
         from dnabirnn.sequences import read_fasta

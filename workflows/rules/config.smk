@@ -129,8 +129,9 @@ def as_text(value, written, path):
     if type(value) is int and written in (None, str(value)):
         return str(value)
     shown = plain(value) if written is None else written
+    reads = f"YAML reads {shown} as {plain(value)}, which"
     raise WorkflowError(
-        f"{where}: YAML reads {shown} as {plain(value)}, which is not text; write '{shown}' in "
+        f"{where}: {shown if shown == plain(value) else reads} is not text; write '{shown}' in "
         "quotes if it is a name"
     )
 
@@ -216,11 +217,15 @@ def located(path, where):
         return path.removeprefix("file://")
     if not is_address(path):
         return path
+    if path.startswith("file://"):
+        raise WorkflowError(
+            f"{where}: {path}: an address on another computer; give the path of the file"
+        )
     try:
         return storage(path)
     except WorkflowError as error:
         scheme = path.split("://")[0].lower()
-        plugin = {"gs": "gcs", "https": "http"}.get(scheme, scheme)
+        plugin = {"az": "azure", "gs": "gcs", "https": "http"}.get(scheme, scheme)
         raise WorkflowError(
             f"{where}: {path}: no installed plugin of Snakemake reads it; install one, such as "
             f"snakemake-storage-plugin-{plugin}, or download the file"

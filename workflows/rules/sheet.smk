@@ -72,8 +72,10 @@ def sheet_rows(path, known):
     lines = [
         (number, line)
         for number, line in enumerate(re.split("\r\n|\r|\n", sheet_text(path)), 1)
-        if line.strip('\t ,;"\ufeff\xa0')
+        if line.strip('\t ,;"\ufeff\xa0\x1a')
     ]
+    if lines and re.fullmatch('"?sep=."?', lines[0][1]):
+        del lines[0]  # for Excel
     rows = [
         (number, sheet_fields(line, f"{path}, line {number}")) for number, line in lines
     ]
@@ -129,7 +131,10 @@ def sheet_text(path):
     elif b"\0" in data[:2]:
         encoding = "utf-16-be" if data[:1] == b"\0" else "utf-16-le"
     try:
-        return data.decode(encoding).lstrip("\ufeff")
+        text = data.decode(encoding).lstrip("\ufeff")
+        if "\0" in text:
+            raise WorkflowError(f"{path}: not text; save it as tab-separated text")
+        return text
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise WorkflowError(

@@ -3,8 +3,9 @@
 Modules, in reading order:
 
 - `features`: `Selection`, what a reader is asked for, and `Features`, what it returns
+- `foreign`: files of other tools that hold no labels, or count in another way
 - `detect`: format detection
-- `bed`: BED with a chosen class column, narrowPeak and broadPeak
+- `bed`: BED with a chosen class column, narrowPeak, broadPeak and gappedPeak
 - `gff`: GFF3 and GTF
 - `genbank`: GenBank and EMBL
 - `repeats`: RepeatMasker's `.out` and UCSC's rmsk tables

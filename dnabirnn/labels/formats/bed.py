@@ -1,6 +1,6 @@
-"""Read BED with a chosen class column, narrowPeak and broadPeak.
+"""Read BED with a chosen class column, narrowPeak, broadPeak and gappedPeak.
 
-The peak formats are BED6 with three or four more columns
+The peak formats are BED6 with three or four more columns, or BED12 with three more
 (https://genome.ucsc.edu/FAQ/FAQformat.html#format12). They are 0-based and half-open.
 """
 
@@ -11,7 +11,8 @@ from itertools import chain
 
 import polars as pl
 
-from dnabirnn.intervals import parse_bed
+from dnabirnn.files import lenient_text
+from dnabirnn.intervals import check_empty, parse_bed
 from dnabirnn.labels.formats.detect import LabelFormat
 from dnabirnn.labels.formats.features import Features, Selection, no_column
 
@@ -24,6 +25,7 @@ _COLUMNS = {
     LabelFormat.BED: (*_BED6, *_BLOCKS),
     LabelFormat.NARROW_PEAK: (*_BED6, *_PEAK, "peak"),
     LabelFormat.BROAD_PEAK: (*_BED6, *_PEAK),
+    LabelFormat.GAPPED_PEAK: (*_BED6, *_BLOCKS, *_PEAK),
 }
 _PEAK_CLASS = "peak"
 _ORDINALS = {4: "the fourth column"}
@@ -32,7 +34,7 @@ _ORDINALS = {4: "the fourth column"}
 def read_rows(
     blocks: Iterable[bytes], source: str, selection: Selection, form: LabelFormat
 ) -> Features:
-    r"""Read the intervals of BED, narrowPeak or broadPeak.
+    r"""Read the intervals of BED or of a peak format.
 
     Parameters
     ----------
@@ -54,8 +56,8 @@ def read_rows(
     ------
     LabelError
         As for `dnabirnn.read_bed`, except for scores and strands, which are not checked here; many
-        rows with a negative start; a row of a peak file with another number of columns, if a column
-        is given; a column that does not exist.
+        rows with a negative start; no row with a base; a row of a peak file with another number of
+        columns, if a column is given; a column that does not exist.
 
     Examples
     --------
@@ -71,6 +73,7 @@ def read_rows(
         frame = parse_bed(
             blocks, source, selection.span, name_column=None, width=width, tolerant=True
         )
+        check_empty(frame, source)
         return Features(frame.with_columns(name=pl.lit(_PEAK_CLASS)), "the file format")
     column = 4
     if wanted is not None:
@@ -80,6 +83,7 @@ def read_rows(
     frame = parse_bed(
         blocks, source, selection.span, name_column=column - 1, width=width, tolerant=True
     )
+    check_empty(frame, source)
     return Features(frame, _ORDINALS.get(column, f"column {column}"))
 
 
@@ -97,9 +101,10 @@ def _number(wanted: str, source: str, form: LabelFormat, header: Sequence[str]) 
 def _header(head: bytes) -> list[str]:
     """Return column names from the last comment before the first row, if it has a tab."""
     header: list[str] = []
-    for line in head.decode("utf-8", errors="replace").splitlines():
+    for line in lenient_text(head).split("\n"):
         if line.startswith("#"):
-            header = line.lstrip("#").strip().split("\t") if "\t" in line else []
+            names = line.lstrip("#").strip().split("\t") if "\t" in line else []
+            header = [name.strip() for name in names]
         elif line.strip():
             break
     return header

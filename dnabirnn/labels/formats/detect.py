@@ -11,12 +11,13 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from dnabirnn.errors import LabelError
+from dnabirnn.labels.formats.foreign import foreign_format
 
-__all__ = ["LabelFormat", "detect_format"]
+__all__ = ["LIKE_BED", "LabelFormat", "detect_format"]
 
 logger = logging.getLogger(__name__)
 
-_GENBANK_HEAD = 1 << 12
+_FLAT_HEAD = 1 << 12
 
 
 class LabelFormat(StrEnum):
@@ -25,6 +26,7 @@ class LabelFormat(StrEnum):
     BED = "bed"
     NARROW_PEAK = "narrowPeak"
     BROAD_PEAK = "broadPeak"
+    GAPPED_PEAK = "gappedPeak"
     GFF3 = "gff3"
     GTF = "gtf"
     GENBANK = "genbank"
@@ -38,6 +40,7 @@ _ENDINGS = {
     "bed": LabelFormat.BED,
     "narrowpeak": LabelFormat.NARROW_PEAK,
     "broadpeak": LabelFormat.BROAD_PEAK,
+    "gappedpeak": LabelFormat.GAPPED_PEAK,
     "gff3": LabelFormat.GFF3,
     "gtf": LabelFormat.GTF,
     "gb": LabelFormat.GENBANK,
@@ -53,7 +56,6 @@ _HINTS = {"gff": LabelFormat.GFF3, "out": LabelFormat.REPEATMASKER}
 """Formats by an ending that other formats use too. They count only if the rows do not decide."""
 
 _HEADERS = (
-    (r"ID   \S+;|ID   \S+ .*BP\.", LabelFormat.EMBL),
     (r"\s*(?:SW|bit)\s+perc\b|There were no repetitive sequences", LabelFormat.REPEATMASKER),
     (r"#?(?:bin\t)?swScore\t", LabelFormat.RMSK),
 )
@@ -63,6 +65,7 @@ _STATEMENTS = (
     (r"##gff-version\s+[12]", LabelFormat.GTF),
     (r"(?i)track\s.*\btype=\W?narrowPeak\b", LabelFormat.NARROW_PEAK),
     (r"(?i)track\s.*\btype=\W?broadPeak\b", LabelFormat.BROAD_PEAK),
+    (r"(?i)track\s.*\btype=\W?gappedPeak\b", LabelFormat.GAPPED_PEAK),
     (r"(?i)track\s.*\btype=\W?bed(?:Detail)?\b", LabelFormat.BED),
 )
 """Patterns of comments that state a format. Programs that convert a file may leave them as they
@@ -79,13 +82,14 @@ _OTHERS = (
 """Patterns of first lines of files that hold no labels, and the names of their formats."""
 
 _COMMENT = r"#|(?:track|browser)(?!\t[0-9])(?:\s|$)"
-_OUT_ROW = r"\s*\d+(?:\s+\d+\.\d+){3}\s+\S+\s+\d+\s+\d+\s+\(\d+\)\s+[+C]\s"
+_OUT_ROW = r"\s*\d+(?:\.\d+)?(?:\s+\d+(?:\.\d+)?){3}\s+\S+\s+\d+\s+\d+\s+\(\d+\)\s+[+C-]\s"
 _GFF3_ATTRIBUTES = r"\s*[^\s=;\"]+="
 _GTF_ATTRIBUTES = r'\s*[^\s=;"]+\s+("|\S+\s*;)'
 _BEDGRAPH = r"(?i)track\s.*\btype=\W?bedGraph\b"
 _PEAKS = {9: LabelFormat.BROAD_PEAK, 10: LabelFormat.NARROW_PEAK}
 """Peak formats by their number of columns."""
-_LIKE_BED = (LabelFormat.BED, *_PEAKS.values())
+LIKE_BED = (LabelFormat.BED, *_PEAKS.values(), LabelFormat.GAPPED_PEAK)
+"""BED, and formats that begin with its columns."""
 _REMEDY = "give the format with --label-format"
 _MOST_ROWS = 200
 """Rows from which a format is detected: enough to meet the usual rows of a file."""
@@ -131,12 +135,13 @@ def detect_format(name: str, head: str, *, class_chosen: bool = False) -> LabelF
     >>> detect_format("peaks.narrowPeak.gz", "chr1\t1\t9\tp1\t0\t.\t5.1\t-1\t-1\t4\n").value
     'narrowPeak'
     """
-    from dnabirnn.sequences import is_genbank  # loads NumPy
+    from dnabirnn.sequences import is_embl, is_genbank  # loads NumPy
 
     if "\0" in head:
         raise LabelError(f"{name}: not a text file; give labels in one of {_known()}")
-    if is_genbank(head[:_GENBANK_HEAD].encode()):
-        return LabelFormat.GENBANK
+    for is_form, form in ((is_genbank, LabelFormat.GENBANK), (is_embl, LabelFormat.EMBL)):
+        if is_form(head[:_FLAT_HEAD].removeprefix("\ufeff").encode()):
+            return form
     lines = [line.rstrip("\r") for line in head.removeprefix("\ufeff").split("\n") if line.strip()]
     rows = [line for line in lines if not re.match(_COMMENT, line)][: _MOST_ROWS + 1]
     if len(rows) > 1 and not head.endswith("\n"):
@@ -147,11 +152,15 @@ def detect_format(name: str, head: str, *, class_chosen: bool = False) -> LabelF
         for pattern, form in _HEADERS:
             if re.match(pattern, line):
                 return form
+    named, hinted = _named(name)
+    chosen_bed = class_chosen and named is LabelFormat.BED
     fit = _fitting(rows[:_MOST_ROWS]) if rows else _Fit([])
+    foreign = foreign_format(name, comments, rows, positions_only=chosen_bed)
+    if foreign and (not fit.formats or fit.formats[0] in LIKE_BED):
+        raise LabelError(f"{name}: is {foreign}; if it is another format, {_REMEDY}")
     if _is_fastq(rows, fit):
         return LabelFormat.FASTQ
     _check_other(name, lines, fit)
-    named, hinted = _named(name)
     stated = _stated(comments)
     if stated is not None:
         return _weighed(name, stated, named, fit, class_chosen)
@@ -167,7 +176,7 @@ def detect_format(name: str, head: str, *, class_chosen: bool = False) -> LabelF
             f"{_REMEDY}"
         )
     form = named or (fit.formats[0] if fit.formats else hinted) or LabelFormat.BED
-    if form is LabelFormat.BED and not class_chosen and _is_bedgraph(name, comments, row):
+    if form is LabelFormat.BED and not class_chosen and _is_bedgraph(name, comments, rows):
         logger.warning(
             "%s: is bedGraph, whose fourth column is a value, and that is read as the class: if "
             "that is wrong, give all rows one class with --class",
@@ -224,12 +233,13 @@ def _warn(
     name: str, form: LabelFormat, reason: str, other: LabelFormat, class_chosen: bool
 ) -> None:
     """Warn of a format that is in doubt, unless it makes no difference."""
-    if class_chosen and form in _LIKE_BED and other in _LIKE_BED:
+    if class_chosen and form in LIKE_BED and other in LIKE_BED:
         return
     classes = {
         LabelFormat.BED: ", with the class in column 4",
         LabelFormat.NARROW_PEAK: ", with one class for all rows",
         LabelFormat.BROAD_PEAK: ", with one class for all rows",
+        LabelFormat.GAPPED_PEAK: ", with one class for all rows",
     }
     logger.warning(
         "%s: %s; read as %s%s: if that is wrong, give --label-format %s",
@@ -257,14 +267,16 @@ def _check_other(name: str, lines: Sequence[str], fit: _Fit) -> None:
             raise LabelError(f"{name}: is {other}, not labels; give one of {_known()}")
 
 
-def _is_bedgraph(name: str, comments: Iterable[str], row: str) -> bool:
-    """Return whether a header or the name say bedGraph, and column 4 is a number."""
+def _is_bedgraph(name: str, comments: Iterable[str], rows: Sequence[str]) -> bool:
+    """Return whether column 4, the last, is a value: of bedGraph by name or header, or decimal."""
     base = os.path.basename(name).lower().removesuffix(".gz").removesuffix(".bgz")
-    words = row.split()
+    values = [words[3] for words in map(str.split, rows) if len(words) == 4]
+    if len(values) < len(rows) or any(_number(value) is None for value in values):
+        return False
     said = base.endswith((".bedgraph", ".bdg", ".bg")) or any(
         re.match(_BEDGRAPH, line) for line in comments
     )
-    return said and len(words) == 4 and _number(words[3]) is not None
+    return said or any("." in value for value in values)
 
 
 def _named(name: str) -> tuple[LabelFormat | None, LabelFormat | None]:
@@ -278,6 +290,7 @@ def _named(name: str) -> tuple[LabelFormat | None, LabelFormat | None]:
 
 def _fitting(rows: Sequence[str]) -> _Fit:
     """Return the formats that rows fit. The first row decides on the family of formats."""
+    rows = [line.rstrip(" \t") for line in rows]
     row = rows[0]
     columns = row.split("\t")
     if re.match(_OUT_ROW, row):
@@ -288,21 +301,32 @@ def _fitting(rows: Sequence[str]) -> _Fit:
         and columns[-8] in ("+", "-")  # in BED, this column is one of those that users add
     ):
         return _Fit([LabelFormat.RMSK])
-    if len(columns) == 9 and all(map(_is_whole, columns[3:5])) and not _is_whole(columns[1]):
-        return _gff_fitting([line.split("\t")[8] for line in rows if line.count("\t") == 8])
+    if _is_gff(columns):
+        return _gff_fitting(rows)
     tabbed = len(columns) > 1
     words = columns if tabbed else row.split()
     # One number is enough: if the other is wrong, the BED reader reports it.
     if not any(map(_is_whole, words[1:3])):
         return _Fit([])
     if len(words) not in _PEAKS:
-        return _Fit(_LIKE_BED)
+        return _Fit(LIKE_BED)
     split = [line.split("\t") if tabbed else line.split() for line in rows]
     return _peak_fitting([each for each in split if len(each) == len(words)])
 
 
-def _gff_fitting(attributes: Sequence[str]) -> _Fit:
+def _is_gff(columns: Sequence[str]) -> bool:
+    """Return whether a row has the columns of GFF. Other tools append columns."""
+    return (
+        len(columns) >= 8
+        and all(map(_is_whole, columns[3:5]))
+        and not all(map(_is_whole, columns[1:3]))  # as in BED
+        and columns[6] in ("+", "-", ".", "?", *(("*", "") if len(columns) == 9 else ()))
+    )
+
+
+def _gff_fitting(rows: Sequence[str]) -> _Fit:
     """Return the formats that column 9 of rows fits: key=value; or key "value";."""
+    attributes = ["".join(line.split("\t")[8:9]) for line in rows]
     gff3 = sum(re.match(_GFF3_ATTRIBUTES, text) is not None for text in attributes)
     gtf = sum(re.match(_GTF_ATTRIBUTES, text) is not None for text in attributes)
     both = (
@@ -319,7 +343,7 @@ def _peak_fitting(rows: Sequence[Sequence[str]]) -> _Fit:
     votes = [_is_peak(words) for words in rows]
     if all(vote is False for vote in votes):
         coloured = any("," in words[8] for words in rows)
-        return _Fit([LabelFormat.BED] if coloured else _LIKE_BED)
+        return _Fit([LabelFormat.BED] if coloured else LIKE_BED)
     names = [words[3] for words in rows if words[3] not in ("", ".")]
     if votes.count(True) > votes.count(False):
         # The name of a peak has a number. Names that rows share, or without a number, are classes.

@@ -8,7 +8,6 @@ last base.
 from __future__ import annotations
 
 import io
-import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +18,7 @@ from dnabirnn.errors import LabelError
 from dnabirnn.files import text_lines
 from dnabirnn.intervals import BED_SCHEMA
 from dnabirnn.labels.formats.features import Features, Selection, wrapped
-from dnabirnn.sequences import GenbankLines, first_name
+from dnabirnn.sequences import EmblLines, GenbankLines
 
 if TYPE_CHECKING:
     from Bio.SeqFeature import SeqFeature
@@ -29,8 +28,6 @@ __all__ = ["read_embl", "read_genbank"]
 
 _LANDMARK = "source"
 _STRANDS = {1: "+", -1: "-"}
-_TOPOLOGY = re.compile(r"\b(?:circular|linear)\b", re.IGNORECASE)
-"""Words of EMBL's ID line that Biopython knows only in lower case."""
 _WHOLE = "fetch or export the file again"
 # No sequence is this long. Much larger positions would overflow the Int64 columns.
 _LONGEST_BP = 10**12
@@ -81,7 +78,8 @@ def read_genbank(blocks: Iterable[bytes], source: str, selection: Selection) -> 
 def read_embl(blocks: Iterable[bytes], source: str, selection: Selection) -> Features:
     """Read the features of an EMBL file. See `read_genbank`.
 
-    Contigs have the name and version of the ID line (X56734.1). The name alone is an alias of it.
+    Contigs have the accession and version of the ID line (X56734.1), or of its AC and SV lines. The
+    accession alone is an alias of it.
     """
     return _read(_Table(blocks, source, "embl"), source, selection, "EMBL")
 
@@ -97,10 +95,12 @@ class _Table(io.TextIOBase):
         Line numbers of the features of the current record.
     record_line : int
         Line number on which the current record begins.
-    genbank : GenbankLines, optional
-        Names and topology of the current record of GenBank.
-    line : int
-        Number of the last line read, from 1.
+    lines : GenbankLines or EmblLines
+        Lines of the file; names and topology of the current record.
+    inside : bool
+        Whether the last line is in the features of a record.
+    left : int
+        Line number after the last features.
     ended : bool
         Whether the last line that is not empty ends a record ("//").
     """
@@ -108,18 +108,19 @@ class _Table(io.TextIOBase):
     def __init__(self, blocks: Iterable[bytes], source: str, form: str) -> None:
         self.form = form
         self.starts: list[int] = []
-        self.record_line = 0
-        self.line = 0
+        self.record_line = self.left = 0
         self.ended = True
         self._key = "     " if form == "genbank" else "FT   "
-        self._first = "LOCUS " if form == "genbank" else "ID   "
-        self._inside = False
+        self.inside = False
         self._waiting = ""
-        title = "GenBank" if form == "genbank" else "EMBL"
-        self._lines = text_lines(blocks, source, LabelError, f"{title}, plain, gzip or bgzip")
-        self.genbank: GenbankLines | None = None
-        if form == "genbank":
-            self._lines = self.genbank = GenbankLines(self._lines, source, LabelError)
+        title, kind = ("GenBank", GenbankLines) if form == "genbank" else ("EMBL", EmblLines)
+        text = text_lines(blocks, source, LabelError, f"{title}, plain, gzip or bgzip")
+        self.lines: GenbankLines | EmblLines = kind(text, source, LabelError)
+
+    @property
+    def line(self) -> int:
+        """Number of the last line read, from 1."""
+        return self.lines.number
 
     def read(self, size: int | None = -1) -> str:
         """Return an empty text, from which Biopython sees that this is a text file."""
@@ -127,23 +128,21 @@ class _Table(io.TextIOBase):
         return ""
 
     def readline(self, size: int = -1) -> str:  # type: ignore[override]
-        """Return the next line and count it."""
-        text = self._waiting or next(self._lines, "")
-        if self._inside and not self._waiting and self.form == "genbank" and text[:2] == "//":
+        """Return the next line."""
+        text = self._waiting or next(self.lines, "")
+        if self.inside and not self._waiting and self.form == "genbank" and text[:2] == "//":
             # Biopython requires a sequence after the features, but it may be empty.
-            self._waiting, self._inside = text, False
+            self._waiting, self.inside = text, False
             return "ORIGIN\n"
         self._waiting = ""
-        self.line += 1
-        if text.startswith(self._first):
-            self.record_line, self.starts, self._inside = self.line, [], self.form == "embl"
-            if self.form == "embl":
-                text = _TOPOLOGY.sub(lambda word: word[0].lower(), text)
+        if text.startswith(("LOCUS ", "ID ")):
+            self.record_line, self.starts, self.inside = self.line, [], self.form == "embl"
         elif text.startswith("FEATURES"):
-            self._inside = True
-        elif text[:1].strip() and not text.startswith("FT"):
-            self._inside = self._inside and self.form == "embl"
-        if self._inside and text.startswith(self._key) and text[5:6].strip():
+            self.inside = True
+        elif text[:1].strip() and not text.startswith(("FT", "FH")):
+            self.left = self.line if self.inside else self.left
+            self.inside = False
+        if self.inside and text.startswith(self._key) and text[5:6].strip():
             self.starts.append(self.line)
         if text.strip():
             self.ended = text.startswith("//")
@@ -162,9 +161,9 @@ def _read(table: _Table, source: str, selection: Selection, form: str) -> Featur
         if name in lengths:
             raise LabelError(f"{source}: record {name!r} occurs twice; give each contig once")
         lengths[name] = _length(record, source)
-        if record.annotations.get("topology") == "circular":
+        if table.lines.circular:
             circular[name] = lengths[name]
-        for other in table.genbank.other_names if table.genbank else _other_names(record):
+        for other in table.lines.other_names:
             owners.setdefault(other, set()).add(name)
         for feature, line in zip(record.features, starts, strict=True):
             types.add(feature.type)
@@ -214,23 +213,34 @@ def _records(table: _Table, source: str) -> Iterator[tuple[SeqRecord, Sequence[i
                 raise
             # For a damaged file Biopython raises exceptions of many types.
             except Exception as cause:
-                reason = " ".join(str(cause).split()) or "cannot be read"
-                first = max(table.record_line, 1)
-                place = f"line {first}" if first == table.line else f"lines {first} to {table.line}"
-                raise LabelError(f"{source}, {place}: {reason}; {_WHOLE}") from cause
+                raise LabelError(_damage(cause, table, source)) from cause
         if record is None:
             break
-        record.id = table.genbank.name if table.genbank else _embl_name(record)
+        record.id = table.lines.name
         starts = table.starts
         if len(starts) != len(record.features):
             raise LabelError(
                 f"{source}, line {table.record_line}: the features of record {record.id!r} cannot "
-                f"be separated; {_WHOLE}"
+                f"be separated; indent them with spaces, as the format demands, or {_WHOLE}"
             )
         _check(record, starts, [str(one.message) for one in caught], source)
         yield record, starts
     if table.record_line and not table.ended:
         raise LabelError(f"{source}: truncated, the last record does not end with //; {_WHOLE}")
+
+
+def _damage(cause: Exception, table: _Table, source: str) -> str:
+    """Return the message for a record, or a feature, that Biopython cannot read."""
+    reason = " ".join(str(cause).split())[:200] or "cannot be read"
+    # Biopython reads the lines of a feature, and the next line; and then, of all features together,
+    # the places.
+    before = [start for start in table.starts if start < table.line]
+    inside = before and (table.inside or table.left == table.line)
+    inside = inside and not reason.startswith("Premature")
+    first = before[-1 if table.inside else 0] if inside else max(table.record_line, 1)
+    place = f"line {first}" if first == table.line else f"lines {first} to {table.line}"
+    remedy = "correct this feature, or leave it out" if inside else _WHOLE
+    return f"{source}, {place}: {reason}; {remedy}"
 
 
 def _check(record: SeqRecord, starts: Sequence[int], messages: Sequence[str], source: str) -> None:
@@ -245,22 +255,6 @@ def _check(record: SeqRecord, starts: Sequence[int], messages: Sequence[str], so
     for text in messages:
         if "sequence length" in text:
             raise LabelError(f"{source}: record {record.id!r}: {text}; {_WHOLE}")
-
-
-def _embl_name(record: SeqRecord) -> str:
-    """Return the name of a record of EMBL: accession and version, accession, or name."""
-    accessions = record.annotations.get("accessions")
-    return first_name(
-        [record.id, *(accessions if isinstance(accessions, list) else []), record.name]
-    )
-
-
-def _other_names(record: SeqRecord) -> list[str]:
-    """Return other names that a FASTA may use: the accession without its version, and the name."""
-    accessions = record.annotations.get("accessions")
-    names = [(record.id or "").rpartition(".")[0], record.name or ""]
-    names += accessions[:1] if isinstance(accessions, list) else []
-    return [name for name in names if name not in ("", record.id)]
 
 
 def _classes(feature: SeqFeature, selection: Selection) -> Sequence[str | None]:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 import polars as pl
 
 from dnabirnn.errors import LabelError, OptionError
-from dnabirnn.files import decoded, read_blocks
+from dnabirnn.files import check_encoding, decoded, read_blocks
 from dnabirnn.labels.class_map import check_map, new_names, unmatched
 from dnabirnn.labels.formats.bed import read_rows
-from dnabirnn.labels.formats.detect import LabelFormat, detect_format
+from dnabirnn.labels.formats.detect import LIKE_BED, LabelFormat, detect_format
 from dnabirnn.labels.formats.dna_brnn_fastq import read_labelled_fastq
 from dnabirnn.labels.formats.features import Features, Selection
 from dnabirnn.labels.formats.genbank import read_embl, read_genbank
@@ -35,10 +35,7 @@ __all__ = ["Annotation", "ReadingOptions", "read_annotation"]
 logger = logging.getLogger(__name__)
 
 _READERS: dict[LabelFormat, Reader] = {
-    **{
-        form: partial(read_rows, form=form)
-        for form in (LabelFormat.BED, LabelFormat.NARROW_PEAK, LabelFormat.BROAD_PEAK)
-    },
+    **{form: partial(read_rows, form=form) for form in LIKE_BED},
     LabelFormat.GFF3: read_gff3,
     LabelFormat.GTF: read_gtf,
     LabelFormat.GENBANK: read_genbank,
@@ -50,7 +47,7 @@ _READERS: dict[LabelFormat, Reader] = {
 _HEAD_BYTES = 1 << 16
 _WITH_TYPES = (LabelFormat.GFF3, LabelFormat.GTF, LabelFormat.GENBANK, LabelFormat.EMBL)
 _FLAT = (LabelFormat.GENBANK, LabelFormat.EMBL)
-_WITH_PARTS = (LabelFormat.BED, LabelFormat.GFF3, LabelFormat.GENBANK, LabelFormat.EMBL)
+_WITH_PARTS = (LabelFormat.BED, LabelFormat.GAPPED_PEAK, LabelFormat.GFF3, *_FLAT)
 
 
 class ReadingOptions(TypedDict, total=False):
@@ -246,6 +243,7 @@ def _head(blocks: Iterator[bytes]) -> bytes:
 def _format(
     label_format: str | None, source: str, head: bytes, selection: Selection
 ) -> LabelFormat:
+    check_encoding(head, source, LabelError)
     if label_format is None:
         text, _ = decoded(head, source, LabelError, f"labels in one of {', '.join(LabelFormat)}")
         chosen = selection.class_name is not None or selection.class_column is not None

@@ -259,7 +259,7 @@ def with_sequence(text, sequence="a" * 100):
 BAD = {
     "two places": (
         genbank([("REP", "5..9,11")]),
-        r"in\.gb, lines 1 to 7: cannot be read; fetch or export",
+        r"in\.gb, lines 6 to 7: cannot be read; correct this feature, or leave it out",
     ),
     "no place": (
         genbank([("source", "1..100"), ("REP", "5..x")]),
@@ -326,3 +326,37 @@ def test_damage_is_always_an_error_of_ours(form):
             read_whole += 1
     assert refused > 0 < read_whole
     assert refused + read_whole == 600
+
+
+@pytest.mark.parametrize(
+    ("feature", "message"),
+    [
+        ("gene            1..10,", "lines 6 to 7: Problem with .*; correct this feature"),
+        ("gene            1..10(+)", "lines 6 to 9: cannot be read; correct this feature"),
+        ("gene            1-10", "line 6: gene of record 'p.1': .*'1-10'; fix it"),
+        ('gene            1..10\n                     /note="x', "lines 6 to 8: Problem with 'gen"),
+        ("gene            1..10\n                     note", "lines 6 to 8: .* or leave it out"),
+        ("gene\t1..10", "cannot be separated; indent them with spaces"),
+    ],
+)  # fmt: skip
+def test_the_lines_of_a_wrong_feature(feature, message):
+    text = (
+        "LOCUS       p 10 bp DNA linear\nDEFINITION  x.\nACCESSION   p\nVERSION     p.1\n"
+        f"FEATURES             Location/Qualifiers\n     {feature}\n"
+        '     REP             1..5\n                     /note="y"\n'
+        "ORIGIN\n        1 acgtacgtac\n//\n"
+    )
+    with pytest.raises(LabelError, match=message) as caught:
+        read_genbank([text.encode()], "in.gb", Selection())
+    assert "\n" not in str(caught.value)
+
+
+def test_a_message_does_not_hold_the_sequence():
+    text = (
+        "ID   p; SV 1; linear; DNA; STD; UNC; 9 BP.\nFH\nFT   REP             1..5\nSQ\n"
+        + "a" * 100_000
+        + "\n//\n"
+    )
+    with pytest.raises(LabelError, match=r"in\.embl, lines? ") as caught:
+        read_embl([text.encode()], "in.embl", Selection())
+    assert len(str(caught.value)) < 400

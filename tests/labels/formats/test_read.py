@@ -92,7 +92,7 @@ def test_span_is_for_formats_with_parts(write):
     assert load_labels([write(GFF3, "in.gff3")], span=True).frame["end"].to_list() == [5, 29]
     for text, name in ((GTF, "in.gtf"), ("@c\nA\n+\n#\n", "in.fq")):
         with pytest.raises(
-            OptionError, match=r"--span: applies to bed, gff3, genbank, embl, and the lab"
+            OptionError, match=r"--span: applies to bed, gappedPeak, gff3, genbank, embl, "
         ):
             load_labels([write(text, name)], span=True)
     # One file of several is enough.
