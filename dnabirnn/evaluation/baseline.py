@@ -159,6 +159,8 @@ class FittedMatrix(NamedTuple):
     log_odds : ndarray, (W, 4) float32
     flank_bp : int
     slope, least, shift : float
+    sites : int
+        Number of training sites that it was made from.
     """
 
     log_odds: NDArray[np.float32]
@@ -166,6 +168,7 @@ class FittedMatrix(NamedTuple):
     slope: float
     least: float
     shift: float
+    sites: int
 
 
 def fit_matrices(encoded: EncodedSet) -> list[FittedMatrix | None]:
@@ -226,7 +229,7 @@ class _Learner:
             if loss < lowest:
                 lowest, found = loss, (float(slope), float(least), float(shift))
         assert found is not None, "there is at least one limit"
-        return FittedMatrix(best.log_odds, best.flank_bp, *found)
+        return FittedMatrix(best.log_odds, best.flank_bp, *found, self.sites.head.size)
 
     def _best(self) -> tuple[Matrix, float]:
         """Return the matrix with the largest average precision on the training split, and it."""

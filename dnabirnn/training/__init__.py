@@ -9,6 +9,7 @@ Modules, in reading order:
 - `validation`: validation sequence, and metrics on it
 - `calibration`: calibration, scoring window and call rules
 - `false_discovery`: thresholds for false discovery rates
+- `matrices`: which classes start from their matrix, and comparison with matrices
 - `finish`: a fitted network and all that is set on validation sequence: a model
 - `resume`: the state of an interrupted run
 - `log`: the training log

@@ -14,13 +14,14 @@ from dnabirnn.training.calibration import (
     scoring_windows,
 )
 from dnabirnn.training.false_discovery import base_thresholds, call_thresholds
+from dnabirnn.training.matrices import compare, precision_of
 from dnabirnn.training.validation import Validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dnabirnn.encoded import EncodedSet
-    from dnabirnn.evaluation import Histogram, ScoreCounts
+    from dnabirnn.evaluation import FittedMatrix, Histogram, ScoreCounts
     from dnabirnn.network import CallRule, LogOddsMap, Network, ScoringWindow
     from dnabirnn.training.sampling import Prevalence, Sampler
 
@@ -30,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 VALIDATION_BP = 4_000_000
 """Size in bases, about, of the validation sequence that is scored repeatedly during training."""
-_MARGIN = 0.02
-"""A class may be behind its matrix by this much without a warning."""
 
 
 def finish(
@@ -41,7 +40,7 @@ def finish(
     sampler: Sampler,
     validation: Validation,
     prevalence: Prevalence,
-    of_matrices: Mapping[str, float | None],
+    matrices: Sequence[FittedMatrix | None],
     plan: Mapping[str, Any],
     threads: int,
 ) -> Checkpoint:
@@ -58,8 +57,8 @@ def finish(
     validation : Validation
         Of about `VALIDATION_BP` bases.
     prevalence : Prevalence
-    of_matrices : mapping of class name to float or None
-        Average precision of the matrices alone, on `validation`; empty without matrices.
+    matrices : sequence of FittedMatrix or None
+        Position weight matrix of each class, for comparison; empty to compare with none.
     plan : mapping
         Settings of the training, which are stored in the model.
     threads : int
@@ -103,11 +102,10 @@ def finish(
         for name, histogram in histograms.items()
         if name not in measure.absent
     }
-    for number, (name, _) in enumerate(architecture.classes):
-        alone = of_matrices.get(name)
-        if architecture.matrix(number) and name in metrics and alone is not None:
+    for name, alone in precision_of(matrices, whole).items():
+        if name in metrics:
             metrics[name]["matrix_ap_stranded"] = alone
-            _compare(name, float(metrics[name]["ap_stranded"]), alone)
+            compare(name, float(metrics[name]["ap_stranded"]), alone)
     shares = {
         name: {"sequence": float(p), "sampled": float(q), "calibrated": float(r)}
         for (name, r), p, q in zip(
@@ -184,20 +182,6 @@ class _Measure:
             name: {"bases": base_thresholds(counted), "calls": of_calls[name]}
             for name, counted in counts.items()
         }
-
-
-def _compare(name: str, learned: float, alone: float) -> None:
-    """Log how much better the network is than the matrix it started from; warn if it is worse."""
-    if learned < alone - _MARGIN:
-        logger.warning(
-            "%s: AP %.4f on validation sequence, less than that of its position weight matrix "
-            "alone (%.4f); train this class by itself, or with more sites",
-            name,
-            learned,
-            alone,
-        )
-    else:
-        logger.info("%s: AP of the position weight matrix alone %.4f", name, alone)
 
 
 def _share(histogram: Histogram) -> float:

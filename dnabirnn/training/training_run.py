@@ -42,6 +42,7 @@ from dnabirnn.training.calibration import scoring_windows
 from dnabirnn.training.finish import VALIDATION_BP, finish
 from dnabirnn.training.fit import Fit, FitSettings
 from dnabirnn.training.log import TrainingLog
+from dnabirnn.training.matrices import inside_network
 from dnabirnn.training.processes import Hardware, Signals, launch
 from dnabirnn.training.resume import ResumeFolder
 from dnabirnn.training.sampling import Prevalence, Sampler, SamplingSettings
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.encoded import EncodedSet
+    from dnabirnn.evaluation import FittedMatrix
     from dnabirnn.files import PathLike
 
 __all__ = ["Begun", "TrainingProgress", "begin", "check_plan", "train"]
@@ -116,8 +118,8 @@ def train(
         Expected share of bases per strand that belong to a class in the sequence that the model
         will score, if it differs from the share in validation sequence.
     matrix : bool
-        Start from position weight matrices of the training sites. With `initial`, the matrices of
-        that model are used.
+        Start classes with few training sites from position weight matrices of these sites. With
+        `initial`, the network has the matrices of that model.
     validations : int
         Number of times to score validation sequence.
     resume : bool
@@ -215,7 +217,7 @@ def train(
                     begun.sampler,
                     run.validation,
                     begun.prevalence,
-                    run.of_matrices,
+                    begun.matrices,
                     plan,
                     run.threads,
                 )
@@ -269,6 +271,9 @@ class Begun(NamedTuple):
         Maps of the log-odds of each class, from the prior alone.
     fused : bool
         Whether compiled kernels compute it.
+    matrices : list of FittedMatrix or None
+        Position weight matrix of each class, whether the network has it or not; empty if none were
+        fitted.
     """
 
     fabric: Fabric
@@ -277,6 +282,7 @@ class Begun(NamedTuple):
     fit: Fit
     maps: tuple[LogOddsMap, ...]
     fused: bool
+    matrices: list[FittedMatrix | None]
 
 
 def begin(
@@ -290,22 +296,24 @@ def begin(
     matrix: bool = True,
 ) -> Begun:
     """Start the processes, and create the network and its fit; parameters as for `train`."""
-    fitted = fit_matrices(encoded) if matrix and initial is None else []
-    shapes = tuple(one and MatrixShape(len(one.log_odds), one.flank_bp) for one in fitted)
-    if initial is not None and initial.architecture.classes == architecture.classes:
-        shapes = initial.architecture.matrices  # they go with its other weights
-    architecture = replace(architecture, matrices=shapes if any(shapes) else ())
-    untied, reach = not architecture.tied, architecture.matrix_reach_bp
-    sampler = Sampler(encoded, sampling, either_strand=untied, flank_bp=reach)
+    sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
     prevalence = sampler.prevalence()
+    fitted = fit_matrices(encoded) if matrix else []
+    inside = inside_network(fitted)
+    shapes = tuple(one and MatrixShape(len(one.log_odds), one.flank_bp) for one in inside)
+    if initial is not None:  # its matrices go with its other weights
+        inside, same = [], initial.architecture.classes == architecture.classes
+        shapes = initial.architecture.matrices if same else ()
+    architecture = replace(architecture, matrices=shapes if any(shapes) else ())
+    sampler.flank_bp = architecture.matrix_reach_bp
     fabric = launch(hardware)
     fused = trains_fused(hardware.engine, fabric.device.type, hardware.precision, architecture.cell)
-    network = first_network(architecture, prevalence, sampling.seed, fitted)
+    network = first_network(architecture, prevalence, sampling.seed, inside)
     if initial is not None:
         start_from(network, initial)
     fit = Fit(fabric, network, sampler, settings, hardware.threads, fused, hardware.precision)
     maps = prior_shift(architecture, prevalence.sampled, prevalence.sequence)
-    return Begun(fabric, sampler, prevalence, fit, maps, fused)
+    return Begun(fabric, sampler, prevalence, fit, maps, fused, fitted)
 
 
 @dataclass
@@ -323,7 +331,6 @@ class _Run:
     leads: bool
     keeps_states: bool
     best_ap: float = -1.0
-    of_matrices: dict[str, float | None] = field(default_factory=dict)
     best: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
     saved: float = 0.0
@@ -337,8 +344,7 @@ class _Run:
         validations = min(self.validations, fit.steps)
         if fit.step == 0 and any(fit.network.architecture.matrices) and self.leads:
             # The matrices by themselves: what is learned must be better to be kept.
-            self.of_matrices = self._average_precision()
-            mean = mean_of(self.of_matrices)
+            mean = mean_of(self._average_precision())
             if mean is not None:
                 self.best_ap, self.best = mean, weights_of(fit.network)
         validate_at = {round(fit.steps * k / validations) for k in range(1, validations + 1)}
@@ -391,7 +397,6 @@ class _Run:
             if name.startswith(_BEST)
         }
         self.best_ap, self.losses = state.plain["best_ap"], state.plain["losses"]
-        self.of_matrices = state.plain["of_matrices"]
         self.log.restore(state.plain["log"])
         self.kept = self.fit.step
         logger.info(
@@ -403,7 +408,6 @@ class _Run:
         plain = {
             "step": self.fit.step,
             "best_ap": self.best_ap,
-            "of_matrices": self.of_matrices,
             "losses": self.losses,
             "log": self.log.rows,
         }

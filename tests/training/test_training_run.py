@@ -22,7 +22,7 @@ from dnabirnn.encoded.encode import encode_genome
 from dnabirnn.encoded.encoded_set import EncodedSet
 from dnabirnn.encoded.splits import split_plan
 from dnabirnn.errors import DeviceError, EncodedSetError, OptionError, TrainingError
-from dnabirnn.evaluation.baseline import fit_matrices
+from dnabirnn.evaluation.baseline import FittedMatrix, fit_matrices
 from dnabirnn.evaluation.baseline_matrix import scan
 from dnabirnn.labels.load import load_labels
 from dnabirnn.motif_classes import MotifClass
@@ -35,8 +35,8 @@ from dnabirnn.scoring.grid import lay
 from dnabirnn.scoring.model import Model
 from dnabirnn.scoring.runs import find_runs
 from dnabirnn.sequences.records import Record
-from dnabirnn.training.finish import _compare
 from dnabirnn.training.fit import Fit, FitSettings
+from dnabirnn.training.matrices import compare, inside_network
 from dnabirnn.training.processes import Hardware
 from dnabirnn.training.sampling import SamplingSettings
 from dnabirnn.training.training_run import TrainingProgress, train
@@ -342,11 +342,18 @@ def test_without_matrices_if_asked(encoded: EncodedSet, tmp_path: Path) -> None:
     assert with_matrix.description()["format_version"] == 2
 
 
+def test_only_classes_with_few_sites_start_from_their_matrix() -> None:
+    few, many = (
+        FittedMatrix(np.zeros((3, 4), np.float32), 0, 1.0, 0.0, 0.0, sites) for sites in (399, 400)
+    )
+    assert inside_network([few, None, many]) == [few, None, None]
+
+
 def test_a_class_behind_its_matrix_is_named(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="dnabirnn"):
-        _compare("M", 0.5, 0.51)
+        compare("M", 0.5, 0.51)
         assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
-        _compare("M", 0.5, 0.6)
+        compare("M", 0.5, 0.6)
     assert "M: AP 0.5000 on validation sequence, less than" in caplog.text
 
 

@@ -1,0 +1,82 @@
+"""Position weight matrices in training: which classes start from theirs, and comparison with them.
+
+A class with few training sites starts as the calibrated matrix of its sites, and the network learns
+what the context adds. A class with many learns more from random weights: on REP elements, with 449
+sites, average precision by strand on validation sequence was 0.91 from random weights and 0.89 from
+the matrix. On eight yeast factors with 47 to 308 sites, the matrices are far ahead of what a
+network learns from random weights.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dnabirnn.alphabet import AMBIGUOUS
+from dnabirnn.engine import best_scores
+from dnabirnn.evaluation import Histogram
+from dnabirnn.labels import IGNORE_BIT, targets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dnabirnn.evaluation import FittedMatrix
+    from dnabirnn.training.validation import Validation
+
+__all__ = ["FEW_SITES", "compare", "inside_network", "precision_of"]
+
+logger = logging.getLogger(__name__)
+
+FEW_SITES = 400
+"""A class with fewer training sites starts from its matrix."""
+_MARGIN = 0.02
+"""A class may be behind its matrix by this much without a warning."""
+
+
+def inside_network(fitted: Sequence[FittedMatrix | None]) -> list[FittedMatrix | None]:
+    """Return the matrices that the network has: those of classes with few training sites."""
+    return [matrix if matrix and matrix.sites < FEW_SITES else None for matrix in fitted]
+
+
+def precision_of(
+    matrices: Sequence[FittedMatrix | None], validation: Validation
+) -> dict[str, float]:
+    """Return the average precision of matrices by themselves, by class.
+
+    Each base counts once per strand. Classes without a matrix, or without truth, are left out.
+    """
+    found, column = {}, 0
+    for (name, stranded), matrix in zip(validation.classes, matrices, strict=False):
+        columns = slice(column, column + 1 + stranded)
+        column = columns.stop
+        if matrix is None:
+            continue
+        histogram = Histogram()
+        for contig in validation.contigs:
+            codes, labels = np.asarray(contig.codes), np.asarray(contig.labels)
+            scores = best_scores(codes, matrix.log_odds, matrix.flank_bp, matrix.least)
+            if not stranded:
+                scores = scores.max(axis=0, keepdims=True)
+            counted = (codes < AMBIGUOUS) & ((labels & labels.dtype.type(IGNORE_BIT)) == 0)
+            odds = matrix.slope * scores[:, counted].T.astype(np.float64) + matrix.shift
+            truth = targets(labels[counted], validation.classes)[:, columns]
+            histogram.add((1 / (1 + np.exp(-odds))).astype(np.float32), truth)
+        if histogram.positives.any():
+            found[name] = histogram.average_precision()
+    return found
+
+
+def compare(name: str, learned: float, alone: float) -> None:
+    """Log the average precision of a class beside that of its matrix; warn if it is behind."""
+    if learned < alone - _MARGIN:
+        logger.warning(
+            "%s: AP %.4f on validation sequence, less than that of the position weight matrix of "
+            "the same sites (%.4f); train this class by itself, or give more sites",
+            name,
+            learned,
+            alone,
+        )
+    else:
+        logger.info("%s: AP of the position weight matrix of the same sites %.4f", name, alone)
