@@ -284,7 +284,7 @@ def test_a_model_starts_from_another(encoded: EncodedSet, trained: Path, tmp_pat
     wider = train(encoded, tmp_path / "k", larger, sampling, settings, initial=initial)
     np.testing.assert_allclose(wider.weights[name], initial.weights[name], atol=1e-6)
     np.testing.assert_allclose(wider.weights["recurrent.0.weight_kmer_l0"], 0, atol=1e-6)
-    with pytest.raises(OptionError, match="--init: its kmer is 3, .* is 1; give --kmer 3"):
+    with pytest.raises(OptionError, match=r"--init: its kmer is 3, .* is 1; give --kmer 3"):
         train(encoded, tmp_path / "m", architecture, initial=wider)
     with pytest.raises(OptionError, match="--init: its hidden is 16"):
         train(encoded, tmp_path / "m", Architecture(encoded.classes), initial=initial)

@@ -125,7 +125,9 @@ def _transposed(builder, vectors):
     first, second, third, fourth = vectors
 
     def mixed(a, b, places):
-        ends = [n + place + (VECTOR - GROUP) * (place >= GROUP) for n in _BLOCKS for place in places]
+        ends = [
+            n + place + (VECTOR - GROUP) * (place >= GROUP) for n in _BLOCKS for place in places
+        ]
         return shuffle(builder, a, b, ends)
 
     lows = mixed(first, second, (0, 4, 1, 5)), mixed(third, fourth, (0, 4, 1, 5))

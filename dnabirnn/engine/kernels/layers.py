@@ -26,7 +26,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Backward", "Direction", "Gates", "Kmers", "flat", "pack_direction", "pack_kmers", "tiles"]
+__all__ = [
+    "Backward",
+    "Direction",
+    "Gates",
+    "Kmers",
+    "flat",
+    "pack_direction",
+    "pack_kmers",
+    "tiles",
+]
 
 
 class Direction(NamedTuple):

@@ -186,9 +186,7 @@ class Workspace:
             sums.of_kmers,
         )
 
-    def _begin(
-        self, network: PackedNetwork, block: NDArray[np.uint8], keys: list[Keys]
-    ) -> None:
+    def _begin(self, network: PackedNetwork, block: NDArray[np.uint8], keys: list[Keys]) -> None:
         gradients.enter(block, self.codes, self.one_hot)
         if self.places.size:
             kmer, width = network.architecture.kmer, network.kmer_width
