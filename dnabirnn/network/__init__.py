@@ -10,6 +10,7 @@ Modules, in reading order:
 - `shipped`: models that come with the package
 - `checkpoint`: the model file
 - `layer_norm_gru`: dna-brnn's recurrent cell in torch
+- `matrix_scores`: scores of position weight matrices in torch
 - `torch_network`: the network in torch
 - `onnx_export`: export to ONNX
 - `kann`: the file format of KANN, the library that dna-brnn uses

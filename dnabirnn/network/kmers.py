@@ -5,7 +5,7 @@ bases as digits to base 4, the first base first::
 
     A C G T = 0 1 2 3           GTA = 2 * 16 + 3 * 4 + 0 = 44
 
-A k-mer with a base that is not A, C, G or T has no number, and neither has one that is cut off by an
+A k-mer with a base that is not A, C, G or T has no number. Neither has one that is cut off by an
 end of the sequence. They add nothing.
 
 The reverse direction of a network reads the reverse complement. At each base it sees the reverse

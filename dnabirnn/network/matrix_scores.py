@@ -1,7 +1,8 @@
 """Scores of position weight matrices in torch, which are part of the log-odds of a network.
 
-The term of a base is a factor times slope * max(score, lower limit) + shift. Its score is the largest score of the
-sites that cover the base. A network starts as these terms, and learns what context adds to them.
+The term of a base is a factor times slope * max(score, lower limit) + shift. Its score is the
+largest score of the sites that cover the base. A network starts as these terms, and learns what
+context adds to them.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ the same alone and in any batch.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -61,7 +61,11 @@ __all__ = [
 
 _CELLS = {Cell.RNN: nn.RNN, Cell.GRU: nn.GRU, Cell.LSTM: nn.LSTM}
 # The functions behind the modules, with the weights as arguments.
-_FUNCTIONS = {Cell.RNN: torch.rnn_tanh, Cell.GRU: torch.gru, Cell.LSTM: torch.lstm}
+_FUNCTIONS: Mapping[str, Any] = {
+    Cell.RNN: torch.rnn_tanh,
+    Cell.GRU: torch.gru,
+    Cell.LSTM: torch.lstm,
+}
 
 
 def _direction(
@@ -288,15 +292,15 @@ class Network(nn.Module):
         matrix as the weights.
         """
         kind = self.architecture.cell
-        names = ("weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-        unit = torch.eye(
-            sums.shape[2], dtype=cell.get_parameter(names[0]).dtype, device=sums.device
-        )
-        parts = [unit, *map(cell.get_parameter, names)]
+        states_weight = cell.get_parameter("weight_hh_l0")
+        biases = cell.get_parameter("bias_ih_l0"), cell.get_parameter("bias_hh_l0")
+        unit = torch.eye(sums.shape[2], dtype=states_weight.dtype, device=sums.device)
         # In one piece of memory, as cuDNN wants them.
-        flat = torch.cat([part.reshape(-1) for part in parts])
-        pieces = flat.split([part.numel() for part in parts])
-        weights = [piece.view(part.shape) for piece, part in zip(pieces, parts, strict=True)]
+        parts = [unit, states_weight, *biases]
+        flat, weights, first = torch.cat([part.reshape(-1) for part in parts]), [], 0
+        for part in parts:
+            weights.append(flat[first : first + part.numel()].view(part.shape))
+            first += part.numel()
         zeros = sums.new_zeros(1, len(sums), self.architecture.hidden)
         start = (zeros, zeros) if kind is Cell.LSTM else zeros
         settings = (True, 1, 0.0, self.training, False, True)

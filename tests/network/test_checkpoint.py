@@ -28,6 +28,25 @@ def test_weight_shapes_are_those_of_the_network(cell: Cell, tied: bool, exclusiv
     assert {n: w.shape for n, w in weights.items()} == weight_shapes(checkpoint.architecture)
 
 
+def test_models_with_kmers_have_a_format_of_their_own(tmp_path: Path) -> None:
+    """Earlier versions refuse them as newer, and read all others."""
+    plain, kmers = random_checkpoint(), random_checkpoint(kmer=3, tied=False)
+    assert (plain.description()["format_version"], kmers.description()["format_version"]) == (1, 2)
+    assert "kmer" not in plain.description()["architecture"]
+    assert kmers.weights["recurrent.1.weight_kmer_l0"].shape == (64, 24)
+    kmers.save(tmp_path / "m.safetensors")
+    loaded = load_checkpoint(tmp_path / "m.safetensors")
+    assert loaded.architecture == kmers.architecture
+    assert loaded.to_bytes() == kmers.to_bytes()
+    assert weight_shapes(loaded.architecture) == {n: w.shape for n, w in loaded.weights.items()}
+
+
+@pytest.mark.parametrize("kmer", [-1, 0, 2, 4, 9])
+def test_kmers_have_an_odd_length(kmer: int) -> None:
+    with pytest.raises(OptionError, match=f"--kmer {kmer}: must be an odd number from 1 to 7"):
+        random_checkpoint(kmer=kmer)
+
+
 def test_round_trip(tmp_path: Path) -> None:
     checkpoint = random_checkpoint(tied=False, layers=2, exclusive=True)
     checkpoint.save(tmp_path / "m.safetensors")

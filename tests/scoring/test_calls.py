@@ -112,7 +112,8 @@ def blocks(scores: NDArray[np.int16], cuts: Sequence[int] = (), name: str = "c")
     codes = np.where((scores < 0).any(axis=1), 4, 0).astype(np.uint8)
     edges = [0, *sorted({cut for cut in cuts if 0 < cut < length}), length]
     for start, end in pairwise(edges):
-        probabilities = (scores[start:end].clip(0) / 1000).astype(np.float32)
+        known = codes[start:end, None] < 4  # the network gives 0 where the code is 4
+        probabilities = np.where(known, scores[start:end] / 1000, 0).astype(np.float32)
         yield Block(name, start, probabilities, codes[start:end], end == length)
 
 

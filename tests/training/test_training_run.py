@@ -289,7 +289,7 @@ def test_a_model_starts_from_another(encoded: EncodedSet, trained: Path, tmp_pat
     wider = train(encoded, tmp_path / "k", larger, sampling, settings, initial=initial)
     np.testing.assert_allclose(wider.weights[name], initial.weights[name], atol=1e-6)
     np.testing.assert_allclose(wider.weights["recurrent.0.weight_kmer_l0"], 0, atol=1e-6)
-    with pytest.raises(OptionError, match="--init: its kmer is 3, .* is 1; give --kmer 3"):
+    with pytest.raises(OptionError, match=r"--init: its kmer is 3, .* is 1; give --kmer 3"):
         train(encoded, tmp_path / "m", architecture, initial=wider)
     with pytest.raises(OptionError, match="--init: its hidden is 16"):
         train(encoded, tmp_path / "m", Architecture(encoded.classes), initial=initial)
@@ -337,9 +337,8 @@ def test_without_matrices_if_asked(encoded: EncodedSet, tmp_path: Path) -> None:
     plain = train(encoded, tmp_path / "m", None, SAMPLING, settings, matrix=False)
     assert plain.architecture.matrices == ()
     assert "matrix_ap_stranded" not in plain.metrics["classes"]["M"]
-    assert plain.description()["format_version"] == 1
     with_matrix = train(encoded, tmp_path / "n", None, SAMPLING, settings)
-    assert with_matrix.description()["format_version"] == 2
+    assert all(with_matrix.architecture.matrices)
 
 
 def test_only_classes_with_few_sites_start_from_their_matrix() -> None:

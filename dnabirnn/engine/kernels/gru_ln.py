@@ -137,7 +137,7 @@ def pack(gates: Gates) -> NormalizedDirection:
         UNITS,
     )
     gates_and_bases = packed.table.reshape(3, -1, TABLE_ENTRIES)
-    kmers = gates.kmers and gates.kmers._replace(factors=_FACTORS)
+    kmers = gates.kmers and gates.kmers._replace(factors=_FACTORS.astype(np.float64))
     packed = packed._replace(kmers=pack_kmers(kmers, gates_and_bases, 2))
     gains = flat(np.stack([state_gain, input_gain]))
     return NormalizedDirection(*packed, gains, flat(gates.start), np.float32(1 / gates.units))
