@@ -41,6 +41,7 @@ _STYLE: Any = {
 _DPI = 150
 _PANEL_COLUMNS = 3
 _LEGEND_ROWS = 22
+_LARGE = 1000
 # Width of a figure without its legend, in inches.
 _LEGENDLESS_IN = 5.2
 
@@ -94,8 +95,8 @@ def reliability_figure(curves: Sequence[Curve], title: str = "") -> Figure:
     for curve in blind:
         slices, colour = curve.reliability, colours[curve.class_name]
         label = (
-            f"{curve.class_name}   slope {curve.calibration_slope:.3g}, "
-            f"expected / observed {curve.expected_over_observed:.3g}"
+            f"{curve.class_name}   slope {_figure(curve.calibration_slope)}, "
+            f"expected / observed {_figure(curve.expected_over_observed)}"
         )
         look: dict[str, Any] = {
             "color": colour,
@@ -187,8 +188,6 @@ def save(figure: Figure, target: PathLike | IO[bytes], form: str) -> None:
     no_date = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
     with styled():
         figure.savefig(target, format=form, dpi=_DPI, metadata=no_date)
-    # The layout takes a third of the time, and is the same in all formats.
-    figure.set_layout_engine("none")
 
 
 def class_colours(names: Iterable[str]) -> dict[str, str]:
@@ -280,6 +279,11 @@ def _square(
 
 def _name(curve: Curve) -> str:
     return f"{curve.class_name}, by strand" if curve.stranded else curve.class_name
+
+
+def _figure(value: float) -> str:
+    """Format a figure with two decimals; in powers of ten if it is very large."""
+    return f"{value:.2f}" if abs(value) < _LARGE else f"{value:.1e}"
 
 
 def _legend(figure: Figure, axes: Axes) -> None:

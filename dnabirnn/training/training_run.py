@@ -162,6 +162,7 @@ def train(
         "fit": asdict(settings),
         "validations": validations,
         "priors": priors,
+        "matrix": matrix,
         "initial": None if initial is None else hashlib.sha256(initial.to_bytes()).hexdigest(),
         "data": encoded.digest,
         "device": fabric.device.type,

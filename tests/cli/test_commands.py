@@ -300,7 +300,7 @@ def test_train(folder: Path) -> None:
     result = succeed("train", "set", "-o", "new.safetensors", *QUICK.split())
     assert result.stdout == ""
     assert "validation AP" in result.stderr
-    assert re.search(r"^dnabirnn: M: AP 0\.\d+, best F1 .* on val$", result.stderr, re.MULTILINE)
+    assert re.search(r"^dnabirnn: M: AP [01]\.\d+, best F1 .* on val$", result.stderr, re.MULTILINE)
     checkpoint = load_checkpoint("new.safetensors")
     assert checkpoint.architecture.classes == (MotifClass("M", True),)
     assert (checkpoint.architecture.cell, checkpoint.architecture.hidden) == (Cell.GRU, 8)
@@ -704,7 +704,7 @@ def test_info(folder: Path) -> None:
 def test_info_of_a_trained_model(folder: Path) -> None:
     ok(f"-q train set -o new {QUICK}")
     text = ok("info new")
-    for words in ("genome.fa (", "sites.bed (", "seed 0", "torch ", "prevalence", "on val: AP 0."):
+    for words in ("genome.fa (", "sites.bed (", "seed 0", "torch ", "prevalence", "on val: AP "):
         assert words in text
 
 

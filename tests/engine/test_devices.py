@@ -84,11 +84,13 @@ def out_of_memory_beyond(monkeypatch: pytest.MonkeyPatch, most: int) -> list[int
     """Let a network fail with more windows than a device has room for; windows it is given."""
     forward, given = Network.forward, []
 
-    def limited(network: Network, codes: torch.Tensor, dropout: object = None) -> torch.Tensor:
+    def limited(
+        network: Network, codes: torch.Tensor, dropout: object = None, flanked: object = None
+    ) -> torch.Tensor:
         given.append(len(codes))
         if len(codes) > most:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return forward(network, codes, dropout)  # type: ignore[arg-type]
+        return forward(network, codes, dropout, flanked)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Network, "forward", limited)
     return given

@@ -15,8 +15,9 @@ import pytest
 from planted import encoded_set
 from random_models import random_checkpoint, random_codes
 
+from dnabirnn.alphabet import reverse_complement
 from dnabirnn.motif_classes import MotifClass
-from dnabirnn.network.architecture import Architecture, Cell
+from dnabirnn.network.architecture import Architecture, Cell, MatrixShape
 from dnabirnn.network.checkpoint import load_checkpoint
 from dnabirnn.network.log_odds import LogOddsMap
 from dnabirnn.network.scoring_window import ScoringWindow
@@ -160,10 +161,35 @@ def log_odds(shape: dict[str, Any], weights: Weights, codes: np.ndarray) -> np.n
     return np.column_stack(columns)
 
 
+def matrix_terms(model: dict[str, Any], weights: Weights, codes: np.ndarray) -> np.ndarray:
+    """What the matrices add to the log-odds of a window: (L, R)."""
+    shape = model["architecture"]
+    columns = [np.zeros(len(codes))] * int(shape["exclusive"])
+    for number, motif_class in enumerate(shape["classes"]):
+        matrix = (shape.get("matrices") or [None] * (number + 1))[number]
+        of_strands = np.zeros((2, len(codes)))
+        if matrix is not None:
+            slope, least, shift = weights[f"matrix.{number}.map"].astype(float)
+            table = np.column_stack(
+                [weights[f"matrix.{number}.log_odds"], np.zeros(matrix["width"])]
+            )
+            of_strands[:] = least
+            for i in range(len(codes) - matrix["width"] + 1):
+                site = codes[i : i + matrix["width"]]
+                covered = slice(i + matrix["flank_bp"], i + matrix["width"] - matrix["flank_bp"])
+                for strand, read in enumerate((site, reverse_complement(site))):
+                    score = table[np.arange(matrix["width"]), read].sum()
+                    here = of_strands[strand, covered]
+                    np.maximum(here, score, out=here)
+            of_strands = np.exp(weights[f"matrix.{number}.scale"]) * (slope * of_strands + shift)
+        columns += list(of_strands) if motif_class["stranded"] else [of_strands.max(axis=0)]
+    return np.column_stack(columns)
+
+
 def window_scores(model: dict[str, Any], weights: Weights, codes: np.ndarray) -> np.ndarray:
     """Probabilities of a window read alone: (L, O)."""
     shape = model["architecture"]
-    logits = log_odds(shape, weights, codes)
+    logits = log_odds(shape, weights, codes) + matrix_terms(model, weights, codes)
     maps = [model["log_odds"][name] for name, _ in model["outputs"]]
     slope, shift = (np.array([log_odds[key] for log_odds in maps]) for key in ("slope", "shift"))
     if shape["exclusive"]:
@@ -207,6 +233,11 @@ SHAPES += [
     {"cell": cell, "tied": tied, "layers": layers, "kmer": 3 if tied else 5}
     for cell, tied, layers in itertools.product(Cell, (True, False), (1, 2))
 ]
+SHAPES += [
+    {"exclusive": exclusive, "matrices": (MatrixShape(7, 2), None, MatrixShape(9, 0)), "kmer": 3}
+    for exclusive in (False, True)
+]
+SHAPES += [{"matrices": (None, MatrixShape(8, 0), None), "tied": False}]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
