@@ -157,8 +157,9 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     type=click.Choice(["auto", "none"]),
     default="auto",
     show_default=True,
-    help="auto: start classes with fewer than 400 training sites from the position weight matrix "
-    "of these sites, and learn what the context adds. none: start from random weights alone.",
+    help="auto: start classes with fewer than 400 training sites, and fewer than 10,000 bases in "
+    "them, from the position weight matrix of these sites, and learn what the context adds. none: "
+    "start from random weights alone.",
 )
 @option(
     "--init",

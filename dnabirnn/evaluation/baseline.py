@@ -159,8 +159,8 @@ class FittedMatrix(NamedTuple):
     log_odds : ndarray, (W, 4) float32
     flank_bp : int
     slope, least, shift : float
-    sites : int
-        Number of training sites that it was made from.
+    sites, bases : int
+        Number of training sites that it was made from, and of their bases.
     """
 
     log_odds: NDArray[np.float32]
@@ -169,6 +169,7 @@ class FittedMatrix(NamedTuple):
     least: float
     shift: float
     sites: int
+    bases: int
 
 
 def fit_matrices(encoded: EncodedSet) -> list[FittedMatrix | None]:
@@ -229,7 +230,8 @@ class _Learner:
             if loss < lowest:
                 lowest, found = loss, (float(slope), float(least), float(shift))
         assert found is not None, "there is at least one limit"
-        return FittedMatrix(best.log_odds, best.flank_bp, *found, self.sites.head.size)
+        sites, bases = self.sites.head.size, int(self.sites.length.sum())
+        return FittedMatrix(best.log_odds, best.flank_bp, *found, sites, bases)
 
     def _best(self) -> tuple[Matrix, float]:
         """Return the matrix with the largest average precision on the training split, and it."""

@@ -1,10 +1,10 @@
 """Position weight matrices in training: which classes start from theirs, and comparison with them.
 
-A class with few training sites starts as the calibrated matrix of its sites, and the network learns
-what the context adds. A class with many learns more from random weights: on REP elements, with 449
-sites, average precision by strand on validation sequence was 0.91 from random weights and 0.89 from
-the matrix. On eight yeast factors with 47 to 308 sites, the matrices are far ahead of what a
-network learns from random weights.
+A class with few and short training sites starts as the calibrated matrix of its sites, and the
+network learns what the context adds. A class with more learns more from random weights: on REP
+elements, with 449 sites, average precision by strand on validation sequence was 0.91 from random
+weights and 0.89 from the matrix. On eight yeast factors with 47 to 308 sites, the matrices are far
+ahead of what a network learns from random weights.
 """
 
 from __future__ import annotations
@@ -25,19 +25,22 @@ if TYPE_CHECKING:
     from dnabirnn.evaluation import FittedMatrix
     from dnabirnn.training.validation import Validation
 
-__all__ = ["FEW_SITES", "compare", "inside_network", "precision_of"]
+__all__ = ["FEW_BASES", "FEW_SITES", "compare", "inside_network", "precision_of"]
 
 logger = logging.getLogger(__name__)
 
-FEW_SITES = 400
-"""A class with fewer training sites starts from its matrix."""
+FEW_SITES, FEW_BASES = 400, 10_000
+"""A class with fewer training sites, and fewer bases in them, starts from its matrix."""
 _MARGIN = 0.02
 """A class may be behind its matrix by this much without a warning."""
 
 
 def inside_network(fitted: Sequence[FittedMatrix | None]) -> list[FittedMatrix | None]:
     """Return the matrices that the network has: those of classes with few training sites."""
-    return [matrix if matrix and matrix.sites < FEW_SITES else None for matrix in fitted]
+    return [
+        matrix if matrix and matrix.sites < FEW_SITES and matrix.bases < FEW_BASES else None
+        for matrix in fitted
+    ]
 
 
 def precision_of(

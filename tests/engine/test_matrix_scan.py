@@ -60,7 +60,7 @@ def windows(rng: np.random.Generator) -> np.ndarray:
     return batch
 
 
-@pytest.mark.parametrize(("tied", "exclusive"), itertools.product((True, False), repeat=2))
+@pytest.mark.parametrize(("tied", "exclusive"), list(itertools.product((True, False), repeat=2)))
 @pytest.mark.parametrize("matrices", [SHAPES, (None, SHAPES[0]), (SHAPES[1], None)])
 def test_both_engines_add_the_scores_of_the_matrices(
     tied: bool, exclusive: bool, matrices: tuple[MatrixShape | None, ...]

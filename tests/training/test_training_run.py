@@ -342,10 +342,11 @@ def test_without_matrices_if_asked(encoded: EncodedSet, tmp_path: Path) -> None:
 
 
 def test_only_classes_with_few_sites_start_from_their_matrix() -> None:
-    few, many = (
-        FittedMatrix(np.zeros((3, 4), np.float32), 0, 1.0, 0.0, 0.0, sites) for sites in (399, 400)
+    few, many, long = (
+        FittedMatrix(np.zeros((3, 4), np.float32), 0, 1.0, 0.0, 0.0, sites, bases)
+        for sites, bases in ((399, 9_999), (400, 9_999), (3, 10_000))
     )
-    assert inside_network([few, None, many]) == [few, None, None]
+    assert inside_network([few, None, many, long]) == [few, None, None, None]
 
 
 def test_a_class_behind_its_matrix_is_named(caplog: pytest.LogCaptureFixture) -> None:
