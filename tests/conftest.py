@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from dnabirnn.network.checkpoint import Checkpoint
 # How long an example takes says more of the machine's other work than of the code.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
+
+# A process in the background, or under nohup, ignores these signals, and so do its children.
+for _name, _usual in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+    if signal.getsignal(getattr(signal, _name, signal.SIGTERM)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, _name), _usual)
 
 
 @pytest.fixture(scope="session")
