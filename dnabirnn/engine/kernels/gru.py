@@ -109,11 +109,8 @@ def _next(
     of_input: Vector,
     of_state: Vector,
     state: Vector,
-    saved: NDArray[np.float32] | None,
-    at: int,
-    size: int,
 ) -> Vector:
-    """Return the next state from the sums, and save what the backward pass needs.
+    """Return the next state from the sums.
 
     With a = exp2(r), b = exp2(z) and c = exp2(n), the gates are 1 / (1 + a), 1 / (1 + b) and
     (1 - c) / (1 + c), and::
@@ -129,12 +126,31 @@ def _next(
     r = one + exp2(r)
     n = exp2(minimum(highest, of_input + of_state / r))
     z = exp2(minimum(highest, z))
-    if saved is not None:
-        store(saved, at, one / r)
-        store(saved, at + size, one / (one + z))
-        store(saved, at + 2 * size, (one - n) / (one + n))
-        store(saved, at + 3 * size, of_state * like(r, _UNSCALED))
     return fma(z, one - n, state * (one + n)) / fma(z, one + n, one + n)
+
+
+@inlined
+def _next_and_save(
+    r: Vector,
+    z: Vector,
+    of_input: Vector,
+    of_state: Vector,
+    state: Vector,
+    saved: NDArray[np.float32],
+    at: int,
+    size: int,
+) -> Vector:
+    """Return the next state from the sums, and save what the backward pass needs."""
+    one, highest = like(r, _ONE), like(r, _HIGHEST)
+    r = one / (one + exp2(minimum(highest, r)))
+    z = one / (one + exp2(minimum(highest, z)))
+    n = exp2(minimum(highest, fma(r, of_state, of_input)))
+    n = (one - n) / (one + n)
+    store(saved, at, r)
+    store(saved, at + size, z)
+    store(saved, at + 2 * size, n)
+    store(saved, at + 3 * size, of_state * like(r, _UNSCALED))
+    return fma(z, state - n, n)
 
 
 @kernel
@@ -219,16 +235,13 @@ def run(
                 of_input = join(of_n)
             else:
                 of_input = join(take_rows(table, at + _FIRST_N, UNITS, a, b))
-            h = _next(
-                join(sums[_OF_R]),
-                join(sums[_OF_Z]),
-                of_input,
-                join(sums[_OF_N]),
-                _load(memory, now + unit),
-                saved,
-                t * BACKWARD.saved * size + unit,
-                size,
-            )
+            r, z, of_states = join(sums[_OF_R]), join(sums[_OF_Z]), join(sums[_OF_N])
+            h = _load(memory, now + unit)
+            if saved is None:
+                h = _next(r, z, of_input, of_states, h)
+            else:
+                place = t * BACKWARD.saved * size + unit
+                h = _next_and_save(r, z, of_input, of_states, h, saved, place, size)
             h = zero_where_padding(h, bases)
             store(memory, then + unit, h)
             if above.size:
