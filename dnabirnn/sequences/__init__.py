@@ -5,6 +5,7 @@ Modules, in reading order:
 - `records`: `Record`, the protocol `Contig`, and prefixes of contig names
 - `fasta`: the FASTA parser
 - `fastq`: the FASTQ parser
+- `flat_files`: what GenBank and EMBL have in common
 - `genbank`: the GenBank parser; names and topology, also for labels
 - `embl`: the EMBL parser; names and topology, also for labels
 - `twobit`: the 2bit reader

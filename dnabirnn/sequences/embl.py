@@ -8,22 +8,21 @@ names and topologies in a file.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from dnabirnn.errors import FastaError
 from dnabirnn.files import text_lines
-from dnabirnn.sequences.genbank import first_name, flat_records, is_placeholder
+from dnabirnn.sequences.flat_files import CIRCULAR, FlatLines, flat_records, is_placeholder
 
 if TYPE_CHECKING:
-    from dnabirnn.errors import DnabirnnError
+    from collections.abc import Iterable, Iterator
+
     from dnabirnn.sequences.records import ParseContext, Record
 
 __all__ = ["EmblLines", "is_embl", "parse_embl"]
 
 _BEGINNING = re.compile(rb"(?:[ \t\r]*(?:#[^\n]*)?\n)*ID   (?:\S+;|\S+ [^\n]*\b(?:BP|AA)\.)")
 _LENGTH = re.compile(r"(\d+)\s*(BP|AA)\b", re.I)
-_CIRCULAR = re.compile(r"\bcircular\b", re.I)
 _TABLE = "FH   Key             Location/Qualifiers\n"
 
 
@@ -38,57 +37,21 @@ def is_embl(head: bytes) -> bool:
     return _BEGINNING.match(head) is not None
 
 
-class EmblLines(Iterator[str]):
+class EmblLines(FlatLines):
     """Lines of an EMBL text, changed so that Biopython reads them correctly.
 
     Biopython raises errors for lines that are not needed, and knows the ID line and the beginning
     of the features in a few forms only. So ID lines are written anew, lines that are not needed are
     left out, and lines that are missing are added.
 
-    Parameters
-    ----------
-    lines : iterable of str
-        As from `text_lines`.
-    source : str
-        Name of the file, for errors.
-    error : class
-        Exception to raise for an ID line that cannot be read, or a record without a name.
-
-    Attributes
-    ----------
-    number : int
-        Number of the last line in the file, from 1.
-    circular, protein : bool
-        Topology and kind of the current record, by its ID line.
+    The name is accession and version, accession, or the name of the ID line. See `FlatLines`.
     """
 
-    def __init__(self, lines: Iterable[str], source: str, error: type[DnabirnnError]) -> None:
-        self.number = 0
-        self.circular = self.protein = False
-        self._lines = iter(lines)
-        self._source = source
-        self._error = error
-        self._names: dict[str, str] = {}
-        self._part = ""  # of a record: "header", "features" or "sequence"
-        self._held = ""
-        self._id_line = 0
-
-    @property
-    def name(self) -> str:
-        """Name of the current record: accession and version, accession, or name."""
-        name = first_name(map(self._names.get, ("version", "ID", "AC", "AC *", "entry")))
-        if not name:
-            raise self._error(
-                f"{self._source}, line {self._id_line}: record without a name; write one after ID"
-            )
-        return name
-
-    @property
-    def other_names(self) -> list[str]:
-        """Other names that a FASTA may use: without the version, and the name of the ID line."""
-        name = self.name
-        others = [re.sub(r"\.\d+$", "", name), *map(self._names.get, ("ID", "entry", "AC"))]
-        return [one for one in others if one and one != name and not is_placeholder(one)]
+    _FIRST_WORD = "ID"
+    _NAMES = ("version", "ID", "AC", "AC *", "entry")
+    _OTHER_NAMES = ("ID", "entry", "AC")
+    _part = ""  # of a record: "header", "features" or "sequence"
+    _held = ""
 
     def __next__(self) -> str:
         """Return the next line that Biopython needs."""
@@ -139,8 +102,8 @@ class EmblLines(Iterator[str]):
         version = re.fullmatch(r"SV\s+(\d+)", fields[0]) if fields else None
         if version and not is_placeholder(words[0]):
             self._names["version"] = f"{words[0]}.{version[1]}"
-        self._part, self._id_line = "header", self.number
-        self.circular = bool(_CIRCULAR.search(text[len(words[0]) :]))
+        self._part, self._first_line = "header", self.number
+        self.circular = bool(CIRCULAR.search(text[len(words[0]) :]))
         self.protein = length[2].upper() == "AA"
         topology = "circular" if self.circular else "linear"
         name = words[0] or "record"
