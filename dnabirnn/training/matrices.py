@@ -12,12 +12,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from dnabirnn.alphabet import AMBIGUOUS
-from dnabirnn.engine import best_scores
-from dnabirnn.evaluation import Histogram
-from dnabirnn.labels import IGNORE_BIT, targets
+from dnabirnn.evaluation import Baseline, Histogram, Matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,23 +46,18 @@ def precision_of(
     Each base counts once per strand. Classes without a matrix, or without truth, are left out.
     """
     found, column = {}, 0
-    for (name, stranded), matrix in zip(validation.classes, matrices, strict=False):
-        columns = slice(column, column + 1 + stranded)
+    for motif_class, fitted in zip(validation.classes, matrices, strict=False):
+        columns = slice(column, column + 1 + motif_class.stranded)
         column = columns.stop
-        if matrix is None:
+        if fitted is None:
             continue
+        matrix = Matrix(fitted.log_odds, fitted.flank_bp, fitted.slope, fitted.shift)
+        blocks = Baseline([motif_class], [matrix]).blocks(validation.contigs)
         histogram = Histogram()
-        for contig in validation.contigs:
-            codes, labels = np.asarray(contig.codes), np.asarray(contig.labels)
-            scores = best_scores(codes, matrix.log_odds, matrix.flank_bp, matrix.least)
-            if not stranded:
-                scores = scores.max(axis=0, keepdims=True)
-            counted = (codes < AMBIGUOUS) & ((labels & labels.dtype.type(IGNORE_BIT)) == 0)
-            odds = matrix.slope * scores[:, counted].T.astype(np.float64) + matrix.shift
-            truth = targets(labels[counted], validation.classes)[:, columns]
-            histogram.add((1 / (1 + np.exp(-odds))).astype(np.float32), truth)
+        for probabilities, truth in validation.counted(blocks):
+            histogram.add(probabilities, truth[:, columns])
         if histogram.positives.any():
-            found[name] = histogram.average_precision()
+            found[motif_class.name] = histogram.average_precision()
     return found
 
 

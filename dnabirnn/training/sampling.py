@@ -184,8 +184,11 @@ class Sampler:
     settings : SamplingSettings
     either_strand : bool
         Read half of the windows, drawn at random, as their reverse complement; for untied networks.
+
+    Attributes
+    ----------
     flank_bp : int
-        Length of the flanks of `TrainingBatch.flanked`.
+        Length of the flanks of `TrainingBatch.flanked`; 0 at first.
 
     Raises
     ------
@@ -196,16 +199,12 @@ class Sampler:
     """
 
     def __init__(
-        self,
-        encoded: EncodedSet,
-        settings: SamplingSettings,
-        either_strand: bool = False,
-        flank_bp: int = 0,
+        self, encoded: EncodedSet, settings: SamplingSettings, either_strand: bool = False
     ) -> None:
         self.encoded = encoded
         self.settings = settings
         self._either_strand = either_strand
-        self.flank_bp = flank_bp
+        self.flank_bp = 0
         self._intervals = encoded.split("train")
         if not len(self._intervals):
             raise EncodedSetError(f"{encoded.path}: the train split is empty; encode again")

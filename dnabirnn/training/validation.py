@@ -14,7 +14,7 @@ from dnabirnn.scoring import score
 from dnabirnn.tracks import integer_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -117,7 +117,7 @@ class Validation:
         """
         histograms = {motif_class.name: Histogram() for motif_class in self.classes}
         counts = {motif_class.name: ScoreCounts() for motif_class in self.classes}
-        for probabilities, truth in self._scored(engine, scoring, threads):
+        for probabilities, truth in self.counted(self.blocks(engine, scoring, threads)):
             column = 0
             for name, stranded in self.classes:
                 mine = slice(column, column + 1 + stranded)
@@ -154,10 +154,11 @@ class Validation:
         """Return the contig with a name."""
         return self._by_name[name]
 
-    def _scored(
-        self, engine: Engine, scoring: ScoringWindow, threads: int
+    def counted(
+        self, blocks: Iterable[Block]
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
-        for block in self.blocks(engine, scoring, threads):
+        """Yield probabilities (n, columns) and truth (n, O) of the counted bases of each block."""
+        for block in blocks:
             part = slice(block.start, block.start + len(block.codes))
             labels = np.asarray(self.contig(block.name).labels[part])
             ignored = (labels & labels.dtype.type(IGNORE_BIT)) != 0

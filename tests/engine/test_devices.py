@@ -40,6 +40,7 @@ def encoded(tmp_path_factory: pytest.TempPathFactory) -> EncodedSet:
 def assert_same_batches(sampler: Sampler) -> None:
     resident = Resident(sampler, CPU)
     for step in range(5):
+        sampler.flank_bp = 7 * step
         ours, theirs = resident.batch(step), sampler.batch(step)
         for tensor, array in zip(ours, theirs, strict=True):
             assert tensor.numpy().dtype == array.dtype

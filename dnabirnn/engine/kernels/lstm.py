@@ -96,7 +96,7 @@ def _product(
 ) -> tuple[Vector, ...]:
     """Add the product of a tile's weights and `count` states from position `first` to its sums.
 
-    The tile has weights for `depth` numbers, of which the first ones are skipped.
+    The tile has weights for `depth` numbers, of which the first `skipped` are left out.
     """
     at = tile * depth * _ROWS
     if _PARTS == 1:
