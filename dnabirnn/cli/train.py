@@ -36,7 +36,7 @@ _FITTING = "Training"
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"hidden": 16},
     "default": {},
-    "accurate": {"hidden": 64, "bases": "60M", "mutate": 0.05},
+    "accurate": {"hidden": 64, "bases": "60M"},
 }
 """Defaults of options by preset; options that are given override them."""
 
@@ -104,7 +104,7 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     expose_value=False,
     callback=_take_preset,
     help="Set of defaults: fast (16 hidden units), default (32), or accurate (64 hidden units, 60M "
-    "bases, --mutate 0.05). Options that are given override it.",
+    "bases). Options that are given override it.",
 )
 @option(
     "--cell",
@@ -235,9 +235,10 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     "--mutate",
     group=_FITTING,
     type=float,
-    default=0.02,
+    default=0.1,
     show_default=True,
-    help="Share of bases in training windows, 0 to 1, that are replaced by random bases.",
+    help="Share of bases in training windows, 0 to 0.75, that are replaced by another base; less "
+    "inside sites shorter than 40 bp.",
 )
 @option(
     "--validations",

@@ -4,7 +4,7 @@ from .baseline import (
     fit_matrices as fit_matrices,
     learn_baseline as learn_baseline,
 )
-from .baseline_matrix import Matrix as Matrix
+from .baseline_matrix import Matrix as Matrix, scan as scan
 from .bootstrap import Curve as Curve
 from .evaluate import (
     Report as Report,
@@ -17,6 +17,7 @@ from .metrics import (
     Histogram as Histogram,
     PrecisionRecall as PrecisionRecall,
     ScoreCounts as ScoreCounts,
+    average_precision as average_precision,
     bin_means as bin_means,
 )
 from .reliability import Reliability as Reliability, logistic_fit as logistic_fit

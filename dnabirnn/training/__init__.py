@@ -10,6 +10,7 @@ Modules, in reading order:
 - `calibration`: calibration, scoring window and call rules
 - `false_discovery`: thresholds for false discovery rates
 - `matrices`: which classes start from their matrix, and comparison with matrices
+- `stacking`: weights of network and matrix by class, fitted on validation sequence
 - `finish`: a fitted network and all that is set on validation sequence: a model
 - `resume`: the state of an interrupted run
 - `log`: the training log

@@ -15,6 +15,7 @@ from dnabirnn.training.calibration import (
 )
 from dnabirnn.training.false_discovery import base_thresholds, call_thresholds
 from dnabirnn.training.matrices import compare, precision_of
+from dnabirnn.training.stacking import stacked
 from dnabirnn.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -63,8 +64,11 @@ def finish(
         Settings of the training, which are stored in the model.
     threads : int
     """
-    architecture, settings = network.architecture, sampler.settings
+    settings = sampler.settings
     network.eval()
+    shortest = scoring_windows(settings.window_bp, network.architecture.matrix_reach_bp)[-1]
+    network = stacked(network, maps, matrices, validation, shortest, threads)
+    architecture = network.architecture
     window = choose_scoring_window(
         validation,
         engine_of(network, maps),

@@ -27,6 +27,18 @@ at the log-odds of q (`dnabirnn.training.start`). `dnabirnn.network.prior_shift`
 For exclusive classes the background takes the place of 1 - p and 1 - q. The shift is not enough by
 itself, so the log-odds are then calibrated (`dnabirnn.training.calibration`).
 
+Mutations. A share of the bases (`mutation_rate`) is replaced by another base, so that the network
+does not learn the few training sites by heart. One mutation can turn a short site into none, though
+its label says that it is one. So inside sites of a class whose median length is n < 40 bp, the rate
+is n / 40 times the full one. Average precision by strand on validation sequence, seed 0::
+
+    mutated                   0.02   0.1    0.1, fewer in short sites
+    fly acceptor              0.325  0.488  0.490
+    fly donor                 0.299  0.428  0.427
+    fly start codon           0.048  0.140  0.161
+    yeast, mean of 8 factors  0.570  0.578  0.595
+    REP                       0.913  0.901  0.916
+
 Batch k depends on the seed and k alone. The random generator of each batch is made from
 (seed, stream, k), and no state is carried from batch to batch. A run that resumes at step k draws
 the same windows as one that was never stopped, without drawing those before. Every process, any
@@ -58,6 +70,8 @@ __all__ = ["Places", "Prevalence", "Sampler", "SamplingSettings", "TrainingBatch
 _TRAINING_STREAM, _PREVALENCE_STREAM = 0, 1
 _MAX_MUTATION_RATE = 0.75  # all four bases are then equally likely
 _PREVALENCE_BATCHES = 512
+# Sites of this length or longer are mutated at the full rate.
+_LONG_SITE_BP = 40
 _CHUNK_BP = 1 << 18
 
 
@@ -76,14 +90,15 @@ class SamplingSettings:
     seed : int
     mutation_rate : float
         Share of the bases that are replaced by another base at random, so that the network also
-        sees variants of the training sites.
+        sees variants of the training sites. It is lower inside short sites; see the module
+        docstring.
     """
 
     window_bp: int = 200
     batch_windows: int = 64
     positive_share: float = 0.5
     seed: int = 0
-    mutation_rate: float = 0.02
+    mutation_rate: float = 0.1
 
     def __post_init__(self) -> None:
         if self.window_bp < 1:
@@ -170,6 +185,7 @@ class _ClassSites(NamedTuple):
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
     cumulative_bases: NDArray[np.int64]
+    median_bp: float
 
 
 class Sampler:
@@ -284,7 +300,8 @@ class Sampler:
                 "split; change the split, or leave the class out with --classes"
             )
         lengths = sites[:, 1] - sites[:, 0]
-        return _ClassSites(sites[:, 0], sites[:, 1], np.cumsum(lengths))
+        median = float(np.median(lengths))
+        return _ClassSites(sites[:, 0], sites[:, 1], np.cumsum(lengths), median)
 
     def _runs(self, start: int, end: int, bits: int) -> NDArray[np.int64]:
         """Return the runs (n, 2) of bases of an interval that have one of `bits` and count."""
@@ -314,9 +331,11 @@ class Sampler:
         turned = np.zeros(settings.batch_windows, np.bool_)
         if self._either_strand:
             turned = rng.random(settings.batch_windows) < 0.5
-        return Places(starts, ends, turned, self._mutations(rng))
+        return Places(starts, ends, turned, self._mutations(rng, starts, ends))
 
-    def _mutations(self, rng: np.random.Generator) -> Codes | None:
+    def _mutations(
+        self, rng: np.random.Generator, starts: NDArray[np.int64], ends: NDArray[np.int64]
+    ) -> Codes | None:
         settings = self.settings
         if not settings.mutation_rate:
             return None
@@ -324,10 +343,24 @@ class Sampler:
         # so that each of the other three bases is equally likely.
         shape = (settings.batch_windows, settings.window_bp)
         bits = rng.integers(1 << 16, size=shape, dtype=np.uint16)
+        rates = self._mutation_rates(starts, ends)
         mutations = np.zeros(shape, np.uint8)
         for share in (1 / 3, 2 / 3, 1):
-            mutations += bits < round(share * settings.mutation_rate * (1 << 16))
+            mutations += bits < np.rint(share * rates * (1 << 16))
         return mutations
+
+    def _mutation_rates(
+        self, starts: NDArray[np.int64], ends: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Return the probability of a mutation of each base of windows: (B, L)."""
+        places = starts[:, None] + np.arange(self.settings.window_bp)
+        labels = self.encoded.labels[np.minimum(places, ends[:, None] - 1)]
+        rates = np.full(labels.shape, self.settings.mutation_rate)
+        for number, sites in enumerate(self._sites):
+            inside = (labels & labels.dtype.type(class_bits(number, "."))) != 0
+            share = min(1.0, sites.median_bp / _LONG_SITE_BP)
+            rates[inside] = np.minimum(rates[inside], share * self.settings.mutation_rate)
+        return rates
 
     def _positive_windows(self) -> int:
         """Return the number of positive windows per batch: at least 1 if the share is above 0."""

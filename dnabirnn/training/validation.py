@@ -159,11 +159,16 @@ class Validation:
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
         """Yield probabilities (n, columns) and truth (n, O) of the counted bases of each block."""
         for block in blocks:
-            part = slice(block.start, block.start + len(block.codes))
-            labels = np.asarray(self.contig(block.name).labels[part])
-            ignored = (labels & labels.dtype.type(IGNORE_BIT)) != 0
-            counted = (block.codes < AMBIGUOUS) & ~ignored
-            yield block.probabilities[counted], targets(labels[counted], self.classes)
+            counted, truth = self.truth_of(block)
+            yield block.probabilities[counted], truth
+
+    def truth_of(self, block: Block) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which bases of a block count (n,), and the truth (counted, O) of these."""
+        part = slice(block.start, block.start + len(block.codes))
+        labels = np.asarray(self.contig(block.name).labels[part])
+        ignored = (labels & labels.dtype.type(IGNORE_BIT)) != 0
+        counted = (block.codes < AMBIGUOUS) & ~ignored
+        return counted, targets(labels[counted], self.classes)
 
 
 def _finite(blocks: Iterator[Block]) -> Iterator[Block]:

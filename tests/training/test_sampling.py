@@ -174,18 +174,30 @@ def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
         SamplingSettings(**wrong)  # type: ignore[arg-type]
 
 
-def test_bases_are_mutated_at_the_rate(encoded: EncodedSet) -> None:
+@pytest.mark.parametrize("inside", [False, True])
+def test_bases_are_mutated_at_the_rate(tmp_path: Path, inside: bool) -> None:
+    bases = np.random.default_rng(3).choice(list("ACGT"), 30_000)
+    (tmp_path / "g.fa").write_text(f">a\n{''.join(bases)}\n")
+    rows = [f"a\t{at}\t{at + 10}\tM\n" for at in range(20, 29_900, 60)]  # sites of 10 bp
+    rows += [f"a\t{at}\t{at + 50}\tLONG\n" for at in range(29_000, 29_900, 60)]
+    (tmp_path / "s.bed").write_text("".join(rows))
+    labels = load_labels([tmp_path / "s.bed"], unstranded=["M", "LONG"])
+    split = split_plan(fractions=(1, 0, 0))
+    encoded = encode_genome([tmp_path / "g.fa"], labels, tmp_path / "set", split=split)
     plain = sampler(encoded, window_bp=150, batch_windows=100)
-    mutated = sampler(encoded, window_bp=150, batch_windows=100, mutation_rate=0.3)
+    mutated = sampler(encoded, window_bp=150, batch_windows=100, mutation_rate=0.6)
     became = np.zeros((4, 4))
     for step in range(20):
         ours, theirs = mutated.batch(step), plain.batch(step)
         np.testing.assert_array_equal(ours.truth, theirs.truth)
         np.testing.assert_array_equal(ours.counted, theirs.counted)
-        np.add.at(became, (theirs.codes.ravel(), ours.codes.ravel()), 1)
+        short = theirs.truth[..., [c.name for c in encoded.classes].index("M")]
+        chosen = short if inside else ~short
+        np.add.at(became, (theirs.codes[chosen], ours.codes[chosen]), 1)
     shares = became / became.sum(axis=1, keepdims=True)
-    assert np.diag(shares) == pytest.approx(0.7, abs=0.01)
-    assert shares[~np.eye(4, dtype=bool)] == pytest.approx(0.1, abs=0.01)
+    rate = 0.6 * 10 / 40 if inside else 0.6
+    assert np.diag(shares) == pytest.approx(1 - rate, abs=0.015)
+    assert shares[~np.eye(4, dtype=bool)] == pytest.approx(rate / 3, abs=0.015)
 
 
 def test_what_is_no_base_is_not_mutated(tmp_path: Path) -> None:
