@@ -188,7 +188,7 @@ def _bins(log_odds: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
 
 def _factor(network: Network, number: int) -> float:
     scale: Any = network.matrix[str(number)].scale
-    return float(scale.exp())
+    return float(scale.detach().exp())
 
 
 def _with_matrices(
