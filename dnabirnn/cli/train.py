@@ -24,6 +24,8 @@ from dnabirnn.network import DEFAULT_KMER, Cell
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from dnabirnn.encoded import EncodedSet
+    from dnabirnn.motifs import ClassMotifs
     from dnabirnn.training import TrainingProgress
 
 __all__ = ["train"]
@@ -154,12 +156,14 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @option(
     "--matrix",
     group=_NETWORK,
-    type=click.Choice(["auto", "none"]),
     default="auto",
     show_default=True,
+    metavar="auto|none|FILE",
     help="auto: start classes with fewer than 400 training sites, and fewer than 10,000 bases in "
     "them, from the position weight matrix of these sites, and learn what the context adds. none: "
-    "start from random weights alone.",
+    "start from random weights alone. FILE: start each class from the motif of its name in this "
+    "file, in JASPAR, HOMER, HOCOMOCO, MEME, TRANSFAC or a similar format; others from random "
+    "weights.",
 )
 @option(
     "--init",
@@ -347,7 +351,9 @@ def train(
         check_target(path)
     if os.path.realpath(log) == os.path.realpath(out):
         raise OptionError(f"--log {log}: is also the model file; give another name")
+    motif_file = None if matrix in ("auto", "none") else matrix
     options.check_apart([log], [init])
+    options.check_apart([out, log], [motif_file])
     if not is_compressed(out):  # which is an error
         check_ending("-o", out, "a model file", ".safetensors")
     check_ending("--log", log, "a training log", ".csv")
@@ -362,7 +368,7 @@ def train(
         "initial": None if init is None else load_checkpoint(init),
         "priors": dict(priors),
         "validations": validations,
-        "matrix": matrix == "auto",
+        "matrix": matrix == "auto" if motif_file is None else _motifs(motif_file, data),
     }
     plan = TrainingPlan(data, out, **parts)
     if not (not dry_run if follows else look_ahead(plan, TRAINING_REMEDIES, dry_run=dry_run)):
@@ -393,6 +399,13 @@ def train(
             figures["best_f1_stranded"],
             checkpoint.metrics["split"],
         )
+
+
+def _motifs(path: str, data: EncodedSet) -> ClassMotifs:
+    """Read the motifs of the classes of an encoded set."""
+    from dnabirnn.motifs import read_class_motifs
+
+    return read_class_motifs(path, [name for name, _ in data.classes])
 
 
 @contextmanager

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.motif_classes import MotifClass
+    from dnabirnn.motifs import ClassMotifs
     from dnabirnn.sequences import Contig
 
 __all__ = ["Baseline", "FittedMatrix", "fit_matrices", "learn_baseline"]
@@ -160,7 +161,8 @@ class FittedMatrix(NamedTuple):
     flank_bp : int
     slope, least, shift : float
     sites, bases : int
-        Number of training sites that it was made from, and of their bases.
+        Number of training sites of the class, which it was made from or judged by, and of their
+        bases.
     """
 
     log_odds: NDArray[np.float32]
@@ -172,9 +174,39 @@ class FittedMatrix(NamedTuple):
     bases: int
 
 
-def fit_matrices(encoded: EncodedSet) -> list[FittedMatrix | None]:
-    """Fit one matrix per class to the training split; None where a matrix finds too few sites."""
-    return [_Learner(encoded, motif_class).fit() for motif_class in encoded.classes]
+def fit_matrices(
+    encoded: EncodedSet, motifs: ClassMotifs | None = None
+) -> list[FittedMatrix | None]:
+    """Fit one matrix per class to the training split.
+
+    Parameters
+    ----------
+    encoded : EncodedSet
+    motifs : ClassMotifs, optional
+        Motifs whose matrices are used instead of those of the training sites.
+
+    Returns
+    -------
+    matrices : list of FittedMatrix or None
+        None for a class without a motif, or where the matrix of the sites finds too few of them.
+    """
+    names = [name for name, _ in encoded.classes]
+    if motifs is not None:
+        names = [name for name, motif in zip(names, motifs.motifs, strict=True) if motif]
+    logger.info(
+        "fitting position weight matrices to the training sequence: %d of %d classes",
+        len(names),
+        len(encoded.classes),
+    )
+    found: list[FittedMatrix | None] = []
+    for number, motif_class in enumerate(encoded.classes):
+        if motif_class.name not in names:
+            found.append(None)
+            continue
+        learner = _Learner(encoded, motif_class)
+        log_odds = None if motifs is None else motifs.log_odds(number, learner.background)
+        found.append(learner.fit() if log_odds is None else learner.fit_given(log_odds))
+    return found
 
 
 def _shown(motif_class: MotifClass) -> str:
@@ -206,18 +238,47 @@ class _Learner:
 
     def learn(self) -> Matrix:
         """Align the sites, choose the best matrix and calibrate it."""
-        best, _ = self._best()
-        slope, intercept = logistic_fit(*self._histogram(best))
-        best = best._replace(slope=slope, intercept=intercept)
-        return best._replace(threshold=self._threshold(best))
+        best = self._best()
+        slope, intercept = logistic_fit(*best.counts)
+        matrix = best.matrix._replace(slope=slope, intercept=intercept)
+        return matrix._replace(threshold=self._threshold(matrix))
 
     def fit(self) -> FittedMatrix | None:
         """Align the sites, choose the best matrix, and calibrate it above a lower limit."""
-        best, best_ap = self._best()
-        scores, positives, negatives = self._histogram(best)
-        share = positives.sum() / max(positives.sum() + negatives.sum(), 1)
-        if best_ap < max(_LEAST_AP, _LEAST_GAIN * share):
-            return None
+        best = self._best()
+        return self._calibrated(best) if best.is_useful else None
+
+    def fit_given(self, log_odds: NDArray[np.float32]) -> FittedMatrix:
+        """Calibrate a matrix (W, 4) from elsewhere.
+
+        The labels may name the strands the other way round. The opposite strand of the matrix is
+        used where it finds the training sites better.
+        """
+        ways = [log_odds]
+        if self.motif_class.stranded:
+            ways.append(np.ascontiguousarray(log_odds[::-1, ::-1]))
+        best = max((self._judged(Matrix(way)) for way in ways), key=lambda judged: judged.ap)
+        turned = best.matrix.log_odds is not log_odds
+        logger.info(
+            "%s: given matrix of %d columns%s, AP %.4f on %d training sites",
+            self.motif_class.name,
+            len(log_odds),
+            ", read on its opposite strand as the labels are" if turned else "",
+            best.ap,
+            self.sites.head.size,
+        )
+        if not best.is_useful:
+            logger.warning(
+                "%s: the given matrix finds few of the training sites (AP %.4f); check that it is "
+                "the motif of this class",
+                self.motif_class.name,
+                best.ap,
+            )
+        return self._calibrated(best)
+
+    def _calibrated(self, best: _Judged) -> FittedMatrix:
+        """Fit slope, lower limit and shift."""
+        scores, positives, negatives = best.counts
         items = positives + negatives
         # Below some score, all bases are alike. Try limits that leave more and more bases below.
         ranks = np.searchsorted(np.cumsum(negatives), _BELOW * negatives.sum())
@@ -231,29 +292,32 @@ class _Learner:
                 lowest, found = loss, (float(slope), float(least), float(shift))
         assert found is not None, "there is at least one limit"
         sites, bases = self.sites.head.size, int(self.sites.length.sum())
-        return FittedMatrix(best.log_odds, best.flank_bp, *found, sites, bases)
+        return FittedMatrix(best.matrix.log_odds, best.matrix.flank_bp, *found, sites, bases)
 
-    def _best(self) -> tuple[Matrix, float]:
-        """Return the matrix with the largest average precision on the training split, and it."""
-        best, best_ap = None, -1.0
+    def _best(self) -> _Judged:
+        """Return the matrix of the sites with the largest average precision on them."""
         stranded = self.motif_class.stranded
-        for aligned in alignments(self.codes, self.sites, self.background, stranded):
-            log_odds = aligned.log_odds(self.codes, self.background)
-            matrix = Matrix(log_odds, aligned.flank_bp)
-            _, *counts = self._histogram(matrix)
-            # NaN if none of the scored chunks has a site.
-            ap = float(np.nan_to_num(average_precision(*counts)))
-            if ap > best_ap:
-                best, best_ap = matrix, ap
-        assert best is not None, "every class has a candidate"
+        best = max(
+            (
+                self._judged(Matrix(each.log_odds(self.codes, self.background), each.flank_bp))
+                for each in alignments(self.codes, self.sites, self.background, stranded)
+            ),
+            key=lambda judged: judged.ap,
+        )
         logger.info(
             "%s: matrix of %d columns from %d training sites, AP %.4f on them",
             self.motif_class.name,
-            len(best.log_odds),
+            len(best.matrix.log_odds),
             self.sites.head.size,
-            best_ap,
+            best.ap,
         )
-        return best, best_ap
+        return best
+
+    def _judged(self, matrix: Matrix) -> _Judged:
+        counts = self._histogram(matrix)
+        # NaN if none of the scored chunks has a site.
+        ap = float(np.nan_to_num(average_precision(counts.positives, counts.negatives)))
+        return _Judged(matrix, counts, ap)
 
     def _sites(self) -> AlignedSites:
         rows = []
@@ -315,3 +379,18 @@ class _WidthHistogram(NamedTuple):
     middles: NDArray[np.float64]
     positives: NDArray[np.int64]
     negatives: NDArray[np.int64]
+
+
+class _Judged(NamedTuple):
+    """A matrix, its scores of the training split, and its average precision on them."""
+
+    matrix: Matrix
+    counts: _WidthHistogram
+    ap: float
+
+    @property
+    def is_useful(self) -> bool:
+        """Whether it finds enough of the sites for a network to start from it."""
+        positives, negatives = self.counts.positives.sum(), self.counts.negatives.sum()
+        share = positives / max(positives + negatives, 1)
+        return bool(self.ap >= max(_LEAST_AP, _LEAST_GAIN * share))

@@ -1,3 +1,8 @@
+from .class_motifs import (
+    ClassMotifs as ClassMotifs,
+    read_class_motifs as read_class_motifs,
+    write_class_motifs as write_class_motifs,
+)
 from .motif import (
     built_in_motifs as built_in_motifs,
     find_motif as find_motif,

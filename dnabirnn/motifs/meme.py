@@ -1,4 +1,4 @@
-"""MEME's motif format: minimal files, and the text output of MEME, STREME and DREME."""
+"""MEME's motif format: minimal files, which are also written, and the output of its tools."""
 
 from __future__ import annotations
 
@@ -11,17 +11,25 @@ from dnabirnn.motifs.matrix import ALPHABETS, MatrixEntry, is_number, to_numbers
 from dnabirnn.names import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from dnabirnn.motifs.matrix import Row
 
-__all__ = ["is_meme", "read_meme"]
+__all__ = ["is_meme", "meme_text", "read_meme"]
 
 _MATRIX = re.compile(r"\s*letter-probability matrix\b:?(.*)")
 _MOTIF = re.compile(r"\s*MOTIF(?:\s+(.*))?$")
 _ALPHABET = re.compile(r"\s*ALPHABET\b(.*)")
 _TOOLS = {"MEME", "STREME", "DREME", "XSTREME", "GLAM2", "HOMER", "."}
 """Second words of MOTIF lines that are the same for all motifs of a file, so they name none."""
+
+
+_SITES = 1000
+"""Number of sites in files that are written, where it is not known. Tools that turn probabilities
+into counts, such as Biopython, then round them to thousandths; with MEME's default, to 0.05."""
 
 
 def is_meme(text: str) -> bool:
@@ -145,3 +153,31 @@ def _read_matrix(
             "correct w, or copy the missing rows from the original file"
         )
     return rows
+
+
+def meme_text(motifs: Mapping[str, NDArray[np.float64]], background: NDArray[np.float64]) -> str:
+    """Return motifs as a minimal file in MEME's format.
+
+    Parameters
+    ----------
+    motifs : mapping of str to ndarray, (W, 4) float64
+        Probabilities of A, C, G and T in each column, by name. The format has no names with white
+        space; underscores replace it.
+    background : ndarray, (4,) float64
+        Share of each base in the background.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> text = meme_text({"my motif": np.array([[0.7, 0.1, 0.1, 0.1]])}, np.full(4, 0.25))
+    >>> text.splitlines()[-3], text.splitlines()[-1]
+    ('MOTIF my_motif', ' 0.700000 0.100000 0.100000 0.100000')
+    """
+    shares = " ".join(f"{base} {share:.6f}" for base, share in zip("ACGT", background, strict=True))
+    lines = ["MEME version 4", "", "ALPHABET= ACGT", "", "strands: + -", ""]
+    lines += ["Background letter frequencies", shares]
+    for name, columns in motifs.items():
+        lines += ["", f"MOTIF {'_'.join(name.split())}"]
+        lines.append(f"letter-probability matrix: alength= 4 w= {len(columns)} nsites= {_SITES}")
+        lines += ["".join(f" {share:.6f}" for share in column) for column in columns.tolist()]
+    return "\n".join([*lines, ""])

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.motifs.matrix import MatrixEntry
 
-__all__ = ["Motif", "built_in_motifs", "find_motif", "parse_motifs", "read_motifs"]
+__all__ = [
+    "BACKGROUND_SHARE",
+    "Motif",
+    "built_in_motifs",
+    "find_motif",
+    "parse_motifs",
+    "read_motifs",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +52,10 @@ T [ 661   15   63  266    0 7159    0    0  684 1858  742  880 ]
 """From JASPAR CORE (https://jaspar.elixir.no), CC BY 4.0: Rauluseviciute et al. 2024, Nucleic
 Acids Research 52, D174, doi:10.1093/nar/gkad1059. In vertebrate cells, YY1 is a partner of CTCF."""
 
+BACKGROUND_SHARE = 0.01
+"""Weight of the background in each column. A base that a motif never has costs 6.6 bits. The weight
+does not depend on the number of sites of the motif, because formats and tools do not agree on how
+to give that number."""
 _MAX_SITES = 1e15
 """Limit for counts; above it, sums of counts are no longer exact in float64."""
 _SITES = 1_000_000
@@ -80,6 +91,22 @@ class Motif(NamedTuple):
         """Share of each base in each column: (W, 4)."""
         shares: NDArray[np.float64] = self.counts / self.counts.sum(axis=1, keepdims=True)
         return shares
+
+    def shares(self, background: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the share of each base in each column, with 1 % of the background: (W, 4).
+
+        Parameters
+        ----------
+        background : ndarray, (4,) float64
+            Shares of A, C, G and T.
+
+        Examples
+        --------
+        >>> Motif("m", "m", np.array([[9.0, 0, 0, 0]])).shares(np.full(4, 0.25)).round(6).tolist()
+        [[0.9925, 0.0025, 0.0025, 0.0025]]
+        """
+        mixed = (1 - BACKGROUND_SHARE) * self.frequencies + BACKGROUND_SHARE * background
+        return np.asarray(mixed, dtype=np.float64)
 
     def sample(self, draws: NDArray[np.float64]) -> Codes:
         """Draw sites from the motif, column by column.

@@ -28,10 +28,6 @@ __all__ = ["Hits", "Scanner", "background_of", "score_matrix", "tail_probabiliti
 _PER_BIT = 100
 """Units per bit. Rounding to hundredths of a bit changes the score of a motif of 20 columns by at
 most 0.1 bit."""
-_BACKGROUND_SHARE = 0.01
-"""Weight of the background in each column. A base that a motif never has costs 6.6 bits. The weight
-does not depend on the number of sites of the motif, because formats and tools do not agree on how
-to give that number."""
 _CHUNK_BP = 1 << 22
 _NEVER = -1e6
 """Score of code 4, so low that the other columns cannot make up for it."""
@@ -91,7 +87,7 @@ def score_matrix(motif: Motif, background: NDArray[np.float64]) -> NDArray[np.in
     >>> score_matrix(Motif("m", "m", np.array([[9.0, 0, 0, 0]])), background_of(0.5)).tolist()
     [[199, -664, -664, -664]]
     """
-    shares = (1 - _BACKGROUND_SHARE) * motif.frequencies + _BACKGROUND_SHARE * background
+    shares = motif.shares(background)
     scores: NDArray[np.int64] = np.rint(_PER_BIT * np.log2(shares / background)).astype(np.int64)
     return scores
 

@@ -1,5 +1,6 @@
 from .architecture import (
     DEFAULT_KMER as DEFAULT_KMER,
+    MAX_COLUMNS as MAX_COLUMNS,
     PROBABILITY_BOUNDS as PROBABILITY_BOUNDS,
     Architecture as Architecture,
     Cell as Cell,

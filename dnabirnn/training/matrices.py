@@ -65,11 +65,11 @@ def compare(name: str, learned: float, alone: float) -> None:
     """Log the average precision of a class beside that of its matrix; warn if it is behind."""
     if learned < alone - _MARGIN:
         logger.warning(
-            "%s: AP %.4f on validation sequence, less than that of the position weight matrix of "
-            "the same sites (%.4f); train this class by itself, or give more sites",
+            "%s: AP %.4f on validation sequence, less than that of its position weight matrix "
+            "(%.4f); train this class by itself, or give more sites",
             name,
             learned,
             alone,
         )
     else:
-        logger.info("%s: AP of the position weight matrix of the same sites %.4f", name, alone)
+        logger.info("%s: AP of the position weight matrix by itself %.4f", name, alone)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.files import PathLike
+    from dnabirnn.motifs import ClassMotifs
     from dnabirnn.network import Architecture, Checkpoint
     from dnabirnn.training.fit import Fit, FitSettings
     from dnabirnn.training.processes import Hardware
@@ -63,7 +64,7 @@ class TrainingPlan:
     hardware: Hardware
     initial: Checkpoint | None = None
     priors: Mapping[str, float] = field(default_factory=dict)
-    matrix: bool = True
+    matrix: bool | ClassMotifs = True
     validations: int = 10
     bound_tells_all = True
 

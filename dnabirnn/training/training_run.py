@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.evaluation import FittedMatrix
     from dnabirnn.files import PathLike
+    from dnabirnn.motifs import ClassMotifs
 
 __all__ = ["Begun", "TrainingProgress", "begin", "check_plan", "train"]
 
@@ -88,7 +89,7 @@ def train(
     hardware: Hardware | None = None,
     initial: Checkpoint | None = None,
     priors: Mapping[str, float] | None = None,
-    matrix: bool = True,
+    matrix: bool | ClassMotifs = True,
     validations: int = 10,
     resume: bool = True,
     log_path: PathLike | None = None,
@@ -117,9 +118,10 @@ def train(
     priors : mapping of class name to float, optional
         Expected share of bases per strand that belong to a class in the sequence that the model
         will score, if it differs from the share in validation sequence.
-    matrix : bool
-        Start classes with few training sites from position weight matrices of these sites. With
-        `initial`, the network has the matrices of that model.
+    matrix : bool or ClassMotifs
+        Start classes with few training sites from position weight matrices of these sites, or all
+        classes that have a motif from its matrix. With `initial`, the network has the matrices of
+        that model, so that motifs cannot be given as well.
     validations : int
         Number of times to score validation sequence.
     resume : bool
@@ -162,7 +164,7 @@ def train(
         "fit": asdict(settings),
         "validations": validations,
         "priors": priors,
-        "matrix": matrix,
+        "matrix": matrix if isinstance(matrix, bool) else matrix.to_json(),
         "initial": None if initial is None else hashlib.sha256(initial.to_bytes()).hexdigest(),
         "data": encoded.digest,
         "device": fabric.device.type,
@@ -294,13 +296,19 @@ def begin(
     hardware: Hardware,
     initial: Checkpoint | None = None,
     *,
-    matrix: bool = True,
+    matrix: bool | ClassMotifs = True,
 ) -> Begun:
     """Start the processes, and create the network and its fit; parameters as for `train`."""
     sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
     prevalence = sampler.prevalence()
-    fitted = fit_matrices(encoded) if matrix else []
-    inside = inside_network(fitted)
+    motifs = None if isinstance(matrix, bool) else matrix
+    if motifs is not None and initial is not None:
+        raise OptionError(
+            f"--matrix {motifs.source}: with --init, the network has the matrices of the first "
+            "model; leave out one of the two"
+        )
+    fitted = fit_matrices(encoded, motifs) if matrix else []
+    inside = inside_network(fitted) if motifs is None else fitted
     shapes = tuple(one and MatrixShape(len(one.log_odds), one.flank_bp) for one in inside)
     if initial is not None:  # its matrices go with its other weights
         inside, same = [], initial.architecture.classes == architecture.classes

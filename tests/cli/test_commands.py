@@ -19,12 +19,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import GENOME, content, make_material, run, succeed, write_fasta, write_model
+from planted import MOTIF
 
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.cli.train import PRESETS
 from dnabirnn.encoded.encoded_set import EncodedSet
 from dnabirnn.errors import TrainingError
 from dnabirnn.motif_classes import MotifClass
+from dnabirnn.motifs.motif import read_motifs
 from dnabirnn.network.architecture import Cell
 from dnabirnn.network.checkpoint import load_checkpoint
 from dnabirnn.training import processes as workers
@@ -311,6 +313,30 @@ def test_train(folder: Path) -> None:
     assert len(rows) >= 2
     assert not (folder / "new.safetensors.resume").exists()
     ok("score genome.fa -m new.safetensors -o o.bed")
+
+
+def test_a_motif_file_goes_into_a_model_and_comes_out(folder: Path) -> None:
+    counts = np.eye(4)[MOTIF] * 8 + np.arange(1, 5)
+    rows = (
+        ["A", "C", "G", "T"][base] + " " + " ".join(map(str, counts[:, base])) for base in range(4)
+    )
+    (folder / "in.jaspar").write_text(">MA1 m\n" + "\n".join(rows) + "\n")
+    ok(f"-q train set -o with.safetensors {QUICK} --matrix in.jaspar")
+    ok("-q export with.safetensors -o out.meme")
+    (before,), (after,) = read_motifs("in.jaspar"), read_motifs("out.meme")
+    assert after.name == "M"
+    np.testing.assert_allclose(after.frequencies, before.frequencies, atol=2e-6)
+    ok(f"-q train set -o again.safetensors {QUICK} --matrix out.meme")
+    first, again = (load_checkpoint(f"{name}.safetensors") for name in ("with", "again"))
+    name = "matrix.0.log_odds"
+    np.testing.assert_allclose(again.weights[name], first.weights[name], atol=1e-3)
+    for file, message in (("no.meme", "no.meme: no such file"), ("set", "set: ")):
+        result = run(*f"-q train set -o x.safetensors {QUICK} --matrix {file}".split())
+        assert result.exit_code == 1
+        assert len(result.stderr.splitlines()) == 1
+        assert message in result.stderr
+    result = run(*f"-q train set -o in.jaspar {QUICK} --matrix in.jaspar".split())
+    assert "in.jaspar: is also an input" in result.stderr
 
 
 def test_train_options_reach_the_model(folder: Path) -> None:

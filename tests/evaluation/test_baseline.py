@@ -23,10 +23,12 @@ from dnabirnn.encoded.encoded_set import EncodedSet
 from dnabirnn.encoded.splits import split_plan
 from dnabirnn.errors import EncodedSetError
 from dnabirnn.evaluation.baseline import Baseline, learn_baseline
-from dnabirnn.evaluation.baseline_matrix import Matrix
+from dnabirnn.evaluation.baseline_matrix import Matrix, scan
 from dnabirnn.labels.bits import targets
 from dnabirnn.labels.load import load_labels
 from dnabirnn.motif_classes import MotifClass
+from dnabirnn.motifs.class_motifs import ClassMotifs
+from dnabirnn.motifs.motif import Motif
 from dnabirnn.sequences.records import Record
 
 CLASSES = (MotifClass("A", True), MotifClass("B", False))
@@ -246,6 +248,50 @@ def test_classes_that_cannot_be_learned(planted_set: EncodedSet) -> None:
     for wrong in (MotifClass("N", True), MotifClass("M", False)):
         with pytest.raises(EncodedSetError, match=r"it has M \(stranded\); give the encoded set"):
             learn_baseline(planted_set, [wrong])
+
+
+# --- given matrices -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stranded", [True, False])
+@pytest.mark.parametrize("turned", [True, False])
+def test_a_given_matrix_is_calibrated_on_the_training_sequence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, stranded: bool, turned: bool
+) -> None:
+    fasta, bed = write_genome(tmp_path, {"a": 60_000, "b": 15_000, "c": 15_000})
+    if not stranded:
+        bed.write_text(re.sub(r"[+-]\n", ".\n", bed.read_text()))
+    with bed.open("a") as rows:
+        rows.write("a\t1000\t1010\tother\t0\t+\n")
+    plan = split_plan(val_chroms=["b"], test_chroms=["c"])
+    encoded = encode_set([fasta], load_labels([bed]), tmp_path / "set", split=plan)
+    part = MOTIF[4:20]
+    motif = Motif("M", "M", np.eye(4)[reverse_complement(part) if turned else part] * 9 + 1)
+    caplog.set_level(logging.INFO)
+    fitted, none = module.fit_matrices(encoded, ClassMotifs("m", (motif, None)))
+    assert none is None
+    assert fitted is not None
+    assert "to the training sequence: 1 of 2 classes" in caplog.text
+    assert ("read on its opposite strand" in caplog.text) == (stranded and turned)
+    read = fitted.log_odds[::-1, ::-1] if turned and not stranded else fitted.log_odds
+    assert read.argmax(axis=1).tolist() == part.tolist()
+    assert fitted.flank_bp == 0
+    # As many positives as the probabilities say.
+    low, high = encoded.split("train")[0].tolist()
+    scores = scan(np.asarray(encoded.codes[low:high]), fitted.log_odds)
+    scores = scores if stranded else scores.max(axis=0, keepdims=True)
+    p = 1 / (1 + np.exp(-fitted.slope * np.maximum(scores, fitted.least) - fitted.shift))
+    truth = targets(encoded.labels[low:high], encoded.classes)[:, : 1 + stranded]
+    assert p.sum() == pytest.approx(truth.sum(), rel=0.01)
+
+
+def test_a_given_matrix_that_finds_nothing_is_named(
+    planted_set: EncodedSet, caplog: pytest.LogCaptureFixture
+) -> None:
+    motif = Motif("M", "M", np.eye(4)[encode("AAAAAAAA")] * 9 + 1)
+    fitted = module.fit_matrices(planted_set, ClassMotifs("m", (motif,)))
+    assert "M: the given matrix finds few of the training sites (AP 0." in caplog.text
+    assert fitted[0] is not None
 
 
 # --- command --------------------------------------------------------------------------------------

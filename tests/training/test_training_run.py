@@ -26,7 +26,10 @@ from dnabirnn.evaluation.baseline import FittedMatrix, fit_matrices
 from dnabirnn.evaluation.baseline_matrix import scan
 from dnabirnn.labels.load import load_labels
 from dnabirnn.motif_classes import MotifClass
-from dnabirnn.network.architecture import Architecture, Cell
+from dnabirnn.motifs.class_motifs import ClassMotifs, model_motifs
+from dnabirnn.motifs.motif import Motif
+from dnabirnn.motifs.scanner import background_of
+from dnabirnn.network.architecture import Architecture, Cell, MatrixShape
 from dnabirnn.network.call_rules import CallSettings
 from dnabirnn.network.checkpoint import Checkpoint, load_checkpoint
 from dnabirnn.network.scoring_window import ScoringWindow
@@ -339,6 +342,61 @@ def test_without_matrices_if_asked(encoded: EncodedSet, tmp_path: Path) -> None:
     assert "matrix_ap_stranded" not in plain.metrics["classes"]["M"]
     with_matrix = train(encoded, tmp_path / "n", None, SAMPLING, settings)
     assert all(with_matrix.architecture.matrices)
+
+
+def motifs_of(codes: np.ndarray, weight: float = 9.0) -> ClassMotifs:
+    """A motif of one class with these bases."""
+    counts = np.eye(4)[codes] * weight + 1
+    return ClassMotifs("motifs.jaspar", (Motif("M", "M1", counts),))
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_a_network_starts_from_the_motif_of_a_file(
+    encoded: EncodedSet, tmp_path: Path, exclusive: bool
+) -> None:
+    settings = FitSettings(bases=1, learning_rate=1e-9)
+    architecture = Architecture(encoded.classes, hidden=4, exclusive=exclusive)
+    motifs = motifs_of(MOTIF)
+    path = tmp_path / "m.safetensors"
+    model = train(encoded, path, architecture, SAMPLING, settings, matrix=motifs)
+    assert model.architecture.matrices == (MatrixShape(len(MOTIF), 0),)
+    assert model.training["matrix"] == motifs.to_json()
+    assert model.metrics["classes"]["M"]["ap_stranded"] > 0.99
+    found, background = model_motifs(load_checkpoint(path))
+    assert motifs.motifs[0] is not None
+    np.testing.assert_allclose(found["M"], motifs.motifs[0].frequencies, atol=1e-6)
+    counts = np.bincount(encoded.codes[:60_000], minlength=4)
+    strong = (counts[1] + counts[2]) / counts.sum()
+    np.testing.assert_allclose(background, background_of(strong), atol=1e-4)
+
+
+def test_another_motif_file_is_another_run(
+    encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dnabirnn.training.training_run._SECONDS_BETWEEN_STATES", 0.0)
+    with pytest.raises(StoppedError):
+        quick(encoded, tmp_path / "m", matrix=motifs_of(MOTIF), report=stop_after(5))
+    firsts = []
+    for weight in (9.0, 8.0):
+        seen: list[int] = []
+
+        def report(progress: TrainingProgress, seen: list[int] = seen) -> None:
+            seen.append(progress.bases)
+            if len(seen) == 3:
+                raise StoppedError
+
+        with pytest.raises(StoppedError):
+            quick(encoded, tmp_path / "m", matrix=motifs_of(MOTIF, weight), report=report)
+        firsts.append(seen[0])
+    assert firsts[0] > 80 * 48
+    assert firsts[1] == 80 * 48
+
+
+def test_motifs_and_a_first_model_exclude_each_other(
+    encoded: EncodedSet, trained: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(OptionError, match=r"--matrix motifs\.jaspar: with --init, the network has"):
+        quick(encoded, tmp_path / "m", matrix=motifs_of(MOTIF), initial=load_checkpoint(trained))
 
 
 def test_only_classes_with_few_sites_start_from_their_matrix() -> None:

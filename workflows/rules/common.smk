@@ -18,7 +18,9 @@ CONDA = "../envs/dnabirnn.yaml"
 
 # Keys of the config that name files. They are inputs of the rules that use them, and their options
 # are made from the inputs, because Snakemake fetches addresses to other paths.
-FILES = ("chrom_alias", "exclude", "init", "negatives", "split")
+FILES = ("chrom_alias", "exclude", "init", "matrix", "negatives", "split")
+# Values of such keys that are words for the command instead.
+WORDS = {"matrix": ("auto", "none")}
 
 
 def files_of(key, samples):
@@ -43,7 +45,9 @@ def options(*sections, only=None):
         for key, value in sorted(config[section].items()):
             if value is None or value is False or value in ([], {}):
                 continue
-            if key in FILES or (only is not None and key not in only):
+            if key in FILES and value not in WORDS.get(key, ()):
+                continue
+            if only is not None and key not in only:
                 continue
             option = f"--{key.replace('_', '-')}"
             if isinstance(value, dict):
@@ -102,6 +106,8 @@ def repeated(option, paths):
 def file_named(section, key):
     """Return the file named by an option, as a list: an input, so that the rule runs again if it changes."""
     path = config[section][key]
+    if path in WORDS.get(key, ()):
+        return []
     return [located(path, f"config: {section}: {key}")] if path else []
 
 

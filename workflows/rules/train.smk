@@ -39,6 +39,7 @@ rule train:
     input:
         encoded=ENCODED,
         init=[] if SHIPPED_INIT else file_named("train", "init"),
+        matrix=file_named("train", "matrix"),
     output:
         model=MODEL,
         curve=MODEL.replace(".safetensors", ".log.csv"),
@@ -55,16 +56,15 @@ rule train:
         runtime=minutes(720),
     params:
         folder=subpath(input[0], parent=True),
-        init=lambda wildcards, input: (
-            f"--init {SHIPPED_INIT}" if SHIPPED_INIT else file_options(input)
-        ),
+        init=f"--init {SHIPPED_INIT}" if SHIPPED_INIT else "",
+        files=lambda wildcards, input: file_options(input),
         options=options("train"),
         hardware=hardware("device", "engine"),
         format=FORMAT["model"],
     shell:
         "exec 2> {log:q}; set -x; "
         "dnabirnn train {params.folder:q} -o {output.model:q} --log {output.curve:q} "
-        "{params.init} {params.options} {params.hardware} --threads {threads} "
+        "{params.init} {params.files} {params.options} {params.hardware} --threads {threads} "
         "--provenance {output.provenance:q}"
 
 
