@@ -1,6 +1,7 @@
 from .baseline import (
     Baseline as Baseline,
     FittedMatrix as FittedMatrix,
+    fit_jointly as fit_jointly,
     fit_matrices as fit_matrices,
     learn_baseline as learn_baseline,
 )

@@ -18,8 +18,9 @@ from dnabirnn.errors import EncodedSetError
 from dnabirnn.evaluation.baseline_alignment import AlignedSites, alignments
 from dnabirnn.evaluation.baseline_matrix import Matrix, scan
 from dnabirnn.evaluation.metrics import ScoreCounts, average_precision
+from dnabirnn.evaluation.multinomial import gathered, multinomial_fit
 from dnabirnn.evaluation.reliability import logistic_fit
-from dnabirnn.labels import IGNORE_BIT, class_bits, intervals_of, targets
+from dnabirnn.labels import IGNORE_BIT, class_bits, intervals_of
 from dnabirnn.tracks import Block, integer_scores
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from dnabirnn.motifs import ClassMotifs
     from dnabirnn.sequences import Contig
 
-__all__ = ["Baseline", "FittedMatrix", "fit_matrices", "learn_baseline"]
+__all__ = ["Baseline", "FittedMatrix", "fit_jointly", "fit_matrices", "learn_baseline"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,12 @@ _MAX_BASES = 10_000_000
 _MAX_SITES = 5_000
 """Sites that are aligned, at most; evenly spread."""
 _BINS = 4096
+_JOINT_SCORES = 1 << 24
+"""Scores, of one base and output each, that exclusive classes are fitted on together, about."""
+_RARE = -5.0
+"""Log-odds of a class without a matrix, to start a fit from."""
+_POSITIVE, _UNCOUNTED = 0, 2
+"""Kinds of bases by strand; 1 is a base that does not belong to the class."""
 _BELOW = np.array([0, 0.2, 0.5, 0.8, 0.9, 0.97, 0.99, 0.997, 0.999])
 """Shares of the bases without a site whose scores a lower limit may hide."""
 _LEAST_AP, _LEAST_GAIN = 0.02, 3
@@ -209,6 +216,45 @@ def fit_matrices(
     return found
 
 
+def fit_jointly(
+    encoded: EncodedSet, matrices: Sequence[FittedMatrix | None]
+) -> list[FittedMatrix | None]:
+    """Fit slopes and shifts again, for classes of which a base can have only one.
+
+    Probabilities then come from one softmax over the background and all classes. Fits of one class
+    at a time do not know of the others: where several matrices fit, their probabilities would be
+    too large or too small. A class without a matrix counts with a constant.
+
+    Parameters
+    ----------
+    encoded : EncodedSet
+        No base has two labels.
+    matrices : sequence of FittedMatrix or None
+        One per class.
+    """
+    fitted = list(matrices)
+    if not any(fitted):
+        return fitted
+    learners = [_Learner(encoded, motif_class) for motif_class in encoded.classes]
+    owners = [number for number, one in enumerate(learners) for _ in one.bits]
+    slopes = np.array([one.slope if one else 1.0 for one in fitted])
+    shifts = np.array([one.shift if one else _RARE for one in fitted])
+    nothing = Matrix(np.zeros((1, 4), np.float32))  # its scores are 0 everywhere
+    streams = [
+        learner._scored(learner.train, Matrix(one.log_odds, one.flank_bp) if one else nothing)
+        for learner, one in zip(learners, fitted, strict=True)
+    ]
+    sizes = learners[0].train[:, 1] - learners[0].train[:, 0]
+    total = min(int(sizes.sum()), _MAX_BASES) * len(owners)
+    least = [one.least if one else -np.inf for one in fitted]
+    bases = gathered(streams, least, slopes, shifts, _JOINT_SCORES / total)
+    slopes, shifts = multinomial_fit(bases, owners, slopes, shifts)
+    return [
+        one and one._replace(slope=slope, shift=shift)
+        for one, slope, shift in zip(fitted, slopes.tolist(), shifts.tolist(), strict=True)
+    ]
+
+
 def _shown(motif_class: MotifClass) -> str:
     return f"{motif_class.name} ({'stranded' if motif_class.stranded else 'unstranded'})"
 
@@ -218,12 +264,10 @@ class _Learner:
 
     def __init__(self, encoded: EncodedSet, motif_class: MotifClass) -> None:
         self.codes, self.labels = encoded.codes, encoded.labels
-        self.classes, self.motif_class = encoded.classes, motif_class
+        self.motif_class = motif_class
         self.train, self.val = encoded.split("train"), encoded.split("val")
         number = encoded.classes.index(motif_class)
         self.bits = [class_bits(number, s) for s in ("+-" if motif_class.stranded else ".")]
-        owners = [owner for owner, (_, s) in enumerate(encoded.classes) for _ in range(1 + s)]
-        self.columns = [column for column, owner in enumerate(owners) if owner == number]
         counts = sum(
             np.bincount(self.codes[low:high], minlength=AMBIGUOUS + 1)[:AMBIGUOUS]
             for low, high in self.train
@@ -333,6 +377,14 @@ class _Learner:
         self, spans: NDArray[np.int64], matrix: Matrix
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
         """Yield scores and truth of the counted bases of a split, both (strands, n)."""
+        for scores, kinds in self._kinds(spans, matrix):
+            counted = kinds[0] != _UNCOUNTED
+            yield scores[:, counted], kinds[:, counted] == _POSITIVE
+
+    def _kinds(
+        self, spans: NDArray[np.int64], matrix: Matrix
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
+        """Yield scores and kinds of all bases of a split, both (strands, n)."""
         reach = len(matrix.log_odds) - 1
         chunks = [
             (low, high, start, min(start + _CHUNK_BASES, high))
@@ -346,22 +398,25 @@ class _Learner:
             scores = scores[:, start - first : end - first]
             if not self.motif_class.stranded:
                 scores = scores.max(axis=0, keepdims=True)
-            labels = self.labels[start:end]
-            counted = (labels & labels.dtype.type(IGNORE_BIT)) == 0
-            counted &= self.codes[start:end] < AMBIGUOUS
-            truth = targets(labels[counted], self.classes)[:, self.columns]
-            yield scores[:, counted], truth.T
+            labels = np.asarray(self.labels[start:end])
+            kinds = np.empty(scores.shape, np.uint8)
+            for strand, bits in zip(kinds, self.bits, strict=True):
+                np.equal(labels & labels.dtype.type(bits), 0, out=strand, casting="unsafe")
+            ignored = (labels & labels.dtype.type(IGNORE_BIT)) != 0
+            kinds[:, ignored | (self.codes[start:end] >= AMBIGUOUS)] = _UNCOUNTED
+            yield scores, kinds
 
     def _histogram(self, matrix: Matrix) -> _WidthHistogram:
         lowest = float(matrix.log_odds.min(axis=1).sum())
         scale = _BINS / max(float(matrix.log_odds.max(axis=1).sum()) - lowest, 1e-6)
-        counts = np.zeros((2, _BINS), dtype=np.int64)
-        for scores, truth in self._scored(self.train, matrix):
+        counts = np.zeros(3 * _BINS, dtype=np.int64)
+        for scores, kinds in self._kinds(self.train, matrix):
             bins = np.clip((scores - np.float32(lowest)) * scale, 0, _BINS - 1).astype(np.int64)
-            for number, wanted in enumerate((truth, ~truth)):
-                counts[number] += np.bincount(bins[wanted], minlength=_BINS)
+            bins += np.multiply(kinds, _BINS, dtype=np.int64)
+            counts += np.bincount(bins.ravel(), minlength=counts.size)
+        positives, negatives, _ = counts.reshape(3, _BINS)
         middles = np.asarray(lowest + (np.arange(_BINS) + 0.5) / scale, dtype=np.float64)
-        return _WidthHistogram(middles, counts[0], counts[1])
+        return _WidthHistogram(middles, positives, negatives)
 
     def _threshold(self, matrix: Matrix) -> int:
         for spans in (self.val, self.train):

@@ -23,7 +23,7 @@ from dnabirnn.errors import (
     OutputError,
     TrainingError,
 )
-from dnabirnn.evaluation import fit_matrices
+from dnabirnn.evaluation import fit_jointly, fit_matrices
 from dnabirnn.files import check_target, is_compressed, is_stream, note_written
 from dnabirnn.labels import overlaps
 from dnabirnn.network import (
@@ -313,6 +313,8 @@ def begin(
     if initial is not None:  # its matrices go with its other weights
         inside, same = [], initial.architecture.classes == architecture.classes
         shapes = initial.architecture.matrices if same else ()
+    elif architecture.exclusive:
+        inside = fit_jointly(encoded, inside)
     architecture = replace(architecture, matrices=shapes if any(shapes) else ())
     sampler.flank_bp = architecture.matrix_reach_bp
     fabric = launch(hardware)

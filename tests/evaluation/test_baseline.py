@@ -22,7 +22,7 @@ from dnabirnn.encoded.encode import encode_genome as encode_set
 from dnabirnn.encoded.encoded_set import EncodedSet
 from dnabirnn.encoded.splits import split_plan
 from dnabirnn.errors import EncodedSetError
-from dnabirnn.evaluation.baseline import Baseline, learn_baseline
+from dnabirnn.evaluation.baseline import Baseline, FittedMatrix, learn_baseline
 from dnabirnn.evaluation.baseline_matrix import Matrix, scan
 from dnabirnn.labels.bits import targets
 from dnabirnn.labels.load import load_labels
@@ -292,6 +292,90 @@ def test_a_given_matrix_that_finds_nothing_is_named(
     fitted = module.fit_matrices(planted_set, ClassMotifs("m", (motif,)))
     assert "M: the given matrix finds few of the training sites (AP 0." in caplog.text
     assert fitted[0] is not None
+
+
+# --- classes that exclude each other --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def alike(tmp_path_factory: pytest.TempPathFactory) -> EncodedSet:
+    """Sites of two classes that look alike, one of them without strands, and of a third one."""
+    folder = tmp_path_factory.mktemp("alike")
+    rng = np.random.default_rng(6)
+    words = {"A": encode("ACGTTGCAACCA"), "B": encode("ACGTTGCTACCA"), "C": encode("GGATCCAAGT")}
+    codes, rows = rng.integers(0, 4, 90_000, dtype=np.uint8), []
+    for start in range(100, 89_900, 150):
+        name = "ABC"[int(rng.choice(3, p=[0.5, 0.3, 0.2]))]
+        site = np.where(rng.random(words[name].size) < 0.15, rng.integers(0, 4), words[name])
+        minus = bool(rng.integers(2)) and name != "B"
+        codes[start : start + site.size] = reverse_complement(site) if minus else site
+        strand = "." if name == "B" else "+-"[minus]
+        rows.append(f"a\t{start}\t{start + site.size}\t{name}\t0\t{strand}\n")
+    fasta, bed = write_fasta(folder / "g.fa", {"a": decode(codes)}), folder / "s.bed"
+    bed.write_text("".join(rows))
+    plan = split_plan(fractions=(0.8, 0.1, 0.1))
+    return encode_set([fasta], load_labels([bed]), folder / "set", split=plan)
+
+
+def softmax_sums(
+    encoded: EncodedSet, fitted: list[FittedMatrix | None], constants: dict[int, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum of the probabilities of each output, and its number of bases, on the training split."""
+    sums, found = [], []
+    for low, high in encoded.split("train").tolist():
+        codes, logits = np.asarray(encoded.codes[low:high]), []
+        for number, ((_, stranded), one) in enumerate(zip(encoded.classes, fitted, strict=True)):
+            if one is None:
+                logits += [np.full(codes.size, constants[number])] * (1 + stranded)
+                continue
+            scores = scan(codes, one.log_odds, one.flank_bp)
+            scores = scores if stranded else scores.max(axis=0, keepdims=True)
+            logits += list(one.slope * np.maximum(scores, one.least).astype(float) + one.shift)
+        odds = np.exp(logits)
+        sums.append((odds / (1 + odds.sum(axis=0))).sum(axis=1))
+        found.append(targets(encoded.labels[low:high], encoded.classes).sum(axis=0))
+    return np.sum(sums, axis=0), np.sum(found, axis=0)
+
+
+def by_class(outputs: np.ndarray) -> list[float]:
+    """Sums over the strands of A, of B, and over the strands of C."""
+    return [float(outputs[:2].sum()), float(outputs[2]), float(outputs[3:].sum())]
+
+
+def test_probabilities_of_exclusive_classes_add_up_to_their_bases(alike: EncodedSet) -> None:
+    alone = module.fit_matrices(alike)
+    assert all(alone)
+    sums, truth = map(by_class, softmax_sums(alike, alone, {}))
+    assert max(abs(p / n - 1) for p, n in zip(sums, truth, strict=True)) > 0.05
+    together = module.fit_jointly(alike, alone)
+    sums, truth = map(by_class, softmax_sums(alike, together, {}))
+    assert sums == pytest.approx(truth, rel=0.01)
+    for one, other in zip(alone, together, strict=True):
+        assert one is not None
+        assert other is not None
+        assert other.least == one.least
+        assert other.log_odds is one.log_odds
+
+
+def test_exclusive_classes_without_a_matrix_count_with_a_constant(alike: EncodedSet) -> None:
+    alone = module.fit_matrices(alike)
+    fitted = module.fit_jointly(alike, [alone[0], alone[1], None])
+    assert fitted[2] is None
+    _, truth = softmax_sums(alike, alone, {})
+    low, high = alike.split("train")[0].tolist()
+    constant = float(np.log(truth[3:].sum() / 2 / (high - low - truth.sum())))
+    sums, truth = map(by_class, softmax_sums(alike, fitted, {2: constant}))
+    assert sums[:2] == pytest.approx(truth[:2], rel=0.02)
+    assert module.fit_jointly(alike, [None] * 3) == [None] * 3
+
+
+def test_a_part_of_the_bases_gives_almost_the_same_fit(
+    alike: EncodedSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = module.fit_matrices(alike)
+    monkeypatch.setattr(module, "_JOINT_SCORES", 100_000)
+    sums, truth = map(by_class, softmax_sums(alike, module.fit_jointly(alike, alone), {}))
+    assert sums == pytest.approx(truth, rel=0.02)
 
 
 # --- command --------------------------------------------------------------------------------------
