@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from commands import content, make_material, run, succeed, write_fasta, write_model
-from planted import MOTIF, encoded_set, plant, write_genome
+from planted import MOTIF, alike_set, encoded_set, plant, write_genome
 from random_models import random_codes
 from sklearn.metrics import average_precision_score
 
@@ -299,22 +299,7 @@ def test_a_given_matrix_that_finds_nothing_is_named(
 
 @pytest.fixture(scope="module")
 def alike(tmp_path_factory: pytest.TempPathFactory) -> EncodedSet:
-    """Sites of two classes that look alike, one of them without strands, and of a third one."""
-    folder = tmp_path_factory.mktemp("alike")
-    rng = np.random.default_rng(6)
-    words = {"A": encode("ACGTTGCAACCA"), "B": encode("ACGTTGCTACCA"), "C": encode("GGATCCAAGT")}
-    codes, rows = rng.integers(0, 4, 90_000, dtype=np.uint8), []
-    for start in range(100, 89_900, 150):
-        name = "ABC"[int(rng.choice(3, p=[0.5, 0.3, 0.2]))]
-        site = np.where(rng.random(words[name].size) < 0.15, rng.integers(0, 4), words[name])
-        minus = bool(rng.integers(2)) and name != "B"
-        codes[start : start + site.size] = reverse_complement(site) if minus else site
-        strand = "." if name == "B" else "+-"[minus]
-        rows.append(f"a\t{start}\t{start + site.size}\t{name}\t0\t{strand}\n")
-    fasta, bed = write_fasta(folder / "g.fa", {"a": decode(codes)}), folder / "s.bed"
-    bed.write_text("".join(rows))
-    plan = split_plan(fractions=(0.8, 0.1, 0.1))
-    return encode_set([fasta], load_labels([bed]), folder / "set", split=plan)
+    return alike_set(tmp_path_factory.mktemp("alike"))
 
 
 def softmax_sums(

@@ -52,3 +52,24 @@ def encoded_set(folder: Path, **options: object) -> EncodedSet:
     fasta, bed = write_genome(folder, {"a": 60_000, "b": 15_000, "c": 15_000})
     split = split_plan(val_chroms=["b"], test_chroms=["c"])
     return encode_set([fasta], load_labels([bed]), folder / "set", split=split, **options)  # type: ignore[arg-type]
+
+
+def alike_set(folder: Path) -> EncodedSet:
+    """An encoded set with sites of two classes that look alike, one of them without strands (B),
+    and of a third class. No base has two labels.
+    """
+    rng = np.random.default_rng(6)
+    words = {"A": encode("ACGTTGCAACCA"), "B": encode("ACGTTGCTACCA"), "C": encode("GGATCCAAGT")}
+    codes, rows = rng.integers(0, 4, 90_000, dtype=np.uint8), []
+    for start in range(100, 89_900, 150):
+        name = "ABC"[int(rng.choice(3, p=[0.5, 0.3, 0.2]))]
+        site = np.where(rng.random(words[name].size) < 0.15, rng.integers(0, 4), words[name])
+        minus = bool(rng.integers(2)) and name != "B"
+        codes[start : start + site.size] = reverse_complement(site) if minus else site
+        strand = "." if name == "B" else "+-"[minus]
+        rows.append(f"a\t{start}\t{start + site.size}\t{name}\t0\t{strand}\n")
+    fasta, bed = folder / "genome.fa", folder / "sites.bed"
+    fasta.write_text(f">a\n{decode(codes)}\n")
+    bed.write_text("".join(rows))
+    plan = split_plan(fractions=(0.8, 0.1, 0.1))
+    return encode_set([fasta], load_labels([bed]), folder / "set", split=plan)

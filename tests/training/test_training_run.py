@@ -15,12 +15,13 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from planted import MOTIF, encoded_set, plant, write_genome
+from planted import MOTIF, alike_set, encoded_set, plant, write_genome
 
 from dnabirnn.alphabet import reverse_complement
 from dnabirnn.encoded.encode import encode_genome
 from dnabirnn.encoded.encoded_set import EncodedSet
 from dnabirnn.encoded.splits import split_plan
+from dnabirnn.engine.choose import engine_of
 from dnabirnn.errors import DeviceError, EncodedSetError, OptionError, TrainingError
 from dnabirnn.evaluation.baseline import FittedMatrix, fit_matrices
 from dnabirnn.evaluation.baseline_matrix import scan
@@ -42,7 +43,8 @@ from dnabirnn.training.fit import Fit, FitSettings
 from dnabirnn.training.matrices import compare, inside_network
 from dnabirnn.training.processes import Hardware
 from dnabirnn.training.sampling import SamplingSettings
-from dnabirnn.training.training_run import TrainingProgress, train
+from dnabirnn.training.training_run import TrainingProgress, begin, train
+from dnabirnn.training.validation import Validation
 
 SAMPLING = SamplingSettings(window_bp=80, batch_windows=48)
 QUICK = FitSettings(bases=80 * 48 * 24, learning_rate=2e-2)
@@ -342,6 +344,25 @@ def test_without_matrices_if_asked(encoded: EncodedSet, tmp_path: Path) -> None:
     assert "matrix_ap_stranded" not in plain.metrics["classes"]["M"]
     with_matrix = train(encoded, tmp_path / "n", None, SAMPLING, settings)
     assert all(with_matrix.architecture.matrices)
+
+
+def test_exclusive_classes_start_calibrated(tmp_path: Path) -> None:
+    """The probabilities of each class add up to its bases in the training sequence."""
+    encoded = alike_set(tmp_path)
+    architecture = Architecture(encoded.classes, hidden=4, exclusive=True)
+    begun = begin(encoded, architecture, SAMPLING, QUICK, Hardware(device="cpu"))
+    begun.fit.close()
+    network = begun.fit.network.eval()
+    assert all(network.architecture.matrices)
+    train_split = Validation(encoded, split="train")
+    engine = engine_of(network, begun.maps)
+    expected, observed = np.zeros(5), np.zeros(5)
+    for block in train_split.blocks(engine, ScoringWindow(1_000, 60), 1):
+        counted, truth = train_split.truth_of(block)
+        expected += block.probabilities[counted].sum(axis=0)
+        observed += truth.sum(axis=0)
+    for columns in ([0, 1], [2], [3, 4]):
+        assert expected[columns].sum() == pytest.approx(observed[columns].sum(), rel=0.01)
 
 
 def motifs_of(codes: np.ndarray, weight: float = 9.0) -> ClassMotifs:

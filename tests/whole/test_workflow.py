@@ -311,6 +311,26 @@ class TestSheetAndConfig:
         )
         assert jobs == dict.fromkeys(once, 1) | dict.fromkeys(twice, 2)
 
+    @pytest.mark.parametrize(
+        ("value", "option"),
+        [("auto", "--matrix auto"), ("none", "--matrix none"), ("m.meme", "--matrix m.meme")],
+    )
+    def test_matrices_come_from_sites_or_a_file(
+        self, tmp_path: Path, value: str, option: str
+    ) -> None:
+        data = write_material(tmp_path) / "data"
+        write_sheet(data, "known known.fa known.bed ")
+        (tmp_path / "m.meme").write_text("MEME version 4\n")
+        config = TINY | {
+            "encode": {"val_chroms": ["b"]},
+            "train": TINY["train"] | {"matrix": value},
+        }
+        words = done(tmp_path, "--dry-run", "--printshellcmds", config=config)
+        (command,) = re.findall(r"dnabirnn train (.*)", words)
+        assert command.count("--matrix") == 1
+        assert f"{option} " in command
+        assert ("m.meme" in re.sub("dnabirnn .*", "", words)) == (value == "m.meme")
+
     def test_what_is_excluded_counts_in_no_figure_of_the_encoded(self, tmp_path: Path) -> None:
         data = write_material(tmp_path) / "data"
         write_sheet(data, "known known.fa known.bed ", "other other.fa other.bed score")
