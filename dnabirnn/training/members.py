@@ -174,8 +174,20 @@ def train_members(
     check_plan(encoded, model_path, architecture, validations, priors)
     first = begin(*members[0], settings, hardware, initial, matrix=matrix)
     fabric = first.fabric
-    plan = plan_of(first, encoded, settings, hardware, initial, priors, matrix, validations)
-    plan |= {"architecture": architecture.to_json(), "ensemble": ensemble, "separate": separate}
+    plan = plan_of(
+        encoded,
+        architecture,
+        sampling,
+        settings,
+        hardware,
+        initial,
+        priors,
+        matrix,
+        validations,
+        fabric,
+        first.fused,
+    )
+    plan |= {"ensemble": ensemble, "separate": separate}
     folder = ResumeFolder(model_path, digest_of(plan))
     leads = fabric.is_global_zero
     with folder.locked(may_wait=fabric.world_size == 1) if leads else nullcontext() as waited:
@@ -199,7 +211,7 @@ def train_members(
                 own = folder.of_member(number)
                 shown = report and _part(report, number - 1, len(members))
                 run = run_of(begun, member.encoded, own, log, hardware, validations, resume, shown)
-                _run(run, f"network {number} of {len(members)}", resume=resume)
+                _run(run, number, len(members), resume=resume)
                 if leads:
                     trained.append(_trained(run, begun))
             if leads:
@@ -229,7 +241,7 @@ def _part(
     return report_part
 
 
-def _run(run: Run, name: str, *, resume: bool) -> None:
+def _run(run: Run, number: int, members: int, *, resume: bool) -> None:
     """Train a network, or continue; its last state is kept until the model is written."""
     try:
         if resume:
@@ -237,7 +249,13 @@ def _run(run: Run, name: str, *, resume: bool) -> None:
         run.go()
         run.keep()
     except (KeyboardInterrupt, SystemExit) as stop:
-        stop.add_note(f"{name}: {run.stop()}")
+        note = run.stop()
+        if number > 1 and run.keeps_states and run.kept is None:
+            note = (
+                f"interrupted at step {run.fit.step} of {run.fit.steps}; the networks before are "
+                f"kept in {run.folder.path.parent}; run the same command again to continue"
+            )
+        stop.add_note(f"network {number} of {members}: {note}")
         raise
 
 

@@ -19,12 +19,14 @@ from dnabirnn.network import check_priors
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lightning_fabric import Fabric
+
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.files import PathLike
     from dnabirnn.network import Architecture, Checkpoint
     from dnabirnn.training.fit import FitSettings
     from dnabirnn.training.processes import Hardware
-    from dnabirnn.training.training_run import Begun
+    from dnabirnn.training.sampling import SamplingSettings
 
 __all__ = ["check_plan", "digest_of", "plan_of"]
 
@@ -75,29 +77,32 @@ def check_plan(
 
 
 def plan_of(
-    begun: Begun,
     encoded: EncodedSet,
+    architecture: Architecture,
+    sampling: SamplingSettings,
     settings: FitSettings,
     hardware: Hardware,
     initial: Checkpoint | None,
     priors: Mapping[str, float],
     matrix: bool,
     validations: int,
+    fabric: Fabric,
+    fused: bool,
 ) -> dict[str, Any]:
     """Return all that determines the model, for the model file; parameters as for `train`."""
     return {
-        "architecture": begun.fit.network.architecture.to_json(),
-        "sampling": asdict(begun.sampler.settings),
+        "architecture": architecture.to_json(),
+        "sampling": asdict(sampling),
         "fit": asdict(settings),
         "validations": validations,
         "priors": priors,
         "matrix": matrix,
         "initial": None if initial is None else hashlib.sha256(initial.to_bytes()).hexdigest(),
         "data": encoded.digest,
-        "device": begun.fabric.device.type,
-        "processes": begun.fabric.world_size,
+        "device": fabric.device.type,
+        "processes": fabric.world_size,
         "precision": hardware.precision,
-        "engine": "fused" if begun.fused else "torch",
+        "engine": "fused" if fused else "torch",
         "versions": {name: version(name) for name in ("dnabirnn", "numba", "numpy", "torch")},
     }
 

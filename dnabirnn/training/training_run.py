@@ -160,7 +160,19 @@ def train(
     check_plan(encoded, model_path, architecture, validations, priors)
     begun = begin(encoded, architecture, sampling, settings, hardware, initial, matrix=matrix)
     fabric = begun.fabric
-    plan = plan_of(begun, encoded, settings, hardware, initial, priors, matrix, validations)
+    plan = plan_of(
+        encoded,
+        begun.fit.network.architecture,
+        sampling,
+        settings,
+        hardware,
+        initial,
+        priors,
+        matrix,
+        validations,
+        fabric,
+        begun.fused,
+    )
     run = run_of(
         begun,
         encoded,
