@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import torch
 
 from dnabirnn.errors import OptionError, TrainingError
 from dnabirnn.network import (
@@ -44,8 +45,6 @@ from dnabirnn.training.validation import Validation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    import torch
 
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.evaluation import FittedMatrix
@@ -280,7 +279,8 @@ def _finished(
     """Return the model of several networks."""
     members = [one.member for one in trained]
     shape = Ensemble(encoded.classes, tuple(member.architecture for member in members))
-    network = EnsembleNetwork(shape)
+    with torch.random.fork_rng(devices=[]):  # its first weights are random
+        network = EnsembleNetwork(shape)
     load_weights(network, joined_weights(members))
     return finish(
         network.to(device),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from planted import write_genome
 from random_models import combined, random_checkpoint, random_codes
 
@@ -92,7 +93,11 @@ def test_an_ensemble_is_one_model(encoded: EncodedSet, pair: Path) -> None:
 
 def test_threads_do_not_change_the_bytes(encoded: EncodedSet, pair: Path, tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
     quick(encoded, path, ensemble=2, hardware=Hardware(threads=2))
+    torch.testing.assert_close(torch.rand(3), expected)
     assert path.read_bytes() == pair.read_bytes()
 
 
