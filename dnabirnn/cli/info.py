@@ -14,7 +14,7 @@ from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.names import printable
 
 if TYPE_CHECKING:
-    from dnabirnn.network import Checkpoint
+    from dnabirnn.network import Checkpoint, Member
 
 __all__ = ["info"]
 
@@ -53,15 +53,10 @@ def info(model: str, as_json: bool) -> None:
 
 
 def _lines(checkpoint: Checkpoint) -> list[str]:
-    shape, window = checkpoint.architecture, checkpoint.scoring_window
-    weights = sum(array.size for array in checkpoint.weights.values())
-    layers = "1 layer" if shape.layers == 1 else f"{shape.layers} layers"
-    kmers = "" if shape.kmer == 1 else f"{shape.kmer}-mers, "
+    window, outputs = checkpoint.scoring_window, checkpoint.architecture.outputs
     lines = [
-        f"network          {shape.cell.value}, {layers} of {shape.hidden} hidden units per "
-        f"direction, {'strand-tied' if shape.tied else 'untied'}, "
-        f"{'exclusive' if shape.exclusive else 'overlapping'} classes, {kmers}{weights:,} weights",
-        f"outputs          {', '.join(f'{o.class_name} {o.strand}' for o in shape.outputs)}",
+        *_networks(checkpoint.members, checkpoint.architecture.exclusive),
+        f"outputs          {', '.join(f'{o.class_name} {o.strand}' for o in outputs)}",
         f"training window  {checkpoint.training_window_bp:,} bp",
         f"scoring window   {window.length_bp:,} bp, {window.halo_bp:,} bp halo on each side",
         f"mask             {checkpoint.mask}",
@@ -82,6 +77,26 @@ def _lines(checkpoint: Checkpoint) -> list[str]:
                 f"{figures['positives']:,} positive)"
             )
     return lines
+
+
+def _networks(members: list[Member], exclusive: bool) -> list[str]:
+    """Return a line per network, and for several networks one about all of them."""
+    kind = f"{'exclusive' if exclusive else 'overlapping'} classes"
+    lines = []
+    for number, (shape, arrays) in enumerate(members, 1):
+        weights = sum(array.size for array in arrays.values())
+        layers = "1 layer" if shape.layers == 1 else f"{shape.layers} layers"
+        kmers = "" if shape.kmer == 1 else f"{shape.kmer}-mers, "
+        names = ", ".join(name for name, _ in shape.classes)
+        lines.append(
+            f"{'network' if len(members) == 1 else f'network {number}':16} "
+            f"{shape.cell.value}, {layers} of {shape.hidden} hidden units per "
+            f"direction, {'strand-tied' if shape.tied else 'untied'}, "
+            f"{kind if len(members) == 1 else f'of {names}'}, {kmers}{weights:,} weights"
+        )
+    if len(members) == 1:
+        return lines
+    return [f"networks         {len(members)}, log-odds averaged, {kind}", *lines]
 
 
 def _training(checkpoint: Checkpoint) -> list[str]:

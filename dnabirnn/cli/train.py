@@ -166,6 +166,22 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     "weights.",
 )
 @option(
+    "--ensemble",
+    group=_NETWORK,
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    help="Number of networks to train, with different seeds, one after the other. The model scores "
+    "with the mean of their log-odds. Training and scoring take this many times as long.",
+)
+@option(
+    "--separate",
+    group=_NETWORK,
+    is_flag=True,
+    help="Train a separate network for each class; the model has all of them. Training and scoring "
+    "take as many times as long as there are classes.  [default: one network for all classes]",
+)
+@option(
     "--init",
     group=_NETWORK,
     metavar="MODEL",
@@ -313,6 +329,8 @@ def train(
     positive_share: float,
     mutate: float,
     matrix: str,
+    ensemble: int,
+    separate: bool,
     init: str | None,
     priors: tuple[tuple[str, float], ...],
     validations: int,
@@ -337,7 +355,7 @@ def train(
         Hardware,
         SamplingSettings,
         TrainingPlan,
-        train as fit,
+        train_members as fit,
     )
 
     follows = _follows()
@@ -369,11 +387,14 @@ def train(
         "priors": dict(priors),
         "validations": validations,
         "matrix": matrix == "auto" if motif_file is None else _motifs(motif_file, data),
+        "ensemble": ensemble,
+        "separate": separate,
     }
     plan = TrainingPlan(data, out, **parts)
     if not (not dry_run if follows else look_ahead(plan, TRAINING_REMEDIES, dry_run=dry_run)):
         return
-    with ProgressBar("trained", bases, quiet) as progress, _one_reports(follows):
+    networks = ensemble * (len(data.classes) if separate else 1)
+    with ProgressBar("trained", networks * bases, quiet) as progress, _one_reports(follows):
 
         def report(now: TrainingProgress) -> None:
             progress.to(now.bases, f"loss {now.loss:.4f}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +19,7 @@ from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.encoded.splits import SPLITS, SplitInterval
 from dnabirnn.errors import EncodedSetError, OptionError
 from dnabirnn.files import check_state, note_read, read_json
-from dnabirnn.labels import label_dtype
+from dnabirnn.labels import IGNORE_BIT, class_bits, label_dtype
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.names import is_printable
 from dnabirnn.network import Architecture
@@ -188,6 +188,37 @@ class EncodedSet:
             for contig, start, end in self.manifest["splits"][name]
         ]
         return np.array(sorted(spans), dtype=np.int64).reshape(-1, 2)
+
+    def only(self, class_name: str) -> EncodedSet:
+        """Return the same set with one class: bases of other classes are background in it.
+
+        Labels are made from those on disk when they are read.
+        """
+        number = [name for name, _ in self.classes].index(class_name)
+        labels: Any = _LabelsOfClass(self.labels, number)
+        return replace(self, classes=(self.classes[number],), labels=labels)
+
+
+class _LabelsOfClass:
+    """Labels of one class alone, read like the array (N,) of the labels of all classes."""
+
+    def __init__(self, labels: NDArray[np.unsignedinteger], number: int) -> None:
+        self._labels = labels
+        self._shift = class_bits(number, "+").bit_length() - class_bits(0, "+").bit_length()
+        self.dtype = label_dtype(1)
+        self.shape = labels.shape
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, key: Any) -> NDArray[np.unsignedinteger]:
+        labels = self._labels[key]
+        kind = labels.dtype.type
+        own = (labels >> kind(self._shift)) & kind(class_bits(0, "."))
+        return np.asarray(own | (labels & kind(IGNORE_BIT)), self.dtype)
+
+    def __array__(self, *given: Any, **options: Any) -> NDArray[Any]:
+        return np.array(self[:], *given, **options)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
-    from dnabirnn.network import Checkpoint, LogOddsMap, Network
+    from dnabirnn.network import Checkpoint, EnsembleNetwork, LogOddsMap, Network
 
 __all__ = ["ENGINES", "Engine", "engine_of", "make_engine", "trains_fused"]
 
@@ -109,16 +109,23 @@ def make_engine(
     return FusedEngine.of_checkpoint(checkpoint)
 
 
-def engine_of(network: Network, maps: Sequence[LogOddsMap]) -> Engine:
+def engine_of(network: Network | EnsembleNetwork, maps: Sequence[LogOddsMap]) -> Engine:
     """Create an engine for the current weights of a network, on the device of the network.
 
     Parameters
     ----------
-    network : Network
+    network : Network or EnsembleNetwork
     maps : sequence of LogOddsMap
         Maps of the log-odds, one per class.
     """
-    from dnabirnn.network import Network, load_weights, mapped_weights, weights_of
+    from dnabirnn.network import (
+        Ensemble,
+        EnsembleNetwork,
+        Network,
+        load_weights,
+        mapped_weights,
+        weights_of,
+    )
 
     architecture = network.architecture
     weights = mapped_weights(architecture, weights_of(network), maps)
@@ -129,7 +136,11 @@ def engine_of(network: Network, maps: Sequence[LogOddsMap]) -> Engine:
         return FusedEngine(architecture, weights)
     from dnabirnn.engine.torch_engine import TorchEngine
 
-    mapped = Network(architecture)
+    mapped = (
+        EnsembleNetwork(architecture)
+        if isinstance(architecture, Ensemble)
+        else Network(architecture)
+    )
     load_weights(mapped, weights)
     return TorchEngine(mapped.eval().to(device))
 

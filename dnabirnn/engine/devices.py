@@ -9,7 +9,7 @@ import torch
 from dnabirnn.errors import DeviceError, OptionError
 
 if TYPE_CHECKING:
-    from dnabirnn.network import Architecture
+    from dnabirnn.network import Architecture, Ensemble
 
 __all__ = ["PRECISIONS", "bases_that_fit", "find_device", "free_cache", "set_precision"]
 
@@ -80,7 +80,9 @@ def set_precision(name: str, device: torch.device) -> None:
     torch.backends.cudnn.allow_tf32 = name == "tf32"
 
 
-def bases_that_fit(device: torch.device, architecture: Architecture, *, training: bool) -> int:
+def bases_that_fit(
+    device: torch.device, architecture: Architecture | Ensemble, *, training: bool
+) -> int:
     """Return a conservative estimate of the bases that fit a device's free memory at a time."""
     if device.type != "cuda":
         return _UNBOUNDED

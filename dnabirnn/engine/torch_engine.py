@@ -14,8 +14,12 @@ from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.engine.devices import bases_that_fit, find_device, free_cache, set_precision
 from dnabirnn.network import (
     PROBABILITY_BOUNDS,
+    Ensemble,
+    EnsembleNetwork,
+    Member,
     Network,
     load_weights,
+    members_of,
     to_probabilities,
     weight_shapes,
 )
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
-    from dnabirnn.network import Architecture, Checkpoint
+    from dnabirnn.network import Checkpoint
 
 __all__ = ["TorchEngine"]
 
@@ -43,18 +47,18 @@ _PROGRAM_BYTES = 430_000_000
 _UNITS = 16
 
 
-def _padded(checkpoint: Checkpoint) -> tuple[Architecture, dict[str, NDArray[np.float32]]]:
+def _padded(member: Member) -> Member:
     """Fill up the hidden units to a multiple of `_UNITS`, so that every window gets the same sums.
 
     A matrix product treats the remainder beyond full vectors in a different order of summation, and
     which elements that affects depends on the position of a window in the batch. The added weights
     are 0, so the states of the added units are 0 too.
     """
-    hidden = checkpoint.architecture.hidden
-    architecture = replace(checkpoint.architecture, hidden=-(-hidden // _UNITS) * _UNITS)
+    hidden = member.architecture.hidden
+    architecture = replace(member.architecture, hidden=-(-hidden // _UNITS) * _UNITS)
     shapes = weight_shapes(architecture)
     weights = {}
-    for name, array in checkpoint.scoring_weights().items():
+    for name, array in member.weights.items():
         for axis, (size, wanted) in enumerate(zip(array.shape, shapes[name], strict=True)):
             if size != wanted:  # the axis has parts of `hidden` each: gates, or both lanes
                 parts = np.split(array, size // hidden, axis)
@@ -63,24 +67,43 @@ def _padded(checkpoint: Checkpoint) -> tuple[Architecture, dict[str, NDArray[np.
                 ]
                 array = np.concatenate([np.pad(part, widths) for part in parts], axis)
         weights[name] = array
-    return architecture, weights
+    return Member(architecture, weights)
+
+
+def _network(checkpoint: Checkpoint) -> Network | EnsembleNetwork:
+    """Create the networks of a model, with its maps of log-odds applied."""
+    shape = checkpoint.architecture
+    members = members_of(shape, checkpoint.scoring_weights())
+    padded = [_padded(member) for member in members]
+    units = [member.architecture.hidden for member in members]
+    if isinstance(shape, Ensemble):
+        sizes = tuple(member.architecture for member in padded)
+        network = EnsembleNetwork(replace(shape, members=sizes), units)
+        for module, member in zip(network.member, padded, strict=True):
+            load_weights(module, member.weights)
+        return network
+    alone = Network(padded[0].architecture, units[0])
+    load_weights(alone, padded[0].weights)
+    return alone
 
 
 class TorchEngine:
-    """Engine that scores with `Network`. Products of float32 are rounded only with "tf32".
+    """Engine that scores with `Network` or `EnsembleNetwork`.
+
+    Products of float32 are rounded only with "tf32".
 
     On a GPU two threads take turns, each with a separate stream: one batch is computed while the
     probabilities of the other are copied to the CPU.
 
     Parameters
     ----------
-    network : Network
-        Network in evaluation mode, on its device, with the maps of log-odds already applied.
+    network : Network or EnsembleNetwork
+        In evaluation mode, on its device, with the maps of log-odds already applied.
     precision : str
         One of `dnabirnn.engine.devices.PRECISIONS`.
     """
 
-    def __init__(self, network: Network, precision: str = "f32") -> None:
+    def __init__(self, network: Network | EnsembleNetwork, precision: str = "f32") -> None:
         self._network = network
         self._device = next(network.parameters()).device
         set_precision(precision, self._device)
@@ -94,11 +117,7 @@ class TorchEngine:
         cls, checkpoint: Checkpoint, device: str = "auto", precision: str = "f32"
     ) -> TorchEngine:
         """Create an engine for a model on a device."""
-        architecture, weights = _padded(checkpoint)
-        network = Network(architecture, checkpoint.architecture.hidden)
-        load_weights(network, weights)
-        place = find_device(device)
-        return cls(network.eval().to(place), precision)
+        return cls(_network(checkpoint).eval().to(find_device(device)), precision)
 
     def workers(self, threads: int) -> int:
         """Return one per thread on a CPU; two on a GPU: one computes while the other copies."""

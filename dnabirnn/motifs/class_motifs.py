@@ -75,6 +75,10 @@ class ClassMotifs(NamedTuple):
         )
         return found
 
+    def of(self, numbers: Sequence[int]) -> ClassMotifs:
+        """Return the motifs of some of the classes, given by their numbers."""
+        return ClassMotifs(self.source, tuple(self.motifs[number] for number in numbers))
+
     def to_json(self) -> dict[str, Any]:
         """Return the SHA-256 of the matrices and the weight of the background, for the model."""
         digest = hashlib.sha256()
@@ -157,7 +161,7 @@ def write_class_motifs(checkpoint: Checkpoint, source: str, path: PathLike) -> i
     OutputError
         If the path cannot be written.
     """
-    if not any(checkpoint.architecture.matrices):
+    if not any(any(member.architecture.matrices) for member in checkpoint.members):
         raise ModelFileError(
             f"{source}: no class of this model has a position weight matrix; export it as .onnx, "
             "or train it with `dnabirnn train --matrix auto` or a motif file"
@@ -182,15 +186,16 @@ def model_motifs(
     Returns
     -------
     motifs : dict of str to ndarray, (W, 4) float64
-        By class, for classes with a matrix. Columns outside the site are included.
+        By class, for classes with a matrix; that of the first network with one. Columns outside
+        the site are included.
     background : ndarray, (4,) float64
     """
-    weights = checkpoint.weights
-    odds = {
-        motif_class.name: np.exp(weights[f"matrix.{number}.log_odds"].astype(np.float64))
-        for number, motif_class in enumerate(checkpoint.architecture.classes)
-        if checkpoint.architecture.matrix(number)
-    }
+    odds: dict[str, NDArray[np.float64]] = {}
+    for architecture, weights in checkpoint.members:
+        for number, (name, _) in enumerate(architecture.classes):
+            if architecture.matrix(number) and name not in odds:
+                log_odds = weights[f"matrix.{number}.log_odds"].astype(np.float64)
+                odds[name] = np.exp(log_odds)
     background = _background(np.concatenate(list(odds.values())))
     mixed = _background_share(checkpoint.training)
     motifs = {}

@@ -3,15 +3,17 @@
 Modules, in reading order:
 
 - `kmers`: numbers of k-mers
-- `architecture`: `Cell` and `Architecture`: the shape of a network, free of torch
+- `architecture`: `Cell`, `Architecture` and `Ensemble`: the shape of networks, free of torch
 - `scoring_window`: the window in which a network scores
 - `log_odds`: calibration of log-odds, and the effect of another prior
 - `call_rules`: threshold, length and gap of calls, by class
 - `shipped`: models that come with the package
+- `members`: the networks of a model with their weights
 - `checkpoint`: the model file
 - `layer_norm_gru`: dna-brnn's recurrent cell in torch
 - `matrix_scores`: scores of position weight matrices in torch
 - `torch_network`: the network in torch
+- `torch_ensemble`: several networks in torch, whose log-odds are averaged
 - `onnx_export`: export to ONNX
 - `kann`: the file format of KANN, the library that dna-brnn uses
 - `dna_brnn`: conversion of dna-brnn's models

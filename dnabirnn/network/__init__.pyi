@@ -4,6 +4,7 @@ from .architecture import (
     PROBABILITY_BOUNDS as PROBABILITY_BOUNDS,
     Architecture as Architecture,
     Cell as Cell,
+    Ensemble as Ensemble,
     MatrixShape as MatrixShape,
 )
 from .call_rules import (
@@ -26,9 +27,15 @@ from .log_odds import (
     check_priors as check_priors,
     prior_shift as prior_shift,
 )
+from .members import (
+    Member as Member,
+    joined_weights as joined_weights,
+    members_of as members_of,
+)
 from .onnx_export import write_onnx as write_onnx
 from .scoring_window import MAX_WINDOW_BP as MAX_WINDOW_BP, ScoringWindow as ScoringWindow
 from .shipped import find_model as find_model, shipped_models as shipped_models
+from .torch_ensemble import EnsembleNetwork as EnsembleNetwork
 from .torch_network import (
     Dropout as Dropout,
     Network as Network,

@@ -1,4 +1,4 @@
-"""The shape of a network: cell, sizes and classes. This module does not import torch."""
+"""The shape of a network, or of several: cell, sizes and classes. Does not import torch."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ __all__ = [
     "PROBABILITY_BOUNDS",
     "Architecture",
     "Cell",
+    "Ensemble",
     "MatrixShape",
 ]
 
@@ -73,7 +74,50 @@ class MatrixShape(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Architecture:
+class _Classes:
+    """The classes of a network or of several, and their outputs."""
+
+    classes: tuple[MotifClass, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.classes) <= MAX_CLASSES:
+            raise OptionError(
+                f"{len(self.classes)} classes: a network has 1 to {MAX_CLASSES}; "
+                "give all rows one class with --class, or select classes with --classes"
+            )
+        names = [name for name, _ in self.classes]
+        for name in names:
+            if name.strip() in ("", ".") or not is_printable(name):
+                raise OptionError(
+                    f"class {name!r}: a class name must consist of printable characters, and must "
+                    "not be empty or a dot"
+                )
+        if len(set(names)) < len(names):
+            raise OptionError(f"classes {', '.join(names)}: give each class a different name")
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """Outputs in class order: + before - for a stranded class, "." for an unstranded one.
+
+        Examples
+        --------
+        >>> Architecture((MotifClass("REP", True), MotifClass("IS", False))).outputs
+        (Output(class_name='REP', strand='+'), Output(class_name='REP', strand='-'), \
+Output(class_name='IS', strand='.'))
+        """
+        return tuple(
+            Output(name, strand)
+            for name, stranded in self.classes
+            for strand in ("+-" if stranded else ".")
+        )
+
+    def columns(self, class_name: str) -> list[int]:
+        """Return the output columns of a class: two for a stranded class, else one."""
+        return [i for i, output in enumerate(self.outputs) if output.class_name == class_name]
+
+
+@dataclass(frozen=True)
+class Architecture(_Classes):
     """The shape of a network.
 
     Attributes
@@ -98,7 +142,6 @@ class Architecture:
         Length of the k-mers that the first layer looks up beside each base; 1 for none.
     """
 
-    classes: tuple[MotifClass, ...]
     cell: Cell = Cell.GRU
     hidden: int = 32
     layers: int = 1
@@ -108,20 +151,7 @@ class Architecture:
     matrices: tuple[MatrixShape | None, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.classes) <= MAX_CLASSES:
-            raise OptionError(
-                f"{len(self.classes)} classes: a network has 1 to {MAX_CLASSES}; "
-                "give all rows one class with --class, or select classes with --classes"
-            )
-        names = [name for name, _ in self.classes]
-        for name in names:
-            if name.strip() in ("", ".") or not is_printable(name):
-                raise OptionError(
-                    f"class {name!r}: a class name must consist of printable characters, and must "
-                    "not be empty or a dot"
-                )
-        if len(set(names)) < len(names):
-            raise OptionError(f"classes {', '.join(names)}: give each class a different name")
+        super().__post_init__()
         for option, value in (("hidden", self.hidden), ("layers", self.layers)):
             if value < 1:
                 raise OptionError(f"--{option} {value}: must be 1 or more")
@@ -145,26 +175,6 @@ class Architecture:
     def matrix_reach_bp(self) -> int:
         """Number of bases on either side of a base that its matrix score can depend on."""
         return max((shape.width - 1 for shape in self.matrices if shape), default=0)
-
-    @property
-    def outputs(self) -> tuple[Output, ...]:
-        """Outputs in class order: + before - for a stranded class, "." for an unstranded one.
-
-        Examples
-        --------
-        >>> Architecture((MotifClass("REP", True), MotifClass("IS", False))).outputs
-        (Output(class_name='REP', strand='+'), Output(class_name='REP', strand='-'), \
-Output(class_name='IS', strand='.'))
-        """
-        return tuple(
-            Output(name, strand)
-            for name, stranded in self.classes
-            for strand in ("+-" if stranded else ".")
-        )
-
-    def columns(self, class_name: str) -> list[int]:
-        """Return the output columns of a class: two for a stranded class, else one."""
-        return [i for i, output in enumerate(self.outputs) if output.class_name == class_name]
 
     def bytes_a_base(self, *, training: bool) -> int:
         """Return a conservative estimate of torch's memory per base of a window, in bytes.
@@ -214,3 +224,98 @@ Output(class_name='IS', strand='.'))
             ),
             kmer=int(plain.get("kmer", 1)),
         )
+
+
+@dataclass(frozen=True)
+class Ensemble(_Classes):
+    """The shape of several networks, the members, whose log-odds are averaged.
+
+    The log-odds of an output are the mean over the members that have its class. In exclusive
+    networks, all members have all classes.
+
+    Attributes
+    ----------
+    classes : tuple of MotifClass
+        Classes in the order of the outputs.
+    members : tuple of Architecture
+        Two or more. Each has some of the classes, in the same order, and each class is in one of
+        them.
+    """
+
+    members: tuple[Architecture, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.members) < 2:
+            raise OptionError(f"{len(self.members)} members: an ensemble has at least 2 networks")
+        for member in self.members:
+            known = [each for each in self.classes if each in member.classes]
+            if known != [*member.classes]:
+                raise OptionError("the classes of a member are not classes of the ensemble")
+            if member.exclusive != self.exclusive:
+                raise OptionError("some members have exclusive classes, and others do not")
+            if self.exclusive and member.classes != self.classes:
+                raise OptionError("a member of an exclusive ensemble lacks a class")
+        for motif_class in self.classes:
+            if not any(motif_class in member.classes for member in self.members):
+                raise OptionError(f"no member has class {motif_class.name}")
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether one softmax covers the background and all outputs."""
+        return self.members[0].exclusive
+
+    @property
+    def tied(self) -> bool:
+        """Whether both strands share one set of weights, in all members."""
+        return all(member.tied for member in self.members)
+
+    @property
+    def matrix_reach_bp(self) -> int:
+        """Number of bases on either side of a base that a matrix score can depend on."""
+        return max(member.matrix_reach_bp for member in self.members)
+
+    def places(self, member: Architecture) -> list[int]:
+        """Return the number of the log-odds here of each of a member's log-odds.
+
+        In exclusive networks, number 0 is the background.
+        """
+        first = int(self.exclusive)
+        columns = [self.outputs.index(output) for output in member.outputs]
+        return [*range(first), *(first + column for column in columns)]
+
+    def shares(self) -> list[float]:
+        """Return the share of a member in the mean of each of the log-odds, in their order.
+
+        Examples
+        --------
+        >>> rep, other = MotifClass("REP", True), MotifClass("IS", False)
+        >>> Ensemble((rep, other), (Architecture((rep, other)), Architecture((rep,)))).shares()
+        [0.5, 0.5, 1.0]
+        """
+        counts = [
+            sum(output in member.outputs for member in self.members) for output in self.outputs
+        ]
+        return [1 / len(self.members)] * self.exclusive + [1 / count for count in counts]
+
+    def bytes_a_base(self, *, training: bool) -> int:
+        """Return a conservative estimate of torch's memory per base of a window, in bytes.
+
+        The members run one after the other.
+        """
+        most = max(member.bytes_a_base(training=training) for member in self.members)
+        return most + 4 * 2 * (1 + len(self.outputs))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for the model file."""
+        return {
+            "classes": [{"name": name, "stranded": strand} for name, strand in self.classes],
+            "exclusive": self.exclusive,
+            "members": [member.to_json() for member in self.members],
+        }
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> Ensemble:
+        """Create an ensemble from the result of `to_json`; errors as for `Architecture`."""
+        classes = tuple(MotifClass(str(c["name"]), bool(c["stranded"])) for c in plain["classes"])
+        return cls(classes, tuple(map(Architecture.from_json, plain["members"])))

@@ -17,9 +17,10 @@ import numpy as np
 from dnabirnn.errors import ModelFileError, OptionError
 from dnabirnn.files import OutputFiles, check_state, load_arrays, look, note_read, parse_json
 from dnabirnn.motif_classes import MAX_SCORE
-from dnabirnn.network.architecture import Architecture
+from dnabirnn.network.architecture import Architecture, Ensemble
 from dnabirnn.network.call_rules import CallRule
 from dnabirnn.network.log_odds import LogOddsMap, check_priors, prior_shift
+from dnabirnn.network.members import Member, joined_weights, member_prefix, members_of
 from dnabirnn.network.scoring_window import ScoringWindow
 from dnabirnn.network.shipped import find_model, shipped_models
 
@@ -30,11 +31,17 @@ if TYPE_CHECKING:
 
     from dnabirnn.files import Contents, PathLike
 
-__all__ = ["FORMAT_VERSION", "Checkpoint", "load_checkpoint", "mapped_weights", "weight_shapes"]
+__all__ = [
+    "FORMAT_VERSION",
+    "Checkpoint",
+    "load_checkpoint",
+    "mapped_weights",
+    "weight_shapes",
+]
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Newest version of the format. A file has the lowest version that describes it: 2 with k-mers or
-matrices."""
+matrices, 3 with several networks."""
 _KEY = "dnabirnn"
 
 
@@ -44,7 +51,7 @@ class Checkpoint:
 
     Attributes
     ----------
-    architecture : Architecture
+    architecture : Architecture or Ensemble
     weights : mapping of str to ndarray, float32
         Weights by the names in `weight_shapes`.
     training_window_bp : int
@@ -69,7 +76,7 @@ class Checkpoint:
         Notes for users of shipped models: data, licence, figures, limits.
     """
 
-    architecture: Architecture
+    architecture: Architecture | Ensemble
     weights: Mapping[str, NDArray[np.float32]]
     training_window_bp: int
     scoring_window: ScoringWindow
@@ -83,9 +90,8 @@ class Checkpoint:
 
     def description(self) -> dict[str, Any]:
         """Return everything except the weights as plain values, for the metadata of the file."""
-        plain_input = self.architecture.kmer == 1 and not any(self.architecture.matrices)
         return {
-            "format_version": 1 if plain_input else FORMAT_VERSION,
+            "format_version": self._format_version(),
             "architecture": self.architecture.to_json(),
             "outputs": [list(output) for output in self.architecture.outputs],
             "training_window_bp": self.training_window_bp,
@@ -104,6 +110,17 @@ class Checkpoint:
             "metrics": dict(self.metrics),
             **({"card": dict(self.card)} if self.card else {}),
         }
+
+    def _format_version(self) -> int:
+        shape = self.architecture
+        if isinstance(shape, Ensemble):
+            return 3
+        return 2 if shape.kmer > 1 or any(shape.matrices) else 1
+
+    @property
+    def members(self) -> list[Member]:
+        """The networks of the model: one, or those of an ensemble."""
+        return members_of(self.architecture, self.weights)
 
     def rules_at(self, rate: float) -> dict[str, CallRule]:
         """Return rules that keep to a false discovery rate, as measured on validation sequence.
@@ -205,13 +222,14 @@ class Checkpoint:
             files.open(path).write(self.to_bytes())
 
 
-def weight_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
-    """Return the names and shapes of the weights of a network.
+def weight_shapes(architecture: Architecture | Ensemble) -> dict[str, tuple[int, ...]]:
+    """Return the names and shapes of the weights of a network, or of all members of an ensemble.
 
     A layer has the weights of torch.nn.RNN, GRU or LSTM with one layer. A cell with layer
     normalisation also has gains and an initial state; in an untied network only the forward
     direction has the state. A tied network has one set of weights per layer. An untied network has
-    two, forward and reverse. With k-mers, a first layer also has a table with a row per k-mer.
+    two, forward and reverse. With k-mers, a first layer also has a table with a row per k-mer. The
+    names of member N (from 0) of an ensemble start with `member.N.`.
 
     Examples
     --------
@@ -219,6 +237,12 @@ def weight_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     >>> weight_shapes(Architecture((MotifClass("REP", True),), hidden=2))["head.weight"]
     (1, 4)
     """
+    if isinstance(architecture, Ensemble):
+        return {
+            member_prefix(number) + name: shape
+            for number, member in enumerate(architecture.members)
+            for name, shape in weight_shapes(member).items()
+        }
     hidden, rows = architecture.hidden, architecture.cell.gates * architecture.hidden
     directions = 1 if architecture.tied else 2
     shapes: dict[str, tuple[int, ...]] = {}
@@ -248,7 +272,7 @@ def weight_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
 
 
 def mapped_weights(
-    architecture: Architecture,
+    architecture: Architecture | Ensemble,
     weights: Mapping[str, NDArray[np.float32]],
     maps: Sequence[LogOddsMap],
 ) -> dict[str, NDArray[np.float32]]:
@@ -261,15 +285,24 @@ def mapped_weights(
     The log-odds of an exclusive network are relative to its background. The row of the background
     is first subtracted from all rows, and itself becomes 0; the softmax does not change.
 
+    The map of a mean of log-odds is the mean of the mapped log-odds, so that the members of an
+    ensemble are mapped one by one.
+
     Parameters
     ----------
-    architecture : Architecture
+    architecture : Architecture or Ensemble
     weights : mapping
         Weights by the names in `weight_shapes`.
     maps : sequence of LogOddsMap
         One map per class.
     """
     of_class = {c.name: log_odds for c, log_odds in zip(architecture.classes, maps, strict=True)}
+    if isinstance(architecture, Ensemble):
+        members = []
+        for shape, own in members_of(architecture, weights):
+            own_maps = [of_class[name] for name, _ in shape.classes]
+            members.append(Member(shape, mapped_weights(shape, own, own_maps)))
+        return joined_weights(members)
     heads = architecture.classes if architecture.tied else architecture.outputs
     row_maps = [of_class[head[0]] for head in heads]
     rows = np.concatenate([weights["head.weight"], weights["head.bias"][:, None]], axis=1)
@@ -368,7 +401,8 @@ def _contents(path: Path) -> Contents:
 
 def _from_plain(plain: dict[str, Any]) -> Checkpoint:
     """Create a checkpoint without weights from its description."""
-    architecture = Architecture.from_json(plain["architecture"])
+    shape = plain["architecture"]
+    architecture = (Ensemble if "members" in shape else Architecture).from_json(shape)
     if plain["outputs"] != [list(output) for output in architecture.outputs]:
         raise ValueError("the outputs do not match the classes")
     names = [motif_class.name for motif_class in architecture.classes]
@@ -418,18 +452,19 @@ def _discoveries(plain: Mapping[str, Any]) -> dict[str, dict[str, int | None]]:
 def _check_slopes(checkpoint: Checkpoint) -> None:
     """Raise if a matrix's score lowers the log-odds: the better strand would then be the worse."""
     for name, weight in checkpoint.weights.items():
-        if name.startswith("matrix.") and name.endswith(".map") and not weight[0] > 0:
+        if "matrix." in name and name.endswith(".map") and not weight[0] > 0:
             raise ValueError(f"{name}: the slope {weight[0]} is not above 0")
 
 
 def _check_shapes(
-    path: Path, architecture: Architecture, found: Mapping[str, tuple[int, ...]]
+    path: Path, architecture: Architecture | Ensemble, found: Mapping[str, tuple[int, ...]]
 ) -> None:
     """Raise if the weights in a file do not fit the architecture; no weight is read yet."""
     # With a false number of layers, the names of the weights alone could fill the memory.
-    if architecture.layers > len(found):
+    layers = sum(member.layers for member, _ in members_of(architecture, {}))
+    if layers > len(found):
         raise ModelFileError(
-            f"{path}: the description gives {architecture.layers} layers, but the file has "
+            f"{path}: the description gives {layers} layers, but the file has "
             f"{len(found)} weights; the file is damaged: copy it again, or train again"
         )
     expected = weight_shapes(architecture)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dnabirnn.network.architecture import Architecture
+    from dnabirnn.network.architecture import Architecture, Ensemble
 
 __all__ = ["LogOddsMap", "check_priors", "prior_shift"]
 
@@ -50,7 +50,7 @@ class LogOddsMap(NamedTuple):
 
 
 def prior_shift(
-    architecture: Architecture,
+    architecture: Architecture | Ensemble,
     before: Sequence[float] | NDArray[np.float64],
     after: Sequence[float] | NDArray[np.float64],
 ) -> tuple[LogOddsMap, ...]:
@@ -61,7 +61,7 @@ def prior_shift(
 
     Parameters
     ----------
-    architecture : Architecture
+    architecture : Architecture or Ensemble
     before, after : sequence of float, (classes,)
         Share of the bases of a strand, per class.
 
@@ -88,7 +88,7 @@ def prior_shift(
     return tuple(LogOddsMap(1.0, float(value)) for value in shift)
 
 
-def check_priors(architecture: Architecture, shares: Mapping[str, float]) -> None:
+def check_priors(architecture: Architecture | Ensemble, shares: Mapping[str, float]) -> None:
     """Check shares of the bases of a strand.
 
     Raises

@@ -16,8 +16,9 @@ import numpy as np
 from dnabirnn.alphabet import AMBIGUOUS, ONE_HOT, PADDING
 from dnabirnn.errors import OptionError
 from dnabirnn.files import OutputFiles
-from dnabirnn.network.architecture import PROBABILITY_BOUNDS, Cell
+from dnabirnn.network.architecture import PROBABILITY_BOUNDS, Cell, Ensemble
 from dnabirnn.network.kmers import opposite_rows
+from dnabirnn.network.members import members_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.network.architecture import Architecture
     from dnabirnn.network.checkpoint import Checkpoint
+    from dnabirnn.network.members import Member
 
     _Named = dict[str, NDArray[np.float32]]
     _Weights = Mapping[str, NDArray[np.float32]]
@@ -106,8 +108,8 @@ def onnx_bytes(checkpoint: Checkpoint) -> bytes:
             "export to ONNX needs the package onnx, which is not installed; install it with "
             '`pip install ".[onnx]"` in the folder of the source code'
         ) from error
-    cell = checkpoint.architecture.cell
-    if cell not in _OPERATORS:
+    cells = [shape.cell for shape, _ in checkpoint.members]
+    if cell := next((cell for cell in cells if cell not in _OPERATORS), None):
         raise OptionError(
             f"a network with cell {cell} cannot be exported: ONNX has no operator for it; "
             f"train one with --cell {', '.join(_OPERATORS)}"
@@ -207,23 +209,26 @@ def _layer(pair: tuple[_Named, _Named], gates: tuple[int, ...]) -> _Layer:
 
 
 class _Graph:
-    """Builder of a graph: collects nodes and constants."""
+    """Builder of a graph: collects nodes and constants, whose names begin with `prefix`."""
 
     def __init__(self) -> None:
         from onnx import NodeProto, TensorProto
 
+        self.prefix = ""
         self.nodes: list[NodeProto] = []
         self.constants: list[TensorProto] = []
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
         from onnx import numpy_helper
 
+        name = self.prefix + name
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
     def node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
         from onnx import helper
 
+        output = self.prefix + output
         # Runtimes name the node in their messages.
         node = helper.make_node(operator, inputs, [output], name=f"make_{output}", **attributes)
         self.nodes.append(node)
@@ -234,7 +239,8 @@ def _model(checkpoint: Checkpoint) -> ModelProto:
     from onnx import TensorProto, helper
 
     graph = _Graph()
-    _add_probabilities(graph, checkpoint.architecture, checkpoint.scoring_weights())
+    members = members_of(checkpoint.architecture, checkpoint.scoring_weights())
+    _add_probabilities(graph, checkpoint.architecture, members)
     outputs = len(checkpoint.architecture.outputs)
     codes = helper.make_tensor_value_info("codes", TensorProto.UINT8, ["batch", "length"])
     probabilities = helper.make_tensor_value_info(
@@ -255,17 +261,42 @@ def _model(checkpoint: Checkpoint) -> ModelProto:
     return model
 
 
-def _add_probabilities(graph: _Graph, architecture: Architecture, weights: _Weights) -> None:
+def _add_probabilities(
+    graph: _Graph, architecture: Architecture | Ensemble, members: list[Member]
+) -> None:
     """Add all nodes, from `codes` to `probabilities`."""
     from onnx import TensorProto
 
-    layers, head_weight, head_bias = both_directions(architecture, weights)
     numbers = graph.node("Cast", ["codes"], "numbers", to=TensorProto.INT32)  # (B, L)
     padding = graph.constant("padding", np.array(PADDING, np.int32))
     real = graph.node("Less", [numbers, padding], "real")
     ones = graph.node("Cast", [real], "ones", to=TensorProto.INT32)
     along = graph.constant("length_axis", np.array([1], np.int64))
     lengths = graph.node("ReduceSum", [ones, along], "lengths", keepdims=0)  # (B,)
+    if isinstance(architecture, Ensemble):
+        parts = []
+        for number, member in enumerate(members):
+            graph.prefix = f"member_{number}_"
+            log_odds = _add_log_odds(graph, member, numbers, real, lengths)
+            share = graph.constant("share_of_mean", _share_of_mean(architecture, member))
+            parts.append(graph.node("MatMul", [log_odds, share], "part_of_mean"))
+        graph.prefix = ""
+        log_odds = graph.node("Sum", parts, "mean_log_odds")
+    else:
+        log_odds = _add_log_odds(graph, members[0], numbers, real, lengths)
+    _add_answer(graph, architecture, log_odds, numbers)
+
+
+def _share_of_mean(ensemble: Ensemble, member: Member) -> NDArray[np.float32]:
+    """Return the matrix (R, M) from the log-odds of a member to its part of the mean."""
+    shares, places = ensemble.shares(), ensemble.places(member.architecture)
+    return np.diag(np.array(shares, np.float32))[places]
+
+
+def _add_log_odds(graph: _Graph, member: Member, numbers: str, real: str, lengths: str) -> str:
+    """Add the nodes from codes (B, L) to the log-odds of a network (B, L, R)."""
+    architecture, weights = member
+    layers, head_weight, head_bias = both_directions(architecture, weights)
     table, rows = ONE_HOT, numbers
     if architecture.kmer > 1:
         table, layers[0] = _sums_of_kmers(layers[0])
@@ -283,7 +314,7 @@ def _add_probabilities(graph: _Graph, architecture: Architecture, weights: _Weig
     if any(architecture.matrices):
         terms = _add_matrices(graph, architecture, weights, numbers, real)
         log_odds = graph.node("Add", [log_odds, terms], "log_odds_with_matrices")
-    _add_answer(graph, architecture, log_odds, numbers)
+    return log_odds
 
 
 def _add_matrices(
@@ -413,7 +444,9 @@ def _add_layer(
     return graph.node("Reshape", [lanes, shape_name], f"layer_{number}_states")
 
 
-def _add_answer(graph: _Graph, architecture: Architecture, log_odds: str, numbers: str) -> None:
+def _add_answer(
+    graph: _Graph, architecture: Architecture | Ensemble, log_odds: str, numbers: str
+) -> None:
     """Add the nodes from log-odds to probabilities: 0 if the base is not A, C, G or T."""
     from onnx import TensorProto
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.motif_classes import Output
-    from dnabirnn.network.architecture import Architecture
+    from dnabirnn.network.architecture import Architecture, Ensemble
 
 __all__ = [
     "Dropout",
@@ -343,13 +343,13 @@ def head_rows(architecture: Architecture) -> list[Output | None]:
     return [*rows, *(architecture.outputs[column] for column in first)]
 
 
-def to_probabilities(logits: Tensor, architecture: Architecture) -> Tensor:
+def to_probabilities(logits: Tensor, architecture: Architecture | Ensemble) -> Tensor:
     """Convert log-odds of the network, already corrected for the prior, to probabilities.
 
     Parameters
     ----------
     logits : Tensor, (..., O) float32; (..., 1 + O) with the background first if exclusive
-    architecture : Architecture
+    architecture : Architecture or Ensemble
 
     Returns
     -------
@@ -367,14 +367,14 @@ def to_probabilities(logits: Tensor, architecture: Architecture) -> Tensor:
     return odds[..., 1:] / total.unsqueeze(-1)
 
 
-def weights_of(network: Network) -> dict[str, NDArray[np.float32]]:
-    """Return copies of the network's weights by name, for the model file."""
+def weights_of(network: nn.Module) -> dict[str, NDArray[np.float32]]:
+    """Return copies of the weights of a `Network` or `EnsembleNetwork`, for the model file."""
     return {
         name: tensor.detach().float().cpu().numpy().copy()
         for name, tensor in network.state_dict().items()
     }
 
 
-def load_weights(network: Network, weights: Mapping[str, NDArray[np.float32]]) -> None:
-    """Load weights, by the names in `weights_of`, into a network of the same shape."""
+def load_weights(network: nn.Module, weights: Mapping[str, NDArray[np.float32]]) -> None:
+    """Load weights, by the names in `weights_of`, into a module of the same shape."""
     network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})

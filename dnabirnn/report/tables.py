@@ -12,6 +12,7 @@ from dnabirnn.report.page import Table, TableCell
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from dnabirnn.network import Member
     from dnabirnn.report.material import NamedModel
 
 __all__ = [
@@ -272,13 +273,8 @@ def model_table(model: NamedModel, calling: CallSettings | None = None) -> Table
     """
     shape, window = model.checkpoint.architecture, model.checkpoint.scoring_window
     training = model.checkpoint.training
-    weights = sum(array.size for array in model.checkpoint.weights.values())
-    layers = "1 layer" if shape.layers == 1 else f"{shape.layers} layers"
-    kmers = "" if shape.kmer == 1 else f"{shape.kmer}-mers, "
     facts = {
-        "network": f"{shape.cell.value.upper()}, {layers} of {shape.hidden} units per direction, "
-        f"{'strand-tied' if shape.tied else 'untied'}, "
-        f"{'exclusive' if shape.exclusive else 'overlapping'} classes, {kmers}{weights:,} weights",
+        **_network_facts(model.checkpoint.members, shape.exclusive),
         "classes": ", ".join(
             f"{name} ({'by strand' if stranded else 'without strands'})"
             for name, stranded in shape.classes
@@ -296,6 +292,24 @@ def model_table(model: NamedModel, calling: CallSettings | None = None) -> Table
         [TableCell(key), TableCell(value)] for key, value in (facts | _fit_facts(training)).items()
     ]
     return Table(f"The model {model.name}.", [], rows, 2)
+
+
+def _network_facts(members: Sequence[Member], exclusive: bool) -> dict[str, str]:
+    kind = f"{'exclusive' if exclusive else 'overlapping'} classes"
+    facts, several = {}, len(members) > 1
+    if several:
+        facts["networks"] = f"{len(members)}, whose log-odds are averaged; {kind}"
+    for number, (shape, arrays) in enumerate(members, 1):
+        weights = sum(array.size for array in arrays.values())
+        layers = "1 layer" if shape.layers == 1 else f"{shape.layers} layers"
+        kmers = "" if shape.kmer == 1 else f"{shape.kmer}-mers, "
+        names = ", ".join(name for name, _ in shape.classes)
+        facts[f"network {number}" if several else "network"] = (
+            f"{shape.cell.value.upper()}, {layers} of {shape.hidden} units per direction, "
+            f"{'strand-tied' if shape.tied else 'untied'}, "
+            f"{f'of {names}' if several else kind}, {kmers}{weights:,} weights"
+        )
+    return facts
 
 
 def _calls_fact(calling: CallSettings) -> str:

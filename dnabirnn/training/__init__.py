@@ -15,7 +15,9 @@ Modules, in reading order:
 - `resume`: the state of an interrupted run
 - `log`: the training log
 - `processes`: hardware, and several processes of one run
+- `run_settings`: settings of a run: checked, and as values for the model file
 - `training_run`: a whole run, resumed where it was interrupted
+- `members`: a run that trains several networks for one model
 - `plan`: memory and time of a run, estimated
 """
 

@@ -1,4 +1,5 @@
 from .fit import Fit as Fit, FitSettings as FitSettings
+from .members import train_members as train_members
 from .plan import TRAINING_REMEDIES as TRAINING_REMEDIES, TrainingPlan as TrainingPlan
 from .processes import LEFT_ALONE as LEFT_ALONE, Hardware as Hardware, launch as launch
 from .sampling import Sampler as Sampler, SamplingSettings as SamplingSettings

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from dnabirnn.engine import engine_of
-from dnabirnn.network import Checkpoint, prior_shift, weights_of
+from dnabirnn.network import Checkpoint, Network, prior_shift, weights_of
 from dnabirnn.training.calibration import (
     call_defaults,
     choose_scoring_window,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.evaluation import FittedMatrix, Histogram, ScoreCounts
-    from dnabirnn.network import CallRule, LogOddsMap, Network, ScoringWindow
+    from dnabirnn.network import CallRule, EnsembleNetwork, LogOddsMap, ScoringWindow
     from dnabirnn.training.sampling import Prevalence, Sampler
 
 __all__ = ["VALIDATION_BP", "finish"]
@@ -35,7 +35,7 @@ VALIDATION_BP = 4_000_000
 
 
 def finish(
-    network: Network,
+    network: Network | EnsembleNetwork,
     maps: Sequence[LogOddsMap],
     encoded: EncodedSet,
     sampler: Sampler,
@@ -49,7 +49,7 @@ def finish(
 
     Parameters
     ----------
-    network : Network
+    network : Network or EnsembleNetwork
         With its best weights.
     maps : sequence of LogOddsMap
         One map per class, with the shift from windows to sequence (`prior_shift`).
@@ -67,7 +67,8 @@ def finish(
     settings = sampler.settings
     network.eval()
     shortest = scoring_windows(settings.window_bp, network.architecture.matrix_reach_bp)[-1]
-    network = stacked(network, maps, matrices, validation, shortest, threads)
+    if isinstance(network, Network):  # the members of an ensemble already are
+        network = stacked(network, maps, matrices, validation, shortest, threads)
     architecture = network.architecture
     window = choose_scoring_window(
         validation,
@@ -150,7 +151,7 @@ class _Measure:
             self._train_part = Validation(encoded, VALIDATION_BP, "train")
 
     def counts(
-        self, network: Network, maps: Sequence[LogOddsMap], validation: Validation
+        self, network: Network | EnsembleNetwork, maps: Sequence[LogOddsMap], validation: Validation
     ) -> tuple[dict[str, Histogram], dict[str, ScoreCounts]]:
         """Return the histogram and the integer score counts of each class."""
         engine = engine_of(network, maps)
@@ -165,7 +166,7 @@ class _Measure:
 
     def discoveries(
         self,
-        network: Network,
+        network: Network | EnsembleNetwork,
         maps: Sequence[LogOddsMap],
         counts: Mapping[str, ScoreCounts],
         rules: Mapping[str, CallRule],

@@ -19,11 +19,20 @@ __all__ = ["TrainingLog"]
 
 
 class TrainingLog:
-    """CSV log with a row at intervals. Between equal runs only the column `seconds` differs."""
+    """CSV log with a row at intervals. Between equal runs only the column `seconds` differs.
 
-    def __init__(self, path: PathLike | None) -> None:
+    Parameters
+    ----------
+    path : str or PathLike, optional
+        By default, no file is written.
+    earlier : TrainingLog, optional
+        Log of the network that the same run trained before: this one continues it in the file.
+    """
+
+    def __init__(self, path: PathLike | None, earlier: TrainingLog | None = None) -> None:
         self.rows: list[dict[str, Any]] = []
         self._path = path
+        self._earlier = earlier
         self._started = time.monotonic()
 
     @property
@@ -49,9 +58,21 @@ class TrainingLog:
         self.rows.append(row | {f"ap_{name}": ap for name, ap in validation.items()})
         if self._path is None:
             return
-        columns = list(dict.fromkeys(name for row in self.rows for name in row))
+        rows = self._all_rows()
+        columns = list(dict.fromkeys(name for row in rows for name in row))
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(self.rows)
+        writer.writerows(rows)
         write_text(self._path, text.getvalue())
+
+    def _all_rows(self) -> list[dict[str, Any]]:
+        """Return the rows of this log after those before it, whose counts it continues."""
+        before = self._earlier._all_rows() if self._earlier else []
+        if not before:
+            return self.rows
+        offset = {name: before[-1][name] for name in ("step", "bases", "seconds")}
+        return before + [
+            row | {name: round(row[name] + value, 1) for name, value in offset.items()}
+            for row in self.rows
+        ]

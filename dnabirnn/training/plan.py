@@ -16,7 +16,9 @@ from dnabirnn.resources import Estimate
 from dnabirnn.training.calibration import scoring_windows
 from dnabirnn.training.finish import VALIDATION_BP
 from dnabirnn.training.fit import SLICE_WINDOWS
-from dnabirnn.training.training_run import begin, check_plan
+from dnabirnn.training.members import PlannedMember, matrix_of, planned_members
+from dnabirnn.training.run_settings import check_plan
+from dnabirnn.training.training_run import begin
 from dnabirnn.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ _REHEARSED_BP = 400_000
 
 @dataclass
 class TrainingPlan:
-    """A planned run of `train`. Its attributes are the parameters of `training.train`."""
+    """A planned run. Its attributes are the parameters of `training.train_members`."""
 
     encoded: EncodedSet
     model_path: PathLike
@@ -66,6 +68,8 @@ class TrainingPlan:
     priors: Mapping[str, float] = field(default_factory=dict)
     matrix: bool | ClassMotifs = True
     validations: int = 10
+    ensemble: int = 1
+    separate: bool = False
     bound_tells_all = True
 
     def bound(self) -> Estimate:
@@ -84,9 +88,15 @@ class TrainingPlan:
             memory += round(share * at_once * self.architecture.bytes_a_base(training=True))
         shapes = weight_shapes(self.architecture).values()
         weights = sum(math.prod(shape) for shape in shapes) * _FLOAT_BYTES
+        weights *= len(self._members())
         memory += _COPIES_OF_WEIGHTS * weights
         folder = Path(os.path.realpath(self.model_path)).parent
         return Estimate(memory * self.hardware.devices, {folder: _COPIES_OF_WEIGHTS * weights})
+
+    def _members(self) -> list[PlannedMember]:
+        return planned_members(
+            self.encoded, self.architecture, self.sampling, self.ensemble, self.separate
+        )
 
     def estimate(self) -> Estimate:
         """Return an estimate with time: do a few steps and score some validation sequence.
@@ -98,16 +108,10 @@ class TrainingPlan:
         """
         started = time.monotonic()
         check_plan(self.encoded, self.model_path, self.architecture, self.validations, self.priors)
+        members = self._members()  # each takes about as long as the first
+        matrix = matrix_of(self.matrix, self.encoded, members[0])
         alone = replace(self.hardware, devices=1, nodes=1)
-        begun = begin(
-            self.encoded,
-            self.architecture,
-            self.sampling,
-            self.settings,
-            alone,
-            self.initial,
-            matrix=self.matrix,
-        )
+        begun = begin(*members[0], self.settings, alone, self.initial, matrix=matrix)
         fit = begun.fit
         try:
             for _ in range(min(_WARM_STEPS, fit.steps)):
@@ -118,7 +122,7 @@ class TrainingPlan:
             fit.close()
         processes = self.hardware.devices * self.hardware.nodes
         window = scoring_windows(self.sampling.window_bp)[-1]
-        part = Validation(self.encoded, _REHEARSED_BP)
+        part = Validation(members[0].encoded, _REHEARSED_BP)
         engine = engine_of(fit.network, begun.maps)
 
         def validate() -> None:
@@ -127,7 +131,7 @@ class TrainingPlan:
         validate()  # loads the kernels
         rate = _bases(part) / _mean_seconds(validate, 1)
         seconds = begin_s + fit.steps * step_s / processes + self._validated_bp(fit) / rate
-        return self.bound()._replace(seconds=seconds)
+        return self.bound()._replace(seconds=len(members) * seconds)
 
     def _validated_bp(self, fit: Fit) -> int:
         """Return the total number of validation bases scored during and after the fit."""

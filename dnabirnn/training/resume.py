@@ -3,6 +3,9 @@
 `MODEL.resume/` holds a safetensors file of arrays, and `state.json`, which names that file. The
 JSON is replaced last and atomically, so a run that is killed at any moment leaves a complete state.
 
+A run that trains several networks keeps the states of each in a folder of its own,
+`MODEL.resume/member-1/` and so on, until the model is written.
+
 `MODEL.resume/lock` is locked with `flock` for as long as a training writes this model, however it
 ends. Another training of the model is an error. The same training, such as one that outlived the
 Snakemake that started it, is waited for. Without `flock`, as on some network file systems, two
@@ -43,6 +46,7 @@ _MOST_TRIES = 100
 _SECONDS_BETWEEN_TRIES = 0.5
 _TRIES_WITHOUT_NOTE = 10
 """A lock that has no note yet gets one at once, unless the disk is full."""
+_MEMBERS = "member-*"
 _OURS = re.compile(r"state\.json(\.tmp)?|step-\d+\.safetensors(\.tmp)?")
 
 
@@ -90,6 +94,16 @@ class ResumeFolder:
         self.path = Path(f"{os.fspath(file)}.resume")
         self.digest = digest
         self._json = self.path / "state.json"
+
+    def of_member(self, number: int) -> ResumeFolder:
+        """Return the folder, within this one, of a network (from 1) of a run that trains several.
+
+        Its states have the digest of the whole run.
+        """
+        folder = ResumeFolder(self.model_path, self.digest)
+        folder.path = self.path / _MEMBERS.replace("*", str(number))
+        folder._json = folder.path / "state.json"
+        return folder
 
     @contextmanager
     def locked(self, *, may_wait: bool) -> Iterator[bool]:
@@ -236,7 +250,7 @@ class ResumeFolder:
                 self._write(name, save(dict(arrays)), text)
             except FileNotFoundError:  # another process has finished and removed the folder
                 self._write(name, save(dict(arrays)), text)
-            self._remove(keep=(name, self._json.name))
+            _remove(self.path, keep=(name, self._json.name))
         except OSError as error:
             raise OutputError(
                 f"{self.path}: the state of training cannot be kept ({error.strerror}); free "
@@ -244,7 +258,7 @@ class ResumeFolder:
             ) from error
 
     def _write(self, name: str, arrays: bytes, text: str) -> None:
-        self.path.mkdir(exist_ok=True)
+        self.path.mkdir(parents=True, exist_ok=True)
         # All temporary names share one stem, so that saving the next state removes files that a
         # killed process left behind.
         for file, data in ((self.path / name, arrays), (self._json, text.encode())):
@@ -257,13 +271,22 @@ class ResumeFolder:
                     temporary.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove the states, and the folder if it is then empty."""
+        """Remove the states, also those of members, and the folder if it is then empty."""
         with suppress(OSError):
-            temporary_path(self.path / _STEM)
-            self._remove(keep=())
-            self.path.rmdir()
+            for folder in self.path.glob(_MEMBERS):
+                _clear(folder)
+        _clear(self.path)
 
-    def _remove(self, keep: tuple[str, ...]) -> None:
-        for file in self.path.iterdir():
-            if _OURS.fullmatch(file.name) and file.name not in keep:
-                file.unlink(missing_ok=True)
+
+def _clear(folder: Path) -> None:
+    """Remove the states of a folder, and the folder if it is then empty."""
+    with suppress(OSError):
+        temporary_path(folder / _STEM)
+        _remove(folder, keep=())
+        folder.rmdir()
+
+
+def _remove(folder: Path, keep: tuple[str, ...]) -> None:
+    for file in folder.iterdir():
+        if _OURS.fullmatch(file.name) and file.name not in keep:
+            file.unlink(missing_ok=True)

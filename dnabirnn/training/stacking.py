@@ -86,10 +86,11 @@ def stacked(
     architecture = network.architecture
     if validation.split != "val" or architecture.exclusive:
         return network
-    found = _with_matrices(network, maps, fitted)
-    if not found.architecture.matrices:
-        return network
-    counts = _counts(found, maps, validation, window, threads)
+    with torch.random.fork_rng(devices=[]):  # the first weights of new networks are random
+        found = _with_matrices(network, maps, fitted)
+        if not found.architecture.matrices:
+            return network
+        counts = _counts(found, maps, validation, window, threads)
     changed = False
     for number, (name, _) in enumerate(architecture.classes):
         if number not in counts:

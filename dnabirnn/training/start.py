@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from dnabirnn.errors import OptionError
-from dnabirnn.network import Network, head_rows, load_weights, prior_shift, weights_of
+from dnabirnn.network import Ensemble, Network, head_rows, load_weights, prior_shift, weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +72,10 @@ def start_from(network: Network, initial: Checkpoint) -> None:
     To a model without k-mers, a table of zeros is added: both compute the same.
     """
     ours, theirs = network.architecture, initial.architecture
+    if isinstance(theirs, Ensemble):
+        raise OptionError(
+            f"--init: a model of {len(theirs.members)} networks; give a model of one network"
+        )
     for option in ("cell", "hidden", "layers", "tied"):
         if getattr(ours, option) != getattr(theirs, option):
             raise OptionError(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
 import time
 from contextlib import nullcontext, suppress
-from dataclasses import asdict, dataclass, field, replace
-from importlib.metadata import version
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,22 +15,19 @@ import numpy as np
 
 from dnabirnn.engine import engine_of, trains_fused
 from dnabirnn.errors import (
-    EncodedSetError,
     ModelFileError,
     OptionError,
     OutputError,
     TrainingError,
 )
 from dnabirnn.evaluation import fit_jointly, fit_matrices
-from dnabirnn.files import check_target, is_compressed, is_stream, note_written
-from dnabirnn.labels import overlaps
+from dnabirnn.files import note_written
 from dnabirnn.network import (
     DEFAULT_KMER,
     Architecture,
     Checkpoint,
     LogOddsMap,
     MatrixShape,
-    check_priors,
     load_checkpoint,
     load_weights,
     prior_shift,
@@ -45,6 +40,7 @@ from dnabirnn.training.log import TrainingLog
 from dnabirnn.training.matrices import inside_network
 from dnabirnn.training.processes import Hardware, Signals, launch
 from dnabirnn.training.resume import ResumeFolder
+from dnabirnn.training.run_settings import check_plan, digest_of, plan_of
 from dnabirnn.training.sampling import Prevalence, Sampler, SamplingSettings
 from dnabirnn.training.start import first_network, start_from
 from dnabirnn.training.validation import Validation, mean_of
@@ -59,8 +55,17 @@ if TYPE_CHECKING:
     from dnabirnn.evaluation import FittedMatrix
     from dnabirnn.files import PathLike
     from dnabirnn.motifs import ClassMotifs
+    from dnabirnn.network import Network
 
-__all__ = ["Begun", "TrainingProgress", "begin", "check_plan", "train"]
+__all__ = [
+    "Begun",
+    "Run",
+    "TrainingProgress",
+    "begin",
+    "made_by_other",
+    "run_of",
+    "train",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -157,51 +162,36 @@ def train(
     priors = dict(priors or {})
     check_plan(encoded, model_path, architecture, validations, priors)
     begun = begin(encoded, architecture, sampling, settings, hardware, initial, matrix=matrix)
-    fabric, fit = begun.fabric, begun.fit
-    plan = {
-        "architecture": fit.network.architecture.to_json(),
-        "sampling": asdict(sampling),
-        "fit": asdict(settings),
-        "validations": validations,
-        "priors": priors,
-        "matrix": matrix if isinstance(matrix, bool) else matrix.to_json(),
-        "initial": None if initial is None else hashlib.sha256(initial.to_bytes()).hexdigest(),
-        "data": encoded.digest,
-        "device": fabric.device.type,
-        "processes": fabric.world_size,
-        "precision": hardware.precision,
-        "engine": "fused" if begun.fused else "torch",
-        "versions": {name: version(name) for name in ("dnabirnn", "numba", "numpy", "torch")},
-    }
-    digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
-    logger.info(
-        "training on %s (%s, threads: %d, processes: %d): %d steps of %d windows of %d bp",
-        fabric.device,
-        plan["engine"],
-        hardware.threads,
-        fabric.world_size,
-        fit.steps,
-        sampling.batch_windows,
-        sampling.window_bp,
+    fabric = begun.fabric
+    plan = plan_of(
+        encoded,
+        begun.fit.network.architecture,
+        sampling,
+        settings,
+        hardware,
+        initial,
+        priors,
+        matrix,
+        validations,
+        fabric,
+        begun.fused,
     )
-    run = _Run(
-        fit=fit,
-        validation=Validation(encoded, VALIDATION_BP),
-        maps=begun.maps,
-        folder=ResumeFolder(model_path, digest),
-        validations=validations,
-        threads=hardware.threads,
-        log=TrainingLog(log_path if fabric.is_global_zero else None),
-        report=report if fabric.is_global_zero else None,
-        leads=fabric.is_global_zero,
-        keeps_states=resume and fabric.is_global_zero,
+    run = run_of(
+        begun,
+        encoded,
+        ResumeFolder(model_path, digest_of(plan)),
+        TrainingLog(log_path if fabric.is_global_zero else None),
+        hardware,
+        validations,
+        resume,
+        report,
     )
     # Other processes of this run would wait for the one that waits, but not for long.
     with (
         run.folder.locked(may_wait=fabric.world_size == 1) if run.leads else nullcontext() as waited
     ):
         fabric.barrier()  # only now may a process remove an old state
-        if waited and resume and (made := _made(model_path, plan, log_path)):
+        if waited and resume and (made := made_by_other(model_path, plan, log_path)):
             run.folder.clear()
             return made
         if resume:
@@ -212,9 +202,8 @@ def train(
         try:
             run.go()
             if run.leads:
-                load_weights(fit.network, run.best or weights_of(fit.network))
                 checkpoint = finish(
-                    fit.network,
+                    run.network(),
                     run.maps,
                     encoded,
                     begun.sampler,
@@ -240,7 +229,43 @@ def train(
     return checkpoint
 
 
-def _made(
+def run_of(
+    begun: Begun,
+    encoded: EncodedSet,
+    folder: ResumeFolder,
+    log: TrainingLog,
+    hardware: Hardware,
+    validations: int,
+    resume: bool,
+    report: Callable[[TrainingProgress], None] | None,
+) -> Run:
+    """Return the run of a fit to its best weights; parameters as for `train`."""
+    fabric, sampling = begun.fabric, begun.sampler.settings
+    logger.info(
+        "training on %s (%s, threads: %d, processes: %d): %d steps of %d windows of %d bp",
+        fabric.device,
+        "fused" if begun.fused else "torch",
+        hardware.threads,
+        fabric.world_size,
+        begun.fit.steps,
+        sampling.batch_windows,
+        sampling.window_bp,
+    )
+    return Run(
+        fit=begun.fit,
+        validation=Validation(encoded, VALIDATION_BP),
+        maps=begun.maps,
+        folder=folder,
+        validations=validations,
+        threads=hardware.threads,
+        log=log,
+        report=report if fabric.is_global_zero else None,
+        leads=fabric.is_global_zero,
+        keeps_states=resume and fabric.is_global_zero,
+    )
+
+
+def made_by_other(
     model_path: PathLike, plan: Mapping[str, Any], log_path: PathLike | None
 ) -> Checkpoint | None:
     """Return the model of the same plan that another process has written, if there is one."""
@@ -297,8 +322,12 @@ def begin(
     initial: Checkpoint | None = None,
     *,
     matrix: bool | ClassMotifs = True,
+    fabric: Fabric | None = None,
 ) -> Begun:
-    """Start the processes, and create the network and its fit; parameters as for `train`."""
+    """Create the network and its fit; parameters as for `train`.
+
+    The processes are started, unless `fabric` has them.
+    """
     sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
     prevalence = sampler.prevalence()
     motifs = None if isinstance(matrix, bool) else matrix
@@ -312,12 +341,12 @@ def begin(
     shapes = tuple(one and MatrixShape(len(one.log_odds), one.flank_bp) for one in inside)
     if initial is not None:  # its matrices go with its other weights
         inside, same = [], initial.architecture.classes == architecture.classes
-        shapes = initial.architecture.matrices if same else ()
+        shapes = initial.members[0].architecture.matrices if same else ()
     elif architecture.exclusive:
         inside = fit_jointly(encoded, inside)
     architecture = replace(architecture, matrices=shapes if any(shapes) else ())
     sampler.flank_bp = architecture.matrix_reach_bp
-    fabric = launch(hardware)
+    fabric = fabric or launch(hardware)
     fused = trains_fused(hardware.engine, fabric.device.type, hardware.precision, architecture.cell)
     network = first_network(architecture, prevalence, sampling.seed, inside)
     if initial is not None:
@@ -328,7 +357,7 @@ def begin(
 
 
 @dataclass
-class _Run:
+class Run:
     """A fit in progress, with its best weights so far."""
 
     fit: Fit
@@ -376,6 +405,16 @@ class _Run:
                         self.losses.append(fit.advance())
             finally:
                 fit.close()
+
+    def network(self) -> Network:
+        """Return the network with its best weights."""
+        load_weights(self.fit.network, self.best or weights_of(self.fit.network))
+        return self.fit.network
+
+    def keep(self) -> None:
+        """Keep the state after the last step."""
+        if self.keeps_states and self.kept != self.fit.step:
+            self._save()
 
     def stop(self) -> str:
         """Keep the state of an interrupted run if it is whole; return what is kept, as text."""
@@ -446,44 +485,3 @@ class _Run:
             self.report(
                 TrainingProgress(fit.step * fit.step_bp, fit.steps * fit.step_bp, loss, mean)
             )
-
-
-def check_plan(
-    encoded: EncodedSet,
-    model_path: PathLike,
-    architecture: Architecture,
-    validations: int,
-    priors: Mapping[str, float],
-) -> None:
-    """Raise for data and settings that do not fit together; parameters as for `train`."""
-    if is_stream(model_path) or is_compressed(model_path):
-        raise OutputError(
-            f"{model_path}: a model cannot be compressed or written to a stream; give a file name "
-            "that ends in .safetensors"
-        )
-    check_target(model_path)
-    check_priors(architecture, priors)
-    if architecture.classes != encoded.classes:
-        raise OptionError("the architecture's classes are not those of the encoded set")
-    if validations < 1:
-        raise OptionError(f"--validations {validations}: must be 1 or more")
-    if not len(encoded.split("val")):
-        logger.warning(
-            "%s: no validation sequence; training sequence is used instead, so the metrics and "
-            "thresholds of the model are too optimistic",
-            encoded.path,
-        )
-    if not architecture.exclusive:
-        return
-    for split in ("train", "val"):
-        for name, start, end in encoded.contig_splits(split):
-            offset = next(c.offset for c in encoded.contigs if c.name == name)
-            for chunk in range(start, end, _CHUNK_BP):
-                piece = encoded.labels[offset + chunk : offset + min(end, chunk + _CHUNK_BP)]
-                twice = overlaps(np.asarray(piece), encoded.classes)
-                if twice.any():
-                    raise EncodedSetError(
-                        f"{encoded.path}: {name}:{chunk + int(twice.argmax())} (0-based) has two "
-                        "labels, but --exclusive allows one label per base; train without "
-                        "--exclusive, or fix the labels"
-                    )

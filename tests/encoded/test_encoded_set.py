@@ -117,3 +117,30 @@ def test_pickled_arrays_are_refused(folder):
     np.save(folder / "codes.npy", np.array([{}] * 14, dtype=object), allow_pickle=True)
     with pytest.raises(EncodedSetError, match="damaged"):
         EncodedSet.open(folder)
+
+
+@pytest.mark.parametrize("many", [0, 8])
+def test_a_set_of_one_class_has_its_labels_and_those_to_ignore(tmp_path, many):
+    """With many classes, labels on disk take more bytes."""
+    (tmp_path / "in.fa").write_text(f">a\n{'ACGT' * 30}\n")
+    rows = [("X", 1, "+"), ("Y", 5, "-"), ("Z", 9, "."), ("I", 11, ".")]
+    rows += [(f"W{n}", 20 + n, "+") for n in range(many)]
+    (tmp_path / "in.bed").write_text(
+        "".join(f"a\t{start}\t{start + 4}\t{name}\t0\t{s}\n" for name, start, s in rows)
+    )
+    labels = load_labels([tmp_path / "in.bed"], ignore_classes=["I"])
+    every = encode_genome([tmp_path / "in.fa"], labels, tmp_path / "set", split=ChromSplit((), ()))
+    for name, start, strand in rows[:3]:
+        one = every.only(name)
+        bits = {"+": 2, "-": 4, ".": 6}[strand]
+        expected = np.zeros(120, np.uint8)
+        expected[start : start + 4] = bits
+        expected[11:15] |= 1
+        assert [c.name for c in one.classes] == [name]
+        assert one.labels.dtype == np.uint8
+        np.testing.assert_array_equal(np.array(one.labels), expected)
+        np.testing.assert_array_equal(one.labels[2:13], expected[2:13])
+        places = np.array([[1, 5], [11, 0]])
+        np.testing.assert_array_equal(one.labels[places], expected[places])
+        assert len(one.labels) == 120
+        assert one.split("train").tolist() == every.split("train").tolist()

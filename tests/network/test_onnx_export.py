@@ -16,14 +16,14 @@ import onnxruntime
 import pytest
 from commands import content, run, succeed, write_model
 from numpy.typing import NDArray
-from random_models import random_checkpoint, random_codes
+from random_models import combined, random_checkpoint, random_codes
 
 from dnabirnn import __version__
 from dnabirnn.alphabet import PADDING, decode
 from dnabirnn.engine.torch_engine import TorchEngine
 from dnabirnn.errors import OptionError
 from dnabirnn.motif_classes import MotifClass
-from dnabirnn.network.architecture import Cell
+from dnabirnn.network.architecture import Cell, MatrixShape
 from dnabirnn.network.checkpoint import Checkpoint, load_checkpoint
 from dnabirnn.network.log_odds import LogOddsMap
 from dnabirnn.network.onnx_export import IR_VERSION, OPSET, onnx_bytes
@@ -228,3 +228,22 @@ def test_without_the_package_the_remedy_is_told(
     assert result.exit_code == 1
     assert 'not installed; install it with `pip install ".[onnx]"`' in result.stderr
     assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_several_networks_are_averaged_in_the_graph(exclusive: bool) -> None:
+    shapes: list[dict[str, object]] = [
+        {"kmer": 3, "hidden": 5},
+        {"cell": Cell.LSTM, "layers": 2},
+        {"matrices": (None, MatrixShape(7, 1), None)},
+    ]
+    members = [calibrated(exclusive=exclusive, **shape) for shape in shapes]
+    if not exclusive:
+        members[1] = random_checkpoint(CLASSES[1:], cell=Cell.LSTM)
+    checkpoint = combined(members, CLASSES)
+    batch = padded(np.random.default_rng(8), [77, 1, 30], 77)
+    theirs = scores_of(session_of(onnx_bytes(checkpoint)), batch)
+    ours, known = TorchEngine.of_checkpoint(checkpoint, "cpu").score(batch), batch < 4
+    assert ours[known].std(axis=0).min() > 1e-3
+    np.testing.assert_allclose(theirs[known], ours[known], atol=1e-5)
+    assert (theirs[~known] == 0).all()

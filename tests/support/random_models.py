@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from dnabirnn.motif_classes import MotifClass
-from dnabirnn.network.architecture import Architecture, Cell
+from dnabirnn.network.architecture import Architecture, Cell, Ensemble
 from dnabirnn.network.call_rules import CallRule
 from dnabirnn.network.checkpoint import Checkpoint, weight_shapes
 from dnabirnn.network.log_odds import LogOddsMap
+from dnabirnn.network.members import joined_weights
 from dnabirnn.network.scoring_window import ScoringWindow
 
 CELLS = tuple(Cell)
@@ -48,3 +52,28 @@ def random_checkpoint(
 def random_codes(rng: np.random.Generator, length: int, ambiguous: float = 0.03) -> np.ndarray:
     p = [(1 - ambiguous) / 4] * 4 + [ambiguous]
     return rng.choice(5, size=length, p=p).astype(np.uint8)
+
+
+def combined(
+    checkpoints: Sequence[Checkpoint], classes: tuple[MotifClass, ...] | None = None
+) -> Checkpoint:
+    """A model whose members are the networks of other models, with the settings of the first.
+
+    Without classes, all members have all of them. Calibration is that of the first member that has
+    the class.
+    """
+    classes = classes or checkpoints[0].architecture.classes
+    members = [one.members[0] for one in checkpoints]
+    maps = {
+        name: log_odds
+        for one in reversed(checkpoints)
+        for (name, _), log_odds in zip(one.architecture.classes, one.maps, strict=True)
+    }
+    calls = {name: rule for one in reversed(checkpoints) for name, rule in one.calls.items()}
+    return replace(
+        checkpoints[0],
+        architecture=Ensemble(classes, tuple(shape for shape, _ in members)),
+        weights=joined_weights(members),
+        maps=tuple(maps[name] for name, _ in classes),
+        calls={name: calls[name] for name, _ in classes},
+    )

@@ -63,7 +63,7 @@ def at_call(number: int, name: str, monkeypatch: pytest.MonkeyPatch, *, late: bo
     """Send SIGINT to this process in a call of a function, before or after its work."""
     owner, attribute = {
         "advance": (Fit, "advance"),
-        "validate": (training_run._Run, "_average_precision"),
+        "validate": (training_run.Run, "_average_precision"),
         "finish": (training_run, "finish"),
         "save": (Checkpoint, "save"),
     }[name]

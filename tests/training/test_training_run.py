@@ -271,7 +271,7 @@ def test_worse_weights_later_do_not_replace_better_ones(
         seen.append({n: p.detach().numpy().copy() for n, p in run.fit.network.named_parameters()})
         return {"M": figure}
 
-    monkeypatch.setattr("dnabirnn.training.training_run._Run._average_precision", validate)
+    monkeypatch.setattr("dnabirnn.training.training_run.Run._average_precision", validate)
     checkpoint = quick(encoded, tmp_path / "m")
     for name, array in seen[2].items():
         np.testing.assert_array_equal(checkpoint.weights[name], array)

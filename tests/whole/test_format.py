@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from planted import encoded_set
-from random_models import random_checkpoint, random_codes
+from random_models import combined, random_checkpoint, random_codes
 
 from dnabirnn.alphabet import reverse_complement
 from dnabirnn.motif_classes import MotifClass
@@ -161,9 +161,8 @@ def log_odds(shape: dict[str, Any], weights: Weights, codes: np.ndarray) -> np.n
     return np.column_stack(columns)
 
 
-def matrix_terms(model: dict[str, Any], weights: Weights, codes: np.ndarray) -> np.ndarray:
+def matrix_terms(shape: dict[str, Any], weights: Weights, codes: np.ndarray) -> np.ndarray:
     """What the matrices add to the log-odds of a window: (L, R)."""
-    shape = model["architecture"]
     columns = [np.zeros(len(codes))] * int(shape["exclusive"])
     for number, motif_class in enumerate(shape["classes"]):
         matrix = (shape.get("matrices") or [None] * (number + 1))[number]
@@ -186,10 +185,30 @@ def matrix_terms(model: dict[str, Any], weights: Weights, codes: np.ndarray) -> 
     return np.column_stack(columns)
 
 
+def mean_log_odds(model: dict[str, Any], weights: Weights, codes: np.ndarray) -> np.ndarray:
+    """Log-odds of the only network, or the mean over the networks that have the class."""
+    shape = model["architecture"]
+    if "members" not in shape:
+        return log_odds(shape, weights, codes) + matrix_terms(shape, weights, codes)
+    total, times = np.zeros((2, len(codes), len(model["outputs"]) + shape["exclusive"]))
+    for number, member in enumerate(shape["members"]):
+        prefix = f"member.{number}."
+        own = {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
+        names = [motif_class["name"] for motif_class in member["classes"]]
+        here = [0] * shape["exclusive"] + [
+            column
+            for column, (name, _) in enumerate(model["outputs"], shape["exclusive"])
+            if name in names
+        ]
+        total[:, here] += log_odds(member, own, codes) + matrix_terms(member, own, codes)
+        times[:, here] += 1
+    return np.asarray(total / times)
+
+
 def window_scores(model: dict[str, Any], weights: Weights, codes: np.ndarray) -> np.ndarray:
     """Probabilities of a window read alone: (L, O)."""
     shape = model["architecture"]
-    logits = log_odds(shape, weights, codes) + matrix_terms(model, weights, codes)
+    logits = mean_log_odds(model, weights, codes)
     maps = [model["log_odds"][name] for name, _ in model["outputs"]]
     slope, shift = (np.array([log_odds[key] for log_odds in maps]) for key in ("slope", "shift"))
     if shape["exclusive"]:
@@ -253,6 +272,33 @@ def test_scores_from_the_document_alone(shape: dict[str, Any], tmp_path: Path) -
     for length in (1, 40, 41, 64, 65, 133):
         codes = random_codes(rng, length, ambiguous=0.1)
         theirs = Model(checkpoint, device="cpu").score(codes)
+        np.testing.assert_allclose(contig_scores(model, weights, codes), theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_scores_of_several_networks_from_the_document_alone(
+    exclusive: bool, tmp_path: Path
+) -> None:
+    matrices = (None, MatrixShape(7, 2), None)
+    shapes: list[dict[str, Any]] = [{"kmer": 3}, {"cell": Cell.LSTM, "tied": False}]
+    shapes += [{"matrices": matrices if exclusive else matrices[1:], "hidden": 3}]
+    groups = (CLASSES, CLASSES, CLASSES) if exclusive else (CLASSES[:2], CLASSES[2:], CLASSES[1:])
+    members = [
+        random_checkpoint(
+            group, seed=seed, exclusive=exclusive, scoring=ScoringWindow(40, 8), **shape
+        )
+        for seed, (group, shape) in enumerate(zip(groups, shapes, strict=True))
+    ]
+    checkpoint = dataclasses.replace(
+        combined(members, CLASSES),
+        maps=(LogOddsMap(0.8, -1.5), LogOddsMap(1.2, 0.7), LogOddsMap(1.0, -0.2)),
+    )
+    checkpoint.save(tmp_path / "m.safetensors")
+    model, weights = read_model(tmp_path / "m.safetensors")
+    rng = np.random.default_rng(7)
+    for length in (1, 40, 65, 133):
+        codes = random_codes(rng, length, ambiguous=0.1)
+        theirs = Model(load_checkpoint(tmp_path / "m.safetensors"), device="cpu").score(codes)
         np.testing.assert_allclose(contig_scores(model, weights, codes), theirs, atol=1e-5)
 
 

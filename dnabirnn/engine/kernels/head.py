@@ -18,6 +18,9 @@ A logit is the mean of two rows, plus the bias: the rows of both strands for a c
 strands, else the same row twice.
 
 Packed weights have two rows side by side, (rows / 2, hidden, 2), for `product2`.
+
+For several networks, `add_member` adds the log-odds of one after the other to a mean, from which
+`answer` then makes the probabilities.
 """
 
 from __future__ import annotations
@@ -51,7 +54,7 @@ if TYPE_CHECKING:
     from dnabirnn.alphabet import Codes
     from dnabirnn.network import Architecture
 
-__all__ = ["Head", "answer", "pack_head", "project"]
+__all__ = ["Head", "add_member", "answer", "pack_head", "project"]
 
 _HALF = np.float32(0.5)
 _MIN_P, _MAX_P = map(np.float32, PROBABILITY_BOUNDS)
@@ -179,6 +182,44 @@ def project(
             store(answers, first + VECTOR, sums[1])
             store(answers, first + LANES, sums[2])
             store(answers, first + LANES + VECTOR, sums[3])
+
+
+@kernel
+def add_member(
+    answers: NDArray[np.float32],
+    rows: int,
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    bias: NDArray[np.float32],
+    terms: NDArray[np.float32],
+    places: NDArray[np.int64],
+    shares: NDArray[np.float32],
+    mean: NDArray[np.float32],
+) -> None:
+    """Add the share of one network to the mean of the log-odds of several.
+
+    Parameters
+    ----------
+    answers, rows, first, second, bias, terms
+        Of the network, as for `answer`.
+    places : ndarray, (C,) int64
+        Number in the mean of each of the network's log-odds.
+    shares : ndarray, (M,) float32
+        Share of a network in each number of the mean.
+    mean : ndarray, (L * M * LANES,) float32
+        The mean so far.
+    """
+    columns, all_columns = first.size, shares.size
+    for t in range(mean.size // (all_columns * LANES)):
+        for v in range(0, LANES, VECTOR):
+            for c in range(columns):
+                one = load(answers, (t * rows + first[c]) * LANES + v)
+                other = load(answers, (t * rows + second[c]) * LANES + v)
+                log_odds = fma(one + other, splat(_HALF), splat(bias[c]))
+                if terms.size:
+                    log_odds = log_odds + load(terms, (t * columns + c) * LANES + v)
+                place = (t * all_columns + places[c]) * LANES + v
+                store(mean, place, fma(log_odds, splat(shares[places[c]]), load(mean, place)))
 
 
 @kernel

@@ -1,0 +1,324 @@
+"""A run that trains several networks, one after the other, for one model.
+
+An ensemble is networks that differ in their seed. Classes that are trained apart have one network
+each, for which the bases of the other classes are background. Both can be combined.
+
+Each network is trained as `dnabirnn.training.train` would train it alone. Its log-odds are then
+brought from training windows to the sequence (`prior_shift`), so that those of several networks can
+be averaged. Calibration, scoring window, thresholds and metrics are those of the mean.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+
+from dnabirnn.errors import OptionError, TrainingError
+from dnabirnn.network import (
+    DEFAULT_KMER,
+    Architecture,
+    Ensemble,
+    EnsembleNetwork,
+    LogOddsMap,
+    Member,
+    joined_weights,
+    load_weights,
+    mapped_weights,
+    weights_of,
+)
+from dnabirnn.training.calibration import scoring_windows
+from dnabirnn.training.finish import VALIDATION_BP, finish
+from dnabirnn.training.fit import FitSettings
+from dnabirnn.training.log import TrainingLog
+from dnabirnn.training.processes import Hardware
+from dnabirnn.training.resume import ResumeFolder
+from dnabirnn.training.run_settings import check_plan, digest_of, plan_of
+from dnabirnn.training.sampling import Prevalence, Sampler, SamplingSettings
+from dnabirnn.training.stacking import stacked
+from dnabirnn.training.training_run import TrainingProgress, begin, made_by_other, run_of, train
+from dnabirnn.training.validation import Validation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from dnabirnn.encoded import EncodedSet
+    from dnabirnn.evaluation import FittedMatrix
+    from dnabirnn.files import PathLike
+    from dnabirnn.motifs import ClassMotifs
+    from dnabirnn.network import Checkpoint
+    from dnabirnn.training.training_run import Begun, Run
+
+__all__ = ["PlannedMember", "matrix_of", "planned_members", "train_members"]
+
+logger = logging.getLogger(__name__)
+
+
+class PlannedMember(NamedTuple):
+    """A network to train: its data, shape, and sampling with its seed."""
+
+    encoded: EncodedSet
+    architecture: Architecture
+    sampling: SamplingSettings
+
+
+class _Trained(NamedTuple):
+    """A trained network, whose log-odds are those of the sequence."""
+
+    member: Member
+    prevalence: Prevalence
+    matrices: list[FittedMatrix | None]
+
+
+def planned_members(
+    encoded: EncodedSet,
+    architecture: Architecture,
+    sampling: SamplingSettings,
+    ensemble: int,
+    separate: bool,
+) -> list[PlannedMember]:
+    """Return the networks of a run; parameters as for `train_members`.
+
+    Raises
+    ------
+    OptionError
+        There is no network to train, or exclusive classes would be trained apart.
+    """
+    if ensemble < 1:
+        raise OptionError(f"--ensemble {ensemble}: must be 1 or more")
+    if separate and architecture.exclusive:
+        raise OptionError(
+            "--separate: --exclusive classes share one softmax, so that they are trained together; "
+            "leave out one of the two"
+        )
+    seeds = [replace(sampling, seed=sampling.seed + number) for number in range(ensemble)]
+    if not separate or len(architecture.classes) == 1:
+        return [PlannedMember(encoded, architecture, one) for one in seeds]
+    return [
+        PlannedMember(encoded.only(each.name), replace(architecture, classes=(each,)), one)
+        for each in architecture.classes
+        for one in seeds
+    ]
+
+
+def matrix_of(
+    matrix: bool | ClassMotifs, encoded: EncodedSet, member: PlannedMember
+) -> bool | ClassMotifs:
+    """Return `matrix` of `train_members` for the classes of one network."""
+    if isinstance(matrix, bool):
+        return matrix
+    return matrix.of([encoded.classes.index(each) for each in member.architecture.classes])
+
+
+def train_members(
+    encoded: EncodedSet,
+    model_path: PathLike,
+    architecture: Architecture | None = None,
+    sampling: SamplingSettings | None = None,
+    settings: FitSettings | None = None,
+    *,
+    ensemble: int = 1,
+    separate: bool = False,
+    hardware: Hardware | None = None,
+    initial: Checkpoint | None = None,
+    priors: Mapping[str, float] | None = None,
+    matrix: bool | ClassMotifs = True,
+    validations: int = 10,
+    resume: bool = True,
+    log_path: PathLike | None = None,
+    report: Callable[[TrainingProgress], None] | None = None,
+) -> Checkpoint:
+    """Train one or several networks and write one model.
+
+    Parameters
+    ----------
+    encoded, model_path, architecture, sampling, settings
+        As for `train`.
+    ensemble : int
+        Number of networks with all classes, whose log-odds are averaged. Their seeds are that of
+        `sampling`, this plus 1, and so on.
+    separate : bool
+        Train `ensemble` networks for each class, instead of for all of them.
+    hardware, initial, priors, matrix, validations, resume, log_path, report
+        As for `train`. Each network has states to resume from.
+
+    Returns
+    -------
+    checkpoint : Checkpoint
+        The model that was written; with one network, that of `train`.
+
+    Raises
+    ------
+    EncodedSetError, OptionError, DeviceError, TrainingError, OutputError
+        As for `train`, and `planned_members`.
+    KeyboardInterrupt, SystemExit
+        Of a signal. A note says at which step of which network the run stopped, and what is kept.
+    """
+    architecture = architecture or Architecture(encoded.classes, kmer=DEFAULT_KMER)
+    sampling = sampling or SamplingSettings()
+    settings = settings or FitSettings()
+    hardware = hardware or Hardware()
+    priors = dict(priors or {})
+    members = planned_members(encoded, architecture, sampling, ensemble, separate)
+    if len(members) == 1:
+        return train(
+            encoded,
+            model_path,
+            architecture,
+            sampling,
+            settings,
+            hardware=hardware,
+            initial=initial,
+            priors=priors,
+            matrix=matrix,
+            validations=validations,
+            resume=resume,
+            log_path=log_path,
+            report=report,
+        )
+    check_plan(encoded, model_path, architecture, validations, priors)
+    own = [matrix_of(matrix, encoded, member) for member in members]
+    first = begin(*members[0], settings, hardware, initial, matrix=own[0])
+    fabric = first.fabric
+    plan = plan_of(
+        encoded,
+        architecture,
+        sampling,
+        settings,
+        hardware,
+        initial,
+        priors,
+        matrix,
+        validations,
+        fabric,
+        first.fused,
+    )
+    plan |= {"ensemble": ensemble, "separate": separate}
+    folder = ResumeFolder(model_path, digest_of(plan))
+    leads = fabric.is_global_zero
+    with folder.locked(may_wait=fabric.world_size == 1) if leads else nullcontext() as waited:
+        fabric.barrier()  # only now may a process remove an old state
+        if waited and resume and (made := made_by_other(model_path, plan, log_path)):
+            folder.clear()
+            return made
+        if leads and not resume:
+            folder.clear()
+        log, trained, checkpoint = None, [], None
+        try:
+            for number, member in enumerate(members, 1):
+                begun = first
+                if number > 1:
+                    one = own[number - 1]
+                    begun = begin(*member, settings, hardware, initial, matrix=one, fabric=fabric)
+                names = ", ".join(name for name, _ in member.architecture.classes)
+                logger.info("network %d of %d: %s", number, len(members), names)
+                log = TrainingLog(log_path if leads else None, log)
+                states = folder.of_member(number)
+                shown = report and _part(report, number - 1, len(members))
+                run = run_of(
+                    begun, member.encoded, states, log, hardware, validations, resume, shown
+                )
+                _run(run, number, len(members), resume=resume)
+                if leads:
+                    trained.append(_trained(run, begun))
+            if leads:
+                checkpoint = _finished(trained, encoded, sampling, plan, hardware, fabric.device)
+                checkpoint.save(model_path)
+        except TrainingError:
+            # The same run would diverge again at the same step: its states are of no use.
+            if leads and resume:
+                folder.clear()
+            raise
+        if leads:
+            folder.clear()
+        checkpoint = fabric.broadcast(checkpoint)
+    assert checkpoint is not None
+    return checkpoint
+
+
+def _part(
+    report: Callable[[TrainingProgress], None], done: int, members: int
+) -> Callable[[TrainingProgress], None]:
+    """Return a function that reports the progress of one network as part of the whole run."""
+
+    def report_part(now: TrainingProgress) -> None:
+        bases, total = done * now.total_bases + now.bases, members * now.total_bases
+        report(now._replace(bases=bases, total_bases=total))
+
+    return report_part
+
+
+def _run(run: Run, number: int, members: int, *, resume: bool) -> None:
+    """Train a network, or continue; its last state is kept until the model is written."""
+    try:
+        if resume:
+            run.restore()
+        run.go()
+        run.keep()
+    except (KeyboardInterrupt, SystemExit) as stop:
+        note = run.stop()
+        if number > 1 and run.keeps_states and run.kept is None:
+            note = (
+                f"interrupted at step {run.fit.step} of {run.fit.steps}; the networks before are "
+                f"kept in {run.folder.path.parent}; run the same command again to continue"
+            )
+        stop.add_note(f"network {number} of {members}: {note}")
+        raise
+
+
+def _trained(run: Run, begun: Begun) -> _Trained:
+    """Return a network with its best weights, and its log-odds brought to the sequence."""
+    network = run.network().eval()
+    shape = network.architecture
+    shortest = scoring_windows(run.fit.window_bp, shape.matrix_reach_bp)[-1]
+    network = stacked(network, run.maps, begun.matrices, run.validation, shortest, run.threads)
+    weights = mapped_weights(network.architecture, weights_of(network), run.maps)
+    return _Trained(Member(network.architecture, weights), begun.prevalence, begun.matrices)
+
+
+def _finished(
+    trained: Sequence[_Trained],
+    encoded: EncodedSet,
+    sampling: SamplingSettings,
+    plan: Mapping[str, object],
+    hardware: Hardware,
+    device: torch.device,
+) -> Checkpoint:
+    """Return the model of several networks."""
+    members = [one.member for one in trained]
+    shape = Ensemble(encoded.classes, tuple(member.architecture for member in members))
+    with torch.random.fork_rng(devices=[]):  # its first weights are random
+        network = EnsembleNetwork(shape)
+    load_weights(network, joined_weights(members))
+    return finish(
+        network.to(device),
+        [LogOddsMap(1.0, 0.0)] * len(encoded.classes),
+        encoded,
+        Sampler(encoded, sampling),
+        Validation(encoded, VALIDATION_BP),
+        _mean_prevalence(trained, shape),
+        _matrices(trained, shape),
+        plan,
+        hardware.threads,
+    )
+
+
+def _mean_prevalence(trained: Sequence[_Trained], shape: Ensemble) -> Prevalence:
+    """Return the shares of the classes, as means over the networks that have them."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name, _ in shape.classes}
+    for (architecture, _), (sequence, sampled), _ in trained:
+        for number, (name, _) in enumerate(architecture.classes):
+            found[name].append((sequence[number], sampled[number]))
+    return Prevalence(*np.array([np.mean(shares, axis=0) for shares in found.values()]).T)
+
+
+def _matrices(trained: Sequence[_Trained], shape: Ensemble) -> list[FittedMatrix | None]:
+    """Return the matrix of each class, which is the same for all networks that have the class."""
+    found: dict[str, FittedMatrix | None] = {}
+    for (architecture, _), _, matrices in trained:
+        found |= dict(zip((name for name, _ in architecture.classes), matrices, strict=False))
+    return [found.get(name) for name, _ in shape.classes]

@@ -1,0 +1,113 @@
+"""Settings of a training run: checked, and as values for the model file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dnabirnn.errors import EncodedSetError, OptionError, OutputError
+from dnabirnn.files import check_target, is_compressed, is_stream
+from dnabirnn.labels import overlaps
+from dnabirnn.network import check_priors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lightning_fabric import Fabric
+
+    from dnabirnn.encoded import EncodedSet
+    from dnabirnn.files import PathLike
+    from dnabirnn.motifs import ClassMotifs
+    from dnabirnn.network import Architecture, Checkpoint
+    from dnabirnn.training.fit import FitSettings
+    from dnabirnn.training.processes import Hardware
+    from dnabirnn.training.sampling import SamplingSettings
+
+__all__ = ["check_plan", "digest_of", "plan_of"]
+
+logger = logging.getLogger(__name__)
+
+_CHUNK_BP = 1 << 22
+
+
+def check_plan(
+    encoded: EncodedSet,
+    model_path: PathLike,
+    architecture: Architecture,
+    validations: int,
+    priors: Mapping[str, float],
+) -> None:
+    """Raise for data and settings that do not fit together; parameters as for `train`."""
+    if is_stream(model_path) or is_compressed(model_path):
+        raise OutputError(
+            f"{model_path}: a model cannot be compressed or written to a stream; give a file name "
+            "that ends in .safetensors"
+        )
+    check_target(model_path)
+    check_priors(architecture, priors)
+    if architecture.classes != encoded.classes:
+        raise OptionError("the architecture's classes are not those of the encoded set")
+    if validations < 1:
+        raise OptionError(f"--validations {validations}: must be 1 or more")
+    if not len(encoded.split("val")):
+        logger.warning(
+            "%s: no validation sequence; training sequence is used instead, so the metrics and "
+            "thresholds of the model are too optimistic",
+            encoded.path,
+        )
+    if not architecture.exclusive:
+        return
+    for split in ("train", "val"):
+        for name, start, end in encoded.contig_splits(split):
+            offset = next(c.offset for c in encoded.contigs if c.name == name)
+            for chunk in range(start, end, _CHUNK_BP):
+                piece = encoded.labels[offset + chunk : offset + min(end, chunk + _CHUNK_BP)]
+                twice = overlaps(np.asarray(piece), encoded.classes)
+                if twice.any():
+                    raise EncodedSetError(
+                        f"{encoded.path}: {name}:{chunk + int(twice.argmax())} (0-based) has two "
+                        "labels, but --exclusive allows one label per base; train without "
+                        "--exclusive, or fix the labels"
+                    )
+
+
+def plan_of(
+    encoded: EncodedSet,
+    architecture: Architecture,
+    sampling: SamplingSettings,
+    settings: FitSettings,
+    hardware: Hardware,
+    initial: Checkpoint | None,
+    priors: Mapping[str, float],
+    matrix: bool | ClassMotifs,
+    validations: int,
+    fabric: Fabric,
+    fused: bool,
+) -> dict[str, Any]:
+    """Return all that determines the model, for the model file; parameters as for `train`."""
+    return {
+        "architecture": architecture.to_json(),
+        "sampling": asdict(sampling),
+        "fit": asdict(settings),
+        "validations": validations,
+        "priors": priors,
+        "matrix": matrix if isinstance(matrix, bool) else matrix.to_json(),
+        "initial": None if initial is None else hashlib.sha256(initial.to_bytes()).hexdigest(),
+        "data": encoded.digest,
+        "device": fabric.device.type,
+        "processes": fabric.world_size,
+        "precision": hardware.precision,
+        "engine": "fused" if fused else "torch",
+        "versions": {name: version(name) for name in ("dnabirnn", "numba", "numpy", "torch")},
+    }
+
+
+def digest_of(plan: Mapping[str, Any]) -> str:
+    """Return the digest of a plan, which its states to resume from are kept under."""
+    return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
