@@ -408,7 +408,7 @@ def test_of_several_processes_one_tells_what_is_wrong(
     def fail(*arguments: object, **options: object) -> None:
         raise error
 
-    monkeypatch.setattr("dnabirnn.training.train", fail)
+    monkeypatch.setattr("dnabirnn.training.train_members", fail)
     monkeypatch.setenv("LOCAL_RANK", "1")
     second = run("train", "set", "-o", "new")
     assert (second.exit_code, second.stderr) == (1, "")
@@ -426,7 +426,7 @@ def test_a_defect_in_another_process_is_not_hidden(
     def fail(*arguments: object, **options: object) -> None:
         raise RuntimeError("shapes do not fit")
 
-    monkeypatch.setattr("dnabirnn.training.train", fail)
+    monkeypatch.setattr("dnabirnn.training.train_members", fail)
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert isinstance(run("train", "set", "-o", "new").exception, RuntimeError)
 
