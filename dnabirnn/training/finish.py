@@ -6,11 +6,13 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from dnabirnn.engine import engine_of
-from dnabirnn.network import Checkpoint, prior_shift, weights_of
+from dnabirnn.names import shortened
+from dnabirnn.network import CallLengths, Checkpoint, prior_shift, weights_of
 from dnabirnn.training.calibration import (
     call_defaults,
     choose_scoring_window,
     fitted_map,
+    is_learned,
     scoring_windows,
 )
 from dnabirnn.training.false_discovery import base_thresholds, call_thresholds
@@ -19,7 +21,7 @@ from dnabirnn.training.stacking import stacked
 from dnabirnn.training.validation import Validation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.evaluation import FittedMatrix, Histogram, ScoreCounts
@@ -85,6 +87,11 @@ def finish(
     whole = Validation(encoded)
     histograms, counts = measure.counts(network, maps, whole)
     here = {name: _share(histograms[name]) for name, _ in architecture.classes}
+    learned = [
+        name
+        for name, of in histograms.items()
+        if is_learned(of.average_precision(), counts[name].best().f1, here[name])
+    ]
     there = here | plan["priors"]
     rarer = {name: _odds(here[name]) / _odds(there[name]) for name in here}
     if plan["priors"]:
@@ -93,7 +100,7 @@ def finish(
         histograms, counts = measure.counts(network, maps, whole)
         counts = {name: counts[name].thinned(factor) for name, factor in rarer.items()}
     best = {name: counted.best() for name, counted in counts.items()}
-    calls = call_defaults(
+    rules = call_defaults(
         {name: best[name].threshold for name, _ in architecture.classes},
         sampler.site_lengths_bp(),
     )
@@ -123,8 +130,9 @@ def finish(
         scoring_window=window,
         mask=str(encoded.mask.value),
         maps=tuple(maps),
-        calls=calls,
-        discoveries=measure.discoveries(network, maps, counts, calls, rarer),
+        calls={name: rule for name, rule in rules.items() if name in learned},
+        unlearned=_unlearned(rules, learned),
+        discoveries=measure.discoveries(network, maps, counts, rules, rarer),
         training={
             **plan,
             "inputs": encoded.manifest["inputs"],
@@ -186,6 +194,23 @@ class _Measure:
             name: {"bases": base_thresholds(counted), "calls": of_calls[name]}
             for name, counted in counts.items()
         }
+
+
+def _unlearned(rules: Mapping[str, CallRule], learned: Container[str]) -> dict[str, CallLengths]:
+    """Return what is known of classes that are not learned, and warn of them."""
+    others = {
+        name: CallLengths(rule.min_length_bp, rule.merge_gap_bp)
+        for name, rule in rules.items()
+        if name not in learned
+    }
+    if others:
+        logger.warning(
+            "%s: not learned: average precision about that of chance, or best F1 below 0.1, on "
+            "validation sequence; the model makes no calls of it; train with more sites or bases, "
+            "or give --threshold CLASS=P when calling",
+            shortened([*others]),
+        )
+    return others
 
 
 def _share(histogram: Histogram) -> float:
