@@ -43,7 +43,8 @@ Length and gap of calls. Both come from the lengths of the labelled runs of the 
     minimum length = half, but 1 to 100 bp        gap = half, but at most 500 bp
 
 A low quantile is used instead of the minimum so that a single odd label does not decide. Half of it
-is used so that a true site that is found only in part is kept.
+is used so that a true site that is found only in part is kept. Sites of one length:
+`dnabirnn.training.fixed_lengths`.
 """
 
 from __future__ import annotations

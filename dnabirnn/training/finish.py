@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dnabirnn.engine import engine_of
@@ -16,6 +17,7 @@ from dnabirnn.training.calibration import (
     scoring_windows,
 )
 from dnabirnn.training.false_discovery import base_thresholds, call_thresholds
+from dnabirnn.training.fixed_lengths import fixed_length, shortest_calls
 from dnabirnn.training.matrices import compare, precision_of
 from dnabirnn.training.stacking import stacked
 from dnabirnn.training.validation import Validation
@@ -100,10 +102,12 @@ def finish(
         histograms, counts = measure.counts(network, maps, whole)
         counts = {name: counts[name].thinned(factor) for name, factor in rarer.items()}
     best = {name: counted.best() for name, counted in counts.items()}
+    site_lengths_bp = sampler.site_lengths_bp()
     rules = call_defaults(
-        {name: best[name].threshold for name, _ in architecture.classes},
-        sampler.site_lengths_bp(),
+        {name: best[name].threshold for name, _ in architecture.classes}, site_lengths_bp
     )
+    fixed_bp = {name: fixed_length(site_lengths_bp[name]) for name in learned}
+    rules = measure.fitted(network, maps, rules, {n: bp for n, bp in fixed_bp.items() if bp})
     metrics = {
         name: {
             "ap_stranded": histogram.average_precision(),
@@ -170,6 +174,27 @@ class _Measure:
             histograms |= {name: train_histograms[name] for name in self.absent}
             counts |= {name: train_counts[name] for name in self.absent}
         return histograms, counts
+
+    def fitted(
+        self,
+        network: Network,
+        maps: Sequence[LogOddsMap],
+        rules: Mapping[str, CallRule],
+        fixed_bp: Mapping[str, int],
+    ) -> dict[str, CallRule]:
+        """Return the rules with the shortest calls of classes whose sites have one length."""
+        engine, outputs = engine_of(network, maps), network.architecture.outputs
+        shortest: dict[str, int] = {}
+        for part, absent in ((self._validation, False), (self._train_part, True)):
+            own = {name: bp for name, bp in fixed_bp.items() if (name in self.absent) == absent}
+            if part is not None:
+                shortest |= shortest_calls(
+                    part, engine, self._window, outputs, rules, own, self._threads
+                )
+        return {
+            name: replace(rule, min_length_bp=shortest.get(name, rule.min_length_bp))
+            for name, rule in rules.items()
+        }
 
     def discoveries(
         self,

@@ -106,7 +106,7 @@ def test_shared_options_read_the_same_everywhere() -> None:
         "--chrom-alias FILE": ("encode", "score", "evaluate", "report"),
         "--circular NAMES": ("score", "evaluate"),
         "--method": ("score", "call", "evaluate", "report"),
-        "--threshold P": ("score", "call", "evaluate", "report"),
+        "--threshold": ("score", "call", "evaluate", "report"),
         "--fdr RATE": ("score", "call", "evaluate", "report"),
         "--prior CLASS=SHARE": ("train", "score", "evaluate", "export"),
         "--min-length": ("score", "call", "evaluate", "report"),

@@ -75,7 +75,24 @@ def trained(encoded: EncodedSet, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def test_a_planted_motif_is_learned(trained: Path) -> None:
     checkpoint = load_checkpoint(trained)
     assert checkpoint.metrics["classes"]["M"]["ap_stranded"] > 0.97
-    assert checkpoint.calls["M"].min_length_bp == len(MOTIF) // 2
+    assert checkpoint.calls["M"].min_length_bp >= len(MOTIF) // 2
+    assert not checkpoint.unlearned
+
+
+def test_a_class_that_is_not_learned_has_no_threshold(
+    encoded: EncodedSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = FitSettings(bases=80 * 48, learning_rate=1e-9)
+    architecture = Architecture(encoded.classes, hidden=6)
+    with caplog.at_level(logging.WARNING, logger="dnabirnn"):
+        checkpoint = train(
+            encoded, tmp_path / "m.safetensors", architecture, SAMPLING, settings, matrix=False
+        )
+    assert "M: not learned: " in caplog.text
+    assert not checkpoint.calls
+    assert set(checkpoint.unlearned) == {"M"}
+    assert checkpoint.metrics["classes"]["M"]["best_f1_stranded"] < 0.1
+    assert load_checkpoint(tmp_path / "m.safetensors").unlearned == checkpoint.unlearned
 
 
 def test_motifs_at_the_ends_are_found_to_the_base(trained: Path) -> None:
@@ -458,7 +475,7 @@ def test_a_class_without_validation_truth_does_not_count(tmp_path: Path) -> None
     )
     checkpoint = quick(made, tmp_path / "m")
     assert set(checkpoint.metrics["classes"]) == {"M"}
-    assert set(checkpoint.calls) == {"M", "rare"}
+    assert {*checkpoint.calls, *checkpoint.unlearned} == {"M", "rare"}
     # The training split stands in, where the class has its one site.
     assert checkpoint.calls["rare"].threshold != 500
 
