@@ -6,6 +6,7 @@ Modules, in reading order:
 - `device_batches`: training windows cut on a GPU
 - `start`: initial weights
 - `fit`: steps of the optimizer
+- `held_out`: validation sequence for classes that the validation split lacks
 - `validation`: validation sequence, and metrics on it
 - `calibration`: calibration, scoring window and call rules
 - `false_discovery`: thresholds for false discovery rates

@@ -41,6 +41,7 @@ from dnabirnn.network import (
 from dnabirnn.training.calibration import scoring_windows
 from dnabirnn.training.finish import VALIDATION_BP, finish
 from dnabirnn.training.fit import Fit, FitSettings
+from dnabirnn.training.held_out import hold_out
 from dnabirnn.training.log import TrainingLog
 from dnabirnn.training.matrices import inside_network
 from dnabirnn.training.processes import Hardware, Signals, launch
@@ -156,6 +157,7 @@ def train(
     hardware = hardware or Hardware()
     priors = dict(priors or {})
     check_plan(encoded, model_path, architecture, validations, priors)
+    encoded, held_out = hold_out(encoded, sampling.window_bp)
     begun = begin(encoded, architecture, sampling, settings, hardware, initial, matrix=matrix)
     fabric, fit = begun.fabric, begun.fit
     plan = {
@@ -173,6 +175,8 @@ def train(
         "engine": "fused" if begun.fused else "torch",
         "versions": {name: version(name) for name in ("dnabirnn", "numba", "numpy", "torch")},
     }
+    if held_out:
+        plan["held_out"] = [list(piece) for piece in held_out]
     digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
     logger.info(
         "training on %s (%s, threads: %d, processes: %d): %d steps of %d windows of %d bp",

@@ -91,7 +91,7 @@ def test_a_class_that_is_not_learned_has_no_threshold(
     assert "M: not learned: " in caplog.text
     assert not checkpoint.calls
     assert set(checkpoint.unlearned) == {"M"}
-    assert checkpoint.metrics["classes"]["M"]["best_f1_stranded"] < 0.1
+    assert checkpoint.metrics["classes"]["M"]["ap_stranded"] < 0.15
     assert load_checkpoint(tmp_path / "m.safetensors").unlearned == checkpoint.unlearned
 
 
@@ -480,6 +480,27 @@ def test_a_class_without_validation_truth_does_not_count(tmp_path: Path) -> None
     assert checkpoint.calls["rare"].threshold != 500
 
 
+def test_sites_are_held_out_for_a_class_without_validation_truth(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fasta, bed = write_genome(tmp_path, {"a": 12_000, "b": 9_000})
+    with bed.open("a") as rows:
+        rows.writelines(f"a\t{at}\t{at + 50}\trare\t0\t+\n" for at in range(500, 12_000, 1_000))
+    made = encode_genome(
+        [fasta], load_labels([bed]), tmp_path / "s", split=split_plan(val_chroms=["b"])
+    )
+    with caplog.at_level(logging.WARNING, logger="dnabirnn"):
+        checkpoint = quick(made, tmp_path / "m")
+    assert "rare: no site in the val split; about a fifth" in caplog.text
+    assert "chosen on the training split" not in caplog.text
+    held = checkpoint.training["held_out"]
+    assert [contig for contig, _, _ in held] == ["a", "a"]
+    assert checkpoint.metrics["classes"]["rare"]["positives"] == 50 * 2
+    assert load_checkpoint(tmp_path / "m").training["held_out"] == held
+    quick(made, tmp_path / "n", hardware=Hardware(threads=2), resume=False)
+    assert (tmp_path / "m").read_bytes() == (tmp_path / "n").read_bytes()
+
+
 def test_overlapping_labels_are_refused_for_exclusive_classes(tmp_path: Path) -> None:
     fasta, bed = write_genome(tmp_path, {"a": 9_000, "b": 9_000})
     with bed.open("a") as rows:
@@ -513,6 +534,7 @@ def test_without_any_validation_truth_the_last_weights_are_kept(
 ) -> None:
     fasta, bed = write_genome(tmp_path, {"a": 9_000, "b": 9_000})
     rows = [row for row in bed.read_text().splitlines() if row.startswith("a")]
+    rows = rows[:4]  # too few to hold some out
     bed.write_text("\n".join(rows) + "\n")
     made = encode_genome(
         [fasta], load_labels([bed]), tmp_path / "s", split=split_plan(val_chroms=["b"])
