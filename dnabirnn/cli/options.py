@@ -72,30 +72,11 @@ __all__ = [
 ]
 
 
-class _Share(_Pair):
-    """A class and its share of the bases."""
+class _ByClass(_Pair):
+    """A class and a number. Without a class, its name is empty."""
 
-    name = "CLASS=SHARE"
-
-    def convert(
-        self,
-        value: str | tuple[str, float],
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[str, float]:
-        if isinstance(value, tuple):
-            return value
-        name, _, share = value.rpartition("=")
-        try:
-            return unquoted(name.strip()), float(share)
-        except ValueError:
-            self.fail(f"{value!r} is not CLASS=SHARE, such as REP=0.002", param, ctx)
-
-
-class _Threshold(_Pair):
-    """A probability, for all classes or for one."""
-
-    name = "[CLASS=]P"
+    def __init__(self, name: str, example: str) -> None:
+        self.name, self._example = name, example
 
     def convert(
         self,
@@ -105,11 +86,11 @@ class _Threshold(_Pair):
     ) -> tuple[str, float]:
         if isinstance(value, tuple):
             return value
-        name, _, probability = value.rpartition("=")
+        name, _, number = value.rpartition("=")
         try:
-            return unquoted(name.strip()), float(probability)
+            return unquoted(name.strip()), float(number)
         except ValueError:
-            self.fail(f"{value!r} is not a probability or CLASS=P, such as REP=0.5", param, ctx)
+            self.fail(f"{value!r} is not {self.name}, such as {self._example}", param, ctx)
 
 
 _QUOTED = r'"(?:[^"]|"")*"'
@@ -338,7 +319,7 @@ prior = option(
     "--prior",
     "priors",
     group=CALLS,
-    type=_Share(),
+    type=_ByClass("CLASS=SHARE", "REP=0.002"),
     multiple=True,
     callback=_check_pairs,
     metavar="CLASS=SHARE",
@@ -391,7 +372,7 @@ _CALLS = (
     option(
         "--threshold",
         group=CALLS,
-        type=_Threshold(),
+        type=_ByClass("P or CLASS=P", "REP=0.5"),
         multiple=True,
         callback=_check_pairs,
         metavar="[CLASS=]P",

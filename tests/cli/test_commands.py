@@ -530,7 +530,10 @@ def test_a_class_that_is_not_learned_is_not_called(folder: Path) -> None:
         assert told.count("warning: ") == told.count("dnabirnn: warning: M: no calls") == 1
         assert (folder / "c.bed").read_bytes() == b""
     assert (folder / "t.bed").read_bytes() == (folder / "s.bed").read_bytes()
-    assert "warning" not in succeed(*"score genome.fa -m m.safetensors -o t.bed".split()).stderr
+    assert (
+        "warning"
+        not in succeed(*["score", "genome.fa", "-m", "m.safetensors", "-o", "t.bed"]).stderr
+    )
     for threshold in ("--threshold 0.5", "--threshold M=0.5", "--threshold 0.9 --threshold M=0.5"):
         told = succeed(*f"call s.bed -m m.safetensors -o c.bed {threshold}".split()).stderr
         assert "warning" not in told
@@ -558,7 +561,7 @@ def test_a_class_that_is_not_learned_is_not_called(folder: Path) -> None:
         ("--threshold X=0.5", "--threshold X=0.5: the model has no class of this name; it has M"),
         ("--threshold 0.5 --threshold 0.6", "--threshold: there are the values 0.5 and 0.6"),
         ("--threshold M=0.5 --threshold M=0.6", "--threshold: 'M' has the values 0.5 and 0.6"),
-        ("--threshold M=high", "'M=high' is not a probability or CLASS=P"),
+        ("--threshold M=high", "'M=high' is not P or CLASS=P"),
         ("--threshold M=1.5", "--threshold 1.5: must be from 0.001 to 1"),
     ],
 )
