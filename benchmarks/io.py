@@ -13,7 +13,7 @@ from benchmarks.material import model_of, write_genome
 from dnabirnn.evaluation import evaluate_blocks
 from dnabirnn.files import OutputFiles
 from dnabirnn.motif_classes import MotifClass
-from dnabirnn.network import CallMethod, call_settings
+from dnabirnn.network import call_settings
 from dnabirnn.scoring import Model, find_calls, find_runs, measured
 from dnabirnn.sequences import read_fasta
 from dnabirnn.tracks import BedGraphTracks, BedTrack, TrackFormat, open_track
@@ -47,7 +47,7 @@ def io(folder: Path, bases: int, repeats: int) -> Iterator[dict[str, Any]]:
 def _steps(folder: Path, model: Model, blocks: list[Block]) -> dict[str, Callable[[], object]]:
     """Return functions by name, each of which does one thing with the scores in `blocks`."""
     checkpoint, outputs = model.checkpoint, model.outputs
-    settings = call_settings(checkpoint.calls, CallMethod.THRESHOLD, None, None, None)
+    settings = call_settings(checkpoint)
     classes = [MotifClass(name, stranded) for name, stranded in checkpoint.architecture.classes]
     labels = np.zeros(sum(len(block.codes) for block in blocks), np.uint16)
     labels[::1000] = 2

@@ -64,10 +64,13 @@ def _lines(checkpoint: Checkpoint) -> list[str]:
     lines += _training(checkpoint)
     if not checkpoint.training:
         lines += [f"{key:16} {text}" for key, text in checkpoint.card.items()]
-    for name, rule in checkpoint.calls.items():
+    for name, _ in checkpoint.architecture.classes:
+        rule = checkpoint.calls.get(name)
         figures = checkpoint.metrics.get("classes", {}).get(name)
         lines.append(
-            f"class {name}: threshold {rule.threshold / MAX_SCORE:.3f}, calls of at least "
+            f"class {name}: no threshold and no calls, because the model has not learned it"
+            if rule is None
+            else f"class {name}: threshold {rule.threshold / MAX_SCORE:.3f}, calls of at least "
             f"{rule.min_length_bp:,} bp, gaps up to {rule.merge_gap_bp:,} bp merged"
         )
         if figures is not None:

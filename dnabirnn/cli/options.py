@@ -72,10 +72,11 @@ __all__ = [
 ]
 
 
-class _Share(_Pair):
-    """A class and its share of the bases."""
+class _ByClass(_Pair):
+    """A class and a number. Without a class, its name is empty."""
 
-    name = "CLASS=SHARE"
+    def __init__(self, name: str, example: str) -> None:
+        self.name, self._example = name, example
 
     def convert(
         self,
@@ -85,11 +86,11 @@ class _Share(_Pair):
     ) -> tuple[str, float]:
         if isinstance(value, tuple):
             return value
-        name, _, share = value.rpartition("=")
+        name, _, number = value.rpartition("=")
         try:
-            return unquoted(name.strip()), float(share)
+            return unquoted(name.strip()), float(number)
         except ValueError:
-            self.fail(f"{value!r} is not CLASS=SHARE, such as REP=0.002", param, ctx)
+            self.fail(f"{value!r} is not {self.name}, such as {self._example}", param, ctx)
 
 
 _QUOTED = r'"(?:[^"]|"")*"'
@@ -300,25 +301,27 @@ precision = option(
 )
 
 
-def _check_shares(
-    ctx: click.Context, param: click.Parameter, shares: tuple[tuple[str, float], ...]
+def _check_pairs(
+    ctx: click.Context, param: click.Parameter, pairs: tuple[tuple[str, float], ...]
 ) -> tuple[tuple[str, float], ...]:
-    last = dict(shares)
-    for name, share in shares:
-        if last[name] != share:
+    """Raise if a class has two values."""
+    last = dict(pairs)
+    for name, value in pairs:
+        if last[name] != value:
+            whose = f"{name!r} has" if name else "there are"
             raise OptionError(
-                f"--prior: {name!r} has the shares {share:g} and {last[name]:g}; give one"
+                f"{param.opts[0]}: {whose} the values {value:g} and {last[name]:g}; give one"
             )
-    return shares
+    return pairs
 
 
 prior = option(
     "--prior",
     "priors",
     group=CALLS,
-    type=_Share(),
+    type=_ByClass("CLASS=SHARE", "REP=0.002"),
     multiple=True,
-    callback=_check_shares,
+    callback=_check_pairs,
     metavar="CLASS=SHARE",
     help="Expected share of bases per strand that belong to CLASS in your sequence, 0 to 1, if it "
     "differs from the share that the model was calibrated for. Can be repeated.",
@@ -369,10 +372,13 @@ _CALLS = (
     option(
         "--threshold",
         group=CALLS,
-        type=float,
-        metavar="P",
-        help="Probability at or above which a base counts as its class.  [default: from the model, "
-        "per class]",
+        type=_ByClass("P or CLASS=P", "REP=0.5"),
+        multiple=True,
+        callback=_check_pairs,
+        metavar="[CLASS=]P",
+        help="Probability at or above which a base counts as its class; with CLASS=, for this "
+        "class only. Can be repeated. Classes that the model has not learned have no calls "
+        "without it.  [default: from the model, per class]",
     ),
     option(
         "--fdr",
@@ -380,7 +386,7 @@ _CALLS = (
         type=float,
         metavar="RATE",
         help="Use the thresholds that had this false discovery rate of calls on validation "
-        "sequence: 0.01, 0.05 or 0.1.",
+        "sequence: 0.01, 0.05 or 0.1. Classes that cannot keep to it have no calls.",
     ),
     option(
         "--min-length",
@@ -409,27 +415,28 @@ def calls(command: _Function) -> _Function:
 
 def call_settings(checkpoint: Checkpoint, given: Mapping[str, Any], wanted: bool) -> CallSettings:
     """Return settings from the options of `calls`; an option without effect is an error."""
-    from dnabirnn.network import CallMethod, call_settings as settings
+    from dnabirnn.network import CallMethod, CallSettings, call_settings as settings
 
-    unused = [name for name, value in given.items() if value is not None]
+    unused = [name for name, value in given.items() if value not in (None, ())]
     if unused and not wanted:
         raise OptionError(
             f"--{unused[0].replace('_', '-')}: sets how calls are made, but no calls are "
             "requested; add --calls FILE"
         )
-    rules = checkpoint.calls
-    if given["fdr"] is not None:
-        if given["threshold"] is not None:
-            raise OptionError(
-                "--fdr and --threshold: both set the threshold; give only one of them"
-            )
-        rules = checkpoint.rules_at(given["fdr"])
+    if not wanted:
+        return CallSettings(checkpoint.calls)
+    by_class = dict(given["threshold"])
+    everywhere = by_class.pop("", None)
+    if everywhere is not None and given["fdr"] is None:
+        names = [motif_class.name for motif_class in checkpoint.architecture.classes]
+        by_class = dict.fromkeys(names, everywhere) | by_class
     return settings(
-        rules,
+        checkpoint,
         given["method"] or CallMethod.THRESHOLD,
-        given["threshold"],
-        given["min_length"],
-        given["merge_gap"],
+        threshold=everywhere if everywhere is not None and given["fdr"] is not None else by_class,
+        fdr=given["fdr"],
+        min_length_bp=given["min_length"],
+        merge_gap_bp=given["merge_gap"],
     )
 
 

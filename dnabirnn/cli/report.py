@@ -292,7 +292,7 @@ def _calling(material: Material, given: Mapping[str, Any]) -> CallSettings | Non
     """Return how calls are made; raise for such options if there is no model."""
     if material.model is not None:
         return options.call_settings(material.model.checkpoint, given, wanted=True)
-    for name in (name for name, value in given.items() if value is not None):
+    for name in (name for name, value in given.items() if value not in (None, ())):
         raise OptionError(
             f"--{name.replace('_', '-')}: only applies to the calls of a model; give --model"
         )

@@ -10,6 +10,7 @@ from .plan import ENCODING_REMEDIES as ENCODING_REMEDIES, EncodingPlan as Encodi
 from .splits import (
     SPLITS as SPLITS,
     FractionSplit as FractionSplit,
+    SplitInterval as SplitInterval,
     split_plan as split_plan,
     splits_of as splits_of,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import comb
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = [
     "canonical_kmers",
     "data_warnings",
     "masked_warnings",
+    "near_palindromes",
     "palindrome_warnings",
     "palindromic_share",
     "shared_kmer_share",
@@ -43,6 +45,12 @@ _MAX_PALINDROME_BP = 1_000
 _MAX_SITES = 10_000
 _PALINDROME_IDENTITY = 0.9
 _MAX_PALINDROMIC = 0.5
+# Of the 693 REP elements of E. coli, 67 resemble their own reverse complement, all labelled +. Of
+# 2,800 terminators of bacteria, which are hairpins, 96 do, on both strands alike.
+_BY_CHANCE = 1e-3
+_NOTABLE_SHARE = 0.05
+_FEW_NEAR = 10
+_EVEN = 0.05
 
 _MAX_MASKED_DIFFERENCE = 0.25
 
@@ -298,15 +306,32 @@ def _join(
 
 
 def palindrome_warnings(sites: LabelledSites) -> list[str]:
-    """Warn of stranded classes whose sites are mostly their own reverse complement."""
+    """Warn of stranded classes with sites that are their own reverse complement, or nearly.
+
+    The strand of such sites cannot be learned. If they are labelled on one strand, the same
+    sequence is a site on that strand and background on the other.
+    """
     warnings = []
     for number, (name, stranded) in enumerate(sites.encoded.classes):
-        share = palindromic_share(sites, number) if stranded else None
+        if not stranded:
+            continue
+        share = palindromic_share(sites, number)
         if share is not None and share > _MAX_PALINDROMIC:
             warnings.append(
                 f"class {name}: {share:.0%} of its sites are their own reverse complement, so "
                 f"their strand cannot be learned; use --unstranded {name}"
             )
+            continue
+        plus, minus, every = near_palindromes(sites, number)
+        near = plus + minus
+        if near < max(_FEW_NEAR, _NOTABLE_SHARE * every) or min(plus, minus) > _EVEN * near:
+            continue
+        warnings.append(
+            f"class {name}: {near:,} of its {every:,} sites resemble their own reverse "
+            f"complement, and {max(plus, minus):,} of these are labelled on the "
+            f"{'+' if plus > minus else '-'} strand, so that on the other strand much the same "
+            f"sequence is background; label them on both strands, or use --unstranded {name}"
+        )
     return warnings
 
 
@@ -325,21 +350,84 @@ def palindromic_share(sites: LabelledSites, number: int) -> float | None:
         Computed from the sites of all splits that are at most 1,000 bp long, evenly thinned to at
         most 10,000; None if there are no such sites.
     """
-    spans = np.concatenate([sites.of(split, number, strand) for split in SPLITS for strand in "+-"])
-    spans = spans[spans[:, 1] - spans[:, 0] <= _MAX_PALINDROME_BP]
-    spans = spans[:: max(-(-len(spans) // _MAX_SITES), 1)]
-    if not len(spans):
-        return None
-    lengths = spans[:, 1] - spans[:, 0]
-    palindromic = 0
-    for length in np.unique(lengths).tolist():
-        starts = spans[lengths == length, 0]
-        letters = sites.encoded.codes[starts[:, None] + np.arange(length)]  # (n, length)
-        letters = letters.astype(np.int16)
-        # Complements are -1 to 3, so an ambiguous base (4) never equals one.
+    palindromic = every = 0
+    for _, letters in _short_sites(sites, number):
         same = (letters == 3 - letters[:, ::-1]).mean(axis=1)
         palindromic += int(np.count_nonzero(same >= _PALINDROME_IDENTITY))
-    return palindromic / len(spans)
+        every += len(letters)
+    return palindromic / every if every else None
+
+
+def near_palindromes(sites: LabelledSites, number: int) -> tuple[int, int, int]:
+    """Count the sites of a class that resemble their own reverse complement.
+
+    The bases of a site form pairs: the first with the last, the second with the last but one.
+    In a palindrome all pairs are complementary. A site counts if so many are that chance would
+    give as many in at most one of 1,000 sites of its length and of the class's composition. So
+    sites of fewer than about 10 bp never count.
+
+    Parameters
+    ----------
+    sites : LabelledSites
+    number : int
+        Number of a stranded class.
+
+    Returns
+    -------
+    plus, minus, every : int
+        Such sites labelled + and -, and all sites; of those that `palindromic_share` looks at.
+    """
+    found = list(_short_sites(sites, number))
+    if not found:
+        return 0, 0, 0
+    letters = np.concatenate([of_length.ravel() for _, of_length in found])
+    a, c, g, t = np.bincount(letters, minlength=AMBIGUOUS + 1)[:AMBIGUOUS] / len(letters)
+    near = {"+": 0, "-": 0}
+    for strand, of_length in found:
+        pairs = of_length.shape[1] // 2
+        same = of_length[:, :pairs] == 3 - of_length[:, ::-1][:, :pairs]
+        enough = _fewest_by_chance(pairs, float(2 * (a * t + c * g)))
+        near[strand] += int(np.count_nonzero(same.sum(axis=1) >= enough))
+    return near["+"], near["-"], sum(len(of_length) for _, of_length in found)
+
+
+def _fewest_by_chance(pairs: int, chance: float) -> int:
+    """Return the smallest k for which k or more of the pairs agree with probability of 0.001.
+
+    Examples
+    --------
+    >>> _fewest_by_chance(17, 0.25), _fewest_by_chance(5, 0.25), _fewest_by_chance(4, 0.25)
+    (11, 5, 5)
+    """
+    tail = 0.0
+    for fewest in range(pairs, -1, -1):
+        tail += comb(pairs, fewest) * chance**fewest * (1 - chance) ** (pairs - fewest)
+        if tail > _BY_CHANCE:
+            return fewest + 1
+    return 0
+
+
+def _short_sites(sites: LabelledSites, number: int) -> Iterator[tuple[str, NDArray[np.int16]]]:
+    """Yield the strand and the letters (n, length) of sites of up to 1,000 bp, by length.
+
+    Letters are codes, of a signed type: the complement of an ambiguous base is -1, no code.
+    """
+    strands = {
+        strand: np.concatenate([sites.of(split, number, strand) for split in SPLITS])
+        for strand in "+-"
+    }
+    strands = {
+        strand: spans[spans[:, 1] - spans[:, 0] <= _MAX_PALINDROME_BP]
+        for strand, spans in strands.items()
+    }
+    step = max(-(-sum(map(len, strands.values())) // _MAX_SITES), 1)
+    for strand, spans in strands.items():
+        kept = spans[::step]
+        lengths = kept[:, 1] - kept[:, 0]
+        for length in np.unique(lengths).tolist():
+            starts = kept[lengths == length, 0]
+            letters = sites.encoded.codes[starts[:, None] + np.arange(length)]
+            yield strand, letters.astype(np.int16)
 
 
 def masked_warnings(encoded: EncodedSet) -> list[str]:

@@ -7,6 +7,7 @@ from .baseline import (
 )
 from .baseline_matrix import Matrix as Matrix, scan as scan
 from .bootstrap import Curve as Curve
+from .calls import CallEvaluation as CallEvaluation
 from .evaluate import (
     Report as Report,
     evaluate_blocks as evaluate_blocks,

@@ -87,7 +87,8 @@ class Evaluation:
     classes : sequence of MotifClass
         In the order of the network's outputs.
     thresholds : mapping of str to int
-        Per class, the integer score, 1 to 1000, at or above which a base is called.
+        Per class, the integer score, 1 to 1000, at or above which a base is called. Nothing is
+        called of a class without a threshold.
     replicates : int
         Number of bootstrap replicates; with 0 all intervals are None.
     seed : int
@@ -108,11 +109,11 @@ class Evaluation:
         from dnabirnn.evaluation.base_counts import BaseCounter  # loads Numba
 
         self._classes = tuple(classes)
-        self._thresholds = {name: int(thresholds[name]) for name, _ in classes}
+        self._thresholds = dict(thresholds)
         self._replicates = replicates
         self._seed = seed
         cuts = [
-            lowest_probability(self._thresholds[name])
+            lowest_probability(thresholds[name]) if name in thresholds else np.float32(np.inf)
             for name, stranded in classes
             for _ in range(1 + stranded)
         ]
@@ -152,7 +153,7 @@ class Evaluation:
             for suffix, tally in list(forms.items())[: 1 + stranded]:
                 figures = tally.figures()
                 metrics.curves.append(tally.curve(name, bool(suffix), figures, weights))
-                figures["threshold"] = self._thresholds[name] / MAX_SCORE
+                figures["threshold"] = self._thresholds.get(name, np.nan) / MAX_SCORE
                 ends_of = intervals(tally, figures, weights)
                 for form in (suffix,) if stranded else forms:
                     entry |= {f"{key}{form}": _plain(value) for key, value in figures.items()}
@@ -199,7 +200,8 @@ def evaluate_blocks(
     classes : sequence of MotifClass
         In the order of the network's outputs.
     thresholds : mapping of str to int
-        Per class, the integer score, 1 to 1000, at or above which a base is called.
+        Per class, the integer score, 1 to 1000, at or above which a base is called. Nothing is
+        called of a class without a threshold.
     calls : CallSettings, optional
         How calls are made from the scores. By default, no calls are made.
     min_score : int, optional

@@ -7,11 +7,12 @@ from .architecture import (
     Ensemble as Ensemble,
     MatrixShape as MatrixShape,
 )
+from .call_choice import call_settings as call_settings
 from .call_rules import (
+    CallLengths as CallLengths,
     CallMethod as CallMethod,
     CallRule as CallRule,
     CallSettings as CallSettings,
-    call_settings as call_settings,
     default_min_score as default_min_score,
 )
 from .checkpoint import (

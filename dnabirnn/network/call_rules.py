@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dnabirnn.errors import OptionError
 from dnabirnn.motif_classes import MAX_SCORE
@@ -13,7 +12,7 @@ from dnabirnn.motif_classes import MAX_SCORE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["CallMethod", "CallRule", "CallSettings", "call_settings", "default_min_score"]
+__all__ = ["CallLengths", "CallMethod", "CallRule", "CallSettings", "default_min_score"]
 
 _DEFAULT_MIN_SCORE = 100
 _MAX_BP = 10**12
@@ -63,6 +62,16 @@ class CallRule:
                 raise OptionError(f"--{option} {value}: must be 0 or more, and at most 10^12")
 
 
+class CallLengths(NamedTuple):
+    """What a model knows about the calls of a class that it has not learned: no threshold.
+
+    Attributes as those of `CallRule`.
+    """
+
+    min_length_bp: int
+    merge_gap_bp: int
+
+
 @dataclass(frozen=True)
 class CallSettings:
     """Method and rules for making calls.
@@ -76,49 +85,6 @@ class CallSettings:
 
     rules: Mapping[str, CallRule]
     method: CallMethod = CallMethod.THRESHOLD
-
-
-def call_settings(
-    rules: Mapping[str, CallRule],
-    method: str = CallMethod.THRESHOLD,
-    threshold: float | None = None,
-    min_length_bp: int | None = None,
-    merge_gap_bp: int | None = None,
-) -> CallSettings:
-    """Return the rules of a model, changed by the options that the user gave.
-
-    Parameters
-    ----------
-    rules : mapping of class name to CallRule
-    method : str
-        "threshold" or "mss".
-    threshold : float, optional
-        Probability at or above which a base counts as its class; rounded to thousandths.
-    min_length_bp, merge_gap_bp : int, optional
-
-    Raises
-    ------
-    OptionError
-        If the method does not exist, or a value is out of range.
-
-    Examples
-    --------
-    >>> call_settings({"REP": CallRule(640, 15, 15)}, threshold=0.5, merge_gap_bp=0).rules
-    {'REP': CallRule(threshold=500, min_length_bp=15, merge_gap_bp=0)}
-    """
-    if method not in list(CallMethod):
-        raise OptionError(f"--method {method}: must be threshold or mss")
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise OptionError(f"--threshold {threshold:g}: must be from 0.001 to 1, a probability")
-    changed = {
-        name: CallRule(
-            rule.threshold if threshold is None else math.floor(threshold * MAX_SCORE + 0.5),
-            rule.min_length_bp if min_length_bp is None else min_length_bp,
-            rule.merge_gap_bp if merge_gap_bp is None else merge_gap_bp,
-        )
-        for name, rule in rules.items()
-    }
-    return CallSettings(changed, CallMethod(method))
 
 
 def default_min_score(rules: Iterable[CallRule]) -> int:

@@ -18,7 +18,7 @@ from dnabirnn.errors import ModelFileError, OptionError
 from dnabirnn.files import OutputFiles, check_state, load_arrays, look, note_read, parse_json
 from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.network.architecture import Architecture, Ensemble
-from dnabirnn.network.call_rules import CallRule
+from dnabirnn.network.call_rules import CallLengths, CallRule
 from dnabirnn.network.log_odds import LogOddsMap, check_priors, prior_shift
 from dnabirnn.network.members import Member, joined_weights, member_prefix, members_of
 from dnabirnn.network.scoring_window import ScoringWindow
@@ -40,8 +40,8 @@ __all__ = [
 ]
 
 FORMAT_VERSION = 3
-"""Newest version of the format. A file has the lowest version that describes it: 2 with k-mers or
-matrices, 3 with several networks."""
+"""Newest version of the format. A file has the lowest version that describes it: 3 with several
+networks or a class that has no threshold, or else 2 with k-mers or matrices."""
 _KEY = "dnabirnn"
 
 
@@ -64,7 +64,8 @@ class Checkpoint:
         One map per class, applied to its log-odds. Sites are more frequent in training windows
         than in the sequence; the maps give the probabilities of the sequence.
     calls : mapping of class name to CallRule
-        Default rules for calls. Their thresholds have the best F1 on validation sequence.
+        Default rules for calls. Their thresholds have the best F1 on validation sequence. Only
+        of classes that the model has learned.
     discoveries : mapping of class name to mapping
         For "bases" and "calls", and for each false discovery rate ("0.05"): the lowest threshold
         that keeps to the rate on validation sequence, or None if there is none.
@@ -74,6 +75,8 @@ class Checkpoint:
         Figures on validation sequence, by class.
     card : mapping of str to str
         Notes for users of shipped models: data, licence, figures, limits.
+    unlearned : mapping of class name to CallLengths
+        The other classes. They have no threshold and get no calls, unless the user gives one.
     """
 
     architecture: Architecture | Ensemble
@@ -87,6 +90,7 @@ class Checkpoint:
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     card: Mapping[str, str] = field(default_factory=dict)
+    unlearned: Mapping[str, CallLengths] = field(default_factory=dict)
 
     def description(self) -> dict[str, Any]:
         """Return everything except the weights as plain values, for the metadata of the file."""
@@ -104,7 +108,8 @@ class Checkpoint:
                 motif_class.name: log_odds._asdict()
                 for motif_class, log_odds in zip(self.architecture.classes, self.maps, strict=True)
             },
-            "calls": {name: vars(defaults) for name, defaults in self.calls.items()},
+            "calls": {name: vars(rule) for name, rule in self.calls.items()}
+            | {name: {"threshold": None, **of._asdict()} for name, of in self.unlearned.items()},
             "discoveries": {name: dict(kinds) for name, kinds in self.discoveries.items()},
             "training": dict(self.training),
             "metrics": dict(self.metrics),
@@ -113,7 +118,7 @@ class Checkpoint:
 
     def _format_version(self) -> int:
         shape = self.architecture
-        if isinstance(shape, Ensemble):
+        if isinstance(shape, Ensemble) or self.unlearned:
             return 3
         return 2 if shape.kmer > 1 or any(shape.matrices) else 1
 
@@ -121,38 +126,6 @@ class Checkpoint:
     def members(self) -> list[Member]:
         """The networks of the model: one, or those of an ensemble."""
         return members_of(self.architecture, self.weights)
-
-    def rules_at(self, rate: float) -> dict[str, CallRule]:
-        """Return rules that keep to a false discovery rate, as measured on validation sequence.
-
-        A class gets its threshold for calls. A class with too few calls has none; it gets its
-        threshold for bases instead, but not one below its default threshold. A lower threshold
-        calls more bases, and each isolated base is a call.
-
-        Raises
-        ------
-        OptionError
-            If a class has no threshold for the rate.
-        """
-        rules = {}
-        for name, rule in self.calls.items():
-            kinds = self.discoveries.get(name, {})
-            thresholds = [kinds.get(kind, {}).get(str(float(rate))) for kind in ("calls", "bases")]
-            threshold = thresholds[0] or (thresholds[1] and max(thresholds[1], rule.threshold))
-            if not kinds:
-                raise OptionError(
-                    f"--fdr {rate:g}: the model has no false discovery rates for class {name}, "
-                    "which come from validation sequence; choose a --threshold"
-                )
-            if threshold is None:
-                rates = [r for r, value in kinds.get("bases", {}).items() if value is not None]
-                remedy = f"choose one of {', '.join(rates)}" if rates else "choose a --threshold"
-                raise OptionError(
-                    f"--fdr {rate:g}: no threshold of class {name} keeps to this rate on "
-                    f"validation sequence; {remedy}"
-                )
-            rules[name] = replace(rule, threshold=threshold)
-        return rules
 
     def with_prior(self, shares: Mapping[str, float]) -> Checkpoint:
         """Return the model for sequence in which the classes are more or less frequent.
@@ -413,14 +386,20 @@ def _from_plain(plain: dict[str, Any]) -> Checkpoint:
     )
     if not all(0 < slope < math.inf and math.isfinite(shift) for slope, shift in maps):
         raise ValueError("log_odds: a number is not finite, or a slope is not above 0")
-    calls = {
-        name: CallRule(
-            threshold=int(plain["calls"][name]["threshold"]),
-            min_length_bp=int(plain["calls"][name]["min_length_bp"]),
-            merge_gap_bp=int(plain["calls"][name]["merge_gap_bp"]),
+    calls, unlearned = {}, {}
+    for name in names:
+        own = plain["calls"][name]
+        threshold = own["threshold"]
+        # The lengths are checked for all classes.
+        rule = CallRule(
+            threshold=1 if threshold is None else int(threshold),
+            min_length_bp=int(own["min_length_bp"]),
+            merge_gap_bp=int(own["merge_gap_bp"]),
         )
-        for name in names
-    }
+        if threshold is None:
+            unlearned[name] = CallLengths(rule.min_length_bp, rule.merge_gap_bp)
+        else:
+            calls[name] = rule
     known = [name for name in names if name in plain["discoveries"]]
     if plain["mask"] not in ("none", "loss", "hard"):
         raise ValueError(f"mask {plain['mask']!r} is not none, loss or hard")
@@ -436,6 +415,7 @@ def _from_plain(plain: dict[str, Any]) -> Checkpoint:
         training=dict(plain["training"]),
         metrics=dict(plain["metrics"]),
         card={str(key): str(text) for key, text in plain.get("card", {}).items()},
+        unlearned=unlearned,
     )
 
 

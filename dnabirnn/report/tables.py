@@ -286,7 +286,9 @@ def model_table(model: NamedModel, calling: CallSettings | None = None) -> Table
             "loss": "not counted in the loss and in figures",
             "hard": "read as N",
         }[model.checkpoint.mask],
-        "calls": _calls_fact(calling or CallSettings(model.checkpoint.calls)),
+        "calls": _calls_fact(
+            calling or CallSettings(model.checkpoint.calls), [name for name, _ in shape.classes]
+        ),
     }
     rows = [
         [TableCell(key), TableCell(value)] for key, value in (facts | _fit_facts(training)).items()
@@ -312,20 +314,22 @@ def _network_facts(members: Sequence[Member], exclusive: bool) -> dict[str, str]
     return facts
 
 
-def _calls_fact(calling: CallSettings) -> str:
+def _calls_fact(calling: CallSettings, names: Sequence[str]) -> str:
     """Return the rules for calls in words.
 
     Examples
     --------
     >>> from dnabirnn.network.call_rules import CallRule
-    >>> _calls_fact(CallSettings({"REP": CallRule(640, 15, 0)}))
-    'REP: probability of 0.640 or more, at least 15 bp, gaps of up to 0 bp merged'
+    >>> _calls_fact(CallSettings({"REP": CallRule(640, 15, 0)}), ["REP", "RIP"])
+    'REP: probability of 0.640 or more, at least 15 bp, gaps of up to 0 bp merged; RIP: no calls'
     """
     segments = "maximal scoring segments, " * (calling.method is CallMethod.MSS)
     return "; ".join(
         f"{name}: {segments}probability of {rule.threshold / MAX_SCORE:.3f} or more, at least "
         f"{rule.min_length_bp:,} bp, gaps of up to {rule.merge_gap_bp:,} bp merged"
-        for name, rule in calling.rules.items()
+        if (rule := calling.rules.get(name))
+        else f"{name}: no calls"
+        for name in names
     )
 
 

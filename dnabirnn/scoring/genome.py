@@ -276,7 +276,7 @@ def call_track(
             track.add(found)
             summary.add_calls(found, outputs)
         track.close()
-    wanted = min(rule.threshold for rule in calls.rules.values())
+    wanted = min((rule.threshold for rule in calls.rules.values()), default=MAX_SCORE)
     if passed.lowest is not None and passed.lowest > wanted:
         logger.warning(
             "%s: no score below %d, but calls use scores of %d and above; if the track was written "

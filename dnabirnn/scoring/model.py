@@ -164,7 +164,7 @@ class Model:
         self,
         *fasta: PathLike,
         method: str = CallMethod.THRESHOLD,
-        threshold: float | None = None,
+        threshold: float | Mapping[str, float] | None = None,
         min_length_bp: int | None = None,
         merge_gap_bp: int | None = None,
         circular: Iterable[str] = (),
@@ -176,8 +176,10 @@ class Model:
         *fasta : str or PathLike
         method : str
             "threshold" or "mss".
-        threshold : float, optional
-            Probability at or above which a base counts as its class; by default the model's.
+        threshold : float, or mapping of class name to float, optional
+            Probability at or above which a base counts as its class; by default the model's. A
+            class that the model has not learned has none: it gets no calls, and a warning is
+            logged.
         min_length_bp, merge_gap_bp : int, optional
             Shortest call and longest gap in a call; by default the model's.
         circular : iterable of str
@@ -189,7 +191,11 @@ class Model:
             Columns chrom, start, end (0-based, half-open), class, score (0 to 1000), strand.
         """
         settings = call_settings(
-            self.checkpoint.calls, method, threshold, min_length_bp, merge_gap_bp
+            self.checkpoint,
+            method,
+            threshold=threshold,
+            min_length_bp=min_length_bp,
+            merge_gap_bp=merge_gap_bp,
         )
         lowest = default_min_score([*self.checkpoint.calls.values(), *settings.rules.values()])
         runs = find_runs(self._scanned(fasta, circular), min_score=lowest)

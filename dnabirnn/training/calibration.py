@@ -28,13 +28,23 @@ window is chosen with which every class stays within 0.002 of its best average p
 validation sequence. The check is needed because a network reads further in scoring than it did in
 training.
 
+Classes that are not learned. A class gets no threshold, and so no calls, in two cases:
+
+- its average precision is about that of chance: its odds are below 3 times those of the class's
+  share of the bases. Chance gives the share itself. Odds are compared because 3 times a share above
+  1/3 could not be reached.
+- its best F1 is below 0.1. Precision and recall are then not both above 0.1 at any threshold, so
+  that most calls are false or most sites are missed. A best F1 of 0.1 implies an average precision
+  of about 0.005 or more, so a rare class needs no other limit.
+
 Length and gap of calls. Both come from the lengths of the labelled runs of the training split::
 
     half = 5 % quantile of the lengths / 2, rounded down
     minimum length = half, but 1 to 100 bp        gap = half, but at most 500 bp
 
 A low quantile is used instead of the minimum so that a single odd label does not decide. Half of it
-is used so that a true site that is found only in part is kept.
+is used so that a true site that is found only in part is kept. Sites of one length:
+`dnabirnn.training.fixed_lengths`.
 """
 
 from __future__ import annotations
@@ -55,7 +65,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.engine import Engine
 
-__all__ = ["call_defaults", "choose_scoring_window", "fitted_map", "scoring_windows"]
+__all__ = ["call_defaults", "choose_scoring_window", "fitted_map", "is_learned", "scoring_windows"]
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +74,8 @@ _AP_LOSS = 0.002
 _SHORT_SITE_QUANTILE = 0.05
 _LONGEST_DEFAULT_BP = 100
 _LONGEST_DEFAULT_GAP_BP = 500
+_CHANCE = 3.0
+_LEAST_F1 = 0.1
 # With fewer positive bases, the shift and the slope would be too uncertain.
 _ENOUGH_POSITIVES = 100
 # Probabilities are clipped to this and to 1 minus this before the fit, so that log-odds are finite.
@@ -109,6 +121,26 @@ def scoring_windows(training_window_bp: int, reach_bp: int = 0) -> list[ScoringW
     lengths = [length for length in _SCORING_WINDOWS_BP if length >= 4 * training_window_bp]
     lengths = lengths or [4 * training_window_bp]
     return [ScoringWindow(min(length, MAX_WINDOW_BP), halo) for length in lengths]
+
+
+def is_learned(average_precision: float, best_f1: float, share: float) -> bool:
+    """Return whether a class is found well enough to be called; see the module docstring.
+
+    Parameters
+    ----------
+    average_precision, best_f1 : float
+        On validation sequence; NaN counts as not learned.
+    share : float
+        Share of the bases there that belong to the class.
+
+    Examples
+    --------
+    >>> is_learned(0.5, 0.5, 0.01), is_learned(0.02, 0.09, 0.001), is_learned(0.5, 0.6, 0.4)
+    (True, False, False)
+    """
+    # Odds multiplied out: nothing is divided by 0.
+    by_chance = average_precision * (1 - share) < _CHANCE * share * (1 - average_precision)
+    return best_f1 >= _LEAST_F1 and not by_chance
 
 
 def call_defaults(

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from dnabirnn.tracks import Rows
     from dnabirnn.training.validation import Validation
 
-__all__ = ["RATES", "base_thresholds", "call_thresholds"]
+__all__ = ["RATES", "base_thresholds", "by_contig", "call_thresholds"]
 
 RATES = ("0.01", "0.05", "0.1")
 """False discovery rates for which thresholds are chosen."""
@@ -83,7 +83,7 @@ def call_thresholds(
     )
     masks = output_masks(validation.classes)
     rows = find_runs(validation.blocks(engine, window, threads), min_score=_MIN_SCORE)
-    for of_contig in _by_contig(rows):
+    for of_contig in by_contig(rows):
         contig = validation.contig(of_contig[0].chrom)
         truth = Truth.of(np.asarray(contig.labels), codes=np.asarray(contig.codes))
         for number, threshold in enumerate(_THRESHOLDS):
@@ -111,7 +111,7 @@ def _lowest(
     return found
 
 
-def _by_contig(rows: Iterable[Rows]) -> Iterator[list[Rows]]:
+def by_contig(rows: Iterable[Rows]) -> Iterator[list[Rows]]:
     """Yield the rows of each contig as one list."""
     held: list[Rows] = []
     for piece in rows:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dnabirnn.engine import engine_of
-from dnabirnn.network import Checkpoint, Network, prior_shift, weights_of
+from dnabirnn.names import shortened
+from dnabirnn.network import CallLengths, Checkpoint, Network, prior_shift, weights_of
 from dnabirnn.training.calibration import (
     call_defaults,
     choose_scoring_window,
     fitted_map,
+    is_learned,
     scoring_windows,
 )
 from dnabirnn.training.false_discovery import base_thresholds, call_thresholds
+from dnabirnn.training.fixed_lengths import fixed_length, shortest_calls
 from dnabirnn.training.matrices import compare, precision_of
 from dnabirnn.training.stacking import stacked
 from dnabirnn.training.validation import Validation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.evaluation import FittedMatrix, Histogram, ScoreCounts
@@ -86,6 +90,11 @@ def finish(
     whole = Validation(encoded)
     histograms, counts = measure.counts(network, maps, whole)
     here = {name: _share(histograms[name]) for name, _ in architecture.classes}
+    learned = [
+        name
+        for name, of in histograms.items()
+        if is_learned(of.average_precision(), counts[name].best().f1, here[name])
+    ]
     there = here | plan["priors"]
     rarer = {name: _odds(here[name]) / _odds(there[name]) for name in here}
     if plan["priors"]:
@@ -94,10 +103,12 @@ def finish(
         histograms, counts = measure.counts(network, maps, whole)
         counts = {name: counts[name].thinned(factor) for name, factor in rarer.items()}
     best = {name: counted.best() for name, counted in counts.items()}
-    calls = call_defaults(
-        {name: best[name].threshold for name, _ in architecture.classes},
-        sampler.site_lengths_bp(),
+    site_lengths_bp = sampler.site_lengths_bp()
+    rules = call_defaults(
+        {name: best[name].threshold for name, _ in architecture.classes}, site_lengths_bp
     )
+    fixed_bp = {name: fixed_length(site_lengths_bp[name]) for name in learned}
+    rules = measure.fitted(network, maps, rules, {n: bp for n, bp in fixed_bp.items() if bp})
     metrics = {
         name: {
             "ap_stranded": histogram.average_precision(),
@@ -124,8 +135,9 @@ def finish(
         scoring_window=window,
         mask=str(encoded.mask.value),
         maps=tuple(maps),
-        calls=calls,
-        discoveries=measure.discoveries(network, maps, counts, calls, rarer),
+        calls={name: rule for name, rule in rules.items() if name in learned},
+        unlearned=_unlearned(rules, learned),
+        discoveries=measure.discoveries(network, maps, counts, rules, rarer),
         training={
             **plan,
             "inputs": encoded.manifest["inputs"],
@@ -164,6 +176,27 @@ class _Measure:
             counts |= {name: train_counts[name] for name in self.absent}
         return histograms, counts
 
+    def fitted(
+        self,
+        network: Network | EnsembleNetwork,
+        maps: Sequence[LogOddsMap],
+        rules: Mapping[str, CallRule],
+        fixed_bp: Mapping[str, int],
+    ) -> dict[str, CallRule]:
+        """Return the rules with the shortest calls of classes whose sites have one length."""
+        engine, outputs = engine_of(network, maps), network.architecture.outputs
+        shortest: dict[str, int] = {}
+        for part, absent in ((self._validation, False), (self._train_part, True)):
+            own = {name: bp for name, bp in fixed_bp.items() if (name in self.absent) == absent}
+            if part is not None:
+                shortest |= shortest_calls(
+                    part, engine, self._window, outputs, rules, own, self._threads
+                )
+        return {
+            name: replace(rule, min_length_bp=shortest.get(name, rule.min_length_bp))
+            for name, rule in rules.items()
+        }
+
     def discoveries(
         self,
         network: Network | EnsembleNetwork,
@@ -187,6 +220,23 @@ class _Measure:
             name: {"bases": base_thresholds(counted), "calls": of_calls[name]}
             for name, counted in counts.items()
         }
+
+
+def _unlearned(rules: Mapping[str, CallRule], learned: Container[str]) -> dict[str, CallLengths]:
+    """Return what is known of classes that are not learned, and warn of them."""
+    others = {
+        name: CallLengths(rule.min_length_bp, rule.merge_gap_bp)
+        for name, rule in rules.items()
+        if name not in learned
+    }
+    if others:
+        logger.warning(
+            "%s: not learned: average precision about that of chance, or best F1 below 0.1, on "
+            "validation sequence; the model makes no calls of it; train with more sites or bases, "
+            "or give --threshold CLASS=P when calling",
+            shortened([*others]),
+        )
+    return others
 
 
 def _share(histogram: Histogram) -> float:

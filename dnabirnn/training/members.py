@@ -34,6 +34,7 @@ from dnabirnn.network import (
 from dnabirnn.training.calibration import scoring_windows
 from dnabirnn.training.finish import VALIDATION_BP, finish
 from dnabirnn.training.fit import FitSettings
+from dnabirnn.training.held_out import hold_out
 from dnabirnn.training.log import TrainingLog
 from dnabirnn.training.processes import Hardware
 from dnabirnn.training.resume import ResumeFolder
@@ -181,6 +182,8 @@ def train_members(
             report=report,
         )
     check_plan(encoded, model_path, architecture, validations, priors)
+    encoded, held_out = hold_out(encoded, sampling.window_bp)
+    members = planned_members(encoded, architecture, sampling, ensemble, separate)
     own = [matrix_of(matrix, encoded, member) for member in members]
     first = begin(*members[0], settings, hardware, initial, matrix=own[0])
     fabric = first.fabric
@@ -198,6 +201,8 @@ def train_members(
         first.fused,
     )
     plan |= {"ensemble": ensemble, "separate": separate}
+    if held_out:
+        plan["held_out"] = [list(piece) for piece in held_out]
     folder = ResumeFolder(model_path, digest_of(plan))
     leads = fabric.is_global_zero
     with folder.locked(may_wait=fabric.world_size == 1) if leads else nullcontext() as waited:

@@ -36,6 +36,7 @@ from dnabirnn.network import (
 from dnabirnn.training.calibration import scoring_windows
 from dnabirnn.training.finish import VALIDATION_BP, finish
 from dnabirnn.training.fit import Fit, FitSettings
+from dnabirnn.training.held_out import hold_out
 from dnabirnn.training.log import TrainingLog
 from dnabirnn.training.matrices import inside_network
 from dnabirnn.training.processes import Hardware, Signals, launch
@@ -161,6 +162,7 @@ def train(
     hardware = hardware or Hardware()
     priors = dict(priors or {})
     check_plan(encoded, model_path, architecture, validations, priors)
+    encoded, held_out = hold_out(encoded, sampling.window_bp)
     begun = begin(encoded, architecture, sampling, settings, hardware, initial, matrix=matrix)
     fabric = begun.fabric
     plan = plan_of(
@@ -176,6 +178,8 @@ def train(
         fabric,
         begun.fused,
     )
+    if held_out:
+        plan["held_out"] = [list(piece) for piece in held_out]
     run = run_of(
         begun,
         encoded,

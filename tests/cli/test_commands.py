@@ -28,6 +28,7 @@ from dnabirnn.errors import TrainingError
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.motifs.motif import read_motifs
 from dnabirnn.network.architecture import Cell
+from dnabirnn.network.call_rules import CallLengths
 from dnabirnn.network.checkpoint import load_checkpoint
 from dnabirnn.training import processes as workers
 
@@ -106,7 +107,7 @@ def test_shared_options_read_the_same_everywhere() -> None:
         "--chrom-alias FILE": ("encode", "score", "evaluate", "report"),
         "--circular NAMES": ("score", "evaluate"),
         "--method": ("score", "call", "evaluate", "report"),
-        "--threshold P": ("score", "call", "evaluate", "report"),
+        "--threshold": ("score", "call", "evaluate", "report"),
         "--fdr RATE": ("score", "call", "evaluate", "report"),
         "--prior CLASS=SHARE": ("train", "score", "evaluate", "export"),
         "--min-length": ("score", "call", "evaluate", "report"),
@@ -499,9 +500,9 @@ def test_calls_at_a_false_discovery_rate(folder: Path) -> None:
     told_of_rates(folder / "m.safetensors")
     ok("score genome.fa -m m.safetensors -o s.bed --calls at.bed --fdr 0.05")
     ok("score genome.fa -m m.safetensors -o t.bed --calls as.bed --threshold 0.62")
-    assert content(folder / "at.bed") == content(folder / "as.bed")
+    assert (folder / "at.bed").read_bytes() == (folder / "as.bed").read_bytes()
     ok("call s.bed -m m.safetensors -o again.bed --fdr 0.05")
-    assert content(folder / "again.bed") == content(folder / "at.bed")
+    assert (folder / "again.bed").read_bytes() == (folder / "at.bed").read_bytes()
     # A threshold below 100 keeps more rows.
     ok("score genome.fa -m m.safetensors -o low.bed --calls low.calls.bed --fdr 0.1")
     rows = (folder / "low.bed").read_text().splitlines()
@@ -510,6 +511,65 @@ def test_calls_at_a_false_discovery_rate(folder: Path) -> None:
     ok("evaluate genome.fa --labels sites.bed -m m.safetensors -o p.json --threshold 0.62")
     calls = [json.loads((folder / name).read_text())["calls"] for name in ("fdr.json", "p.json")]
     assert calls[0] == calls[1]
+
+
+def test_a_class_that_is_not_learned_is_not_called(folder: Path) -> None:
+    path = folder / "m.safetensors"
+    learned = load_checkpoint(path)
+    rule = learned.calls["M"]
+    lengths = {"M": CallLengths(rule.min_length_bp, rule.merge_gap_bp)}
+    ok("score genome.fa -m m.safetensors -o s.bed --calls usual.bed --threshold 0.5")
+    ok("evaluate genome.fa --labels sites.bed -m m.safetensors -o usual.json")
+    dataclasses.replace(learned, calls={}, unlearned=lengths).save(path)
+    for command in (
+        "score genome.fa -m m.safetensors -o t.bed --calls c.bed",
+        "call s.bed -m m.safetensors -o c.bed",
+        "call s.bed -m m.safetensors -o c.bed --min-length 1",
+    ):
+        told = succeed(*command.split()).stderr
+        assert told.count("warning: ") == told.count("dnabirnn: warning: M: no calls") == 1
+        assert (folder / "c.bed").read_bytes() == b""
+    assert (folder / "t.bed").read_bytes() == (folder / "s.bed").read_bytes()
+    assert (
+        "warning"
+        not in succeed(*["score", "genome.fa", "-m", "m.safetensors", "-o", "t.bed"]).stderr
+    )
+    for threshold in ("--threshold 0.5", "--threshold M=0.5", "--threshold 0.9 --threshold M=0.5"):
+        told = succeed(*f"call s.bed -m m.safetensors -o c.bed {threshold}".split()).stderr
+        assert "warning" not in told
+        assert (folder / "c.bed").read_bytes() == (folder / "usual.bed").read_bytes() != b""
+    ok("evaluate genome.fa --labels sites.bed -m m.safetensors -o new.json")
+    usual, new = (json.loads((folder / f"{name}.json").read_text()) for name in ("usual", "new"))
+    at_threshold = {"threshold", "precision", "recall", "mcc", "f1"}
+    for key, value in usual["classes"]["M"].items():
+        if not at_threshold & {key, key.removesuffix("_ci").removesuffix("_stranded")}:
+            assert new["classes"]["M"][key] == value, key
+    assert (new["classes"]["M"]["threshold"], new["classes"]["M"]["recall"]) == (None, 0)
+    assert new["classes"]["M"]["precision"] is None
+    assert (new["calls"]["M"]["calls"], new["calls"]["M"]["recall"]) == (0, 0)
+    assert "class M: no threshold and no calls" in ok("info m.safetensors")
+    ok(
+        "report -m m.safetensors --metrics new.json --fasta genome.fa --labels sites.bed "
+        "-o report.html --examples 1"
+    )
+    assert "M: no calls" in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("threshold", "message"),
+    [
+        ("--threshold X=0.5", "--threshold X=0.5: the model has no class of this name; it has M"),
+        ("--threshold 0.5 --threshold 0.6", "--threshold: there are the values 0.5 and 0.6"),
+        ("--threshold M=0.5 --threshold M=0.6", "--threshold: 'M' has the values 0.5 and 0.6"),
+        ("--threshold M=high", "'M=high' is not P or CLASS=P"),
+        ("--threshold M=1.5", "--threshold 1.5: must be from 0.001 to 1"),
+    ],
+)
+def test_thresholds_that_make_no_sense(folder: Path, threshold: str, message: str) -> None:
+    result = run(*f"score genome.fa -m m.safetensors -o s.bed --calls c.bed {threshold}".split())
+    assert result.exit_code != 0
+    assert message in f"{result.stderr}"
+    assert not (folder / "c.bed").exists()
 
 
 @pytest.mark.parametrize(

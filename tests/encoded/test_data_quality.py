@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from dnabirnn.encoded.data_quality import (
     LabelledSites,
     canonical_kmers,
     data_warnings,
+    near_palindromes,
+    palindrome_warnings,
     palindromic_share,
     shared_kmer_share,
 )
@@ -203,6 +206,46 @@ def test_palindromes(make, site, strand, warned):
     )
 
 
+NEAR = "GCGGATGCTTAA" + "AACAGCATCCGC"
+"""Nine of twelve pairs are complementary."""
+
+
+@pytest.mark.parametrize(
+    ("near", "strands", "others", "warned"),
+    [
+        (20, "+", 0, "20 of its 20 sites resemble their own reverse complement, and 20 .* the \\+"),
+        (20, "-", 100, "20 of its 120 sites .*, and 20 of these are labelled on the - strand"),
+        (20, "-" * 19 + "+", 100, "20 of its 120 sites .*, and 19 of these .* the - strand"),
+        (20, "-" * 18 + "++", 100, None),
+        (20, "+-", 100, None),
+        (9, "+", 0, None),
+        (10, "+", 191, None),
+        (10, "+", 189, "10 of its 199 sites"),
+        (0, "+", 200, None),
+    ],
+)
+def test_near_palindromes_on_one_strand(make, near, strands, others, warned):
+    rng = np.random.default_rng(3)
+    texts = [NEAR] * near
+    texts += [decode(rng.integers(0, 4, 24).astype(np.uint8)) for _ in range(others)]
+    rows = [
+        ("a", i * 30, i * 30 + 24, "x", strands[i % len(strands)] if i < near else "+-"[i % 2])
+        for i in range(near + others)
+    ]
+    encoded = make({"a": "ACGTCA".join(texts) + "A"}, rows, ChromSplit())
+    warnings = palindrome_warnings(LabelledSites(encoded))
+    assert len(warnings) == (warned is not None)
+    if warned:
+        assert re.match(f"class x: {warned}", warnings[0])
+        assert warnings[0].endswith("label them on both strands, or use --unstranded x")
+
+
+def test_ambiguous_bases_are_no_pairs(make):
+    rows = [("a", i * 30, i * 30 + 24, "x", "+") for i in range(20)]
+    text = ("A" * 8 + "N" * 8 + "C" * 8 + "ACGTCA") * 20
+    assert near_palindromes(LabelledSites(make({"a": text}, rows, ChromSplit())), 0) == (0, 0, 20)
+
+
 def test_only_short_sites_are_looked_at_and_few_of_many(make, monkeypatch):
     text = PALINDROME * 200
     rows = [("a", 0, 1500, "x", "+")] + [("a", i, i + 10, "x", "+") for i in range(1600, 2000, 20)]
@@ -256,4 +299,9 @@ def test_strand_of_rep_elements_is_real(tmp_path):
     folder = Path(os.environ["DNABIRNN_DATA"]) / "ecoli_k12"
     labels = load_labels([folder / "rep.bed"])
     encoded = encode_genome([folder / "NC_000913.3.fa.gz"], labels, tmp_path / "set")
-    assert palindromic_share(LabelledSites(encoded), 0) < 0.05
+    sites = LabelledSites(encoded)
+    assert palindromic_share(sites, 0) < 0.05
+    # One kind of REP elements reads nearly the same on both strands, and is labelled + only.
+    assert near_palindromes(sites, 0) == (67, 0, 693)
+    (warning,) = palindrome_warnings(sites)
+    assert "67 of its 693 sites resemble" in warning

@@ -24,7 +24,7 @@ import psutil
 from dnabirnn.encoded.encode import encode_genome
 from dnabirnn.evaluation.genome import evaluate_genome
 from dnabirnn.labels.load import load_labels, load_truth
-from dnabirnn.network.call_rules import CallMethod, call_settings
+from dnabirnn.network.call_choice import call_settings
 from dnabirnn.scoring.genome import score_genome
 from dnabirnn.scoring.model import load
 from dnabirnn.training.fit import FitSettings
@@ -133,7 +133,7 @@ def cycles(folder: Path, count: int, tell: Callable[[str], None] = lambda line: 
         train(encoded, model_path, settings=FitSettings(bases=200_000), validations=2, resume=False)
         del encoded
         model = load(model_path, device="cpu")
-        settings = call_settings(model.checkpoint.calls, CallMethod.THRESHOLD, None, None, None)
+        settings = call_settings(model.checkpoint)
         score_genome(model, [genome], folder / "s.bed", calls_out=folder / "c.bed", calls=settings)
         truth = load_truth([sites], model.checkpoint.architecture.classes)
         evaluate_genome(model, [genome], truth, calls=settings)

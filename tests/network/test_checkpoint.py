@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 from dnabirnn.errors import ModelFileError, OptionError
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.network.architecture import Cell
+from dnabirnn.network.call_rules import CallLengths, CallRule
 from dnabirnn.network.checkpoint import load_checkpoint, mapped_weights, weight_shapes
 from dnabirnn.network.log_odds import LogOddsMap
 from dnabirnn.network.torch_network import Network, load_weights, weights_of
@@ -217,21 +218,22 @@ def test_priors_of_classes_that_exclude_one_another_leave_room_for_background() 
         half.with_prior({"A": 0.1})
 
 
-def test_rules_at_a_false_discovery_rate() -> None:
-    found = {
-        "A": {"bases": {"0.01": None, "0.05": 300}, "calls": {"0.01": None, "0.05": 420}},
-        "B": {"bases": {"0.01": 900, "0.05": 700}, "calls": {"0.01": None, "0.05": None}},
-    }
-    checkpoint = dataclasses.replace(random_checkpoint(), discoveries=found)
-    rules = checkpoint.rules_at(0.05)
-    assert {name: rule.threshold for name, rule in rules.items()} == {"A": 420, "B": 700}
-    assert rules["A"].min_length_bp == checkpoint.calls["A"].min_length_bp
-    low = {"calls": {"0.05": None}, "bases": {"0.05": 1}}
-    usual = dataclasses.replace(checkpoint, discoveries={"A": low, "B": low}).rules_at(0.05)
-    assert {name: rule.threshold for name, rule in usual.items()} == {"A": 500, "B": 500}
-    with pytest.raises(OptionError, match=r"--fdr 0.01: .* class A keeps .*; choose one of 0.05"):
-        checkpoint.rules_at(0.01)
-    with pytest.raises(OptionError, match=r"--fdr 0.2: .* one of 0.05"):
-        checkpoint.rules_at(0.2)
-    with pytest.raises(OptionError, match=r"choose a --threshold"):
-        random_checkpoint().rules_at(0.05)
+def test_a_class_without_a_threshold_has_a_format_of_its_own(tmp_path: Path) -> None:
+    """Earlier versions refuse such a model as newer; all others keep their format."""
+    every = random_checkpoint(kmer=3)
+    some = dataclasses.replace(
+        every, calls={"B": CallRule(300, 2, 1)}, unlearned={"A": CallLengths(7, 5)}
+    )
+    assert (every.description()["format_version"], some.description()["format_version"]) == (2, 3)
+    expected = {"threshold": None, "min_length_bp": 7, "merge_gap_bp": 5}
+    assert some.description()["calls"]["A"] == expected
+    some.save(tmp_path / "m.safetensors")
+    loaded = load_checkpoint(tmp_path / "m.safetensors")
+    assert (loaded.calls, loaded.unlearned) == (some.calls, some.unlearned)
+    assert loaded.to_bytes() == some.to_bytes()
+    for name, value in (("min_length_bp", -1), ("merge_gap_bp", None)):
+        plain = some.description()
+        plain["calls"]["A"][name] = value
+        save_file(dict(some.weights), tmp_path / "d.safetensors", {"dnabirnn": json.dumps(plain)})
+        with pytest.raises(ModelFileError, match="description is damaged"):
+            load_checkpoint(tmp_path / "d.safetensors")

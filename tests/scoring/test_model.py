@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from commands import succeed, write_fasta, write_model
 from random_models import random_checkpoint, random_codes
@@ -14,7 +16,8 @@ from random_models import random_checkpoint, random_codes
 import dnabirnn
 from dnabirnn.alphabet import decode
 from dnabirnn.errors import FastaError, ModelFileError, OptionError
-from dnabirnn.motif_classes import MotifClass, Output
+from dnabirnn.motif_classes import MAX_SCORE, MotifClass, Output
+from dnabirnn.network.call_rules import CallLengths
 from dnabirnn.network.scoring_window import ScoringWindow
 from dnabirnn.scoring.model import Model, load
 from dnabirnn.tracks.block import integer_scores
@@ -170,6 +173,25 @@ def test_calls_are_those_of_the_commands(
     assert out.read_text() == text
     succeed("call", scores, "-m", path, "-o", out, *arguments)
     assert out.read_text() == text
+
+
+def test_calls_leave_out_a_class_that_is_not_learned(
+    model: Model, genome: tuple[Path, dict[str, str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    fasta, _ = genome
+    every = model.calls(fasta)
+    name = every["class"][0]
+    rules = dict(model.checkpoint.calls)
+    rule = rules.pop(name)
+    lengths = {name: CallLengths(rule.min_length_bp, rule.merge_gap_bp)}
+    partly = Model(replace(model.checkpoint, calls=rules, unlearned=lengths), device="cpu")
+    caplog.clear()
+    assert partly.calls(fasta).equals(every.filter(pl.col("class") != name))
+    assert [record.getMessage()[: len(name) + 10] for record in caplog.records] == [
+        f"{name}: no calls"
+    ]
+    threshold = {name: rule.threshold / MAX_SCORE}
+    assert partly.calls(fasta, threshold=threshold).equals(every)
 
 
 def test_calls_of_nothing_keep_their_columns(model: Model, tmp_path: Path) -> None:

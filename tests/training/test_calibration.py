@@ -25,6 +25,7 @@ from dnabirnn.training.calibration import (
     call_defaults,
     choose_scoring_window,
     fitted_map,
+    is_learned,
     scoring_windows,
 )
 from dnabirnn.training.validation import Validation, mean_of
@@ -84,6 +85,27 @@ def test_call_defaults_follow_short_sites_but_not_far() -> None:
         "REP": CallRule(30, 17, 17),
         "array": CallRule(900, 100, 500),
     }
+
+
+@pytest.mark.parametrize(
+    ("precision", "f1", "share", "learned"),
+    [
+        (0.9, 0.9, 0.001, True),
+        (0.02, 0.0999, 0.001, False),
+        (0.02, 0.1, 0.001, True),
+        (0.0029, 0.2, 0.001, False),
+        (0.0031, 0.2, 0.001, True),
+        (0.5, 0.67, 0.5, False),  # all bases are called
+        (0.76, 0.7, 0.5, True),
+        (1.0, 1.0, 0.99, True),
+        (1.0, 1.0, 1.0, True),
+        (float("nan"), float("nan"), 0.0, False),
+    ],
+)
+def test_a_class_is_learned_if_it_is_found_better_than_by_chance(
+    precision: float, f1: float, share: float, learned: bool
+) -> None:
+    assert is_learned(precision, f1, share) == learned
 
 
 def test_mean_leaves_out_classes_without_truth() -> None:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from planted import encoded_set
 from random_models import random_checkpoint
+from told_scores import OUTPUTS, STRANDED, told
 
 from dnabirnn.engine.choose import make_engine
 from dnabirnn.evaluation.metrics import ScoreCounts
-from dnabirnn.motif_classes import MotifClass, Output
 from dnabirnn.network.call_rules import CallRule
 from dnabirnn.network.scoring_window import ScoringWindow
-from dnabirnn.tracks.block import Block
 from dnabirnn.training.false_discovery import RATES, base_thresholds, call_thresholds
-from dnabirnn.training.validation import Validation, ValidationContig
-
-STRANDED = (MotifClass("A", True),)
-OUTPUTS = (Output("A", "+"), Output("A", "-"))
+from dnabirnn.training.validation import Validation
 
 
 def counts_of(positives: dict[int, int], negatives: dict[int, int]) -> ScoreCounts:
@@ -38,29 +33,6 @@ def test_too_few_say_nothing_of_a_low_rate() -> None:
     assert base_thresholds(counts_of({900: 19}, {})) == {"0.01": None, "0.05": None, "0.1": 1}
     assert base_thresholds(counts_of({900: 20}, {})) == {"0.01": None, "0.05": 1, "0.1": 1}
     assert base_thresholds(ScoreCounts()) == dict.fromkeys(RATES)
-
-
-class _Told(Validation):
-    """Validation sequence whose scores are told."""
-
-    def __init__(self, scores: np.ndarray, labels: np.ndarray) -> None:
-        self.classes = STRANDED
-        codes = np.zeros(len(labels), np.uint8)
-        self.contigs = [ValidationContig("p", codes, labels)]
-        self._by_name = {contig.name: contig for contig in self.contigs}
-        self._block = Block("p", 0, scores, codes, True)
-
-    def blocks(self, *_: object) -> object:
-        yield self._block
-
-
-def told(sites: list[tuple[int, int, str, float]], truth: list[tuple[int, int, str]]) -> _Told:
-    scores, labels = np.zeros((40_000, 2), np.float32), np.zeros(40_000, np.uint8)
-    for start, end, strand, p in sites:
-        scores[start:end, "+-".index(strand)] = p
-    for start, end, strand in truth:
-        labels[start:end] |= {"+": 2, "-": 4, "i": 1}[strand]
-    return _Told(scores, labels)
 
 
 def thresholds(validation: Validation, rarer: float = 1) -> dict[str, int | None]:

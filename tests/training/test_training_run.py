@@ -75,7 +75,24 @@ def trained(encoded: EncodedSet, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def test_a_planted_motif_is_learned(trained: Path) -> None:
     checkpoint = load_checkpoint(trained)
     assert checkpoint.metrics["classes"]["M"]["ap_stranded"] > 0.97
-    assert checkpoint.calls["M"].min_length_bp == len(MOTIF) // 2
+    assert checkpoint.calls["M"].min_length_bp >= len(MOTIF) // 2
+    assert not checkpoint.unlearned
+
+
+def test_a_class_that_is_not_learned_has_no_threshold(
+    encoded: EncodedSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = FitSettings(bases=80 * 48, learning_rate=1e-9)
+    architecture = Architecture(encoded.classes, hidden=6)
+    with caplog.at_level(logging.WARNING, logger="dnabirnn"):
+        checkpoint = train(
+            encoded, tmp_path / "m.safetensors", architecture, SAMPLING, settings, matrix=False
+        )
+    assert "M: not learned: " in caplog.text
+    assert not checkpoint.calls
+    assert set(checkpoint.unlearned) == {"M"}
+    assert checkpoint.metrics["classes"]["M"]["ap_stranded"] < 0.15
+    assert load_checkpoint(tmp_path / "m.safetensors").unlearned == checkpoint.unlearned
 
 
 def test_motifs_at_the_ends_are_found_to_the_base(trained: Path) -> None:
@@ -458,9 +475,30 @@ def test_a_class_without_validation_truth_does_not_count(tmp_path: Path) -> None
     )
     checkpoint = quick(made, tmp_path / "m")
     assert set(checkpoint.metrics["classes"]) == {"M"}
-    assert set(checkpoint.calls) == {"M", "rare"}
+    assert {*checkpoint.calls, *checkpoint.unlearned} == {"M", "rare"}
     # The training split stands in, where the class has its one site.
     assert checkpoint.calls["rare"].threshold != 500
+
+
+def test_sites_are_held_out_for_a_class_without_validation_truth(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fasta, bed = write_genome(tmp_path, {"a": 12_000, "b": 9_000})
+    with bed.open("a") as rows:
+        rows.writelines(f"a\t{at}\t{at + 50}\trare\t0\t+\n" for at in range(500, 12_000, 1_000))
+    made = encode_genome(
+        [fasta], load_labels([bed]), tmp_path / "s", split=split_plan(val_chroms=["b"])
+    )
+    with caplog.at_level(logging.WARNING, logger="dnabirnn"):
+        checkpoint = quick(made, tmp_path / "m")
+    assert "rare: no site in the val split; about a fifth" in caplog.text
+    assert "chosen on the training split" not in caplog.text
+    held = checkpoint.training["held_out"]
+    assert [contig for contig, _, _ in held] == ["a", "a"]
+    assert checkpoint.metrics["classes"]["rare"]["positives"] == 50 * 2
+    assert load_checkpoint(tmp_path / "m").training["held_out"] == held
+    quick(made, tmp_path / "n", hardware=Hardware(threads=2), resume=False)
+    assert (tmp_path / "m").read_bytes() == (tmp_path / "n").read_bytes()
 
 
 def test_overlapping_labels_are_refused_for_exclusive_classes(tmp_path: Path) -> None:
@@ -496,6 +534,7 @@ def test_without_any_validation_truth_the_last_weights_are_kept(
 ) -> None:
     fasta, bed = write_genome(tmp_path, {"a": 9_000, "b": 9_000})
     rows = [row for row in bed.read_text().splitlines() if row.startswith("a")]
+    rows = rows[:4]  # too few to hold some out
     bed.write_text("\n".join(rows) + "\n")
     made = encode_genome(
         [fasta], load_labels([bed]), tmp_path / "s", split=split_plan(val_chroms=["b"])
