@@ -18,14 +18,18 @@ __all__ = ["simulate"]
 logger = logging.getLogger(__name__)
 
 _GENOME = "Genome"
+_REPEATS = "Repeats"
 
 
 @command(
-    """Simulate a genome with planted motifs.
+    """Simulate a genome with planted motifs or repeats.
 
     Context decides which copies of a motif are sites. A copy is a site, and is written to
     sites.bed, only if a partner motif lies downstream within a given distance. Copies without a
     partner or with the partner on the wrong strand, and lone partners, are decoys.
+
+    With --consensus, tandem arrays and scattered copies of the given sequences are planted instead.
+    Decoys are repeats of their shuffled letters. Train with the last contig as validation sequence.
     """,
     "dnabirnn simulate -o simulated --length 2M --seed 1",
 )
@@ -41,33 +45,40 @@ _GENOME = "Genome"
     "--length",
     group=_GENOME,
     type=options.BASES,
-    default="1M",
-    show_default=True,
-    help="Length of the genome in bases.",
+    help="Length of the genome in bases.  [default: 1M, or 4M with --consensus]",
 )
 @option(
     "--contigs",
     group=_GENOME,
     type=int,
-    default=1,
-    show_default=True,
-    help="Number of contigs, of equal length.",
+    help="Number of contigs, of equal length.  [default: 1, or 10 with --consensus]",
 )
 @option(
     "--sites-per-mb",
     group=_GENOME,
     type=float,
-    default=500,
-    show_default=True,
-    help="Number of sites per Mb, on both strands together.",
+    help="Number of sites per Mb, on both strands together.  [default: 500]",
 )
 @option(
     "--decoys-per-site",
     group=_GENOME,
     type=float,
-    default=2,
-    show_default=True,
-    help="Number of decoy copies of the motif per site, and of lone partners per site.",
+    help="Number of decoy copies of the motif per site, and of lone partners per site.  "
+    "[default: 2]",
+)
+@option(
+    "--consensus",
+    group=_REPEATS,
+    metavar="FASTA",
+    help="Consensus sequences of repeats, in place of motifs. The class of a record is its name "
+    "up to the first '#' or '/'.",
+)
+@option(
+    "--divergence",
+    group=_REPEATS,
+    metavar="%-%",
+    help="Smallest and largest percentage of bases that are substituted in an array or a copy.  "
+    "[default: 0-25]",
 )
 @option(
     "--motifs",
@@ -91,18 +102,15 @@ _GENOME = "Genome"
 @option(
     "--partner-distance",
     group=options.MOTIFS,
-    default="5-30",
-    show_default=True,
     metavar="BP-BP",
-    help="Smallest and largest number of bases between the motif and its partner downstream.",
+    help="Smallest and largest number of bases between the motif and its partner downstream.  "
+    "[default: 5-30]",
 )
 @option(
     "--partner-strand",
     group=options.MOTIFS,
     type=click.Choice(["same", "opposite", "any"]),
-    default="same",
-    show_default=True,
-    help="Strand of the partner relative to the motif.",
+    help="Strand of the partner relative to the motif.  [default: same]",
 )
 @option(
     "--background",
@@ -137,15 +145,17 @@ def simulate(
     quiet: bool,
     /,
     out: str,
-    length: int,
-    contigs: int,
-    sites_per_mb: float,
-    decoys_per_site: float,
+    length: int | None,
+    contigs: int | None,
+    sites_per_mb: float | None,
+    decoys_per_site: float | None,
+    consensus: str | None,
+    divergence: str | None,
     motifs: str | None,
     motif: str | None,
     partner: str | None,
-    partner_distance: str,
-    partner_strand: str,
+    partner_distance: str | None,
+    partner_strand: str | None,
     background: str | None,
     order: int,
     seed: int,
@@ -154,28 +164,65 @@ def simulate(
     """Run `dnabirnn simulate`."""
     from dnabirnn.motifs import (
         PartnerStrand,
+        RepeatSettings,
         SimulationSettings,
         built_in_motifs,
         find_motif,
+        read_consensus,
         read_motifs,
         simulate as make,
+        simulate_repeats,
         write_simulation,
     )
     from dnabirnn.sequences import built_in_background, learn_background
 
-    closest, farthest = _distance(partner_distance)
+    targets = [str(Path(out, name)) for name in ("genome.fa", "genome.fa.gz", "sites.bed")]
+    targets.append(str(Path(out, "decoys.bed")))
+    options.check_apart(targets, [motifs, background, consensus])
+    of_motifs = {
+        "--sites-per-mb": sites_per_mb,
+        "--decoys-per-site": decoys_per_site,
+        "--motifs": motifs,
+        "--motif": motif,
+        "--partner": partner,
+        "--partner-distance": partner_distance,
+        "--partner-strand": partner_strand,
+    }
+    if consensus is not None:
+        for name, value in of_motifs.items():
+            if value is not None:
+                raise OptionError(f"{name}: applies to motifs, not to --consensus; remove one")
+        low, high = _percentages("0-25" if divergence is None else divergence)
+        repeats = RepeatSettings(
+            4_000_000 if length is None else length,
+            10 if contigs is None else contigs,
+            (low, high),
+            seed,
+        )
+        library = read_consensus(consensus)
+        with ProgressBar("simulated", repeats.length_bp, quiet) as progress:
+            if background is None:
+                chain = built_in_background(order)
+            else:
+                chain = learn_background([background], order)
+            planted = simulate_repeats(library, chain, repeats, progress.add)
+            sites = write_simulation(planted, out, compress=compress)
+        logger.info("%s: %d arrays and copies of %s", out, sites, ", ".join(library))
+        return
+    if divergence is not None:
+        raise OptionError("--divergence: applies to repeats only; give them with --consensus")
+    length = 1_000_000 if length is None else length
+    closest, farthest = _distance("5-30" if partner_distance is None else partner_distance)
     settings = SimulationSettings(
         length,
-        contigs,
-        sites_per_mb,
-        decoys_per_site,
+        1 if contigs is None else contigs,
+        500 if sites_per_mb is None else sites_per_mb,
+        2 if decoys_per_site is None else decoys_per_site,
         closest,
         farthest,
-        PartnerStrand(partner_strand),
+        PartnerStrand(partner_strand or "same"),
         seed,
     )
-    targets = [str(Path(out, name)) for name in ("genome.fa", "genome.fa.gz", "sites.bed")]
-    options.check_apart([*targets, str(Path(out, "decoys.bed"))], [motifs, background])
     source = motifs or "built-in motifs"
     known = built_in_motifs() if motifs is None else read_motifs(motifs)
     if len(known) < 2 and (motif is None or partner is None):
@@ -219,3 +266,15 @@ def _distance(text: str) -> tuple[int, int]:
             "like 5-30"
         )
     return int(match[1]), int(match[2] or match[1])
+
+
+def _percentages(text: str) -> tuple[float, float]:
+    """Return the fractions of `--divergence`: "0-25", or "10" for one percentage."""
+    number = r"(\d{1,3}(?:\.\d{1,6})?)"
+    match = re.fullmatch(f"{number}(?:-{number})?", text.strip())
+    if match is None:
+        raise OptionError(
+            f"--divergence {text}: must be the smallest and the largest percentage of substituted "
+            "bases, like 0-25"
+        )
+    return float(match[1]) / 100, float(match[2] or match[1]) / 100

@@ -11,6 +11,7 @@ Modules, in reading order:
 - `sites`: matches in files, inside and outside peaks
 - `weak_labels`: labels from motif sites
 - `simulation`: genomes with planted motifs
+- `consensus`: genomes with repeats, planted from consensus sequences
 """
 
 import lazy_loader

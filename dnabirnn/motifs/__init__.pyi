@@ -3,6 +3,11 @@ from .class_motifs import (
     read_class_motifs as read_class_motifs,
     write_class_motifs as write_class_motifs,
 )
+from .consensus import (
+    RepeatSettings as RepeatSettings,
+    read_consensus as read_consensus,
+    simulate_repeats as simulate_repeats,
+)
 from .motif import (
     built_in_motifs as built_in_motifs,
     find_motif as find_motif,
