@@ -70,6 +70,8 @@ class ScoredContig(NamedTuple):
     Attributes
     ----------
     name : str
+    inside : ndarray, (L,) bool
+        True in the regions of the place.
     counted : ndarray, (L,) bool
         False where metrics leave a base out.
     models : list of ndarray, (L, O) float32
@@ -79,6 +81,7 @@ class ScoredContig(NamedTuple):
     """
 
     name: str
+    inside: NDArray[np.bool_]
     counted: NDArray[np.bool_]
     models: list[NDArray[np.float32]]
     matrix: NDArray[np.float32]
@@ -179,18 +182,19 @@ class Prepared:
         )
 
     def scored(self, models: Sequence[Path], place: Place) -> Iterator[ScoredContig]:
-        """Yield the scores of the contigs of a place that have bases to count."""
+        """Yield the scores of the contigs of a place."""
         loaded = [load(path, threads=self._threads) for path in models]
         truth, exclude = self._truth(place), self._excluded_regions()
+        wanted = None if place.regions is None else place.regions.of
         for record in read_fasta(*place.fasta):
-            regions = None if place.regions is None else place.regions.of(record.name)
+            regions = np.array([[0, len(record.codes)]]) if wanted is None else wanted(record.name)
             labels = painted_labels(record, truth, exclude)
-            counted = Truth.of(labels, codes=record.codes, regions=regions).counted
-            if counted.any():
-                wanted = None if place.regions is None else place.regions.of
+            everything = np.zeros_like(labels)
+            if regions.size:
                 yield ScoredContig(
                     record.name,
-                    counted,
+                    Truth.of(everything, regions=regions).counted,
+                    Truth.of(labels, codes=record.codes, regions=regions).counted,
                     [_whole(model.blocks([record], wanted)) for model in loaded],
                     _whole(self.matrices.blocks([record], wanted)),
                 )

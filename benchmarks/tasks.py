@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from benchmarks.copies import Copies
 from benchmarks.decoys import VALIDATION
+from benchmarks.ends import Ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -149,6 +151,7 @@ def _yeast() -> Task:
             *("--val-chroms", "chr4,chr7", "--test-chroms", ",".join(_YEAST_TEST)),
         ),
         exclude=_in(folder, "ambiguous.bed", "blacklist.bed"),
+        extras=(Copies(f"{folder}/unbound_matches.bed"),),
     )
 
 
@@ -165,6 +168,7 @@ def _terminators() -> Task:
         Sequences((*own.fasta, ecoli[0]), (*own.labels, ecoli[1])),
         {"V. natriegens": _pairs(folder, ending, "vnatriegens_chr1", "vnatriegens_chr2")},
         options=("--val-chroms", "NC_000911.1"),
+        extras=(Ends(),),
     )
 
 

@@ -17,6 +17,7 @@ from .metrics import (
     Histogram as Histogram,
     PrecisionRecall as PrecisionRecall,
     ScoreCounts as ScoreCounts,
+    average_precision as average_precision,
     bin_means as bin_means,
 )
 from .reliability import Reliability as Reliability, logistic_fit as logistic_fit
