@@ -161,14 +161,14 @@ class Prepared:
 
         With `fdr`, thresholds are those for this false discovery rate.
         """
-        return self._evaluate(model, place, self._truth(place), fdr)
+        return self._evaluate(model, place, self.truth(place), fdr)
 
     def evaluate_unseen(self, model: Path, place: Place) -> Report:
         """Evaluate without the bases of sites that a 31-mer of a training site covers."""
         seen = self._file(f"{place.name.replace(' ', '_')}.seen.bed")
         if not seen.exists():
             write_seen(self.encoded, place.fasta, place.labels, seen)
-        truth = self._truth(place, *([seen] if seen.read_text() else []))
+        truth = self.truth(place, *([seen] if seen.read_text() else []))
         return self._evaluate(model, place, truth)
 
     def evaluate_matrices(self, place: Place) -> Report:
@@ -176,7 +176,7 @@ class Prepared:
         return evaluate_baseline(
             self.matrices,
             place.fasta,
-            self._truth(place),
+            self.truth(place),
             regions=place.regions,
             exclude=self._excluded_regions(),
         )
@@ -184,7 +184,7 @@ class Prepared:
     def scored(self, models: Sequence[Path], place: Place) -> Iterator[ScoredContig]:
         """Yield the scores of the contigs of a place."""
         loaded = [load(path, threads=self._threads) for path in models]
-        truth, exclude = self._truth(place), self._excluded_regions()
+        truth, exclude = self.truth(place), self._excluded_regions()
         wanted = None if place.regions is None else place.regions.of
         for record in read_fasta(*place.fasta):
             regions = np.array([[0, len(record.codes)]]) if wanted is None else wanted(record.name)
@@ -214,7 +214,8 @@ class Prepared:
             exclude=self._excluded_regions(),
         )
 
-    def _truth(self, place: Place, *seen: Path) -> Labels:
+    def truth(self, place: Place, *seen: Path) -> Labels:
+        """Return the labels of a place; the bases of the files in `seen` do not count."""
         ignored = (*self.task.ignore_classes, *([SEEN] if seen else []))
         return load_truth(
             [*place.labels, *seen],
