@@ -80,6 +80,12 @@ _PEERS = {
     "best_f1": "best F1",
     "mbs": "Mb/s",
 }
+_PEERS_ABOUT = (
+    "REP elements of *E. coli*, with the split of rep. The models of nhmmer and cmsearch are made "
+    "of an alignment of the training sites, and that of cmsearch has its best hairpin. The score "
+    "of a base is that of the best hit that covers it. Speeds are those of whole commands on one "
+    "thread, over both strands."
+)
 _SPREAD = (
     *("ap", "ap_stranded", "alone_ap_stranded", "call_f1", "copies_ap", "region_f1"),
     *("expected_over_observed", "calibration_slope"),
@@ -157,11 +163,8 @@ def _peers() -> list[str]:
         return []
     found = json.loads(path.read_text())
     return [
-        f"## Peers\n\n`python -m benchmarks peers`, on {describe_machine(found['machine'])}.\n\n"
-        "REP elements of *E. coli*, with the split of rep. The models of nhmmer and cmsearch are\n"
-        "made of an alignment of the training sites, and that of cmsearch has its best hairpin. The\n"
-        "score of a base is that of the best hit that covers it. Speeds are those of whole commands\n"
-        "on one thread, over both strands.\n",
+        f"## Peers\n\n{fill(_PEERS_ABOUT, 100)}\n\n`python -m benchmarks peers`, on "
+        f"{describe_machine(found['machine'])}.\n",
         table(_PEERS, found["rows"]),
     ]
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from dnabirnn.encoded import EncodedSet
+    from dnabirnn.evaluation import Alignment
 
 __all__ = ["aligned_sites", "hairpin", "write_stockholm"]
 
@@ -47,14 +50,16 @@ def aligned_sites(data: EncodedSet, number: int, folder: Path) -> tuple[list[str
         records = done.stdout.upper().split(">")[1:]
         return ["".join(record.splitlines()[1:]) for record in records], "MAFFT"
     background = np.full(4, 0.25)
-    ways = list(alignments(data.codes, sites, background, data.classes[number].stranded))
-    scores = []
-    for way in ways:
-        letters_of_way = np.minimum(way.letters(data.codes), 3)
-        log_odds = way.log_odds(data.codes, background)
-        scores.append(log_odds[np.arange(way.width), letters_of_way].sum())
-    best = ways[int(np.argmax(scores))]
+    ways = alignments(data.codes, sites, background, data.classes[number].stranded)
+    best = max((way for way in ways if not way.flank_bp), key=lambda w: _fit(w, data, background))
     return [decode(row) for row in best.letters(data.codes)], "ungapped"
+
+
+def _fit(alignment: Alignment, data: EncodedSet, background: NDArray[np.float64]) -> float:
+    """Return the sum of the log-odds of the sites in the matrix of an alignment."""
+    letters = np.minimum(alignment.letters(data.codes), 3)
+    log_odds = alignment.log_odds(data.codes, background)
+    return float(log_odds[np.arange(len(log_odds)), letters].sum())
 
 
 def _sites(data: EncodedSet, number: int) -> AlignedSites:

@@ -128,8 +128,10 @@ def mean_log_odds(
     [1.099, 2.197]
     """
     p = np.clip(probabilities, *_LIMITS).astype(np.float64)
-    sums = np.concatenate([[0], np.cumsum(np.log(p) - np.log1p(-p))])
-    means: NDArray[np.float64] = (sums[end] - sums[start]) / (end - start)
+    log_odds = np.append(np.log(p) - np.log1p(-p), 0)
+    # Each interval is summed by itself: differences of running sums would break ties at random.
+    sums = np.add.reduceat(log_odds, np.column_stack((start, end)).ravel())[::2]
+    means: NDArray[np.float64] = sums / (end - start)
     return means
 
 

@@ -4,7 +4,11 @@ from .baseline import (
     fit_matrices as fit_matrices,
     learn_baseline as learn_baseline,
 )
-from .baseline_alignment import AlignedSites as AlignedSites, alignments as alignments
+from .baseline_alignment import (
+    AlignedSites as AlignedSites,
+    Alignment as Alignment,
+    alignments as alignments,
+)
 from .baseline_matrix import Matrix as Matrix
 from .bootstrap import Curve as Curve
 from .evaluate import (
