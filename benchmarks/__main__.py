@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from benchmarks.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -161,16 +165,52 @@ def windows(tasks: tuple[str, ...], threads: int) -> None:
     _save("windows", rows(pairs, threads))
 
 
-@main.command(context_settings={"ignore_unknown_options": True})
-@click.argument("task", type=click.Choice(["rep", "satellites", "fly"]))
-@click.argument("train_options", nargs=-1, type=click.UNPROCESSED, metavar="[TRAIN OPTIONS]...")
+_options = click.option("--options", default="", help="Options of `dnabirnn train`, as one word.")
+_seeds = click.option("--seeds", default=3, show_default=True, help="Number of seeds.")
+_on = click.option(
+    "--on",
+    type=click.Choice(["test", "val"]),
+    default="test",
+    show_default=True,
+    help="Sequences to evaluate on. Results on val, the validation sequence, are only printed.",
+)
+
+
+def _save_tests(name: str, rows: Iterable[dict[str, Any]], on: str) -> None:
+    """Print the rows, and save them if they are of a test."""
+    if on == "test":
+        _save(name, rows)
+    else:
+        deque(_printed(rows), maxlen=0)
+
+
+@main.command()
+@click.argument("task", type=click.Choice(list(TASKS)))
 @_folder
-@click.option("--seeds", default=3, show_default=True, help="Number of seeds.")
-def accuracy(task: str, train_options: tuple[str, ...], folder: Path | None, seeds: int) -> None:
+@_options
+@_seeds
+@click.option("--threads", type=int, help="Number of threads.  [default: all cores]")
+@_on
+def accuracy(
+    task: str, folder: Path | None, options: str, seeds: int, threads: int | None, on: str
+) -> None:
     """Accuracy of the default recipe on a real task, with the data in DNABIRNN_DATA."""
     from benchmarks.accuracy import accuracy as rows
 
-    _save(f"accuracy-{task}", rows(task, _work_folder(folder), seeds, train_options))
+    found = rows(task, _work_folder(folder), seeds, shlex.split(options), on, threads)
+    _save_tests(f"accuracy-{task}", found, on)
+
+
+@main.command()
+@_folder
+@_options
+@_seeds
+@_on
+def peers(folder: Path | None, options: str, seeds: int, on: str) -> None:
+    """Accuracy and speed on REP, beside HMMER's and Infernal's where they are installed."""
+    from benchmarks.peers import peers as rows
+
+    _save_tests("peers", rows(_work_folder(folder), seeds, shlex.split(options), on), on)
 
 
 @main.command()

@@ -1,35 +1,27 @@
-"""Accuracy of the default recipe on real tasks, as means over seeds."""
+"""Accuracy of the default recipe on real tasks, as means over seeds, beside that of a matrix."""
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
-import subprocess
-import sys
-import time
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.decoys import VALIDATION, write_decoys
-from benchmarks.novelty import SEEN, write_seen
-from dnabirnn.network import load_checkpoint
+import numpy as np
+
+from benchmarks.scored import VAL, Prepared
+from dnabirnn.network import Architecture, load_checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
-__all__ = ["TASKS", "Prepared", "accuracy", "run"]
+    from numpy.typing import NDArray
 
-_FIGURES = (
-    "ap",
-    "ap_stranded",
-    "best_f1",
-    "precision",
-    "recall",
-    "expected_over_observed",
-    "calibration_slope",
-)
+    from benchmarks.scored import Place
+    from dnabirnn.evaluation import Report
+
+__all__ = ["accuracy", "compared"]
+
+_FIGURES = ("best_f1", "precision", "recall", "expected_over_observed", "calibration_slope")
 _CALL_FIGURES = (
     "f1",
     "precision",
@@ -39,79 +31,28 @@ _CALL_FIGURES = (
     "boundary_shift_bp",
     "boundary_shift_minus_bp",
 )
+_LEAST_LOSS = 0.02
+"""A class is behind its matrix if its average precision is lower by more than this, and by more
+than the standard error of the difference."""
 
 
-@dataclass(frozen=True)
-class _Task:
-    """A real task: files in the folder `DNABIRNN_DATA`, and how they are split.
+class _Trained(NamedTuple):
+    """Models of a task, one per seed, and the median time of training in seconds."""
 
-    Attributes
-    ----------
-    train, test : tuple of str
-        FASTA files.
-    train_labels, test_labels : str
-        Files of labels.
-    options : tuple of str
-        Options of `encode` only.
-    label_options : tuple of str
-        Options for labels, of both `encode` and `evaluate`.
-    split : str
-        Rows of the BED for `encode --split`; empty for none.
-    regions : str
-        Rows of the BED for `evaluate --regions`; empty for none.
-    decoys : bool
-        Whether to add sequence without sites to the training data. Calls are arbitrary on sequence
-        of a composition that the training genome does not have.
-    """
-
-    train: tuple[str, ...]
-    train_labels: str
-    test: tuple[str, ...]
-    test_labels: str
-    options: tuple[str, ...] = ()
-    label_options: tuple[str, ...] = ()
-    split: str = ""
-    regions: str = ""
-    decoys: bool = False
+    task: Prepared
+    models: list[Path]
+    seconds: float
 
 
-_ECOLI, _HUMAN, _FLY = "ecoli_k12", "human_satellites", "splice_fly_genes_traintest"
-_GENOME = "NC_000913.3"
-TASKS = {
-    "rep": _Task(
-        train=(f"{_ECOLI}/{_GENOME}.fa.gz",),
-        train_labels=f"{_ECOLI}/rep.bed",
-        test=(f"{_ECOLI}/{_GENOME}.fa.gz",),
-        test_labels=f"{_ECOLI}/rep.bed",
-        split=f"{_GENOME}\t0\t3300000\ttrain\n{_GENOME}\t3300000\t3713322\tval\n"
-        f"{_GENOME}\t3713322\t4641652\ttest\n",
-        regions=f"{_GENOME}\t3713322\t4641652\n",
-    ),
-    "satellites": _Task(
-        train=tuple(
-            f"{_HUMAN}/{name}.fa.gz"
-            for name in ("chm13_chr8_cen", "hg002_chr13mat_parm", "hg002_chr14mat_parm")
-        ),
-        train_labels=f"{_HUMAN}/satellites.strand.bed",
-        test=(f"{_HUMAN}/chm13_chrY_cen.fa.gz",),
-        test_labels=f"{_HUMAN}/satellites.strand.bed",
-        options=("--val-chroms", ",".join(["hg002_chr14mat_parm", *VALIDATION])),
-        label_options=("--ignore-classes", "gSat,cenSat"),
-        decoys=True,
-    ),
-    "fly": _Task(
-        train=(f"{_FLY}/train.fa.gz",),
-        train_labels=f"{_FLY}/train.bed",
-        test=(f"{_FLY}/test.fa.gz",),
-        test_labels=f"{_FLY}/test.bed",
-        options=("--split-fractions", "0.8,0.2,0"),
-    ),
-}
-"""Tasks by name."""
-
-
-class Prepared:
-    """A task with its training data encoded.
+def accuracy(
+    name: str,
+    folder: Path,
+    seeds: int,
+    options: Sequence[str],
+    on: str = "test",
+    threads: int | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Yield one row per sequences and class: means and standard deviations over seeds.
 
     Parameters
     ----------
@@ -119,128 +60,128 @@ class Prepared:
         One of `TASKS`.
     folder : Path
         Folder for the encoded set and the models.
-    """
-
-    def __init__(self, name: str, folder: Path) -> None:
-        self._name, self._task, self._folder = name, TASKS[name], folder
-        self._data = Path(os.environ["DNABIRNN_DATA"])
-        split = self._option("--split", self._task.split)
-        self.encoded = str(folder / f"{name}.enc")
-        labels = self._labels(self._task.train_labels)
-        fasta = self._paths(self._task.train)
-        if self._task.decoys:
-            fasta.append(str(folder / "decoys.fa"))
-            write_decoys(folder / "decoys.fa")
-        run("encode", *fasta, *labels, *self._task.options, *split, "-o", self.encoded)
-
-    def train(self, model: Path, options: Sequence[str]) -> float:
-        """Train a model and return the time it took, in seconds."""
-        begun = time.perf_counter()
-        run("train", self.encoded, "-o", str(model), *options)
-        return time.perf_counter() - begun
-
-    def evaluate(self, model: Path, *more: str) -> dict[str, Any]:
-        """Return the metrics on the test sequence; `more` are further options of `evaluate`."""
-        regions = self._option("--regions", self._task.regions)
-        out = model.with_suffix(".json")
-        run(
-            *("evaluate", *self._paths(self._task.test), *self._labels(self._task.test_labels)),
-            *(*regions, *more, "-m", str(model), "-o", str(out), "--no-plots"),
-        )
-        metrics: dict[str, Any] = json.loads(out.read_text())
-        return metrics
-
-    def figures(self, model: Path, matrix: bool) -> dict[str, Any]:
-        """Return the metrics of a model on the test sequence, with further evaluations.
-
-        With `matrix`, the entry "baseline" has the metrics of the position weight matrix. "unseen"
-        has those without the bases of test sites that a 31-mer of a training site covers.
-        "at_rate", which is there if the model has thresholds for a false discovery rate of 0.05,
-        has those at these thresholds.
-        """
-        metrics = self.evaluate(model, *(["--baseline", self.encoded] if matrix else []))
-        seen = self._folder / f"{self._name}.seen.bed"
-        if not seen.exists():
-            paths = [Path(path) for path in self._paths(self._task.test)]
-            write_seen(Path(self.encoded), paths, self._data / self._task.test_labels, seen)
-        metrics["unseen"] = metrics["classes"]
-        if seen.read_text():
-            ignored = ",".join([SEEN, *self._task.label_options[1:]])
-            unseen = self.evaluate(model, "--labels", str(seen), "--ignore-classes", ignored)
-            metrics["unseen"] = unseen["classes"]
-        checkpoint = load_checkpoint(model)
-        if all(rates["bases"]["0.05"] for rates in checkpoint.discoveries.values()):
-            metrics["at_rate"] = self.evaluate(model, "--fdr", "0.05")
-        return metrics
-
-    def _paths(self, files: Sequence[str]) -> list[str]:
-        return [str(self._data / file) for file in files]
-
-    def _labels(self, file: str) -> list[str]:
-        return ["--labels", str(self._data / file), *self._task.label_options]
-
-    def _option(self, option: str, rows: str) -> list[str]:
-        """Write the rows to a BED and return the option with its path; an empty list if no rows."""
-        if not rows:
-            return []
-        path = self._folder / f"{self._name}{option}.bed"
-        path.write_text(rows)
-        return [option, str(path)]
-
-
-def accuracy(
-    name: str, folder: Path, seeds: int, train_options: Sequence[str]
-) -> Iterator[dict[str, Any]]:
-    """Yield one row per class: means and standard deviations over seeds, and the matrix's metrics.
-
-    Parameters
-    ----------
-    name : str
-        One of `TASKS`.
-    folder : Path
-        Folder for the encoded set, models and metrics.
     seeds : int
         Number of seeds.
-    train_options : sequence of str
+    options : sequence of str
         Options of `dnabirnn train` that differ from the default recipe.
+    on : str
+        "test", or `VAL` for the validation sequence, whose rows have fewer figures.
+    threads : int, optional
+        Number of threads.  [default: all cores]
     """
-    task = Prepared(name, folder)
-    runs, seconds = [], []
-    for seed in range(seeds):
-        model = folder / f"{name}.{seed}.safetensors"
-        seconds.append(task.train(model, [*train_options, "--seed", str(seed)]))
-        runs.append(task.figures(model, matrix=seed == 0))
-    for class_name, entry in runs[0]["classes"].items():
-        if entry is not None:
-            yield {
-                "task": name,
-                "class": class_name,
-                "options": " ".join(train_options),
-                "train_s": statistics.median(seconds),
-                **_figures(runs, class_name),
-            }
+    trained = _train(Prepared(name, folder, threads), name, folder, seeds, options)
+    task = trained.task
+    alone = {}
+    if task.task.alone:
+        for own in task.classes:
+            part = Prepared(name, folder, threads, (own.name,))
+            alone[own.name] = _train(part, f"{name}.{own.name}", folder, seeds, options)
+    for place in task.places(on):
+        first = {"task": name, "on": place.name, "options": " ".join(options), "seeds": seeds}
+        first["train_s"] = trained.seconds
+        reports = [task.evaluate(model, place) for model in trained.models]
+        matrices = task.evaluate_matrices(place)
+        further = {} if on == VAL else _further(trained, reports, place)
+        for class_name, entry in reports[0].metrics["classes"].items():
+            if entry is not None:
+                row = {"class": class_name, **compared(reports, matrices, class_name)}
+                if class_name in alone:
+                    row |= _alone(alone[class_name], place, class_name)
+                yield first | row | further.get(class_name, {})
+        for extra in task.task.extras:
+            outputs = Architecture(task.classes).outputs
+            contigs = task.scored(trained.models, place)
+            for row in extra.rows(task.data, place.labels, outputs, contigs):
+                yield first | row
 
 
-def _figures(runs: Sequence[dict[str, Any]], class_name: str) -> dict[str, Any]:
-    """Return means and standard deviations over runs, and the metrics of the matrix."""
+def compared(reports: Sequence[Report], matrices: Report, class_name: str) -> dict[str, Any]:
+    """Return the average precision of a class, as mean over seeds, and that of its matrix.
+
+    The standard error of the difference comes from a bootstrap of blocks of the sequence, the same
+    for the network and the matrix. It leaves out the spread over seeds, which is given beside it.
+    """
     figures: dict[str, Any] = {}
-    for prefix, part, keys in (
-        ("", "classes", _FIGURES),
-        ("call_", "calls", _CALL_FIGURES),
-        ("unseen_", "unseen", ("ap", "ap_stranded", "positives")),
+    matrix = matrices.metrics["classes"][class_name]
+    for key in ("ap_stranded", "ap"):
+        figures |= _mean(key, [report.metrics["classes"][class_name][key] for report in reports])
+        figures[f"matrix_{key}"] = matrix[key]
+        figures[f"gain_{key}"] = figures[key] - matrix[key]
+        replicates = [_replicates(report, class_name, key) for report in reports]
+        paired = np.mean(replicates, axis=0) - _replicates(matrices, class_name, key)
+        paired = paired[~np.isnan(paired)]
+        figures[f"gain_{key}_se"] = float(paired.std(ddof=1)) if paired.size > 1 else None
+    loss, error = -figures["gain_ap_stranded"], figures["gain_ap_stranded_se"] or 0
+    figures["behind"] = "yes" if loss > max(_LEAST_LOSS, error) else "no"
+    figures["positives"] = matrix["positives"]
+    return figures
+
+
+def _replicates(report: Report, class_name: str, key: str) -> NDArray[np.float64]:
+    """Return the replicates (r,) of an average precision; a class without strands has one kind."""
+    kinds = {c.stranded: c.replicates for c in report.curves if c.class_name == class_name}
+    return kinds.get(key == "ap_stranded", kinds[False])
+
+
+def _train(task: Prepared, stem: str, folder: Path, seeds: int, options: Sequence[str]) -> _Trained:
+    models = [folder / f"{stem}.{seed}.safetensors" for seed in range(seeds)]
+    seconds = [
+        task.train(model, [*options, "--seed", str(seed)]) for seed, model in enumerate(models)
+    ]
+    return _Trained(task, models, statistics.median(seconds))
+
+
+def _alone(trained: _Trained, place: Place, class_name: str) -> dict[str, Any]:
+    """Return the average precision of models of one class."""
+    reports = [trained.task.evaluate(model, place) for model in trained.models]
+    entries = [report.metrics["classes"][class_name] for report in reports]
+    return _mean("alone_ap_stranded", [entry["ap_stranded"] for entry in entries])
+
+
+def _further(
+    trained: _Trained, reports: Sequence[Report], place: Place
+) -> dict[str, dict[str, Any]]:
+    """Return the other figures of each class.
+
+    Those that begin with "unseen" leave out the bases of test sites that a 31-mer of a training
+    site covers. Those that begin with "rate" are at the thresholds for a false discovery rate of
+    0.05, of the models that have them.
+    """
+    task, models = trained.task, trained.models
+    unseen = [task.evaluate_unseen(model, place).metrics for model in models]
+    rated = [model for model in models if _has_rate(model)]
+    at_rate = [task.evaluate(model, place, fdr=0.05).metrics for model in rated]
+    own = [report.metrics for report in reports]
+    return {
+        name: _figures(own, unseen, name) | _at_rate(at_rate, name)
+        for name, entry in own[0]["classes"].items()
+        if entry is not None
+    }
+
+
+def _has_rate(model: Path) -> bool:
+    """Return whether a model has thresholds for a false discovery rate of 0.05."""
+    return all(rates["bases"]["0.05"] for rates in load_checkpoint(model).discoveries.values())
+
+
+def _figures(
+    runs: Sequence[Mapping[str, Any]], unseen: Sequence[Mapping[str, Any]], class_name: str
+) -> dict[str, Any]:
+    """Return means and standard deviations over runs."""
+    figures: dict[str, Any] = {}
+    for prefix, entries, keys in (
+        ("", [run["classes"] for run in runs], _FIGURES),
+        ("call_", [run["calls"] for run in runs], _CALL_FIGURES),
+        ("unseen_", [run["classes"] for run in unseen], ("ap", "ap_stranded", "positives")),
     ):
         for key in keys:
-            figures |= _mean(prefix + key, [(run[part][class_name] or {}).get(key) for run in runs])
+            figures |= _mean(prefix + key, [(e[class_name] or {}).get(key) for e in entries])
     for key in ("ap", "ap_stranded"):
-        ends = zip(*(run["classes"][class_name][f"{key}_ci"] for run in runs), strict=True)
-        figures[f"{key}_ci"] = [statistics.mean(values) for values in ends]
-    figures |= _at_rate([run["at_rate"] for run in runs if "at_rate" in run], class_name)
+        ends = [run["classes"][class_name][f"{key}_ci"] for run in runs]
+        figures[f"{key}_ci"] = np.mean(ends, axis=0).tolist() if all(ends) else None
     figures["unseen_share"] = figures["unseen_positives"] and (
         figures["unseen_positives"] / runs[0]["classes"][class_name]["positives"]
     )
-    matrix = runs[0].get("baseline", {}).get(class_name) or {}
-    figures["matrix_ap"] = matrix.get("ap")
-    figures["matrix_ap_stranded"] = matrix.get("ap_stranded")
     return figures
 
 
@@ -253,7 +194,7 @@ def _mean(key: str, values: Sequence[float | None]) -> dict[str, float | None]:
     }
 
 
-def _at_rate(runs: Sequence[dict[str, Any]], class_name: str) -> dict[str, Any]:
+def _at_rate(runs: Sequence[Mapping[str, Any]], class_name: str) -> dict[str, Any]:
     """Return the false discovery rates of calls and bases, at thresholds set for a rate of 0.05.
 
     Rates are means over runs; the interval and the number of calls are those of the first seed.
@@ -267,12 +208,7 @@ def _at_rate(runs: Sequence[dict[str, Any]], class_name: str) -> dict[str, Any]:
         [None if (p := run["classes"][class_name]["precision"]) is None else 1 - p for run in runs],
     )
     if runs:
-        figures["rate_calls_ci"] = runs[0]["calls"][class_name].get("false_discovery_rate_ci")
-        figures["rate_calls_number"] = runs[0]["calls"][class_name]["calls"]
+        calls = runs[0]["calls"][class_name] or {}
+        figures["rate_calls_ci"] = calls.get("false_discovery_rate_ci")
+        figures["rate_calls_number"] = calls.get("calls")
     return figures
-
-
-def run(*words: str) -> None:
-    """Run a command of dnabirnn; raise if it fails."""
-    command = [sys.executable, "-m", "dnabirnn", "-q", *words]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

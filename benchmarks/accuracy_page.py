@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 
 from benchmarks.page import COLOURS, RESULTS, ROOT, describe_machine, save_figure, table
+from benchmarks.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,20 +17,26 @@ if TYPE_CHECKING:
 __all__ = ["write_accuracy_page"]
 
 _BASES = {
+    "on": "test",
     "class": "class",
     "ap": "AP",
     "ap_ci": "95 %",
     "ap_stranded": "AP by strand",
-    "unseen_ap": "AP, unseen",
-    "unseen_share": "unseen share",
     "matrix_ap": "matrix, AP",
     "matrix_ap_stranded": "matrix, AP by strand",
+    "gain_ap_stranded": "gain",
+    "gain_ap_stranded_se": "standard error",
+    "behind": "behind",
+    "alone_ap_stranded": "alone",
+    "unseen_ap": "AP, unseen",
+    "unseen_share": "unseen share",
     "recall": "recall",
     "precision": "precision",
     "expected_over_observed": "expected / observed",
     "calibration_slope": "slope",
 }
 _CALLS = {
+    "on": "test",
     "class": "class",
     "call_f1": "F1",
     "call_recall": "recall",
@@ -42,7 +50,66 @@ _CALLS = {
     "rate_calls_number": "calls",
     "rate_bases": "false bases at 0.05",
 }
-_SPREAD = ("ap", "ap_stranded", "call_f1", "expected_over_observed", "calibration_slope")
+_COPIES = {
+    "on": "test",
+    "class": "class",
+    "bound": "bound",
+    "unbound": "unbound",
+    "copies_ap": "AP",
+    "matrix_copies_ap": "matrix, AP",
+    "gain_copies_ap": "gain",
+    "gain_copies_ap_ci": "95 %",
+}
+_ENDS = {
+    "on": "test",
+    "class": "class",
+    "ends": "ends",
+    "region_f1": "best F1",
+    "region_precision": "precision",
+    "region_recall": "recall",
+    "matrix_region_f1": "matrix, best F1",
+    "matrix_region_precision": "matrix, precision",
+    "matrix_region_recall": "matrix, recall",
+}
+_PEERS = {
+    "peer": "program",
+    "note": "version, options",
+    "ap_stranded": "AP by strand",
+    "ap": "AP",
+    "best_f1_stranded": "best F1 by strand",
+    "best_f1": "best F1",
+    "mbs": "Mb/s",
+}
+_PEERS_ABOUT = (
+    "REP elements of *E. coli*, with the split of rep. The models of nhmmer and cmsearch are made "
+    "of an alignment of the training sites, and that of cmsearch has its best hairpin. The score "
+    "of a base is that of the best hit that covers it. Speeds are those of whole commands on one "
+    "thread, over both strands."
+)
+_SPREAD = (
+    *("ap", "ap_stranded", "alone_ap_stranded", "call_f1", "copies_ap", "region_f1"),
+    *("expected_over_observed", "calibration_slope"),
+)
+_KINDS = (
+    ("", "Per base:", _BASES),
+    ("", "Per call:", _CALLS),
+    (
+        "copies",
+        "Per copy of the consensus, bound against unbound, in excluded bases too. The score of a "
+        "copy is the mean of the log-odds of its bases, on its strand. The mean is that of the "
+        "classes with at least 25 bound and 50 unbound copies. Intervals come from a bootstrap of "
+        "copies, stratified by bound and unbound:",
+        _COPIES,
+    ),
+    (
+        "ends",
+        "Per region, at the threshold with the best F1 on the test. A region is a run of 10 to "
+        "200 called bases, with gaps of at most 10. It is right if a transcript ends in it, or at "
+        "most 10 bases from it, on the same strand. Each region finds one end:",
+        _ENDS,
+    ),
+)
+"""Tables of a task: the key "table" of their rows, the line above, and columns."""
 _PRESETS = {
     "task": "task",
     "class": "class",
@@ -58,18 +125,48 @@ def write_accuracy_page() -> None:
     """Write docs/accuracy.md from the results of all tasks and presets."""
     parts = [(ROOT / "benchmarks" / "accuracy.md").read_text()]
     for path in sorted(RESULTS.glob("accuracy-*.json")):
-        found = json.loads(path.read_text())
-        first = found["rows"][0]
-        command = " -- ".join(filter(None, [first["task"], first["options"]]))
-        parts.append(
-            f"## {first['task']}\n\n`python -m benchmarks accuracy {command}`, on "
-            f"{describe_machine(found['machine'])}; training took {first['train_s']:.0f} s.\n"
-        )
-        rows = [_shown(row) for row in found["rows"]]
-        parts += ["Per base:\n", table(_BASES, rows), "Per call:\n", table(_CALLS, rows)]
+        parts += _task(json.loads(path.read_text()))
+    parts += _peers()
     parts += _presets()
     parts.append((ROOT / "benchmarks" / "study.md").read_text())
     (ROOT / "docs" / "accuracy.md").write_text("\n".join(parts))
+
+
+def _task(found: Mapping[str, Any]) -> list[str]:
+    """Return the section of a task."""
+    rows = [_shown(row) for row in found["rows"]]
+    first = found["rows"][0]
+    options = f' --options "{first["options"]}"' if first["options"] else ""
+    parts = [
+        f"## {first['task']}\n\n{fill(TASKS[first['task']].about, 100)}\n\n"
+        f"`python -m benchmarks accuracy {first['task']}{options}`, on "
+        f"{describe_machine(found['machine'])}; training took {first['train_s']:.0f} s.\n"
+    ]
+    for kind, title, columns in _KINDS:
+        if own := [row for row in rows if row.get("table", "") == kind]:
+            parts += [f"{title}\n", table(_filled(columns, own), own)]
+    return parts
+
+
+def _filled(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the columns that have a value."""
+    return {
+        key: title
+        for key, title in columns.items()
+        if any(row.get(key) is not None for row in rows)
+    }
+
+
+def _peers() -> list[str]:
+    path = RESULTS / "peers.json"
+    if not path.exists():
+        return []
+    found = json.loads(path.read_text())
+    return [
+        f"## Peers\n\n{fill(_PEERS_ABOUT, 100)}\n\n`python -m benchmarks peers`, on "
+        f"{describe_machine(found['machine'])}.\n",
+        table(_PEERS, found["rows"]),
+    ]
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.encoded import EncodedSet, K, LabelledSites, canonical_kmers
@@ -26,7 +27,7 @@ SEEN = "seen_31_mer"
 """Class of the rows that `write_seen` writes."""
 
 
-def write_seen(encoded: Path, fasta: Sequence[Path], labels: Path, out: Path) -> None:
+def write_seen(encoded: Path, fasta: Sequence[Path], labels: Sequence[Path], out: Path) -> None:
     """Write a BED of the bases of test sites that 31-mers of their class's training sites cover."""
     data = EncodedSet.open(encoded)
     sites = LabelledSites(data)
@@ -34,7 +35,7 @@ def write_seen(encoded: Path, fasta: Sequence[Path], labels: Path, out: Path) ->
         motif_class.name: _kmers(np.asarray(data.codes), sites.of("train", number))
         for number, motif_class in enumerate(data.classes)
     }
-    rows = read_bed(labels)
+    rows = pl.concat([read_bed(path).select("chrom", "start", "end", "name") for path in labels])
     with out.open("w") as file:
         for record in read_fasta(*fasta):
             own = rows.filter(rows["chrom"] == record.name)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.accuracy import TASKS, Prepared
 from benchmarks.measure import seconds_of
+from benchmarks.scored import Prepared
 from dnabirnn.cli.train import PRESETS
 from dnabirnn.scoring import load
 from dnabirnn.sequences import Record
@@ -20,12 +20,13 @@ __all__ = ["TIMED_BP", "presets", "scoring"]
 
 TIMED_BP = 4_000_000
 """Number of random bases scored to measure speed."""
+_TASKS = ("rep", "satellites", "fly")
 _OPTIONS = {"satellites": ("--exclusive",)}
 
 
 def presets(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield one row per task, preset and class, for one seed; the speed is that of one thread."""
-    for name in TASKS:
+    for name in _TASKS:
         task, models = Prepared(name, folder), {}
         for preset in PRESETS:
             path = folder / f"{name}.{preset}.safetensors"
@@ -33,7 +34,8 @@ def presets(folder: Path) -> Iterator[dict[str, Any]]:
             models[preset] = (path, seconds)
         times = seconds_of([scoring(path) for path, _ in models.values()], repeats=3)
         for (preset, (path, seconds)), time in zip(models.items(), times, strict=True):
-            for class_name, entry in task.evaluate(path)["classes"].items():
+            metrics = task.evaluate(path, task.places("test")[0]).metrics
+            for class_name, entry in metrics["classes"].items():
                 if entry is not None:
                     yield {
                         "task": name,

@@ -11,9 +11,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.accuracy import TASKS, Prepared, run
 from benchmarks.measure import machine, seconds_of
 from benchmarks.presets import TIMED_BP, scoring
+from benchmarks.scored import Prepared, run
+from benchmarks.tasks import TASKS
 from dnabirnn.network import load_checkpoint
 from dnabirnn.sequences import contig_lengths
 
@@ -110,9 +111,9 @@ def ship(folder: Path) -> None:
         prepared = Prepared(model.task, folder)
         path = folder / f"{name}.safetensors"
         prepared.train(path, model.train.split())
-        metrics = prepared.evaluate(path)
+        metrics = prepared.evaluate(path, prepared.places("test")[0]).metrics
         controls = {
-            other: _called(path, [str(data / file) for file in TASKS[other].test], folder)
+            other: _called(path, [str(data / file) for file in TASKS[other].test.fasta], folder)
             for other in model.controls
         }
         figures = "; ".join(

@@ -5,6 +5,11 @@ from .baseline import (
     fit_matrices as fit_matrices,
     learn_baseline as learn_baseline,
 )
+from .baseline_alignment import (
+    AlignedSites as AlignedSites,
+    Alignment as Alignment,
+    alignments as alignments,
+)
 from .baseline_matrix import Matrix as Matrix, scan as scan
 from .bootstrap import Curve as Curve
 from .calls import CallEvaluation as CallEvaluation

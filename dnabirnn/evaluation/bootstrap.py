@@ -56,6 +56,7 @@ __all__ = [
     "Tally",
     "draw",
     "intervals",
+    "moved_replicates",
 ]
 
 BLOCK_BP = 10_000
@@ -80,6 +81,10 @@ class Curve(NamedTuple):
     precision_recall : PrecisionRecall
         At most 1,000 points.
     reliability : Reliability
+    replicates : ndarray, (r,) float64
+        Average precision of each bootstrap replicate; empty if the curve was read from a file.
+        Another evaluation of the same bases with the same seed draws the same blocks, so that
+        differences of two are paired.
     """
 
     class_name: str
@@ -90,6 +95,7 @@ class Curve(NamedTuple):
     calibration_slope: float
     precision_recall: PrecisionRecall
     reliability: Reliability
+    replicates: NDArray[np.float64] = np.empty(0)
 
     def plain(self) -> dict[str, Any]:
         """Return the curve as JSON values: names, numbers, and lists of numbers."""
@@ -252,23 +258,30 @@ def draw(blocks: int, replicates: int, seed: int) -> NDArray[np.float64]:
     return random.multinomial(groups, shares, size=replicates).astype(np.float64)
 
 
-def intervals(
+def moved_replicates(
     tally: Tally, figures: Mapping[str, float], weights: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Return the replicates of each figure, (r,) float64, moved as the module docstring says."""
+    coarse = tally.replicates(np.ones((1, weights.shape[1])))
+    return {
+        name: values + (figures[name] - float(coarse[name][0]))
+        for name, values in tally.replicates(weights).items()
+    }
+
+
+def intervals(
+    replicates: Mapping[str, NDArray[np.float64]], figures: Mapping[str, float]
 ) -> dict[str, list[float] | None]:
-    """Return the intervals of 95 %; see the module docstring.
+    """Return the intervals of 95 %, from the moved replicates (r,) of each figure.
 
     An interval is None if the figure is undefined, or at least half of its replicates are.
     """
-    replicates = tally.replicates(weights)
-    coarse = tally.replicates(np.ones((1, weights.shape[1])))
     found: dict[str, list[float] | None] = {}
-    for name in _WITH_INTERVALS:
-        values = replicates[name]
+    for name, values in replicates.items():
         defined = values[~np.isnan(values)]
         if np.isnan(figures[name]) or 2 * defined.size <= values.size:
             found[name] = None
             continue
-        shift = figures[name] - float(coarse[name][0])
-        ends = np.percentile(defined, [2.5, 97.5]) + shift
+        ends = np.percentile(defined, [2.5, 97.5])
         found[name] = np.clip(ends, -1 if name == "mcc" else 0, 1).tolist()
     return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS
-from dnabirnn.evaluation.bootstrap import BLOCK_BP, draw, intervals
+from dnabirnn.evaluation.bootstrap import BLOCK_BP, draw, intervals, moved_replicates
 from dnabirnn.evaluation.calls import CallEvaluation
 from dnabirnn.evaluation.truth import Truth
 from dnabirnn.motif_classes import MAX_SCORE
@@ -152,9 +152,11 @@ class Evaluation:
             entry: dict[str, Any] = {}
             for suffix, tally in list(forms.items())[: 1 + stranded]:
                 figures = tally.figures()
-                metrics.curves.append(tally.curve(name, bool(suffix), figures, weights))
+                replicates = moved_replicates(tally, figures, weights)
+                curve = tally.curve(name, bool(suffix), figures, weights)
+                metrics.curves.append(curve._replace(replicates=replicates["ap"]))
                 figures["threshold"] = self._thresholds.get(name, np.nan) / MAX_SCORE
-                ends_of = intervals(tally, figures, weights)
+                ends_of = intervals(replicates, figures)
                 for form in (suffix,) if stranded else forms:
                     entry |= {f"{key}{form}": _plain(value) for key, value in figures.items()}
                     entry |= {f"{key}{form}_ci": ends for key, ends in ends_of.items()}

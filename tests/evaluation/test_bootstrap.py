@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from dnabirnn.evaluation.bootstrap import COARSE, GROUPS, Tally, draw, intervals
+from dnabirnn.evaluation.bootstrap import (
+    COARSE,
+    GROUPS,
+    Tally,
+    draw,
+    intervals,
+    moved_replicates,
+)
 from dnabirnn.evaluation.metrics import BINS, auroc, average_precision, best_f1, thresholded
 
 
@@ -44,17 +51,38 @@ def one_positive_group(groups):
     return tally_of(group, bins, truth, truth)
 
 
+def intervals_of(tally, weights):
+    figures = tally.figures()
+    return intervals(moved_replicates(tally, figures, weights), figures)
+
+
 def test_replicates_without_positives_are_left_out():
     tally = one_positive_group(20)
-    found = intervals(tally, tally.figures(), draw(20, 500, 0))  # 36 % of draws miss group 0
+    found = intervals_of(tally, draw(20, 500, 0))  # 36 % of draws miss group 0
     assert found["ap"] == found["recall"] == [1, 1]
 
 
 def test_no_interval_where_most_replicates_are_undefined():
     tally = one_positive_group(4)
     weights = np.array([[0, 2, 1, 1], [0, 1, 2, 1], [1, 1, 1, 1]], dtype=np.float64)
-    found = intervals(tally, tally.figures(), weights)
+    found = intervals_of(tally, weights)
     assert found["ap"] is found["recall"] is found["precision"] is None
+
+
+def test_replicates_of_two_scorers_are_paired():
+    """Where one scorer is better in each block, its replicates are better one by one."""
+    rng = np.random.default_rng(1)
+    group, truth = np.repeat(np.arange(30), 200), rng.random(6000) < 0.1
+    noise = rng.integers(0, 60_000, 6000)
+    worse = tally_of(group, np.where(truth, 140_000, 120_000) + noise, truth, truth)
+    better = tally_of(group, np.where(truth, 170_000, 120_000) + noise, truth, truth)
+    weights = draw(30, 200, 0)
+    ap = [moved_replicates(t, t.figures(), weights)["ap"] for t in (worse, better)]
+    difference = ap[1] - ap[0]
+    assert (difference > 0).all()
+    assert difference.mean() == pytest.approx(
+        better.figures()["ap"] - worse.figures()["ap"], abs=3 * difference.std()
+    )
 
 
 def test_intervals_stay_within_what_is_possible():
@@ -63,7 +91,7 @@ def test_intervals_stay_within_what_is_possible():
     bins = np.where(truth, 180000, 120000) + rng.integers(0, 9000, 6000)
     tally = tally_of(np.repeat(np.arange(30), 200), bins, bins > 160000, truth)
     figures = tally.figures()
-    for name, (low, high) in intervals(tally, figures, draw(30, 200, 0)).items():
+    for name, (low, high) in intervals_of(tally, draw(30, 200, 0)).items():
         assert 0 <= low <= figures[name] <= high <= 1
 
 
