@@ -217,6 +217,11 @@ class _LabelsOfClass:
         own = (labels >> kind(self._shift)) & kind(class_bits(0, "."))
         return np.asarray(own | (labels & kind(IGNORE_BIT)), self.dtype)
 
+    def view(self, kind: type) -> _LabelsOfClass:
+        """Return the same labels, like `view(np.ndarray)`: what is read is a plain array."""
+        assert kind is np.ndarray
+        return self
+
     def __array__(self, *given: Any, **options: Any) -> NDArray[Any]:
         return np.array(self[:], *given, **options)
 
