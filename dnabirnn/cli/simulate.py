@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,10 @@ from dnabirnn.cli import options
 from dnabirnn.cli.command import command, option
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import MotifError, OptionError
+
+if TYPE_CHECKING:
+    from dnabirnn.motifs import MaskedGenome
+    from dnabirnn.sequences import Background
 
 __all__ = ["simulate"]
 
@@ -72,6 +77,13 @@ _REPEATS = "Repeats"
     metavar="FASTA",
     help="Consensus sequences of repeats, in place of motifs. The class of a record is its name "
     "up to the first '#' or '/'.",
+)
+@option(
+    "--genome",
+    group=_REPEATS,
+    metavar="FASTA",
+    help="Genome between the repeats, in place of random sequence. Occurrences of the consensus "
+    "sequences are cut out of it.",
 )
 @option(
     "--divergence",
@@ -150,6 +162,7 @@ def simulate(
     sites_per_mb: float | None,
     decoys_per_site: float | None,
     consensus: str | None,
+    genome: str | None,
     divergence: str | None,
     motifs: str | None,
     motif: str | None,
@@ -163,6 +176,7 @@ def simulate(
 ) -> None:
     """Run `dnabirnn simulate`."""
     from dnabirnn.motifs import (
+        MaskedGenome,
         PartnerStrand,
         RepeatSettings,
         SimulationSettings,
@@ -178,7 +192,7 @@ def simulate(
 
     targets = [str(Path(out, name)) for name in ("genome.fa", "genome.fa.gz", "sites.bed")]
     targets.append(str(Path(out, "decoys.bed")))
-    options.check_apart(targets, [motifs, background, consensus])
+    options.check_apart(targets, [motifs, background, consensus, genome])
     of_motifs = {
         "--sites-per-mb": sites_per_mb,
         "--decoys-per-site": decoys_per_site,
@@ -192,6 +206,8 @@ def simulate(
         for name, value in of_motifs.items():
             if value is not None:
                 raise OptionError(f"{name}: applies to motifs, not to --consensus; remove one")
+        if genome is not None and background is not None:
+            raise OptionError("--genome and --background: give only one of them")
         low, high = _percentages("0-25" if divergence is None else divergence)
         repeats = RepeatSettings(
             4_000_000 if length is None else length,
@@ -201,16 +217,19 @@ def simulate(
         )
         library = read_consensus(consensus)
         with ProgressBar("simulated", repeats.length_bp, quiet) as progress:
-            if background is None:
-                chain = built_in_background(order)
+            if genome is not None:
+                between: Background | MaskedGenome = MaskedGenome(genome, library)
+            elif background is None:
+                between = built_in_background(order)
             else:
-                chain = learn_background([background], order)
-            planted = simulate_repeats(library, chain, repeats, progress.add)
+                between = learn_background([background], order)
+            planted = simulate_repeats(library, between, repeats, progress.add)
             sites = write_simulation(planted, out, compress=compress)
         logger.info("%s: %d arrays and copies of %s", out, sites, ", ".join(library))
         return
-    if divergence is not None:
-        raise OptionError("--divergence: applies to repeats only; give them with --consensus")
+    for name, value in (("--divergence", divergence), ("--genome", genome)):
+        if value is not None:
+            raise OptionError(f"{name}: applies to repeats only; give them with --consensus")
     length = 1_000_000 if length is None else length
     closest, farthest = _distance("5-30" if partner_distance is None else partner_distance)
     settings = SimulationSettings(

@@ -4,6 +4,7 @@ from .class_motifs import (
     write_class_motifs as write_class_motifs,
 )
 from .consensus import (
+    MaskedGenome as MaskedGenome,
     RepeatSettings as RepeatSettings,
     read_consensus as read_consensus,
     simulate_repeats as simulate_repeats,

@@ -27,10 +27,12 @@ from dnabirnn.names import is_printable
 from dnabirnn.sequences import read_fasta
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from dnabirnn.files import PathLike
     from dnabirnn.sequences import Background
 
-__all__ = ["Library", "RepeatSettings", "read_consensus", "simulate_repeats"]
+__all__ = ["Library", "MaskedGenome", "RepeatSettings", "read_consensus", "simulate_repeats"]
 
 Library = dict[str, list[Codes]]
 """Consensus sequences of each class: (L,) uint8 with codes 0 to 4, in the order of the file."""
@@ -48,6 +50,13 @@ _MOST_COPIES_IN_UNIT = 16
 _WITHIN_ARRAY = 0.05
 """Largest divergence of the repeats of an array from its unit."""
 _INDELS_PER_SUBSTITUTION = 0.1
+
+_WORD_BP = 12
+"""A repeat of 171 bases with 25 % substitutions still shares about five such words with its
+consensus; one base in 50,000 begins one by chance."""
+_MASK_MARGIN_BP = 200
+_STRETCH_BP = 20_000
+_WORDS_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -135,9 +144,79 @@ def read_consensus(path: PathLike) -> Library:
     return library
 
 
+class MaskedGenome:
+    """Background sequence: stretches of a genome from which the repeats of a library are cut out.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        FASTA; the whole genome is in memory, one byte per base.
+    library : Library
+        Bases within 200 of a word of 12 bases of the library, on either strand, are cut out.
+
+    Raises
+    ------
+    FastaError
+        A genome of which nothing is left.
+    """
+
+    def __init__(self, path: PathLike, library: Library) -> None:
+        known = np.zeros(4**_WORD_BP, dtype=np.bool_)
+        for sequences in library.values():
+            for codes in sequences:
+                tandem = np.concatenate([codes, codes[: _WORD_BP - 1]])
+                for strand in (tandem, reverse_complement(tandem)):
+                    words, clear = _words(strand)
+                    known[words[clear]] = True
+        kept = [record.codes[~_near_words(record.codes, known)] for record in read_fasta(path)]
+        self._codes = np.concatenate(kept) if kept else np.zeros(0, np.uint8)
+        if not self._codes.size:
+            raise FastaError(
+                f"{path}: nothing is left without the repeats of the library; give a larger genome"
+            )
+
+    def sequence(
+        self,
+        length: int,
+        random: np.random.Generator,
+        progress: Callable[[int], object] = lambda bases: None,
+    ) -> Codes:
+        """Draw stretches of up to 20,000 bases from random places: (length,) uint8."""
+        pieces, left = [], length
+        while left > 0:
+            size = min(left, _STRETCH_BP, self._codes.size)
+            first = int(random.random() * (self._codes.size - size + 1))
+            pieces.append(self._codes[first : first + size])
+            left -= size
+            progress(size)
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.uint8)
+
+
+def _words(codes: Codes) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the number of each word of 12 bases, and whether all its bases are known: (n,)."""
+    words = np.zeros(max(0, codes.size - _WORD_BP + 1), dtype=np.int64)
+    clear = np.ones(words.size, dtype=np.bool_)
+    for place in range(_WORD_BP):
+        letters = codes[place : place + words.size]
+        words = words << 2 | (letters & 3)
+        clear &= letters < AMBIGUOUS
+    return words, clear
+
+
+def _near_words(codes: Codes, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the bases in or near a known word: (L,) bool."""
+    edges = np.zeros(codes.size + 1, dtype=np.int32)
+    for first in range(0, codes.size, _WORDS_AT_ONCE):
+        words, clear = _words(codes[first : first + _WORDS_AT_ONCE + _WORD_BP - 1])
+        hits = first + np.flatnonzero(known[words] & clear)
+        np.add.at(edges, np.maximum(hits - _MASK_MARGIN_BP, 0), 1)
+        np.add.at(edges, np.minimum(hits + _WORD_BP + _MASK_MARGIN_BP, codes.size), -1)
+    return np.cumsum(edges[:-1]) > 0
+
+
 def simulate_repeats(
     library: Library,
-    background: Background,
+    background: Background | MaskedGenome,
     settings: RepeatSettings,
     progress: Callable[[int], object] = lambda bases: None,
 ) -> Iterator[Simulated]:
@@ -146,8 +225,8 @@ def simulate_repeats(
     Parameters
     ----------
     library : Library
-    background : Background
-        Of the sequence between the repeats.
+    background : Background or MaskedGenome
+        Source of the sequence between the repeats.
     settings : RepeatSettings
         Settings; the same settings give the same genome.
     progress : callable

@@ -17,6 +17,7 @@ from dnabirnn.intervals.bed import read_bed
 from dnabirnn.motif_classes import MAX_CLASSES
 from dnabirnn.motifs.consensus import (
     Library,
+    MaskedGenome,
     RepeatSettings,
     mutated,
     read_consensus,
@@ -173,6 +174,9 @@ def test_command_writes_what_encode_reads(tmp_path: Path, monkeypatch: pytest.Mo
 BAD_OPTIONS = {
     "motif option": ("--consensus l.fa --motif CTCF", "--motif: applies to motifs"),
     "no library": ("--divergence 0-5", "--divergence: applies to repeats only"),
+    "no library, genome": ("--genome l.fa", "--genome: applies to repeats only"),
+    "two": ("--consensus l.fa --genome l.fa --background l.fa", "give only one of them"),
+    "all masked": ("--consensus l.fa --genome l.fa", "l.fa: nothing is left"),
     "divergence": ("--consensus l.fa --divergence x", "--divergence x: must be"),
     "order": ("--consensus l.fa --divergence 20-10", "--divergence 20-10: must be"),
     "high": ("--consensus l.fa --divergence 60", "--divergence 60-60: must be"),
@@ -195,3 +199,19 @@ def test_bad_options(
     assert line.startswith("dnabirnn simulate: error: ")
     assert message in line
     assert content(tmp_path) == before
+
+
+def test_repeats_of_the_library_are_cut_out_of_the_genome(tmp_path: Path) -> None:
+    left, right = (built_in_background().sequence(3000, generator(seed)) for seed in (5, 6))
+    array = np.tile(SAT, 10)
+    for planted in (array, reverse_complement(array)):
+        text = decode(np.concatenate([left, planted, right]))
+        genome = MaskedGenome(library_file(tmp_path / "g.fa", ("g", text)), {"sat": [SAT]})
+        drawn = decode(genome.sequence(20_000, generator()))
+        words = {text[i : i + 12] for i in range(3000, 3000 + array.size - 11)}
+        assert len(drawn) == 20_000
+        assert not any(drawn[i : i + 12] in words for i in range(len(drawn) - 11))
+        # Away from the array, and from the few words that occur by chance, the genome is kept.
+        assert decode(left[:500]) in drawn
+    with pytest.raises(FastaError, match="nothing is left"):
+        MaskedGenome(library_file(tmp_path / "g.fa", ("g", decode(array))), {"sat": [SAT]})
