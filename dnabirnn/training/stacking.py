@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.evaluation import FittedMatrix
-    from dnabirnn.network import LogOddsMap, ScoringWindow
+    from dnabirnn.network import Architecture, LogOddsMap, ScoringWindow
     from dnabirnn.training.validation import Validation
 
 __all__ = ["Candidate", "choose", "stacked"]
@@ -192,6 +192,12 @@ def _factor(network: Network, number: int) -> float:
     return float(scale.detach().exp())
 
 
+def _unfilled(architecture: Architecture) -> Network:
+    """Return a network whose weights are to be replaced; torch's global generator is unchanged."""
+    with torch.random.fork_rng(devices=[]):
+        return Network(architecture)
+
+
 def _with_matrices(
     network: Network, maps: Sequence[LogOddsMap], fitted: Sequence[FittedMatrix | None]
 ) -> Network:
@@ -201,7 +207,7 @@ def _with_matrices(
         architecture.matrix(number) or (one and MatrixShape(len(one.log_odds), one.flank_bp))
         for number, one in enumerate(fitted)
     ]
-    made = Network(replace(architecture, matrices=tuple(shapes) if any(shapes) else ()))
+    made = _unfilled(replace(architecture, matrices=tuple(shapes) if any(shapes) else ()))
     weights = weights_of(made) | weights_of(network)
     for number, one in enumerate(fitted):
         if one is None or architecture.matrix(number):
@@ -227,7 +233,7 @@ def _counts(
     Both are those in sequence: the shift from training windows is included.
     """
     architecture = network.architecture
-    recurrent = Network(architecture)
+    recurrent = _unfilled(architecture)
     weights = weights_of(network)
     for name in weights:
         if name.startswith("matrix.") and name.endswith(".scale"):
