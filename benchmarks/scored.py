@@ -203,13 +203,11 @@ class Prepared:
         self, model: Path, place: Place, truth: Labels, fdr: float | None = None
     ) -> Report:
         loaded = load(model, threads=self._threads)
-        checkpoint = loaded.checkpoint
-        rules = checkpoint.calls if fdr is None else checkpoint.rules_at(fdr)
         return evaluate_genome(
             loaded,
             place.fasta,
             truth,
-            calls=call_settings(rules),
+            calls=call_settings(loaded.checkpoint, fdr=fdr),
             regions=place.regions,
             exclude=self._excluded_regions(),
         )

@@ -307,7 +307,7 @@ def _check_pairs(
     """Raise if a class has two values."""
     last = dict(pairs)
     for name, value in pairs:
-        if last[name] != value:
+        if last[name] is not value and last[name] != value:  # NaN differs from itself
             whose = f"{name!r} has" if name else "there are"
             raise OptionError(
                 f"{param.opts[0]}: {whose} the values {value:g} and {last[name]:g}; give one"

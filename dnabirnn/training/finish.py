@@ -13,11 +13,12 @@ from dnabirnn.training.calibration import (
     call_defaults,
     choose_scoring_window,
     fitted_map,
+    fixed_length,
     is_learned,
     scoring_windows,
+    shortest_calls,
 )
 from dnabirnn.training.false_discovery import base_thresholds, call_thresholds
-from dnabirnn.training.fixed_lengths import fixed_length, shortest_calls
 from dnabirnn.training.matrices import compare, precision_of
 from dnabirnn.training.stacking import stacked
 from dnabirnn.training.validation import Validation
