@@ -46,8 +46,8 @@ A low quantile is used instead of the minimum so that a single odd label does no
 is used so that a true site that is found only in part is kept.
 
 Sites of one length. A call that is shorter than all sites is more often false: on start codons of
-the fly (3 bases), F1 of calls on validation sequence was 0.21 from 1 base on, and 0.26 with 3. But a
-threshold may also cut the ends of true calls. On promoters of 40 bp, F1 fell from 0.11 to 0.07 if
+the fly (3 bases), F1 of calls on validation sequence was 0.21 from 1 base on, and 0.26 with 3. But
+a threshold may also cut the ends of true calls. On promoters of 40 bp, F1 fell from 0.11 to 0.07 if
 all 40 bases were required, and on yeast factors (7 to 13 bases) all but one was mostly best, with
 up to 0.05 more F1 than half. So three lengths are tried: half, all but one, and all. The one with
 the best F1 of calls on validation sequence is the minimum length.
