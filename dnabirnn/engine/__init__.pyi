@@ -9,6 +9,7 @@ from .devices import (
     FABRIC_PRECISIONS as FABRIC_PRECISIONS,
     PRECISIONS as PRECISIONS,
     bases_that_fit as bases_that_fit,
+    check_lstm as check_lstm,
     find_device as find_device,
     free_cache as free_cache,
     set_precision as set_precision,

@@ -11,7 +11,14 @@ from dnabirnn.errors import DeviceError, OptionError
 if TYPE_CHECKING:
     from dnabirnn.network import Architecture, Ensemble
 
-__all__ = ["PRECISIONS", "bases_that_fit", "find_device", "free_cache", "set_precision"]
+__all__ = [
+    "PRECISIONS",
+    "bases_that_fit",
+    "check_lstm",
+    "find_device",
+    "free_cache",
+    "set_precision",
+]
 
 FABRIC_PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {
     "f32": "32-true",
@@ -78,6 +85,27 @@ def set_precision(name: str, device: torch.device) -> None:
         raise OptionError(f"--precision tf32: needs a CUDA device, not {device.type}; use f32")
     torch.backends.cuda.matmul.allow_tf32 = name == "tf32"
     torch.backends.cudnn.allow_tf32 = name == "tf32"
+
+
+def check_lstm(network: torch.nn.Module, precision: str, device: torch.device) -> None:
+    """Raise if a network has an LSTM that this processor cannot compute in a precision.
+
+    On CPUs without instructions for bfloat16, torch has GRUs in that precision but no LSTMs.
+
+    Raises
+    ------
+    OptionError
+    """
+    lstm = any(isinstance(module, torch.nn.LSTM) for module in network.modules())
+    if precision != "bf16" or device.type != "cpu" or not lstm:
+        return
+    try:
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            torch.nn.utils.skip_init(torch.nn.LSTM, 1, 1)(torch.zeros(1, 1, 1))
+    except RuntimeError:
+        raise OptionError(
+            "--precision bf16: torch has no LSTM in bf16 for this processor; give --precision f32"
+        ) from None
 
 
 def bases_that_fit(

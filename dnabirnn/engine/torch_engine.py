@@ -11,7 +11,13 @@ import numpy as np
 import torch
 
 from dnabirnn.alphabet import AMBIGUOUS
-from dnabirnn.engine.devices import bases_that_fit, find_device, free_cache, set_precision
+from dnabirnn.engine.devices import (
+    bases_that_fit,
+    check_lstm,
+    find_device,
+    free_cache,
+    set_precision,
+)
 from dnabirnn.network import (
     PROBABILITY_BOUNDS,
     Ensemble,
@@ -107,6 +113,7 @@ class TorchEngine:
         self._network = network
         self._device = next(network.parameters()).device
         set_precision(precision, self._device)
+        check_lstm(network, precision, self._device)
         self._precision = precision
         self._max_bp = bases_that_fit(self._device, network.architecture, training=False)
         self._max_windows = 1 << 62

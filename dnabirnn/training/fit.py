@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from dnabirnn.engine import FusedNetwork, bases_that_fit, free_cache, set_precision
+from dnabirnn.engine import FusedNetwork, bases_that_fit, check_lstm, free_cache, set_precision
 from dnabirnn.errors import OptionError, TrainingError
 from dnabirnn.network import Dropout
 from dnabirnn.training.device_batches import Resident
@@ -153,6 +153,7 @@ class Fit:
         fused: bool = True,
         precision: str = "f32",
     ) -> None:
+        check_lstm(network, precision, fabric.device)
         self.network = network.to(fabric.device)
         self.step = 0
         windows = sampler.settings.batch_windows

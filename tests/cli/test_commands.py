@@ -342,7 +342,7 @@ def test_a_motif_file_goes_into_a_model_and_comes_out(folder: Path) -> None:
 
 def test_train_options_reach_the_model(folder: Path) -> None:
     ok(
-        f"-q train set -o m {QUICK} --cell lstm --layers 2 --untied --exclusive --seed 5 "
+        f"-q train set -o m {QUICK} --cell rnn --layers 2 --untied --exclusive --seed 5 "
         "--lr 0.001 --weight-decay 0 --clip 2 --dropout 0.1 --positive-share 0.25 --log l.csv "
         "--mutate 0.2 --kmer 3 "
         "--resume never --engine torch --precision bf16 --devices 1 --nodes 1"
@@ -350,7 +350,7 @@ def test_train_options_reach_the_model(folder: Path) -> None:
     checkpoint = load_checkpoint("m")
     shape, training = checkpoint.architecture, checkpoint.training
     assert (training["engine"], training["precision"]) == ("torch", "bf16")
-    assert (shape.cell, shape.layers, shape.tied, shape.exclusive) == (Cell.LSTM, 2, False, True)
+    assert (shape.cell, shape.layers, shape.tied, shape.exclusive) == (Cell.RNN, 2, False, True)
     assert shape.kmer == 3
     assert training["fit"] == {
         "bases": 16_000,

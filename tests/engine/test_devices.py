@@ -166,6 +166,18 @@ def test_reduced_precision_is_close_to_the_full(tmp_path: Path) -> None:
     assert 1e-5 < np.abs(reduced - exact).max() < 0.03
 
 
+def test_an_lstm_that_torch_lacks_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise RuntimeError("could not create a primitive descriptor for the LSTM")
+
+    monkeypatch.setattr(torch.nn.LSTM, "forward", fail)
+    lstm = random_checkpoint((MotifClass("A", True),), cell=Cell.LSTM)
+    with pytest.raises(OptionError, match=r"--precision bf16: torch has no LSTM in bf16 for this"):
+        make_engine(lstm, device="cpu", precision="bf16")
+    make_engine(random_checkpoint((MotifClass("A", True),)), device="cpu", precision="bf16")
+    make_engine(lstm, "torch", device="cpu")
+
+
 def test_precisions_and_engines_that_do_not_go_together() -> None:
     checkpoint = random_checkpoint((MotifClass("A", True),))
     with pytest.raises(OptionError, match=r"tf32: needs a CUDA device, not cpu; use f32"):

@@ -91,7 +91,7 @@ def test_padding_changes_nothing(architecture: Architecture, tied: bool) -> None
     together = score(network, padded(sequences, 64))
     for sequence, row in zip(sequences, together, strict=True):
         alone = score(network, padded([sequence], len(sequence)))[0]
-        np.testing.assert_allclose(row[: len(sequence)], alone, atol=1e-6)
+        np.testing.assert_allclose(row[: len(sequence)], alone, atol=5e-6)
 
 
 def test_states_are_zero_at_padding() -> None:
