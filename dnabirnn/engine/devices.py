@@ -101,7 +101,7 @@ def check_lstm(network: torch.nn.Module, precision: str, device: torch.device) -
         return
     try:
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-            torch.nn.utils.skip_init(torch.nn.LSTM, 1, 1)(torch.zeros(1, 1, 1))
+            torch.nn.LSTM(1, 1, device="meta").to_empty(device="cpu")(torch.zeros(1, 1, 1))
     except RuntimeError:
         raise OptionError(
             "--precision bf16: torch has no LSTM in bf16 for this processor; give --precision f32"

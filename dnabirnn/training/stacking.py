@@ -86,11 +86,10 @@ def stacked(
     architecture = network.architecture
     if validation.split != "val" or architecture.exclusive:
         return network
-    with torch.random.fork_rng(devices=[]):  # the first weights of new networks are random
-        found = _with_matrices(network, maps, fitted)
-        if not found.architecture.matrices:
-            return network
-        counts = _counts(found, maps, validation, window, threads)
+    found = _with_matrices(network, maps, fitted)
+    if not found.architecture.matrices:
+        return network
+    counts = _counts(found, maps, validation, window, threads)
     changed = False
     for number, (name, _) in enumerate(architecture.classes):
         if number not in counts:

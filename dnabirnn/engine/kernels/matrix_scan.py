@@ -86,7 +86,8 @@ def pack_matrices(architecture: Architecture, weights: Mapping[str, Any]) -> Mat
             log_odds = weights[f"matrix.{number}.log_odds"]
             tables += [_table(log_odds), _table(log_odds[:, ::-1])]
             slope, least, shift = weights[f"matrix.{number}.map"]
-            factor = np.exp(weights[f"matrix.{number}.scale"][0])
+            with np.errstate(over="ignore"):  # of a fit that diverges, which then says so
+                factor = np.exp(weights[f"matrix.{number}.scale"][0])
             maps[-1] = np.array([factor * slope, least, factor * shift], dtype)
     strands = [1 + stranded for _, stranded in architecture.classes]
     first = int(architecture.exclusive) + np.cumsum([0, *strands[:-1]])
