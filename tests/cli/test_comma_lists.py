@@ -154,7 +154,7 @@ def test_repeated_options_choose_together(tmp_path: Path, monkeypatch: pytest.Mo
         (("a,b=0.1",), "the model file does not have the share of a,b in training"),
         (('"a,b"=0.1', "c=0.2"), "the model file does not have the share of a,b in training"),
         (("c=0.1", "c=0.10"), "the model file does not have the share of c in training"),
-        (("c=0.1", "c=0.2"), "--prior: 'c' has the shares 0.1 and 0.2; give one"),
+        (("c=0.1", "c=0.2"), "--prior: 'c' has the values 0.1 and 0.2; give one"),
         (("b=0.1",), "--prior b=0.1: the model has no such class"),
     ],
 )

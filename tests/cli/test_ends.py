@@ -115,11 +115,11 @@ def test_an_interruption_says_what_is_kept(
     quiet: tuple[str, ...],
 ) -> None:
     error.__notes__ = []  # of the other trial
-    monkeypatch.setattr("dnabirnn.training.train", stopped(error, KEPT))
+    monkeypatch.setattr("dnabirnn.training.train_members", stopped(error, KEPT))
     result = run(*quiet, *TRAIN.split(), "-o", "m")
     assert (result.exit_code, result.stderr) == (code, f"dnabirnn train: {KEPT}\n")
     error.__notes__ = []
-    monkeypatch.setattr("dnabirnn.training.train", stopped(error, None))
+    monkeypatch.setattr("dnabirnn.training.train_members", stopped(error, None))
     result = run(*TRAIN.split(), "-o", "m")
     assert result.exit_code == code
     assert result.stderr.splitlines() == ["dnabirnn train: interrupted; run the same command again"]
