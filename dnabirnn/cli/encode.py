@@ -19,6 +19,8 @@ from dnabirnn.errors import OptionError
 if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.labels import Aliases, Labels
+    from dnabirnn.motifs import MaskedGenome
+    from dnabirnn.sequences import Background, Record
 
 __all__ = ["encode"]
 
@@ -27,15 +29,28 @@ logger = logging.getLogger(__name__)
 _SPLITS = "Training, validation and test sequence"
 
 
+class _Fasta(click.Argument):
+    """The FASTA files, which may be left out only if sequence is simulated."""
+
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        """Return the files; `--consensus` is processed earlier."""
+        if isinstance(ctx.params.get("consensus"), str) and self.value_is_missing(value):
+            return ()
+        return super().process_value(ctx, value)
+
+
 @command(
     """Encode FASTA files and labels for training.
 
     Labels are intervals (--labels) or the sites of motifs (--motifs). The output is a folder, the
     encoded set, that `dnabirnn train` reads.
+
+    Without labels, --consensus plants repeats in simulated sequence, as `dnabirnn simulate` does.
+    FASTA files, which may then be left out, are the genome between the repeats.
     """,
     "dnabirnn encode genome.fa --labels sites.bed -o sites.enc --val-chroms chr2",
 )
-@options.fasta
+@click.argument("fasta", cls=_Fasta, nargs=-1, required=True, metavar="FASTA...")
 @options.name_prefix
 @label_options.labels_or_motifs
 @option(
@@ -44,6 +59,27 @@ _SPLITS = "Training, validation and test sequence"
     metavar="FILE",
     help="Motif matrices, in JASPAR, HOMER, HOCOMOCO, MEME, TRANSFAC or a similar format. Their "
     "sites become the labels, in place of --labels.",
+)
+@option(
+    "--consensus",
+    group=label_options.REPEATS,
+    is_eager=True,  # processed before FASTA
+    metavar="FASTA",
+    help="Consensus sequences of repeats to plant in simulated sequence, in place of --labels. The "
+    "class of a record is its name up to the first '#' or '/'.",
+)
+@label_options.divergence
+@option(
+    "--length",
+    group=label_options.REPEATS,
+    type=options.BASES,
+    help="Length of the simulated sequence in bases.  [default: 4M]",
+)
+@option(
+    "--seed",
+    group=label_options.REPEATS,
+    type=click.IntRange(0, 2**63 - 1),
+    help="Random seed of the simulation. The same seed gives the same set.  [default: 0]",
 )
 @options.pvalue
 @options.within
@@ -94,7 +130,7 @@ _SPLITS = "Training, validation and test sequence"
     group=_SPLITS,
     metavar="A,B,C",
     help="Fractions of the sequence for training, validation and testing, assigned in blocks.  "
-    "[default: 0.8,0.1,0.1]",
+    "[default: 0.8,0.1,0.1; with --consensus, the last of ten contigs is for validation]",
 )
 @option(
     "--mask",
@@ -116,6 +152,10 @@ def encode(
     name_prefixes: tuple[str, ...],
     labels: tuple[str, ...],
     motifs: str | None,
+    consensus: str | None,
+    divergence: str | None,
+    length: int | None,
+    seed: int | None,
     pvalue: float | None,
     within: str | None,
     gc: float | None,
@@ -148,14 +188,38 @@ def encode(
     from dnabirnn.labels import load_labels, read_aliases
     from dnabirnn.sequences import prefixed
 
+    searched = {"pvalue": pvalue, "within": within, "gc": gc}
+    simulated = {"divergence": divergence, "length": length, "seed": seed}
+    if consensus is None:
+        _check_source(labels, motifs, searched, reading, negatives)
+        for name, value in simulated.items():
+            if value is not None:
+                raise OptionError(f"--{name}: applies to repeats only; give them with --consensus")
+    else:
+        others = {
+            "labels": labels,
+            "motifs": motifs,
+            "negatives": negatives,
+            "classes": classes,
+            "ignore-classes": ignore_classes,
+            "name-prefix": name_prefixes,
+            "exclude": exclude,
+            "chrom-alias": chrom_alias,
+        }
+        given = {f"--{name}": value for name, value in (searched | others).items()}
+        for name, value in (given | label_options.given_reading(reading)).items():
+            if value not in (None, ()):
+                raise OptionError(f"{name}: does not apply to --consensus; remove one")
     files = prefixed(fasta, name_prefixes)
     fractions = None if split_fractions is None else options.fractions(split_fractions)
     aliases = None if chrom_alias is None else read_aliases(chrom_alias, files)
     plan = split_plan(split, val_chroms, test_chroms, fractions, aliases)
-    searched = {"pvalue": pvalue, "within": within, "gc": gc}
-    _check_source(labels, motifs, searched, reading, negatives)
-    origin = None
-    if motifs is None:
+    origin = records = None
+    if consensus is not None:
+        loaded, records, origin = _of_consensus(files, consensus, simulated, unstranded, quiet)
+        if not (split or val_chroms or test_chroms or fractions):
+            plan = split_plan(None, [records[-1].name])
+    elif motifs is None:
         loaded = load_labels(
             labels,
             classes=classes,
@@ -173,7 +237,7 @@ def encode(
     excluded = excluded if aliases is None else aliases.regions(excluded)
     with ProgressBar("surveyed", quiet=quiet) as progress:
         split_by = plan or FractionSplit()
-        ahead = EncodingPlan(files, loaded, out, mask, split_by, excluded, progress.add)
+        ahead = EncodingPlan(files, loaded, out, mask, split_by, excluded, progress.add, records)
         go_on = look_ahead(ahead, ENCODING_REMEDIES, dry_run=dry_run)
     if not go_on:
         return
@@ -186,6 +250,7 @@ def encode(
             mask=mask,
             exclude=excluded,
             origin=origin,
+            records=records,
             progress=progress.add,
         )
     if not quiet:
@@ -249,3 +314,44 @@ def _of_motifs(
             progress=progress.add,
         )
     return labels, search.origin()
+
+
+def _of_consensus(
+    genome: Sequence[PathLike],
+    consensus: str,
+    simulated: Mapping[str, Any],
+    unstranded: Sequence[str],
+    quiet: bool,
+) -> tuple[Labels, list[Record], dict[str, Any]]:
+    """Return labels, sequence and their origin for the manifest, simulated from a library."""
+    import numpy as np
+
+    from dnabirnn.files import listed
+    from dnabirnn.motifs import (
+        MaskedGenome,
+        RepeatSettings,
+        read_consensus,
+        repeat_labels,
+        simulate_repeats,
+    )
+    from dnabirnn.sequences import Record, built_in_background
+
+    given = {"length_bp": simulated["length"], "seed": simulated["seed"]}
+    given = {name: value for name, value in given.items() if value is not None}
+    settings = RepeatSettings(
+        divergence=label_options.percentages(simulated["divergence"]), **given
+    )
+    digests: dict[str, dict[str, str]] = {"consensus": {}, "fasta": {}}
+    library = read_consensus(consensus, digests["consensus"])
+    with ProgressBar("simulated", settings.length_bp, quiet) as progress:
+        between: Background | MaskedGenome = built_in_background()
+        if genome:
+            between = MaskedGenome(genome, library, digests["fasta"])
+        contigs = list(simulate_repeats(library, between, settings, progress.add))
+    labels = repeat_labels(contigs, library, source=consensus, unstranded=unstranded)
+    records = [Record(c.name, c.codes, np.zeros(c.codes.size, np.bool_)) for c in contigs]
+    origin = {
+        "inputs": {kind: listed(files) for kind, files in digests.items()},
+        "consensus": dataclasses.asdict(settings),
+    }
+    return labels, records, origin

@@ -1,8 +1,9 @@
-"""Options that select labels and set how they are read."""
+"""Options that select labels and set how they are read, or how repeats are planted."""
 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +14,19 @@ from dnabirnn.cli.options import LABELS, comma_list, comma_separated, unquoted
 from dnabirnn.errors import OptionError
 from dnabirnn.labels import LabelFormat
 
-__all__ = ["given_reading", "labels", "labels_or_motifs", "negatives", "reading"]
+__all__ = [
+    "REPEATS",
+    "divergence",
+    "given_reading",
+    "labels",
+    "labels_or_motifs",
+    "negatives",
+    "percentages",
+    "reading",
+]
+
+REPEATS = "Repeats"
+_DIVERGENCE = "0-25"
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -122,6 +135,14 @@ negatives = option(
     "unlabelled bases are ignored.  [default: all unlabelled bases belong to no class]",
 )
 
+divergence = option(
+    "--divergence",
+    group=REPEATS,
+    metavar="%-%",
+    help="Smallest and largest percentage of bases that are substituted in an array or a copy.  "
+    f"[default: {_DIVERGENCE}]",
+)
+
 
 def reading(command: _Command) -> _Command:
     """Add the options that set how labels are read.
@@ -163,3 +184,15 @@ def given_reading(own: Mapping[str, Any]) -> dict[str, Any]:
     return {
         f"--{names.get(key, key.replace('_', '-'))}": value for key, value in own.items() if value
     }
+
+
+def percentages(text: str | None) -> tuple[float, float]:
+    """Return the fractions of `--divergence`: "0-25", or "10" for one percentage."""
+    number = r"(\d{1,3}(?:\.\d{1,6})?)"
+    match = re.fullmatch(f"{number}(?:-{number})?", (_DIVERGENCE if text is None else text).strip())
+    if match is None:
+        raise OptionError(
+            f"--divergence {text}: must be the smallest and the largest percentage of substituted "
+            "bases, like 0-25"
+        )
+    return float(match[1]) / 100, float(match[2] or match[1]) / 100

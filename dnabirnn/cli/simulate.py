@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dnabirnn.cli import options
+from dnabirnn.cli import label_options, options
 from dnabirnn.cli.command import command, option
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import MotifError, OptionError
@@ -23,7 +23,6 @@ __all__ = ["simulate"]
 logger = logging.getLogger(__name__)
 
 _GENOME = "Genome"
-_REPEATS = "Repeats"
 
 
 @command(
@@ -73,25 +72,19 @@ _REPEATS = "Repeats"
 )
 @option(
     "--consensus",
-    group=_REPEATS,
+    group=label_options.REPEATS,
     metavar="FASTA",
     help="Consensus sequences of repeats, in place of motifs. The class of a record is its name "
     "up to the first '#' or '/'.",
 )
 @option(
     "--genome",
-    group=_REPEATS,
+    group=label_options.REPEATS,
     metavar="FASTA",
     help="Genome between the repeats, in place of random sequence. Occurrences of the consensus "
     "sequences are cut out of it.",
 )
-@option(
-    "--divergence",
-    group=_REPEATS,
-    metavar="%-%",
-    help="Smallest and largest percentage of bases that are substituted in an array or a copy.  "
-    "[default: 0-25]",
-)
+@label_options.divergence
 @option(
     "--motifs",
     group=options.MOTIFS,
@@ -208,17 +201,16 @@ def simulate(
                 raise OptionError(f"{name}: applies to motifs, not to --consensus; remove one")
         if genome is not None and background is not None:
             raise OptionError("--genome and --background: give only one of them")
-        low, high = _percentages("0-25" if divergence is None else divergence)
         repeats = RepeatSettings(
             4_000_000 if length is None else length,
             10 if contigs is None else contigs,
-            (low, high),
+            label_options.percentages(divergence),
             seed,
         )
         library = read_consensus(consensus)
         with ProgressBar("simulated", repeats.length_bp, quiet) as progress:
             if genome is not None:
-                between: Background | MaskedGenome = MaskedGenome(genome, library)
+                between: Background | MaskedGenome = MaskedGenome([genome], library)
             elif background is None:
                 between = built_in_background(order)
             else:
@@ -285,15 +277,3 @@ def _distance(text: str) -> tuple[int, int]:
             "like 5-30"
         )
     return int(match[1]), int(match[2] or match[1])
-
-
-def _percentages(text: str) -> tuple[float, float]:
-    """Return the fractions of `--divergence`: "0-25", or "10" for one percentage."""
-    number = r"(\d{1,3}(?:\.\d{1,6})?)"
-    match = re.fullmatch(f"{number}(?:-{number})?", text.strip())
-    if match is None:
-        raise OptionError(
-            f"--divergence {text}: must be the smallest and the largest percentage of substituted "
-            "bases, like 0-25"
-        )
-    return float(match[1]) / 100, float(match[2] or match[1]) / 100

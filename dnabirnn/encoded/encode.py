@@ -63,6 +63,7 @@ def encode_genome(
     mask: MaskMode | str = MaskMode.NONE,
     exclude: Regions | None = None,
     origin: Mapping[str, Any] | None = None,
+    records: Iterable[Record] | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> EncodedSet:
     """Write an encoded set, contig by contig.
@@ -85,7 +86,10 @@ def encode_genome(
     exclude : Regions, optional
         Bases to ignore in loss and metrics.
     origin : mapping, optional
-        Manifest entries about labels that come from motifs: `MotifSearch.origin()`.
+        Manifest entries about sequences or labels that do not come from files as they are, such as
+        `MotifSearch.origin()`.
+    records : iterable of Record, optional
+        Sequences to encode in place of those of `fasta_paths`, with case.
     progress : callable, optional
         Called with the size of each finished contig, in bases.
 
@@ -108,7 +112,7 @@ def encode_genome(
         check_folder(out_dir)
         partial.mkdir()
         writer = _Writer(partial, labels, MaskMode(mask), exclude)
-        manifest = writer.write(fasta_paths, split or FractionSplit(), progress)
+        manifest = writer.write(fasta_paths, records, split or FractionSplit(), progress)
         manifest["inputs"] |= (origin or {}).get("inputs", {})
         manifest |= {key: value for key, value in (origin or {}).items() if key != "inputs"}
         text = _json(manifest).encode()
@@ -296,14 +300,17 @@ class _Writer:
     def write(
         self,
         fasta_paths: Sequence[PathLike],
+        records: Iterable[Record] | None,
         plan: SplitPlan,
         progress: Callable[[int], object] | None,
     ) -> dict[str, Any]:
         """Write the arrays, and return the manifest."""
         digests: dict[str, str] = {}
         hard = self.mask is MaskMode.HARD
+        if records is None:
+            records = read_fasta(*fasta_paths, case=True, hard_mask=hard, digests=digests)
         try:
-            for record in read_fasta(*fasta_paths, case=True, hard_mask=hard, digests=digests):
+            for record in records:
                 self.add(record)
                 if progress:
                     progress(len(record.codes))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import Labels
+    from dnabirnn.sequences import Record
 
 __all__ = ["ENCODING_REMEDIES", "EncodingPlan"]
 
@@ -55,6 +56,8 @@ class EncodingPlan:
     exclude : Regions, optional
     progress : callable
         Called with the number of bases that have been read since the last call.
+    records : sequence of Record, optional
+        Sequences in memory, with case, in place of those of `fasta`.
     """
 
     fasta: Sequence[PathLike]
@@ -64,11 +67,15 @@ class EncodingPlan:
     split: SplitPlan
     exclude: Regions | None = None
     progress: Callable[[int], object] = lambda bases: None
+    records: Sequence[Record] | None = None
     bound_tells_all = False
 
     def bound(self) -> Estimate | None:
         """Return upper bounds on memory and disk from the sizes of the files; None for pipes."""
-        bases = most_bases(self.fasta)
+        if self.records is None:
+            bases = most_bases(self.fasta)
+        else:
+            bases = sum(len(record.codes) for record in self.records)
         return None if bases is None else self._from_sizes(bases, bases)
 
     def estimate(self) -> Estimate:
@@ -81,7 +88,8 @@ class EncodingPlan:
             training split lacks.
         """
         check_folder(self.out)
-        found = survey_contigs(read_fasta(*self.fasta, case=True), progress=self.progress)
+        records = read_fasta(*self.fasta, case=True) if self.records is None else self.records
+        found = survey_contigs(records, progress=self.progress)
         fitting(self.fasta, self.labels, self.exclude, self.split, found.lengths)
         for contig, length in found.lengths.items():
             self.labels.paint(contig, length, None)

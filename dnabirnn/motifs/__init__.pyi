@@ -7,6 +7,7 @@ from .consensus import (
     MaskedGenome as MaskedGenome,
     RepeatSettings as RepeatSettings,
     read_consensus as read_consensus,
+    repeat_labels as repeat_labels,
     simulate_repeats as simulate_repeats,
 )
 from .motif import (

@@ -13,17 +13,19 @@ the letters of the consensus in random order: they teach that a tandem repeat al
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from dnabirnn.alphabet import AMBIGUOUS, Codes, reverse_complement
 from dnabirnn.errors import FastaError, OptionError
-from dnabirnn.motif_classes import MAX_CLASSES
+from dnabirnn.labels import ClassTable, Labels
+from dnabirnn.motif_classes import MAX_CLASSES, MotifClass
 from dnabirnn.motifs.simulation import Feature, Simulated
-from dnabirnn.names import is_printable
+from dnabirnn.names import is_printable, shortened
 from dnabirnn.sequences import read_fasta
 
 if TYPE_CHECKING:
@@ -32,7 +34,14 @@ if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.sequences import Background
 
-__all__ = ["Library", "MaskedGenome", "RepeatSettings", "read_consensus", "simulate_repeats"]
+__all__ = [
+    "Library",
+    "MaskedGenome",
+    "RepeatSettings",
+    "read_consensus",
+    "repeat_labels",
+    "simulate_repeats",
+]
 
 Library = dict[str, list[Codes]]
 """Consensus sequences of each class: (L,) uint8 with codes 0 to 4, in the order of the file."""
@@ -93,13 +102,15 @@ class RepeatSettings:
             )
 
 
-def read_consensus(path: PathLike) -> Library:
+def read_consensus(path: PathLike, digests: dict[str, str] | None = None) -> Library:
     r"""Read consensus sequences. The class of a record is its name up to the first `#` or `/`.
 
     Parameters
     ----------
     path : str or PathLike
         FASTA, or any other format that `read_fasta` reads.
+    digests : dict, optional
+        As in `read_fasta`.
 
     Raises
     ------
@@ -116,7 +127,7 @@ def read_consensus(path: PathLike) -> Library:
     {'sat': 2, 'sat2': 1}
     """
     library: Library = {}
-    for name, codes, _ in read_fasta(path):
+    for name, codes, _ in read_fasta(path, digests=digests):
         class_name = re.split("[#/]", name, maxsplit=1)[0]
         where = f"{path}: record {name!r}"
         if not class_name or not all(map(is_printable, class_name)):
@@ -149,10 +160,12 @@ class MaskedGenome:
 
     Parameters
     ----------
-    path : str or PathLike
+    paths : sequence of str or PathLike
         FASTA; the whole genome is in memory, one byte per base.
     library : Library
         Bases within 200 of a word of 12 bases of the library, on either strand, are cut out.
+    digests : dict, optional
+        As in `read_fasta`.
 
     Raises
     ------
@@ -160,7 +173,9 @@ class MaskedGenome:
         A genome of which nothing is left.
     """
 
-    def __init__(self, path: PathLike, library: Library) -> None:
+    def __init__(
+        self, paths: Sequence[PathLike], library: Library, digests: dict[str, str] | None = None
+    ) -> None:
         known = np.zeros(4**_WORD_BP, dtype=np.bool_)
         for sequences in library.values():
             for codes in sequences:
@@ -168,11 +183,13 @@ class MaskedGenome:
                 for strand in (tandem, reverse_complement(tandem)):
                     words, clear = _words(strand)
                     known[words[clear]] = True
-        kept = [record.codes[~_near_words(record.codes, known)] for record in read_fasta(path)]
+        records = read_fasta(*paths, digests=digests)
+        kept = [record.codes[~_near_words(record.codes, known)] for record in records]
         self._codes = np.concatenate(kept) if kept else np.zeros(0, np.uint8)
         if not self._codes.size:
             raise FastaError(
-                f"{path}: nothing is left without the repeats of the library; give a larger genome"
+                f"{paths[0]}: nothing is left without the repeats of the library; give a larger "
+                "genome"
             )
 
     def sequence(
@@ -357,3 +374,40 @@ def _plant(
         label = class_name if true else f"{class_name}_decoy"
         (sites if true else decoys).append(Feature(start, end, label, strand))
     return Simulated(name, codes, sites, decoys)
+
+
+def repeat_labels(
+    contigs: Sequence[Simulated], library: Library, *, source: str, unstranded: Sequence[str] = ()
+) -> Labels:
+    """Return the labels of simulated contigs: their sites.
+
+    Parameters
+    ----------
+    contigs : sequence of Simulated
+    library : Library
+    source : str
+        Name of the file of the library, for messages.
+    unstranded : sequence of str
+        Classes whose strands are ignored.
+
+    Raises
+    ------
+    OptionError
+        If the library has no class of a name in `unstranded`.
+    """
+    names = sorted(library)
+    for name in unstranded:
+        if name not in library:
+            raise OptionError(
+                f"--unstranded: no class {name!r} in {source}, which has {shortened(names)}"
+            )
+    number = {name: i for i, name in enumerate(names)}
+    rows = [
+        (contig.name, start, end, number[name], "." if name in unstranded else strand, source, 0)
+        for contig in contigs
+        for start, end, name, strand in contig.sites
+    ]
+    columns = {"chrom": pl.String, "start": pl.Int64, "end": pl.Int64, "class": pl.Int32}
+    columns |= {"strand": pl.String, "file": pl.String, "line": pl.UInt32}
+    classes = tuple(MotifClass(name, name not in unstranded) for name in names)
+    return Labels(ClassTable(classes, ()), pl.DataFrame(rows, columns, orient="row"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
@@ -206,7 +207,7 @@ def test_repeats_of_the_library_are_cut_out_of_the_genome(tmp_path: Path) -> Non
     array = np.tile(SAT, 10)
     for planted in (array, reverse_complement(array)):
         text = decode(np.concatenate([left, planted, right]))
-        genome = MaskedGenome(library_file(tmp_path / "g.fa", ("g", text)), {"sat": [SAT]})
+        genome = MaskedGenome([library_file(tmp_path / "g.fa", ("g", text))], {"sat": [SAT]})
         drawn = decode(genome.sequence(20_000, generator()))
         words = {text[i : i + 12] for i in range(3000, 3000 + array.size - 11)}
         assert len(drawn) == 20_000
@@ -214,4 +215,85 @@ def test_repeats_of_the_library_are_cut_out_of_the_genome(tmp_path: Path) -> Non
         # Away from the array, and from the few words that occur by chance, the genome is kept.
         assert decode(left[:500]) in drawn
     with pytest.raises(FastaError, match="nothing is left"):
-        MaskedGenome(library_file(tmp_path / "g.fa", ("g", decode(array))), {"sat": [SAT]})
+        MaskedGenome([library_file(tmp_path / "g.fa", ("g", decode(array)))], {"sat": [SAT]})
+
+
+def test_encode_makes_the_set_of_the_two_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    library_file(Path("l.fa"), ("sat#1", decode(SAT)), ("other", decode(OTHER)))
+    between = built_in_background().sequence(5000, generator())
+    library_file(Path("g.fa"), ("g", decode(np.concatenate([between, np.tile(SAT, 20)]))))
+    common = ["--consensus", "l.fa", "--length", "100k", "--divergence", "0-10", "--seed", "2"]
+    for name, simulated, encoded in (
+        ("random", [], []),
+        ("genome", ["--genome", "g.fa"], ["g.fa"]),
+    ):
+        succeed("-q", "simulate", *common, *simulated, "-o", name)
+        words = ["--labels", f"{name}/sites.bed", "--val-chroms", "sim10", "--unstranded", "other"]
+        succeed("-q", "encode", f"{name}/genome.fa", *words, "-o", f"{name}.two")
+        succeed("-q", "encode", *encoded, *common, "--unstranded", "other", "-o", f"{name}.one")
+        one, two = (EncodedSet.open(f"{name}.{kind}") for kind in ("one", "two"))
+        assert one.digest == two.digest
+        assert one.manifest["summary"] == two.manifest["summary"]
+        assert [piece.contig for piece in one.contig_splits("val")] == ["sim10"]
+        digests = {path: sha256(Path(path).read_bytes()).hexdigest() for path in ("l.fa", "g.fa")}
+        inputs = {
+            kind: {file["name"]: file["sha256"] for file in files}
+            for kind, files in one.manifest["inputs"].items()
+        }
+        assert inputs == {
+            "consensus": {"l.fa": digests["l.fa"]},
+            "fasta": {"g.fa": digests["g.fa"]} if encoded else {},
+            "labels": {},
+        }
+        assert one.manifest["consensus"] == {
+            "length_bp": 100_000,
+            "contigs": 10,
+            "divergence": [0.0, 0.1],
+            "seed": 2,
+        }
+
+
+def test_encode_splits_and_estimates_as_for_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    library_file(Path("l.fa"), ("sat", decode(SAT)))
+    words = ["encode", "--consensus", "l.fa", "--length", "100k", "-o", "set"]
+    assert "memory" in succeed("-q", *words, "--dry-run").stdout
+    assert not Path("set").exists()
+    succeed("-q", *words, "--val-chroms", "sim1,sim2", "--test-chroms", "sim3")
+    made = EncodedSet.open("set")
+    assert [piece.contig for piece in made.contig_splits("val")] == ["sim1", "sim2"]
+    assert [piece.contig for piece in made.contig_splits("test")] == ["sim3"]
+
+
+BAD_ENCODINGS = {
+    "labels": ("--consensus l.fa --labels l.fa", "--labels: does not apply to --consensus"),
+    "motifs": ("--consensus l.fa --motifs l.fa", "--motifs: does not apply to --consensus"),
+    "reading": ("--consensus l.fa --class a", "--class: does not apply to --consensus"),
+    "excluded": ("--consensus l.fa --exclude l.fa", "--exclude: does not apply to --consensus"),
+    "unstranded": ("--consensus l.fa --unstranded x", "--unstranded: no class 'x' in l.fa"),
+    "no library": ("l.fa --labels l.fa --seed 0", "--seed: applies to repeats only"),
+    "no sequence": ("--labels l.fa", "Missing argument 'FASTA...'"),
+    "all masked": ("l.fa --consensus l.fa", "l.fa: nothing is left"),
+    "short": ("--consensus l.fa --length 900", "contigs of 90 bases are too short"),
+    "val": ("--consensus l.fa --val-chroms chr1", "chr1"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_ENCODINGS.values(), ids=BAD_ENCODINGS)
+def test_bad_options_of_encode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    library_file(Path("l.fa"), ("sat", decode(SAT)))
+    before = content(tmp_path)
+    result = run("-q", "encode", "-o", "set", *arguments.split())
+    assert result.exit_code in (1, 2)
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("dnabirnn encode: error: ")
+    assert message in line
+    assert content(tmp_path) == before
