@@ -8,11 +8,8 @@ Modules, in reading order:
 - `fit`: steps of the optimizer
 - `held_out`: validation sequence for classes that the validation split lacks
 - `validation`: validation sequence, and metrics on it
-- `false_discovery`: thresholds for false discovery rates
-- `calibration`: calibration, scoring window and call rules
 - `matrices`: which classes start from their matrix, and comparison with matrices
-- `stacking`: weights of network and matrix by class, fitted on validation sequence
-- `finish`: a fitted network and all that is set on validation sequence: a model
+- `finishing`: what is set once a network is fitted: calibration, scoring window, thresholds
 - `resume`: the state of an interrupted run
 - `log`: the training log
 - `processes`: hardware, and several processes of one run

@@ -31,8 +31,9 @@ from dnabirnn.network import (
     mapped_weights,
     weights_of,
 )
-from dnabirnn.training.calibration import scoring_windows
-from dnabirnn.training.finish import VALIDATION_BP, finish
+from dnabirnn.training.finishing.calibration import scoring_windows
+from dnabirnn.training.finishing.finish import VALIDATION_BP, finish
+from dnabirnn.training.finishing.stacking import stacked
 from dnabirnn.training.fit import FitSettings
 from dnabirnn.training.held_out import hold_out
 from dnabirnn.training.log import TrainingLog
@@ -40,7 +41,6 @@ from dnabirnn.training.processes import Hardware
 from dnabirnn.training.resume import ResumeFolder
 from dnabirnn.training.run_settings import check_plan, digest_of, plan_of
 from dnabirnn.training.sampling import Prevalence, Sampler, SamplingSettings
-from dnabirnn.training.stacking import stacked
 from dnabirnn.training.training_run import TrainingProgress, begin, made_by_other, run_of, train
 from dnabirnn.training.validation import Validation
 

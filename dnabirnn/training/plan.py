@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from dnabirnn.engine import engine_of, find_device, trains_fused
 from dnabirnn.network import weight_shapes
 from dnabirnn.resources import Estimate
-from dnabirnn.training.calibration import scoring_windows
-from dnabirnn.training.finish import VALIDATION_BP
+from dnabirnn.training.finishing.calibration import scoring_windows
+from dnabirnn.training.finishing.finish import VALIDATION_BP
 from dnabirnn.training.fit import SLICE_WINDOWS
 from dnabirnn.training.members import PlannedMember, matrix_of, planned_members
 from dnabirnn.training.run_settings import check_plan

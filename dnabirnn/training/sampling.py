@@ -25,7 +25,7 @@ the same likelihoods, the log-odds for the prior p are::
 `Sampler.prevalence` counts p in the train split, and estimates q from 512 batches. The head starts
 at the log-odds of q (`dnabirnn.training.start`). `dnabirnn.network.prior_shift` computes the shift.
 For exclusive classes the background takes the place of 1 - p and 1 - q. The shift is not enough by
-itself, so the log-odds are then calibrated (`dnabirnn.training.calibration`).
+itself, so the log-odds are then calibrated (`dnabirnn.training.finishing.calibration`).
 
 Mutations. A share of the bases (`mutation_rate`) is replaced by another base, so that the network
 does not learn the few training sites by heart. One mutation can turn a short site into none, though

@@ -33,8 +33,8 @@ from dnabirnn.network import (
     prior_shift,
     weights_of,
 )
-from dnabirnn.training.calibration import scoring_windows
-from dnabirnn.training.finish import VALIDATION_BP, finish
+from dnabirnn.training.finishing.calibration import scoring_windows
+from dnabirnn.training.finishing.finish import VALIDATION_BP, finish
 from dnabirnn.training.fit import Fit, FitSettings
 from dnabirnn.training.held_out import hold_out
 from dnabirnn.training.log import TrainingLog

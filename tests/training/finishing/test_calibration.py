@@ -24,7 +24,7 @@ from dnabirnn.network.call_rules import CallRule
 from dnabirnn.network.log_odds import LogOddsMap
 from dnabirnn.network.scoring_window import ScoringWindow
 from dnabirnn.network.torch_network import Network
-from dnabirnn.training.calibration import (
+from dnabirnn.training.finishing.calibration import (
     call_defaults,
     choose_scoring_window,
     fitted_map,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dnabirnn.engine import engine_of
 from dnabirnn.names import shortened
 from dnabirnn.network import CallLengths, Checkpoint, Network, prior_shift, weights_of
-from dnabirnn.training.calibration import (
+from dnabirnn.training.finishing.calibration import (
     call_defaults,
     choose_scoring_window,
     fitted_map,
@@ -18,9 +18,9 @@ from dnabirnn.training.calibration import (
     scoring_windows,
     shortest_calls,
 )
-from dnabirnn.training.false_discovery import base_thresholds, call_thresholds
+from dnabirnn.training.finishing.false_discovery import base_thresholds, call_thresholds
+from dnabirnn.training.finishing.stacking import stacked
 from dnabirnn.training.matrices import compare, precision_of
-from dnabirnn.training.stacking import stacked
 from dnabirnn.training.validation import Validation
 
 if TYPE_CHECKING:

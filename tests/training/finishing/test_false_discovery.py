@@ -11,7 +11,7 @@ from dnabirnn.engine.choose import make_engine
 from dnabirnn.evaluation.metrics import ScoreCounts
 from dnabirnn.network.call_rules import CallRule
 from dnabirnn.network.scoring_window import ScoringWindow
-from dnabirnn.training.false_discovery import RATES, base_thresholds, call_thresholds
+from dnabirnn.training.finishing.false_discovery import RATES, base_thresholds, call_thresholds
 from dnabirnn.training.validation import Validation
 
 

@@ -64,7 +64,7 @@ import numpy as np
 from dnabirnn.evaluation import CallEvaluation, Histogram, Truth, bin_means, logistic_fit
 from dnabirnn.network import MAX_WINDOW_BP, CallRule, CallSettings, LogOddsMap, ScoringWindow
 from dnabirnn.scoring import find_calls, find_runs
-from dnabirnn.training.false_discovery import by_contig
+from dnabirnn.training.finishing.false_discovery import by_contig
 from dnabirnn.training.validation import Validation, mean_of
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from dnabirnn.network.architecture import Architecture
 from dnabirnn.network.log_odds import LogOddsMap
 from dnabirnn.network.scoring_window import ScoringWindow
 from dnabirnn.network.torch_network import Network
-from dnabirnn.training.stacking import Candidate, choose, stacked
+from dnabirnn.training.finishing.stacking import Candidate, choose, stacked
 from dnabirnn.training.validation import Validation
 
 _WINDOW = ScoringWindow(1000, 150)

@@ -1,0 +1,9 @@
+"""What is set once a network is fitted, on validation sequence.
+
+Modules, in reading order:
+
+- `false_discovery`: thresholds for false discovery rates
+- `calibration`: calibration of log-odds, scoring window and call rules
+- `stacking`: weights of network and matrix by class
+- `finish`: a fitted network and all of this: a model
+"""
