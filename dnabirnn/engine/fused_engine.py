@@ -130,6 +130,9 @@ class FusedEngine:
         buffers = [_Buffers(network, length) for network in self.networks]
         for first in range(0, windows, LANES):
             block = codes[first : first + LANES]
+            if (block[:, 0] == PADDING).all():
+                found[first:] = 0
+                break
             lanes = np.full((length, LANES), PADDING, np.uint8)
             lanes[:, : len(block)] = block.T
             for network, own in zip(self.networks, buffers, strict=True):
