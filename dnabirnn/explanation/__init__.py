@@ -10,7 +10,11 @@ Modules, in reading order:
 - `stream`: contigs to blocks of effects, in threads
 - `reach`: how far from a change effects are computed
 - `importance`: importance of bases for sites
+- `targets`: regions and calls that effects are computed for
+- `tables`: effects as a Parquet table or an npz file
 - `model`: `Model`, the face of the library
+- `mutate`: whole genomes, from file to file
+- `plan`: memory, disk and time of a run, estimated
 """
 
 import lazy_loader

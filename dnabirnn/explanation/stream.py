@@ -33,12 +33,20 @@ if TYPE_CHECKING:
     from dnabirnn.scoring import Model, Window
     from dnabirnn.sequences import Contig
 
-__all__ = ["EffectBlock", "Methods", "Mutagenesis", "Piece", "effects"]
+__all__ = [
+    "KEPT_BYTES",
+    "RESULT_BYTES",
+    "EffectBlock",
+    "Methods",
+    "Mutagenesis",
+    "Piece",
+    "effects",
+]
 
-# Bytes of the results of a task, and of what it keeps of windows. Each thread has up to three tasks
-# with results, and one with kept windows.
-_RESULT_BYTES = 1 << 24
-_KEPT_BYTES = 1 << 26
+RESULT_BYTES = 1 << 24
+"""Bytes of the results of a task. Each thread has results of up to three tasks."""
+KEPT_BYTES = 1 << 26
+"""Bytes that a task keeps of windows. Each thread has one such task."""
 
 
 class Mutagenesis(NamedTuple):
@@ -74,6 +82,8 @@ class EffectBlock(NamedTuple):
     start : int
         0-based position of the first base.
     codes : ndarray, (m,) uint8
+    following : ndarray, (D - 1 or less,) uint8
+        The next bases of the contig, which deletions of D bases may include.
     substitutions : Changes
         Arrays of (m, 4, O). The four are A, C, G and T. That of the base itself has no effect, and
         has zeros. Bases of code 4 have no substitutions: their changes are NaN.
@@ -85,6 +95,7 @@ class EffectBlock(NamedTuple):
     name: str
     start: int
     codes: Codes
+    following: Codes
     substitutions: Changes
     deletions: Changes
 
@@ -142,8 +153,8 @@ def effects(
     layouts = (Layout(contig, contig.name in circular, scoring) for contig in contigs)
     limit = LANES
     if mutants is not None:
-        limit = max(1, min(limit, _KEPT_BYTES // mutants.kept_bytes(scoring.length_bp)))
-    bases = max(1, _RESULT_BYTES // mutagenesis.bytes_a_base(len(model.outputs)))
+        limit = max(1, min(limit, KEPT_BYTES // mutants.kept_bytes(scoring.length_bp)))
+    bases = max(1, RESULT_BYTES // mutagenesis.bytes_a_base(len(model.outputs)))
     tasks = _tasks(layouts, wanted, mutagenesis, scoring.core_bp, bases, limit)
 
     def run(pieces: list[Piece]) -> list[EffectBlock]:
@@ -254,7 +265,8 @@ def _block(
         of_all = mapped(lambda *arrays: np.stack(arrays, axis=1), *of_sizes)
     else:
         of_all = mapped(lambda array: array[:, :0], of_bases)
-    return EffectBlock(layout.name, start, codes[start:end], of_bases, of_all)
+    following = codes[end : end + piece.longest - 1]
+    return EffectBlock(layout.name, start, codes[start:end], following, of_bases, of_all)
 
 
 def _placed(

@@ -259,8 +259,8 @@ def test_effects_depend_on_nothing_but_the_contig(
     whole = joined(blocks_of(model_of(checkpoint), contigs))
     assert list(whole) == [contig.name for contig in contigs if len(contig.codes)]
     turned = joined(blocks_of(model_of(checkpoint, threads=3), contigs[::-1]))
-    monkeypatch.setattr("dnabirnn.explanation.stream._RESULT_BYTES", 1 << 16)
-    monkeypatch.setattr("dnabirnn.explanation.stream._KEPT_BYTES", 1)
+    monkeypatch.setattr("dnabirnn.explanation.stream.RESULT_BYTES", 1 << 16)
+    monkeypatch.setattr("dnabirnn.explanation.stream.KEPT_BYTES", 1)
     cut = joined(blocks_of(model_of(checkpoint, threads=2), contigs))
     for name, changes in whole.items():
         check_same(changes, turned[name], exact=True)
