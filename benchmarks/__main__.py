@@ -78,7 +78,7 @@ def train(quick: bool) -> None:
 
 
 @main.command()
-@click.option("--quick", is_flag=True, help="Measure only a GRU of 32 units with a reach of 50.")
+@click.option("--quick", is_flag=True, help="Measure only a GRU of 32 units, on one thread.")
 def explain(quick: bool) -> None:
     """Speed of mutagenesis, compared with scoring whole windows again and with torch."""
     from benchmarks.explain import explain as rows
