@@ -56,7 +56,16 @@ _REHEARSED_BP = 400_000
 
 @dataclass
 class TrainingPlan:
-    """A planned run. Its attributes are the parameters of `training.train_members`."""
+    """A planned run.
+
+    Attributes
+    ----------
+    encoded ... separate
+        The parameters of `training.train_members`.
+    tuning_minutes : float
+        Nominal time of the tuning before it, if any. The other settings are then those that need
+        the most memory and time.
+    """
 
     encoded: EncodedSet
     model_path: PathLike
@@ -70,6 +79,7 @@ class TrainingPlan:
     validations: int = 10
     ensemble: int = 1
     separate: bool = False
+    tuning_minutes: float = 0.0
     bound_tells_all = True
 
     def bound(self) -> Estimate:
@@ -92,6 +102,12 @@ class TrainingPlan:
         memory += _COPIES_OF_WEIGHTS * weights
         folder = Path(os.path.realpath(self.model_path)).parent
         return Estimate(memory * self.hardware.devices, {folder: _COPIES_OF_WEIGHTS * weights})
+
+    def total_bases(self) -> int:
+        """Return the bases of the training windows of all networks, at most."""
+        return sum(
+            self.settings.bases_of(len(member.architecture.classes)) for member in self._members()
+        )
 
     def _members(self) -> list[PlannedMember]:
         return planned_members(
@@ -131,7 +147,7 @@ class TrainingPlan:
         validate()  # loads the kernels
         rate = _bases(part) / _mean_seconds(validate, 1)
         seconds = begin_s + fit.steps * step_s / processes + self._validated_bp(fit) / rate
-        return self.bound()._replace(seconds=len(members) * seconds)
+        return self.bound()._replace(seconds=len(members) * seconds + 60 * self.tuning_minutes)
 
     def _validated_bp(self, fit: Fit) -> int:
         """Return the total number of validation bases scored during and after the fit."""
