@@ -418,6 +418,7 @@ def train(
     if not (not dry_run if follows else look_ahead(plan, TRAINING_REMEDIES, dry_run=dry_run)):
         return
     if tuning is not None:
+        plan.check()
         chosen = tuning.run(out, resume=resume == "auto")
         parts |= dict(zip((*_TUNED_PARTS, "tuning"), chosen, strict=True))
     with ProgressBar("trained", plan.total_bases(), quiet) as progress, _one_reports(follows):

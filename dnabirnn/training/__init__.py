@@ -3,6 +3,7 @@
 Modules, in reading order:
 
 - `sampling`: training windows; batch k of seed s depends on s and k alone
+- `defaults`: defaults that follow the task
 - `device_batches`: training windows cut on a GPU
 - `start`: initial weights
 - `schedule`: the learning rate of each step, and the early end of a training

@@ -19,6 +19,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from dnabirnn.engine import FusedNetwork, bases_that_fit, check_lstm, free_cache, set_precision
 from dnabirnn.errors import OptionError, TrainingError
 from dnabirnn.network import Dropout
+from dnabirnn.training.defaults import default_bases
 from dnabirnn.training.device_batches import Resident
 from dnabirnn.training.schedule import Schedule
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from dnabirnn.network import Network
     from dnabirnn.training.sampling import Sampler
 
-__all__ = ["SLICE_WINDOWS", "Fit", "FitSettings", "default_bases"]
+__all__ = ["SLICE_WINDOWS", "Fit", "FitSettings"]
 
 logger = logging.getLogger(__name__)
 
@@ -48,20 +49,6 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 _MAX_LEARNING_RATE = 1
 _MAX_WEIGHT_DECAY = 100
 _MAX_CLIP_NORM = 1_000_000
-_LEAST_BASES, _MOST_BASES = 30_000_000, 80_000_000
-
-
-def default_bases(classes: int) -> int:
-    """Return the number of bases that a network with this number of classes is trained on.
-
-    All classes together get half of the windows, so a network with more classes needs more.
-
-    Examples
-    --------
-    >>> [default_bases(classes) // 1_000_000 for classes in (1, 2, 8)]
-    [30, 40, 80]
-    """
-    return min(max(20_000_000 + 10_000_000 * classes, _LEAST_BASES), _MOST_BASES)
 
 
 @dataclass(frozen=True)

@@ -56,15 +56,13 @@ _REHEARSED_BP = 400_000
 
 @dataclass
 class TrainingPlan:
-    """A planned run.
+    """A planned run. Its attributes are the parameters of `training.train_members`, and one more.
 
     Attributes
     ----------
-    encoded ... separate
-        The parameters of `training.train_members`.
     tuning_minutes : float
-        Nominal time of the tuning before it, if any. The other settings are then those that need
-        the most memory and time.
+        Nominal time of the tuning before the run; 0 without. With tuning, `architecture`,
+        `sampling` and `settings` are those that need the most memory and time.
     """
 
     encoded: EncodedSet
@@ -114,6 +112,10 @@ class TrainingPlan:
             self.encoded, self.architecture, self.sampling, self.ensemble, self.separate
         )
 
+    def check(self) -> None:
+        """Raise for data and settings that do not fit together; see `run_settings.check_plan`."""
+        check_plan(self.encoded, self.model_path, self.architecture, self.validations, self.priors)
+
     def estimate(self) -> Estimate:
         """Return an estimate with time: do a few steps and score some validation sequence.
 
@@ -123,7 +125,7 @@ class TrainingPlan:
             Any error that the run itself would raise before its first step.
         """
         started = time.monotonic()
-        check_plan(self.encoded, self.model_path, self.architecture, self.validations, self.priors)
+        self.check()
         members = self._members()  # each takes about as long as the first
         matrix = matrix_of(self.matrix, self.encoded, members[0])
         alone = replace(self.hardware, devices=1, nodes=1)

@@ -795,6 +795,11 @@ def test_info_of_a_trained_model(folder: Path) -> None:
     text = ok("info new")
     for words in ("genome.fa (", "sites.bed (", "seed 0", "torch ", "prevalence", "on val: AP "):
         assert words in text
+    assert "; 0.016 Mb of windows" in text
+    made = load_checkpoint("new")
+    training = {**made.training, "trained_bases": [8_000, 16_000]}
+    dataclasses.replace(made, training=training).save("early")
+    assert "; 0.008, 0.016 of 0.016 Mb of windows" in ok("info early")
 
 
 # ------------------------------------------------------------------------------ progress

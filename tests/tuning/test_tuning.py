@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +16,12 @@ from dnabirnn.errors import OptionError, OutputError
 from dnabirnn.network.architecture import Architecture
 from dnabirnn.network.checkpoint import load_checkpoint
 from dnabirnn.training.fit import FitSettings
+from dnabirnn.training.members import train_members
+from dnabirnn.training.plan import TrainingPlan
 from dnabirnn.training.processes import Hardware
 from dnabirnn.training.resume import ResumeFolder
 from dnabirnn.training.sampling import SamplingSettings
+from dnabirnn.training.training_run import TrainingProgress
 from dnabirnn.training.trials import Trials
 from dnabirnn.tuning.tuning import Tuned, Tuning
 
@@ -99,6 +103,29 @@ def test_an_interrupted_tuning_continues(
     assert not folder.path.exists()
 
 
+def test_results_are_kept_until_the_model_is_written(
+    encoded: EncodedSet, tuned: Tuned, tmp_path: Path
+) -> None:
+    chosen = tuning(encoded).run(tmp_path / "m")
+    results = tmp_path / "m.resume" / "tuning" / "results.json"
+
+    def train(report: Callable[[TrainingProgress], None] | None = None) -> None:
+        shape, sampling, settings, record = chosen
+        train_members(
+            encoded, tmp_path / "m", shape, sampling, settings, tuning=record, report=report
+        )
+
+    def stop(now: TrainingProgress) -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        train(stop)
+    assert len(json.loads(results.read_text())["results"]) == 9 + 3 + 2
+    train()
+    assert not (tmp_path / "m.resume").exists()
+    assert load_checkpoint(tmp_path / "m").training["tuning"] == tuned.record
+
+
 def _damaged(text: str) -> str:
     plain = json.loads(text)
     plain["results"][3] = {"M": "high"}
@@ -142,9 +169,13 @@ def test_a_diverging_trial_has_no_figures(encoded: EncodedSet) -> None:
     assert trials.average_precision(shape_of(encoded), SAMPLING, settings) is None
 
 
-def test_the_largest_settings_bound_the_plan(encoded: EncodedSet) -> None:
+def test_the_largest_settings_bound_the_plan(encoded: EncodedSet, tmp_path: Path) -> None:
     shape, sampling, _ = tuning(encoded, fixed=()).largest()
     assert (shape.hidden, sampling.window_bp) == (64, 800)
+    parts = (encoded, tmp_path / "m", shape, sampling, SETTINGS, Hardware("cpu"))
+    with_tuning = TrainingPlan(*parts, tuning_minutes=100).estimate().seconds
+    assert with_tuning is not None
+    assert with_tuning > 6000
 
 
 def test_the_command_tunes_what_is_not_given(
@@ -165,6 +196,9 @@ def test_the_command_tunes_what_is_not_given(
     assert "tuned            1 nominal minutes; " in shown
     assert shown.count("--window 100 --mutate 0 ") == 1 + 9 + 3 + 2
     assert "time" in succeed(*given, "--dry-run").stdout
+    refused = run(*given, "--prior", "Z=0.1")
+    assert "--prior Z=0.1: the model has no such class" in refused.stderr
+    assert "tuning, round 1" not in refused.stderr
     refused = run(*given, "--devices", "2")
     assert refused.exit_code == 1
     assert "--tune: works with one process" in refused.stderr
