@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from dnabirnn.cli import options
 from dnabirnn.cli.command import command, option
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.motifs import ClassMotifs
     from dnabirnn.training import TrainingProgress
+    from dnabirnn.tuning import Tuning
 
 __all__ = ["train"]
 
@@ -38,9 +40,14 @@ _FITTING = "Training"
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"hidden": 16},
     "default": {},
-    "accurate": {"hidden": 64, "bases": "60M"},
+    "accurate": {"hidden": 64},
 }
 """Defaults of options by preset; options that are given override them."""
+_TWICE_THE_BASES = ("accurate",)
+"""Presets that train on twice the default number of bases."""
+
+
+_TUNED_PARTS = ("architecture", "sampling", "settings")
 
 
 def _follows() -> bool:
@@ -103,10 +110,9 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     default="default",
     show_default=True,
     is_eager=True,
-    expose_value=False,
     callback=_take_preset,
-    help="Set of defaults: fast (16 hidden units), default (32), or accurate (64 hidden units, 60M "
-    "bases). Options that are given override it.",
+    help="Set of defaults: fast (16 hidden units), default (32), or accurate (64 hidden units, "
+    "twice the bases). Options that are given override it.",
 )
 @option(
     "--cell",
@@ -207,9 +213,9 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     "--bases",
     group=_FITTING,
     type=options.BASES,
-    default="30M",
-    show_default=True,
-    help="Total number of bases to train on, over all windows.",
+    help="Number of bases to train each network on, over all windows: exactly this many.  "
+    "[default: 20M, and 10M per class of the network, from 30M to 80M; fewer if validation no "
+    "longer improves]",
 )
 @option(
     "--lr",
@@ -259,6 +265,16 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     show_default=True,
     help="Share of bases in training windows, 0 to 0.75, that are replaced by another base; less "
     "inside sites shorter than 40 bp.",
+)
+@option(
+    "--tune",
+    group=_FITTING,
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MINUTES",
+    help="First choose --window, --mutate, --hidden and --lr, as far as they are not given, by "
+    "short trainings that are compared on validation sequence. MINUTES is nominal, about "
+    "the time on one CPU core, so that the result does not depend on the machine.  "
+    "[default: no tuning]",
 )
 @option(
     "--validations",
@@ -313,6 +329,7 @@ def train(
     /,
     encoded: str,
     out: str,
+    preset: str,
     cell: str,
     hidden: int,
     layers: int,
@@ -321,7 +338,7 @@ def train(
     exclusive: bool,
     window: int,
     batch: int,
-    bases: int,
+    bases: int | None,
     lr: float,
     weight_decay: float,
     clip: float,
@@ -331,6 +348,7 @@ def train(
     matrix: str,
     ensemble: int,
     separate: bool,
+    tune: float | None,
     init: str | None,
     priors: tuple[tuple[str, float], ...],
     validations: int,
@@ -381,7 +399,9 @@ def train(
             data.classes, Cell(cell), hidden, layers, not untied, exclusive, kmer
         ),
         "sampling": SamplingSettings(window, batch, positive_share, seed, mutate),
-        "settings": FitSettings(bases, lr, weight_decay, clip, dropout),
+        "settings": FitSettings(
+            bases, lr, weight_decay, clip, dropout, scale=2 if preset in _TWICE_THE_BASES else 1
+        ),
         "hardware": Hardware(device, devices, nodes, precision, threads, engine),
         "initial": None if init is None else load_checkpoint(init),
         "priors": dict(priors),
@@ -390,13 +410,21 @@ def train(
         "ensemble": ensemble,
         "separate": separate,
     }
+    tuning = None if tune is None else _tuning(data, parts, tune)
     plan = TrainingPlan(data, out, **parts)
+    if tuning is not None:
+        largest = dict(zip(_TUNED_PARTS, tuning.largest(), strict=True))
+        plan = TrainingPlan(data, out, **parts | largest, tuning_minutes=tune or 0.0)
     if not (not dry_run if follows else look_ahead(plan, TRAINING_REMEDIES, dry_run=dry_run)):
         return
-    networks = ensemble * (len(data.classes) if separate else 1)
-    with ProgressBar("trained", networks * bases, quiet) as progress, _one_reports(follows):
+    if tuning is not None:
+        plan.check()
+        chosen = tuning.run(out, resume=resume == "auto")
+        parts |= dict(zip((*_TUNED_PARTS, "tuning"), chosen, strict=True))
+    with ProgressBar("trained", plan.total_bases(), quiet) as progress, _one_reports(follows):
 
         def report(now: TrainingProgress) -> None:
+            progress.total(now.total_bases)
             progress.to(now.bases, f"loss {now.loss:.4f}")
             if now.validation_ap is not None:
                 progress.say(
@@ -420,6 +448,22 @@ def train(
             figures["best_f1_stranded"],
             checkpoint.metrics["split"],
         )
+
+
+def _tuning(data: EncodedSet, parts: dict[str, Any], minutes: float) -> Tuning:
+    """Return the tuning of all settings that are not given."""
+    from dnabirnn.tuning import TUNED_OPTIONS, Tuning
+
+    context = click.get_current_context()
+    fixed = [
+        name
+        for name, given in TUNED_OPTIONS.items()
+        if context.get_parameter_source(given.removeprefix("--"))
+        not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+    ]
+    names = ("hardware", "initial", "matrix", "separate")
+    used = {name: parts[name] for name in (*_TUNED_PARTS, *names)}
+    return Tuning(data, **used, minutes=minutes, fixed=fixed)
 
 
 def _motifs(path: str, data: EncodedSet) -> ClassMotifs:

@@ -338,16 +338,55 @@ def _fit_facts(training: Mapping[str, Any]) -> dict[str, str]:
     if not training:
         return {}
     fit, sampling = training["fit"], training["sampling"]
+    done = training.get("trained_bases", [fit["bases"]])
+    early = (
+        ""
+        if min(done) >= fit["bases"]
+        else (
+            f", of which {', '.join(f'{bases / 1e6:.3g}' for bases in done)} Mb were used, because "
+            "validation no longer improved"
+        )
+    )
     return {
-        "training": f"{fit['bases'] / 1e6:g} Mb in windows of {sampling['window_bp']:,} bp, "
-        f"{sampling['batch_windows']:,} windows per step; highest learning rate "
-        f"{fit['learning_rate']:g}, weight decay {fit['weight_decay']:g}, dropout "
-        f"{fit['dropout']:g}; share of windows with a site {sampling['positive_share']:g}, share "
-        f"of mutated bases {sampling.get('mutation_rate', 0):g}",
+        "training": f"{fit['bases'] / 1e6:g} Mb{early}, in windows of "
+        f"{sampling['window_bp']:,} bp, {sampling['batch_windows']:,} windows per step; "
+        f"highest learning rate {fit['learning_rate']:g}, weight decay {fit['weight_decay']:g}, "
+        f"dropout {fit['dropout']:g}; share of windows with a site "
+        f"{sampling['positive_share']:g}, share of mutated bases "
+        f"{sampling.get('mutation_rate', 0):g}",
+        **_tuning_fact(training.get("tuning")),
         "seed": str(sampling["seed"]),
         "device": f"{training['device']}; precision {training.get('precision', 'f32')}; "
         f"{training.get('processes', 1)} process{'es' * (training.get('processes', 1) > 1)}",
         "versions": ", ".join(f"{name} {v}" for name, v in sorted(training["versions"].items())),
+    }
+
+
+def _tuning_fact(record: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return what tuning the settings came to; empty if they were not tuned."""
+    if record is None:
+        return {}
+    tried = {
+        name: sorted({one[name] for one in record["rounds"][0]["tried"]})
+        for name in record["chosen"]
+    }
+    last = record["rounds"][-1]
+    figures = {"defaults": record["defaults"], "chosen settings": record["chosen"]}
+    found = [
+        f"mean validation AP of the {what} {one['mean_ap']:.3f}"
+        for what, settings in figures.items()
+        for one in last["tried"]
+        if one["mean_ap"] is not None and all(one[name] == settings[name] for name in settings)
+    ]
+    values = "; ".join(
+        f"{name.removesuffix('_bp').replace('_', ' ')} {record['chosen'][name]:g} of "
+        f"{', '.join(f'{value:g}' for value in of)}"
+        for name, of in tried.items()
+    )
+    number = len(record["rounds"][0]["tried"])
+    return {
+        "tuning": f"{number} combinations tried: {values}; after {last['bases'] / 1e6:.3g} Mb, "
+        f"{', '.join(found)}"
     }
 
 

@@ -56,7 +56,14 @@ _REHEARSED_BP = 400_000
 
 @dataclass
 class TrainingPlan:
-    """A planned run. Its attributes are the parameters of `training.train_members`."""
+    """A planned run. Its attributes are the parameters of `training.train_members`, and one more.
+
+    Attributes
+    ----------
+    tuning_minutes : float
+        Nominal time of the tuning before the run; 0 without. With tuning, `architecture`,
+        `sampling` and `settings` are those that need the most memory and time.
+    """
 
     encoded: EncodedSet
     model_path: PathLike
@@ -70,6 +77,7 @@ class TrainingPlan:
     validations: int = 10
     ensemble: int = 1
     separate: bool = False
+    tuning_minutes: float = 0.0
     bound_tells_all = True
 
     def bound(self) -> Estimate:
@@ -93,10 +101,20 @@ class TrainingPlan:
         folder = Path(os.path.realpath(self.model_path)).parent
         return Estimate(memory * self.hardware.devices, {folder: _COPIES_OF_WEIGHTS * weights})
 
+    def total_bases(self) -> int:
+        """Return the bases of the training windows of all networks, at most."""
+        return sum(
+            self.settings.bases_of(len(member.architecture.classes)) for member in self._members()
+        )
+
     def _members(self) -> list[PlannedMember]:
         return planned_members(
             self.encoded, self.architecture, self.sampling, self.ensemble, self.separate
         )
+
+    def check(self) -> None:
+        """Raise for data and settings that do not fit together; see `run_settings.check_plan`."""
+        check_plan(self.encoded, self.model_path, self.architecture, self.validations, self.priors)
 
     def estimate(self) -> Estimate:
         """Return an estimate with time: do a few steps and score some validation sequence.
@@ -107,7 +125,7 @@ class TrainingPlan:
             Any error that the run itself would raise before its first step.
         """
         started = time.monotonic()
-        check_plan(self.encoded, self.model_path, self.architecture, self.validations, self.priors)
+        self.check()
         members = self._members()  # each takes about as long as the first
         matrix = matrix_of(self.matrix, self.encoded, members[0])
         alone = replace(self.hardware, devices=1, nodes=1)
@@ -131,7 +149,7 @@ class TrainingPlan:
         validate()  # loads the kernels
         rate = _bases(part) / _mean_seconds(validate, 1)
         seconds = begin_s + fit.steps * step_s / processes + self._validated_bp(fit) / rate
-        return self.bound()._replace(seconds=len(members) * seconds)
+        return self.bound()._replace(seconds=len(members) * seconds + 60 * self.tuning_minutes)
 
     def _validated_bp(self, fit: Fit) -> int:
         """Return the total number of validation bases scored during and after the fit."""

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import time
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from dnabirnn.engine import engine_of, trains_fused
-from dnabirnn.errors import (
-    ModelFileError,
-    OptionError,
-    OutputError,
-    TrainingError,
-)
+from dnabirnn.errors import OptionError, OutputError, TrainingError
 from dnabirnn.evaluation import fit_jointly, fit_matrices
-from dnabirnn.files import note_written
 from dnabirnn.network import (
     DEFAULT_KMER,
     Architecture,
     Checkpoint,
     LogOddsMap,
     MatrixShape,
-    load_checkpoint,
     load_weights,
     prior_shift,
     weights_of,
@@ -41,8 +31,9 @@ from dnabirnn.training.log import TrainingLog
 from dnabirnn.training.matrices import inside_network
 from dnabirnn.training.processes import Hardware, Signals, launch
 from dnabirnn.training.resume import ResumeFolder
-from dnabirnn.training.run_settings import check_plan, digest_of, plan_of
+from dnabirnn.training.run_settings import check_plan, digest_of, made_by_other, plan_of
 from dnabirnn.training.sampling import Prevalence, Sampler, SamplingSettings
+from dnabirnn.training.schedule import LEAST_GAIN, no_longer_improves
 from dnabirnn.training.start import first_network, start_from
 from dnabirnn.training.validation import Validation, mean_of
 
@@ -63,7 +54,6 @@ __all__ = [
     "Run",
     "TrainingProgress",
     "begin",
-    "made_by_other",
     "run_of",
     "train",
 ]
@@ -72,12 +62,11 @@ logger = logging.getLogger(__name__)
 
 _LOG_ROWS = 100
 _SECONDS_BETWEEN_STATES = 15.0
-_CHUNK_BP = 1 << 22
 _BEST = "best/"
 
 
 class TrainingProgress(NamedTuple):
-    """Progress of a fit."""
+    """Progress of a fit; `total_bases` falls if it ends early."""
 
     bases: int
     total_bases: int
@@ -97,6 +86,7 @@ def train(
     priors: Mapping[str, float] | None = None,
     matrix: bool | ClassMotifs = True,
     validations: int = 10,
+    tuning: Mapping[str, Any] | None = None,
     resume: bool = True,
     log_path: PathLike | None = None,
     report: Callable[[TrainingProgress], None] | None = None,
@@ -130,6 +120,8 @@ def train(
         that model, so that motifs cannot be given as well.
     validations : int
         Number of times to score validation sequence.
+    tuning : mapping, optional
+        How the settings were chosen, as plain values for the model file (`dnabirnn.tuning`).
     resume : bool
         Continue from the state of an interrupted run with the same settings. The result has the
         same bytes as that of a run without interruption. If False, no state is kept.
@@ -177,11 +169,13 @@ def train(
         validations,
         fabric,
         begun.fused,
+        tuning,
     )
     if held_out:
         plan["held_out"] = [list(piece) for piece in held_out]
     run = run_of(
         begun,
+        settings,
         encoded,
         ResumeFolder(model_path, digest_of(plan)),
         TrainingLog(log_path if fabric.is_global_zero else None),
@@ -214,7 +208,7 @@ def train(
                     run.validation,
                     begun.prevalence,
                     begun.matrices,
-                    plan,
+                    plan | {"trained_bases": [run.fit.trained_bases]},
                     run.threads,
                 )
                 checkpoint.save(model_path)
@@ -235,6 +229,7 @@ def train(
 
 def run_of(
     begun: Begun,
+    settings: FitSettings,
     encoded: EncodedSet,
     folder: ResumeFolder,
     log: TrainingLog,
@@ -255,9 +250,12 @@ def run_of(
         sampling.batch_windows,
         sampling.window_bp,
     )
+    validation = Validation(encoded, VALIDATION_BP)
     return Run(
+        fabric=fabric,
         fit=begun.fit,
-        validation=Validation(encoded, VALIDATION_BP),
+        validation=validation,
+        ends_early=settings.ends_early and validation.split == "val",
         maps=begun.maps,
         folder=folder,
         validations=validations,
@@ -267,26 +265,6 @@ def run_of(
         leads=fabric.is_global_zero,
         keeps_states=resume and fabric.is_global_zero,
     )
-
-
-def made_by_other(
-    model_path: PathLike, plan: Mapping[str, Any], log_path: PathLike | None
-) -> Checkpoint | None:
-    """Return the model of the same plan that another process has written, if there is one."""
-    files = [Path(os.path.realpath(path)) for path in (model_path, log_path) if path is not None]
-    if not all(file.is_file() for file in files):
-        return None
-    try:
-        found = load_checkpoint(model_path)
-    except ModelFileError:
-        return None
-    ours = json.loads(json.dumps(plan))
-    if any(found.training.get(name) != value for name, value in ours.items()):
-        return None
-    logger.info("%s: the other training has written this model", model_path)
-    for file in files:
-        note_written(file)
-    return found
 
 
 class Begun(NamedTuple):
@@ -326,11 +304,13 @@ def begin(
     initial: Checkpoint | None = None,
     *,
     matrix: bool | ClassMotifs = True,
+    fitted: list[FittedMatrix | None] | None = None,
     fabric: Fabric | None = None,
 ) -> Begun:
     """Create the network and its fit; parameters as for `train`.
 
-    The processes are started, unless `fabric` has them.
+    The processes are started, unless `fabric` has them. `fitted` are the matrices of an earlier
+    `Begun` with the same data and `matrix`.
     """
     sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
     prevalence = sampler.prevalence()
@@ -340,7 +320,8 @@ def begin(
             f"--matrix {motifs.source}: with --init, the network has the matrices of the first "
             "model; leave out one of the two"
         )
-    fitted = fit_matrices(encoded, motifs) if matrix else []
+    if fitted is None:
+        fitted = fit_matrices(encoded, motifs) if matrix else []
     inside = inside_network(fitted) if motifs is None else fitted
     shapes = tuple(one and MatrixShape(len(one.log_odds), one.flank_bp) for one in inside)
     if initial is not None:  # its matrices go with its other weights
@@ -364,8 +345,10 @@ def begin(
 class Run:
     """A fit in progress, with its best weights so far."""
 
+    fabric: Fabric
     fit: Fit
     validation: Validation
+    ends_early: bool
     maps: tuple[LogOddsMap, ...]
     folder: ResumeFolder
     validations: int
@@ -384,23 +367,24 @@ class Run:
     def go(self) -> None:
         """Run the remaining steps."""
         fit, self.saved = self.fit, time.monotonic()
-        every = max(1, fit.steps // _LOG_ROWS)
-        validations = min(self.validations, fit.steps)
+        planned = fit.schedule.planned_steps
+        every = max(1, planned // _LOG_ROWS)
+        validations = min(self.validations, planned)
         if fit.step == 0 and any(fit.network.architecture.matrices) and self.leads:
             # The matrices by themselves: what is learned must be better to be kept.
             mean = mean_of(self._average_precision())
             if mean is not None:
                 self.best_ap, self.best = mean, weights_of(fit.network)
-        validate_at = {round(fit.steps * k / validations) for k in range(1, validations + 1)}
+        validate_at = {round(planned * k / validations) for k in range(1, validations + 1)}
         with self.signals.received():
             try:
                 while True:
                     # After an interruption, the last row of the log may be missing.
-                    validate = fit.step in validate_at
+                    validate = fit.step in validate_at or fit.step == fit.steps
                     if self.log.step < fit.step and (validate or fit.step % every == 0):
                         found = self._average_precision() if validate and self.leads else {}
                         with self.signals.held():
-                            self._note(found)
+                            self._note(found, validate)
                     if self.keeps_states and self._is_time_to_save():
                         self._save()
                     if fit.step == fit.steps:
@@ -441,10 +425,10 @@ class Run:
         """Continue from the state of an interrupted run, if there is one."""
         state = self.folder.load(self.fit.state_shapes(), _BEST)
         if state is None:
-            self.folder.clear()
+            self.folder.clear_state()
             return
         arrays = {name: a for name, a in state.arrays.items() if not name.startswith(_BEST)}
-        self.fit.restore(arrays, state.plain["step"])
+        self.fit.restore(arrays, state.plain["step"], state.plain["falls_from"])
         self.best = {
             name.removeprefix(_BEST): a
             for name, a in state.arrays.items()
@@ -461,6 +445,7 @@ class Run:
         arrays = self.fit.state() | {_BEST + name: array for name, array in self.best.items()}
         plain = {
             "step": self.fit.step,
+            "falls_from": self.fit.schedule.falls_from,
             "best_ap": self.best_ap,
             "losses": self.losses,
             "log": self.log.rows,
@@ -478,14 +463,32 @@ class Run:
         engine = engine_of(network, self.maps)
         return self.validation.average_precision(engine, window, self.threads)
 
-    def _note(self, validation: dict[str, float | None]) -> None:
+    def _note(self, validation: dict[str, float | None], validated: bool) -> None:
         fit, loss = self.fit, float(np.mean(self.losses))
         mean = mean_of(validation) if validation else None
         if mean is not None and mean > self.best_ap:
             self.best_ap, self.best = mean, weights_of(fit.network)
         self.losses = []
         self.log.add(fit, loss, validation)
+        if validated and self.ends_early and fit.schedule.can_shorten(fit.step):
+            self._shorten()
         if self.report is not None:
             self.report(
                 TrainingProgress(fit.step * fit.step_bp, fit.steps * fit.step_bp, loss, mean)
             )
+
+    def _shorten(self) -> None:
+        """Shorten the rest of the fit if validation no longer improves."""
+        fit, planned = self.fit, self.fit.schedule.planned_steps
+        # The validations are those of the leader.
+        if not self.fabric.broadcast(no_longer_improves(self.log.validated(), planned)):
+            return
+        fit.shorten()
+        logger.info(
+            "validation AP no longer rises by more than %g: the learning rate falls from step %d "
+            "on, and training ends at step %d of %d",
+            LEAST_GAIN,
+            fit.step,
+            fit.steps,
+            planned,
+        )

@@ -22,7 +22,6 @@ from commands import GENOME, content, make_material, run, succeed, write_fasta, 
 from planted import MOTIF
 
 from dnabirnn.cli.progress import ProgressBar
-from dnabirnn.cli.train import PRESETS
 from dnabirnn.encoded.encoded_set import EncodedSet
 from dnabirnn.errors import TrainingError
 from dnabirnn.motif_classes import MotifClass
@@ -358,6 +357,7 @@ def test_train_options_reach_the_model(folder: Path) -> None:
         "weight_decay": 0.0,
         "clip_norm": 2.0,
         "dropout": 0.1,
+        "ends_early": False,
     }
     assert training["sampling"] == {
         "window_bp": 50,
@@ -370,18 +370,21 @@ def test_train_options_reach_the_model(folder: Path) -> None:
     assert not (folder / "m.log.csv").exists()
 
 
-def test_presets_are_options_by_name(folder: Path) -> None:
+def test_presets_are_options_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dnabirnn.training.fit.default_bases", lambda classes: 2_000 * classes)
     for preset, given, hidden, bases in (
         ("fast", "--bases 1k", 16, 1_000),
         ("default", "--bases 1k", 32, 1_000),
         ("accurate", "--bases 1k", 64, 1_000),
         ("accurate", "--hidden 4 --bases 2k", 4, 2_000),
+        ("default", "", 32, 2_000),
+        ("accurate", "--hidden 4", 4, 4_000),
     ):
         ok(f"-q train set -o p --window 50 --preset {preset} {given}")
         checkpoint = load_checkpoint("p")
         assert checkpoint.architecture.hidden == hidden
         assert checkpoint.training["fit"]["bases"] == bases
-    assert PRESETS["accurate"]["bases"] == "60M"
+        assert checkpoint.training["fit"]["ends_early"] == ("--bases" not in given)
 
 
 def test_train_gives_the_same_bytes_for_any_threads(folder: Path) -> None:
@@ -792,6 +795,11 @@ def test_info_of_a_trained_model(folder: Path) -> None:
     text = ok("info new")
     for words in ("genome.fa (", "sites.bed (", "seed 0", "torch ", "prevalence", "on val: AP "):
         assert words in text
+    assert "; 0.016 Mb of windows" in text
+    made = load_checkpoint("new")
+    training = {**made.training, "trained_bases": [8_000, 16_000]}
+    dataclasses.replace(made, training=training).save("early")
+    assert "; 0.008, 0.016 of 0.016 Mb of windows" in ok("info early")
 
 
 # ------------------------------------------------------------------------------ progress

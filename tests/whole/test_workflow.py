@@ -331,6 +331,19 @@ class TestSheetAndConfig:
         assert f"{option} " in command
         assert ("m.meme" in re.sub("dnabirnn .*", "", words)) == (value == "m.meme")
 
+    def test_settings_that_are_null_are_left_to_tuning(self, tmp_path: Path) -> None:
+        data = write_material(tmp_path) / "data"
+        write_sheet(data, "known known.fa known.bed ")
+        config = TINY | {
+            "encode": {"val_chroms": ["b"]},
+            "train": {"tune": 2.5, "mutate": 0.05},
+        }
+        words = done(tmp_path, "--dry-run", "--printshellcmds", config=config)
+        (command,) = re.findall(r"dnabirnn train (.*)", words)
+        assert "--tune 2.5 " in command
+        assert "--mutate 0.05 " in command
+        assert not re.search(r"--(window|lr|hidden|bases) ", command)
+
     def test_what_is_excluded_counts_in_no_figure_of_the_encoded(self, tmp_path: Path) -> None:
         data = write_material(tmp_path) / "data"
         write_sheet(data, "known known.fa known.bed ", "other other.fa other.bed score")
