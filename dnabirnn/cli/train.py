@@ -188,6 +188,14 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     help="Start from the weights of this model.  [default: random weights]",
 )
 @option(
+    "--teacher",
+    group=_FITTING,
+    metavar="MODEL",
+    help="Learn from the probabilities that this model gives to the training sequence, as well as "
+    "from the labels. It must have the same classes, and usually has several networks.  [default: "
+    "learn from the labels]",
+)
+@option(
     "--window",
     group=_FITTING,
     type=int,
@@ -332,6 +340,7 @@ def train(
     ensemble: int,
     separate: bool,
     init: str | None,
+    teacher: str | None,
     priors: tuple[tuple[str, float], ...],
     validations: int,
     seed: int,
@@ -371,7 +380,7 @@ def train(
         raise OptionError(f"--log {log}: is also the model file; give another name")
     motif_file = None if matrix in ("auto", "none") else matrix
     options.check_apart([log], [init])
-    options.check_apart([out, log], [motif_file])
+    options.check_apart([out, log], [motif_file, teacher])
     if not is_compressed(out):  # which is an error
         check_ending("-o", out, "a model file", ".safetensors")
     check_ending("--log", log, "a training log", ".csv")
@@ -384,6 +393,7 @@ def train(
         "settings": FitSettings(bases, lr, weight_decay, clip, dropout),
         "hardware": Hardware(device, devices, nodes, precision, threads, engine),
         "initial": None if init is None else load_checkpoint(init),
+        "teacher": None if teacher is None else load_checkpoint(teacher),
         "priors": dict(priors),
         "validations": validations,
         "matrix": matrix == "auto" if motif_file is None else _motifs(motif_file, data),

@@ -39,9 +39,10 @@ from dnabirnn.training.held_out import hold_out
 from dnabirnn.training.log import TrainingLog
 from dnabirnn.training.processes import Hardware
 from dnabirnn.training.resume import ResumeFolder
-from dnabirnn.training.run_settings import check_plan, digest_of, plan_of
+from dnabirnn.training.run_settings import check_plan, digest_of, made_by_other, plan_of
 from dnabirnn.training.sampling import Prevalence, Sampler, SamplingSettings
-from dnabirnn.training.training_run import TrainingProgress, begin, made_by_other, run_of, train
+from dnabirnn.training.teacher import check_teacher
+from dnabirnn.training.training_run import TrainingProgress, begin, run_of, train
 from dnabirnn.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def train_members(
     separate: bool = False,
     hardware: Hardware | None = None,
     initial: Checkpoint | None = None,
+    teacher: Checkpoint | None = None,
     priors: Mapping[str, float] | None = None,
     matrix: bool | ClassMotifs = True,
     validations: int = 10,
@@ -144,8 +146,8 @@ def train_members(
         `sampling`, this plus 1, and so on.
     separate : bool
         Train `ensemble` networks for each class, instead of for all of them.
-    hardware, initial, priors, matrix, validations, resume, log_path, report
-        As for `train`. Each network has states to resume from.
+    hardware, initial, teacher, priors, matrix, validations, resume, log_path, report
+        As for `train`. Each network has states to resume from. A teacher teaches one network only.
 
     Returns
     -------
@@ -165,6 +167,7 @@ def train_members(
     hardware = hardware or Hardware()
     priors = dict(priors or {})
     members = planned_members(encoded, architecture, sampling, ensemble, separate)
+    check_teacher(teacher, encoded, architecture, len(members))
     if len(members) == 1:
         return train(
             encoded,
@@ -174,6 +177,7 @@ def train_members(
             settings,
             hardware=hardware,
             initial=initial,
+            teacher=teacher,
             priors=priors,
             matrix=matrix,
             validations=validations,

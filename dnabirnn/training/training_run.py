@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import time
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from dnabirnn.engine import engine_of, trains_fused
-from dnabirnn.errors import (
-    ModelFileError,
-    OptionError,
-    OutputError,
-    TrainingError,
-)
+from dnabirnn.errors import OptionError, OutputError, TrainingError
 from dnabirnn.evaluation import fit_jointly, fit_matrices
-from dnabirnn.files import note_written
 from dnabirnn.network import (
     DEFAULT_KMER,
     Architecture,
     Checkpoint,
     LogOddsMap,
     MatrixShape,
-    load_checkpoint,
     load_weights,
     prior_shift,
     weights_of,
@@ -41,9 +31,10 @@ from dnabirnn.training.log import TrainingLog
 from dnabirnn.training.matrices import inside_network
 from dnabirnn.training.processes import Hardware, Signals, launch
 from dnabirnn.training.resume import ResumeFolder
-from dnabirnn.training.run_settings import check_plan, digest_of, plan_of
+from dnabirnn.training.run_settings import check_plan, digest_of, made_by_other, plan_of
 from dnabirnn.training.sampling import Prevalence, Sampler, SamplingSettings
 from dnabirnn.training.start import first_network, start_from
+from dnabirnn.training.teacher import check_teacher, taught_by, teach
 from dnabirnn.training.validation import Validation, mean_of
 
 if TYPE_CHECKING:
@@ -63,7 +54,6 @@ __all__ = [
     "Run",
     "TrainingProgress",
     "begin",
-    "made_by_other",
     "run_of",
     "train",
 ]
@@ -94,6 +84,7 @@ def train(
     *,
     hardware: Hardware | None = None,
     initial: Checkpoint | None = None,
+    teacher: Checkpoint | None = None,
     priors: Mapping[str, float] | None = None,
     matrix: bool | ClassMotifs = True,
     validations: int = 10,
@@ -121,6 +112,9 @@ def train(
     initial : Checkpoint, optional
         Model to start from, with the same cell, hidden size, layers and tying, and with the
         same k-mers or none.
+    teacher : Checkpoint, optional
+        Model with the classes of `encoded` that the network learns from, beside the labels; see
+        `dnabirnn.training.teacher`.
     priors : mapping of class name to float, optional
         Expected share of bases per strand that belong to a class in the sequence that the model
         will score, if it differs from the share in validation sequence.
@@ -162,6 +156,7 @@ def train(
     hardware = hardware or Hardware()
     priors = dict(priors or {})
     check_plan(encoded, model_path, architecture, validations, priors)
+    check_teacher(teacher, encoded, architecture)
     encoded, held_out = hold_out(encoded, sampling.window_bp)
     begun = begin(encoded, architecture, sampling, settings, hardware, initial, matrix=matrix)
     fabric = begun.fabric
@@ -178,6 +173,8 @@ def train(
         fabric,
         begun.fused,
     )
+    if teacher is not None:
+        plan["teacher"] = taught_by(teacher)
     if held_out:
         plan["held_out"] = [list(piece) for piece in held_out]
     run = run_of(
@@ -204,6 +201,16 @@ def train(
             run.folder.clear()
         checkpoint = None
         try:
+            if teacher is not None and run.fit.step < run.fit.steps:
+                teach(
+                    begun.sampler,
+                    teacher,
+                    run.fit.network.architecture,
+                    begun.prevalence,
+                    model_path,
+                    hardware,
+                    str(fabric.device),
+                )
             run.go()
             if run.leads:
                 checkpoint = finish(
@@ -267,26 +274,6 @@ def run_of(
         leads=fabric.is_global_zero,
         keeps_states=resume and fabric.is_global_zero,
     )
-
-
-def made_by_other(
-    model_path: PathLike, plan: Mapping[str, Any], log_path: PathLike | None
-) -> Checkpoint | None:
-    """Return the model of the same plan that another process has written, if there is one."""
-    files = [Path(os.path.realpath(path)) for path in (model_path, log_path) if path is not None]
-    if not all(file.is_file() for file in files):
-        return None
-    try:
-        found = load_checkpoint(model_path)
-    except ModelFileError:
-        return None
-    ours = json.loads(json.dumps(plan))
-    if any(found.training.get(name) != value for name, value in ours.items()):
-        return None
-    logger.info("%s: the other training has written this model", model_path)
-    for file in files:
-        note_written(file)
-    return found
 
 
 class Begun(NamedTuple):
