@@ -5,6 +5,7 @@ Modules, in reading order:
 - `sampling`: training windows; batch k of seed s depends on s and k alone
 - `device_batches`: training windows cut on a GPU
 - `start`: initial weights
+- `teacher`: the probabilities of a model that a network learns from
 - `fit`: steps of the optimizer
 - `held_out`: validation sequence for classes that the validation split lacks
 - `validation`: validation sequence, and metrics on it
