@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
-import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,14 +14,11 @@ from dnabirnn.cli.command import command, option
 from dnabirnn.cli.look_ahead import look_ahead
 from dnabirnn.cli.output_names import check_ending
 from dnabirnn.cli.progress import ProgressBar
-from dnabirnn.cli.streams import tell
-from dnabirnn.errors import DnabirnnError, OptionError, TrainingError
-from dnabirnn.names import printable
+from dnabirnn.cli.training_processes import follows_another, one_reports, says_what_is_kept
+from dnabirnn.errors import OptionError
 from dnabirnn.network import DEFAULT_KMER, Cell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.motifs import ClassMotifs
     from dnabirnn.training import TrainingProgress
@@ -48,31 +42,6 @@ _TWICE_THE_BASES = ("accurate",)
 
 
 _TUNED_PARTS = ("architecture", "sampling", "settings")
-
-
-def _follows() -> bool:
-    """Return whether this process follows another: Fabric starts those with this variable."""
-    return os.environ.get("LOCAL_RANK", "0") != "0"
-
-
-def _says_what_is_kept(function: Callable[..., None]) -> Callable[..., None]:
-    """Print one line if the command is interrupted, in place of click's."""
-
-    @functools.wraps(function)
-    def command(*arguments: Any, **given: Any) -> None:
-        try:
-            function(*arguments, **given)
-        except (KeyboardInterrupt, SystemExit) as stop:
-            notes = ["interrupted; run the same command again"]
-            notes += getattr(stop, "__notes__", [])
-            if not _follows():
-                if isinstance(stop, KeyboardInterrupt) and sys.stderr.isatty():
-                    tell()  # after the ^C of the terminal
-                tell(f"dnabirnn train: {printable(notes[-1])}")
-            code = stop.code if isinstance(stop, SystemExit) else 1
-            click.get_current_context().exit(int(code or 0))
-
-    return command
 
 
 def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -194,12 +163,19 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     help="Start from the weights of this model.  [default: random weights]",
 )
 @option(
+    "--teacher",
+    group=_FITTING,
+    metavar="MODEL",
+    help="Learn from the probabilities that this model gives to the training sequence, as well as "
+    "from the labels; ignored bases count too. It must have the same classes, and usually has "
+    "several networks.  [default: learn from the labels]",
+)
+@option(
     "--window",
     group=_FITTING,
     type=int,
-    default=200,
-    show_default=True,
-    help="Length of a training window in bases.",
+    help="Length of a training window in bases.  [default: 400 if most classes have short sites, "
+    "and at least 400 of them for training, else 200]",
 )
 @option(
     "--batch",
@@ -323,7 +299,7 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
 )
 @options.dry_run
 @click.pass_obj
-@_says_what_is_kept
+@says_what_is_kept
 def train(
     quiet: bool,
     /,
@@ -336,7 +312,7 @@ def train(
     kmer: int,
     untied: bool,
     exclusive: bool,
-    window: int,
+    window: int | None,
     batch: int,
     bases: int | None,
     lr: float,
@@ -350,6 +326,7 @@ def train(
     separate: bool,
     tune: float | None,
     init: str | None,
+    teacher: str | None,
     priors: tuple[tuple[str, float], ...],
     validations: int,
     seed: int,
@@ -373,10 +350,11 @@ def train(
         Hardware,
         SamplingSettings,
         TrainingPlan,
+        default_window_bp,
         train_members as fit,
     )
 
-    follows = _follows()
+    follows = follows_another()
     if follows:  # only the first process prints messages
         quiet = True
         logging.getLogger("dnabirnn").setLevel(logging.ERROR)
@@ -389,7 +367,7 @@ def train(
         raise OptionError(f"--log {log}: is also the model file; give another name")
     motif_file = None if matrix in ("auto", "none") else matrix
     options.check_apart([log], [init])
-    options.check_apart([out, log], [motif_file])
+    options.check_apart([out, log], [motif_file, teacher])
     if not is_compressed(out):  # which is an error
         check_ending("-o", out, "a model file", ".safetensors")
     check_ending("--log", log, "a training log", ".csv")
@@ -398,12 +376,19 @@ def train(
         "architecture": Architecture(
             data.classes, Cell(cell), hidden, layers, not untied, exclusive, kmer
         ),
-        "sampling": SamplingSettings(window, batch, positive_share, seed, mutate),
+        "sampling": SamplingSettings(
+            default_window_bp(data) if window is None else window,
+            batch,
+            positive_share,
+            seed,
+            mutate,
+        ),
         "settings": FitSettings(
             bases, lr, weight_decay, clip, dropout, scale=2 if preset in _TWICE_THE_BASES else 1
         ),
         "hardware": Hardware(device, devices, nodes, precision, threads, engine),
         "initial": None if init is None else load_checkpoint(init),
+        "teacher": None if teacher is None else load_checkpoint(teacher),
         "priors": dict(priors),
         "validations": validations,
         "matrix": matrix == "auto" if motif_file is None else _motifs(motif_file, data),
@@ -421,7 +406,7 @@ def train(
         plan.check()
         chosen = tuning.run(out, resume=resume == "auto")
         parts |= dict(zip((*_TUNED_PARTS, "tuning"), chosen, strict=True))
-    with ProgressBar("trained", plan.total_bases(), quiet) as progress, _one_reports(follows):
+    with ProgressBar("trained", plan.total_bases(), quiet) as progress, one_reports(follows):
 
         def report(now: TrainingProgress) -> None:
             progress.total(now.total_bases)
@@ -471,26 +456,3 @@ def _motifs(path: str, data: EncodedSet) -> ClassMotifs:
     from dnabirnn.motifs import read_class_motifs
 
     return read_class_motifs(path, [name for name, _ in data.classes])
-
-
-@contextmanager
-def _one_reports(follows: bool) -> Iterator[None]:
-    """Exit silently in a process that follows another, where the other reports the error."""
-    from dnabirnn.training import LEFT_ALONE
-
-    try:
-        yield
-    except (DnabirnnError, RuntimeError) as error:
-        left_alone = isinstance(error, RuntimeError) and _is_left_alone(error)
-        if follows and (isinstance(error, DnabirnnError) or left_alone):
-            click.get_current_context().exit(1)
-        if left_alone:
-            raise TrainingError(LEFT_ALONE) from error
-        raise
-
-
-def _is_left_alone(error: RuntimeError) -> bool:
-    """Return whether gloo or NCCL reports that another process has ended."""
-    words = str(error).lower()
-    ends = ("closed by peer", "reset by peer", "closed by remote peer", "broken pipe")
-    return any(end in words for end in ends)

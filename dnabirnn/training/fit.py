@@ -378,11 +378,16 @@ def _summed_loss(logits: Tensor, truth: Tensor, real: Tensor, exclusive: bool) -
     Parameters
     ----------
     logits : Tensor, (B, L, O) or (B, L, 1 + O) float32
-    truth : Tensor, (B, L, O) bool
+    truth : Tensor, (B, L, O) bool or float32
+        Or the probability of each output; the rest is that of an exclusive network's background.
     real : Tensor, (B, L) bool
         Bases that count.
     exclusive : bool
     """
+    if exclusive and truth.is_floating_point():
+        background = (1 - truth.sum(dim=2, keepdim=True)).clamp(min=0)
+        shares = torch.cat([background, truth], dim=2)
+        return -(shares * functional.log_softmax(logits, dim=2))[real].sum()
     if exclusive:
         background = ~truth.any(dim=2, keepdim=True)
         target = torch.cat([background, truth], dim=2).int().argmax(dim=2)

@@ -31,6 +31,7 @@ from dnabirnn.network import (
     mapped_weights,
     weights_of,
 )
+from dnabirnn.training.defaults import default_window_bp
 from dnabirnn.training.finishing.calibration import scoring_windows
 from dnabirnn.training.finishing.finish import VALIDATION_BP, finish
 from dnabirnn.training.finishing.stacking import stacked
@@ -41,7 +42,9 @@ from dnabirnn.training.processes import Hardware
 from dnabirnn.training.resume import ResumeFolder
 from dnabirnn.training.run_settings import check_plan, digest_of, made_by_other, plan_of
 from dnabirnn.training.sampling import Prevalence, Sampler, SamplingSettings
-from dnabirnn.training.training_run import TrainingProgress, begin, run_of, train
+from dnabirnn.training.start import begin
+from dnabirnn.training.teacher import check_teacher
+from dnabirnn.training.training_run import TrainingProgress, run_of, train
 from dnabirnn.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -52,7 +55,8 @@ if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.motifs import ClassMotifs
     from dnabirnn.network import Checkpoint
-    from dnabirnn.training.training_run import Begun, Run
+    from dnabirnn.training.start import Begun
+    from dnabirnn.training.training_run import Run
 
 __all__ = ["PlannedMember", "matrix_of", "planned_members", "train_members"]
 
@@ -127,6 +131,7 @@ def train_members(
     separate: bool = False,
     hardware: Hardware | None = None,
     initial: Checkpoint | None = None,
+    teacher: Checkpoint | None = None,
     priors: Mapping[str, float] | None = None,
     matrix: bool | ClassMotifs = True,
     validations: int = 10,
@@ -146,8 +151,8 @@ def train_members(
         `sampling`, this plus 1, and so on.
     separate : bool
         Train `ensemble` networks for each class, instead of for all of them.
-    hardware, initial, priors, matrix, validations, tuning, resume, log_path, report
-        As for `train`. Each network has states to resume from.
+    hardware, initial, teacher, priors, matrix, validations, tuning, resume, log_path, report
+        As for `train`. Each network has states to resume from. A teacher teaches one network only.
 
     Returns
     -------
@@ -162,11 +167,12 @@ def train_members(
         Of a signal. A note says at which step of which network the run stopped, and what is kept.
     """
     architecture = architecture or Architecture(encoded.classes, kmer=DEFAULT_KMER)
-    sampling = sampling or SamplingSettings()
+    sampling = sampling or SamplingSettings(default_window_bp(encoded))
     settings = settings or FitSettings()
     hardware = hardware or Hardware()
     priors = dict(priors or {})
     members = planned_members(encoded, architecture, sampling, ensemble, separate)
+    check_teacher(teacher, encoded, architecture, len(members))
     if len(members) == 1:
         return train(
             encoded,
@@ -176,6 +182,7 @@ def train_members(
             settings,
             hardware=hardware,
             initial=initial,
+            teacher=teacher,
             priors=priors,
             matrix=matrix,
             validations=validations,

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dnabirnn.engine import engine_of, find_device, trains_fused
+import numpy as np
+
+from dnabirnn.engine import engine_of, find_device, make_engine, trains_fused
 from dnabirnn.network import weight_shapes
 from dnabirnn.resources import Estimate
 from dnabirnn.training.finishing.calibration import scoring_windows
@@ -18,7 +20,8 @@ from dnabirnn.training.finishing.finish import VALIDATION_BP
 from dnabirnn.training.fit import SLICE_WINDOWS
 from dnabirnn.training.members import PlannedMember, matrix_of, planned_members
 from dnabirnn.training.run_settings import check_plan
-from dnabirnn.training.training_run import begin
+from dnabirnn.training.start import begin
+from dnabirnn.training.teacher import check_teacher
 from dnabirnn.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -49,6 +52,8 @@ _CUDA_BYTES = 3_000_000_000
 # removed. A state holds the weights, two moments and the best weights. Memory needs about as many.
 _COPIES_OF_WEIGHTS = 1 + 2 * 4
 _FLOAT_BYTES = 4
+# On disk, per base and output: the answers of a teacher, as 16-bit numbers.
+_ANSWER_BYTES = 2
 _WARM_STEPS = 3
 _SECONDS = 2.0
 _REHEARSED_BP = 400_000
@@ -72,6 +77,7 @@ class TrainingPlan:
     settings: FitSettings
     hardware: Hardware
     initial: Checkpoint | None = None
+    teacher: Checkpoint | None = None
     priors: Mapping[str, float] = field(default_factory=dict)
     matrix: bool | ClassMotifs = True
     validations: int = 10
@@ -98,8 +104,12 @@ class TrainingPlan:
         weights = sum(math.prod(shape) for shape in shapes) * _FLOAT_BYTES
         weights *= len(self._members())
         memory += _COPIES_OF_WEIGHTS * weights
+        disk = _COPIES_OF_WEIGHTS * weights
+        if self.teacher is not None:
+            answers = _ANSWER_BYTES * len(self.architecture.outputs) * len(self.encoded.codes)
+            disk += answers * self.hardware.devices
         folder = Path(os.path.realpath(self.model_path)).parent
-        return Estimate(memory * self.hardware.devices, {folder: _COPIES_OF_WEIGHTS * weights})
+        return Estimate(memory * self.hardware.devices, {folder: disk})
 
     def total_bases(self) -> int:
         """Return the bases of the training windows of all networks, at most."""
@@ -115,6 +125,7 @@ class TrainingPlan:
     def check(self) -> None:
         """Raise for data and settings that do not fit together; see `run_settings.check_plan`."""
         check_plan(self.encoded, self.model_path, self.architecture, self.validations, self.priors)
+        check_teacher(self.teacher, self.encoded, self.architecture, len(self._members()))
 
     def estimate(self) -> Estimate:
         """Return an estimate with time: do a few steps and score some validation sequence.
@@ -148,8 +159,22 @@ class TrainingPlan:
 
         validate()  # loads the kernels
         rate = _bases(part) / _mean_seconds(validate, 1)
+        if self.teacher is not None:
+            begin_s += self._taught_s(self.teacher, part)
         seconds = begin_s + fit.steps * step_s / processes + self._validated_bp(fit) / rate
         return self.bound()._replace(seconds=len(members) * seconds + 60 * self.tuning_minutes)
+
+    def _taught_s(self, teacher: Checkpoint, part: Validation) -> float:
+        """Return the seconds in which a teacher scores the training sequence."""
+        hardware = self.hardware
+        engine = make_engine(teacher, hardware.engine, hardware.device, hardware.precision)
+
+        def ask() -> None:
+            part.average_precision(engine, teacher.scoring_window, hardware.threads)
+
+        ask()  # loads the kernels
+        lengths = np.diff(self.encoded.split("train"))
+        return float(lengths.sum()) * _mean_seconds(ask, 1) / _bases(part)
 
     def _validated_bp(self, fit: Fit) -> int:
         """Return the total number of validation bases scored during and after the fit."""

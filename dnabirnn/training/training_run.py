@@ -5,36 +5,34 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dnabirnn.engine import engine_of, trains_fused
-from dnabirnn.errors import OptionError, OutputError, TrainingError
-from dnabirnn.evaluation import fit_jointly, fit_matrices
+from dnabirnn.engine import engine_of
+from dnabirnn.errors import OutputError, TrainingError
 from dnabirnn.network import (
     DEFAULT_KMER,
     Architecture,
     Checkpoint,
     LogOddsMap,
-    MatrixShape,
     load_weights,
-    prior_shift,
     weights_of,
 )
+from dnabirnn.training.defaults import default_window_bp
 from dnabirnn.training.finishing.calibration import scoring_windows
 from dnabirnn.training.finishing.finish import VALIDATION_BP, finish
 from dnabirnn.training.fit import Fit, FitSettings
 from dnabirnn.training.held_out import hold_out
 from dnabirnn.training.log import TrainingLog
-from dnabirnn.training.matrices import inside_network
-from dnabirnn.training.processes import Hardware, Signals, launch
+from dnabirnn.training.processes import Hardware, Signals
 from dnabirnn.training.resume import ResumeFolder
 from dnabirnn.training.run_settings import check_plan, digest_of, made_by_other, plan_of
-from dnabirnn.training.sampling import Prevalence, Sampler, SamplingSettings
+from dnabirnn.training.sampling import SamplingSettings
 from dnabirnn.training.schedule import LEAST_GAIN, no_longer_improves
-from dnabirnn.training.start import first_network, start_from
+from dnabirnn.training.start import begin
+from dnabirnn.training.teacher import check_teacher, taught_by, teach
 from dnabirnn.training.validation import Validation, mean_of
 
 if TYPE_CHECKING:
@@ -44,16 +42,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.encoded import EncodedSet
-    from dnabirnn.evaluation import FittedMatrix
     from dnabirnn.files import PathLike
     from dnabirnn.motifs import ClassMotifs
     from dnabirnn.network import Network
+    from dnabirnn.training.start import Begun
 
 __all__ = [
-    "Begun",
     "Run",
     "TrainingProgress",
-    "begin",
     "run_of",
     "train",
 ]
@@ -83,6 +79,7 @@ def train(
     *,
     hardware: Hardware | None = None,
     initial: Checkpoint | None = None,
+    teacher: Checkpoint | None = None,
     priors: Mapping[str, float] | None = None,
     matrix: bool | ClassMotifs = True,
     validations: int = 10,
@@ -106,11 +103,15 @@ def train(
         With the classes of `encoded`. By default, a strand-tied GRU with 32 hidden
         units and k-mers of length 5.
     sampling : SamplingSettings, optional
+        By default, with windows of `default_window_bp`.
     settings : FitSettings, optional
     hardware : Hardware, optional
     initial : Checkpoint, optional
         Model to start from, with the same cell, hidden size, layers and tying, and with the
         same k-mers or none.
+    teacher : Checkpoint, optional
+        Model with the classes of `encoded` that the network learns from, beside the labels; see
+        `dnabirnn.training.teacher`.
     priors : mapping of class name to float, optional
         Expected share of bases per strand that belong to a class in the sequence that the model
         will score, if it differs from the share in validation sequence.
@@ -149,11 +150,12 @@ def train(
         Of a signal. A note says at which step the run stopped, and what is kept.
     """
     architecture = architecture or Architecture(encoded.classes, kmer=DEFAULT_KMER)
-    sampling = sampling or SamplingSettings()
+    sampling = sampling or SamplingSettings(default_window_bp(encoded))
     settings = settings or FitSettings()
     hardware = hardware or Hardware()
     priors = dict(priors or {})
     check_plan(encoded, model_path, architecture, validations, priors)
+    check_teacher(teacher, encoded, architecture)
     encoded, held_out = hold_out(encoded, sampling.window_bp)
     begun = begin(encoded, architecture, sampling, settings, hardware, initial, matrix=matrix)
     fabric = begun.fabric
@@ -171,6 +173,8 @@ def train(
         begun.fused,
         tuning,
     )
+    if teacher is not None:
+        plan["teacher"] = taught_by(teacher)
     if held_out:
         plan["held_out"] = [list(piece) for piece in held_out]
     run = run_of(
@@ -198,6 +202,16 @@ def train(
             run.folder.clear()
         checkpoint = None
         try:
+            if teacher is not None and run.fit.step < run.fit.steps:
+                teach(
+                    begun.sampler,
+                    teacher,
+                    run.fit.network.architecture,
+                    begun.prevalence,
+                    model_path,
+                    hardware,
+                    str(fabric.device),
+                )
             run.go()
             if run.leads:
                 checkpoint = finish(
@@ -265,80 +279,6 @@ def run_of(
         leads=fabric.is_global_zero,
         keeps_states=resume and fabric.is_global_zero,
     )
-
-
-class Begun(NamedTuple):
-    """A fit before its first step, and its parts.
-
-    Attributes
-    ----------
-    fabric : lightning_fabric.Fabric
-        Launched.
-    sampler : Sampler
-    prevalence : Prevalence
-    fit : Fit
-    maps : tuple of LogOddsMap
-        Maps of the log-odds of each class, from the prior alone.
-    fused : bool
-        Whether compiled kernels compute it.
-    matrices : list of FittedMatrix or None
-        Position weight matrix of each class, whether the network has it or not; empty if none were
-        fitted.
-    """
-
-    fabric: Fabric
-    sampler: Sampler
-    prevalence: Prevalence
-    fit: Fit
-    maps: tuple[LogOddsMap, ...]
-    fused: bool
-    matrices: list[FittedMatrix | None]
-
-
-def begin(
-    encoded: EncodedSet,
-    architecture: Architecture,
-    sampling: SamplingSettings,
-    settings: FitSettings,
-    hardware: Hardware,
-    initial: Checkpoint | None = None,
-    *,
-    matrix: bool | ClassMotifs = True,
-    fitted: list[FittedMatrix | None] | None = None,
-    fabric: Fabric | None = None,
-) -> Begun:
-    """Create the network and its fit; parameters as for `train`.
-
-    The processes are started, unless `fabric` has them. `fitted` are the matrices of an earlier
-    `Begun` with the same data and `matrix`.
-    """
-    sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
-    prevalence = sampler.prevalence()
-    motifs = None if isinstance(matrix, bool) else matrix
-    if motifs is not None and initial is not None:
-        raise OptionError(
-            f"--matrix {motifs.source}: with --init, the network has the matrices of the first "
-            "model; leave out one of the two"
-        )
-    if fitted is None:
-        fitted = fit_matrices(encoded, motifs) if matrix else []
-    inside = inside_network(fitted) if motifs is None else fitted
-    shapes = tuple(one and MatrixShape(len(one.log_odds), one.flank_bp) for one in inside)
-    if initial is not None:  # its matrices go with its other weights
-        inside, same = [], initial.architecture.classes == architecture.classes
-        shapes = initial.members[0].architecture.matrices if same else ()
-    elif architecture.exclusive:
-        inside = fit_jointly(encoded, inside)
-    architecture = replace(architecture, matrices=shapes if any(shapes) else ())
-    sampler.flank_bp = architecture.matrix_reach_bp
-    fabric = fabric or launch(hardware)
-    fused = trains_fused(hardware.engine, fabric.device.type, hardware.precision, architecture.cell)
-    network = first_network(architecture, prevalence, sampling.seed, inside)
-    if initial is not None:
-        start_from(network, initial)
-    fit = Fit(fabric, network, sampler, settings, hardware.threads, fused, hardware.precision)
-    maps = prior_shift(architecture, prevalence.sampled, prevalence.sequence)
-    return Begun(fabric, sampler, prevalence, fit, maps, fused, fitted)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from dnabirnn.training.finishing.finish import VALIDATION_BP
 from dnabirnn.training.held_out import hold_out
 from dnabirnn.training.members import matrix_of, planned_members
 from dnabirnn.training.processes import launch
-from dnabirnn.training.training_run import begin
+from dnabirnn.training.start import begin
 from dnabirnn.training.validation import Validation
 
 if TYPE_CHECKING:

@@ -339,6 +339,27 @@ def test_a_motif_file_goes_into_a_model_and_comes_out(folder: Path) -> None:
     assert "in.jaspar: is also an input" in result.stderr
 
 
+def test_a_model_teaches_another(folder: Path) -> None:
+    ok(f"-q train set -o teacher.safetensors {QUICK} --ensemble 2")
+    ok(f"-q train set -o student.safetensors {QUICK} --teacher teacher.safetensors")
+    digest = hashlib.sha256((folder / "teacher.safetensors").read_bytes()).hexdigest()
+    student = load_checkpoint("student.safetensors")
+    assert student.training["teacher"] == digest
+    assert len(student.members) == 1
+    ok("score genome.fa -m student.safetensors -o o.bed")
+    for out, teacher, message in (
+        ("student.safetensors", "student.safetensors", "student.safetensors: is also an input"),
+        ("x.safetensors", "no.safetensors", "no.safetensors: no such file"),
+        ("x.safetensors", "m.safetensors", "--teacher: the model file does not have the shares"),
+        ("x.safetensors --ensemble 2", "teacher.safetensors", "--teacher: 2 networks would be"),
+    ):
+        result = run(*f"-q train set -o {out} {QUICK} --teacher {teacher}".split())
+        assert result.exit_code == 1
+        assert len(result.stderr.splitlines()) == 1
+        assert message in result.stderr
+        assert not (folder / "x.safetensors").exists()
+
+
 def test_train_options_reach_the_model(folder: Path) -> None:
     ok(
         f"-q train set -o m {QUICK} --cell rnn --layers 2 --untied --exclusive --seed 5 "

@@ -43,7 +43,8 @@ from dnabirnn.training.fit import Fit, FitSettings
 from dnabirnn.training.matrices import compare, inside_network
 from dnabirnn.training.processes import Hardware
 from dnabirnn.training.sampling import SamplingSettings
-from dnabirnn.training.training_run import TrainingProgress, begin, train
+from dnabirnn.training.start import begin
+from dnabirnn.training.training_run import TrainingProgress, train
 from dnabirnn.training.validation import Validation
 
 SAMPLING = SamplingSettings(window_bp=80, batch_windows=48)

@@ -18,7 +18,7 @@ CONDA = "../envs/dnabirnn.yaml"
 
 # Keys of the config that name files. They are inputs of the rules that use them, and their options
 # are made from the inputs, because Snakemake fetches addresses to other paths.
-FILES = ("chrom_alias", "exclude", "init", "matrix", "negatives", "split")
+FILES = ("chrom_alias", "exclude", "init", "matrix", "negatives", "split", "teacher")
 # Values of such keys that are words for the command instead.
 WORDS = {"matrix": ("auto", "none")}
 
@@ -271,9 +271,11 @@ MODEL = (
     if SHIPPED or not config["model"]
     else located(config["model"], "config: model")
 )
-# The model to start training from. One that comes with dnabirnn is not a file, and so not an input.
-SHIPPED_INIT = (
-    shipped_model(config["train"]["init"], "config: train: init") if TRAINING else None
+# The models to start training from, and to learn from. One that comes with dnabirnn is not a file,
+# and so not an input.
+SHIPPED_INIT, SHIPPED_TEACHER = (
+    shipped_model(config["train"][key], f"config: train: {key}") if TRAINING else None
+    for key in ("init", "teacher")
 )
 # What the model is evaluated on: the sequence held out of training, under the name of the model,
 # and every other sample with labels, under its own name.

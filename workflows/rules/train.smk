@@ -40,6 +40,7 @@ rule train:
         encoded=ENCODED,
         init=[] if SHIPPED_INIT else file_named("train", "init"),
         matrix=file_named("train", "matrix"),
+        teacher=[] if SHIPPED_TEACHER else file_named("train", "teacher"),
     output:
         model=MODEL,
         curve=MODEL.replace(".safetensors", ".log.csv"),
@@ -57,6 +58,7 @@ rule train:
     params:
         folder=subpath(input[0], parent=True),
         init=f"--init {SHIPPED_INIT}" if SHIPPED_INIT else "",
+        teacher=f"--teacher {SHIPPED_TEACHER}" if SHIPPED_TEACHER else "",
         files=lambda wildcards, input: file_options(input),
         options=options("train"),
         hardware=hardware("device", "engine"),
@@ -64,8 +66,8 @@ rule train:
     shell:
         "exec 2> {log:q}; set -x; "
         "dnabirnn train {params.folder:q} -o {output.model:q} --log {output.curve:q} "
-        "{params.init} {params.files} {params.options} {params.hardware} --threads {threads} "
-        "--provenance {output.provenance:q}"
+        "{params.init} {params.teacher} {params.files} {params.options} {params.hardware} "
+        "--threads {threads} --provenance {output.provenance:q}"
 
 
 rule held_out:
