@@ -8,7 +8,8 @@ rule encode:
         split=file_named("encode", "split"),
         exclude=file_named("encode", "exclude"),
         background=[
-            located(path, "config: encode: background") for path in backgrounds(files=True)
+            located(path, "config: encode: background")
+            for path in backgrounds(files=True)
         ],
         negatives=file_named("labels", "negatives"),
         chrom_alias=file_named("sequences", "chrom_alias"),
