@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from planted import MOTIF
 
 from dnabirnn.alphabet import decode, reverse_complement
 from dnabirnn.evaluation import class_prior as module
-from dnabirnn.evaluation.class_prior import ClassPrior, presence, share_of
+from dnabirnn.evaluation.class_prior import ClassPrior, estimate_priors, presence, share_of
+from dnabirnn.network.log_odds import LogOddsMap
+from dnabirnn.scoring.model import Model, load
 from dnabirnn.sequences.background import background_of_gc
 
 CALIBRATED = 0.01
@@ -134,6 +137,20 @@ def test_the_command_finds_the_share_of_planted_sites(tmp_path: Path) -> None:
     succeed("-q", "score", fasta, "-m", "ecoli-rep", "-o", tmp_path / "s.bed", *lines[-1].split())
     rows = succeed("-q", "prior", fasta, "-m", "ecoli-rep", "--tsv", "--threads", 2).stdout
     assert rows.splitlines()[1].split("\t")[2] == f"{found['estimate']:.3g}"
+
+
+def test_the_mean_of_the_scores_with_the_prior_is_the_estimate(tmp_path: Path) -> None:
+    """Also where sequence of this composition has larger scores without sites."""
+    fasta, _ = genome(tmp_path, 6_000)
+    known = load("ecoli-rep").checkpoint
+    shifts = [LogOddsMap(slope, shift + 4) for slope, shift in known.maps]
+    model = Model(replace(known, maps=tuple(shifts)))
+    found = estimate_priors(model, [fasta])["REP"]
+    assert found.present
+    assert found.prior < found.share / 2
+    scored = Model(model.checkpoint.with_prior({"REP": found.prior})).scan(fasta)
+    probabilities = np.concatenate([piece for _, _, piece in scored])
+    assert probabilities.mean() == pytest.approx(found.share, rel=0.01)
 
 
 def test_the_command_finds_nothing_in_random_sequence(tmp_path: Path) -> None:
