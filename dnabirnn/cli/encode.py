@@ -101,7 +101,7 @@ class _Fasta(click.Argument):
     group=_BACKGROUND,
     type=float,
     metavar="SHARE",
-    help="Share of the training sequence that this sequence makes up, up to 0.9.  [default: 0.5]",
+    help="Share of the training sequence that this sequence makes up, up to 0.9.  [default: 0.2]",
 )
 @options.pvalue
 @options.within

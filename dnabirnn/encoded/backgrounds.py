@@ -9,11 +9,13 @@ therefore added to the train split::
 
 - Sites come from the train split only. So do the pieces.
 - Every site has a counterpart that is not a site, with the same length: by turns a piece of the
-  training genome without a label, and a shuffle of the site that keeps its pairs of neighboring
-  bases. Both are cut and pasted in the same way, on a random strand at a random place. Neither the
-  seams nor the composition of what lies between them say which one is the site.
-- Up to 10 bases on either side are cut out along with the site, a random number on each. Their
-  labels go with them. The end of a site is therefore not the seam.
+  training genome without a label, and a shuffle of the site, and of each flank for itself, that
+  keeps pairs of neighboring bases. Both are cut and pasted in the same way, on a random strand at a
+  random place. Neither the seams nor the composition of what lies between them say which one is
+  the site.
+- Up to 60 bases on either side are cut out along with the site, a random number on each. Their
+  labels go with them. The end of a site is therefore not the seam, and what the context tells of
+  sites is not lost: with up to 10 bases, models were worse.
 - Sites and counterparts cover a fifth of a contig. Classes have equal numbers of sites, and each
   site is used before one is used again. Of a site longer than 2,000 bases, a random part is used.
 
@@ -46,14 +48,14 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_SHARE", "AddedContig", "Backgrounds", "Pasting", "read_backgrounds"]
 
-DEFAULT_SHARE = 0.5
-"""Share of the training sequence that is added sequence."""
+DEFAULT_SHARE = 0.2
+"""Share of the training sequence that is added sequence; docs/transfer.md has measurements."""
 MARKOV_GC = (30, 40, 50, 60, 70)
 """GC contents of the Markov chains, in percent, if none are given."""
 
 _LARGEST_SHARE = 0.9
 _COVERED = 0.2
-_FLANK_BP = 10
+_FLANK_BP = 60
 _LONGEST_SITE_BP = 2_000
 _LONGEST_CONTIG_BP = 1_000_000
 _MARKOV = re.compile(r"markov(?::(.+))?")
@@ -211,10 +213,18 @@ class _Site(NamedTuple):
 
 
 class _Unit(NamedTuple):
-    """What is pasted: codes and labels, (n,) each."""
+    """What is pasted.
+
+    Attributes
+    ----------
+    codes, labels : ndarray, (n,)
+    site : tuple of int
+        Start and end of the site in it.
+    """
 
     codes: Codes
     labels: NDArray[np.unsignedinteger]
+    site: tuple[int, int]
 
 
 class _Deck:
@@ -301,30 +311,33 @@ class Pasting:
         if end - start > _LONGEST_SITE_BP:
             start += int(draws[2] * (end - start - _LONGEST_SITE_BP + 1))
             end = start + _LONGEST_SITE_BP
-        start, end = max(start - left, site.piece.start), min(end + right, site.piece.end)
-        return self._cut(site.piece.contig, start, end)
-
-    def _cut(self, contig: str, start: int, end: int) -> _Unit:
-        place = SplitInterval(contig, start, end)
-        return _Unit(self._bases.codes(place), self._bases.labels(place))
+        first, last = max(start - left, site.piece.start), min(end + right, site.piece.end)
+        place = SplitInterval(site.piece.contig, first, last)
+        inside = (start - first, end - first)
+        return _Unit(self._bases.codes(place), self._bases.labels(place), inside)
 
     def _counterpart(self, site: _Unit, shuffle: bool, random: np.random.Generator) -> _Unit:
         """Return a unit of the length of a site that is not one."""
-        codes = shuffled(site.codes, random)
         nothing = np.zeros_like(site.labels)
-        if shuffle and _shared_words(codes, site.codes) <= _LARGEST_SHARED:
-            return _Unit(codes, nothing)
+        start, end = site.site
+        parts = site.codes[:start], site.codes[start:end], site.codes[end:]
+        mixed = [shuffled(part, random) for part in parts]
+        other = site._replace(codes=np.concatenate(mixed), labels=nothing)
+        if shuffle and _shared_words(mixed[1], parts[1]) <= _LARGEST_SHARED:
+            return other
+        size = site.codes.size
         for _ in range(_ATTEMPTS):
             base = int(random.random() * self._ends[-1])
             number = int(np.searchsorted(self._ends, base, side="right"))
-            piece = self._train[number]
-            start = piece.end - (int(self._ends[number]) - base)
-            if start + codes.size > piece.end:
+            contig, _, last = self._train[number]
+            start = last - (int(self._ends[number]) - base)
+            if start + size > last:
                 continue
-            unit = self._cut(piece.contig, start, start + codes.size)
-            if not unit.labels.any() and (unit.codes < AMBIGUOUS).all():
-                return unit
-        return _Unit(codes, nothing)  # nearly all of the genome is labelled
+            place = SplitInterval(contig, start, start + size)
+            codes = self._bases.codes(place)
+            if not self._bases.labels(place).any() and (codes < AMBIGUOUS).all():
+                return site._replace(codes=codes, labels=nothing)
+        return other  # nearly all of the genome is labelled
 
 
 def _random(*seed: int) -> np.random.Generator:

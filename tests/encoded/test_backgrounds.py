@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from commands import run, succeed
 from planted import MOTIF, encoded_set, write_genome
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import cross_val_score
 
 from dnabirnn.alphabet import AMBIGUOUS, decode, encode, reverse_complement
@@ -30,6 +30,13 @@ def seams_of(codes: np.ndarray, spans: np.ndarray, width: int) -> np.ndarray:
     return np.eye(5)[around][..., :4].reshape(len(spans), -1)
 
 
+def words_of(codes: np.ndarray) -> np.ndarray:
+    """Counts of words of four bases, on either strand: (256,)."""
+    words = np.convolve(codes.astype(np.int64), [64, 16, 4, 1], "valid")
+    opposite = np.convolve(reverse_complement(codes).astype(np.int64), [64, 16, 4, 1], "valid")
+    return np.bincount(np.concatenate([words, opposite]), minlength=256)
+
+
 class Whole:
     """Codes and labels of one contig."""
 
@@ -43,7 +50,7 @@ class Whole:
         return self._labels[piece.start : piece.end].copy()
 
 
-def genome(length: int = 120_000, every: int = 150) -> Whole:
+def genome(length: int = 120_000, every: int = 400) -> Whole:
     """A genome of which three quarters are A and T, with sites."""
     rng = np.random.default_rng(2)
     codes = rng.choice(4, length, p=[0.375, 0.125, 0.125, 0.375]).astype(np.uint8)
@@ -64,30 +71,28 @@ def pasting(bases: Whole, *given: str, share: float = 0.9) -> Pasting:
 
 def test_neither_seams_nor_lengths_nor_places_tell_sites_from_counterparts() -> None:
     """The control: with what was pasted masked, a classifier does no better than chance."""
-    features, insides, truth = [], [], []
-    for contig in pasting(genome()).contigs():
-        is_site = [contig.labels[start:end].any() for start, end in contig.pasted]
+    seams, insides, truth = [], [], []
+    for contig in pasting(genome(300_000)).contigs():
         masked = contig.codes.copy()
         for start, end in contig.pasted:
+            truth.append(bool(contig.labels[start:end].any()))
+            insides.append(words_of(contig.codes[start:end]))
             masked[start:end] = AMBIGUOUS
         sizes = np.diff(contig.pasted, axis=1)
         gaps = np.diff(contig.pasted.ravel(), prepend=0)[::2, None].clip(max=300)
         rest = np.concatenate([sizes, gaps, contig.pasted[:, :1] % 100], axis=1) / 100
-        features.append(np.concatenate([seams_of(masked, contig.pasted, 12), rest], axis=1))
-        inner = np.stack([contig.pasted[:, 0] + 14, contig.pasted[:, 0] + 14], axis=1)
-        insides.append(seams_of(contig.codes, inner, 12))
-        truth += is_site
+        seams.append(np.concatenate([seams_of(masked, contig.pasted, 12), rest], axis=1))
     labels = np.array(truth)
-    assert labels.mean() == pytest.approx(0.5, abs=0.001)
+    assert labels.mean() == 0.5
     assert labels.size > 5_000
 
     def accuracy(columns: np.ndarray) -> float:
-        classifier = LogisticRegression(C=0.1, max_iter=500)
+        classifier = RidgeClassifier()
         return float(cross_val_score(classifier, columns, labels, cv=5).mean())
 
     chance = 4 * 0.5 / labels.size**0.5
-    assert abs(accuracy(np.concatenate(features)) - 0.5) < chance
-    assert accuracy(np.concatenate(insides)) > 0.6
+    assert abs(accuracy(np.concatenate(seams)) - 0.5) < chance
+    assert accuracy(np.array(insides)) > 0.9
 
 
 def test_what_is_pasted_is_cut_from_the_training_sequence() -> None:
@@ -121,7 +126,7 @@ def test_what_is_pasted_is_cut_from_the_training_sequence() -> None:
         assert 2 * contig.sites == len(contig.pasted)
     assert sites == pieces + shuffles
     assert shuffles == pytest.approx(pieces, rel=0.1)  # some resemble the site too much
-    assert len(starts) > 700  # nearly all of the 799 sites
+    assert len(starts) >= 295  # of 299 sites, some of which overlap in their flanks
 
 
 def test_ends_of_sites_are_not_the_seams() -> None:
@@ -131,9 +136,11 @@ def test_ends_of_sites_are_not_the_seams() -> None:
             labelled = np.flatnonzero(contig.labels[start:end])
             if labelled.size:
                 margins.append((labelled[0], end - start - 1 - labelled[-1]))
-    counts = np.array([np.bincount(side, minlength=11) for side in np.array(margins).T])
-    assert counts.shape == (2, 11)
-    assert counts.min() > 0.5 * counts.mean()
+    for side in np.array(margins).T:
+        assert side.min() == 0
+        assert side.max() == 60
+        counts = np.bincount(side // 12)[:5]
+        assert counts.min() > 0.8 * counts.mean()
 
 
 def test_a_shuffle_that_could_be_a_site_is_not_used() -> None:
@@ -158,7 +165,7 @@ def test_ignored_sites_are_not_pasted_and_long_ones_in_parts() -> None:
     for contig in pasting(Whole(codes, labels)).contigs():
         lengths = np.diff(contig.pasted, axis=1)
         assert lengths.min() >= 2_000
-        assert lengths.max() <= 2_020
+        assert lengths.max() <= 2_120
         assert not (contig.labels & 1).any()
 
 
@@ -188,7 +195,7 @@ def test_contigs_are_added_to_the_train_split(sets: tuple[EncodedSet, EncodedSet
         "contigs": ["background1", "background2"],
         "sites": more.manifest["background"]["sites"],
     }
-    assert more.manifest["background"]["sites"] > 100
+    assert more.manifest["background"]["sites"] > 80
     assert EncodedSet.open(more.path).natural().split("train").tolist() == [[0, 60_000]]
     strong = [np.isin(more.codes[a:b], [1, 2]).mean() for a, b in more.split("train")[1:]]
     assert strong == pytest.approx([0.36, 0.58], abs=0.03)  # a fifth is from the genome
@@ -206,7 +213,7 @@ def test_shares_and_matrices_are_those_of_the_genome(sets: tuple[EncodedSet, Enc
 
 
 def test_a_seed_gives_the_same_set(tmp_path: Path) -> None:
-    fasta, bed = write_genome(tmp_path, {"a": 30_000, "b": 6_000})
+    fasta, bed = write_genome(tmp_path, {"a": 60_000, "b": 6_000})
 
     def digest(name: str, *options: object) -> str:
         given = (fasta, "--labels", bed, "--val-chroms", "b", "-o", tmp_path / name, *options)
@@ -214,7 +221,7 @@ def test_a_seed_gives_the_same_set(tmp_path: Path) -> None:
         return EncodedSet.open(tmp_path / name).digest
 
     first = digest("1", "--background", "markov")
-    assert digest("2", "--background", "markov", "--seed", 0, "--background-share", 0.5) == first
+    assert digest("2", "--background", "markov", "--seed", 0, "--background-share", 0.2) == first
     assert len({first, digest("3"), digest("4", "--background", "markov", "--seed", 1)}) == 3
 
 
@@ -263,8 +270,7 @@ def test_errors_of_the_command(tmp_path: Path, options: tuple[str, ...], message
 
 
 def test_sets_that_cannot_have_backgrounds(tmp_path: Path) -> None:
-    backgrounds = read_backgrounds(["markov:50"])
-    fasta, bed = write_genome(tmp_path, {"background1": 30_000, "b": 6_000})
+    fasta, bed = write_genome(tmp_path, {"background1": 60_000, "b": 6_000})
     given = (fasta, "--labels", bed, "--background", "markov", "-o", tmp_path / "set")
     result = run("encode", *given, "--val-chroms", "b")
     assert "'background1': --background adds a contig of this name" in result.stderr
@@ -273,7 +279,6 @@ def test_sets_that_cannot_have_backgrounds(tmp_path: Path) -> None:
     result = run("encode", *given, "--val-chroms", "b")
     assert "class 'M' has no site in the validation split" in result.stderr
     assert not (tmp_path / "set").exists()
-    assert backgrounds.added_bp(10) == 10
 
 
 def test_dry_run_counts_the_added_bases(tmp_path: Path) -> None:
