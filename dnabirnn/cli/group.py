@@ -27,7 +27,7 @@ from dnabirnn.names import printable
 __all__ = ["main", "run"]
 
 _SECTIONS = {
-    "From labels to calls": ("encode", "train", "score", "call", "evaluate", "report"),
+    "From labels to calls": ("encode", "train", "score", "call", "evaluate", "prior", "report"),
     "Outputs": ("mask", "merge", "hub"),
     "Models": ("models", "info", "convert", "export", "selfcheck"),
     "Motifs and simulation": ("scan", "simulate"),

@@ -1,3 +1,8 @@
+from .backgrounds import (
+    DEFAULT_SHARE as DEFAULT_SHARE,
+    Backgrounds as Backgrounds,
+    read_backgrounds as read_backgrounds,
+)
 from .data_quality import (
     K as K,
     LabelledSites as LabelledSites,

@@ -13,6 +13,7 @@ from .baseline_alignment import (
 from .baseline_matrix import Matrix as Matrix, scan as scan
 from .bootstrap import Curve as Curve
 from .calls import CallEvaluation as CallEvaluation
+from .class_prior import ClassPrior as ClassPrior, estimate_priors as estimate_priors
 from .evaluate import (
     Report as Report,
     evaluate_blocks as evaluate_blocks,

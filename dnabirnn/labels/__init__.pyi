@@ -9,6 +9,7 @@ from .bits import (
     opposite_outputs as opposite_outputs,
     output_masks as output_masks,
     overlaps as overlaps,
+    reverse_labels as reverse_labels,
     runs as runs,
     targets as targets,
 )

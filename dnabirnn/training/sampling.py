@@ -22,7 +22,8 @@ the same likelihoods, the log-odds for the prior p are::
 
     log-odds(p) = log-odds(q) + log(p / (1 - p)) - log(q / (1 - q))
 
-`Sampler.prevalence` counts p in the train split, and estimates q from 512 batches. The head starts
+`Sampler.prevalence` counts p in the train split without the contigs of `encode --background`, where
+sites are more frequent than in a genome, and estimates q from 512 batches. The head starts
 at the log-odds of q (`dnabirnn.training.start`). `dnabirnn.network.prior_shift` computes the shift.
 For exclusive classes the background takes the place of 1 - p and 1 - q. The shift is not enough by
 itself, so the log-odds are then calibrated (`dnabirnn.training.finishing.calibration`).
@@ -236,6 +237,7 @@ class Sampler:
         self.flank_bp = 0
         self.answers: NDArray[np.uint16] | None = None
         self._intervals = encoded.split("train")
+        self._natural = encoded.natural().split("train")
         if not len(self._intervals):
             raise EncodedSetError(f"{encoded.path}: the train split is empty; encode again")
         lengths = self._intervals[:, 1] - self._intervals[:, 0]
@@ -259,7 +261,7 @@ class Sampler:
         """Return the shares of positive bases in sequence (counted) and in windows (estimated)."""
         classes = self.encoded.classes
         sequence = np.zeros(len(classes) + 1)
-        for start, end in self._intervals:
+        for start, end in self._natural:
             for chunk in range(start, end, _CHUNK_BP):
                 piece = slice(chunk, min(end, chunk + _CHUNK_BP))
                 labels = np.asarray(self.encoded.labels[piece])
@@ -281,9 +283,13 @@ class Sampler:
         return Prevalence(in_sequence, np.where(in_windows > 0, in_windows, in_sequence))
 
     def site_lengths_bp(self) -> dict[str, NDArray[np.int64]]:
-        """Return the lengths of the labelled runs of each class in the train split: (n,) int64."""
+        """Return the lengths of the labelled runs of each class in the train split: (n,) int64.
+
+        Contigs of `encode --background` come last and do not count: they have parts of long sites.
+        """
+        last = self._natural[-1, 1]
         return {
-            motif_class.name: sites.ends - sites.starts
+            motif_class.name: (sites.ends - sites.starts)[sites.starts < last]
             for motif_class, sites in zip(self.encoded.classes, self._sites, strict=True)
         }
 

@@ -344,6 +344,17 @@ class TestSheetAndConfig:
         assert "--mutate 0.05 " in command
         assert not re.search(r"--(window|lr|hidden|bases) ", command)
 
+    def test_backgrounds_are_files_or_words(self, tmp_path: Path) -> None:
+        data = write_material(tmp_path) / "data"
+        write_sheet(data, "known known.fa known.bed ")
+        (tmp_path / "x.fa").write_text(">x\nACGT\n")
+        encode = {"val_chroms": ["b"], "background": ["markov:30,65", "x.fa"], "seed": 3}
+        words = done(tmp_path, "--dry-run", "--printshellcmds", config=TINY | {"encode": encode})
+        (command,) = re.findall(r"dnabirnn encode (.*)", words)
+        assert "--background x.fa --background markov:30,65 " in command
+        assert "--seed 3" in command
+        assert re.search(r"input: .*\bx\.fa\b", words)
+
     def test_what_is_excluded_counts_in_no_figure_of_the_encoded(self, tmp_path: Path) -> None:
         data = write_material(tmp_path) / "data"
         write_sheet(data, "known known.fa known.bed ", "other other.fa other.bed score")

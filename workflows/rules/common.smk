@@ -21,6 +21,8 @@ CONDA = "../envs/dnabirnn.yaml"
 FILES = ("chrom_alias", "exclude", "init", "matrix", "negatives", "split", "teacher")
 # Values of such keys that are words for the command instead.
 WORDS = {"matrix": ("auto", "none")}
+# Backgrounds that are random sequence and not files.
+MARKOV = re.compile(r"markov(:.*)?")
 
 
 def files_of(key, samples):
@@ -47,6 +49,8 @@ def options(*sections, only=None):
                 continue
             if key in FILES and value not in WORDS.get(key, ()):
                 continue
+            if key == "background":
+                continue  # a list of files and words, see `backgrounds`
             if only is not None and key not in only:
                 continue
             option = f"--{key.replace('_', '-')}"
@@ -109,6 +113,12 @@ def file_named(section, key):
     if path in WORDS.get(key, ()):
         return []
     return [located(path, f"config: {section}: {key}")] if path else []
+
+
+def backgrounds(files):
+    """Return the backgrounds of the config that are files, or those that are not."""
+    given = config["encode"]["background"]
+    return [path for path in given if (MARKOV.fullmatch(path) is None) == files]
 
 
 def file_options(files, **others):

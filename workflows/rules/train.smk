@@ -7,6 +7,10 @@ rule encode:
         labels=files_of("labels", TRAINING),
         split=file_named("encode", "split"),
         exclude=file_named("encode", "exclude"),
+        background=[
+            located(path, "config: encode: background")
+            for path in backgrounds(files=True)
+        ],
         negatives=file_named("labels", "negatives"),
         chrom_alias=file_named("sequences", "chrom_alias"),
     output:
@@ -24,7 +28,11 @@ rule encode:
         runtime=minutes(60),
     params:
         folder=subpath(output[0], parent=True),
-        files=lambda wildcards, input: file_options(input, labels=input.labels),
+        files=lambda wildcards, input: file_options(
+            input,
+            labels=input.labels,
+            background=[*input.background, *backgrounds(files=False)],
+        ),
         options=options("labels", "encode"),
         format=FORMAT["encoded"],
     shell:
