@@ -5,8 +5,8 @@ from .alphabet import (
     reverse_complement as reverse_complement,
 )
 from .errors import DnabirnnError as DnabirnnError
+from .explanation import Model as Model, load as load
 from .intervals import read_bed as read_bed
-from .scoring import Model as Model, load as load
 from .sequences import read_fasta as read_fasta
 
 __version__: str

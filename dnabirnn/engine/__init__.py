@@ -6,6 +6,7 @@ Modules, in reading order:
 - `devices`: torch devices and precisions
 - `torch_engine`: the network in torch, on any device
 - `fused_engine`: the network as compiled kernels, on CPUs
+- `mutant_engine`: changed windows, from what is kept of the unchanged ones
 - `differentiable`: loss and gradients by compiled kernels, for training
 - `kernels`: the compiled kernels
 """

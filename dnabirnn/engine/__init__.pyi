@@ -16,3 +16,10 @@ from .devices import (
 )
 from .differentiable import FusedNetwork as FusedNetwork
 from .kernels.matrix_scan import best_scores as best_scores
+from .kernels.vectors import LANES as LANES
+from .mutant_engine import (
+    KeptWindow as KeptWindow,
+    MutantEngine as MutantEngine,
+    Mutants as Mutants,
+    make_mutant_engine as make_mutant_engine,
+)

@@ -65,6 +65,22 @@ class Engine(Protocol):
             0 where the code is 4; undefined at padding.
         """
 
+    def log_odds(self, codes: Codes) -> NDArray[np.float32]:
+        """Compute the log-odds of a batch.
+
+        Parameters
+        ----------
+        codes : ndarray, (B, L) uint8
+            Padding (code 5) only on the right.
+
+        Returns
+        -------
+        log_odds : ndarray, (B, L, M) float32
+            One column per output. For exclusive classes, they are relative to the background, and
+            there is one more column, of zeros, for the background, which is first. Undefined at
+            code 4 and at padding.
+        """
+
 
 def make_engine(
     checkpoint: Checkpoint, name: str = "auto", device: str = "auto", precision: str = "f32"

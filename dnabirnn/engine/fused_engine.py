@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dnabirnn.alphabet import Codes
     from dnabirnn.network import Architecture, Checkpoint, Member
 
-__all__ = ["FusedEngine"]
+__all__ = ["FusedEngine", "Mean", "ScoringNetwork"]
 
 # Bases per batch: 20 ms of work for a GRU of 32 units, so that Python's own time per batch is small
 # in comparison. The probabilities of a batch take 0.5 MiB per output.
@@ -57,6 +57,12 @@ class FusedEngine:
     weights : mapping
         Weights by the names in `dnabirnn.network.weight_shapes`, with the maps of log-odds already
         applied.
+
+    Attributes
+    ----------
+    architecture : Architecture or Ensemble
+    networks : list of ScoringNetwork
+    mean : Mean
     """
 
     device = "cpu"
@@ -66,9 +72,10 @@ class FusedEngine:
         architecture: Architecture | Ensemble,
         weights: Mapping[str, NDArray[np.float32]],
     ) -> None:
+        self.architecture = architecture
         self._outputs = len(architecture.outputs)
-        self._networks = [_Packed(member) for member in members_of(architecture, weights)]
-        self._mean = _Mean.of(architecture) if isinstance(architecture, Ensemble) else None
+        self.networks = [ScoringNetwork(member) for member in members_of(architecture, weights)]
+        self.mean = Mean.of(architecture, self.networks)
 
     @classmethod
     def of_checkpoint(cls, checkpoint: Checkpoint) -> FusedEngine:
@@ -89,17 +96,17 @@ class FusedEngine:
         These are libraries, tables of k-mers, and per thread features between layers and places of
         k-mers.
         """
-        tables = sum(2 * 4 * network.table for network in self._networks)
-        per_thread = sum(network.thread_bytes(length_bp) for network in self._networks)
-        if self._mean is not None:
-            per_thread += length_bp * self._mean.shares.size * LANES * 4
+        tables = sum(2 * 4 * network.table for network in self.networks)
+        per_thread = sum(network.thread_bytes(length_bp) for network in self.networks)
+        if len(self.networks) > 1:
+            per_thread += length_bp * self.mean.shares.size * LANES * 4
         return _PROGRAM_BYTES + tables + threads * per_thread
 
     def score(self, codes: Codes) -> NDArray[np.float32]:
         """Compute the probabilities (B, L, O) of a batch of codes (B, L)."""
         windows, length = codes.shape
         scores = np.empty((windows, length, self._outputs), np.float32)
-        buffers = [_Buffers(network, length) for network in self._networks]
+        buffers = [_Buffers(network, length) for network in self.networks]
         for first in range(0, windows, LANES):
             block = codes[first : first + LANES]
             # A batch without enough windows ends in windows of padding.
@@ -116,15 +123,34 @@ class FusedEngine:
                 self._score_block(block, buffers, scores[first : first + LANES])
         return scores
 
+    def log_odds(self, codes: Codes) -> NDArray[np.float32]:
+        """Compute the log-odds (B, L, M) of codes (B, L), see `Engine`."""
+        windows, length = codes.shape
+        found = np.empty((windows, length, self.mean.shares.size), np.float32)
+        buffers = [_Buffers(network, length) for network in self.networks]
+        for first in range(0, windows, LANES):
+            block = codes[first : first + LANES]
+            if (block[:, 0] == PADDING).all():
+                found[first:] = 0
+                break
+            lanes = np.full((length, LANES), PADDING, np.uint8)
+            lanes[:, : len(block)] = block.T
+            for network, own in zip(self.networks, buffers, strict=True):
+                network.run(lanes.reshape(-1), length, own)
+            mean = self.mean.log_odds(self.networks, buffers, length)
+            of_lanes = mean.reshape(length, -1, LANES)[:, :, : len(block)]
+            found[first : first + LANES] = of_lanes.transpose(2, 0, 1)
+        return found
+
     def _score_block(self, block: Codes, buffers: list[_Buffers], out: NDArray[np.float32]) -> None:
         """Write the probabilities (LANES, L, O) of LANES windows to `out`."""
         codes = np.ascontiguousarray(block.T).reshape(-1)  # (L, LANES)
-        for network, own in zip(self._networks, buffers, strict=True):
+        for network, own in zip(self.networks, buffers, strict=True):
             network.run(codes, block.shape[1], own)
-        if self._mean is not None:
-            self._mean.answer(codes, self._networks, buffers, out)
+        if len(self.networks) > 1:
+            self.mean.answer(codes, self.networks, buffers, out)
             return
-        head, own = self._networks[0].head, buffers[0]
+        head, own = self.networks[0].head, buffers[0]
         answer(
             codes,
             own.answers,
@@ -140,7 +166,7 @@ class FusedEngine:
         )
 
 
-class _Packed:
+class ScoringNetwork:
     """A network as the kernels read it.
 
     Parameters
@@ -152,10 +178,11 @@ class _Packed:
         architecture, weights = member
         self.cell: Any = CELLS[architecture.cell]
         units = self.cell.UNITS
+        self.state_rows = np.array(self.cell.STATE_ROWS, np.int64)
         # `pack` recognizes a first layer by its 4 inputs, the bases. With at least 4 units, a
         # deeper layer has at least 8 inputs.
         self.hidden = max(-(-architecture.hidden // units) * units, 4)
-        self._kmer = architecture.kmer
+        self.kmer = architecture.kmer
         self.head = pack_head(architecture, weights, self.hidden)
         self.matrices = pack_matrices(architecture, weights)
         self.layers = []
@@ -169,7 +196,7 @@ class _Packed:
             self.layers.append(_Layer(self.cell.pack(forward), self.cell.pack(reverse)))
         # Numbers in the table of k-mers of one direction, and in a row of it; 0 without k-mers.
         self.table: int = self.layers[0].forward.kmers.size
-        self._width = self.table // (4**self._kmer + FURTHER)
+        self.width = self.table // (4**self.kmer + FURTHER)
 
     def thread_bytes(self, length_bp: int) -> int:
         """Return the bytes that a thread needs for windows of `length_bp`."""
@@ -189,7 +216,7 @@ class _Packed:
         """Compute the sums of the head and the terms of the matrices; codes (L * LANES,)."""
         head = self.head
         if self.table:
-            find_places(codes, length, self._kmer, self._width, buffers.places)
+            find_places(codes, length, self.kmer, self.width, buffers.places)
         above, below = buffers.features
         for number, layer in enumerate(self.layers):
             last = number == len(self.layers) - 1
@@ -202,6 +229,7 @@ class _Packed:
                     buffers.places,
                     length,
                     reverse,
+                    True,
                     *direction,
                     self.hidden,
                     below,
@@ -225,8 +253,8 @@ class _Packed:
             )
 
 
-class _Mean(NamedTuple):
-    """How the log-odds of several networks are averaged.
+class Mean(NamedTuple):
+    """How the log-odds of the networks are averaged, which for one network are its own.
 
     Attributes
     ----------
@@ -245,38 +273,62 @@ class _Mean(NamedTuple):
     exclusive: bool
 
     @classmethod
-    def of(cls, ensemble: Ensemble) -> _Mean:
-        """Return the mean of an ensemble."""
+    def of(cls, architecture: Architecture | Ensemble, networks: list[ScoringNetwork]) -> Mean:
+        """Return the mean of an ensemble, or of one network."""
+        if isinstance(architecture, Ensemble):
+            places = [architecture.places(member) for member in architecture.members]
+            shares = architecture.shares()
+        else:
+            places = [[*range(networks[0].head.first.size)]]
+            shares = [1.0] * len(places[0])
         return cls(
-            [np.array(ensemble.places(member), np.int64) for member in ensemble.members],
-            np.array(ensemble.shares(), np.float32),
-            np.array([1 + stranded for _, stranded in ensemble.classes], np.int64),
-            ensemble.exclusive,
+            [np.array(one, np.int64) for one in places],
+            np.array(shares, np.float32),
+            np.array([1 + stranded for _, stranded in architecture.classes], np.int64),
+            architecture.exclusive,
+        )
+
+    def log_odds(
+        self, networks: list[ScoringNetwork], buffers: list[_Buffers], length: int
+    ) -> NDArray[np.float32]:
+        """Return the log-odds (L * M * LANES,) of a block that all networks have read."""
+        mean = aligned(length * self.shares.size * LANES)
+        for number, own in enumerate(buffers):
+            self.add(number, networks[number], own.answers, own.terms, mean)
+        return mean
+
+    def add(
+        self,
+        number: int,
+        network: ScoringNetwork,
+        answers: NDArray[np.float32],
+        terms: NDArray[np.float32],
+        mean: NDArray[np.float32],
+    ) -> None:
+        """Add the share of a network, by its number, to the log-odds in `mean`."""
+        head = network.head
+        add_member(
+            answers,
+            head.rows,
+            head.first,
+            head.second,
+            head.bias,
+            terms,
+            self.places[number],
+            self.shares,
+            mean,
         )
 
     def answer(
         self,
         codes: Codes,
-        networks: list[_Packed],
+        networks: list[ScoringNetwork],
         buffers: list[_Buffers],
         out: NDArray[np.float32],
     ) -> None:
         """Write the probabilities (LANES, L, O) of a block that all networks have read."""
         size = self.shares.size
-        mean = aligned(out.shape[1] * size * LANES)
-        for network, own, places in zip(networks, buffers, self.places, strict=True):
-            head = network.head
-            add_member(
-                own.answers,
-                head.rows,
-                head.first,
-                head.second,
-                head.bias,
-                own.terms,
-                places,
-                self.shares,
-                mean,
-            )
+        mean = self.log_odds(networks, buffers, out.shape[1])
         # Each column is the mean of one row with itself, which is exact.
         rows, bias = np.arange(size), np.zeros(size, np.float32)
         none, scratch = aligned(0), aligned(16 * size * LANES)
@@ -288,7 +340,7 @@ class _Mean(NamedTuple):
 class _Buffers:
     """Flat arrays for the intermediate values of the kernels, for windows of one length."""
 
-    def __init__(self, network: _Packed, length: int) -> None:
+    def __init__(self, network: ScoringNetwork, length: int) -> None:
         head, hidden, layers = network.head, network.hidden, len(network.layers)
         wide = length * 2 * hidden * LANES
         self.none = aligned(0)

@@ -31,6 +31,8 @@ from dnabirnn.network import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
@@ -111,6 +113,7 @@ class TorchEngine:
 
     def __init__(self, network: Network | EnsembleNetwork, precision: str = "f32") -> None:
         self._network = network
+        self.architecture = network.architecture
         self._device = next(network.parameters()).device
         set_precision(precision, self._device)
         check_lstm(network, precision, self._device)
@@ -156,11 +159,22 @@ class TorchEngine:
 
     def score(self, codes: Codes) -> NDArray[np.float32]:
         """Compute the probabilities (B, L, O) of a batch of codes (B, L)."""
+        return self._in_parts(codes, self._probabilities)
+
+    def log_odds(self, codes: Codes) -> NDArray[np.float32]:
+        """Compute the log-odds (B, L, M) of codes (B, L), see `Engine`."""
+        return self._in_parts(codes, self._log_odds)
+
+    def _in_parts(
+        self, codes: Codes, function: Callable[[torch.Tensor], torch.Tensor]
+    ) -> NDArray[np.float32]:
+        """Apply a function to a batch, in parts if the whole batch does not fit in memory."""
         while True:
             size = min(len(codes), self._max_windows)
             try:
                 parts = [
-                    self._score(codes[first : first + size]) for first in range(0, len(codes), size)
+                    self._apply(function, codes[first : first + size])
+                    for first in range(0, len(codes), size)
                 ]
                 return parts[0] if len(parts) == 1 else np.concatenate(parts)
             except torch.OutOfMemoryError:
@@ -175,11 +189,13 @@ class TorchEngine:
                 )
                 free_cache(self._device)
 
-    def _score(self, codes: Codes) -> NDArray[np.float32]:
+    def _apply(
+        self, function: Callable[[torch.Tensor], torch.Tensor], codes: Codes
+    ) -> NDArray[np.float32]:
         set_precision(self._precision, self._device)
         if self._device.type != "cpu":
             with torch.cuda.stream(self._stream()):
-                answer = self._probabilities(torch.from_numpy(codes).to(self._device))
+                answer = function(torch.from_numpy(codes).to(self._device))
                 out = torch.empty(answer.shape, dtype=answer.dtype, pin_memory=True)
                 out.copy_(answer, non_blocking=True)
                 torch.cuda.current_stream(self._device).synchronize()
@@ -187,13 +203,17 @@ class TorchEngine:
         if torch.get_num_threads() != 1:
             # One thread per call: callers run one thread for each core that they want to use.
             torch.set_num_threads(1)
-        return self._probabilities(torch.from_numpy(codes)).numpy()
+        return function(torch.from_numpy(codes)).numpy()
+
+    @torch.inference_mode()
+    def _log_odds(self, codes: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
+            log_odds: torch.Tensor = self._network(codes)
+        return log_odds.float()
 
     @torch.inference_mode()
     def _probabilities(self, codes: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
-            log_odds = self._network(codes)
-        probabilities = to_probabilities(log_odds.float(), self._network.architecture)
+        probabilities = to_probabilities(self._log_odds(codes), self._network.architecture)
         return probabilities.clamp(*PROBABILITY_BOUNDS) * (codes < AMBIGUOUS).unsqueeze(2)
 
     def _stream(self) -> torch.cuda.Stream:

@@ -1,8 +1,14 @@
 from .calls import calls_frame as calls_frame, find_calls as find_calls
 from .dna_brnn_bed import score_labels as score_labels
 from .genome import Found as Found, call_track as call_track, score_genome as score_genome
+from .grid import Window as Window, windows_keeping as windows_keeping
 from .model import Model as Model, load as load
 from .plan import SCORING_REMEDIES as SCORING_REMEDIES, ScoringPlan as ScoringPlan
 from .runs import find_runs as find_runs
 from .self_check import selfcheck as selfcheck
-from .stream import measured as measured, score as score, watched as watched
+from .stream import (
+    measured as measured,
+    ordered_map as ordered_map,
+    score as score,
+    watched as watched,
+)

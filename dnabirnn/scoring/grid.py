@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-__all__ = ["Window", "lay", "stitch"]
+__all__ = ["Window", "lay", "stitch", "windows_keeping"]
 
 
 class Window(NamedTuple):
@@ -85,10 +85,53 @@ def lay(length_bp: int, scoring: ScoringWindow) -> Iterator[Window]:
     for k in range(pairs):
         yield _left_window(k, scoring)
     for k in reversed(range(pairs)):
-        start, end, keep_start, keep_end = _left_window(k, scoring)
-        yield Window(
-            length_bp - end, length_bp - start, length_bp - keep_end, length_bp - keep_start
-        )
+        yield _mirrored(_left_window(k, scoring), length_bp)
+
+
+def windows_keeping(
+    start: int, end: int, length_bp: int, scoring: ScoringWindow
+) -> Iterator[Window]:
+    """Yield the windows of `lay` that keep a base of an interval, in the same order.
+
+    Parameters
+    ----------
+    start, end : int
+        Interval on the contig.
+    length_bp : int
+        Length of the contig.
+    scoring : ScoringWindow
+
+    Examples
+    --------
+    >>> for window in windows_keeping(12, 14, 20, ScoringWindow(length_bp=8, halo_bp=1)):
+    ...     print(tuple(window))
+    (6, 14, 7, 13)
+    (6, 14, 7, 13)
+    (12, 20, 13, 20)
+    """
+    start, end = max(start, 0), min(end, length_bp)
+    if start >= end:
+        return
+    if length_bp <= scoring.length_bp:
+        yield from lay(length_bp, scoring)
+        return
+    pairs = _pairs(length_bp, scoring)
+
+    def numbers(first: int, last: int) -> range:
+        """Return the numbers of the left windows that keep one of the bases first to last."""
+        lowest = max(first - scoring.halo_bp, 0) // scoring.core_bp
+        highest = max(last - scoring.halo_bp, 0) // scoring.core_bp
+        return range(lowest, min(highest + 1, pairs))
+
+    for k in numbers(start, end - 1):
+        yield _left_window(k, scoring)
+    for k in reversed(numbers(length_bp - end, length_bp - 1 - start)):
+        yield _mirrored(_left_window(k, scoring), length_bp)
+
+
+def _mirrored(window: Window, length_bp: int) -> Window:
+    start, end, keep_start, keep_end = window
+    return Window(length_bp - end, length_bp - start, length_bp - keep_end, length_bp - keep_start)
 
 
 def _pairs(length_bp: int, scoring: ScoringWindow) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,10 +14,11 @@ from dnabirnn.network import CallMethod, call_settings, default_min_score, load_
 from dnabirnn.scoring.calls import calls_frame, find_calls
 from dnabirnn.scoring.runs import find_runs
 from dnabirnn.scoring.stream import score
-from dnabirnn.sequences import Circular, read_fasta
+from dnabirnn.sequences import Circular, Stretch, read_fasta
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+    from typing import Self
 
     import polars as pl
     from numpy.typing import NDArray
@@ -31,11 +32,6 @@ if TYPE_CHECKING:
     from dnabirnn.tracks import Block
 
 __all__ = ["Model", "load"]
-
-
-class _Sequence(NamedTuple):
-    name: str
-    codes: Codes
 
 
 class Model:
@@ -71,6 +67,38 @@ class Model:
         self._engine_name = engine
         self._precision = precision
 
+    @classmethod
+    def load(
+        cls,
+        path: PathLike,
+        *,
+        device: str = "auto",
+        engine: str = "auto",
+        threads: int = 1,
+        precision: str = "f32",
+        priors: Mapping[str, float] | None = None,
+    ) -> Self:
+        """Load a model file.
+
+        Parameters
+        ----------
+        path : str or PathLike
+            Model file that `dnabirnn train` wrote.
+        device, engine, threads, precision
+            As for `Model`.
+        priors : mapping of class name to float, optional
+            Expected share of the bases of a strand that belong to a class, in the sequences to
+            score.
+
+        Raises
+        ------
+        ModelFileError
+            If the file does not exist, is not a model of this tool, is damaged, or has a newer
+            format.
+        """
+        checkpoint = load_checkpoint(path).with_prior(priors or {})
+        return cls(checkpoint, device=device, engine=engine, threads=threads, precision=precision)
+
     @property
     def outputs(self) -> tuple[Output, ...]:
         """Class and strand of each score column: class by class, "+" before "-", or "."."""
@@ -98,6 +126,29 @@ class Model:
             circular=circular,
         )
 
+    def codes(self, sequence: str | bytes | Codes) -> Codes:
+        """Return the codes of a sequence as the network reads them.
+
+        Parameters
+        ----------
+        sequence : str, bytes or ndarray, (L,) uint8
+            Letters, or codes as `dnabirnn.alphabet.encode` returns them.
+
+        Raises
+        ------
+        ValueError
+            If a letter or code is not a nucleotide.
+        """
+        if isinstance(sequence, (str, bytes)):
+            codes = encode(sequence)
+            if self.checkpoint.mask == "hard":
+                codes = np.where(_lower_case(sequence), np.uint8(AMBIGUOUS), codes)
+        else:
+            codes = np.ascontiguousarray(sequence)
+            if codes.dtype != np.uint8 or codes.ndim != 1 or (codes > AMBIGUOUS).any():
+                raise ValueError(f"codes must be a (L,) uint8 array of values 0 to {AMBIGUOUS}")
+        return codes
+
     def score(
         self, sequence: str | bytes | Codes, *, circular: bool = False
     ) -> NDArray[np.float32]:
@@ -120,15 +171,7 @@ class Model:
         ValueError
             If a letter or code is not a nucleotide.
         """
-        if isinstance(sequence, (str, bytes)):
-            codes = encode(sequence)
-            if self.checkpoint.mask == "hard":
-                codes = np.where(_lower_case(sequence), np.uint8(AMBIGUOUS), codes)
-        else:
-            codes = np.ascontiguousarray(sequence)
-            if codes.dtype != np.uint8 or codes.ndim != 1 or (codes > AMBIGUOUS).any():
-                raise ValueError(f"codes must be a (L,) uint8 array of values 0 to {AMBIGUOUS}")
-        blocks = self.blocks([_Sequence("", codes)], circular=[""] if circular else [])
+        blocks = self.blocks([Stretch("", self.codes(sequence))], circular=[""] if circular else [])
         return np.concatenate([block.probabilities for block in blocks])
 
     def contigs(self, *fasta: PathLike) -> Iterator[Contig]:
@@ -214,30 +257,4 @@ def _lower_case(sequence: str | bytes) -> NDArray[np.bool_]:
     return np.frombuffer(raw, np.uint8) >= ord("a")
 
 
-def load(
-    path: PathLike,
-    *,
-    device: str = "auto",
-    engine: str = "auto",
-    threads: int = 1,
-    precision: str = "f32",
-    priors: Mapping[str, float] | None = None,
-) -> Model:
-    """Load a model file.
-
-    Parameters
-    ----------
-    path : str or PathLike
-        Model file that `dnabirnn train` wrote.
-    device, engine, threads, precision
-        As for `Model`.
-    priors : mapping of class name to float, optional
-        Expected share of the bases of a strand that belong to a class, in the sequences to score.
-
-    Raises
-    ------
-    ModelFileError
-        If the file does not exist, is not a model of this tool, is damaged, or has a newer format.
-    """
-    checkpoint = load_checkpoint(path).with_prior(priors or {})
-    return Model(checkpoint, device=device, engine=engine, threads=threads, precision=precision)
+load = Model.load

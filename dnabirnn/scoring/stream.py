@@ -28,7 +28,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from itertools import chain, groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -47,7 +47,10 @@ if TYPE_CHECKING:
     from dnabirnn.engine import Engine
     from dnabirnn.network import ScoringWindow
 
-__all__ = ["measured", "score", "watched"]
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+__all__ = ["measured", "ordered_map", "score", "watched"]
 
 # Scores that may wait for a window in a batch that is not full yet: 8 MiB of float32, or the scores
 # of `_WAITING_BATCHES` full batches if these are more.
@@ -145,7 +148,7 @@ def score(
     batch_bp = engine.batch_windows(scoring.length_bp) * scoring.length_bp
     waiting_bp = max(_WAITING_SCORES // outputs, _WAITING_BATCHES * batch_bp)
     batches = _fill(tasks, engine, waiting_bp)
-    scored = _ordered_map(
+    scored = ordered_map(
         lambda batch: _run(engine, batch, outputs), batches, engine.workers(threads)
     )
     return _join(_in_order(scored), scoring)
@@ -272,15 +275,18 @@ def _kept_bp(window: Window) -> int:
     return window.keep_end - window.keep_start
 
 
-def _ordered_map(
-    function: Callable[[_OpenBatch], list[_Kept]], batches: Iterable[_OpenBatch], threads: int
-) -> Iterator[list[_Kept]]:
-    """Yield results in the order of the batches; at most two batches per thread are in progress."""
-    in_progress: deque[Future[list[_Kept]]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="dnabirnn-score") as pool:
+def ordered_map(
+    function: Callable[[_Item], _Result], items: Iterable[_Item], threads: int
+) -> Iterator[_Result]:
+    """Yield results in the order of the items, computed in threads.
+
+    At most two items per thread are in progress, and one more.
+    """
+    in_progress: deque[Future[_Result]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="dnabirnn") as pool:
         try:
-            for batch in batches:
-                in_progress.append(pool.submit(function, batch))
+            for item in items:
+                in_progress.append(pool.submit(function, item))
                 if len(in_progress) > 2 * threads:
                     yield in_progress.popleft().result()
             while in_progress:

@@ -15,11 +15,13 @@ from .lines import Lines as Lines
 from .merge import merge_shards as merge_shards
 from .read import read_calls as read_calls, read_scores as read_scores
 from .rows import Rows as Rows, joined as joined, output_ranks as output_ranks
-from .schema import ROW_SCHEMA as ROW_SCHEMA
+from .schema import EFFECT_SCHEMA as EFFECT_SCHEMA, ROW_SCHEMA as ROW_SCHEMA
 from .text import BedGraphTracks as BedGraphTracks, BedTrack as BedTrack
 from .write import (
     Target as Target,
     open_track as open_track,
+    open_values as open_values,
     read_sizes as read_sizes,
     targets as targets,
+    track_paths as track_paths,
 )

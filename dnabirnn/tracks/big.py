@@ -33,12 +33,21 @@ if TYPE_CHECKING:
     from dnabirnn.motif_classes import Output
     from dnabirnn.tracks.rows import Rows
 
-__all__ = ["CHUNK_ROWS", "N_BED9", "BigBedTrack", "BigWigTracks", "write_bigbed", "write_bigwig"]
+__all__ = [
+    "CHUNK_ROWS",
+    "N_BED9",
+    "BigBedTrack",
+    "BigWigTracks",
+    "ValueTracks",
+    "write_bigbed",
+    "write_bigwig",
+]
 
 CHUNK_ROWS = 16 * BLOCK_ROWS
 """Rows read at a time."""
 
 _ROW = np.dtype([("start", "<u4"), ("end", "<u4"), ("score", "<i2"), ("output", "u1")])
+_VALUE = np.dtype([("start", "<u4"), ("end", "<u4"), ("value", "<f4")])
 _LONGEST_CONTIG_BP = (1 << 32) - 1
 N_BED9 = 9
 """Columns of a bigBed."""
@@ -66,8 +75,9 @@ class _Spool:
     that what is kept of each contig is packed.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, row: np.dtype[Any] = _ROW) -> None:
         self._file = file
+        self._row = row
         self._chroms: list[str] = []
         # Number of each contig's first row, and its largest end.
         self._firsts = array("Q")
@@ -75,18 +85,22 @@ class _Spool:
         self._count = 0
 
     def add(self, rows: Rows) -> None:
-        count = rows.start.size
+        columns = {name: getattr(rows, name) for name in ("start", "end", "score", "output")}
+        self.add_columns(rows.chrom, columns)
+
+    def add_columns(self, chrom: str, columns: Mapping[str, NDArray[Any]]) -> None:
+        count = columns["start"].size
         if not count:
             return
-        end = int(rows.end.max())
+        end = int(columns["end"].max())
         if end > _LONGEST_CONTIG_BP:
-            raise _too_long(rows.chrom)
-        packed = np.empty(count, _ROW)
-        for name in ("start", "end", "score", "output"):
-            packed[name] = getattr(rows, name)
+            raise _too_long(chrom)
+        packed = np.empty(count, self._row)
+        for name, column in columns.items():
+            packed[name] = column
         self._file.write(packed.data.cast("B"))
-        if not self._chroms or self._chroms[-1] != rows.chrom:
-            self._chroms.append(rows.chrom)
+        if not self._chroms or self._chroms[-1] != chrom:
+            self._chroms.append(chrom)
             self._firsts.append(self._count)
             self._ends.append(0)
         self._ends[-1] = max(self._ends[-1], end)
@@ -118,10 +132,11 @@ class _Spool:
         for place, number in enumerate(order):
             first = self._firsts[number]
             upto = self._firsts[number + 1] if number + 1 < len(order) else self._count
-            self._file.seek(first * _ROW.itemsize)
+            self._file.seek(first * self._row.itemsize)
             for begin in range(first, upto, CHUNK_ROWS):
                 size = min(CHUNK_ROWS, upto - begin)
-                held.append(np.frombuffer(self._file.read(size * _ROW.itemsize), _ROW))
+                data = self._file.read(size * self._row.itemsize)
+                held.append(np.frombuffer(data, self._row))
                 contigs.append(place)
                 count += size
                 if count >= CHUNK_ROWS:
@@ -176,6 +191,51 @@ class BigWigTracks:
         for path, spool in zip(self._paths, self._spools, strict=True):
             contigs, order = spool.contigs(self._sizes)
             write_bigwig(path, contigs, partial(_values, spool, order))
+
+
+class ValueTracks:
+    """Writer of one value per base and output as bigWig, one file per output.
+
+    Parameters
+    ----------
+    paths, sizes, spools
+        As for `BigWigTracks`.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], sizes: Mapping[str, int], spools: Sequence[BinaryIO]
+    ) -> None:
+        self._paths = paths
+        self._sizes = sizes
+        self._spools = [_Spool(file, _VALUE) for file in spools]
+
+    def add(self, chrom: str, start: int, values: NDArray[np.float32]) -> None:
+        """Add the values of neighbouring bases.
+
+        Parameters
+        ----------
+        chrom : str
+            Contig. All values of a contig are added one after the other, from left to right.
+        start : int
+            0-based position of the first base.
+        values : ndarray, (m, O) float32
+            NaN where a base has no value.
+        """
+        for spool, column in zip(self._spools, values.T, strict=True):
+            known = np.flatnonzero(np.isfinite(column))
+            # Neighbouring bases of equal value share a row.
+            fresh = np.append(True, (np.diff(known) > 1) | (np.diff(column[known]) != 0))
+            first = np.flatnonzero(fresh[: known.size])
+            last = np.append(first[1:], known.size) - 1
+            ends = known[last] + 1 if known.size else known
+            columns = {"start": known[first] + start, "end": ends + start}
+            spool.add_columns(chrom, {**columns, "value": column[known[first]]})
+
+    def close(self) -> None:
+        """Write the files."""
+        for path, spool in zip(self._paths, self._spools, strict=True):
+            contigs, order = spool.contigs(self._sizes)
+            write_bigwig(path, contigs, partial(_plain_values, spool, order))
 
 
 class BigBedTrack:
@@ -237,6 +297,11 @@ def _values(spool: _Spool, order: Sequence[int], _: bool) -> Iterator[BigRows]:
     for contig, rows in spool.chunks(order):
         value = (rows["score"] / MAX_SCORE).astype(np.float32)
         yield BigRows(contig, _wide(rows["start"]), _wide(rows["end"]), value)
+
+
+def _plain_values(spool: _Spool, order: Sequence[int], _: bool) -> Iterator[BigRows]:
+    for contig, rows in spool.chunks(order):
+        yield BigRows(contig, _wide(rows["start"]), _wide(rows["end"]), rows["value"])
 
 
 def _wide(places: NDArray[np.uint32]) -> NDArray[np.int64]:

@@ -254,17 +254,22 @@ def _merge_parquet(
     import polars as pl
 
     from dnabirnn.tracks.parquet import sink
-    from dnabirnn.tracks.schema import ROW_SCHEMA
+    from dnabirnn.tracks.schema import EFFECT_SCHEMA, ROW_SCHEMA
 
-    frames = []
+    frames: list[pl.LazyFrame] = []
     with ExitStack() as opened:
         for shard in shards:
             try:
                 frame = pl.scan_parquet(_for_polars(shard, opened), glob=False)
-                if frame.collect_schema() != ROW_SCHEMA:
+                schema = frame.collect_schema()
+                if schema != ROW_SCHEMA and schema != EFFECT_SCHEMA:
                     raise TrackError(
                         f"{shard}: does not have the columns {' '.join(ROW_SCHEMA)}; give a file "
                         "that dnabirnn wrote"
+                    )
+                if frames and schema != frames[0].collect_schema():
+                    raise TrackError(
+                        f"{shard}: has other columns than {shards[0]}; give shards of one run"
                     )
                 names = frame.select(pl.col("chrom").unique(maintain_order=True))
                 contigs.add(names.collect(engine="streaming")["chrom"], shard)

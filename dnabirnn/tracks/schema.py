@@ -1,4 +1,4 @@
-"""Columns of a table of scores or of calls, with their types."""
+"""Columns of tables of scores, of calls and of effects, with their types."""
 
 from __future__ import annotations
 
@@ -6,9 +6,28 @@ import polars as pl
 
 from dnabirnn.tracks.rows import COLUMNS
 
-__all__ = ["ROW_SCHEMA"]
+__all__ = ["EFFECT_SCHEMA", "ROW_SCHEMA"]
 
 ROW_SCHEMA = pl.Schema(
     zip(COLUMNS, (pl.String, pl.Int64, pl.Int64, pl.String, pl.Int16, pl.String), strict=True)
 )
 """Columns of a table of scores or calls. They are those of BED6."""
+
+EFFECT_SCHEMA: dict[str, type[pl.DataType]] = {
+    "chrom": pl.String,
+    "start": pl.Int64,
+    "end": pl.Int64,
+    "ref": pl.String,
+    "alt": pl.String,
+    "class": pl.String,
+    "strand": pl.String,
+    "gain": pl.Float32,
+    "gain_distance": pl.Int32,
+    "gain_log_odds": pl.Float32,
+    "loss": pl.Float32,
+    "loss_distance": pl.Int32,
+    "loss_log_odds": pl.Float32,
+    "reach": pl.Int32,
+    "log_odds_beyond": pl.Float32,
+}
+"""Columns of a table of effects: one row per change of the sequence and output."""

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from dnabirnn.files import OutputFiles
     from dnabirnn.motif_classes import Output
+    from dnabirnn.tracks.big import ValueTracks
     from dnabirnn.tracks.text import Track
 
-__all__ = ["Target", "open_track", "read_sizes", "targets", "track_paths"]
+__all__ = ["Target", "open_track", "open_values", "read_sizes", "targets", "track_paths"]
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,28 @@ def open_track(
         for one in paths:
             add_index(files, one, form)
     return track
+
+
+def open_values(
+    files: OutputFiles, path: PathLike, outputs: Sequence[Output], sizes: Mapping[str, int]
+) -> ValueTracks:
+    """Open bigWig files for one value per base and output.
+
+    Parameters
+    ----------
+    files, path, outputs, sizes
+        As for `open_track`.
+
+    Raises
+    ------
+    OptionError, OutputError
+        As for `open_track`.
+    """
+    from dnabirnn.tracks.big import ValueTracks
+
+    paths = track_paths(path, TrackFormat.BIGWIG, outputs)
+    spools = [files.scratch(one) for one in paths]
+    return ValueTracks([files.reserve(one, ".bw") for one in paths], sizes, spools)
 
 
 def track_paths(path: PathLike, form: TrackFormat, outputs: Sequence[Output]) -> list[str]:

@@ -4,7 +4,7 @@ from hypothesis import given, strategies as st
 
 from dnabirnn.errors import OptionError
 from dnabirnn.network.scoring_window import MAX_WINDOW_BP, ScoringWindow
-from dnabirnn.scoring.grid import Window, lay, stitch
+from dnabirnn.scoring.grid import Window, lay, stitch, windows_keeping
 
 grids = st.integers(0, 9).flatmap(
     lambda halo: st.builds(
@@ -84,3 +84,17 @@ def test_middle_is_the_mean_of_both_halves() -> None:
 def test_impossible_windows_are_refused(length_bp: int, halo_bp: int) -> None:
     with pytest.raises(OptionError):
         ScoringWindow(length_bp=length_bp, halo_bp=halo_bp)
+
+
+@given(st.integers(0, 300), grids, st.integers(-5, 305), st.integers(-5, 305))
+def test_windows_that_keep_an_interval(
+    length_bp: int, scoring: ScoringWindow, start: int, end: int
+) -> None:
+    found = list(windows_keeping(start, end, length_bp, scoring))
+    inside = range(max(start, 0), min(end, length_bp))
+    expected = [
+        window
+        for window in lay(length_bp, scoring)
+        if any(window.keep_start <= base < window.keep_end for base in inside)
+    ]
+    assert found == expected

@@ -23,7 +23,13 @@ from dnabirnn.alphabet import decode
 from dnabirnn.errors import OutputError, TrackError
 from dnabirnn.scoring.runs import find_runs
 from dnabirnn.tracks import big as bigtracks
-from dnabirnn.tracks.big import BigBedTrack, BigWigTracks, write_bigbed, write_bigwig
+from dnabirnn.tracks.big import (
+    BigBedTrack,
+    BigWigTracks,
+    ValueTracks,
+    write_bigbed,
+    write_bigwig,
+)
 from dnabirnn.tracks.big_rows import BigRows
 from dnabirnn.tracks.rows import Rows
 from dnabirnn.tracks.text import BedGraphTracks, BedTrack
@@ -159,3 +165,28 @@ def test_single_contig_of_one_base(tmp_path: Path) -> None:
     track.close()
     with pyBigWig.open(str(path)) as file:
         assert file.intervals("c") == ((0, 1, 1.0),)
+
+
+@given(st.lists(st.sampled_from([np.nan, -1.5, 0.0, 2.25]), max_size=40), st.integers(1, 9))
+def test_one_value_per_base(
+    tmp_path_factory: pytest.TempPathFactory, values: list[float], step: int
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "values.bw"
+    expected = np.array([values, values[::-1]], np.float32).T
+    sizes = {"b": 60, "a": 50}
+    tracks = ValueTracks(
+        [path, path.with_suffix(".two.bw")], sizes, [io.BytesIO() for _ in range(2)]
+    )
+    for name, start in (("b", 7), ("a", 0)):
+        for first in range(0, len(values), step):
+            tracks.add(name, start + first, expected[first : first + step])
+    tracks.close()
+    for output, file in enumerate([path, path.with_suffix(".two.bw")]):
+        if not np.isfinite(expected[:, output]).any():
+            continue
+        with pyBigWig.open(str(file)) as found:
+            for name, start in (("b", 7), ("a", 0)):
+                of_contig = np.array(found.values(name, 0, sizes[name]), np.float32)
+                whole = np.full(sizes[name], np.nan, np.float32)
+                whole[start : start + len(values)] = expected[:, output]
+                np.testing.assert_array_equal(of_contig, whole)

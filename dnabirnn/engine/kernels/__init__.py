@@ -16,6 +16,7 @@ Modules, in reading order:
 - `lstm`: long short-term memory
 - `cells`: which kernels compute which cell
 - `matrix_scan`: position weight matrices, in lanes and on one sequence
+- `mutants`: changed sequence, from kept states
 - `loss`: the loss and its gradient with respect to the head
 - `packing`: weights for training, packed and unpacked
 - `workspace`: both passes over a block of windows

@@ -6,6 +6,7 @@ The module of a cell has:
 - `MEMORY`: number of rows of scratch space
 - `pack`: packs weights for the kernels
 - `run`: the forward pass
+- `STATE_ROWS` and `SAVED_STATES`: where its state is between two calls of `run`
 
 A cell that can be trained with compiled kernels (`Cell.trains_compiled`) also has `BACKWARD` and
 `backward`.

@@ -65,12 +65,16 @@ if TYPE_CHECKING:
     from dnabirnn.alphabet import Codes
     from dnabirnn.engine.kernels.gradients import Sums
 
-__all__ = ["BACKWARD", "MEMORY", "UNITS", "backward", "pack", "run"]
+__all__ = ["BACKWARD", "MEMORY", "SAVED_STATES", "STATE_ROWS", "UNITS", "backward", "pack", "run"]
 
 UNITS = 4 if VECTOR == 16 else 2
 """Units per tile. Each has three gates, so a tile has 12 rows with AVX-512, and else 6."""
 MEMORY = 3
 """Rows of `memory`: two states, and scratch space; a row has one number per unit and window."""
+STATE_ROWS = (0,)
+"""Row of `memory` with the state that `run` starts from if it does not begin."""
+SAVED_STATES = ()
+"""Groups of saved values with further parts of the state: none, the features hold all of it."""
 BACKWARD = Backward(saved=4, deltas=4, of_inputs=(2, 0, 1), first_of_states=1)
 """Saved values: r, z, n and U_n h. Deltas: of W_n x, r, z and U_n h."""
 _ROWS, _BOTH = 3 * UNITS, 2 * UNITS  # of all gates of a tile, and of r and z
@@ -159,6 +163,7 @@ def run(
     places: NDArray[np.int64],
     length: int,
     reverse: bool,
+    begins: bool,
     table: NDArray[np.float32],
     kmers: NDArray[np.float32],
     inputs: NDArray[np.float32],
@@ -183,6 +188,8 @@ def run(
         L.
     reverse : bool
         Whether to read from the last base to the first.
+    begins : bool
+        Whether to start from a state of zeros. If not, the state is at the start of `memory`.
     table, kmers, inputs, states
         As in `Direction`.
     hidden : int
@@ -202,7 +209,8 @@ def run(
         Output: values for the backward pass.
     """
     size = hidden * LANES
-    memory[: 2 * size] = 0
+    if begins:
+        memory[: 2 * size] = 0
     now, then = 0, size
     half = size if reverse else 0
     for step in range(length):

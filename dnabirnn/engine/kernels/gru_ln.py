@@ -69,13 +69,17 @@ if TYPE_CHECKING:
 
     from dnabirnn.alphabet import Codes
 
-__all__ = ["MEMORY", "UNITS", "NormalizedDirection", "pack", "run"]
+__all__ = ["MEMORY", "SAVED_STATES", "STATE_ROWS", "UNITS", "NormalizedDirection", "pack", "run"]
 
 UNITS = 4
 """Units per tile; a tile has one gate only."""
 MEMORY = 7
 """Rows of `memory`: the state; products of the state for r (later r h), z and n; three products of
 the input."""
+STATE_ROWS = (0,)
+"""Row of `memory` with the state that `run` starts from if it does not begin."""
+SAVED_STATES = ()
+"""Groups of saved values with further parts of the state: none, the features hold all of it."""
 
 # s(x) = (1 + tanh(x / 2)) / 2. Halving the gains and biases of r and z gives sums of x / 2 at no
 # cost. Halving their weights would have no effect, since products are normalised.
@@ -206,6 +210,7 @@ def run(
     places: NDArray[np.int64],
     length: int,
     reverse: bool,
+    begins: bool,
     table: NDArray[np.float32],
     kmers: NDArray[np.float32],
     inputs: NDArray[np.float32],
@@ -233,6 +238,9 @@ def run(
         L.
     reverse : bool
         Whether to read from the last base to the first.
+    begins : bool
+        Whether to start from `start`, if it is not empty. If not, the state is at the start of
+        `memory`.
     table, kmers, inputs, states, gains, start, share
         As in `NormalizedDirection`.
     hidden : int
@@ -247,7 +255,7 @@ def run(
     """
     size = hidden * LANES
     zero = zeros(memory)
-    for unit in range(hidden if start.size else 0):
+    for unit in range(hidden if begins and start.size else 0):
         for v in range(0, LANES, VECTOR):
             store(memory, unit * LANES + v, like(zero, start[unit]))
     half = size if reverse else 0

@@ -54,10 +54,10 @@ if TYPE_CHECKING:
     from dnabirnn.alphabet import Codes
     from dnabirnn.network import Architecture
 
-__all__ = ["Head", "add_member", "answer", "pack_head", "project"]
+__all__ = ["MAX_P", "MIN_P", "Head", "add_member", "answer", "pack_head", "project", "softmax"]
 
 _HALF = np.float32(0.5)
-_MIN_P, _MAX_P = map(np.float32, PROBABILITY_BOUNDS)
+MIN_P, MAX_P = map(np.float32, PROBABILITY_BOUNDS)
 _STEPS = 16
 """Steps transposed at a time from (step, output, window) to (window, step, output): a block of few
 steps stays in the cache."""
@@ -269,11 +269,11 @@ def answer(
                     store(columns, base + c * LANES, log_odds)
                 bases = load_codes(codes, t * LANES + v)
                 if exclusive:
-                    _softmax(columns, base, outputs, strands)
+                    softmax(columns, base, outputs, strands)
                 for c in range(background, outputs + background):
                     at = base + c * LANES
                     p = load(columns, at) if exclusive else logistic(load(columns, at))
-                    p = minimum(splat(_MAX_P), maximum(splat(_MIN_P), p))
+                    p = minimum(splat(MAX_P), maximum(splat(MIN_P), p))
                     store(columns, at, zero_where_n(p, bases))
         for lane in range(LANES):
             for t in range(begin, end):
@@ -283,10 +283,10 @@ def answer(
 
 
 @inlined
-def _softmax(
+def softmax(
     columns: NDArray[np.float32], base: int, outputs: int, strands: NDArray[np.int64]
 ) -> None:
-    """Replace the log-odds of background and outputs by the probabilities of the outputs."""
+    """Replace the log-odds of background and outputs by their probabilities."""
     highest = load(columns, base)
     for c in range(1, outputs + 1):
         highest = maximum(highest, load(columns, base + c * LANES))
@@ -303,6 +303,6 @@ def _softmax(
             of_class = of_class + load(columns, at)
             at += LANES
         total = total + of_class
-    for c in range(1, outputs + 1):
+    for c in range(outputs + 1):
         at = base + c * LANES
         store(columns, at, load(columns, at) / total)

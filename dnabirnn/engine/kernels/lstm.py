@@ -51,12 +51,16 @@ if TYPE_CHECKING:
     from dnabirnn.alphabet import Codes
     from dnabirnn.engine.kernels.gradients import Sums
 
-__all__ = ["BACKWARD", "MEMORY", "UNITS", "backward", "pack", "run"]
+__all__ = ["BACKWARD", "MEMORY", "SAVED_STATES", "STATE_ROWS", "UNITS", "backward", "pack", "run"]
 
 UNITS = 2
 """Units per tile. Each has four gates, so a tile has 8 rows."""
 MEMORY = 3
 """Rows of `memory`; a row has one number per unit and window."""
+STATE_ROWS = (0, 2)
+"""Rows of `memory` with the state that `run` starts from if it does not begin: h and c."""
+SAVED_STATES = (4,)
+"""Group of saved values that holds c. The features hold h."""
 BACKWARD = Backward(saved=6, deltas=4, of_inputs=(0, 1, 2, 3), first_of_states=0)
 """Saved values: i, f, g, o, c' and tanh(c'). Deltas: of i, f, g and o."""
 _ROWS = 4 * UNITS
@@ -153,6 +157,7 @@ def run(
     places: NDArray[np.int64],
     length: int,
     reverse: bool,
+    begins: bool,
     table: NDArray[np.float32],
     kmers: NDArray[np.float32],
     inputs: NDArray[np.float32],
@@ -168,7 +173,8 @@ def run(
 ) -> None:
     """Run one direction of a layer over a block of windows; parameters as in `gru.run`."""
     size = hidden * LANES
-    memory[: 3 * size] = 0
+    if begins:
+        memory[: 3 * size] = 0
     now, then = 0, size
     half = size if reverse else 0
     for step in range(length):

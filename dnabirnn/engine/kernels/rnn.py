@@ -34,13 +34,17 @@ if TYPE_CHECKING:
     from dnabirnn.alphabet import Codes
     from dnabirnn.engine.kernels.gradients import Sums
 
-__all__ = ["BACKWARD", "MEMORY", "UNITS", "backward", "pack", "run"]
+__all__ = ["BACKWARD", "MEMORY", "SAVED_STATES", "STATE_ROWS", "UNITS", "backward", "pack", "run"]
 
 UNITS = 4
 """Units per tile: one sum of four units is four rows."""
 MEMORY = 3
 """Rows of `memory`, of which the first two are the states; a row has one number per unit and
 window."""
+STATE_ROWS = (0,)
+"""Row of `memory` with the state that `run` starts from if it does not begin."""
+SAVED_STATES = ()
+"""Groups of saved values with further parts of the state: none, the features hold all of it."""
 BACKWARD = Backward(saved=0, deltas=1, of_inputs=(0,), first_of_states=0)
 """The backward pass needs only the states, so nothing else is saved."""
 
@@ -59,6 +63,7 @@ def run(
     places: NDArray[np.int64],
     length: int,
     reverse: bool,
+    begins: bool,
     table: NDArray[np.float32],
     kmers: NDArray[np.float32],
     inputs: NDArray[np.float32],
@@ -74,7 +79,8 @@ def run(
 ) -> None:
     """Run one direction of a layer over a block of windows; parameters as in `gru.run`."""
     size = hidden * LANES
-    memory[: 2 * size] = 0
+    if begins:
+        memory[: 2 * size] = 0
     now, then = 0, size
     half = size if reverse else 0
     for step in range(length):

@@ -31,6 +31,7 @@ from dnabirnn.engine.kernels.vectors import (
 
 __all__ = [
     "by_lane",
+    "choose",
     "fma",
     "fraction",
     "join",
@@ -354,6 +355,16 @@ def _choice(order):
 # Each returns `b` if either argument is NaN. Kernels pass the bound as `a` and the computed value
 # as `b`, so that a bound does not hide NaN.
 minimum, maximum = intrinsic(_choice("<")), intrinsic(_choice(">"))
+
+
+@intrinsic
+def choose(typing, a, b, value, other):
+    """Return `value` where `a > b`, else `other`."""
+
+    def code(context, builder, signature, args):
+        return builder.select(builder.fcmp_ordered(">", *args[:2]), *args[2:])
+
+    return a(a, a, a, a), code
 
 
 def _arithmetic(operation, instruction):

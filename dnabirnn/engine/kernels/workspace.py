@@ -95,6 +95,7 @@ class Workspace:
                     self.places,
                     length,
                     bool(reverse),
+                    True,
                     *weights.packed,
                     hidden,
                     below,

@@ -1,0 +1,25 @@
+from .changes import Changes as Changes
+from .importance import (
+    ImportanceBlock as ImportanceBlock,
+    importance_blocks as importance_blocks,
+    near_targets as near_targets,
+)
+from .model import (
+    AUTO as AUTO,
+    Effects as Effects,
+    Model as Model,
+    check_deletions as check_deletions,
+    check_reach as check_reach,
+    load as load,
+)
+from .mutate import (
+    EffectFormat as EffectFormat,
+    Mutated as Mutated,
+    check_options as check_options,
+    effect_format as effect_format,
+    mutate_genome as mutate_genome,
+)
+from .plan import MUTATION_REMEDIES as MUTATION_REMEDIES, MutationPlan as MutationPlan
+from .reach import Reach as Reach, measure_reach as measure_reach
+from .stream import EffectBlock as EffectBlock, Mutagenesis as Mutagenesis, effects as effects
+from .targets import Sites as Sites

@@ -1,0 +1,209 @@
+"""`Model`, the face of the library, with methods that explain scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dnabirnn import scoring
+from dnabirnn.errors import OptionError
+from dnabirnn.sequences import Stretch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.explanation.changes import Changes
+
+__all__ = ["AUTO", "Effects", "Model", "check_deletions", "check_reach", "load"]
+
+AUTO = "auto"
+"""Reach that is measured."""
+MAX_DELETION = 100
+"""Longest deletion in bases."""
+
+
+class Effects(NamedTuple):
+    """Effects of the changes of a sequence.
+
+    Attributes
+    ----------
+    start : int
+        0-based position of the first base whose changes were computed.
+    reach_bp : int
+        Bases on either side of a change for which its effect was computed.
+    substitutions : Changes
+        Arrays of (n, 4, O) for n bases, the new bases A, C, G and T, and O outputs. That of the
+        base itself has no effect: it has zeros. Bases of code 4 have no substitutions: their
+        changes are NaN.
+    deletions : Changes
+        Arrays of (n, D, O), for deletions of 1 to D bases that begin at each base. Those of bases
+        of code 4, or past the end of the sequence, are NaN.
+    """
+
+    start: int
+    reach_bp: int
+    substitutions: Changes
+    deletions: Changes
+
+
+class Model(scoring.Model):
+    """A trained model, ready to score and to explain; see `dnabirnn.scoring.Model`."""
+
+    def effects(
+        self,
+        sequence: str | bytes | Codes,
+        start: int = 0,
+        end: int | None = None,
+        *,
+        reach: int | str = AUTO,
+        deletions: int = 0,
+        profiles: bool = False,
+        circular: bool = False,
+    ) -> Effects:
+        """Return the effects of all substitutions of an interval of a sequence.
+
+        The effect of a substitution is the change that it causes in the probabilities and log-odds
+        of the bases around it. Within the reach, it is what scoring the changed sequence from
+        scratch gives.
+
+        Parameters
+        ----------
+        sequence : str, bytes or ndarray, (L,) uint8
+            As for `score`.
+        start, end : int, optional
+            Interval of the bases to change; by default the whole sequence.
+        reach : int or "auto"
+            Bases on either side of a change for which effects are computed. "auto" measures it: see
+            `dnabirnn.explanation.measure_reach`.
+        deletions : int
+            Also compute the effects of deletions of up to this many bases.
+        profiles : bool
+            Also return the changes of all bases within the reach, not only the largest.
+        circular : bool
+            The end of the sequence is joined to its start.
+
+        Returns
+        -------
+        effects : Effects
+
+        Raises
+        ------
+        ValueError
+            If a letter or code is not a nucleotide, or the interval is not on the sequence.
+        OptionError
+            If the reach or the longest deletion is not a possible number.
+        """
+        from dnabirnn.explanation.changes import mapped
+        from dnabirnn.explanation.stream import Mutagenesis, effects
+
+        codes = self.codes(sequence)
+        first, last = _interval(start, end, len(codes))
+        contig = Stretch("", codes)
+
+        def wanted(name: str, length: int) -> NDArray[np.int64]:
+            return np.array([[first, last]], np.int64)
+
+        circles = [""] if circular else []
+        reach_bp = self._reach(contig, reach, first, last, circular)
+        check_deletions(deletions)
+        mutagenesis = Mutagenesis(reach_bp, deletions, profiles)
+        blocks = list(effects([contig], self, mutagenesis, wanted, circles))
+        of_bases, of_sizes = zip(*(block[-2:] for block in blocks), strict=True)
+        joined = (
+            mapped(lambda *arrays: np.concatenate(arrays), *one) for one in (of_bases, of_sizes)
+        )
+        return Effects(first, reach_bp, *joined)
+
+    def importance(
+        self,
+        sequence: str | bytes | Codes,
+        start: int,
+        end: int,
+        *,
+        reach: int | str = AUTO,
+        circular: bool = False,
+    ) -> NDArray[np.float32]:
+        """Return the importance of the bases of a sequence for an interval, such as a site.
+
+        The importance of a base is minus the mean, over its three substitutions, of the change of
+        the log-odds summed over the interval.
+
+        Parameters
+        ----------
+        sequence, reach, circular
+            As for `effects`.
+        start, end : int
+            The interval.
+
+        Returns
+        -------
+        importance : ndarray, (L, O) float32
+            NaN at bases that are further from the interval than the reach, and at bases of code 4.
+
+        Raises
+        ------
+        ValueError, OptionError
+            As for `effects`.
+        """
+        from dnabirnn.explanation.importance import importance_blocks
+
+        codes = self.codes(sequence)
+        first, last = _interval(start, end, len(codes))
+        contig = Stretch("", codes)
+        reach_bp = self._reach(contig, reach, first, last, circular)
+        target = np.array([[first, last]], np.int64)
+        found = np.full((len(codes), len(self.outputs)), np.nan, np.float32)
+        blocks = importance_blocks(
+            [contig], self, reach_bp, lambda name, output: target, [""] if circular else []
+        )
+        for block in blocks:
+            found[block.start : block.start + len(block.importance)] = block.importance
+        return found
+
+    def _reach(
+        self, contig: Stretch, reach: int | str, start: int, end: int, circular: bool
+    ) -> int:
+        """Return the reach in bases; measure it for an interval if it is "auto"."""
+        from dnabirnn.explanation.reach import measure_reach
+
+        if reach == AUTO:
+            return measure_reach(
+                [contig],
+                {"": len(contig.codes)},
+                self,
+                lambda name, length: np.array([[start, end]], np.int64),
+                [""] if circular else [],
+            ).bp
+        return check_reach(reach, self.checkpoint.scoring_window.length_bp)
+
+
+def check_reach(reach: int | str, window_bp: int) -> int:
+    """Return a reach that is given as a number, at most that of a scoring window.
+
+    Raises
+    ------
+    OptionError
+        If it is not a positive integer.
+    """
+    if isinstance(reach, str) or reach < 1:
+        raise OptionError(f"--reach {reach}: must be a number of bases, 1 or more, or {AUTO}")
+    # No change acts further than a window is long.
+    return min(reach, max(window_bp - 1, 1))
+
+
+def check_deletions(longest: int) -> None:
+    """Raise OptionError unless this can be the longest deletion."""
+    if not 0 <= longest <= MAX_DELETION:
+        raise OptionError(f"--deletions {longest}: must be 0 to {MAX_DELETION} bases")
+
+
+def _interval(start: int, end: int | None, length: int) -> tuple[int, int]:
+    last = length if end is None else end
+    if not 0 <= start < last <= length:
+        raise ValueError(f"interval {start}-{last} is not on the sequence of {length} bases")
+    return start, last
+
+
+load = Model.load
