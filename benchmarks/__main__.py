@@ -78,6 +78,15 @@ def train(quick: bool) -> None:
 
 
 @main.command()
+@click.option("--quick", is_flag=True, help="Measure only a GRU of 32 units, on one thread.")
+def explain(quick: bool) -> None:
+    """Speed of mutagenesis, compared with scoring whole windows again and with torch."""
+    from benchmarks.explain import explain as rows
+
+    _save("explain", rows(quick))
+
+
+@main.command()
 def devices() -> None:
     """Speed of scoring and training on a GPU."""
     from benchmarks.devices import devices as rows

@@ -33,7 +33,7 @@ from dnabirnn.training import processes as workers
 
 COMMANDS = (
     *("encode", "train", "score", "call", "evaluate", "info"),
-    *("mask", "merge", "hub", "export", "scan"),
+    *("mask", "merge", "hub", "export", "scan", "explain", "mutate"),
 )
 
 
@@ -85,8 +85,9 @@ def test_help_of_a_command(command: str) -> None:
 
 def test_shared_options_read_the_same_everywhere() -> None:
     texts = {command: ok(f"{command} --help") for command in COMMANDS}
+    effects = ("explain", "mutate")
     shared = {
-        "--model MODEL": ("score", "call", "evaluate"),
+        "--model MODEL": ("score", "call", "evaluate", *effects),
         "--labels FILE": ("encode", "evaluate"),
         "--label-format": ("encode", "evaluate"),
         "--label-flank-ignore": ("encode", "evaluate"),
@@ -100,21 +101,22 @@ def test_shared_options_read_the_same_everywhere() -> None:
         "--within BED": ("encode", "scan"),
         "--gc SHARE": ("encode", "scan"),
         "--span": ("encode", "evaluate"),
-        "--regions BED": ("score", "evaluate"),
+        "--reach BP": effects,
+        "--regions BED": ("score", "evaluate", *effects),
         "--exclude BED": ("encode", "evaluate", "report"),
-        "--name-prefix PREFIX": ("encode", "score", "evaluate", "report"),
-        "--chrom-alias FILE": ("encode", "score", "evaluate", "report"),
-        "--circular NAMES": ("score", "evaluate"),
+        "--name-prefix PREFIX": ("encode", "score", "evaluate", "report", *effects),
+        "--chrom-alias FILE": ("encode", "score", "evaluate", "report", *effects),
+        "--circular NAMES": ("score", "evaluate", *effects),
         "--method": ("score", "call", "evaluate", "report"),
         "--threshold": ("score", "call", "evaluate", "report"),
         "--fdr RATE": ("score", "call", "evaluate", "report"),
-        "--prior CLASS=SHARE": ("train", "score", "evaluate", "export"),
+        "--prior CLASS=SHARE": ("train", "score", "evaluate", "export", *effects),
         "--min-length": ("score", "call", "evaluate", "report"),
         "--merge-gap": ("score", "call", "evaluate", "report"),
-        "--threads": ("train", "score", "evaluate"),
-        "--device NAME": ("train", "score", "evaluate"),
-        "--engine": ("train", "score", "evaluate"),
-        "--precision": ("train", "score", "evaluate"),
+        "--threads": ("train", "score", "evaluate", *effects),
+        "--device NAME": ("train", "score", "evaluate", *effects),
+        "--engine": ("train", "score", "evaluate", *effects),
+        "--precision": ("train", "score", "evaluate", *effects),
         "--index": ("score", "call", "merge"),
         "--so-type": ("score", "call"),
         "--email": ("score", "hub"),

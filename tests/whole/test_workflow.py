@@ -402,6 +402,27 @@ class TestSheetAndConfig:
 
 
 @needs_snakemake
+def test_importance_of_the_calls(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_assembly(data, "some", {"d": 2_000})
+    write_sheet(data, "some some.fa", columns="sample fasta")
+    model = write_model(tmp_path / "m.safetensors", threshold=900)
+    config: dict[str, Any] = {"samples": "data/samples.tsv", "threads": 1, "model": str(model)}
+    assert "explain" not in planned(tmp_path, config=config)
+    config["explain"] = {"importance": True, "reach": 20}
+    done(tmp_path, config=config)
+    results, own = tmp_path / "results", ["explain", data / "some.fa", "-m", model]
+    calls = results / "calls/some.bed"
+    assert calls.read_text()
+    succeed(*own, "--calls", calls, "--reach", 20, "-o", tmp_path / "some.bw")
+    for name in ("some.M.plus.bw", "some.M.minus.bw"):
+        found = (results / "importance/some" / name).read_bytes()
+        assert found == (tmp_path / name).read_bytes()
+    config["explain"]["reach"] = 30
+    assert planned(tmp_path, config=config) == {"explain": 1}
+
+
+@needs_snakemake
 def test_a_model_that_ships_is_named(tmp_path: Path) -> None:
     write_assembly(tmp_path / "data", "s", {"c": 800})
     write_sheet(tmp_path / "data", "s s.fa", columns="sample fasta")

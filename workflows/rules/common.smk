@@ -80,6 +80,12 @@ def score_options():
     return f"{track_options()} {options('sequences', only=['circular'])}".strip()
 
 
+def explain_options():
+    """Return the options of `explain`, including those for sequences."""
+    reach = options("explain", only=["reach"])
+    return f"{reach} {options('sequences', only=['circular'])}".strip()
+
+
 def track_options():
     """Return the options of `score` that make its track contain every score that `call` uses."""
     threshold, lowest = config["call"]["threshold"], config["score"]["min_score"]
@@ -270,6 +276,8 @@ TRAINING = (
     else [s for s, row in SAMPLES.items() if row["role"] != "score"]
 )
 SCORED = [s for s, row in SAMPLES.items() if row["role"] != "train"]
+# Samples whose calls are explained.
+IMPORTANCE = SCORED if config["explain"]["importance"] else []
 ENCODED = [
     f"<results>/encoded/{NAME}/{file}"
     for file in ("codes.npy", "labels.npy", "manifest.json")

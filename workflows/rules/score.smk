@@ -84,3 +84,34 @@ rule call:
         "exec 2> {log:q}; set -x; "
         "dnabirnn call {input.scores:q} -m {input.model:q} -o {output.calls:q} {params.options} "
         "--provenance {output.provenance:q}"
+
+
+# One bigWig per class and strand. Their names depend on the model, so the folder is the output.
+rule explain:
+    input:
+        fasta=lambda wildcards: SAMPLES[wildcards.sample]["fasta"],
+        model=MODEL,
+        calls="<results>/calls/{sample}.bed",
+    output:
+        folder=directory("<results>/importance/{sample}"),
+        provenance="<results>/provenance/explain/{sample}.json",
+    log:
+        "<logs>/explain/{sample}.log",
+    benchmark:
+        "<benchmarks>/explain/{sample}.tsv"
+    conda:
+        CONDA
+    threads: config["threads"]
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(240),
+    params:
+        options=explain_options(),
+        hardware=hardware("device", "engine"),
+    shell:
+        "exec 2> {log:q}; set -x; "
+        "mkdir -p {output.folder:q}; "
+        "dnabirnn explain {input.fasta:q} -m {input.model:q} --calls {input.calls:q} "
+        "-o {output.folder:q}/{wildcards.sample}.bw {params.options} "
+        "{params.hardware} --threads {threads} "
+        "--provenance {output.provenance:q}"
