@@ -28,7 +28,7 @@ __all__ = ["main", "run"]
 
 _SECTIONS = {
     "From labels to calls": ("encode", "train", "score", "call", "evaluate", "report"),
-    "Outputs": ("mask", "merge", "hub"),
+    "Outputs": ("summary", "mask", "merge", "hub"),
     "Models": ("models", "info", "convert", "export", "selfcheck"),
     "Motifs and simulation": ("scan", "simulate"),
     "Provenance": ("verify",),
@@ -37,7 +37,7 @@ _SECTIONS = {
 _COMMANDS = tuple(name for names in _SECTIONS.values() for name in names)
 _WRITING = {
     *("encode", "train", "score", "call", "evaluate", "report"),
-    *("mask", "merge", "hub", "convert", "export", "scan", "simulate"),
+    *("summary", "mask", "merge", "hub", "convert", "export", "scan", "simulate"),
 }
 """Commands with the option `--provenance`."""
 

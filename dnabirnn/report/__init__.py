@@ -1,7 +1,8 @@
-"""The report: one HTML page about a run.
+"""The report: one HTML page about a run, and the summary of calls.
 
 Modules, in reading order:
 
+- `summary`: figures of calls by sample, contig, class and strand
 - `page`: headings, text, tables and figures as one HTML file
 - `curves`: precision-recall and reliability curves
 - `evaluation_files`: the files that `dnabirnn evaluate` writes

@@ -3,6 +3,8 @@ from .block import (
     integer_scores as integer_scores,
     lowest_probability as lowest_probability,
 )
+from .browsers.hub import check_hub as check_hub, write_hub as write_hub
+from .call_files import read_calls as read_calls
 from .colours import COLOURS as COLOURS
 from .formats import (
     FORMAT_NAMES as FORMAT_NAMES,
@@ -10,16 +12,14 @@ from .formats import (
     endings as endings,
     track_format as track_format,
 )
-from .hub import check_hub as check_hub, write_hub as write_hub
 from .lines import Lines as Lines
 from .merge import merge_shards as merge_shards
-from .read import read_calls as read_calls, read_scores as read_scores
+from .read import read_scores as read_scores, read_sizes as read_sizes
 from .rows import Rows as Rows, joined as joined, output_ranks as output_ranks
 from .schema import ROW_SCHEMA as ROW_SCHEMA
 from .text import BedGraphTracks as BedGraphTracks, BedTrack as BedTrack
 from .write import (
     Target as Target,
     open_track as open_track,
-    read_sizes as read_sizes,
     targets as targets,
 )
