@@ -128,9 +128,9 @@ _RUN = "Parts of the report"
     "--calls",
     group=options.INPUT,
     multiple=True,
-    metavar="BED",
-    help="Calls of the genome, in BED. Can be repeated.  [default: called from --scores, or scored "
-    "with --model]",
+    metavar="FILE",
+    help="Calls of the genome, in any format of calls. Can be repeated.  [default: called from "
+    "--scores, or scored with --model]",
 )
 @option(
     "--scores",

@@ -34,7 +34,7 @@ from dnabirnn.training import processes as workers
 
 COMMANDS = (
     *("encode", "train", "score", "call", "evaluate", "info"),
-    *("mask", "merge", "hub", "export", "scan"),
+    *("summary", "mask", "merge", "hub", "export", "scan"),
 )
 
 

@@ -1,8 +1,6 @@
-"""Genome browsers: a hub for UCSC, and sessions of IGV and JBrowse 2.
+"""Genome browsers.
 
 Modules, in reading order:
 
-- `shown`: the tracks that a browser shows, with their labels and colours
-- `sessions`: sessions of IGV and JBrowse 2
-- `hub`: UCSC track hubs
+- `hub`: UCSC track hubs, and sessions of IGV
 """
