@@ -1,6 +1,8 @@
-"""Genome browsers.
+"""Genome browsers: hubs for UCSC, and sessions of IGV and JBrowse 2.
 
 Modules, in reading order:
 
-- `hub`: UCSC track hubs, and sessions of IGV
+- `shown`: the tracks that a browser shows, with their labels and colours
+- `sessions`: sessions of IGV and JBrowse 2
+- `hub`: UCSC track hubs
 """
