@@ -46,7 +46,8 @@ rule all:
         expand("<results>/scores/{sample}.bed.gz", sample=SCORED),
         expand("<results>/calls/{sample}.bed", sample=SCORED),
         expand("<results>/metrics/{truth}.json", truth=TRUTHS),
-        "<results>/report.html" if TRUTHS else [],
+        "<results>/summary.tsv",
+        "<results>/report.html",
     localrule: True
 
 
@@ -67,6 +68,9 @@ include: "workflows/rules/score.smk"
 if TRUTHS:
 
     include: "workflows/rules/evaluate.smk"
+
+
+include: "workflows/rules/report.smk"
 
 
 wildcard_constraints:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,8 @@ _RUN = "Parts of the report"
     group=_RUN,
     multiple=True,
     metavar="FILE",
-    help="Text file to show unchanged, such as the command lines of the run. Can be repeated.",
+    help="Text file to show, such as the command lines of the run. Long command lines are broken "
+    "before options. Can be repeated.",
 )
 @option(
     "-m",
@@ -99,6 +101,31 @@ _RUN = "Parts of the report"
     multiple=True,
     metavar="JSON",
     help="Curves written by `dnabirnn evaluate --curves`. Can be repeated.",
+)
+@option(
+    "--assembly",
+    "assemblies",
+    group=_RUN,
+    multiple=True,
+    metavar="FILE",
+    help="Calls of an assembly, in any format of calls, with or without labels: for the summary of "
+    "calls, and figures of where they lie. Can be repeated.",
+)
+@option(
+    "--sizes",
+    group=_RUN,
+    multiple=True,
+    metavar="FILE",
+    help="Contig lengths of the assemblies: a chrom.sizes or .fai file, or the sequences. Give it "
+    "once for all, or once per --assembly, in their order.",
+)
+@option(
+    "--link",
+    "links",
+    group=_RUN,
+    multiple=True,
+    metavar="FILE",
+    help="File to link from the report, such as calls and scores. Can be repeated.",
 )
 @option(
     "--fasta",
@@ -177,6 +204,9 @@ def report(
     log: tuple[str, ...],
     metrics: tuple[str, ...],
     curves: tuple[str, ...],
+    assemblies: tuple[str, ...],
+    sizes: tuple[str, ...],
+    links: tuple[str, ...],
     fasta: tuple[str, ...],
     sample: str,
     labels: tuple[str, ...],
@@ -199,15 +229,15 @@ def report(
     **rules: Any,
 ) -> None:
     """Run `dnabirnn report`."""
-    from dnabirnn.files import check_target, write_text
+    from dnabirnn.files import check_target, is_stream, write_text
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import Aliases, read_aliases
     from dnabirnn.report import Genome, Material, gather, report_html
     from dnabirnn.scoring import load
     from dnabirnn.sequences import prefixed
 
-    inputs = [model, *log, *metrics, *curves, *command_log, *fasta, *labels]
-    read = [*inputs, *calls, regions, exclude, negatives, scores, chrom_alias]
+    inputs = [model, *log, *metrics, *curves, *command_log, *assemblies, *fasta, *labels]
+    read = [*inputs, *sizes, *links, *calls, regions, exclude, negatives, scores, chrom_alias]
     options.check_apart([out], read)
     check_target(out)
     check_ending("-o", out, "an HTML report", ".html", ".htm", ".xhtml")
@@ -227,6 +257,14 @@ def report(
         raise OptionError(
             "nothing to report; give --model, --metrics or another part of the report"
         )
+    if (len(sizes) > 1 and len(sizes) != len(assemblies)) or (sizes and not assemblies):
+        raise OptionError(
+            f"--sizes: {len(sizes)} files for {len(assemblies)} files of --assembly; give one for "
+            "all, or one per assembly"
+        )
+    for link in links:
+        if not os.path.exists(link):
+            raise OptionError(f"--link {link}: no such file; check the path")
     material = Material.read(
         model=model,
         encoded=encoded,
@@ -235,6 +273,12 @@ def report(
         curves=curves,
         commands=command_log,
         seed=seed,
+        assemblies=assemblies,
+        sizes=sizes,
+        links=[
+            os.path.relpath(link, "." if is_stream(out) else os.path.dirname(out) or ".")
+            for link in links
+        ],
     )
     calling = _calling(material, rules)
     material = replace(material, calling=calling, sample=sample)

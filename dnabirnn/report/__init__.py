@@ -8,10 +8,13 @@ Modules, in reading order:
 - `evaluation_files`: the files that `dnabirnn evaluate` writes
 - `figures`: training curves, call lengths and boundary errors
 - `region`: pictures of single regions
+- `ideogram`: figures of an assembly: bars by contig, and where the calls lie
 - `material`: files that a report is made from
 - `sites`: labelled sites beside calls
 - `examples`: examples chosen for the report
 - `tables`: the tables
+- `assemblies`: the section of the calls of assemblies
+- `methods`: text to paste: command lines, methods and citation
 - `report`: the sections, in order
 """
 

@@ -21,6 +21,10 @@ CONDA = "../envs/dnabirnn.yaml"
 FILES = ("chrom_alias", "exclude", "init", "matrix", "negatives", "split")
 # Values of such keys that are words for the command instead.
 WORDS = {"matrix": ("auto", "none")}
+# Sequences that genome browsers read.
+BROWSABLE = re.compile(
+    r"\.(fa|fasta|fas|fna|fsa|ffn|frn|2bit)(\.b?gz)?$", re.IGNORECASE
+)
 
 
 def files_of(key, samples):
@@ -223,6 +227,27 @@ def calls_of(truth):
     return expand("<results>/calls/{sample}.bed", sample=samples)
 
 
+def shown_labels(sample):
+    """Return the labels of a sample that genome browsers can show."""
+    path = SAMPLES[sample]["labels"]
+    shown = re.search(r"\.(bed|gff3?)(\.b?gz)?$", str(path), re.IGNORECASE)
+    return [path] if path and shown else []
+
+
+def linked_files():
+    """Return the results that the report links. Scores on a storage would have to be fetched."""
+    stored = workflow.storage_settings.default_storage_provider is not None
+    browsable = [s for s in SCORED if BROWSABLE.search(str(SAMPLES[s]["fasta"]))]
+    return [
+        "<results>/summary.tsv",
+        *expand("<results>/calls/{sample}.bed", sample=SCORED),
+        *([] if stored else expand("<results>/scores/{sample}.bed.gz", sample=SCORED)),
+        *expand("<results>/browser/{sample}/igv_session.xml", sample=browsable),
+        *expand("<results>/browser/{sample}/jbrowse2.json", sample=browsable),
+        *expand("<results>/metrics/{truth}.json", truth=TRUTHS),
+    ]
+
+
 def folders_of(files):
     """Return the folders of files, without duplicates."""
     return list(dict.fromkeys(Path(file).parent for file in files))
@@ -243,6 +268,18 @@ def write_held_out(manifest, out):
             f"{name}\t{start}\t{end}\t{split}\n" for name, start, end in splits[split]
         )
     )
+    partial.replace(out)
+
+
+def write_joined(tables, out):
+    """Write tables with the same head as one."""
+    partial = Path(f"{out}.tmp")  # so that a partial file never has the final name
+    with partial.open("w") as file:
+        for number, table in enumerate(tables):
+            with open(table) as rows:
+                head = next(rows)
+                file.write("" if number else head)
+                file.writelines(rows)
     partial.replace(out)
 
 
