@@ -27,7 +27,7 @@ from dnabirnn.names import printable
 __all__ = ["main", "run"]
 
 _SECTIONS = {
-    "From labels to calls": ("encode", "train", "score", "call", "evaluate", "report"),
+    "From labels to calls": ("encode", "train", "score", "call", "evaluate", "review", "report"),
     "Outputs": ("summary", "mask", "merge", "hub"),
     "Models": ("models", "info", "convert", "export", "selfcheck"),
     "Motifs and simulation": ("scan", "simulate"),
@@ -36,7 +36,7 @@ _SECTIONS = {
 """Commands by the heading that help lists them under."""
 _COMMANDS = tuple(name for names in _SECTIONS.values() for name in names)
 _WRITING = {
-    *("encode", "train", "score", "call", "evaluate", "report"),
+    *("encode", "train", "score", "call", "evaluate", "review", "report"),
     *("summary", "mask", "merge", "hub", "convert", "export", "scan", "simulate"),
 }
 """Commands with the option `--provenance`."""

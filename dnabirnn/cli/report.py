@@ -167,6 +167,7 @@ _RUN = "Parts of the report"
     "there are no --calls.",
 )
 @label_options.negatives
+@label_options.corrections
 @label_options.reading
 @options.ignore_classes
 @option(
@@ -217,6 +218,7 @@ def report(
     calls: tuple[str, ...],
     scores: str | None,
     negatives: str | None,
+    corrections: str | None,
     reading: Mapping[str, Any],
     ignore_classes: tuple[str, ...],
     examples: int,
@@ -231,13 +233,24 @@ def report(
     """Run `dnabirnn report`."""
     from dnabirnn.files import check_target, is_stream, write_text
     from dnabirnn.intervals import Regions
-    from dnabirnn.labels import Aliases, read_aliases
+    from dnabirnn.labels import Aliases, read_aliases, read_corrections
     from dnabirnn.report import Genome, Material, gather, report_html
     from dnabirnn.scoring import load
     from dnabirnn.sequences import prefixed
 
     inputs = [model, *log, *metrics, *curves, *command_log, *assemblies, *fasta, *labels]
-    read = [*inputs, *sizes, *links, *calls, regions, exclude, negatives, scores, chrom_alias]
+    read = [
+        *inputs,
+        *sizes,
+        *links,
+        *calls,
+        regions,
+        exclude,
+        negatives,
+        corrections,
+        scores,
+        chrom_alias,
+    ]
     options.check_apart([out], read)
     check_target(out)
     check_ending("-o", out, "an HTML report", ".html", ".htm", ".xhtml")
@@ -248,6 +261,7 @@ def report(
         "--calls": calls,
         "--scores": scores,
         "--negatives": negatives,
+        "--corrections": corrections,
         "--name-prefix": name_prefixes,
         "--chrom-alias": chrom_alias,
         **label_options.given_reading(reading),
@@ -297,17 +311,19 @@ def report(
         )
         files = prefixed(fasta, name_prefixes)
         aliases = Aliases([], []) if chrom_alias is None else read_aliases(chrom_alias, files)
+        marked = aliases.labels(
+            _labels(
+                loaded,
+                labels,
+                ignore_classes=ignore_classes,
+                negatives=None if negatives is None else Regions.read(negatives),
+                **reading,
+            )
+        )
+        marked = marked if corrections is None else read_corrections(corrections).of(marked)
         genome = Genome(
             files,
-            aliases.labels(
-                _labels(
-                    loaded,
-                    labels,
-                    ignore_classes=ignore_classes,
-                    negatives=None if negatives is None else Regions.read(negatives),
-                    **reading,
-                )
-            ),
+            marked,
             loaded,
             calls,
             scores,

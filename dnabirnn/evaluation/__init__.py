@@ -15,6 +15,7 @@ Modules, in reading order:
 - `baseline_matrix`: scans with a position weight matrix
 - `baseline`: position weight matrices learned from the training sites
 - `genome`: whole genomes evaluated, from file to file
+- `review`: calls and labels that disagree most
 """
 
 import lazy_loader

@@ -4,7 +4,7 @@ from .block import (
     lowest_probability as lowest_probability,
 )
 from .browsers.hub import check_hub as check_hub, write_hub as write_hub
-from .browsers.sessions import write_sessions as write_sessions
+from .browsers.sessions import can_show as can_show, write_sessions as write_sessions
 from .call_files import read_calls as read_calls
 from .colours import COLOURS as COLOURS
 from .formats import (

@@ -18,7 +18,7 @@ CONDA = "../envs/dnabirnn.yaml"
 
 # Keys of the config that name files. They are inputs of the rules that use them, and their options
 # are made from the inputs, because Snakemake fetches addresses to other paths.
-FILES = ("chrom_alias", "exclude", "init", "matrix", "negatives", "split")
+FILES = ("chrom_alias", "corrections", "exclude", "init", "matrix", "negatives", "split")
 # Values of such keys that are words for the command instead.
 WORDS = {"matrix": ("auto", "none")}
 # Sequences that genome browsers read.
@@ -217,6 +217,11 @@ def regions_of(truth):
 def excluded_of(truth):
     """Return the BED of bases that do not count: those excluded when encoding."""
     return file_named("encode", "exclude") if truth == NAME and TRAINING else []
+
+
+def corrections_of(truth):
+    """Return the review of the labels that the model is trained on, if they are the truth."""
+    return file_named("encode", "corrections") if truth == NAME and TRAINING else []
 
 
 def calls_of(truth):

@@ -7,6 +7,7 @@ rule evaluate:
         labels=lambda wildcards: files_of("labels", samples_of(wildcards.truth)),
         regions=lambda wildcards: regions_of(wildcards.truth),
         exclude=lambda wildcards: excluded_of(wildcards.truth),
+        corrections=lambda wildcards: corrections_of(wildcards.truth),
         negatives=file_named("labels", "negatives"),
         chrom_alias=file_named("sequences", "chrom_alias"),
         model=MODEL,

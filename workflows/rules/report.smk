@@ -85,6 +85,7 @@ rule report:
         labels=files_of("labels", samples_of(TRUTHS[0])) if TRUTHS else [],
         regions=regions_of(TRUTHS[0]) if TRUTHS else [],
         exclude=excluded_of(TRUTHS[0]) if TRUTHS else [],
+        corrections=corrections_of(TRUTHS[0]) if TRUTHS else [],
         negatives=file_named("labels", "negatives") if TRUTHS else [],
         chrom_alias=file_named("sequences", "chrom_alias") if TRUTHS else [],
         calls=calls_of(TRUTHS[0]) if TRUTHS else [],

@@ -7,6 +7,7 @@ rule encode:
         labels=files_of("labels", TRAINING),
         split=file_named("encode", "split"),
         exclude=file_named("encode", "exclude"),
+        corrections=file_named("encode", "corrections"),
         negatives=file_named("labels", "negatives"),
         chrom_alias=file_named("sequences", "chrom_alias"),
     output:

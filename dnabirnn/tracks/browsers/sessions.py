@@ -13,7 +13,7 @@ from urllib.parse import quote
 from dnabirnn.errors import OptionError
 from dnabirnn.files import OutputFiles
 from dnabirnn.names import is_printable
-from dnabirnn.tracks.browsers.shown import Kind, check_tracks, shown_tracks
+from dnabirnn.tracks.browsers.shown import Kind, check_tracks, kind_of, shown_tracks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.tracks.browsers.shown import ShownTrack
 
-__all__ = ["IGV_FILE", "JBROWSE_FILE", "session_files", "write_sessions"]
+__all__ = ["IGV_FILE", "JBROWSE_FILE", "can_show", "session_files", "write_sessions"]
 
 IGV_FILE, JBROWSE_FILE = "igv_session.xml", "jbrowse2.json"
 
@@ -78,6 +78,17 @@ def write_sessions(
     with OutputFiles() as outputs:
         for file, text in texts.items():
             outputs.open(Path(folder, file)).write(text.encode())
+
+
+def can_show(path: PathLike) -> bool:
+    """Return whether sessions can show a file, by its name.
+
+    Examples
+    --------
+    >>> can_show("sites.bed"), can_show("sites.gb")
+    (True, False)
+    """
+    return is_printable(os.fspath(path)) and kind_of(path) is not None
 
 
 def session_files(
