@@ -23,11 +23,13 @@ import polars as pl
 from dnabirnn.errors import OptionError
 from dnabirnn.evaluation.matching import counted_intervals
 from dnabirnn.evaluation.truth import LabelledContigs, Truth
+from dnabirnn.files import is_stream
+from dnabirnn.intervals import merge
 from dnabirnn.labels import intervals_of, output_masks
 from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.network import Architecture, default_min_score
 from dnabirnn.scoring import find_calls, find_runs, watched
-from dnabirnn.sequences import checked_contigs
+from dnabirnn.sequences import checked_contigs, contig_lengths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -91,8 +93,8 @@ def review_genome(
     calls : CallSettings
         Classes without a rule are left out.
     priors : mapping of str to float, optional
-        Share of the bases of a strand that belong to a class, if it is not that for which the model
-        was calibrated.
+        Share of the bases of a strand that belong to a class. By default that for which the model
+        was calibrated, or that of the labels if the model file does not have it.
     exclude : Regions, optional
         Bases that do not count.
     circular : Circular, optional
@@ -108,16 +110,17 @@ def review_genome(
     Raises
     ------
     OptionError
-        A class without a known prior.
+        Sequences that would have to be read twice, from standard input or a pipe.
     FastaError, LabelError
         An input cannot be read, or the inputs do not fit together.
     """
-    reviewer = _Reviewer(labels, calls, _priors(model.checkpoint, calls.rules, priors or {}))
+    least = default_min_score([*model.checkpoint.calls.values(), *calls.rules.values()])
+    shares = _priors(model.checkpoint, calls.rules, priors or {}, fasta, labels)
+    reviewer = _Reviewer(labels, calls, shares, least)
     contigs = LabelledContigs(fasta, labels, model.checkpoint.mask, exclude)
     naming = [labels, labels.negatives, exclude, circular]
     checked = checked_contigs(contigs, fasta, naming)
     blocks = watched(model.blocks(checked, None, circular or ()), progress)
-    least = default_min_score([*model.checkpoint.calls.values(), *calls.rules.values()])
 
     def seen() -> Iterator[Rows]:
         for rows in find_runs(blocks, min_score=1):
@@ -139,18 +142,37 @@ def review_text(review: pl.DataFrame) -> str:
 
 
 def _priors(
-    checkpoint: Checkpoint, names: Iterable[str], given: Mapping[str, float]
+    checkpoint: Checkpoint,
+    names: Iterable[str],
+    given: Mapping[str, float],
+    fasta: Sequence[PathLike],
+    labels: Labels,
 ) -> dict[str, float]:
-    """Return the share of bases of a strand of each class: as given, or as calibrated for."""
+    """Return the share of bases of a strand of each class.
+
+    It is as given, or that for which the model was calibrated, or that of the labels.
+    """
     prevalence = checkpoint.training.get("prevalence", {})
     found = {name: of["calibrated"] for name, of in prevalence.items() if of.get("calibrated")}
     found |= given
-    for name in names:
-        if not 0 < found.get(name, 0) < 1:
-            raise OptionError(
-                f"the model file does not have the share of {name} in training; give it with "
-                f"--prior {name}=SHARE"
-            )
+    missing = [name for name in names if name not in found]
+    if not missing:
+        return found
+    if any(map(is_stream, fasta)):
+        raise OptionError(
+            f"the model file does not have the share of {missing[0]} in training, so the FASTA is "
+            "read twice, which standard input and pipes do not allow; give a file"
+        )
+    bases = max(1, sum(contig_lengths(*fasta).values()))
+    number = pl.col("class").replace_strict(dict(enumerate(c.name for c in labels.classes)))
+    marked = merge(
+        labels.frame.filter(pl.col("class") >= 0).with_columns(number), ("chrom", "class", "strand")
+    )
+    for name in missing:
+        own = marked.filter(pl.col("class") == name)
+        strands = 2 if dict(labels.classes)[name] else 1
+        covered = int((own["end"] - own["start"]).sum())
+        found[name] = min(max(covered / (strands * bases), 1e-6), 0.5)
     return found
 
 
@@ -260,13 +282,17 @@ class _Reviewer:
     calls : CallSettings
     priors : mapping of str to float
         Of each class with a rule.
+    least : int
+        Smallest score at the ends of a call.
     """
 
-    def __init__(self, labels: Labels, calls: CallSettings, priors: Mapping[str, float]) -> None:
+    def __init__(
+        self, labels: Labels, calls: CallSettings, priors: Mapping[str, float], least: int
+    ) -> None:
         self.outputs = Architecture(labels.classes).outputs
         self.chrom: str | None = None
         self._masks = output_masks(labels.classes)
-        self._rules = calls.rules
+        self._least = least
         self._evidence = {name: _evidence_table(priors[name]) for name in calls.rules}
         self._frames = [pl.DataFrame(schema=REVIEW_SCHEMA)]
         self._classes: list[_Class] = []
@@ -277,14 +303,14 @@ class _Reviewer:
         self.chrom = chrom
         self._truth = Truth.of(labels)
         self._classes = []
-        for name, rule in self._rules.items():
+        for name, evidence in self._evidence.items():
             outputs = tuple(i for i, output in enumerate(self.outputs) if output.class_name == name)
             marked = tuple(
                 counted_intervals(intervals_of(labels, self._masks[i]), self._truth.counted)
                 for i in outputs
             )
             points = np.unique(np.concatenate([spans.ravel() for spans in marked]))
-            sums = tuple(_Sums(self._evidence[name], points, rule.threshold) for _ in outputs)
+            sums = tuple(_Sums(evidence, points, self._least) for _ in outputs)
             self._classes.append(_Class(name, outputs, marked, sums))
 
     def add(self, rows: Rows) -> None:

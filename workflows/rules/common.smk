@@ -18,7 +18,15 @@ CONDA = "../envs/dnabirnn.yaml"
 
 # Keys of the config that name files. They are inputs of the rules that use them, and their options
 # are made from the inputs, because Snakemake fetches addresses to other paths.
-FILES = ("chrom_alias", "corrections", "exclude", "init", "matrix", "negatives", "split")
+FILES = (
+    "chrom_alias",
+    "corrections",
+    "exclude",
+    "init",
+    "matrix",
+    "negatives",
+    "split",
+)
 # Values of such keys that are words for the command instead.
 WORDS = {"matrix": ("auto", "none")}
 # Sequences that genome browsers read.
