@@ -29,4 +29,9 @@ from .metrics import (
     bin_means as bin_means,
 )
 from .reliability import Reliability as Reliability, logistic_fit as logistic_fit
+from .review import (
+    REVIEW_SCHEMA as REVIEW_SCHEMA,
+    review_genome as review_genome,
+    review_text as review_text,
+)
 from .truth import Truth as Truth, painted_labels as painted_labels
