@@ -47,7 +47,8 @@ rule all:
         expand("<results>/calls/{sample}.bed", sample=SCORED),
         expand("<results>/importance/{sample}", sample=IMPORTANCE),
         expand("<results>/metrics/{truth}.json", truth=TRUTHS),
-        "<results>/report.html" if TRUTHS else [],
+        "<results>/summary.tsv",
+        "<results>/report.html",
     localrule: True
 
 
@@ -68,6 +69,9 @@ include: "workflows/rules/score.smk"
 if TRUTHS:
 
     include: "workflows/rules/evaluate.smk"
+
+
+include: "workflows/rules/report.smk"
 
 
 wildcard_constraints:

@@ -200,14 +200,28 @@ def _save_tests(name: str, rows: Iterable[dict[str, Any]], on: str) -> None:
 @_seeds
 @click.option("--threads", type=int, help="Number of threads.  [default: all cores]")
 @_on
+@click.option(
+    "--encode",
+    default="",
+    help="Options of `dnabirnn encode`, as one word, such as '--background markov'. Only with "
+    "--on val.",
+)
 def accuracy(
-    task: str, folder: Path | None, options: str, seeds: int, threads: int | None, on: str
+    task: str,
+    folder: Path | None,
+    options: str,
+    seeds: int,
+    threads: int | None,
+    on: str,
+    encode: str,
 ) -> None:
     """Accuracy of the default recipe on a real task, with the data in DNABIRNN_DATA."""
     from benchmarks.accuracy import accuracy as rows
 
-    found = rows(task, _work_folder(folder), seeds, shlex.split(options), on, threads)
-    _save_tests(f"accuracy-{task}", found, on)
+    if encode and on == "test":
+        raise click.UsageError("--encode: choose how to encode on validation sequence: --on val")
+    words = shlex.split(options), on, threads, shlex.split(encode)
+    _save_tests(f"accuracy-{task}", rows(task, _work_folder(folder), seeds, *words), on)
 
 
 @main.command()

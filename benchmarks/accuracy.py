@@ -51,6 +51,7 @@ def accuracy(
     options: Sequence[str],
     on: str = "test",
     threads: int | None = None,
+    encode: Sequence[str] = (),
 ) -> Iterator[dict[str, Any]]:
     """Yield one row per sequences and class: means and standard deviations over seeds.
 
@@ -68,16 +69,21 @@ def accuracy(
         "test", or `VAL` for the validation sequence, whose rows have fewer figures.
     threads : int, optional
         Number of threads.  [default: all cores]
+    encode : sequence of str
+        Options of `dnabirnn encode` besides those of the task.
     """
-    trained = _train(Prepared(name, folder, threads), name, folder, seeds, options)
+    prepared = Prepared(name, folder, threads, encode=encode)
+    trained = _train(prepared, name, folder, seeds, options)
     task = trained.task
     alone = {}
     if task.task.alone:
         for own in task.classes:
-            part = Prepared(name, folder, threads, (own.name,))
+            part = Prepared(name, folder, threads, (own.name,), encode)
             alone[own.name] = _train(part, f"{name}.{own.name}", folder, seeds, options)
     for place in task.places(on):
         first = {"task": name, "on": place.name, "options": " ".join(options), "seeds": seeds}
+        if encode:
+            first["encode"] = " ".join(encode)
         first["train_s"] = trained.seconds
         reports = [task.evaluate(model, place) for model in trained.models]
         matrices = task.evaluate_matrices(place)

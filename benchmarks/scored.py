@@ -100,10 +100,17 @@ class Prepared:
         Number of threads.  [default: all cores]
     classes : sequence of str
         Classes to keep.  [default: all]
+    encode : sequence of str
+        Options of `dnabirnn encode` besides those of the task.
     """
 
     def __init__(
-        self, name: str, folder: Path, threads: int | None = None, classes: Sequence[str] = ()
+        self,
+        name: str,
+        folder: Path,
+        threads: int | None = None,
+        classes: Sequence[str] = (),
+        encode: Sequence[str] = (),
     ) -> None:
         self.task: Task = TASKS[name]
         self.data = Path(os.environ["DNABIRNN_DATA"])
@@ -125,7 +132,7 @@ class Prepared:
             f"--label-flank-ignore={self.task.flank_bp}",
         ]
         fasta = map(str, self._train_fasta)
-        run("encode", *fasta, *options, *self.task.options, "-o", str(self.encoded))
+        run("encode", *fasta, *options, *self.task.options, *encode, "-o", str(self.encoded))
 
     @cached_property
     def classes(self) -> tuple[MotifClass, ...]:

@@ -87,7 +87,7 @@ _MODELS = {
     ),
     "fly-splice": _Shipped(
         "fly",
-        "--preset accurate --mutate 0.1 --window 400",
+        "--preset accurate",
         ("rep",),
         {
             "for": "splice donors and acceptors and start codons of Drosophila genes",
@@ -96,7 +96,53 @@ _MODELS = {
             "licence": "the loci are of AUGUSTUS (Artistic licence); the model has the licence of "
             "dnabirnn",
             "limits": "truth is of coding sequence: signals in untranslated regions count as "
-            "background. Far from precise enough to annotate genes with by itself",
+            "background, and other isoforms are missing. Four fifths of its false donors look "
+            "real to AUGUSTUS. Far from precise enough to annotate genes with by itself",
+        },
+    ),
+    "bacterial-promoters": _Shipped(
+        "four_species_tss",
+        "",
+        ("satellites", "fly"),
+        {
+            "for": "the 40 bases upstream of transcription start sites of bacteria",
+            "data": "C. jejuni 11168, H. pylori 26695, E. coli K-12 and C. pneumoniae CWL029, a "
+            "fifth of the sequence for choice and calibration; tested on S. pyogenes S119, a "
+            "species that it never saw (dRNA-seq, collected by Chevez-Guardado 2021)",
+            "licence": "coordinates are of published supplements, genomes are public, without "
+            "restriction (INSDC); the model has the licence of dnabirnn",
+            "limits": "mostly promoters of the housekeeping sigma factor. Sites that no condition "
+            "expressed are missing from the truth. Not trained on genomes with more than 51 % GC",
+        },
+    ),
+    "bacterial-terminators": _Shipped(
+        "bacterial_terminators",
+        "",
+        ("satellites", "fly"),
+        {
+            "for": "the last 40 bases of transcripts of bacteria: a hairpin and a run of T",
+            "data": "S. pneumoniae D39V and E. coli K-12 (Ju 2019); chosen and calibrated on "
+            "Synechocystis 6803; tested on V. natriegens (term-seq, collected by Taheri "
+            "Ghahfarokhi 2025)",
+            "licence": "coordinates are of published supplements, genomes are public, without "
+            "restriction (INSDC); the model has the licence of dnabirnn",
+            "limits": "intrinsic terminators. Ends that depend on Rho, or that enzymes cut, are "
+            "in the truth, but are hardly found",
+        },
+    ),
+    "yeast-factors": _Shipped(
+        "yeast_chipexo",
+        "",
+        ("rep",),
+        {
+            "for": "sites that Abf1, Cbf1, Cin5, Fkh1, Mcm1, Rap1, Reb1 and Ume6 bind in S. "
+            "cerevisiae",
+            "data": "chromosomes of S. cerevisiae S288C; chosen and calibrated on chr4 and chr7, "
+            "tested on chr12 and chr15 (ChIP-exo, Rossi 2021)",
+            "licence": "the coordinates are of a published supplement, the genome is public "
+            "(SGD); the model has the licence of dnabirnn",
+            "limits": "one condition of growth; unbound means not called by the authors. Binding "
+            "events without a copy of the consensus were left out",
         },
     ),
 }
@@ -139,7 +185,7 @@ def ship(folder: Path) -> None:
             "speed": f"{_speed(path):.1f} Mb/s on one core of {machine()['processor']}",
             "test": figures + absent,
             "controls": f"bases called where there are none: {called_in_controls}",
-            "command": f"dnabirnn train {model.task}.enc {model.train}",
+            "command": f"dnabirnn train {model.task}.enc {model.train}".rstrip(),
         }
         checkpoint = dataclasses.replace(trained, card=card)
         checkpoint.save(_FOLDER / f"{name}.safetensors")

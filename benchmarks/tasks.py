@@ -211,6 +211,20 @@ def _promoters() -> Task:
     )
 
 
+def _four_species() -> Task:
+    folder, ending = "bacterial_tss", ".promoter40.bed"
+    own = _pairs(folder, ending, "cjejuni_11168", "hpylori_26695", "cpneumoniae_CWL029")
+    ecoli = "ecoli_k12/NC_000913.3.fa.gz"
+    return Task(
+        "The same sites, trained on four species, with a fifth of their sequence for "
+        "validation, and tested on a species that was not seen. This is the task of the model "
+        "bacterial-promoters.",
+        Sequences((*own.fasta, ecoli), (*own.labels, f"{folder}/ecoli_k12{ending}")),
+        {"S. pyogenes": _pairs(folder, ending, "spyogenes_S119")},
+        options=("--split-fractions", "0.8,0.2,0"),
+    )
+
+
 def _integrons() -> Task:
     folder, ending = "integron_attC", ".attC.bed"
     validation = ",".join(f"VICH001.0523.00090.00{number}C" for number in (1, 2))
@@ -265,6 +279,7 @@ TASKS = {
     ),
     "yeast_chipexo": _yeast(),
     "bacterial_tss": _promoters(),
+    "four_species_tss": _four_species(),
     "bacterial_terminators": _terminators(),
     "integron_attC": _integrons(),
     "ecoli_chipexo": _ecoli(

@@ -27,6 +27,7 @@ __all__ = ["encode"]
 logger = logging.getLogger(__name__)
 
 _SPLITS = "Training, validation and test sequence"
+_BACKGROUND = "Other backgrounds"
 
 
 class _Fasta(click.Argument):
@@ -47,6 +48,9 @@ class _Fasta(click.Argument):
 
     Without labels, --consensus plants repeats in simulated sequence, as `dnabirnn simulate` does.
     FASTA files, which may then be left out, are the genome between the repeats.
+
+    With --background, training sites are also pasted into other sequence, so that the model works
+    in genomes of another base composition.
     """,
     "dnabirnn encode genome.fa --labels sites.bed -o sites.enc --val-chroms chr2",
 )
@@ -79,7 +83,25 @@ class _Fasta(click.Argument):
     "--seed",
     group=label_options.REPEATS,
     type=click.IntRange(0, 2**63 - 1),
-    help="Random seed of the simulation. The same seed gives the same set.  [default: 0]",
+    help="Random seed of the simulation, or of --background. The same seed gives the same set.  "
+    "[default: 0]",
+)
+@option(
+    "--background",
+    "backgrounds",
+    group=_BACKGROUND,
+    multiple=True,
+    metavar="FASTA",
+    help="Also train on copies of the training sites in this sequence, which must hold no sites of "
+    "the classes: all of it that is not pasted is a negative. `markov`, or such as `markov:30,65`, "
+    "is random sequence of these GC contents in percent. Can be repeated.",
+)
+@option(
+    "--background-share",
+    group=_BACKGROUND,
+    type=float,
+    metavar="SHARE",
+    help="Share of the training sequence that this sequence makes up, up to 0.9.  [default: 0.2]",
 )
 @options.pvalue
 @options.within
@@ -94,6 +116,7 @@ class _Fasta(click.Argument):
 )
 @label_options.reading
 @label_options.negatives
+@label_options.corrections
 @options.comma_list(
     "--classes",
     group=options.LABELS,
@@ -156,12 +179,15 @@ def encode(
     divergence: str | None,
     length: int | None,
     seed: int | None,
+    backgrounds: tuple[str, ...],
+    background_share: float | None,
     pvalue: float | None,
     within: str | None,
     gc: float | None,
     out: str,
     reading: Mapping[str, Any],
     negatives: str | None,
+    corrections: str | None,
     classes: tuple[str, ...] | None,
     ignore_classes: tuple[str, ...],
     unstranded: tuple[str, ...],
@@ -176,40 +202,46 @@ def encode(
 ) -> None:
     """Run `dnabirnn encode`."""
     from dnabirnn.encoded import (
+        DEFAULT_SHARE,
         ENCODING_REMEDIES,
         EncodingPlan,
         FractionSplit,
         data_warnings,
         encode_genome,
+        read_backgrounds,
         split_plan,
         summary_table,
     )
     from dnabirnn.intervals import Regions
-    from dnabirnn.labels import load_labels, read_aliases
+    from dnabirnn.labels import load_labels, read_aliases, read_corrections
     from dnabirnn.sequences import prefixed
 
     searched = {"pvalue": pvalue, "within": within, "gc": gc}
     simulated = {"divergence": divergence, "length": length, "seed": seed}
     if consensus is None:
-        _check_source(labels, motifs, searched, reading, negatives)
+        _check_source(labels, motifs, searched, reading, negatives, corrections)
         for name, value in simulated.items():
-            if value is not None:
+            if value is not None and not (name == "seed" and backgrounds):
                 raise OptionError(f"--{name}: applies to repeats only; give them with --consensus")
     else:
         others = {
             "labels": labels,
             "motifs": motifs,
             "negatives": negatives,
+            "corrections": corrections,
             "classes": classes,
             "ignore-classes": ignore_classes,
             "name-prefix": name_prefixes,
             "exclude": exclude,
             "chrom-alias": chrom_alias,
+            "background": backgrounds,
         }
         given = {f"--{name}": value for name, value in (searched | others).items()}
         for name, value in (given | label_options.given_reading(reading)).items():
             if value not in (None, ()):
                 raise OptionError(f"{name}: does not apply to --consensus; remove one")
+    if background_share is not None and not backgrounds:
+        raise OptionError("--background-share: applies to --background only; give one")
     files = prefixed(fasta, name_prefixes)
     fractions = None if split_fractions is None else options.fractions(split_fractions)
     aliases = None if chrom_alias is None else read_aliases(chrom_alias, files)
@@ -229,15 +261,29 @@ def encode(
             **reading,
         )
         loaded = loaded if aliases is None else aliases.labels(loaded)
+        loaded = loaded if corrections is None else read_corrections(corrections).of(loaded)
     else:
         searched |= {"class_name": reading["class_name"], "hard_mask": mask == "hard"}
         chosen = (classes, ignore_classes, unstranded)
         loaded, origin = _of_motifs(files, motifs, searched, aliases, chosen, quiet)
     excluded = None if exclude is None else Regions.read(exclude, may_be_empty=True)
     excluded = excluded if aliases is None else aliases.regions(excluded)
+    added = None
+    if backgrounds:
+        share = DEFAULT_SHARE if background_share is None else background_share
+        added = read_backgrounds(backgrounds, share, seed or 0, hard_mask=mask == "hard")
     with ProgressBar("surveyed", quiet=quiet) as progress:
-        split_by = plan or FractionSplit()
-        ahead = EncodingPlan(files, loaded, out, mask, split_by, excluded, progress.add, records)
+        ahead = EncodingPlan(
+            files,
+            loaded,
+            out,
+            mask,
+            plan or FractionSplit(),
+            excluded,
+            progress.add,
+            records,
+            added,
+        )
         go_on = look_ahead(ahead, ENCODING_REMEDIES, dry_run=dry_run)
     if not go_on:
         return
@@ -251,7 +297,16 @@ def encode(
             exclude=excluded,
             origin=origin,
             records=records,
+            backgrounds=added,
             progress=progress.add,
+        )
+    if added is not None:
+        background = encoded.manifest["background"]
+        logger.info(
+            "%d contigs added to the train split: %d copies of sites in %s",
+            len(background["contigs"]),
+            background["sites"],
+            ", ".join(background["sources"]),
         )
     if not quiet:
         tell(summary_table(encoded.manifest["summary"]))
@@ -265,6 +320,7 @@ def _check_source(
     searched: dict[str, Any],
     reading: Mapping[str, Any],
     negatives: str | None,
+    corrections: str | None,
 ) -> None:
     """Raise unless labels come from one source, and all options belong to that source."""
     if not labels and motifs is None:
@@ -278,7 +334,9 @@ def _check_source(
         )
     if motifs is not None:
         given = [*label_options.given_reading({**reading, "class_name": None})]
-        for name in [*given, *(["--negatives"] if negatives is not None else [])]:
+        given += ["--negatives"] * (negatives is not None)
+        given += ["--corrections"] * (corrections is not None)
+        for name in given:
             raise OptionError(
                 f"{name}: applies to label files, but the labels come from --motifs; remove it, or "
                 "write the motif sites to a BED file with `dnabirnn scan`"

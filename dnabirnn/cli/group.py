@@ -29,7 +29,8 @@ __all__ = ["main", "run"]
 _SECTIONS = {
     "From labels to calls": ("encode", "train", "score", "call", "evaluate", "report"),
     "Why": ("explain", "mutate"),
-    "Outputs": ("mask", "merge", "hub"),
+    "Labels and frequencies": ("review", "prior"),
+    "Outputs": ("summary", "mask", "merge", "hub"),
     "Models": ("models", "info", "convert", "export", "selfcheck"),
     "Motifs and simulation": ("scan", "simulate"),
     "Provenance": ("verify",),
@@ -37,8 +38,8 @@ _SECTIONS = {
 """Commands by the heading that help lists them under."""
 _COMMANDS = tuple(name for names in _SECTIONS.values() for name in names)
 _WRITING = {
-    *("encode", "train", "score", "call", "evaluate", "report"),
-    *("explain", "mutate", "mask", "merge", "hub", "convert", "export", "scan", "simulate"),
+    *("encode", "train", "score", "call", "evaluate", "review", "report", "explain", "mutate"),
+    *("summary", "mask", "merge", "hub", "convert", "export", "scan", "simulate"),
 }
 """Commands with the option `--provenance`."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,8 +12,11 @@ from dnabirnn.cli.command import command, option
 from dnabirnn.errors import ModelFileError
 from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.names import printable
+from dnabirnn.tuning import TUNED_OPTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dnabirnn.network import Checkpoint, Member
 
 __all__ = ["info"]
@@ -62,6 +65,7 @@ def _lines(checkpoint: Checkpoint) -> list[str]:
         f"mask             {checkpoint.mask}",
     ]
     lines += _training(checkpoint)
+    lines += _tuning(checkpoint.training.get("tuning"))
     if not checkpoint.training:
         lines += [f"{key:16} {text}" for key, text in checkpoint.card.items()]
     for name, _ in checkpoint.architecture.classes:
@@ -114,7 +118,7 @@ def _training(checkpoint: Checkpoint) -> list[str]:
     )
     lines = [
         f"trained on       {inputs}",
-        f"                 encoded set {training['data'][:12]}; {fit['bases'] / 1e6:g} Mb of "
+        f"                 encoded set {training['data'][:12]}; {_megabases(training)} of "
         f"windows, learning rate {fit['learning_rate']:g}, positive share "
         f"{sampling['positive_share']:g}, seed {sampling['seed']}",
         f"                 with {versions} on {training['device']}",
@@ -125,3 +129,41 @@ def _training(checkpoint: Checkpoint) -> list[str]:
             f"sequence, per strand"
         )
     return lines
+
+
+def _megabases(training: Mapping[str, Any]) -> str:
+    """Return the bases of the windows of each network, and those planned if it ended early."""
+    planned = training["fit"]["bases"]
+    done = training.get("trained_bases", [planned])
+    if min(done) >= planned:
+        return f"{planned / 1e6:g} Mb"
+    return f"{', '.join(f'{bases / 1e6:.3g}' for bases in done)} of {planned / 1e6:g} Mb"
+
+
+def _tuning(record: Mapping[str, Any] | None) -> list[str]:
+    """Return a line for each combination of settings that was tried, by round."""
+    if record is None:
+        return []
+    same = record["chosen"] == record["defaults"]
+    lines = [
+        f"tuned            {record['minutes']:g} nominal minutes; "
+        f"{'the defaults were kept' if same else 'better settings were chosen'}: "
+        f"{_options(record['chosen'])}"
+    ]
+    for number, of in enumerate(record["rounds"], 1):
+        bases = of["bases"] / 1e6
+        lines.append(f"  round {number}, {bases:.3g} Mb of windows each; validation AP:")
+        for one in of["tried"]:
+            classes = ", ".join(f"{name} {_figure(ap)}" for name, ap in (one["ap"] or {}).items())
+            lines.append(
+                f"    {_figure(one['mean_ap'])}  {_options(one)}{f'  ({classes})' * bool(classes)}"
+            )
+    return lines
+
+
+def _options(settings: Mapping[str, Any]) -> str:
+    return " ".join(f"{option} {settings[name]:g}" for name, option in TUNED_OPTIONS.items())
+
+
+def _figure(ap: float | None) -> str:
+    return "none  " if ap is None else f"{ap:.4f}"

@@ -89,6 +89,12 @@ class ProgressBar:
         """Set the number of finished bases."""
         self.add(bases - self._done_bp, note)
 
+    def total(self, total_bp: int) -> None:
+        """Change the total number of bases."""
+        self._total_bp = total_bp
+        if self._bar is not None:
+            self._bar.total = total_bp
+
     def say(self, line: str) -> None:
         """Show a line above the bar."""
         if self._bar is not None:

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
-import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from dnabirnn.cli import options
 from dnabirnn.cli.command import command, option
 from dnabirnn.cli.look_ahead import look_ahead
 from dnabirnn.cli.output_names import check_ending
 from dnabirnn.cli.progress import ProgressBar
-from dnabirnn.cli.streams import tell
-from dnabirnn.errors import DnabirnnError, OptionError, TrainingError
-from dnabirnn.names import printable
+from dnabirnn.cli.training_processes import follows_another, one_reports, says_what_is_kept
+from dnabirnn.errors import OptionError
 from dnabirnn.network import DEFAULT_KMER, Cell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.motifs import ClassMotifs
     from dnabirnn.training import TrainingProgress
+    from dnabirnn.tuning import Tuning
 
 __all__ = ["train"]
 
@@ -38,34 +34,14 @@ _FITTING = "Training"
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"hidden": 16},
     "default": {},
-    "accurate": {"hidden": 64, "bases": "60M"},
+    "accurate": {"hidden": 64},
 }
 """Defaults of options by preset; options that are given override them."""
+_TWICE_THE_BASES = ("accurate",)
+"""Presets that train on twice the default number of bases."""
 
 
-def _follows() -> bool:
-    """Return whether this process follows another: Fabric starts those with this variable."""
-    return os.environ.get("LOCAL_RANK", "0") != "0"
-
-
-def _says_what_is_kept(function: Callable[..., None]) -> Callable[..., None]:
-    """Print one line if the command is interrupted, in place of click's."""
-
-    @functools.wraps(function)
-    def command(*arguments: Any, **given: Any) -> None:
-        try:
-            function(*arguments, **given)
-        except (KeyboardInterrupt, SystemExit) as stop:
-            notes = ["interrupted; run the same command again"]
-            notes += getattr(stop, "__notes__", [])
-            if not _follows():
-                if isinstance(stop, KeyboardInterrupt) and sys.stderr.isatty():
-                    tell()  # after the ^C of the terminal
-                tell(f"dnabirnn train: {printable(notes[-1])}")
-            code = stop.code if isinstance(stop, SystemExit) else 1
-            click.get_current_context().exit(int(code or 0))
-
-    return command
+_TUNED_PARTS = ("architecture", "sampling", "settings")
 
 
 def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -103,10 +79,9 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     default="default",
     show_default=True,
     is_eager=True,
-    expose_value=False,
     callback=_take_preset,
-    help="Set of defaults: fast (16 hidden units), default (32), or accurate (64 hidden units, 60M "
-    "bases). Options that are given override it.",
+    help="Set of defaults: fast (16 hidden units), default (32), or accurate (64 hidden units, "
+    "twice the bases). Options that are given override it.",
 )
 @option(
     "--cell",
@@ -188,12 +163,19 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     help="Start from the weights of this model.  [default: random weights]",
 )
 @option(
+    "--teacher",
+    group=_FITTING,
+    metavar="MODEL",
+    help="Learn from the probabilities that this model gives to the training sequence, as well as "
+    "from the labels; ignored bases count too. It must have the same classes, and should have "
+    "several networks or more hidden units.  [default: learn from the labels]",
+)
+@option(
     "--window",
     group=_FITTING,
     type=int,
-    default=200,
-    show_default=True,
-    help="Length of a training window in bases.",
+    help="Length of a training window in bases.  [default: 400 if most classes have short sites, "
+    "and at least 400 of them for training, else 200]",
 )
 @option(
     "--batch",
@@ -207,9 +189,9 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     "--bases",
     group=_FITTING,
     type=options.BASES,
-    default="30M",
-    show_default=True,
-    help="Total number of bases to train on, over all windows.",
+    help="Number of bases to train each network on, over all windows: exactly this many.  "
+    "[default: 20M, and 10M per class of the network, from 30M to 80M; fewer if validation no "
+    "longer improves]",
 )
 @option(
     "--lr",
@@ -261,6 +243,16 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     "inside sites shorter than 40 bp.",
 )
 @option(
+    "--tune",
+    group=_FITTING,
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MINUTES",
+    help="First choose --window, --mutate, --hidden and --lr, as far as they are not given, by "
+    "short trainings that are compared on validation sequence. MINUTES is nominal, about "
+    "the time on one CPU core, so that the result does not depend on the machine.  "
+    "[default: no tuning]",
+)
+@option(
     "--validations",
     group=_FITTING,
     type=int,
@@ -307,21 +299,22 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
 )
 @options.dry_run
 @click.pass_obj
-@_says_what_is_kept
+@says_what_is_kept
 def train(
     quiet: bool,
     /,
     encoded: str,
     out: str,
+    preset: str,
     cell: str,
     hidden: int,
     layers: int,
     kmer: int,
     untied: bool,
     exclusive: bool,
-    window: int,
+    window: int | None,
     batch: int,
-    bases: int,
+    bases: int | None,
     lr: float,
     weight_decay: float,
     clip: float,
@@ -331,7 +324,9 @@ def train(
     matrix: str,
     ensemble: int,
     separate: bool,
+    tune: float | None,
     init: str | None,
+    teacher: str | None,
     priors: tuple[tuple[str, float], ...],
     validations: int,
     seed: int,
@@ -355,10 +350,11 @@ def train(
         Hardware,
         SamplingSettings,
         TrainingPlan,
+        default_window_bp,
         train_members as fit,
     )
 
-    follows = _follows()
+    follows = follows_another()
     if follows:  # only the first process prints messages
         quiet = True
         logging.getLogger("dnabirnn").setLevel(logging.ERROR)
@@ -371,7 +367,7 @@ def train(
         raise OptionError(f"--log {log}: is also the model file; give another name")
     motif_file = None if matrix in ("auto", "none") else matrix
     options.check_apart([log], [init])
-    options.check_apart([out, log], [motif_file])
+    options.check_apart([out, log], [motif_file, teacher])
     if not is_compressed(out):  # which is an error
         check_ending("-o", out, "a model file", ".safetensors")
     check_ending("--log", log, "a training log", ".csv")
@@ -380,23 +376,40 @@ def train(
         "architecture": Architecture(
             data.classes, Cell(cell), hidden, layers, not untied, exclusive, kmer
         ),
-        "sampling": SamplingSettings(window, batch, positive_share, seed, mutate),
-        "settings": FitSettings(bases, lr, weight_decay, clip, dropout),
+        "sampling": SamplingSettings(
+            default_window_bp(data) if window is None else window,
+            batch,
+            positive_share,
+            seed,
+            mutate,
+        ),
+        "settings": FitSettings(
+            bases, lr, weight_decay, clip, dropout, scale=2 if preset in _TWICE_THE_BASES else 1
+        ),
         "hardware": Hardware(device, devices, nodes, precision, threads, engine),
         "initial": None if init is None else load_checkpoint(init),
+        "teacher": None if teacher is None else load_checkpoint(teacher),
         "priors": dict(priors),
         "validations": validations,
         "matrix": matrix == "auto" if motif_file is None else _motifs(motif_file, data),
         "ensemble": ensemble,
         "separate": separate,
     }
+    tuning = None if tune is None else _tuning(data, parts, tune)
     plan = TrainingPlan(data, out, **parts)
+    if tuning is not None:
+        largest = dict(zip(_TUNED_PARTS, tuning.largest(), strict=True))
+        plan = TrainingPlan(data, out, **parts | largest, tuning_minutes=tune or 0.0)
     if not (not dry_run if follows else look_ahead(plan, TRAINING_REMEDIES, dry_run=dry_run)):
         return
-    networks = ensemble * (len(data.classes) if separate else 1)
-    with ProgressBar("trained", networks * bases, quiet) as progress, _one_reports(follows):
+    if tuning is not None:
+        plan.check()
+        chosen = tuning.run(out, resume=resume == "auto")
+        parts |= dict(zip((*_TUNED_PARTS, "tuning"), chosen, strict=True))
+    with ProgressBar("trained", plan.total_bases(), quiet) as progress, one_reports(follows):
 
         def report(now: TrainingProgress) -> None:
+            progress.total(now.total_bases)
             progress.to(now.bases, f"loss {now.loss:.4f}")
             if now.validation_ap is not None:
                 progress.say(
@@ -422,31 +435,24 @@ def train(
         )
 
 
+def _tuning(data: EncodedSet, parts: dict[str, Any], minutes: float) -> Tuning:
+    """Return the tuning of all settings that are not given."""
+    from dnabirnn.tuning import TUNED_OPTIONS, Tuning
+
+    context = click.get_current_context()
+    fixed = [
+        name
+        for name, given in TUNED_OPTIONS.items()
+        if context.get_parameter_source(given.removeprefix("--"))
+        not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+    ]
+    names = ("hardware", "initial", "matrix", "separate")
+    used = {name: parts[name] for name in (*_TUNED_PARTS, *names)}
+    return Tuning(data, **used, minutes=minutes, fixed=fixed)
+
+
 def _motifs(path: str, data: EncodedSet) -> ClassMotifs:
     """Read the motifs of the classes of an encoded set."""
     from dnabirnn.motifs import read_class_motifs
 
     return read_class_motifs(path, [name for name, _ in data.classes])
-
-
-@contextmanager
-def _one_reports(follows: bool) -> Iterator[None]:
-    """Exit silently in a process that follows another, where the other reports the error."""
-    from dnabirnn.training import LEFT_ALONE
-
-    try:
-        yield
-    except (DnabirnnError, RuntimeError) as error:
-        left_alone = isinstance(error, RuntimeError) and _is_left_alone(error)
-        if follows and (isinstance(error, DnabirnnError) or left_alone):
-            click.get_current_context().exit(1)
-        if left_alone:
-            raise TrainingError(LEFT_ALONE) from error
-        raise
-
-
-def _is_left_alone(error: RuntimeError) -> bool:
-    """Return whether gloo or NCCL reports that another process has ended."""
-    words = str(error).lower()
-    ends = ("closed by peer", "reset by peer", "closed by remote peer", "broken pipe")
-    return any(end in words for end in ends)

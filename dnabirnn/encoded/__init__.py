@@ -4,6 +4,7 @@ Modules, in reading order:
 
 - `splits`: which bases are for training, validation and test
 - `encoded_set`: the folder and its manifest
+- `backgrounds`: training sites pasted into other sequence
 - `encode`: FASTA and labels to an encoded set
 - `summary`: bases, positives and intervals by class and split
 - `data_quality`: warnings about the data

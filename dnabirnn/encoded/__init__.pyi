@@ -1,3 +1,8 @@
+from .backgrounds import (
+    DEFAULT_SHARE as DEFAULT_SHARE,
+    Backgrounds as Backgrounds,
+    read_backgrounds as read_backgrounds,
+)
 from .data_quality import (
     K as K,
     LabelledSites as LabelledSites,
@@ -5,7 +10,7 @@ from .data_quality import (
     data_warnings as data_warnings,
 )
 from .encode import encode_genome as encode_genome
-from .encoded_set import EncodedSet as EncodedSet
+from .encoded_set import EncodedSet as EncodedSet, MaskMode as MaskMode
 from .plan import ENCODING_REMEDIES as ENCODING_REMEDIES, EncodingPlan as EncodingPlan
 from .splits import (
     SPLITS as SPLITS,

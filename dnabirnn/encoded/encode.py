@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from dnabirnn.encoded.backgrounds import Backgrounds, Pasting
 from dnabirnn.encoded.encoded_set import (
     CODES,
     FORMAT,
@@ -39,7 +40,7 @@ from dnabirnn.files import (
     temporary_path,
 )
 from dnabirnn.intervals import Regions
-from dnabirnn.labels import IGNORE_BIT, IGNORED, Labels
+from dnabirnn.labels import IGNORE_BIT, IGNORED, Labels, class_bits
 from dnabirnn.sequences import Record, read_fasta
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def encode_genome(
     exclude: Regions | None = None,
     origin: Mapping[str, Any] | None = None,
     records: Iterable[Record] | None = None,
+    backgrounds: Backgrounds | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> EncodedSet:
     """Write an encoded set, contig by contig.
@@ -90,6 +92,9 @@ def encode_genome(
         `MotifSearch.origin()`.
     records : iterable of Record, optional
         Sequences to encode in place of those of `fasta_paths`, with case.
+    backgrounds : Backgrounds, optional
+        Sequences to paste training sites into. The train split gets the contigs that
+        `dnabirnn.encoded.backgrounds` describes.
     progress : callable, optional
         Called with the size of each finished contig, in bases.
 
@@ -102,7 +107,8 @@ def encode_genome(
     FastaError, LabelError, OptionError
         If inputs cannot be read or do not fit together.
     EncodedSetError
-        If a class has no labelled base in the training split, or there are too many contigs.
+        If a class has no labelled base in the training split, or there are too many contigs. With
+        `backgrounds`, also if the validation split lacks a class.
     OutputError
         If the folder cannot be written.
     """
@@ -111,7 +117,7 @@ def encode_genome(
     try:
         check_folder(out_dir)
         partial.mkdir()
-        writer = _Writer(partial, labels, MaskMode(mask), exclude)
+        writer = _Writer(partial, labels, MaskMode(mask), exclude, backgrounds)
         manifest = writer.write(fasta_paths, records, split or FractionSplit(), progress)
         manifest["inputs"] |= (origin or {}).get("inputs", {})
         manifest |= {key: value for key, value in (origin or {}).items() if key != "inputs"}
@@ -250,7 +256,7 @@ class _ArrayFile:
     def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
         self.path, self.dtype, self.size = path, dtype, 0
         self.digest = hashlib.sha256()
-        self.file = path.open("wb")
+        self.file: BinaryIO = path.open("wb")
         self._write_header()
 
     def _write_header(self) -> None:
@@ -269,6 +275,11 @@ class _ArrayFile:
         self.file.write(data)
         self.size += len(values)
 
+    def reopen(self) -> None:
+        """Open the closed file again, to append to it."""
+        self.file = self.path.open("r+b")
+        self.file.seek(0, os.SEEK_END)
+
     def close(self) -> None:
         before = self.start
         self._write_header()
@@ -286,9 +297,15 @@ class _Writer:
     """Writer of the arrays of an encoded set, from records to manifest."""
 
     def __init__(
-        self, folder: Path, labels: Labels, mask: MaskMode, exclude: Regions | None
+        self,
+        folder: Path,
+        labels: Labels,
+        mask: MaskMode,
+        exclude: Regions | None,
+        backgrounds: Backgrounds | None = None,
     ) -> None:
         self.folder, self.labels, self.mask, self.exclude = folder, labels, mask, exclude
+        self.backgrounds = backgrounds
         self.contigs: dict[str, EncodedContig] = {}
         self.codes_file = _ArrayFile(folder / CODES, np.dtype(np.uint8))
         self.labels_file = _ArrayFile(folder / LABELS, labels.table.dtype)
@@ -319,13 +336,18 @@ class _Writer:
             self.close()
         lengths = {contig.name: contig.length for contig in self.contigs.values()}
         self.labels, splits = fitting(fasta_paths, self.labels, self.exclude, plan, lengths)
+        added = {} if self.backgrounds is None else self._add_backgrounds(self.backgrounds, splits)
         summary = self._summary(splits)
-        return self._manifest(splits, summary, digests)
+        return self._manifest(splits, summary, digests) | added
 
     def close(self) -> None:
         """Close the files, so that they can be read."""
-        for file in (self.codes_file, self.labels_file, self.case_file):
+        for file in self._files:
             file.close()
+
+    @property
+    def _files(self) -> tuple[_ArrayFile, ...]:
+        return self.codes_file, self.labels_file, self.case_file
 
     def add(self, record: Record) -> None:
         """Write one contig."""
@@ -335,11 +357,48 @@ class _Writer:
         labels = self.labels.paint(name, length, excluded)
         if self.mask is MaskMode.LOSS:
             labels[record.lower] |= labels.dtype.type(IGNORE_BIT)
-        self.contigs[name] = EncodedContig(name, self.codes_file.size, length)
+        self._append(name, record.codes, labels, record.lower)
+
+    def _append(
+        self,
+        name: str,
+        codes: Codes,
+        labels: NDArray[np.unsignedinteger],
+        lower: NDArray[np.bool_],
+    ) -> None:
+        self.contigs[name] = EncodedContig(name, self.codes_file.size, len(codes))
         self.case_offsets[name] = self.case_file.size
-        self.codes_file.append(record.codes)
+        self.codes_file.append(codes)
         self.labels_file.append(labels)
-        self.case_file.append(np.packbits(record.lower))
+        self.case_file.append(np.packbits(lower))
+
+    def _add_backgrounds(
+        self, backgrounds: Backgrounds, splits: dict[str, list[SplitInterval]]
+    ) -> dict[str, Any]:
+        """Add contigs to the files and to the train split; return entries for the manifest."""
+        bases, names = _Bases(self), [name for name, _ in self.labels.classes]
+        _check_validation(bases, splits["val"], names)
+        if not splits["train"]:
+            return {}
+        pasting = Pasting(backgrounds, bases, splits["train"], len(names))
+        added, sites = [], 0
+        for contig in pasting.contigs():
+            if contig.name in self.contigs:
+                raise FastaError(
+                    f"record {contig.name!r}: --background adds a contig of this name; rename the "
+                    "record"
+                )
+            # What is written is closed, so that the sites can be read.
+            for file in self._files:
+                file.reopen()
+            self._append(
+                contig.name, contig.codes, contig.labels, np.zeros_like(contig.codes, bool)
+            )
+            self.close()
+            splits["train"].append(SplitInterval(contig.name, 0, len(contig.codes)))
+            added.append(contig.name)
+            sites += contig.sites
+        return {"background": backgrounds.description() | {"contigs": added, "sites": sites}}
 
     def _summary(self, splits: Mapping[str, Sequence[SplitInterval]]) -> dict[str, Any]:
         summary = count(_Bases(self), splits, self.labels)
@@ -357,6 +416,8 @@ class _Writer:
         inputs = {"fasta": fasta, "labels": self.labels.digests}
         if self.labels.negatives is not None:
             inputs["negatives"] = self.labels.negatives.digests
+        if self.backgrounds is not None and self.backgrounds.digests:
+            inputs["background"] = self.backgrounds.digests
         return inputs
 
     def _manifest(
@@ -384,6 +445,25 @@ class _Writer:
             "inputs": {kind: listed(own) for kind, own in self._inputs(digests).items()},
             "summary": summary,
         }
+
+
+def _check_validation(bases: _Bases, val: Sequence[SplitInterval], names: Sequence[str]) -> None:
+    """Raise if a validation split lacks a class.
+
+    Training would then hold out some training sites, of which the backgrounds have copies.
+    """
+    present = 0
+    for piece in val:
+        labels = bases.labels(piece)
+        counted = labels[(labels & labels.dtype.type(IGNORE_BIT)) == 0]
+        present |= int(np.bitwise_or.reduce(counted, initial=0))
+    for number, name in enumerate(names):
+        if val and not present & class_bits(number, "."):
+            raise EncodedSetError(
+                f"class {name!r} has no site in the validation split, so training would hold out "
+                "training sites, of which --background makes copies; choose a split with sites of "
+                "every class, or leave out --background"
+            )
 
 
 def _tool_version() -> str:

@@ -143,6 +143,7 @@ class EncodedSet:
             mask, digest = MaskMode(manifest["mask"]), str(manifest["digest"])
             _check_layout(contigs, manifest["splits"])
             _check_inputs(manifest["inputs"])
+            _check_background(manifest.get("background", {}), contigs)
         except (*_DAMAGE, OptionError) as cause:
             raise EncodedSetError(
                 f"{folder / MANIFEST}: damaged ({type(cause).__name__}: {cause}); {_AGAIN}"
@@ -188,6 +189,18 @@ class EncodedSet:
             for contig, start, end in self.manifest["splits"][name]
         ]
         return np.array(sorted(spans), dtype=np.int64).reshape(-1, 2)
+
+    def natural(self) -> EncodedSet:
+        """Return the same set without the contigs of `encode --background` in the train split.
+
+        Shares of bases, matrices of sites and validation are about sequence as it is.
+        """
+        added = set(self.manifest.get("background", {}).get("contigs", ()))
+        if not added:
+            return self
+        train = [piece for piece in self.manifest["splits"]["train"] if piece[0] not in added]
+        splits = self.manifest["splits"] | {"train": train}
+        return replace(self, manifest=self.manifest | {"splits": splits})
 
     def only(self, class_name: str) -> EncodedSet:
         """Return the same set with one class: bases of other classes are background in it.
@@ -282,6 +295,12 @@ def _check_inputs(inputs: Mapping[str, Any]) -> None:
     files = [file for kind in inputs.values() for file in kind]
     if not all(isinstance(file[key], str) for file in files for key in ("name", "sha256")):
         raise ValueError("inputs are not digests of files")
+
+
+def _check_background(background: Mapping[str, Any], contigs: Sequence[EncodedContig]) -> None:
+    """Raise ValueError if the contigs with pasted sites are not contigs of the set."""
+    if not set(background.get("contigs", ())) <= {contig.name for contig in contigs}:
+        raise ValueError("background names contigs that the set does not have")
 
 
 def _load(path: Path, size: int, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -19,6 +19,7 @@ from dnabirnn.sequences import most_bases, read_fasta, survey_contigs
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from dnabirnn.encoded.backgrounds import Backgrounds
     from dnabirnn.encoded.encoded_set import MaskMode
     from dnabirnn.encoded.splits import SplitPlan
     from dnabirnn.files import PathLike
@@ -39,6 +40,8 @@ _BYTES_PER_CONTIG = 4_000
 # and so is their time.
 _WARNING_SECONDS_PER_BASE = 1e-6
 _MAX_WARNING_SECONDS = 0.8
+# Drawing and pasting: Markov chains take the most.
+_PASTING_SECONDS_PER_BASE = 5e-7
 
 
 @dataclass
@@ -58,6 +61,8 @@ class EncodingPlan:
         Called with the number of bases that have been read since the last call.
     records : sequence of Record, optional
         Sequences in memory, with case, in place of those of `fasta`.
+    backgrounds : Backgrounds, optional
+        Sequences to paste training sites into.
     """
 
     fasta: Sequence[PathLike]
@@ -68,6 +73,7 @@ class EncodingPlan:
     exclude: Regions | None = None
     progress: Callable[[int], object] = lambda bases: None
     records: Sequence[Record] | None = None
+    backgrounds: Backgrounds | None = None
     bound_tells_all = False
 
     def bound(self) -> Estimate | None:
@@ -93,15 +99,21 @@ class EncodingPlan:
         fitting(self.fasta, self.labels, self.exclude, self.split, found.lengths)
         for contig, length in found.lengths.items():
             self.labels.paint(contig, length, None)
+        added_bp = self._added_bp(found.bases)
         sampled_bp = sum(len(piece.codes) for piece in found.sample)
         with rehearsing():
             seconds = rehearse(found.sample, self.labels, self.mask)
-        seconds *= found.bases / max(sampled_bp, 1)
+        seconds *= (found.bases + added_bp) / max(sampled_bp, 1)
+        seconds += added_bp * _PASTING_SECONDS_PER_BASE
         frame = self.labels.frame
         labelled_bp = int((frame["end"] - frame["start"]).sum())
         seconds += min(labelled_bp * _WARNING_SECONDS_PER_BASE, _MAX_WARNING_SECONDS)
         estimate = self._from_sizes(found.bases, found.longest_bp, len(found.lengths))
         return estimate._replace(seconds=found.seconds + seconds)
+
+    def _added_bp(self, bases: int) -> int:
+        """Return the bases of added contigs, if all bases are for training."""
+        return 0 if self.backgrounds is None else self.backgrounds.added_bp(bases)
 
     def _from_sizes(self, bases: int, longest_bp: int, contigs: int = 0) -> Estimate:
         label_bytes = self.labels.table.dtype.itemsize
@@ -110,4 +122,7 @@ class EncodingPlan:
         # takes one bit.
         memory = _ENCODING_BYTES + longest_bp * (2 + label_bytes) + contigs * _BYTES_PER_CONTIG
         memory += 3 * round(self.labels.frame.estimated_size())
+        if self.backgrounds is not None:
+            memory += self.backgrounds.held_bp
+        bases += self._added_bp(bases)
         return Estimate(memory, {folder: bases * (1 + label_bytes) + bases // 8})

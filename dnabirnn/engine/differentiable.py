@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from dnabirnn.network import Dropout, Network
 
     Array = NDArray[np.floating[Any]]
+    Truth = NDArray[np.bool_] | NDArray[np.float32]
     # Codes (B, L), truth (B, L, O), counted bases (B, L), factor of the loss, codes with flanks.
-    _Batch = tuple[
-        NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_], float, NDArray[np.uint8] | None
-    ]
+    _Batch = tuple[NDArray[np.uint8], Truth, NDArray[np.bool_], float, NDArray[np.uint8] | None]
 
 __all__ = ["FusedNetwork", "Snapshot"]
 
@@ -78,7 +77,7 @@ class Snapshot:
     def loss(
         self,
         codes: NDArray[np.uint8],
-        truth: NDArray[np.bool_],
+        truth: Truth,
         counted: NDArray[np.bool_],
         factor: float,
         dropout: Dropout,
@@ -90,7 +89,9 @@ class Snapshot:
         ----------
         codes : ndarray, (B, L) uint8
             Padding (code 5) only on the right.
-        truth : ndarray, (B, L, O) bool
+        truth : ndarray, (B, L, O) bool or float32
+            Or the probability of each output; in an exclusive network, those of a base sum to 1 at
+            most, and the rest is that of the background.
         counted : ndarray, (B, L) bool
             Bases that count towards the loss; False at padding.
         factor : float

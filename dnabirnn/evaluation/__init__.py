@@ -15,6 +15,8 @@ Modules, in reading order:
 - `baseline_matrix`: scans with a position weight matrix
 - `baseline`: position weight matrices learned from the training sites
 - `genome`: whole genomes evaluated, from file to file
+- `class_prior`: how frequent a class is in a genome without labels
+- `review`: calls and labels that disagree most
 """
 
 import lazy_loader

@@ -13,6 +13,7 @@ from .baseline_alignment import (
 from .baseline_matrix import Matrix as Matrix, scan as scan
 from .bootstrap import Curve as Curve
 from .calls import CallEvaluation as CallEvaluation
+from .class_prior import ClassPrior as ClassPrior, estimate_priors as estimate_priors
 from .evaluate import (
     Report as Report,
     evaluate_blocks as evaluate_blocks,
@@ -28,4 +29,9 @@ from .metrics import (
     bin_means as bin_means,
 )
 from .reliability import Reliability as Reliability, logistic_fit as logistic_fit
+from .review import (
+    REVIEW_SCHEMA as REVIEW_SCHEMA,
+    review_genome as review_genome,
+    review_text as review_text,
+)
 from .truth import Truth as Truth, painted_labels as painted_labels

@@ -265,7 +265,7 @@ class _Learner:
     def __init__(self, encoded: EncodedSet, motif_class: MotifClass) -> None:
         self.codes, self.labels = encoded.codes, encoded.labels
         self.motif_class = motif_class
-        self.train, self.val = encoded.split("train"), encoded.split("val")
+        self.train, self.val = encoded.natural().split("train"), encoded.split("val")
         number = encoded.classes.index(motif_class)
         self.bits = [class_bits(number, s) for s in ("+-" if motif_class.stranded else ".")]
         counts = sum(

@@ -9,9 +9,11 @@ from .bits import (
     opposite_outputs as opposite_outputs,
     output_masks as output_masks,
     overlaps as overlaps,
+    reverse_labels as reverse_labels,
     runs as runs,
     targets as targets,
 )
+from .corrections import Corrections as Corrections, read_corrections as read_corrections
 from .formats.detect import LabelFormat as LabelFormat
 from .labels import Labels as Labels
 from .load import load_labels as load_labels, load_truth as load_truth

@@ -34,6 +34,7 @@ __all__ = [
     "output_masks",
     "overlaps",
     "paint",
+    "reverse_labels",
     "runs",
     "targets",
 ]
@@ -226,6 +227,32 @@ def intervals_of(labels: NDArray[np.unsignedinteger], bit: int) -> NDArray[np.in
     [[2, 4]]
     """
     return runs((labels & labels.dtype.type(bit)) != 0)
+
+
+def reverse_labels(labels: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
+    """Return the labels of the opposite strand, 5' to 3': + and - of each class change places.
+
+    Parameters
+    ----------
+    labels : ndarray, (L,) unsigned
+
+    Returns
+    -------
+    opposite : ndarray, (L,) of the same type
+        A new array.
+
+    Examples
+    --------
+    >>> reverse_labels(np.array([2, 4 | 1, 8 | 16], dtype=np.uint8))
+    array([24,  3,  4], dtype=uint8)
+    """
+    kind, bits = labels.dtype.type, 8 * labels.dtype.itemsize
+    # Bits 1, 3, 5, ... are those of +, the bits above them those of -.
+    plus = kind(sum(1 << bit for bit in range(1, bits - 1, 2)))
+    turned = labels[::-1]
+    forward, backward = (turned & plus) << kind(1), (turned >> kind(1)) & plus
+    opposite: NDArray[np.unsignedinteger] = forward | backward | (turned & kind(IGNORE_BIT))
+    return opposite
 
 
 def output_masks(classes: Sequence[MotifClass]) -> tuple[int, ...]:

@@ -26,7 +26,7 @@ from dnabirnn.labels import ClassTable, Labels
 from dnabirnn.motif_classes import MAX_CLASSES, MotifClass
 from dnabirnn.motifs.simulation import Feature, Simulated
 from dnabirnn.names import is_printable, shortened
-from dnabirnn.sequences import read_fasta
+from dnabirnn.sequences import Stretches, read_fasta
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +64,6 @@ _WORD_BP = 12
 """A repeat of 171 bases with 25 % substitutions still shares about five such words with its
 consensus; one base in 50,000 begins one by chance."""
 _MASK_MARGIN_BP = 200
-_STRETCH_BP = 20_000
 _WORDS_AT_ONCE = 1 << 22
 
 
@@ -155,7 +154,7 @@ def read_consensus(path: PathLike, digests: dict[str, str] | None = None) -> Lib
     return library
 
 
-class MaskedGenome:
+class MaskedGenome(Stretches):
     """Background sequence: stretches of a genome from which the repeats of a library are cut out.
 
     Parameters
@@ -185,28 +184,13 @@ class MaskedGenome:
                     known[words[clear]] = True
         records = read_fasta(*paths, digests=digests)
         kept = [record.codes[~_near_words(record.codes, known)] for record in records]
-        self._codes = np.concatenate(kept) if kept else np.zeros(0, np.uint8)
-        if not self._codes.size:
+        codes = np.concatenate(kept) if kept else np.zeros(0, np.uint8)
+        if not codes.size:
             raise FastaError(
                 f"{paths[0]}: nothing is left without the repeats of the library; give a larger "
                 "genome"
             )
-
-    def sequence(
-        self,
-        length: int,
-        random: np.random.Generator,
-        progress: Callable[[int], object] = lambda bases: None,
-    ) -> Codes:
-        """Draw stretches of up to 20,000 bases from random places: (length,) uint8."""
-        pieces, left = [], length
-        while left > 0:
-            size = min(left, _STRETCH_BP, self._codes.size)
-            first = int(random.random() * (self._codes.size - size + 1))
-            pieces.append(self._codes[first : first + size])
-            left -= size
-            progress(size)
-        return np.concatenate(pieces) if pieces else np.zeros(0, np.uint8)
+        super().__init__(codes)
 
 
 def _words(codes: Codes) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -145,7 +145,7 @@ class Checkpoint:
         if not shares:
             return self
         check_priors(self.architecture, shares)
-        trained = self._trained_shares()
+        trained = self.calibrated_shares()
         names = [motif_class.name for motif_class in self.architecture.classes]
         for name in names if self.architecture.exclusive else shares:
             if name not in trained:
@@ -161,8 +161,11 @@ class Checkpoint:
         maps = tuple(shift.after(old) for shift, old in zip(shifts, self.maps, strict=True))
         return replace(self, maps=maps)
 
-    def _trained_shares(self) -> dict[str, float]:
-        """Shares of bases that the maps were made for, by class; without those not in the file."""
+    def calibrated_shares(self) -> dict[str, float]:
+        """Return the share of the bases of a strand that each class was calibrated for.
+
+        Classes whose share is not in the file are left out.
+        """
         try:
             return {
                 name: float(of["calibrated"])

@@ -13,7 +13,8 @@ Modules, in reading order:
 - `circular`: circular contigs
 - `selection`: contigs of a shard, checked against files that name contigs
 - `survey`: sizes and a sample of the sequences, for estimates
-- `background`: Markov chains with the composition of a genome
+- `background`: Markov chains with the composition of a genome, and stretches of one
+- `shuffle`: shuffles that keep the pairs of neighboring bases
 """
 
 import lazy_loader

@@ -1,5 +1,7 @@
 from .background import (
     Background as Background,
+    Stretches as Stretches,
+    background_of_gc as background_of_gc,
     built_in_background as built_in_background,
     learn_background as learn_background,
 )
@@ -17,6 +19,7 @@ from .selection import (
     checked_contigs as checked_contigs,
     contigs_of_shard as contigs_of_shard,
 )
+from .shuffle import shuffled as shuffled
 from .survey import (
     Stretch as Stretch,
     Survey as Survey,

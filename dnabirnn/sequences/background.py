@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
     from dnabirnn.files import PathLike
 
-__all__ = ["BUILT_IN_ORDER", "MAX_ORDER", "Background", "built_in_background", "learn_background"]
+__all__ = [
+    "BUILT_IN_ORDER",
+    "MAX_ORDER",
+    "Background",
+    "Stretches",
+    "background_of_gc",
+    "built_in_background",
+    "learn_background",
+]
 
 MAX_ORDER = 8
 """Largest order. Each of the 65,536 contexts of eight bases occurs about 70 times in a bacterial
@@ -55,6 +63,7 @@ both strands together. NCBI RefSeq data are free of restrictions on use."""
 # Words counted and bases drawn per step, which bounds the memory of both.
 _WORDS_AT_ONCE = 1 << 22
 _BASES_AT_ONCE = 1 << 16
+_STRETCH_BP = 20_000
 
 
 class Background:
@@ -119,6 +128,35 @@ class Background:
                 context = (context << 2 | code) & last
             progress(len(draws))
         return np.frombuffer(codes, dtype=np.uint8)
+
+
+class Stretches:
+    """Sequence drawn from known sequence, in stretches of up to 20,000 bases from random places.
+
+    Parameters
+    ----------
+    codes : ndarray, (N,) uint8
+        At least one base.
+    """
+
+    def __init__(self, codes: Codes) -> None:
+        self._codes = codes
+
+    def sequence(
+        self,
+        length: int,
+        random: np.random.Generator,
+        progress: Callable[[int], object] = lambda bases: None,
+    ) -> Codes:
+        """Draw a sequence: (length,) uint8, with codes 0 to 4."""
+        pieces, left = [], length
+        while left > 0:
+            size = min(left, _STRETCH_BP, self._codes.size)
+            first = int(random.random() * (self._codes.size - size + 1))
+            pieces.append(self._codes[first : first + size])
+            left -= size
+            progress(size)
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.uint8)
 
 
 def _count_words(codes: Codes, size: int) -> NDArray[np.int64]:
@@ -207,3 +245,61 @@ def built_in_background(order: int = BUILT_IN_ORDER) -> Background:
         )
     words = np.array(_BUILT_IN.split(), dtype=np.int64)
     return Background(words.reshape(-1, 4 ** (order + 1)).sum(axis=0))
+
+
+@lru_cache
+def background_of_gc(gc: float) -> Background:
+    """Return the chain of order 3 of Escherichia coli K-12, tilted to another GC content.
+
+    Each sequence counts t times per G or C in it, with the t that gives the wanted GC content. Both
+    strands remain the same.
+
+    Parameters
+    ----------
+    gc : float
+        GC content, above 0 and below 1.
+
+    Examples
+    --------
+    >>> codes = background_of_gc(0.3).sequence(100_000, np.random.default_rng(0))
+    >>> round(float(np.isin(codes, [1, 2]).mean()), 2)
+    0.3
+    """
+    words = np.array(_BUILT_IN.split(), dtype=np.float64).reshape(-1, 4)
+    steps = words / words.sum(axis=1, keepdims=True)
+    low, high = -20.0, 20.0  # logarithm of t
+    for _ in range(40):
+        middle = (low + high) / 2
+        weights = _tilted(steps, float(np.exp(middle)))
+        low, high = (middle, high) if weights[:, 1:3].sum() < gc else (low, middle)
+    return Background(np.rint(weights.ravel() * words.sum()).astype(np.int64))
+
+
+def _tilted(steps: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
+    """Return the frequencies of words in long sequence, each weighed by `factor` per G or C.
+
+    The weight of a word is that of its own step, times those of all that can come before and after.
+    These are the eigenvectors of the matrix of steps to the largest eigenvalue. A high power of the
+    matrix is their outer product.
+
+    Parameters
+    ----------
+    steps : ndarray, (contexts, 4) float64
+        Probability of each base after each context.
+    factor : float
+
+    Returns
+    -------
+    words : ndarray, (contexts, 4) float64
+        They add up to 1.
+    """
+    weights = steps * np.array([1.0, factor, factor, 1.0])
+    contexts = np.arange(len(steps))
+    following = (contexts[:, None] << 2 | np.arange(4)) % len(steps)  # (contexts, 4)
+    power = np.zeros((len(steps), len(steps)))
+    power[contexts[:, None], following] = weights
+    for _ in range(12):
+        power = power @ power
+        power /= power.max()
+    words = power[0][:, None] * weights * power[:, 0][following]
+    return np.asarray(words / words.sum())

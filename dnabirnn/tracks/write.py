@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dnabirnn.errors import OptionError
-from dnabirnn.files import PathLike, is_stream, read_text
+from dnabirnn.files import PathLike, is_stream
 from dnabirnn.tracks.formats import TrackFormat, track_format, track_path
 from dnabirnn.tracks.layouts import header_of, layout_of
 from dnabirnn.tracks.tabix import add_index, can_index, check_index
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from dnabirnn.tracks.big import ValueTracks
     from dnabirnn.tracks.text import Track
 
-__all__ = ["Target", "open_track", "open_values", "read_sizes", "targets", "track_paths"]
+__all__ = ["Target", "open_track", "open_values", "targets", "track_paths"]
 
 
 @dataclass(frozen=True)
@@ -229,33 +228,3 @@ def track_paths(path: PathLike, form: TrackFormat, outputs: Sequence[Output]) ->
             "outputs; give the name of a file"
         )
     return [os.fspath(path)]
-
-
-def read_sizes(path: PathLike) -> dict[str, int]:
-    """Read the lengths of contigs from a table whose first two columns are name and length.
-
-    Parameters
-    ----------
-    path : path
-        A table such as UCSC's chrom.sizes or the .fai of samtools.
-
-    Raises
-    ------
-    OptionError
-        A file that cannot be read; a line without a name and a length; a contig that occurs twice.
-    """
-    sizes: dict[str, int] = {}
-    text = read_text(path, OptionError, "a chrom.sizes or .fai file")
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        name, length = (*line.split("\t"), "")[:2]
-        if not re.fullmatch("[0-9]{1,18}", length := length.strip()):
-            raise OptionError(
-                f"{path}, line {number}: not a contig and its length; give a chrom.sizes or .fai "
-                "file"
-            )
-        if name in sizes:
-            raise OptionError(f"{path}, line {number}: {name} occurs twice; remove one line")
-        sizes[name] = int(length)
-    return sizes

@@ -1,7 +1,11 @@
+from .defaults import default_window_bp as default_window_bp
 from .fit import Fit as Fit, FitSettings as FitSettings
 from .members import train_members as train_members
 from .plan import TRAINING_REMEDIES as TRAINING_REMEDIES, TrainingPlan as TrainingPlan
 from .processes import LEFT_ALONE as LEFT_ALONE, Hardware as Hardware, launch as launch
+from .resume import ResumeFolder as ResumeFolder
+from .run_settings import digest_of as digest_of, trial_plan as trial_plan
 from .sampling import Sampler as Sampler, SamplingSettings as SamplingSettings
 from .training_run import TrainingProgress as TrainingProgress, train as train
+from .trials import Trials as Trials
 from .validation import Validation as Validation, mean_of as mean_of

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dnabirnn.alphabet import AMBIGUOUS, COMPLEMENT, PADDING
 from dnabirnn.labels import IGNORE_BIT, opposite_outputs, output_masks
+from dnabirnn.training.sampling import LABEL_SHARE
 
 if TYPE_CHECKING:
     from dnabirnn.training.sampling import Sampler
@@ -33,7 +34,8 @@ class TensorBatch(NamedTuple):
 class Resident:
     """Training sequence on a device, which cuts the windows that a sampler draws.
 
-    Each base takes one byte for its code, and the bytes of its label.
+    Each base takes one byte for its code, the bytes of its label, and with a teacher two per
+    output.
 
     Parameters
     ----------
@@ -53,6 +55,7 @@ class Resident:
         bits = 8 * labels.itemsize
         masks = [_signed(mask, bits) for mask in output_masks(encoded.classes)]
         self._masks = torch.tensor(masks, dtype=self._labels.dtype, device=device)
+        self._answers: Tensor | None = None
         self._complement = torch.from_numpy(COMPLEMENT.copy()).to(device)
         self._opposite = torch.tensor(opposite_outputs(encoded.classes), device=device)
 
@@ -71,6 +74,13 @@ class Resident:
         labels = self._labels[places]
         truth = (labels.unsqueeze(2) & self._masks) != 0
         counted = (codes < AMBIGUOUS) & ((labels & IGNORE_BIT) == 0)
+        answers = self._answers_on_device()
+        if answers is not None:
+            labelled = LABEL_SHARE * counted.unsqueeze(2).float()
+            # The 16 bits of an answer, which torch reads as a signed number.
+            answer = (answers[places].int() & 0xFFFF) / 65_535
+            truth = (1 - labelled) * answer + labelled * truth
+            counted = codes < AMBIGUOUS
         flanked = self._flanked(starts, codes)
         turned = (turned & real[:, -1]).unsqueeze(1)
         codes = torch.where(turned, self._complement[codes.flip(1).long()], codes)
@@ -79,6 +89,13 @@ class Resident:
         opposite = truth.flip(1)[..., self._opposite]
         truth = torch.where(turned.unsqueeze(2), opposite, truth)
         return TensorBatch(codes, truth, counted, flanked)
+
+    def _answers_on_device(self) -> Tensor | None:
+        """Return the answers of the teacher, (N, O) int16; None if there is no teacher."""
+        answers = self._sampler.answers
+        if self._answers is None and answers is not None:
+            self._answers = torch.from_numpy(np.array(answers).view(np.int16)).to(self._device)
+        return self._answers
 
     def _flanked(self, starts: Tensor, codes: Tensor) -> Tensor:
         """Return windows with flanks, as `Sampler` does."""

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,9 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from dnabirnn.engine import FusedNetwork, bases_that_fit, check_lstm, free_cache, set_precision
 from dnabirnn.errors import OptionError, TrainingError
 from dnabirnn.network import Dropout
+from dnabirnn.training.defaults import default_bases
 from dnabirnn.training.device_batches import Resident
+from dnabirnn.training.schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from dnabirnn.network import Network
     from dnabirnn.training.sampling import Sampler
 
-__all__ = ["SLICE_WINDOWS", "Fit", "FitSettings", "learning_rate"]
+__all__ = ["SLICE_WINDOWS", "Fit", "FitSettings"]
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +57,9 @@ class FitSettings:
 
     Attributes
     ----------
-    bases : int
-        Total number of bases of all training windows.
+    bases : int or None
+        Total number of bases of all training windows of a network. None: `default_bases`, at most;
+        training ends before if validation no longer improves.
     learning_rate : float
         Highest learning rate, reached after three tenths of the steps; at most 1.
     weight_decay : float
@@ -65,16 +68,19 @@ class FitSettings:
         Maximum norm of the gradient, which is scaled down to it; at most 1,000,000.
     dropout : float
         Share of values set to 0; from 0 to less than 1.
+    scale : int
+        Factor of `default_bases`.
     """
 
-    bases: int = 30_000_000
+    bases: int | None = None
     learning_rate: float = 8e-3
     weight_decay: float = 0.01
     clip_norm: float = 1.0
     dropout: float = 0.1
+    scale: int = 1
 
     def __post_init__(self) -> None:
-        if self.bases < 1:
+        if self.bases is not None and self.bases < 1:
             raise OptionError(f"--bases {self.bases}: must be 1 or more")
         for option, value, highest in (
             ("--lr", self.learning_rate, _MAX_LEARNING_RATE),
@@ -90,25 +96,20 @@ class FitSettings:
                 f"{_MAX_WEIGHT_DECAY}"
             )
 
+    @property
+    def ends_early(self) -> bool:
+        """Whether training ends once validation no longer improves."""
+        return self.bases is None
 
-def learning_rate(step: int, steps: int, highest: float) -> float:
-    """Return the one-cycle learning rate: rising for three tenths of the steps, then falling.
+    def bases_of(self, classes: int) -> int:
+        """Return the number of bases for a network with this number of classes."""
+        return self.scale * default_bases(classes) if self.bases is None else self.bases
 
-    It rises from `highest` / 25 and falls to `highest` / 250,000, both along a cosine: Smith and
-    Topin (2019), Super-convergence, as implemented in torch.optim.lr_scheduler.OneCycleLR.
-
-    Examples
-    --------
-    >>> [round(learning_rate(step, 11, 1.0), 3) for step in (0, 3, 10)]
-    [0.04, 1.0, 0.0]
-    """
-    summit = max(0.3 * (steps - 1), 1e-9)
-    if step < summit:
-        start, end, share = highest / 25, highest, step / summit
-    else:
-        start, end = highest, highest / 250_000
-        share = (step - summit) / max(steps - 1 - summit, 1e-9)
-    return end + (start - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
+    def to_json(self, classes: int) -> dict[str, Any]:
+        """Return the settings for a network with this number of classes, as plain values."""
+        plain = asdict(self) | {"bases": self.bases_of(classes), "ends_early": self.ends_early}
+        del plain["scale"]
+        return plain
 
 
 _Array = Any  # NumPy arrays on CPUs, torch tensors on other devices
@@ -137,8 +138,9 @@ class Fit:
 
     Attributes
     ----------
-    step, steps : int
-        Number of steps done, and total number of steps.
+    step : int
+        Number of steps done.
+    schedule : Schedule
     step_bp : int
         Number of bases of the windows of one step.
     """
@@ -159,7 +161,8 @@ class Fit:
         windows = sampler.settings.batch_windows
         self.window_bp = sampler.settings.window_bp
         self.step_bp = windows * self.window_bp
-        self.steps = max(1, -(-settings.bases // self.step_bp))
+        bases = settings.bases_of(len(network.architecture.classes))
+        self.schedule = Schedule(max(1, -(-bases // self.step_bp)), settings.learning_rate)
         self._fabric = fabric
         self._sampler = sampler
         self._settings = settings
@@ -168,8 +171,8 @@ class Fit:
         share = SLICE_WINDOWS if self._on_cpu else -(-windows // fabric.world_size)
         shares = [range(first, min(first + share, windows)) for first in range(0, windows, share)]
         self._shares = shares[fabric.global_rank :: fabric.world_size]
-        bases = bases_that_fit(fabric.device, network.architecture, training=True)
-        self._slice_windows = max(min(share, bases // self.window_bp), 1)
+        at_once = bases_that_fit(fabric.device, network.architecture, training=True)
+        self._slice_windows = max(min(share, at_once // self.window_bp), 1)
         self._helpers = min(threads, len(self._shares)) - 1 if self._on_cpu else 0
         self._pool = ThreadPoolExecutor(
             max(self._helpers, 1),
@@ -204,10 +207,23 @@ class Fit:
             return self._update(*self._gradient())
 
     @property
+    def steps(self) -> int:
+        """Total number of steps."""
+        return self.schedule.steps
+
+    @property
+    def trained_bases(self) -> int:
+        """Number of bases of the windows of all steps done."""
+        return self.step * self.step_bp
+
+    @property
     def learning_rate(self) -> float:
         """Learning rate of the next step; after the last step, that of the last one."""
-        step = min(self.step, self.steps - 1)
-        return learning_rate(step, self.steps, self._settings.learning_rate)
+        return self.schedule.rate(min(self.step, self.steps - 1))
+
+    def shorten(self) -> None:
+        """Let the learning rate fall from now on, and end soon."""
+        self.schedule.falls_from = self.step
 
     def close(self) -> None:
         """Stop the threads."""
@@ -223,8 +239,14 @@ class Fit:
         """Return the shapes of the arrays of a state."""
         return dict.fromkeys(("weights", *_MOMENTS), tuple(self._weights.shape))
 
-    def restore(self, arrays: Mapping[str, NDArray[np.float32]], step: int) -> None:
-        """Continue from the state after `step` steps."""
+    def restore(
+        self,
+        arrays: Mapping[str, NDArray[np.float32]],
+        step: int,
+        falls_from: int | None = None,
+    ) -> None:
+        """Continue from the state after `step` steps; see `Schedule` for `falls_from`."""
+        self.schedule.falls_from = falls_from
         self._weights.data.copy_(torch.from_numpy(arrays["weights"]))
         state = self._optimizer.state[self._weights]
         state["step"] = torch.tensor(float(step))
@@ -356,11 +378,16 @@ def _summed_loss(logits: Tensor, truth: Tensor, real: Tensor, exclusive: bool) -
     Parameters
     ----------
     logits : Tensor, (B, L, O) or (B, L, 1 + O) float32
-    truth : Tensor, (B, L, O) bool
+    truth : Tensor, (B, L, O) bool or float32
+        Or the probability of each output; the rest is that of an exclusive network's background.
     real : Tensor, (B, L) bool
         Bases that count.
     exclusive : bool
     """
+    if exclusive and truth.is_floating_point():
+        background = (1 - truth.sum(dim=2, keepdim=True)).clamp(min=0)
+        shares = torch.cat([background, truth], dim=2)
+        return -(shares * functional.log_softmax(logits, dim=2))[real].sum()
     if exclusive:
         background = ~truth.any(dim=2, keepdim=True)
         target = torch.cat([background, truth], dim=2).int().argmax(dim=2)

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dnabirnn.files import write_text
+from dnabirnn.training.validation import mean_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from dnabirnn.training.fit import Fit
 
 __all__ = ["TrainingLog"]
+
+_AP = "ap_"
 
 
 class TrainingLog:
@@ -40,6 +43,15 @@ class TrainingLog:
         """Step of the last row; 0 if there is none."""
         return int(self.rows[-1]["step"]) if self.rows else 0
 
+    def validated(self) -> list[tuple[int, float]]:
+        """Return step and mean average precision of each validation, of classes with truth."""
+        found = []
+        for row in self.rows:
+            mean = mean_of({name: ap for name, ap in row.items() if name.startswith(_AP)})
+            if mean is not None:
+                found.append((int(row["step"]), mean))
+        return found
+
     def restore(self, rows: list[dict[str, Any]]) -> None:
         """Start from the rows of an interrupted run; seconds continue from its last row."""
         self.rows = rows
@@ -55,7 +67,7 @@ class TrainingLog:
             "loss": loss,
             "seconds": round(time.monotonic() - self._started, 1),
         }
-        self.rows.append(row | {f"ap_{name}": ap for name, ap in validation.items()})
+        self.rows.append(row | {_AP + name: ap for name, ap in validation.items()})
         if self._path is None:
             return
         rows = self._all_rows()

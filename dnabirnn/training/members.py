@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ from dnabirnn.network import (
     mapped_weights,
     weights_of,
 )
+from dnabirnn.training.defaults import default_window_bp
 from dnabirnn.training.finishing.calibration import scoring_windows
 from dnabirnn.training.finishing.finish import VALIDATION_BP, finish
 from dnabirnn.training.finishing.stacking import stacked
@@ -39,9 +40,11 @@ from dnabirnn.training.held_out import hold_out
 from dnabirnn.training.log import TrainingLog
 from dnabirnn.training.processes import Hardware
 from dnabirnn.training.resume import ResumeFolder
-from dnabirnn.training.run_settings import check_plan, digest_of, plan_of
+from dnabirnn.training.run_settings import check_plan, digest_of, made_by_other, plan_of
 from dnabirnn.training.sampling import Prevalence, Sampler, SamplingSettings
-from dnabirnn.training.training_run import TrainingProgress, begin, made_by_other, run_of, train
+from dnabirnn.training.start import begin
+from dnabirnn.training.teacher import check_teacher
+from dnabirnn.training.training_run import TrainingProgress, run_of, train
 from dnabirnn.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -52,7 +55,8 @@ if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.motifs import ClassMotifs
     from dnabirnn.network import Checkpoint
-    from dnabirnn.training.training_run import Begun, Run
+    from dnabirnn.training.start import Begun
+    from dnabirnn.training.training_run import Run
 
 __all__ = ["PlannedMember", "matrix_of", "planned_members", "train_members"]
 
@@ -70,6 +74,7 @@ class PlannedMember(NamedTuple):
 class _Trained(NamedTuple):
     """A trained network, whose log-odds are those of the sequence."""
 
+    bases: int
     member: Member
     prevalence: Prevalence
     matrices: list[FittedMatrix | None]
@@ -126,9 +131,11 @@ def train_members(
     separate: bool = False,
     hardware: Hardware | None = None,
     initial: Checkpoint | None = None,
+    teacher: Checkpoint | None = None,
     priors: Mapping[str, float] | None = None,
     matrix: bool | ClassMotifs = True,
     validations: int = 10,
+    tuning: Mapping[str, Any] | None = None,
     resume: bool = True,
     log_path: PathLike | None = None,
     report: Callable[[TrainingProgress], None] | None = None,
@@ -144,8 +151,8 @@ def train_members(
         `sampling`, this plus 1, and so on.
     separate : bool
         Train `ensemble` networks for each class, instead of for all of them.
-    hardware, initial, priors, matrix, validations, resume, log_path, report
-        As for `train`. Each network has states to resume from.
+    hardware, initial, teacher, priors, matrix, validations, tuning, resume, log_path, report
+        As for `train`. Each network has states to resume from. A teacher teaches one network only.
 
     Returns
     -------
@@ -160,11 +167,12 @@ def train_members(
         Of a signal. A note says at which step of which network the run stopped, and what is kept.
     """
     architecture = architecture or Architecture(encoded.classes, kmer=DEFAULT_KMER)
-    sampling = sampling or SamplingSettings()
+    sampling = sampling or SamplingSettings(default_window_bp(encoded))
     settings = settings or FitSettings()
     hardware = hardware or Hardware()
     priors = dict(priors or {})
     members = planned_members(encoded, architecture, sampling, ensemble, separate)
+    check_teacher(teacher, encoded, architecture, len(members))
     if len(members) == 1:
         return train(
             encoded,
@@ -174,9 +182,11 @@ def train_members(
             settings,
             hardware=hardware,
             initial=initial,
+            teacher=teacher,
             priors=priors,
             matrix=matrix,
             validations=validations,
+            tuning=tuning,
             resume=resume,
             log_path=log_path,
             report=report,
@@ -199,8 +209,13 @@ def train_members(
         validations,
         fabric,
         first.fused,
+        tuning,
     )
-    plan |= {"ensemble": ensemble, "separate": separate}
+    plan |= {
+        "fit": settings.to_json(len(members[0].architecture.classes)),
+        "ensemble": ensemble,
+        "separate": separate,
+    }
     if held_out:
         plan["held_out"] = [list(piece) for piece in held_out]
     folder = ResumeFolder(model_path, digest_of(plan))
@@ -212,7 +227,7 @@ def train_members(
             return made
         if leads and not resume:
             folder.clear()
-        log, trained, checkpoint = None, [], None
+        log, trained, checkpoint, done = None, [], None, 0
         try:
             for number, member in enumerate(members, 1):
                 begun = first
@@ -223,11 +238,22 @@ def train_members(
                 logger.info("network %d of %d: %s", number, len(members), names)
                 log = TrainingLog(log_path if leads else None, log)
                 states = folder.of_member(number)
-                shown = report and _part(report, number - 1, len(members))
+                fit = begun.fit
+                left = (len(members) - number) * fit.schedule.planned_steps * fit.step_bp
+                shown = report and _part(report, done, left)
                 run = run_of(
-                    begun, member.encoded, states, log, hardware, validations, resume, shown
+                    begun,
+                    settings,
+                    member.encoded,
+                    states,
+                    log,
+                    hardware,
+                    validations,
+                    resume,
+                    shown,
                 )
                 _run(run, number, len(members), resume=resume)
+                done += fit.trained_bases
                 if leads:
                     trained.append(_trained(run, begun))
             if leads:
@@ -246,13 +272,16 @@ def train_members(
 
 
 def _part(
-    report: Callable[[TrainingProgress], None], done: int, members: int
+    report: Callable[[TrainingProgress], None], before: int, after: int
 ) -> Callable[[TrainingProgress], None]:
-    """Return a function that reports the progress of one network as part of the whole run."""
+    """Return a function that reports the progress of one network as part of the whole run.
+
+    `before` and `after` are the bases of the networks before, and those planned for the rest.
+    """
 
     def report_part(now: TrainingProgress) -> None:
-        bases, total = done * now.total_bases + now.bases, members * now.total_bases
-        report(now._replace(bases=bases, total_bases=total))
+        total = before + now.total_bases + after
+        report(now._replace(bases=before + now.bases, total_bases=total))
 
     return report_part
 
@@ -282,7 +311,8 @@ def _trained(run: Run, begun: Begun) -> _Trained:
     shortest = scoring_windows(run.fit.window_bp, shape.matrix_reach_bp)[-1]
     network = stacked(network, run.maps, begun.matrices, run.validation, shortest, run.threads)
     weights = mapped_weights(network.architecture, weights_of(network), run.maps)
-    return _Trained(Member(network.architecture, weights), begun.prevalence, begun.matrices)
+    member = Member(network.architecture, weights)
+    return _Trained(run.fit.trained_bases, member, begun.prevalence, begun.matrices)
 
 
 def _finished(
@@ -295,6 +325,7 @@ def _finished(
 ) -> Checkpoint:
     """Return the model of several networks."""
     members = [one.member for one in trained]
+    done = {"trained_bases": [one.bases for one in trained]}
     shape = Ensemble(encoded.classes, tuple(member.architecture for member in members))
     with torch.random.fork_rng(devices=[]):  # its first weights are random
         network = EnsembleNetwork(shape)
@@ -307,7 +338,7 @@ def _finished(
         Validation(encoded, VALIDATION_BP),
         _mean_prevalence(trained, shape),
         _matrices(trained, shape),
-        plan,
+        {**plan, **done},
         hardware.threads,
     )
 
@@ -315,7 +346,7 @@ def _finished(
 def _mean_prevalence(trained: Sequence[_Trained], shape: Ensemble) -> Prevalence:
     """Return the shares of the classes, as means over the networks that have them."""
     found: dict[str, list[tuple[float, float]]] = {name: [] for name, _ in shape.classes}
-    for (architecture, _), (sequence, sampled), _ in trained:
+    for _, (architecture, _), (sequence, sampled), _ in trained:
         for number, (name, _) in enumerate(architecture.classes):
             found[name].append((sequence[number], sampled[number]))
     return Prevalence(*np.array([np.mean(shares, axis=0) for shares in found.values()]).T)
@@ -324,6 +355,6 @@ def _mean_prevalence(trained: Sequence[_Trained], shape: Ensemble) -> Prevalence
 def _matrices(trained: Sequence[_Trained], shape: Ensemble) -> list[FittedMatrix | None]:
     """Return the matrix of each class, which is the same for all networks that have the class."""
     found: dict[str, FittedMatrix | None] = {}
-    for (architecture, _), _, matrices in trained:
+    for _, (architecture, _), _, matrices in trained:
         found |= dict(zip((name for name, _ in architecture.classes), matrices, strict=False))
     return [found.get(name) for name, _ in shape.classes]

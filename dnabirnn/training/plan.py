@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dnabirnn.engine import engine_of, find_device, trains_fused
+import numpy as np
+
+from dnabirnn.engine import engine_of, find_device, make_engine, trains_fused
 from dnabirnn.network import weight_shapes
 from dnabirnn.resources import Estimate
 from dnabirnn.training.finishing.calibration import scoring_windows
@@ -18,7 +20,8 @@ from dnabirnn.training.finishing.finish import VALIDATION_BP
 from dnabirnn.training.fit import SLICE_WINDOWS
 from dnabirnn.training.members import PlannedMember, matrix_of, planned_members
 from dnabirnn.training.run_settings import check_plan
-from dnabirnn.training.training_run import begin
+from dnabirnn.training.start import begin
+from dnabirnn.training.teacher import check_teacher
 from dnabirnn.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -49,6 +52,8 @@ _CUDA_BYTES = 3_000_000_000
 # removed. A state holds the weights, two moments and the best weights. Memory needs about as many.
 _COPIES_OF_WEIGHTS = 1 + 2 * 4
 _FLOAT_BYTES = 4
+# On disk, per base and output: the answers of a teacher, as 16-bit numbers.
+_ANSWER_BYTES = 2
 _WARM_STEPS = 3
 _SECONDS = 2.0
 _REHEARSED_BP = 400_000
@@ -56,7 +61,14 @@ _REHEARSED_BP = 400_000
 
 @dataclass
 class TrainingPlan:
-    """A planned run. Its attributes are the parameters of `training.train_members`."""
+    """A planned run. Its attributes are the parameters of `training.train_members`, and one more.
+
+    Attributes
+    ----------
+    tuning_minutes : float
+        Nominal time of the tuning before the run; 0 without. With tuning, `architecture`,
+        `sampling` and `settings` are those that need the most memory and time.
+    """
 
     encoded: EncodedSet
     model_path: PathLike
@@ -65,11 +77,13 @@ class TrainingPlan:
     settings: FitSettings
     hardware: Hardware
     initial: Checkpoint | None = None
+    teacher: Checkpoint | None = None
     priors: Mapping[str, float] = field(default_factory=dict)
     matrix: bool | ClassMotifs = True
     validations: int = 10
     ensemble: int = 1
     separate: bool = False
+    tuning_minutes: float = 0.0
     bound_tells_all = True
 
     def bound(self) -> Estimate:
@@ -90,13 +104,28 @@ class TrainingPlan:
         weights = sum(math.prod(shape) for shape in shapes) * _FLOAT_BYTES
         weights *= len(self._members())
         memory += _COPIES_OF_WEIGHTS * weights
+        disk = _COPIES_OF_WEIGHTS * weights
+        if self.teacher is not None:
+            answers = _ANSWER_BYTES * len(self.architecture.outputs) * len(self.encoded.codes)
+            disk += answers * self.hardware.devices
         folder = Path(os.path.realpath(self.model_path)).parent
-        return Estimate(memory * self.hardware.devices, {folder: _COPIES_OF_WEIGHTS * weights})
+        return Estimate(memory * self.hardware.devices, {folder: disk})
+
+    def total_bases(self) -> int:
+        """Return the bases of the training windows of all networks, at most."""
+        return sum(
+            self.settings.bases_of(len(member.architecture.classes)) for member in self._members()
+        )
 
     def _members(self) -> list[PlannedMember]:
         return planned_members(
             self.encoded, self.architecture, self.sampling, self.ensemble, self.separate
         )
+
+    def check(self) -> None:
+        """Raise for data and settings that do not fit together; see `run_settings.check_plan`."""
+        check_plan(self.encoded, self.model_path, self.architecture, self.validations, self.priors)
+        check_teacher(self.teacher, self.encoded, self.architecture, len(self._members()))
 
     def estimate(self) -> Estimate:
         """Return an estimate with time: do a few steps and score some validation sequence.
@@ -107,7 +136,7 @@ class TrainingPlan:
             Any error that the run itself would raise before its first step.
         """
         started = time.monotonic()
-        check_plan(self.encoded, self.model_path, self.architecture, self.validations, self.priors)
+        self.check()
         members = self._members()  # each takes about as long as the first
         matrix = matrix_of(self.matrix, self.encoded, members[0])
         alone = replace(self.hardware, devices=1, nodes=1)
@@ -130,8 +159,22 @@ class TrainingPlan:
 
         validate()  # loads the kernels
         rate = _bases(part) / _mean_seconds(validate, 1)
+        if self.teacher is not None:
+            begin_s += self._taught_s(self.teacher, part)
         seconds = begin_s + fit.steps * step_s / processes + self._validated_bp(fit) / rate
-        return self.bound()._replace(seconds=len(members) * seconds)
+        return self.bound()._replace(seconds=len(members) * seconds + 60 * self.tuning_minutes)
+
+    def _taught_s(self, teacher: Checkpoint, part: Validation) -> float:
+        """Return the seconds in which a teacher scores the training sequence."""
+        hardware = self.hardware
+        engine = make_engine(teacher, hardware.engine, hardware.device, hardware.precision)
+
+        def ask() -> None:
+            part.average_precision(engine, teacher.scoring_window, hardware.threads)
+
+        ask()  # loads the kernels
+        lengths = np.diff(self.encoded.split("train"))
+        return float(lengths.sum()) * _mean_seconds(ask, 1) / _bases(part)
 
     def _validated_bp(self, fit: Fit) -> int:
         """Return the total number of validation bases scored during and after the fit."""

@@ -6,6 +6,9 @@ JSON is replaced last and atomically, so a run that is killed at any moment leav
 A run that trains several networks keeps the states of each in a folder of its own,
 `MODEL.resume/member-1/` and so on, until the model is written.
 
+A run that tunes its settings first keeps the results of the short trainings in
+`MODEL.resume/tuning/results.json`, until the model is written.
+
 `MODEL.resume/lock` is locked with `flock` for as long as a training writes this model, however it
 ends. Another training of the model is an error. The same training, such as one that outlived the
 Snakemake that started it, is waited for. Without `flock`, as on some network file systems, two
@@ -47,7 +50,9 @@ _SECONDS_BETWEEN_TRIES = 0.5
 _TRIES_WITHOUT_NOTE = 10
 """A lock that has no note yet gets one at once, unless the disk is full."""
 _MEMBERS = "member-*"
-_OURS = re.compile(r"state\.json(\.tmp)?|step-\d+\.safetensors(\.tmp)?")
+_TUNING = "tuning"
+_RESULTS = "results.json"
+_OURS = re.compile(r"(state|results)\.json(\.tmp)?|step-\d+\.safetensors(\.tmp)?")
 
 
 def _check(plain: Any) -> None:
@@ -57,6 +62,8 @@ def _check(plain: Any) -> None:
         raise ValueError("losses, or seconds in the log, are not numbers")
     if not isinstance(plain["step"], int) or plain["step"] < 0:
         raise ValueError("the step is not a number")
+    if not isinstance(plain["falls_from"], int | None):
+        raise ValueError("falls_from is not a number")
 
 
 class State(NamedTuple):
@@ -105,6 +112,40 @@ class ResumeFolder:
         folder._json = folder.path / "state.json"
         return folder
 
+    def of_tuning(self) -> ResumeFolder:
+        """Return the folder, within this one, of the tuning, which has a lock of its own."""
+        folder = ResumeFolder(self.model_path, self.digest)
+        folder.path = self.path / _TUNING
+        folder._json = folder.path / _RESULTS
+        return folder
+
+    def load_results(self) -> list[Any]:
+        """Return the results that were kept last under the same digest, or none."""
+        try:
+            plain = read_json(self._json)
+            if plain["digest"] == self.digest:
+                return list(plain["results"])
+            reason = "they are from other data, settings or versions"
+        except (OSError, KeyError, TypeError, ValueError) as cause:
+            reason = str(cause)
+        if self._json.exists():
+            logger.warning(
+                "%s: the results cannot be used (%s); starting again", self._json, reason
+            )
+        return []
+
+    def keep_results(self, results: list[Any]) -> None:
+        """Keep results, which are JSON values, in place of the previous ones.
+
+        Raises
+        ------
+        OutputError
+            The folder cannot be written.
+        """
+        text = json.dumps({"digest": self.digest, "results": results})
+        with self._writing():
+            self._write({self._json: text.encode()})
+
     @contextmanager
     def locked(self, *, may_wait: bool) -> Iterator[bool]:
         """Let no other training write the model inside; yield whether one had to be waited for.
@@ -151,7 +192,7 @@ class ResumeFolder:
         path = self.path / _LOCK
         for _ in range(_MOST_TRIES):
             try:
-                self.path.mkdir(exist_ok=True)
+                self.path.mkdir(exist_ok=True, parents=self.path.name == _TUNING)
                 file = path.open("a+b", buffering=0)
             except FileNotFoundError:  # another process has just removed the folder
                 continue
@@ -184,6 +225,8 @@ class ResumeFolder:
         file.close()
         with suppress(OSError):
             self.path.rmdir()
+            if self.path.name == _TUNING:
+                self.path.parent.rmdir()
 
     def _check_same(self, held: _HeldError, may_wait: bool) -> None:
         """Raise OutputError unless the process that holds the lock is one to wait for."""
@@ -245,23 +288,29 @@ class ResumeFolder:
 
         name = f"step-{number}.safetensors"
         text = json.dumps({"digest": self.digest, "arrays": name, "plain": plain})
-        try:
+        files = {self.path / name: save(dict(arrays)), self._json: text.encode()}
+        with self._writing():
             try:
-                self._write(name, save(dict(arrays)), text)
+                self._write(files)
             except FileNotFoundError:  # another process has finished and removed the folder
-                self._write(name, save(dict(arrays)), text)
+                self._write(files)
             _remove(self.path, keep=(name, self._json.name))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise OutputError(
                 f"{self.path}: the state of training cannot be kept ({error.strerror}); free "
                 "disk space, or train with --resume never"
             ) from error
 
-    def _write(self, name: str, arrays: bytes, text: str) -> None:
+    def _write(self, files: Mapping[Path, bytes]) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         # All temporary names share one stem, so that saving the next state removes files that a
         # killed process left behind.
-        for file, data in ((self.path / name, arrays), (self._json, text.encode())):
+        for file, data in files.items():
             temporary = temporary_path(self.path / _STEM)
             try:
                 temporary.write_bytes(data)
@@ -271,10 +320,14 @@ class ResumeFolder:
                     temporary.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove the states, also those of members, and the folder if it is then empty."""
+        """Remove states and results of all networks, and the folder if it is then empty."""
         with suppress(OSError):
-            for folder in self.path.glob(_MEMBERS):
+            for folder in (*self.path.glob(_MEMBERS), self.path / _TUNING):
                 _clear(folder)
+        self.clear_state()
+
+    def clear_state(self) -> None:
+        """Remove the states of this folder itself, and the folder if it is then empty."""
         _clear(self.path)
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dnabirnn.errors import EncodedSetError, OptionError, OutputError
-from dnabirnn.files import check_target, is_compressed, is_stream
+from dnabirnn.errors import EncodedSetError, ModelFileError, OptionError, OutputError
+from dnabirnn.files import check_target, is_compressed, is_stream, note_written
 from dnabirnn.labels import overlaps
-from dnabirnn.network import check_priors
+from dnabirnn.network import check_priors, load_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from dnabirnn.training.processes import Hardware
     from dnabirnn.training.sampling import SamplingSettings
 
-__all__ = ["check_plan", "digest_of", "plan_of"]
+__all__ = ["check_plan", "digest_of", "made_by_other", "plan_of", "trial_plan"]
 
 logger = logging.getLogger(__name__)
 
@@ -89,21 +91,40 @@ def plan_of(
     validations: int,
     fabric: Fabric,
     fused: bool,
+    tuning: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return all that determines the model, for the model file; parameters as for `train`."""
+    plan = trial_plan(encoded, architecture, sampling, settings, hardware, initial, matrix)
+    plan |= {
+        "validations": validations,
+        "priors": priors,
+        "device": fabric.device.type,
+        "processes": fabric.world_size,
+        "engine": "fused" if fused else "torch",
+    }
+    return plan if tuning is None else plan | {"tuning": dict(tuning)}
+
+
+def trial_plan(
+    encoded: EncodedSet,
+    architecture: Architecture,
+    sampling: SamplingSettings,
+    settings: FitSettings,
+    hardware: Hardware,
+    initial: Checkpoint | None,
+    matrix: bool | ClassMotifs,
+) -> dict[str, Any]:
+    """Return what determines the results of trials, on a device and with an engine as given."""
     return {
         "architecture": architecture.to_json(),
         "sampling": asdict(sampling),
-        "fit": asdict(settings),
-        "validations": validations,
-        "priors": priors,
+        "fit": settings.to_json(len(architecture.classes)),
         "matrix": matrix if isinstance(matrix, bool) else matrix.to_json(),
         "initial": None if initial is None else hashlib.sha256(initial.to_bytes()).hexdigest(),
         "data": encoded.digest,
-        "device": fabric.device.type,
-        "processes": fabric.world_size,
+        "device": hardware.device,
+        "engine": hardware.engine,
         "precision": hardware.precision,
-        "engine": "fused" if fused else "torch",
         "versions": {name: version(name) for name in ("dnabirnn", "numba", "numpy", "torch")},
     }
 
@@ -111,3 +132,23 @@ def plan_of(
 def digest_of(plan: Mapping[str, Any]) -> str:
     """Return the digest of a plan, which its states to resume from are kept under."""
     return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+
+
+def made_by_other(
+    model_path: PathLike, plan: Mapping[str, Any], log_path: PathLike | None
+) -> Checkpoint | None:
+    """Return the model of the same plan that another process has written, if there is one."""
+    files = [Path(os.path.realpath(path)) for path in (model_path, log_path) if path is not None]
+    if not all(file.is_file() for file in files):
+        return None
+    try:
+        found = load_checkpoint(model_path)
+    except ModelFileError:
+        return None
+    ours = json.loads(json.dumps(plan))
+    if any(found.training.get(name) != value for name, value in ours.items()):
+        return None
+    logger.info("%s: the other training has written this model", model_path)
+    for file in files:
+        note_written(file)
+    return found

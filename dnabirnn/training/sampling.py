@@ -22,7 +22,8 @@ the same likelihoods, the log-odds for the prior p are::
 
     log-odds(p) = log-odds(q) + log(p / (1 - p)) - log(q / (1 - q))
 
-`Sampler.prevalence` counts p in the train split, and estimates q from 512 batches. The head starts
+`Sampler.prevalence` counts p in the train split without the contigs of `encode --background`, where
+sites are more frequent than in a genome, and estimates q from 512 batches. The head starts
 at the log-odds of q (`dnabirnn.training.start`). `dnabirnn.network.prior_shift` computes the shift.
 For exclusive classes the background takes the place of 1 - p and 1 - q. The shift is not enough by
 itself, so the log-odds are then calibrated (`dnabirnn.training.finishing.calibration`).
@@ -39,6 +40,12 @@ is n / 40 times the full one. Average precision by strand on validation sequence
     yeast, mean of 8 factors  0.570  0.578  0.595
     REP                       0.913  0.901  0.916
 
+Teachers. With the answers of a teacher (`dnabirnn.training.teacher`), a base has a probability in
+place of a label: `LABEL_SHARE` of its label, and the rest of the answer. An ignored base has no
+label, so that its probability is the answer, and it counts. A mutated base keeps the answer of the
+sequence that was not mutated, as it keeps its label: the teacher sees clean sequence, and the
+network learns to say the same of a variant.
+
 Batch k depends on the seed and k alone. The random generator of each batch is made from
 (seed, stream, k), and no state is carried from batch to batch. A run that resumes at step k draws
 the same windows as one that was never stopped, without drawing those before. Every process, any
@@ -49,7 +56,7 @@ the numbers for training, for the estimate of q and for dropout independent.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -64,7 +71,13 @@ if TYPE_CHECKING:
     from dnabirnn.alphabet import Codes
     from dnabirnn.encoded import EncodedSet
 
-__all__ = ["Places", "Prevalence", "Sampler", "SamplingSettings", "TrainingBatch"]
+__all__ = ["LABEL_SHARE", "Places", "Prevalence", "Sampler", "SamplingSettings", "TrainingBatch"]
+
+LABEL_SHARE = 0.5
+"""Share of the label in what a base is taught as, if there is a teacher; the rest is its answer.
+
+0.5 is as good as 0 on validation sequence (docs/adr/0034-distillation.md).
+"""
 
 # Stream 2 is used for dropout (`dnabirnn.training.fit`).
 _TRAINING_STREAM, _PREVALENCE_STREAM = 0, 1
@@ -126,15 +139,17 @@ class TrainingBatch(NamedTuple):
     ----------
     codes : ndarray, (B, L) uint8
         Windows from intervals shorter than a window are padded on the right.
-    truth : ndarray, (B, L, O) bool
+    truth : ndarray, (B, L, O) bool or float32
+        With a teacher, the probability of each output.
     counted : ndarray, (B, L) bool
-        False at code 4, ignored bases and padding, which are left out of the loss.
+        False at code 4, ignored bases and padding, which are left out of the loss. With a teacher,
+        ignored bases count.
     flanked : ndarray, (B, F + L + F) uint8
         The windows with flanks, which matrices read. Padding outside the interval of the split.
     """
 
     codes: Codes
-    truth: NDArray[np.bool_]
+    truth: NDArray[np.bool_] | NDArray[np.float32]
     counted: NDArray[np.bool_]
     flanked: Codes
 
@@ -205,6 +220,8 @@ class Sampler:
     ----------
     flank_bp : int
         Length of the flanks of `TrainingBatch.flanked`; 0 at first.
+    answers : ndarray, (N, O) uint16, or None
+        Probabilities of a teacher, 65,535 for 1, for every base of the encoded set; None at first.
 
     Raises
     ------
@@ -221,7 +238,9 @@ class Sampler:
         self.settings = settings
         self._either_strand = either_strand
         self.flank_bp = 0
+        self.answers: NDArray[np.uint16] | None = None
         self._intervals = encoded.split("train")
+        self._natural = encoded.natural().split("train")
         if not len(self._intervals):
             raise EncodedSetError(f"{encoded.path}: the train split is empty; encode again")
         lengths = self._intervals[:, 1] - self._intervals[:, 0]
@@ -235,7 +254,7 @@ class Sampler:
 
     def batch(self, step: int) -> TrainingBatch:
         """Return the windows of step `step`; they depend on the seed and the step alone."""
-        return self._cut(self.places(step))
+        return self._cut(self.places(step), self.answers)
 
     def places(self, step: int) -> Places:
         """Return the positions of the windows of step `step`."""
@@ -245,7 +264,7 @@ class Sampler:
         """Return the shares of positive bases in sequence (counted) and in windows (estimated)."""
         classes = self.encoded.classes
         sequence = np.zeros(len(classes) + 1)
-        for start, end in self._intervals:
+        for start, end in self._natural:
             for chunk in range(start, end, _CHUNK_BP):
                 piece = slice(chunk, min(end, chunk + _CHUNK_BP))
                 labels = np.asarray(self.encoded.labels[piece])
@@ -267,15 +286,17 @@ class Sampler:
         return Prevalence(in_sequence, np.where(in_windows > 0, in_windows, in_sequence))
 
     def site_lengths_bp(self) -> dict[str, NDArray[np.int64]]:
-        """Return the lengths of the labelled runs of each class in the train split: (n,) int64."""
+        """Return the lengths of the labelled runs of each class in the train split: (n,) int64.
+
+        Contigs of `encode --background` come last and do not count: they have parts of long sites.
+        """
+        last = self._natural[-1, 1]
         return {
-            motif_class.name: sites.ends - sites.starts
+            motif_class.name: (sites.ends - sites.starts)[sites.starts < last]
             for motif_class, sites in zip(self.encoded.classes, self._sites, strict=True)
         }
 
-    def _positives(
-        self, truth: NDArray[np.bool_], counted: NDArray[np.bool_]
-    ) -> NDArray[np.float64]:
+    def _positives(self, truth: NDArray[Any], counted: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return the positive bases of each class (mean of strands), then the counted bases."""
         by_output = truth[counted].sum(axis=0)
         totals, column = [], 0
@@ -400,7 +421,7 @@ class Sampler:
         starts = np.maximum(np.minimum(starts, last - window), first)
         return starts, np.minimum(starts + window, last)
 
-    def _cut(self, drawn: Places) -> TrainingBatch:
+    def _cut(self, drawn: Places, answers: NDArray[np.uint16] | None = None) -> TrainingBatch:
         starts, ends, turned, mutations = drawn
         places = starts[:, None] + np.arange(self.settings.window_bp)  # (B, L)
         real = places < ends[:, None]
@@ -409,9 +430,12 @@ class Sampler:
         if mutations is not None:
             codes = np.where(codes < AMBIGUOUS, (codes + mutations) & 3, codes)
         labels = self.encoded.labels[places]
-        truth = targets(labels, self.encoded.classes)
+        truth, counted = targets(labels, self.encoded.classes), _counted(codes, labels)
         flanked = self._flanked(starts, codes)
-        batch = TrainingBatch(codes, truth, _counted(codes, labels), flanked)
+        batch = TrainingBatch(codes, truth, counted, flanked)
+        if answers is not None:
+            taught = _mixed(answers[places], truth, counted)
+            batch = batch._replace(truth=taught, counted=codes < AMBIGUOUS)
         return self._turned(batch, turned) if turned.any() else batch
 
     def _flanked(self, starts: NDArray[np.int64], codes: Codes) -> Codes:
@@ -439,6 +463,14 @@ class Sampler:
         flanked = batch.flanked.copy()
         flanked[chosen] = reverse_complement(flanked[chosen])
         return TrainingBatch(codes, truth, counted, flanked)
+
+
+def _mixed(
+    answers: NDArray[np.uint16], truth: NDArray[np.bool_], counted: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Return the probabilities (B, L, O) that windows are taught as."""
+    labelled = LABEL_SHARE * counted[..., None].astype(np.float32)
+    return (1 - labelled) * (answers.astype(np.float32) / 65_535) + labelled * truth
 
 
 def _counted(codes: Codes, labels: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:

@@ -1,24 +1,119 @@
-"""Initial weights: drawn from the seed, or taken from another model."""
+"""A fit before its first step, with weights drawn from the seed or taken from another model."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 
+from dnabirnn.engine import trains_fused
 from dnabirnn.errors import OptionError
-from dnabirnn.network import Ensemble, Network, head_rows, load_weights, prior_shift, weights_of
+from dnabirnn.evaluation import fit_jointly, fit_matrices
+from dnabirnn.network import (
+    Ensemble,
+    MatrixShape,
+    Network,
+    head_rows,
+    load_weights,
+    prior_shift,
+    weights_of,
+)
+from dnabirnn.training.fit import Fit
+from dnabirnn.training.matrices import inside_network
+from dnabirnn.training.processes import launch
+from dnabirnn.training.sampling import Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dnabirnn.evaluation import FittedMatrix
-    from dnabirnn.network import Architecture, Checkpoint
-    from dnabirnn.training.sampling import Prevalence
+    from lightning_fabric import Fabric
 
-__all__ = ["first_network", "set_biases", "start_from"]
+    from dnabirnn.encoded import EncodedSet
+    from dnabirnn.evaluation import FittedMatrix
+    from dnabirnn.motifs import ClassMotifs
+    from dnabirnn.network import Architecture, Checkpoint, LogOddsMap
+    from dnabirnn.training.fit import FitSettings
+    from dnabirnn.training.processes import Hardware
+    from dnabirnn.training.sampling import Prevalence, SamplingSettings
+
+__all__ = ["Begun", "begin", "first_network", "set_biases", "start_from"]
+
+
+class Begun(NamedTuple):
+    """A fit before its first step, and its parts.
+
+    Attributes
+    ----------
+    fabric : lightning_fabric.Fabric
+        Launched.
+    sampler : Sampler
+    prevalence : Prevalence
+    fit : Fit
+    maps : tuple of LogOddsMap
+        Maps of the log-odds of each class, from the prior alone.
+    fused : bool
+        Whether compiled kernels compute it.
+    matrices : list of FittedMatrix or None
+        Position weight matrix of each class, whether the network has it or not; empty if none were
+        fitted.
+    """
+
+    fabric: Fabric
+    sampler: Sampler
+    prevalence: Prevalence
+    fit: Fit
+    maps: tuple[LogOddsMap, ...]
+    fused: bool
+    matrices: list[FittedMatrix | None]
+
+
+def begin(
+    encoded: EncodedSet,
+    architecture: Architecture,
+    sampling: SamplingSettings,
+    settings: FitSettings,
+    hardware: Hardware,
+    initial: Checkpoint | None = None,
+    *,
+    matrix: bool | ClassMotifs = True,
+    fitted: list[FittedMatrix | None] | None = None,
+    fabric: Fabric | None = None,
+) -> Begun:
+    """Create the network and its fit; parameters as for `dnabirnn.train`.
+
+    The processes are started, unless `fabric` has them. `fitted` are the matrices of an earlier
+    `Begun` with the same data and `matrix`.
+    """
+    sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
+    prevalence = sampler.prevalence()
+    motifs = None if isinstance(matrix, bool) else matrix
+    if motifs is not None and initial is not None:
+        raise OptionError(
+            f"--matrix {motifs.source}: with --init, the network has the matrices of the first "
+            "model; leave out one of the two"
+        )
+    if fitted is None:
+        fitted = fit_matrices(encoded, motifs) if matrix else []
+    inside = inside_network(fitted) if motifs is None else fitted
+    shapes = tuple(one and MatrixShape(len(one.log_odds), one.flank_bp) for one in inside)
+    if initial is not None:  # its matrices go with its other weights
+        inside, same = [], initial.architecture.classes == architecture.classes
+        shapes = initial.members[0].architecture.matrices if same else ()
+    elif architecture.exclusive:
+        inside = fit_jointly(encoded, inside)
+    architecture = replace(architecture, matrices=shapes if any(shapes) else ())
+    sampler.flank_bp = architecture.matrix_reach_bp
+    fabric = fabric or launch(hardware)
+    fused = trains_fused(hardware.engine, fabric.device.type, hardware.precision, architecture.cell)
+    network = first_network(architecture, prevalence, sampling.seed, inside)
+    if initial is not None:
+        start_from(network, initial)
+    fit = Fit(fabric, network, sampler, settings, hardware.threads, fused, hardware.precision)
+    maps = prior_shift(architecture, prevalence.sampled, prevalence.sequence)
+    return Begun(fabric, sampler, prevalence, fit, maps, fused, fitted)
 
 
 def first_network(

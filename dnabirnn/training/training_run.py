@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import time
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dnabirnn.engine import engine_of, trains_fused
-from dnabirnn.errors import (
-    ModelFileError,
-    OptionError,
-    OutputError,
-    TrainingError,
-)
-from dnabirnn.evaluation import fit_jointly, fit_matrices
-from dnabirnn.files import note_written
+from dnabirnn.engine import engine_of
+from dnabirnn.errors import OutputError, TrainingError
 from dnabirnn.network import (
     DEFAULT_KMER,
     Architecture,
     Checkpoint,
     LogOddsMap,
-    MatrixShape,
-    load_checkpoint,
     load_weights,
-    prior_shift,
     weights_of,
 )
+from dnabirnn.training.defaults import default_window_bp
 from dnabirnn.training.finishing.calibration import scoring_windows
 from dnabirnn.training.finishing.finish import VALIDATION_BP, finish
 from dnabirnn.training.fit import Fit, FitSettings
 from dnabirnn.training.held_out import hold_out
 from dnabirnn.training.log import TrainingLog
-from dnabirnn.training.matrices import inside_network
-from dnabirnn.training.processes import Hardware, Signals, launch
+from dnabirnn.training.processes import Hardware, Signals
 from dnabirnn.training.resume import ResumeFolder
-from dnabirnn.training.run_settings import check_plan, digest_of, plan_of
-from dnabirnn.training.sampling import Prevalence, Sampler, SamplingSettings
-from dnabirnn.training.start import first_network, start_from
+from dnabirnn.training.run_settings import check_plan, digest_of, made_by_other, plan_of
+from dnabirnn.training.sampling import SamplingSettings
+from dnabirnn.training.schedule import LEAST_GAIN, no_longer_improves
+from dnabirnn.training.start import begin
+from dnabirnn.training.teacher import check_teacher, taught_by, teach
 from dnabirnn.training.validation import Validation, mean_of
 
 if TYPE_CHECKING:
@@ -53,17 +42,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.encoded import EncodedSet
-    from dnabirnn.evaluation import FittedMatrix
     from dnabirnn.files import PathLike
     from dnabirnn.motifs import ClassMotifs
     from dnabirnn.network import Network
+    from dnabirnn.training.start import Begun
 
 __all__ = [
-    "Begun",
     "Run",
     "TrainingProgress",
-    "begin",
-    "made_by_other",
     "run_of",
     "train",
 ]
@@ -72,12 +58,11 @@ logger = logging.getLogger(__name__)
 
 _LOG_ROWS = 100
 _SECONDS_BETWEEN_STATES = 15.0
-_CHUNK_BP = 1 << 22
 _BEST = "best/"
 
 
 class TrainingProgress(NamedTuple):
-    """Progress of a fit."""
+    """Progress of a fit; `total_bases` falls if it ends early."""
 
     bases: int
     total_bases: int
@@ -94,9 +79,11 @@ def train(
     *,
     hardware: Hardware | None = None,
     initial: Checkpoint | None = None,
+    teacher: Checkpoint | None = None,
     priors: Mapping[str, float] | None = None,
     matrix: bool | ClassMotifs = True,
     validations: int = 10,
+    tuning: Mapping[str, Any] | None = None,
     resume: bool = True,
     log_path: PathLike | None = None,
     report: Callable[[TrainingProgress], None] | None = None,
@@ -116,11 +103,15 @@ def train(
         With the classes of `encoded`. By default, a strand-tied GRU with 32 hidden
         units and k-mers of length 5.
     sampling : SamplingSettings, optional
+        By default, with windows of `default_window_bp`.
     settings : FitSettings, optional
     hardware : Hardware, optional
     initial : Checkpoint, optional
         Model to start from, with the same cell, hidden size, layers and tying, and with the
         same k-mers or none.
+    teacher : Checkpoint, optional
+        Model with the classes of `encoded` that the network learns from, beside the labels; see
+        `dnabirnn.training.teacher`.
     priors : mapping of class name to float, optional
         Expected share of bases per strand that belong to a class in the sequence that the model
         will score, if it differs from the share in validation sequence.
@@ -130,6 +121,8 @@ def train(
         that model, so that motifs cannot be given as well.
     validations : int
         Number of times to score validation sequence.
+    tuning : mapping, optional
+        How the settings were chosen, as plain values for the model file (`dnabirnn.tuning`).
     resume : bool
         Continue from the state of an interrupted run with the same settings. The result has the
         same bytes as that of a run without interruption. If False, no state is kept.
@@ -157,11 +150,12 @@ def train(
         Of a signal. A note says at which step the run stopped, and what is kept.
     """
     architecture = architecture or Architecture(encoded.classes, kmer=DEFAULT_KMER)
-    sampling = sampling or SamplingSettings()
+    sampling = sampling or SamplingSettings(default_window_bp(encoded))
     settings = settings or FitSettings()
     hardware = hardware or Hardware()
     priors = dict(priors or {})
     check_plan(encoded, model_path, architecture, validations, priors)
+    check_teacher(teacher, encoded, architecture)
     encoded, held_out = hold_out(encoded, sampling.window_bp)
     begun = begin(encoded, architecture, sampling, settings, hardware, initial, matrix=matrix)
     fabric = begun.fabric
@@ -177,11 +171,15 @@ def train(
         validations,
         fabric,
         begun.fused,
+        tuning,
     )
+    if teacher is not None:
+        plan["teacher"] = taught_by(teacher)
     if held_out:
         plan["held_out"] = [list(piece) for piece in held_out]
     run = run_of(
         begun,
+        settings,
         encoded,
         ResumeFolder(model_path, digest_of(plan)),
         TrainingLog(log_path if fabric.is_global_zero else None),
@@ -204,6 +202,16 @@ def train(
             run.folder.clear()
         checkpoint = None
         try:
+            if teacher is not None and run.fit.step < run.fit.steps:
+                teach(
+                    begun.sampler,
+                    teacher,
+                    run.fit.network.architecture,
+                    begun.prevalence,
+                    model_path,
+                    hardware,
+                    str(fabric.device),
+                )
             run.go()
             if run.leads:
                 checkpoint = finish(
@@ -214,7 +222,7 @@ def train(
                     run.validation,
                     begun.prevalence,
                     begun.matrices,
-                    plan,
+                    plan | {"trained_bases": [run.fit.trained_bases]},
                     run.threads,
                 )
                 checkpoint.save(model_path)
@@ -235,6 +243,7 @@ def train(
 
 def run_of(
     begun: Begun,
+    settings: FitSettings,
     encoded: EncodedSet,
     folder: ResumeFolder,
     log: TrainingLog,
@@ -255,9 +264,12 @@ def run_of(
         sampling.batch_windows,
         sampling.window_bp,
     )
+    validation = Validation(encoded, VALIDATION_BP)
     return Run(
+        fabric=fabric,
         fit=begun.fit,
-        validation=Validation(encoded, VALIDATION_BP),
+        validation=validation,
+        ends_early=settings.ends_early and validation.split == "val",
         maps=begun.maps,
         folder=folder,
         validations=validations,
@@ -269,103 +281,14 @@ def run_of(
     )
 
 
-def made_by_other(
-    model_path: PathLike, plan: Mapping[str, Any], log_path: PathLike | None
-) -> Checkpoint | None:
-    """Return the model of the same plan that another process has written, if there is one."""
-    files = [Path(os.path.realpath(path)) for path in (model_path, log_path) if path is not None]
-    if not all(file.is_file() for file in files):
-        return None
-    try:
-        found = load_checkpoint(model_path)
-    except ModelFileError:
-        return None
-    ours = json.loads(json.dumps(plan))
-    if any(found.training.get(name) != value for name, value in ours.items()):
-        return None
-    logger.info("%s: the other training has written this model", model_path)
-    for file in files:
-        note_written(file)
-    return found
-
-
-class Begun(NamedTuple):
-    """A fit before its first step, and its parts.
-
-    Attributes
-    ----------
-    fabric : lightning_fabric.Fabric
-        Launched.
-    sampler : Sampler
-    prevalence : Prevalence
-    fit : Fit
-    maps : tuple of LogOddsMap
-        Maps of the log-odds of each class, from the prior alone.
-    fused : bool
-        Whether compiled kernels compute it.
-    matrices : list of FittedMatrix or None
-        Position weight matrix of each class, whether the network has it or not; empty if none were
-        fitted.
-    """
-
-    fabric: Fabric
-    sampler: Sampler
-    prevalence: Prevalence
-    fit: Fit
-    maps: tuple[LogOddsMap, ...]
-    fused: bool
-    matrices: list[FittedMatrix | None]
-
-
-def begin(
-    encoded: EncodedSet,
-    architecture: Architecture,
-    sampling: SamplingSettings,
-    settings: FitSettings,
-    hardware: Hardware,
-    initial: Checkpoint | None = None,
-    *,
-    matrix: bool | ClassMotifs = True,
-    fabric: Fabric | None = None,
-) -> Begun:
-    """Create the network and its fit; parameters as for `train`.
-
-    The processes are started, unless `fabric` has them.
-    """
-    sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
-    prevalence = sampler.prevalence()
-    motifs = None if isinstance(matrix, bool) else matrix
-    if motifs is not None and initial is not None:
-        raise OptionError(
-            f"--matrix {motifs.source}: with --init, the network has the matrices of the first "
-            "model; leave out one of the two"
-        )
-    fitted = fit_matrices(encoded, motifs) if matrix else []
-    inside = inside_network(fitted) if motifs is None else fitted
-    shapes = tuple(one and MatrixShape(len(one.log_odds), one.flank_bp) for one in inside)
-    if initial is not None:  # its matrices go with its other weights
-        inside, same = [], initial.architecture.classes == architecture.classes
-        shapes = initial.members[0].architecture.matrices if same else ()
-    elif architecture.exclusive:
-        inside = fit_jointly(encoded, inside)
-    architecture = replace(architecture, matrices=shapes if any(shapes) else ())
-    sampler.flank_bp = architecture.matrix_reach_bp
-    fabric = fabric or launch(hardware)
-    fused = trains_fused(hardware.engine, fabric.device.type, hardware.precision, architecture.cell)
-    network = first_network(architecture, prevalence, sampling.seed, inside)
-    if initial is not None:
-        start_from(network, initial)
-    fit = Fit(fabric, network, sampler, settings, hardware.threads, fused, hardware.precision)
-    maps = prior_shift(architecture, prevalence.sampled, prevalence.sequence)
-    return Begun(fabric, sampler, prevalence, fit, maps, fused, fitted)
-
-
 @dataclass
 class Run:
     """A fit in progress, with its best weights so far."""
 
+    fabric: Fabric
     fit: Fit
     validation: Validation
+    ends_early: bool
     maps: tuple[LogOddsMap, ...]
     folder: ResumeFolder
     validations: int
@@ -384,23 +307,24 @@ class Run:
     def go(self) -> None:
         """Run the remaining steps."""
         fit, self.saved = self.fit, time.monotonic()
-        every = max(1, fit.steps // _LOG_ROWS)
-        validations = min(self.validations, fit.steps)
+        planned = fit.schedule.planned_steps
+        every = max(1, planned // _LOG_ROWS)
+        validations = min(self.validations, planned)
         if fit.step == 0 and any(fit.network.architecture.matrices) and self.leads:
             # The matrices by themselves: what is learned must be better to be kept.
             mean = mean_of(self._average_precision())
             if mean is not None:
                 self.best_ap, self.best = mean, weights_of(fit.network)
-        validate_at = {round(fit.steps * k / validations) for k in range(1, validations + 1)}
+        validate_at = {round(planned * k / validations) for k in range(1, validations + 1)}
         with self.signals.received():
             try:
                 while True:
                     # After an interruption, the last row of the log may be missing.
-                    validate = fit.step in validate_at
+                    validate = fit.step in validate_at or fit.step == fit.steps
                     if self.log.step < fit.step and (validate or fit.step % every == 0):
                         found = self._average_precision() if validate and self.leads else {}
                         with self.signals.held():
-                            self._note(found)
+                            self._note(found, validate)
                     if self.keeps_states and self._is_time_to_save():
                         self._save()
                     if fit.step == fit.steps:
@@ -441,10 +365,10 @@ class Run:
         """Continue from the state of an interrupted run, if there is one."""
         state = self.folder.load(self.fit.state_shapes(), _BEST)
         if state is None:
-            self.folder.clear()
+            self.folder.clear_state()
             return
         arrays = {name: a for name, a in state.arrays.items() if not name.startswith(_BEST)}
-        self.fit.restore(arrays, state.plain["step"])
+        self.fit.restore(arrays, state.plain["step"], state.plain["falls_from"])
         self.best = {
             name.removeprefix(_BEST): a
             for name, a in state.arrays.items()
@@ -461,6 +385,7 @@ class Run:
         arrays = self.fit.state() | {_BEST + name: array for name, array in self.best.items()}
         plain = {
             "step": self.fit.step,
+            "falls_from": self.fit.schedule.falls_from,
             "best_ap": self.best_ap,
             "losses": self.losses,
             "log": self.log.rows,
@@ -478,14 +403,32 @@ class Run:
         engine = engine_of(network, self.maps)
         return self.validation.average_precision(engine, window, self.threads)
 
-    def _note(self, validation: dict[str, float | None]) -> None:
+    def _note(self, validation: dict[str, float | None], validated: bool) -> None:
         fit, loss = self.fit, float(np.mean(self.losses))
         mean = mean_of(validation) if validation else None
         if mean is not None and mean > self.best_ap:
             self.best_ap, self.best = mean, weights_of(fit.network)
         self.losses = []
         self.log.add(fit, loss, validation)
+        if validated and self.ends_early and fit.schedule.can_shorten(fit.step):
+            self._shorten()
         if self.report is not None:
             self.report(
                 TrainingProgress(fit.step * fit.step_bp, fit.steps * fit.step_bp, loss, mean)
             )
+
+    def _shorten(self) -> None:
+        """Shorten the rest of the fit if validation no longer improves."""
+        fit, planned = self.fit, self.fit.schedule.planned_steps
+        # The validations are those of the leader.
+        if not self.fabric.broadcast(no_longer_improves(self.log.validated(), planned)):
+            return
+        fit.shorten()
+        logger.info(
+            "validation AP no longer rises by more than %g: the learning rate falls from step %d "
+            "on, and training ends at step %d of %d",
+            LEAST_GAIN,
+            fit.step,
+            fit.steps,
+            planned,
+        )

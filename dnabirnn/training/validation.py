@@ -83,7 +83,7 @@ class Validation:
     ) -> None:
         self.classes = encoded.classes
         self.split = split or ("val" if len(encoded.split("val")) else "train")
-        intervals = encoded.split(self.split)
+        intervals = encoded.natural().split(self.split)
         if most_bp is not None and (intervals[:, 1] - intervals[:, 0]).sum() > most_bp:
             intervals = _spread(intervals, max(1, most_bp // _PIECE_BP), encoded.labels)
         self.contigs = [

@@ -108,6 +108,19 @@ def test_validation_sequence_is_evaluated_alone(made: Task, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+def test_options_of_encode_are_for_validation_sequence(made: Task, tmp_path: Path) -> None:
+    printed = invoke(tmp_path, "--on", "val", "--encode", "--background markov --seed 1")
+    rows = [line for line in printed.splitlines() if line.startswith("task rep  on val")]
+    assert all("  encode --background markov --seed 1  " in line for line in rows)
+    assert rows
+    manifest = json.loads((tmp_path / "work" / "rep.enc" / "manifest.json").read_text())
+    assert manifest["background"]["seed"] == 1
+    refused = CliRunner().invoke(main, ["accuracy", "rep", "--encode", "--background markov"])
+    assert refused.exit_code != 0
+    assert "--on val" in refused.output
+
+
+@pytest.mark.slow
 def test_a_test_is_saved(made: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.page.RESULTS", tmp_path)
     invoke(tmp_path)

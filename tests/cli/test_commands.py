@@ -22,7 +22,6 @@ from commands import GENOME, content, make_material, run, succeed, write_fasta, 
 from planted import MOTIF
 
 from dnabirnn.cli.progress import ProgressBar
-from dnabirnn.cli.train import PRESETS
 from dnabirnn.encoded.encoded_set import EncodedSet
 from dnabirnn.errors import TrainingError
 from dnabirnn.motif_classes import MotifClass
@@ -34,7 +33,7 @@ from dnabirnn.training import processes as workers
 
 COMMANDS = (
     *("encode", "train", "score", "call", "evaluate", "info"),
-    *("mask", "merge", "hub", "export", "scan", "explain", "mutate"),
+    *("review", "summary", "mask", "merge", "hub", "export", "scan", "explain", "mutate"),
 )
 
 
@@ -88,36 +87,37 @@ def test_shared_options_read_the_same_everywhere() -> None:
     texts = {command: ok(f"{command} --help") for command in COMMANDS}
     effects = ("explain", "mutate")
     shared = {
-        "--model MODEL": ("score", "call", "evaluate", *effects),
-        "--labels FILE": ("encode", "evaluate"),
-        "--label-format": ("encode", "evaluate"),
-        "--label-flank-ignore": ("encode", "evaluate"),
-        "--class-column": ("encode", "evaluate"),
-        "--classes-map": ("encode", "evaluate"),
-        "--feature-type": ("encode", "evaluate"),
-        "--negatives BED": ("encode", "evaluate"),
-        "--ignore-classes": ("encode", "evaluate"),
-        "--class NAME": ("encode", "evaluate", "scan"),
+        "--model MODEL": ("score", "call", "evaluate", "review", *effects),
+        "--labels FILE": ("encode", "evaluate", "review"),
+        "--label-format": ("encode", "evaluate", "review"),
+        "--label-flank-ignore": ("encode", "evaluate", "review"),
+        "--class-column": ("encode", "evaluate", "review"),
+        "--classes-map": ("encode", "evaluate", "review"),
+        "--feature-type": ("encode", "evaluate", "review"),
+        "--negatives BED": ("encode", "evaluate", "review"),
+        "--ignore-classes": ("encode", "evaluate", "review"),
+        "--class NAME": ("encode", "evaluate", "scan", "review"),
         "--pvalue P": ("encode", "scan"),
         "--within BED": ("encode", "scan"),
         "--gc SHARE": ("encode", "scan"),
-        "--span": ("encode", "evaluate"),
+        "--span": ("encode", "evaluate", "review"),
         "--reach BP": effects,
         "--regions BED": ("score", "evaluate", *effects),
-        "--exclude BED": ("encode", "evaluate", "report"),
-        "--name-prefix PREFIX": ("encode", "score", "evaluate", "report", *effects),
-        "--chrom-alias FILE": ("encode", "score", "evaluate", "report", *effects),
-        "--circular NAMES": ("score", "evaluate", *effects),
-        "--method": ("score", "call", "evaluate", "report"),
-        "--threshold": ("score", "call", "evaluate", "report"),
-        "--fdr RATE": ("score", "call", "evaluate", "report"),
-        "--prior CLASS=SHARE": ("train", "score", "evaluate", "export", *effects),
-        "--min-length": ("score", "call", "evaluate", "report"),
-        "--merge-gap": ("score", "call", "evaluate", "report"),
-        "--threads": ("train", "score", "evaluate", *effects),
-        "--device NAME": ("train", "score", "evaluate", *effects),
-        "--engine": ("train", "score", "evaluate", *effects),
-        "--precision": ("train", "score", "evaluate", *effects),
+        "--exclude BED": ("encode", "evaluate", "report", "review"),
+        "--name-prefix PREFIX": ("encode", "score", "evaluate", "report", "review", *effects),
+        "--chrom-alias FILE": ("encode", "score", "evaluate", "report", "review", *effects),
+        "--circular NAMES": ("score", "evaluate", "review", *effects),
+        "--method": ("score", "call", "evaluate", "report", "review"),
+        "--threshold": ("score", "call", "evaluate", "report", "review"),
+        "--fdr RATE": ("score", "call", "evaluate", "report", "review"),
+        "--prior CLASS=SHARE": ("train", "score", "evaluate", "export", "review", *effects),
+        "--min-length": ("score", "call", "evaluate", "report", "review"),
+        "--merge-gap": ("score", "call", "evaluate", "report", "review"),
+        "--threads": ("train", "score", "evaluate", "review", *effects),
+        "--device NAME": ("train", "score", "evaluate", "review", *effects),
+        "--engine": ("train", "score", "evaluate", "review", *effects),
+        "--precision": ("train", "score", "evaluate", "review", *effects),
+        "--corrections BED": ("encode", "evaluate"),
         "--index": ("score", "call", "merge"),
         "--so-type": ("score", "call"),
         "--email": ("score", "hub"),
@@ -342,6 +342,27 @@ def test_a_motif_file_goes_into_a_model_and_comes_out(folder: Path) -> None:
     assert "in.jaspar: is also an input" in result.stderr
 
 
+def test_a_model_teaches_another(folder: Path) -> None:
+    ok(f"-q train set -o teacher.safetensors {QUICK} --ensemble 2")
+    ok(f"-q train set -o student.safetensors {QUICK} --teacher teacher.safetensors")
+    digest = hashlib.sha256((folder / "teacher.safetensors").read_bytes()).hexdigest()
+    student = load_checkpoint("student.safetensors")
+    assert student.training["teacher"] == digest
+    assert len(student.members) == 1
+    ok("score genome.fa -m student.safetensors -o o.bed")
+    for out, teacher, message in (
+        ("student.safetensors", "student.safetensors", "student.safetensors: is also an input"),
+        ("x.safetensors", "no.safetensors", "no.safetensors: no such file"),
+        ("x.safetensors", "m.safetensors", "--teacher: the model file does not have the shares"),
+        ("x.safetensors --ensemble 2", "teacher.safetensors", "--teacher: 2 networks would be"),
+    ):
+        result = run(*f"-q train set -o {out} {QUICK} --teacher {teacher}".split())
+        assert result.exit_code == 1
+        assert len(result.stderr.splitlines()) == 1
+        assert message in result.stderr
+        assert not (folder / "x.safetensors").exists()
+
+
 def test_train_options_reach_the_model(folder: Path) -> None:
     ok(
         f"-q train set -o m {QUICK} --cell rnn --layers 2 --untied --exclusive --seed 5 "
@@ -360,6 +381,7 @@ def test_train_options_reach_the_model(folder: Path) -> None:
         "weight_decay": 0.0,
         "clip_norm": 2.0,
         "dropout": 0.1,
+        "ends_early": False,
     }
     assert training["sampling"] == {
         "window_bp": 50,
@@ -372,18 +394,21 @@ def test_train_options_reach_the_model(folder: Path) -> None:
     assert not (folder / "m.log.csv").exists()
 
 
-def test_presets_are_options_by_name(folder: Path) -> None:
+def test_presets_are_options_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dnabirnn.training.fit.default_bases", lambda classes: 2_000 * classes)
     for preset, given, hidden, bases in (
         ("fast", "--bases 1k", 16, 1_000),
         ("default", "--bases 1k", 32, 1_000),
         ("accurate", "--bases 1k", 64, 1_000),
         ("accurate", "--hidden 4 --bases 2k", 4, 2_000),
+        ("default", "", 32, 2_000),
+        ("accurate", "--hidden 4", 4, 4_000),
     ):
         ok(f"-q train set -o p --window 50 --preset {preset} {given}")
         checkpoint = load_checkpoint("p")
         assert checkpoint.architecture.hidden == hidden
         assert checkpoint.training["fit"]["bases"] == bases
-    assert PRESETS["accurate"]["bases"] == "60M"
+        assert checkpoint.training["fit"]["ends_early"] == ("--bases" not in given)
 
 
 def test_train_gives_the_same_bytes_for_any_threads(folder: Path) -> None:
@@ -794,6 +819,11 @@ def test_info_of_a_trained_model(folder: Path) -> None:
     text = ok("info new")
     for words in ("genome.fa (", "sites.bed (", "seed 0", "torch ", "prevalence", "on val: AP "):
         assert words in text
+    assert "; 0.016 Mb of windows" in text
+    made = load_checkpoint("new")
+    training = {**made.training, "trained_bases": [8_000, 16_000]}
+    dataclasses.replace(made, training=training).save("early")
+    assert "; 0.008, 0.016 of 0.016 Mb of windows" in ok("info early")
 
 
 # ------------------------------------------------------------------------------ progress

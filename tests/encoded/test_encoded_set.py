@@ -55,6 +55,9 @@ def test_it_may_be_moved(folder, tmp_path):
         ({"mask": "half"}, "damaged"),
         ({"contigs": [{"name": "a"}]}, "damaged .KeyError"),
         ({"contigs": 7}, "damaged .TypeError"),
+        ({"background": 7}, "damaged .AttributeError"),
+        ({"background": {"contigs": [["a"]]}}, "damaged .TypeError"),
+        ({"background": {"contigs": ["q"]}}, "damaged .ValueError: background names contigs"),
         ({"classes": []}, "0 classes: a network has 1 to 31"),
         ({"classes": [{"name": "X", "stranded": True}] * 4}, "give each class a different name"),
         (

@@ -69,7 +69,11 @@ def test_windows_cut_on_a_device_are_those_cut_on_the_host(
     split = split_plan(val_chroms=["d"], test_chroms=["e"])
     encoded = encode_genome([fasta], labels, tmp_path / "set", split=split)
     settings = SamplingSettings(60, 40, mutation_rate=mutation_rate)
-    assert_same_batches(Sampler(encoded, settings, either_strand))
+    sampler = Sampler(encoded, settings, either_strand)
+    assert_same_batches(sampler)
+    shape = (len(encoded.codes), 2 * classes)
+    sampler.answers = rng.integers(0, 1 << 16, shape, dtype=np.uint16)
+    assert_same_batches(sampler)
 
 
 def fit_of(encoded: EncodedSet, **settings: object) -> Fit:

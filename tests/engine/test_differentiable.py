@@ -44,14 +44,22 @@ def windows(number: int, length: int) -> torch.Tensor:
     return torch.from_numpy(codes)
 
 
-def batch_of(network: Network, number: int, length: int) -> tuple[np.ndarray, ...]:
-    """Codes, truth and what counts, of windows of several lengths, with N, the first one whole."""
+def batch_of(
+    network: Network, number: int, length: int, *, soft: bool = False
+) -> tuple[np.ndarray, ...]:
+    """Codes, truth and what counts, of windows of several lengths, with N, the first one whole.
+
+    `soft` truth is probabilities, as a teacher gives them.
+    """
     architecture = network.architecture
     codes = windows(number, length).numpy()
     rng = np.random.default_rng(3)
     truth = rng.random((*codes.shape, len(architecture.outputs))) < 0.3
     if architecture.exclusive:
         truth &= truth.cumsum(axis=2) == 1
+    if soft:
+        truth = np.where(truth, 0.7, 0.3 / truth.shape[2]) * rng.random(truth.shape)
+        truth = truth.astype(np.float32)
     return codes, truth, (codes < 4) & (rng.random(codes.shape) < 0.9)
 
 
@@ -107,6 +115,38 @@ def test_gradients_are_those_of_differences(
 
     def loss(weights: torch.Tensor) -> torch.Tensor:
         return fused.snapshot(weights).loss(*batch, 0.5, Dropout(dropout, 5))
+
+    assert torch.autograd.gradcheck(loss, [vector], atol=1e-7)
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_agrees_with_torch_on_probabilities(exclusive: bool) -> None:
+    """Probabilities of 0 and 1 give the loss of labels."""
+    network = network_of(Architecture((STRANDED, BOTH), hidden=5, exclusive=exclusive, kmer=3))
+    snapshot, vector = snapshot_of(network)
+    batch = batch_of(network, LANES + 3, 41, soft=True)
+    ours, theirs = snapshot.loss(*batch, 0.25, NO_DROPOUT), by_torch(network, batch, 0.25)
+    assert ours.item() == pytest.approx(theirs.item(), rel=2e-5)
+    (gradient,) = torch.autograd.grad(ours, vector)
+    expected = torch.autograd.grad(theirs, list(network.parameters()))
+    flat = torch.cat([tensor.reshape(-1) for tensor in expected])
+    np.testing.assert_allclose(gradient, flat, atol=1e-4 * float(flat.abs().max()) + 1e-5)
+    codes, truth, counted = batch_of(network, LANES + 3, 41)
+    labels = snapshot.loss(codes, truth, counted, 0.25, NO_DROPOUT)
+    one_hot = (codes, truth.astype(np.float32), counted)
+    assert snapshot.loss(*one_hot, 0.25, NO_DROPOUT).item() == labels.item()
+    assert by_torch(network, one_hot, 0.25).item() == pytest.approx(labels.item(), rel=2e-5)
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_gradients_by_probabilities_are_those_of_differences(exclusive: bool) -> None:
+    architecture = Architecture((STRANDED, BOTH), Cell.GRU, 3, exclusive=exclusive)
+    network = network_of(architecture, torch.float64)
+    fused, batch = FusedNetwork(network), batch_of(network, 5, 19, soft=True)
+    _, vector = snapshot_of(network)
+
+    def loss(weights: torch.Tensor) -> torch.Tensor:
+        return fused.snapshot(weights).loss(*batch, 0.5, NO_DROPOUT)
 
     assert torch.autograd.gradcheck(loss, [vector], atol=1e-7)
 

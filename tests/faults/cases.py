@@ -99,7 +99,14 @@ CASES = (
             *("--provenance", "p.json"),
         ),
         ("s.M.plus.bw", "s.M.minus.bw", "c.bb"),
-        later=("hub.txt", "genomes.txt", "trackDb.txt", "igv_session.xml", "p.json"),
+        later=(
+            "hub.txt",
+            "genomes.txt",
+            "trackDb.txt",
+            "igv_session.xml",
+            "jbrowse2.json",
+            "p.json",
+        ),
     ),
     Case(
         "score, Parquet",
@@ -149,7 +156,7 @@ CASES = (
     Case(
         "hub",
         ("hub", "s.M.plus.bw", "s.M.minus.bw", "c.bb", "-o", ".", "--genome", "x"),
-        ("hub.txt", "genomes.txt", "trackDb.txt", "igv_session.xml"),
+        ("hub.txt", "genomes.txt", "trackDb.txt", "igv_session.xml", "jbrowse2.json"),
         given=("s.M.plus.bw", "s.M.minus.bw", "c.bb"),
     ),
     Case(

@@ -17,6 +17,7 @@ from dnabirnn.labels.bits import (
     output_masks,
     overlaps,
     paint,
+    reverse_labels,
     runs,
     targets,
 )
@@ -129,3 +130,20 @@ def test_the_last_of_31_classes():
     truth = targets(labels, classes)
     assert truth.shape == (2, 62)
     assert np.argwhere(truth).tolist() == [[0, 61], [1, 60]]
+
+
+@given(st.data(), st.integers(1, MAX_CLASSES))
+def test_labels_of_the_opposite_strand(data: st.DataObject, classes: int) -> None:
+    """+ and - change places at every base, and a second turn undoes the first."""
+    dtype = label_dtype(classes)
+    most = (1 << (1 + 2 * classes)) - 1
+    labels = np.array(data.draw(st.lists(st.integers(0, most), max_size=20)), dtype=dtype)
+    turned = reverse_labels(labels)
+    assert turned.dtype == dtype
+    for base, opposite in zip(labels.tolist(), turned[::-1].tolist(), strict=True):
+        assert base & IGNORE_BIT == opposite & IGNORE_BIT
+        for number in range(classes):
+            plus, minus = class_bits(number, "+"), class_bits(number, "-")
+            assert bool(base & plus) == bool(opposite & minus)
+            assert bool(base & minus) == bool(opposite & plus)
+    assert reverse_labels(turned).tolist() == labels.tolist()

@@ -12,7 +12,13 @@ from random_models import random_codes
 from dnabirnn.alphabet import decode, reverse_complement
 from dnabirnn.errors import FastaError, OptionError
 from dnabirnn.sequences import background as module
-from dnabirnn.sequences.background import Background, built_in_background, learn_background
+from dnabirnn.sequences.background import (
+    Background,
+    Stretches,
+    background_of_gc,
+    built_in_background,
+    learn_background,
+)
 
 
 def words_of(codes: np.ndarray, size: int) -> dict[str, int]:
@@ -103,3 +109,23 @@ def test_orders_out_of_range(tmp_path: Path) -> None:
         learn_background([fasta], 5)
     with pytest.raises(FastaError, match="no such file"):
         learn_background([tmp_path / "none.fa"], 2)
+
+
+@pytest.mark.parametrize("gc", [0.1, 0.3, 0.5, 0.7, 0.9])
+def test_chains_of_a_gc_content(rng: np.random.Generator, gc: float) -> None:
+    chain = background_of_gc(gc)
+    assert chain.order == 3
+    codes = chain.sequence(100_000, rng)
+    assert np.isin(codes, [1, 2]).mean() == pytest.approx(gc, abs=0.01)
+    words = [words_of(strand, 2) for strand in (codes, reverse_complement(codes))]
+    for word, count in words[0].items():
+        assert count == pytest.approx(words[1][word], rel=0.1, abs=200)
+
+
+def test_stretches_come_from_the_sequence(rng: np.random.Generator) -> None:
+    known = random_codes(rng, 30_000)
+    drawn = Stretches(known).sequence(45_000, rng)
+    text = decode(known)
+    assert drawn.size == 45_000
+    assert all(decode(part) in text for part in (drawn[:20_000], drawn[20_000:40_000]))
+    assert Stretches(known).sequence(0, rng).size == 0

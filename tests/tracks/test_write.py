@@ -27,7 +27,7 @@ from dnabirnn.scoring.calls import find_calls
 from dnabirnn.scoring.runs import find_runs
 from dnabirnn.scoring.stream import measured
 from dnabirnn.tracks.formats import TrackFormat, track_format
-from dnabirnn.tracks.write import Target, open_track, read_sizes, targets
+from dnabirnn.tracks.write import Target, open_track, targets
 
 LENGTH = 40
 
@@ -319,35 +319,6 @@ def test_one_output_goes_to_a_stream(capfdbinary: pytest.CaptureFixture[bytes]) 
 def test_a_folder_that_is_missing(tmp_path: Path, name: str) -> None:
     with pytest.raises(OutputError, match="there is no folder"):
         write_calls(tmp_path / "none" / name)
-
-
-# ------------------------------------------------------------------------------ sizes
-
-
-@pytest.mark.parametrize(
-    "content",
-    ["a\t5\nb c\t0\n", "#x\n\na\t5\t7\t60\t61\nb c\t0\t2\t3\t4\n", "a\t\x1e5\nb c\t 0\n"],
-)
-def test_sizes(tmp_path: Path, content: str) -> None:
-    (tmp_path / "s").write_text(content)
-    assert read_sizes(tmp_path / "s") == {"a": 5, "b c": 0}
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("a\t5\na\t6\n", "s, line 2: a occurs twice"),
-        ("a\n", "s, line 1: not a contig and its length"),
-        ("\na\tx\n", "s, line 2: not a contig and its length"),
-        (">a\nACGT\n", "s, line 1: not a contig and its length; give a chrom.sizes or .fai"),
-        (None, "s: no such file"),
-    ],
-)
-def test_sizes_that_are_none(tmp_path: Path, content: str | None, message: str) -> None:
-    if content is not None:
-        (tmp_path / "s").write_text(content)
-    with pytest.raises(OptionError, match=message):
-        read_sizes(tmp_path / "s")
 
 
 # ------------------------------------------------------------------------------ commands

@@ -10,7 +10,7 @@ from dnabirnn.encoded.encoded_set import EncodedSet
 from dnabirnn.errors import OptionError, TrainingError
 from dnabirnn.network.architecture import Architecture, Cell
 from dnabirnn.network.torch_network import Network, weights_of
-from dnabirnn.training.fit import Fit, FitSettings, learning_rate
+from dnabirnn.training.fit import Fit, FitSettings
 from dnabirnn.training.sampling import Prevalence, Sampler, SamplingSettings
 from dnabirnn.training.start import set_biases
 
@@ -81,26 +81,6 @@ def test_the_loss_falls(encoded: EncodedSet) -> None:
     losses = [fit.advance() for _ in range(150)]
     fit.close()
     assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:10])
-
-
-def test_learning_rate_is_that_of_torch() -> None:
-    parameter = torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.AdamW([parameter], 0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=0.01, total_steps=51, cycle_momentum=False
-    )
-    for step in range(51):
-        # torch counts the turning point one step earlier where 0.3 times the steps is uneven.
-        expected = schedule.get_last_lr()[0]
-        assert learning_rate(step, 51, 0.01) == pytest.approx(expected, rel=0.15, abs=2e-4)
-        optimizer.step()
-        if step < 50:
-            schedule.step()
-
-
-@pytest.mark.parametrize("steps", [1, 2, 3])
-def test_few_steps_have_a_learning_rate(steps: int) -> None:
-    assert all(0 < learning_rate(step, steps, 1.0) <= 1.0 for step in range(steps))
 
 
 @pytest.mark.parametrize("tied", [True, False])

@@ -182,3 +182,58 @@ def test_an_estimate_counts_all_networks(encoded: EncodedSet, tmp_path: Path) ->
     parts = (encoded, path, shape_of(encoded), SAMPLING, QUICK, Hardware())
     one, five = (sum(TrainingPlan(*parts, ensemble=n).bound().disk_bytes.values()) for n in (1, 5))
     assert five == 5 * one
+
+
+STEP_BP = 80 * 48
+
+
+def ungiven(encoded: EncodedSet, path: Path, **options: object) -> Checkpoint:
+    """A run without a number of bases, whose validation does not improve."""
+    settings = FitSettings(learning_rate=1e-9)
+    given = {"log_path": path.with_suffix(".csv")} | options
+    return train_members(encoded, path, shape_of(encoded), SAMPLING, settings, **given)  # type: ignore[arg-type]
+
+
+def test_each_network_ends_early(
+    encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dnabirnn.training.fit.default_bases", lambda classes: 40 * STEP_BP)
+    seen: list[TrainingProgress] = []
+    path = tmp_path / "m.safetensors"
+    made = ungiven(encoded, path, ensemble=2, report=seen.append)
+    assert made.training["trained_bases"] == [20 * STEP_BP] * 2
+    assert seen[0].total_bases == 80 * STEP_BP
+    assert seen[-1].bases == seen[-1].total_bases == 40 * STEP_BP
+    assert [now.bases for now in seen] == sorted(now.bases for now in seen)
+    with path.with_suffix(".csv").open() as file:
+        assert int(list(csv.DictReader(file))[-1]["step"]) == 40
+    # Interrupted in the second network, after both have begun to end.
+    monkeypatch.setattr("dnabirnn.training.training_run._SECONDS_BETWEEN_STATES", 0.0)
+    bytes_of, again = path.read_bytes(), tmp_path / "again.safetensors"
+
+    def stop(now: TrainingProgress) -> None:
+        if now.bases == 38 * STEP_BP:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        ungiven(encoded, again, ensemble=2, report=stop)
+    left: list[TrainingProgress] = []
+    ungiven(encoded, again, ensemble=2, report=left.append)
+    assert left[0].bases == 38 * STEP_BP
+    assert again.read_bytes() == bytes_of
+
+
+def test_the_number_of_bases_follows_the_classes_of_a_network(
+    encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dnabirnn.training.fit.default_bases", lambda classes: classes * STEP_BP)
+    for separate, bases in ((False, [2]), (True, [1, 1])):
+        path = tmp_path / f"{separate}.safetensors"
+        made = ungiven(encoded, path, separate=separate)
+        assert made.training["trained_bases"] == [steps * STEP_BP for steps in bases]
+        assert made.training["fit"]["bases"] == bases[0] * STEP_BP
+        settings = FitSettings(scale=2)
+        plan = TrainingPlan(
+            encoded, path, shape_of(encoded), SAMPLING, settings, Hardware(), separate=separate
+        )
+        assert plan.total_bases() == 4 * STEP_BP

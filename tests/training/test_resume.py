@@ -18,6 +18,7 @@ SHAPES = {"weights": (5,), "exp_avg": (5,)}
 ARRAYS = {name: np.arange(5, dtype=np.float32) for name in SHAPES}
 BEST = {"best.head": np.ones((2, 2), np.float32)}
 PLAIN: dict[str, Any] = {"step": 3, "best_ap": 0.5, "losses": [1.0, 0.5], "log": [{"seconds": 2}]}
+PLAIN["falls_from"] = None
 
 
 @pytest.fixture

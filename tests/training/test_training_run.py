@@ -43,7 +43,8 @@ from dnabirnn.training.fit import Fit, FitSettings
 from dnabirnn.training.matrices import compare, inside_network
 from dnabirnn.training.processes import Hardware
 from dnabirnn.training.sampling import SamplingSettings
-from dnabirnn.training.training_run import TrainingProgress, begin, train
+from dnabirnn.training.start import begin
+from dnabirnn.training.training_run import TrainingProgress, train
 from dnabirnn.training.validation import Validation
 
 SAMPLING = SamplingSettings(window_bp=80, batch_windows=48)
@@ -216,6 +217,103 @@ def test_a_stopped_run_ends_in_the_bytes_of_the_whole_one(
     for row in (*logs[0], *logs[1]):
         del row["seconds"]
     assert logs[0] == logs[1]
+
+
+UNGIVEN = FitSettings(learning_rate=1e-9)
+"""Without a number of bases, and with a validation that does not improve."""
+
+
+@pytest.fixture
+def forty_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dnabirnn.training.fit.default_bases", lambda classes: 80 * 48 * 40)
+
+
+def ungiven(
+    encoded: EncodedSet, path: Path, settings: FitSettings = UNGIVEN, **options: object
+) -> Checkpoint:
+    given = {"log_path": path.with_suffix(".csv")} | options
+    architecture = Architecture(encoded.classes, hidden=6)
+    return train(encoded, path, architecture, SAMPLING, settings, **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("forty_steps")
+def test_training_ends_early_where_validation_does_not_improve(
+    encoded: EncodedSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[TrainingProgress] = []
+    with caplog.at_level(logging.INFO, logger="dnabirnn"):
+        checkpoint = ungiven(encoded, tmp_path / "m", report=seen.append)
+    assert "falls from step 16 on, and training ends at step 20 of 40" in caplog.text
+    assert checkpoint.training["trained_bases"] == [80 * 48 * 20]
+    assert checkpoint.training["fit"]["bases"] == 80 * 48 * 40
+    assert checkpoint.training["fit"]["ends_early"]
+    assert seen[0].total_bases == 80 * 48 * 40
+    assert seen[-1].bases == seen[-1].total_bases == 80 * 48 * 20
+    rows = log_of(tmp_path / "m.csv")
+    assert [int(row["step"]) for row in rows if row["ap_M"]] == [4, 8, 12, 16, 20]
+    assert float(rows[-1]["learning_rate"]) == pytest.approx(1e-9 / 250_000)
+
+
+@pytest.mark.usefixtures("forty_steps")
+def test_training_ends_early_only_without_a_number_of_bases(
+    encoded: EncodedSet, tmp_path: Path
+) -> None:
+    settings = FitSettings(bases=80 * 48 * 40, learning_rate=1e-9)
+    checkpoint = ungiven(encoded, tmp_path / "m", settings)
+    assert checkpoint.training["trained_bases"] == [80 * 48 * 40]
+    assert not checkpoint.training["fit"]["ends_early"]
+    no_validation = replace(encoded, manifest=encoded.manifest | {"splits": unsplit(encoded)})
+    checkpoint = ungiven(no_validation, tmp_path / "n")
+    assert checkpoint.training["trained_bases"] == [80 * 48 * 40]
+
+
+def unsplit(encoded: EncodedSet) -> dict[str, object]:
+    return encoded.manifest["splits"] | {"val": []}
+
+
+@pytest.mark.usefixtures("forty_steps")
+def test_training_that_improves_does_not_end_early(encoded: EncodedSet, tmp_path: Path) -> None:
+    settings = FitSettings(learning_rate=2e-3)
+    checkpoint = ungiven(encoded, tmp_path / "m", settings, matrix=False)
+    assert checkpoint.training["trained_bases"] == [80 * 48 * 40]
+
+
+@pytest.mark.usefixtures("forty_steps")
+@pytest.mark.parametrize("rows", [10, 17, 19])
+def test_a_stopped_run_ends_early_in_the_same_bytes(
+    encoded: EncodedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    ungiven(encoded, tmp_path / "whole", resume=False)
+    monkeypatch.setattr("dnabirnn.training.training_run._SECONDS_BETWEEN_STATES", 0.0)
+    with pytest.raises(StoppedError):
+        ungiven(encoded, tmp_path / "stopped", report=stop_after(rows))
+    steps = []
+    ungiven(encoded, tmp_path / "stopped", report=lambda progress: steps.append(progress.bases))
+    assert steps[0] == 80 * 48 * rows
+    assert (tmp_path / "whole").read_bytes() == (tmp_path / "stopped").read_bytes()
+    logs = [log_of(tmp_path / f"{name}.csv") for name in ("whole", "stopped")]
+    for row in (*logs[0], *logs[1]):
+        del row["seconds"]
+    assert logs[0] == logs[1]
+
+
+def test_processes_end_early_together(encoded: EncodedSet, tmp_path: Path) -> None:
+    script = (
+        "import sys, dnabirnn.training.fit as fit\n"
+        "fit.default_bases = lambda classes: 80 * 48 * 40\n"
+        "from dnabirnn.encoded import EncodedSet\n"
+        "from dnabirnn.training import FitSettings, Hardware, SamplingSettings, train\n"
+        "made = train(EncodedSet.open(sys.argv[1]), sys.argv[2], None, SamplingSettings(80, 48),\n"
+        "    FitSettings(learning_rate=1e-9), hardware=Hardware('cpu', devices=2))\n"
+        "assert made.training['processes'] == 2\n"
+        "print(made.training['trained_bases'])\n"
+    )
+    file = tmp_path / "run.py"
+    file.write_text(script)
+    command = [sys.executable, str(file), str(encoded.path), str(tmp_path / "m")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[:2] == [f"[{80 * 48 * 20}]"] * 2
 
 
 def test_a_state_of_other_settings_is_not_used(

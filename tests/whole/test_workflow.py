@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import click
 import pytest
@@ -29,6 +30,8 @@ ROOT = Path(__file__).parents[2]
 WORKFLOWS = ROOT / "workflows"
 PROFILES = WORKFLOWS / "profiles"
 COMPUTED = {"train", "score", "evaluate", "report"}
+CALLED = {"call", "summarize", "summary", "session", "report"}
+"""What runs again if calls change."""
 TINY = {
     "samples": "data/samples.tsv",
     "threads": 1,
@@ -86,6 +89,11 @@ def planned(folder: Path, *arguments: object, config: dict[str, Any]) -> dict[st
     return {rule: int(count) for rule, count in jobs.items() if rule not in ("all", "total")}
 
 
+def lines_of(path: Path) -> list[str]:
+    """Lines of a table below its head."""
+    return path.read_text().splitlines()[1:]
+
+
 def write_sheet(folder: Path, *rows: str, columns: str = "sample fasta labels role") -> None:
     folder.mkdir(exist_ok=True)
     lines = [columns, *rows]
@@ -131,6 +139,10 @@ class TestTrainAndScore:
             "calls/other.bed",
             "curves/motifs.json",
             "report.html",
+            "summary.tsv",
+            "summary/other.tsv",
+            "browser/other/igv_session.xml",
+            "browser/known/jbrowse2.json",
         ):
             assert (results / name).is_file(), name
         assert set(json.loads((results / "metrics/motifs.json").read_text())["classes"]) == {"M"}
@@ -141,6 +153,7 @@ class TestTrainAndScore:
         jobs = {path.relative_to(logs).with_suffix("") for path in logs.rglob("*.log")}
         assert {path.relative_to(times).with_suffix("") for path in times.rglob("*.tsv")} == jobs
         rules = {"encode", "held_out", "train", "score", "gather", "call", "evaluate", "report"}
+        rules |= {"summarize", "summary", "session"}
         assert {path.parts[0] for path in jobs} == rules
 
     def test_the_test_split_is_what_counts(self, trained: Path) -> None:
@@ -166,9 +179,9 @@ class TestTrainAndScore:
             ({}, set()),
             ({"threads": 2, "device": "cpu", "engine": "torch"}, set()),
             ({"report": {"title": "It"}}, {"report"}),
-            ({"call": {"min_length": 20}}, {"call", "evaluate", "report"}),
-            ({"score": {"min_score": 1}}, {"score", "gather", "call", "report"}),
-            ({"train": TINY["train"] | {"seed": 1}}, COMPUTED | {"gather", "call"}),
+            ({"call": {"min_length": 20}}, CALLED | {"evaluate"}),
+            ({"score": {"min_score": 1}}, CALLED | {"score", "gather"}),
+            ({"train": TINY["train"] | {"seed": 1}}, CALLED | COMPUTED | {"gather"}),
         ],
     )
     def test_what_runs_again(self, trained: Path, change: dict[str, Any], again: set[str]) -> None:
@@ -261,9 +274,12 @@ class TestTrainedModel:
         assert all(why in log for log in logs)
         assert why in first.stdout
         write_assembly(folder / "data", bad, {"x": 600})
-        assert planned(folder, config=config) == {"score": 1, "gather": 1, "call": 1}
+        own = ("score", "gather", "call", "summarize", "session", "summary", "report")
+        assert planned(folder, config=config) == dict.fromkeys(own, 1)
         results = {path.name for path in (folder / "results").iterdir()}
-        assert results == {"benchmarks", "calls", "logs", "provenance", "scores"}
+        own = ("benchmarks", "browser", "calls", "logs", "provenance", "scores", "summary")
+        assert results == {*own}
+        assert (folder / f"results/summary/{bad}.tsv").exists() is False
 
     def test_one_that_fails_stops_no_other(self, tmp_path: Path) -> None:
         config = self.write(tmp_path, 2)
@@ -293,7 +309,30 @@ class TestTrainedModel:
         config = self.write(tmp_path, 3)
         write_sheet(tmp_path / "data", "s0 s0.fa s0.bed ", "s1 s1.fa  ", "s2 s2.fa s2.bed ")
         jobs = planned(tmp_path, config=config | {"shards": 1})
-        assert jobs == {"score": 3, "gather": 3, "call": 3, "evaluate": 2, "report": 1}
+        each = dict.fromkeys(("score", "gather", "call", "summarize", "session"), 3)
+        assert jobs == each | {"evaluate": 2, "summary": 1, "report": 1}
+
+    def test_assemblies_without_labels_have_a_report(self, tmp_path: Path) -> None:
+        config = self.write(tmp_path, 2) | {"shards": 1}
+        done(tmp_path, config=config)
+        results = tmp_path / "results"
+        table = (results / "summary.tsv").read_text().splitlines()
+        assert table[0].split("\t") == [
+            *("sample", "contig", "class", "strand", "calls", "bases", "share", "longest", "n50")
+        ]
+        rows = [line for name in ("s0", "s1") for line in lines_of(results / f"summary/{name}.tsv")]
+        assert table[1:] == rows
+        assert {row.split("\t")[0] for row in rows} == {"s0", "s1"}
+        page = (results / "report.html").read_text()
+        assert re.findall(r'<section id="([^"]+)"', page) == [
+            *("assemblies", "run", "files", "methods")
+        ]
+        assert "Where the calls of s1 lie." in page
+        for address in re.findall(r'<li><a href="([^"#]+)"', page):
+            assert (results / unquote(address)).is_file()
+        assert 'href="scores/s0.bed.gz"' in page
+        commands = (results / "commands.txt").read_text().splitlines()
+        assert [line.split()[1] for line in commands] == ["score", "score", "call", "call"]
 
 
 @needs_snakemake
@@ -306,8 +345,8 @@ class TestSheetAndConfig:
         )  # fmt: skip
         jobs = planned(tmp_path, config=TINY | {"shards": 1})
         once, twice = (
-            ("encode", "held_out", "train", "report"),
-            ("score", "gather", "call", "evaluate"),
+            ("encode", "held_out", "train", "report", "summary"),
+            ("score", "gather", "call", "evaluate", "summarize", "session"),
         )
         assert jobs == dict.fromkeys(once, 1) | dict.fromkeys(twice, 2)
 
@@ -330,6 +369,30 @@ class TestSheetAndConfig:
         assert command.count("--matrix") == 1
         assert f"{option} " in command
         assert ("m.meme" in re.sub("dnabirnn .*", "", words)) == (value == "m.meme")
+
+    def test_settings_that_are_null_are_left_to_tuning(self, tmp_path: Path) -> None:
+        data = write_material(tmp_path) / "data"
+        write_sheet(data, "known known.fa known.bed ")
+        config = TINY | {
+            "encode": {"val_chroms": ["b"]},
+            "train": {"tune": 2.5, "mutate": 0.05},
+        }
+        words = done(tmp_path, "--dry-run", "--printshellcmds", config=config)
+        (command,) = re.findall(r"dnabirnn train (.*)", words)
+        assert "--tune 2.5 " in command
+        assert "--mutate 0.05 " in command
+        assert not re.search(r"--(window|lr|hidden|bases) ", command)
+
+    def test_backgrounds_are_files_or_words(self, tmp_path: Path) -> None:
+        data = write_material(tmp_path) / "data"
+        write_sheet(data, "known known.fa known.bed ")
+        (tmp_path / "x.fa").write_text(">x\nACGT\n")
+        encode = {"val_chroms": ["b"], "background": ["markov:30,65", "x.fa"], "seed": 3}
+        words = done(tmp_path, "--dry-run", "--printshellcmds", config=TINY | {"encode": encode})
+        (command,) = re.findall(r"dnabirnn encode (.*)", words)
+        assert "--background x.fa --background markov:30,65 " in command
+        assert "--seed 3" in command
+        assert re.search(r"input: .*\bx\.fa\b", words)
 
     def test_what_is_excluded_counts_in_no_figure_of_the_encoded(self, tmp_path: Path) -> None:
         data = write_material(tmp_path) / "data"

@@ -214,6 +214,9 @@ def test_a_sheet_that_is_wrong(tmp_path: Path, data: str | bytes, words: str) ->
         ("train: {prior: {1: 0.1, B: 2e-3}}", "train", "prior", {"1": 0.1, "B": 0.002}),
         ("report: {title: 2024}", "report", "title", "2024"),
         ("train: {lr: 8e-3}", "train", "lr", 0.008),
+        ("train: {lr: null, window: null}", "train", "window", None),
+        ("train: {tune: 5}", "train", "tune", 5),
+        ("train: {tune: '2.5'}", "train", "tune", 2.5),
         ("train: {window: '300', untied: 'True'}", "train", "window", 300),
         ("train: {bases: 1.0e+7}", "train", "bases", 10_000_000),
         ("train: {bases: 15M}", "train", "bases", "15M"),
@@ -423,18 +426,19 @@ def test_shards_of_every_format(tmp_path: Path) -> None:
     assert "dnabirnn models satellites -o" in words
 
 
-def test_a_model_to_start_from_can_be_one_that_ships(tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["init", "teacher"])
+def test_a_model_to_start_from_can_be_one_that_ships(tmp_path: Path, key: str) -> None:
     write_fasta(tmp_path / "g.fa", CONTIGS)
     (tmp_path / "l.bed").write_text("a\t3\t9\tM\n")
     (tmp_path / "samples.tsv").write_text(HEADER + "x\tg.fa\tl.bed\n")
-    words = dry_run(tmp_path, {"train": {"init": "ecoli-rep"}, "encode": {"val_chroms": ["b"]}})
-    assert "--init ecoli-rep " in words
+    words = dry_run(tmp_path, {"train": {key: "ecoli-rep"}, "encode": {"val_chroms": ["b"]}})
+    assert f"--{key} ecoli-rep " in words
     write_model(tmp_path / "m.safetensors")
-    words = dry_run(tmp_path, {"train": {"init": "m.safetensors"}, "encode": {"val_chroms": ["b"]}})
+    words = dry_run(tmp_path, {"train": {key: "m.safetensors"}, "encode": {"val_chroms": ["b"]}})
     assert re.search(r"^ +input: .*m\.safetensors", words, re.MULTILINE)
-    assert "--init m.safetensors " in words
-    words = dry_run(tmp_path, {"train": {"init": "Ecoli_Rep"}}, fails=True)
-    assert "config: train: init: Ecoli_Rep: neither a file nor a model" in words
+    assert f"--{key} m.safetensors " in words
+    words = dry_run(tmp_path, {"train": {key: "Ecoli_Rep"}}, fails=True)
+    assert f"config: train: {key}: Ecoli_Rep: neither a file nor a model" in words
     assert "did you mean ecoli-rep?" in words
 
 
@@ -518,6 +522,7 @@ def test_everything_on_a_storage(tmp_path: Path, shelf: Path) -> None:
                 ("labels", "negatives"),
                 ("sequences", "chrom_alias"),
                 ("train", "init"),
+                ("train", "teacher"),
             )
         ),
     ],

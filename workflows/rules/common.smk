@@ -18,9 +18,24 @@ CONDA = "../envs/dnabirnn.yaml"
 
 # Keys of the config that name files. They are inputs of the rules that use them, and their options
 # are made from the inputs, because Snakemake fetches addresses to other paths.
-FILES = ("chrom_alias", "exclude", "init", "matrix", "negatives", "split")
+FILES = (
+    "chrom_alias",
+    "corrections",
+    "exclude",
+    "init",
+    "matrix",
+    "negatives",
+    "split",
+    "teacher",
+)
 # Values of such keys that are words for the command instead.
 WORDS = {"matrix": ("auto", "none")}
+# Backgrounds that are random sequence and not files.
+MARKOV = re.compile(r"markov(:.*)?")
+# Sequences that genome browsers read.
+BROWSABLE = re.compile(
+    r"\.(fa|fasta|fas|fna|fsa|ffn|frn|2bit)(\.b?gz)?$", re.IGNORECASE
+)
 
 
 def files_of(key, samples):
@@ -47,6 +62,8 @@ def options(*sections, only=None):
                 continue
             if key in FILES and value not in WORDS.get(key, ()):
                 continue
+            if key == "background":
+                continue  # a list of files and words, see `backgrounds`
             if only is not None and key not in only:
                 continue
             option = f"--{key.replace('_', '-')}"
@@ -115,6 +132,12 @@ def file_named(section, key):
     if path in WORDS.get(key, ()):
         return []
     return [located(path, f"config: {section}: {key}")] if path else []
+
+
+def backgrounds(files):
+    """Return the backgrounds of the config that are files, or those that are not."""
+    given = config["encode"]["background"]
+    return [path for path in given if (MARKOV.fullmatch(path) is None) == files]
 
 
 def file_options(files, **others):
@@ -221,12 +244,38 @@ def excluded_of(truth):
     return file_named("encode", "exclude") if truth == NAME and TRAINING else []
 
 
+def corrections_of(truth):
+    """Return the review of the labels that the model is trained on, if they are the truth."""
+    return file_named("encode", "corrections") if truth == NAME and TRAINING else []
+
+
 def calls_of(truth):
     """Return the calls of the samples of a truth, if all of them are scored."""
     samples = samples_of(truth)
     if not set(samples) <= set(SCORED):
         return []
     return expand("<results>/calls/{sample}.bed", sample=samples)
+
+
+def shown_labels(sample):
+    """Return the labels of a sample that genome browsers can show."""
+    path = SAMPLES[sample]["labels"]
+    shown = re.search(r"\.(bed|gff3?)(\.b?gz)?$", str(path), re.IGNORECASE)
+    return [path] if path and shown else []
+
+
+def linked_files():
+    """Return the results that the report links. Scores on a storage would have to be fetched."""
+    stored = workflow.storage_settings.default_storage_provider is not None
+    browsable = [s for s in SCORED if BROWSABLE.search(str(SAMPLES[s]["fasta"]))]
+    return [
+        "<results>/summary.tsv",
+        *expand("<results>/calls/{sample}.bed", sample=SCORED),
+        *([] if stored else expand("<results>/scores/{sample}.bed.gz", sample=SCORED)),
+        *expand("<results>/browser/{sample}/igv_session.xml", sample=browsable),
+        *expand("<results>/browser/{sample}/jbrowse2.json", sample=browsable),
+        *expand("<results>/metrics/{truth}.json", truth=TRUTHS),
+    ]
 
 
 def folders_of(files):
@@ -249,6 +298,18 @@ def write_held_out(manifest, out):
             f"{name}\t{start}\t{end}\t{split}\n" for name, start, end in splits[split]
         )
     )
+    partial.replace(out)
+
+
+def write_joined(tables, out):
+    """Write tables with the same head as one."""
+    partial = Path(f"{out}.tmp")  # so that a partial file never has the final name
+    with partial.open("w") as file:
+        for number, table in enumerate(tables):
+            with open(table) as rows:
+                head = next(rows)
+                file.write("" if number else head)
+                file.writelines(rows)
     partial.replace(out)
 
 
@@ -279,9 +340,11 @@ MODEL = (
     if SHIPPED or not config["model"]
     else located(config["model"], "config: model")
 )
-# The model to start training from. One that comes with dnabirnn is not a file, and so not an input.
-SHIPPED_INIT = (
-    shipped_model(config["train"]["init"], "config: train: init") if TRAINING else None
+# The models to start training from, and to learn from. One that comes with dnabirnn is not a file,
+# and so not an input.
+SHIPPED_INIT, SHIPPED_TEACHER = (
+    shipped_model(config["train"][key], f"config: train: {key}") if TRAINING else None
+    for key in ("init", "teacher")
 )
 # What the model is evaluated on: the sequence held out of training, under the name of the model,
 # and every other sample with labels, under its own name.

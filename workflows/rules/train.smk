@@ -7,6 +7,11 @@ rule encode:
         labels=files_of("labels", TRAINING),
         split=file_named("encode", "split"),
         exclude=file_named("encode", "exclude"),
+        background=[
+            located(path, "config: encode: background")
+            for path in backgrounds(files=True)
+        ],
+        corrections=file_named("encode", "corrections"),
         negatives=file_named("labels", "negatives"),
         chrom_alias=file_named("sequences", "chrom_alias"),
     output:
@@ -24,7 +29,11 @@ rule encode:
         runtime=minutes(60),
     params:
         folder=subpath(output[0], parent=True),
-        files=lambda wildcards, input: file_options(input, labels=input.labels),
+        files=lambda wildcards, input: file_options(
+            input,
+            labels=input.labels,
+            background=[*input.background, *backgrounds(files=False)],
+        ),
         options=options("labels", "encode"),
         format=FORMAT["encoded"],
     shell:
@@ -40,6 +49,7 @@ rule train:
         encoded=ENCODED,
         init=[] if SHIPPED_INIT else file_named("train", "init"),
         matrix=file_named("train", "matrix"),
+        teacher=[] if SHIPPED_TEACHER else file_named("train", "teacher"),
     output:
         model=MODEL,
         curve=MODEL.replace(".safetensors", ".log.csv"),
@@ -57,6 +67,7 @@ rule train:
     params:
         folder=subpath(input[0], parent=True),
         init=f"--init {SHIPPED_INIT}" if SHIPPED_INIT else "",
+        teacher=f"--teacher {SHIPPED_TEACHER}" if SHIPPED_TEACHER else "",
         files=lambda wildcards, input: file_options(input),
         options=options("train"),
         hardware=hardware("device", "engine"),
@@ -64,8 +75,8 @@ rule train:
     shell:
         "exec 2> {log:q}; set -x; "
         "dnabirnn train {params.folder:q} -o {output.model:q} --log {output.curve:q} "
-        "{params.init} {params.files} {params.options} {params.hardware} --threads {threads} "
-        "--provenance {output.provenance:q}"
+        "{params.init} {params.teacher} {params.files} {params.options} {params.hardware} "
+        "--threads {threads} --provenance {output.provenance:q}"
 
 
 rule held_out:

@@ -1,11 +1,15 @@
 """Kernel of the loss of a block of windows, and of its gradient by the rows of the head.
 
-With x for the log-odds, y for the truth (0 or 1), p = 1 / (1 + exp(-x)) and O outputs::
+With x for the log-odds, y for the target (0 or 1, or a probability), p = 1 / (1 + exp(-x)) and O
+outputs::
 
     overlapping   loss = mean over outputs of max(x, 0) - x y + log(1 + exp(-|x|))
                   d loss / dx = (p - y) / O
-    exclusive     loss = highest - x_target + log(sum of exp(x - highest))
-                  d loss / dx = softmax(x) - (1 for the target, else 0)
+    exclusive     loss = highest - sum of x y + log(sum of exp(x - highest))
+                  d loss / dx = softmax(x) - y
+
+In an exclusive network, the background is the first column, and its target is what the others
+leave.
 
 Neither form can overflow. A column is the mean of two rows of the head (see
 `head`), so each of the two rows gets half of its gradient.
@@ -36,7 +40,7 @@ def cross_entropy(
     bias: NDArray[np.float32],
     exclusive: bool,
     terms: NDArray[np.float32],
-    truth: NDArray[np.bool_],
+    truth: NDArray[np.bool_] | NDArray[np.float32],
     counted: NDArray[np.bool_],
     factor: float,
     row_gradient: NDArray[np.float32],
@@ -53,8 +57,9 @@ def cross_entropy(
         As in `head.Head`.
     terms : ndarray, (L * C * LANES,) float32
         Numbers to add to the log-odds; empty if there are none.
-    truth : ndarray, (W, L, O) bool
-        Truth of W windows, at most LANES.
+    truth : ndarray, (W, L, O) bool or float32
+        Truth of W windows, at most LANES, or the probability of each output. In an exclusive
+        network, those of a base sum to 1 at most.
     counted : ndarray, (W, L) bool
         Bases that count towards the loss.
     factor : float
@@ -80,7 +85,7 @@ def cross_entropy(
     columns = outputs + background
     share = kind(1) if exclusive else kind(1 / outputs)
     row_gradient[:] = 0
-    log_odds = np.empty(columns, answers.dtype)
+    log_odds, target = np.empty((2, columns), answers.dtype)
     loss, total, highest = 0.0, kind(1), kind(0)
     # A sum of logarithms is the logarithm of a product. Multiply the arguments, and take the
     # logarithm only when the product gets large: once in hundreds of factors.
@@ -89,28 +94,30 @@ def cross_entropy(
         for t in range(length):
             if not counted[lane, t]:
                 continue
-            target = -1
+            rest = kind(1)
             for c in range(columns):
                 one = answers[(t * rows + first[c]) * LANES + lane]
                 other = answers[(t * rows + second[c]) * LANES + lane]
                 log_odds[c] = (one + other) * kind(0.5) + bias[c]
                 if terms.size:
                     log_odds[c] += terms[(t * columns + c) * LANES + lane]
-                if target < 0 and c >= background and truth[lane, t, c - background]:
-                    target = c
+                if c >= background:
+                    target[c] = kind(truth[lane, t, c - background])
+                    rest -= target[c]
             if exclusive:
-                target = max(target, 0)
+                target[0] = max(rest, kind(0))
                 highest, total = log_odds.max(), kind(0)
                 for c in range(columns):
                     total += math.exp(log_odds[c] - highest)
-                loss += highest - log_odds[target]
+                    loss -= log_odds[c] * target[c]
+                loss += highest
                 product *= total
             for c in range(columns):
                 x = log_odds[c]
                 if exclusive:
-                    wrong = math.exp(x - highest) / total - kind(c == target)
+                    wrong = math.exp(x - highest) / total - target[c]
                 else:
-                    y, small = kind(truth[lane, t, c]), math.exp(-abs(x))
+                    y, small = target[c], math.exp(-abs(x))
                     p = (kind(1) if x >= 0 else small) / (kind(1) + small)
                     loss += max(x, kind(0)) - x * y
                     product *= kind(1) + small

@@ -131,7 +131,7 @@ class Workspace:
     def backward(
         self,
         network: PackedNetwork,
-        truth: NDArray[np.bool_],
+        truth: NDArray[np.bool_] | NDArray[np.float32],
         counted: NDArray[np.bool_],
         factor: float,
     ) -> tuple[float, dict[str, Array]]:

@@ -1,0 +1,64 @@
+"""Defaults that follow the task. Tuning starts from them (`dnabirnn.tuning`).
+
+Window. Average precision by strand on validation sequence, seed 0, for windows of two lengths::
+
+                                        200 bp   400 bp
+    fly donor, acceptor, start          0.427, 0.490, 0.161   0.475, 0.464, 0.195
+    REP                                 0.914    0.918
+    bacterial terminators               0.071    0.083
+    bacterial promoters                 0.083    0.087
+    yeast factors, few sites each       0.639    0.605
+    attC sites, few                     0.329    0.315
+    beta satellite, long sites          0.997    0.996
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dnabirnn.encoded import LabelledSites
+from dnabirnn.training.matrices import FEW_SITES
+
+if TYPE_CHECKING:
+    from dnabirnn.encoded import EncodedSet
+
+__all__ = ["default_bases", "default_window_bp"]
+
+_LEAST_BASES, _MOST_BASES = 30_000_000, 80_000_000
+_WINDOW_BP, _LONG_WINDOW_BP = 200, 400
+_SHORT_SITE_BP = 60
+
+
+def default_bases(classes: int) -> int:
+    """Return the number of bases that a network with this number of classes is trained on.
+
+    All classes together get half of the windows, so a network with more classes needs more.
+
+    Examples
+    --------
+    >>> [default_bases(classes) // 1_000_000 for classes in (1, 2, 8)]
+    [30, 40, 80]
+    """
+    return min(max(20_000_000 + 10_000_000 * classes, _LEAST_BASES), _MOST_BASES)
+
+
+def default_window_bp(encoded: EncodedSet) -> int:
+    """Return the length of training windows for an encoded set.
+
+    It is 400 bp if most classes have short sites (median below 60 bp) and at least 400 of them for
+    training, which suffices to learn from a wide context. Otherwise, or if no sequence for training
+    is that long, it is 200 bp.
+    """
+    intervals = encoded.split("train")
+    longest = max((int(end - start) for start, end in intervals), default=0)
+    if longest < _LONG_WINDOW_BP:
+        return _WINDOW_BP
+    sites = LabelledSites(encoded)
+    many = 0
+    for number in range(len(encoded.classes)):
+        spans = sites.of("train", number)
+        if len(spans) >= FEW_SITES:
+            many += bool(np.median(spans[:, 1] - spans[:, 0]) < _SHORT_SITE_BP)
+    return _LONG_WINDOW_BP if 2 * many > len(encoded.classes) else _WINDOW_BP
