@@ -159,6 +159,16 @@ def test_importance_of_calls(tmp_path: Path, genome: dict[str, str]) -> None:
         np.testing.assert_array_equal(values, expected)
 
 
+def test_shards_of_importance_are_merged(tmp_path: Path, genome: dict[str, str]) -> None:
+    options = ("--reach", 12, "--calls", write_calls(tmp_path))
+    mutate(tmp_path, "e.bw", *options)
+    for number in (1, 2):
+        mutate(tmp_path, f"{number}.bw", *options, "--shard", f"{number}-of-2")
+    shards = [tmp_path / f"{number}.A.plus.bw" for number in (1, 2)]
+    succeed("merge", *shards, "-o", tmp_path / "all.bw")
+    assert (tmp_path / "all.bw").read_bytes() == (tmp_path / "e.A.plus.bw").read_bytes()
+
+
 def test_explain_writes_the_same_importance(tmp_path: Path, genome: dict[str, str]) -> None:
     calls = write_calls(tmp_path)
     mutate(tmp_path, "e.bw", "--reach", 12, "--calls", calls)
