@@ -6,6 +6,7 @@ Modules, in reading order:
 - `stream`: contigs to windows to batches to blocks of probabilities
 - `runs`: blocks to runs of equal integer score
 - `summits`: where in a call the score is highest
+- `segments`: segments of high scores, found and joined
 - `calls`: runs to calls
 - `model`: `Model`, the face of the library
 - `genome`: whole genomes: score and call, from file to file

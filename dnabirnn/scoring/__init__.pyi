@@ -4,5 +4,15 @@ from .genome import Found as Found, call_track as call_track, score_genome as sc
 from .model import Model as Model, load as load
 from .plan import SCORING_REMEDIES as SCORING_REMEDIES, ScoringPlan as ScoringPlan
 from .runs import find_runs as find_runs
+from .segments import (
+    NO_SEGMENTS as NO_SEGMENTS,
+    Decoded as Decoded,
+    Join as Join,
+    Segments as Segments,
+    Stage as Stage,
+    Sums as Sums,
+    above as above,
+    passed as passed,
+)
 from .self_check import selfcheck as selfcheck
 from .stream import measured as measured, score as score, watched as watched

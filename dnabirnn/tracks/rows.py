@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from numpy.typing import NDArray
 
     from dnabirnn.motif_classes import Output
 
@@ -40,6 +39,8 @@ class Rows(NamedTuple):
         True for the last rows of the contig. They may be empty.
     summit : ndarray, (n,) int64, optional
         Position of each call's highest score, if it was requested.
+    extra : mapping of str to ndarray, (n,), optional
+        Further columns of calls, by their names in `CALL_COLUMNS`.
     """
 
     chrom: str
@@ -50,6 +51,7 @@ class Rows(NamedTuple):
     frontier: int
     last: bool
     summit: NDArray[np.int64] | None = None
+    extra: Mapping[str, NDArray[Any]] | None = None
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Rows:
         """Return some of the rows, by mask, indices or slice."""
@@ -59,6 +61,7 @@ class Rows(NamedTuple):
             end=self.end[which],
             score=self.score[which],
             summit=None if self.summit is None else self.summit[which],
+            extra=self.extra and {name: of[which] for name, of in self.extra.items()},
         )
 
     def at_least(self, score: int) -> Rows:
@@ -81,12 +84,16 @@ def joined(pieces: Sequence[Rows]) -> Rows:
     if len(pieces) == 1:
         return pieces[0]
     summits = [piece.summit for piece in pieces if piece.summit is not None]
+    extras = [piece.extra for piece in pieces if piece.extra]
     return pieces[-1]._replace(
         output=np.concatenate([piece.output for piece in pieces]),
         start=np.concatenate([piece.start for piece in pieces]),
         end=np.concatenate([piece.end for piece in pieces]),
         score=np.concatenate([piece.score for piece in pieces]),
         summit=np.concatenate(summits) if summits else None,
+        extra={name: np.concatenate([e[name] for e in extras]) for name in extras[0]}
+        if extras
+        else None,
     )
 
 
