@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_CALL_COLUMNS = ("evidence",)
+
 __all__ = ["Found", "call_track", "score_genome"]
 
 
@@ -208,7 +210,11 @@ def score_genome(
     runs = find_runs(blocks, min_score=lowest, single_base=single_base, regions=wanted)
     with OutputFiles() as outputs:
         track = track_to.open(outputs, model.outputs, sizes)
-        called = None if calls_to is None else calls_to.open(outputs, model.outputs, sizes)
+        called = (
+            None
+            if calls_to is None
+            else calls_to.open(outputs, model.outputs, sizes, _CALL_COLUMNS)
+        )
         caller = None
         if calls is not None and calls_to is not None:
             caller = Caller(model.outputs, calls, summits=calls_to.summits)
@@ -271,7 +277,7 @@ def call_track(
     summary = Found()
     summary.expect_calls(outputs, calls)
     with OutputFiles() as files:
-        track = calls_to.open(files, outputs, sizes or {})
+        track = calls_to.open(files, outputs, sizes or {}, _CALL_COLUMNS)
         for found in find_calls(passed, outputs, calls, summits=calls_to.summits):
             track.add(found)
             summary.add_calls(found, outputs)

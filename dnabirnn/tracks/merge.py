@@ -6,6 +6,7 @@ import os
 import struct
 import zlib
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dnabirnn.errors import OptionError, TrackError
@@ -78,7 +79,7 @@ def merge_shards(
         elif target is TrackFormat.PARQUET:
             _merge_parquet(files, shards, out, contigs, progress)
         else:
-            _merge_text(files.open(out), shards, header_of(target).encode(), contigs, progress)
+            _merge_text(files.open(out), shards, target, contigs, progress)
         if index:
             add_index(files, out, target)
 
@@ -103,25 +104,46 @@ class _Contigs:
 def _merge_text(
     file: BinaryIO,
     shards: Sequence[PathLike],
-    header: bytes,
+    form: TrackFormat,
     contigs: _Contigs,
     progress: Callable[[int], None],
 ) -> None:
-    file.write(header)
+    needed = header_of(form).encode().rstrip()
+    header: bytes | None = None
     for shard in shards:
         first = True
         for lines in _whole_lines(shard):
-            if first and lines.startswith(header):
-                lines = lines[len(header) :]
-            elif first and header:
-                raise TrackError(
-                    f"{shard}, line 1: does not begin with {header.decode().rstrip()!r}; give a "
-                    "file that dnabirnn wrote"
-                )
+            if first:
+                line = _header(lines, needed, shard)
+                if header is None:
+                    file.write(line)
+                    header = line
+                elif line != header:
+                    raise TrackError(
+                        f"{shard}, line 1: other columns than those of {shards[0]}; merge shards "
+                        "of one output"
+                    )
+                lines = lines[len(line) :]
             first = False
             contigs.add(_names(lines, shard), shard)
             file.write(lines)
         progress(1)
+    if header is None:
+        file.write(header_of(form).encode())
+
+
+def _header(lines: bytes, needed: bytes, shard: PathLike) -> bytes:
+    """Return the first line if it is a header; raise if a needed one is missing.
+
+    The header of calls can have further columns. That of BED begins with #.
+    """
+    line = lines[: lines.find(b"\n") + 1]
+    if needed and not line.rstrip().startswith(needed):
+        raise TrackError(
+            f"{shard}, line 1: does not begin with {needed.decode()!r}; give a file that dnabirnn "
+            "wrote"
+        )
+    return line if needed or line.startswith(b"#chrom\t") else b""
 
 
 def _whole_lines(shard: PathLike) -> Iterator[bytes]:
@@ -191,6 +213,8 @@ def _merge_big(
     from dnabirnn.tracks.big_read import BigReader
 
     wig = ending == ".bw"
+    described: list[bytes] = []
+    columns = N_BED9
     places: dict[str, tuple[BigReader, PathLike]] = {}
     with ExitStack() as stack:
         for shard in shards:
@@ -198,13 +222,23 @@ def _merge_big(
                 reader = stack.enter_context(BigReader(shard))
                 if reader.is_bigwig is not wig:
                     raise ValueError(f"it is {'bigWig' if reader.is_bigwig else 'bigBed'}")
-                if not wig and reader.columns != N_BED9:
-                    raise ValueError(f"it has {reader.columns} columns, not {N_BED9}")
+                if not wig and reader.columns < N_BED9:
+                    raise ValueError(f"it has {reader.columns} columns, not {N_BED9} or more")
+            if described and reader.sql != described[0]:
+                raise TrackError(
+                    f"{shard}: other columns than those of {shards[0]}; merge shards of one output"
+                )
+            described.append(reader.sql)
+            columns = reader.columns
             contigs.add(reader.sizes, shard)
             places |= dict.fromkeys(reader.sizes, (reader, shard))
             progress(1)
         sizes = [(name, places[name][0].sizes[name]) for name in sorted(places, key=str.encode)]
-        write = write_bigwig if wig else write_bigbed
+        write = (
+            write_bigwig
+            if wig
+            else partial(write_bigbed, columns=columns - N_BED9, sql=described[0])
+        )
         write(
             files.reserve(out, ending),
             sizes,
@@ -257,14 +291,22 @@ def _merge_parquet(
     from dnabirnn.tracks.schema import ROW_SCHEMA
 
     frames = []
+    schema: pl.Schema | None = None
     with ExitStack() as opened:
         for shard in shards:
             try:
                 frame = pl.scan_parquet(_for_polars(shard, opened), glob=False)
-                if frame.collect_schema() != ROW_SCHEMA:
+                found = frame.collect_schema()
+                if pl.Schema([*found.items()][: len(ROW_SCHEMA)]) != ROW_SCHEMA:
                     raise TrackError(
                         f"{shard}: does not have the columns {' '.join(ROW_SCHEMA)}; give a file "
                         "that dnabirnn wrote"
+                    )
+                schema = schema or found
+                if found != schema:
+                    raise TrackError(
+                        f"{shard}: other columns than those of {shards[0]}; merge shards of one "
+                        "output"
                     )
                 names = frame.select(pl.col("chrom").unique(maintain_order=True))
                 contigs.add(names.collect(engine="streaming")["chrom"], shard)

@@ -13,10 +13,57 @@ if TYPE_CHECKING:
 
     from dnabirnn.motif_classes import Output
 
-__all__ = ["COLUMNS", "Rows", "joined", "output_ranks"]
+__all__ = [
+    "CALL_COLUMNS",
+    "COLUMNS",
+    "NOTHING",
+    "CallColumn",
+    "Rows",
+    "joined",
+    "output_ranks",
+    "texts_of",
+]
 
 COLUMNS = ("chrom", "start", "end", "class", "score", "strand")
 """Columns of a row of scores or of a call, in the order of BED6."""
+
+
+class CallColumn(NamedTuple):
+    """Further column of calls.
+
+    Attributes
+    ----------
+    kind : str
+        "integer", "number" or "text".
+    about : str
+        What it is, for the description of the columns of a bigBed.
+    """
+
+    kind: str
+    about: str
+
+
+CALL_COLUMNS = {
+    "evidence": CallColumn("integer", "Evidence in thousandths of a nat"),
+    "period": CallColumn("integer", "Period of a tandem array in bases, or 0"),
+    "copies": CallColumn("number", "Length of the array in periods, or 0"),
+    "evalue": CallColumn("number", "Calls of this evidence or more expected by chance"),
+    "qvalue": CallColumn("number", "Least false discovery rate at which this is called"),
+    "note": CallColumn("text", "Why no low q-value is possible, or a dot"),
+}
+"""Columns that calls can have besides those of BED6, in the order in which they are written."""
+
+NOTHING = "."
+"""Text of an empty column."""
+
+
+def texts_of(rows: Rows, name: str) -> list[str]:
+    """Return a further column of calls as text."""
+    assert rows.extra is not None
+    values = rows.extra[name].tolist()
+    if CALL_COLUMNS[name].kind == "number":
+        return [f"{value:.6g}" for value in values]
+    return [str(value) or NOTHING for value in values]
 
 
 class Rows(NamedTuple):

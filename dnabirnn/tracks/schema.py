@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
-from dnabirnn.tracks.rows import COLUMNS
+from dnabirnn.tracks.rows import CALL_COLUMNS, COLUMNS
 
-__all__ = ["ROW_SCHEMA"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["ROW_SCHEMA", "schema_of"]
 
 ROW_SCHEMA = pl.Schema(
     zip(COLUMNS, (pl.String, pl.Int64, pl.Int64, pl.String, pl.Int16, pl.String), strict=True)
 )
 """Columns of a table of scores or calls. They are those of BED6."""
+
+_KINDS = {"integer": pl.Int64, "number": pl.Float64, "text": pl.String}
+
+
+def schema_of(columns: Sequence[str]) -> pl.Schema:
+    """Return the schema of a table of calls with further columns, named as in `CALL_COLUMNS`.
+
+    Examples
+    --------
+    >>> schema_of(["evidence"])["evidence"]
+    Int64
+    """
+    further = [(name, _KINDS[CALL_COLUMNS[name].kind]()) for name in columns]
+    return pl.Schema([*ROW_SCHEMA.items(), *further])
