@@ -112,6 +112,13 @@ _DNA_BRNN = "dna-brnn"
 @options.chrom_alias
 @options.circular
 @options.calls
+@options.assessment
+@option(
+    "--periods",
+    group=options.CALLS,
+    is_flag=True,
+    help="Add columns to the calls: the period of a tandem array, and its number of copies.",
+)
 @options.threads
 @options.device
 @options.engine
@@ -146,12 +153,29 @@ def score(
     precision: str,
     priors: tuple[tuple[str, float], ...],
     dry_run: bool,
+    qvalue: bool,
+    decoys: str | None,
+    decoy_share: float | None,
+    decoy_seed: int | None,
+    max_q: float | None,
+    max_evalue: float | None,
+    periods: bool,
     **calls: Any,
 ) -> None:
     """Run `dnabirnn score`."""
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import read_aliases
-    from dnabirnn.scoring import SCORING_REMEDIES, ScoringPlan, load, score_genome, score_labels
+    from dnabirnn.scoring import (
+        SCORING_REMEDIES,
+        Assessment,
+        DecoyKind,
+        Decoys,
+        Limits,
+        ScoringPlan,
+        load,
+        score_genome,
+        score_labels,
+    )
     from dnabirnn.sequences import Circular, Shard, prefixed
     from dnabirnn.tracks import Target, targets, write_hub
 
@@ -170,6 +194,8 @@ def score(
                 "--hub": hub_folder,
                 "--min-score": min_score,
                 "--single-base": single_base or None,
+                "--qvalue": qvalue or None,
+                "--periods": periods or None,
             }
         )
         track, called = Target(out, TrackFormat.BED), None
@@ -181,6 +207,24 @@ def score(
         if value is not None and hub_folder is None:
             raise OptionError(f"{name}: only applies to a track hub; add --hub")
     part = None if shard is None else Shard.parse(shard)
+    assessment = None
+    if qvalue:
+        limits = Limits(max_q, max_evalue)
+        limits.check()
+        share = _decoy_share(files) if decoy_share is None else decoy_share
+        made = Decoys(DecoyKind(decoys or DecoyKind.SHUFFLE), share, decoy_seed or 0)
+        assessment = Assessment(made, limits)
+    else:
+        given = {
+            "--decoys": decoys,
+            "--decoy-share": decoy_share,
+            "--decoy-seed": decoy_seed,
+            "--max-q": max_q,
+            "--max-evalue": max_evalue,
+        }
+        for option_name, given_value in given.items():
+            if given_value is not None:
+                raise OptionError(f"{option_name}: only applies to q-values; add --qvalue")
     loaded = load(
         model,
         device=device,
@@ -212,6 +256,8 @@ def score(
             calls=settings,
             min_score=min_score,
             single_base=single_base,
+            assessment=assessment,
+            periods=periods,
             **given,
         )
 
@@ -230,6 +276,17 @@ def score(
         found.files.append(os.path.join(hub_folder, "hub.txt"))
     for line in found.lines():
         logger.info("%s", line)
+
+
+def _decoy_share(fasta: Sequence[PathLike]) -> float:
+    """Return the share of the genome that decoys are made from by default."""
+    from dnabirnn.files import is_stream
+    from dnabirnn.scoring import SMALL_GENOME_BP
+    from dnabirnn.sequences import contig_lengths
+
+    if any(map(is_stream, fasta)):  # can be read only once
+        return 1.0
+    return 1.0 if sum(contig_lengths(*fasta).values()) <= SMALL_GENOME_BP else 0.25
 
 
 def _check_labels(given: Mapping[str, object]) -> None:

@@ -1,8 +1,21 @@
 from .calls import calls_frame as calls_frame, find_calls as find_calls
+from .decoys import SMALL_GENOME_BP as SMALL_GENOME_BP, DecoyKind as DecoyKind, Decoys as Decoys
 from .dna_brnn_bed import score_labels as score_labels
-from .genome import Found as Found, call_track as call_track, score_genome as score_genome
+from .genome import (
+    Assessment as Assessment,
+    Found as Found,
+    call_track as call_track,
+    score_genome as score_genome,
+)
 from .model import Model as Model, load as load
 from .plan import SCORING_REMEDIES as SCORING_REMEDIES, ScoringPlan as ScoringPlan
+from .qvalues import (
+    EVIDENCE_ENDING as EVIDENCE_ENDING,
+    Limits as Limits,
+    is_with_evidence as is_with_evidence,
+    merge_calls as merge_calls,
+    significance as significance,
+)
 from .runs import find_runs as find_runs
 from .segments import (
     NO_SEGMENTS as NO_SEGMENTS,

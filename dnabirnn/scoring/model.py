@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.motif_classes import Output
     from dnabirnn.network import Checkpoint
-    from dnabirnn.sequences import Contig
+    from dnabirnn.sequences import Contig, Record
     from dnabirnn.tracks import Block
 
 __all__ = ["Model", "load"]
@@ -131,9 +131,12 @@ class Model:
         blocks = self.blocks([_Sequence("", codes)], circular=[""] if circular else [])
         return np.concatenate([block.probabilities for block in blocks])
 
-    def contigs(self, *fasta: PathLike) -> Iterator[Contig]:
-        """Read the contigs of FASTA files; lower case is treated as in the model's training."""
-        return read_fasta(*fasta, hard_mask=self.checkpoint.mask == "hard")
+    def contigs(self, *fasta: PathLike, case: bool = False) -> Iterator[Record]:
+        """Read the contigs of FASTA files; lower case is treated as in the model's training.
+
+        With `case`, the records say which bases are lower case.
+        """
+        return read_fasta(*fasta, case=case, hard_mask=self.checkpoint.mask == "hard")
 
     def scan(
         self, *fasta: PathLike, circular: Iterable[str] = ()

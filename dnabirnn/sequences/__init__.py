@@ -13,6 +13,8 @@ Modules, in reading order:
 - `circular`: circular contigs
 - `selection`: contigs of a shard, checked against files that name contigs
 - `survey`: sizes and a sample of the sequences, for estimates
+- `shuffle`: shuffled sequence with the same pairs of bases
+- `periods`: periods of tandem repeats
 - `background`: Markov chains with the composition of a genome
 """
 

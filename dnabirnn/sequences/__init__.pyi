@@ -10,6 +10,11 @@ from .genbank import (
     GenbankLines as GenbankLines,
     is_genbank as is_genbank,
 )
+from .periods import (
+    LONGEST_PERIOD_BP as LONGEST_PERIOD_BP,
+    Period as Period,
+    period_of as period_of,
+)
 from .read import contig_lengths as contig_lengths, read_fasta as read_fasta
 from .records import Contig as Contig, Record as Record, prefixed as prefixed
 from .selection import (
@@ -17,6 +22,7 @@ from .selection import (
     checked_contigs as checked_contigs,
     contigs_of_shard as contigs_of_shard,
 )
+from .shuffle import shuffled as shuffled
 from .survey import (
     Stretch as Stretch,
     Survey as Survey,
