@@ -31,8 +31,9 @@ _LEAST_EXCESS = 0.12
 """Least share of equal bases above chance: satellites have 0.2 and more, genes 0.05 at most."""
 _DEVIATIONS = 6
 """In short sequence, the excess is also at least this many standard deviations of chance."""
-_NEARLY = 0.85
-"""A distance is nearly as good as the best if it exceeds chance by this share of its excess."""
+_NEARLY = 0.5
+"""A distance is nearly as good as the best if it exceeds chance by this share of its excess.
+Monomers of alpha satellite are 70 to 80 % identical, and units of higher order nearly 100 %."""
 
 
 class Period(NamedTuple):
