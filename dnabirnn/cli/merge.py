@@ -48,11 +48,12 @@ def merge(
     max_evalue: float | None,
 ) -> None:
     """Run `dnabirnn merge`."""
-    from dnabirnn.scoring import Limits, is_with_evidence, merge_calls
-    from dnabirnn.tracks import merge_shards
+    from dnabirnn.tracks import is_with_evidence, merge_shards
 
     options.check_apart([out], shards)
     if is_with_evidence(shards):
+        from dnabirnn.scoring import Limits, merge_calls
+
         merged = merge_calls(shards, out, Limits(max_q, max_evalue), form=form, index=index)
         for line in merged.lines():
             logger.info("%s", line)

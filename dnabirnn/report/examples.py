@@ -20,7 +20,7 @@ from dnabirnn.report.region import Span, View
 from dnabirnn.report.sites import SITES_SCHEMA, Example, choose, compare
 from dnabirnn.scoring import calls_frame, find_calls, find_runs, watched
 from dnabirnn.sequences import read_fasta
-from dnabirnn.tracks import read_calls, read_scores
+from dnabirnn.tracks import ROW_SCHEMA, read_calls, read_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -277,7 +277,7 @@ class _Scene:
             truth=self.truth,
             calls=tuple(
                 Span(outputs.index(Output(name, strand)), start, end, score)
-                for start, end, name, score, strand in near.drop("chrom").iter_rows()
+                for start, end, name, score, strand in near.select([*ROW_SCHEMA][1:]).iter_rows()
             ),
             counted=self.counted,
             thresholds={name: rule.threshold / MAX_SCORE for name, rule in rules.items()},

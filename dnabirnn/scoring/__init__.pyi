@@ -10,9 +10,7 @@ from .genome import (
 from .model import Model as Model, load as load
 from .plan import SCORING_REMEDIES as SCORING_REMEDIES, ScoringPlan as ScoringPlan
 from .qvalues import (
-    EVIDENCE_ENDING as EVIDENCE_ENDING,
     Limits as Limits,
-    is_with_evidence as is_with_evidence,
     merge_calls as merge_calls,
     significance as significance,
 )

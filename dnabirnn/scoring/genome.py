@@ -19,11 +19,11 @@ from dnabirnn.network import default_min_score
 from dnabirnn.scoring.arrays import with_periods
 from dnabirnn.scoring.calls import Caller, find_calls
 from dnabirnn.scoring.decoys import Decoys, DecoySearch
-from dnabirnn.scoring.qvalues import EVIDENCE_ENDING, CallEvidence, Limits
+from dnabirnn.scoring.qvalues import CallEvidence, Limits
 from dnabirnn.scoring.runs import find_runs
 from dnabirnn.scoring.stream import Held, measured, watched
 from dnabirnn.sequences import contigs_of_shard
-from dnabirnn.tracks import Target, read_scores
+from dnabirnn.tracks import EVIDENCE_ENDING, Target, read_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

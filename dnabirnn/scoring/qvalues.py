@@ -35,7 +35,7 @@ import numpy as np
 from dnabirnn.errors import OptionError, TrackError
 from dnabirnn.files import MOST_BYTES, OutputFiles, check_readable, parse_json
 from dnabirnn.motif_classes import Output
-from dnabirnn.tracks import Rows, Target, track_format
+from dnabirnn.tracks import EVIDENCE_ENDING, Rows, Target, track_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -45,16 +45,12 @@ if TYPE_CHECKING:
     from dnabirnn.files import PathLike
 
 __all__ = [
-    "EVIDENCE_ENDING",
     "CallEvidence",
     "Limits",
-    "is_with_evidence",
     "merge_calls",
     "significance",
 ]
 
-EVIDENCE_ENDING = ".evidence"
-"""Ending of the file beside the calls of a shard."""
 _LOW = 0.05
 _TOO_FEW = "too few calls"
 _NO_DECOYS = "no decoys"
@@ -298,24 +294,6 @@ def _from_plain(plain: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
         {str(name): int(size) for name, size in plain["sizes"].items()},
         dict(plain["made"]),
     )
-
-
-def is_with_evidence(shards: Sequence[PathLike]) -> bool:
-    """Return whether shards of calls have files of evidence beside them: all, or none.
-
-    Raises
-    ------
-    TrackError
-        Some have, and others do not.
-    """
-    having = [os.path.exists(f"{os.fspath(shard)}{EVIDENCE_ENDING}") for shard in shards]
-    if any(having) and not all(having):
-        lacking = shards[having.index(False)]
-        raise TrackError(
-            f"{lacking}{EVIDENCE_ENDING}: no such file, but other shards have one; keep these "
-            "files beside the calls, or score the shard again with --qvalue"
-        )
-    return any(having)
 
 
 def merge_calls(

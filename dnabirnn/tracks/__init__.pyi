@@ -12,7 +12,11 @@ from .formats import (
 )
 from .hub import check_hub as check_hub, write_hub as write_hub
 from .lines import Lines as Lines
-from .merge import merge_shards as merge_shards
+from .merge import (
+    EVIDENCE_ENDING as EVIDENCE_ENDING,
+    is_with_evidence as is_with_evidence,
+    merge_shards as merge_shards,
+)
 from .read import read_calls as read_calls, read_scores as read_scores
 from .rows import Rows as Rows, joined as joined, output_ranks as output_ranks
 from .schema import ROW_SCHEMA as ROW_SCHEMA

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from dnabirnn.tracks.big_read import BigReader
     from dnabirnn.tracks.big_rows import BigRows
 
-__all__ = ["merge_shards"]
+__all__ = ["EVIDENCE_ENDING", "is_with_evidence", "merge_shards"]
+
+EVIDENCE_ENDING = ".evidence"
+"""Ending of the file beside the calls of a shard that was scored with `--qvalue`."""
 
 _READ_BYTES = 1 << 22
 
@@ -82,6 +85,24 @@ def merge_shards(
             _merge_text(files.open(out), shards, target, contigs, progress)
         if index:
             add_index(files, out, target)
+
+
+def is_with_evidence(shards: Sequence[PathLike]) -> bool:
+    """Return whether shards of calls have files of evidence beside them: all, or none.
+
+    Raises
+    ------
+    TrackError
+        Some have, and others do not.
+    """
+    having = [os.path.exists(f"{os.fspath(shard)}{EVIDENCE_ENDING}") for shard in shards]
+    if any(having) and not all(having):
+        lacking = shards[having.index(False)]
+        raise TrackError(
+            f"{lacking}{EVIDENCE_ENDING}: no such file, but other shards have one; keep these "
+            "files beside the calls, or score the shard again with --qvalue"
+        )
+    return any(having)
 
 
 class _Contigs:
