@@ -7,6 +7,7 @@ import logging
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli.assessment_options import max_evalue as max_evalue_option, max_q as max_q_option
 from dnabirnn.cli.command import command, option
 from dnabirnn.errors import OptionError
 
@@ -37,8 +38,8 @@ logger = logging.getLogger(__name__)
 )
 @options.merge_form
 @options.index
-@options.max_q
-@options.max_evalue
+@max_q_option
+@max_evalue_option
 def merge(
     shards: tuple[str, ...],
     out: str,

@@ -38,7 +38,6 @@ __all__ = [
     "MOTIFS",
     "OUTPUT",
     "SCORE_FORMATS",
-    "assessment",
     "call_form",
     "call_settings",
     "calls",
@@ -58,8 +57,6 @@ __all__ = [
     "gc",
     "ignore_classes",
     "index",
-    "max_evalue",
-    "max_q",
     "merge_form",
     "model",
     "motif_search",
@@ -408,60 +405,6 @@ _CALLS = (
         "per class]",
     ),
 )
-
-
-_ASSESSMENT = (
-    option(
-        "--qvalue",
-        group=CALLS,
-        is_flag=True,
-        help="Also search decoys, and add E-values and q-values to the calls: how many such calls, "
-        "and what share of false ones, the composition of your sequence gives by chance.",
-    ),
-    option(
-        "--decoys",
-        group=CALLS,
-        type=click.Choice(["shuffle", "reverse"]),
-        help="With --qvalue: shuffle keeps the pairs of bases in blocks of 5 kb; reverse keeps "
-        "hairpins and tandem repeats, and is for diagnosis.  [default: shuffle]",
-    ),
-    option(
-        "--decoy-share",
-        group=CALLS,
-        type=float,
-        metavar="SHARE",
-        help="With --qvalue: share of the sequence that decoys are made from, above 0 to 1.  "
-        "[default: 1 up to 20 Mb and for pipes, or else 0.25]",
-    ),
-    option(
-        "--decoy-seed",
-        group=CALLS,
-        type=click.IntRange(min=0),
-        metavar="N",
-        help="With --qvalue: random seed of the decoys.  [default: 0]",
-    ),
-)
-max_q = option(
-    "--max-q",
-    group=CALLS,
-    type=float,
-    metavar="Q",
-    help="Write only calls with a q-value up to Q, such as 0.05.",
-)
-max_evalue = option(
-    "--max-evalue",
-    group=CALLS,
-    type=float,
-    metavar="E",
-    help="Write only calls with an E-value up to E.",
-)
-
-
-def assessment(command: _Function) -> _Function:
-    """Add the options of E-values and q-values."""
-    for add in reversed((*_ASSESSMENT, max_q, max_evalue)):
-        command = add(command)
-    return command
 
 
 def calls(command: _Function) -> _Function:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli.assessment_options import assessment_of, with_assessment
 from dnabirnn.cli.command import command, option
 from dnabirnn.cli.look_ahead import look_ahead
 from dnabirnn.cli.progress import ProgressBar
@@ -112,13 +113,7 @@ _DNA_BRNN = "dna-brnn"
 @options.chrom_alias
 @options.circular
 @options.calls
-@options.assessment
-@option(
-    "--periods",
-    group=options.CALLS,
-    is_flag=True,
-    help="Add columns to the calls: the period of a tandem array, and its number of copies.",
-)
+@with_assessment
 @options.threads
 @options.device
 @options.engine
@@ -167,10 +162,6 @@ def score(
     from dnabirnn.labels import read_aliases
     from dnabirnn.scoring import (
         SCORING_REMEDIES,
-        Assessment,
-        DecoyKind,
-        Decoys,
-        Limits,
         ScoringPlan,
         load,
         score_genome,
@@ -207,24 +198,15 @@ def score(
         if value is not None and hub_folder is None:
             raise OptionError(f"{name}: only applies to a track hub; add --hub")
     part = None if shard is None else Shard.parse(shard)
-    assessment = None
-    if qvalue:
-        limits = Limits(max_q, max_evalue)
-        limits.check()
-        share = _decoy_share(files) if decoy_share is None else decoy_share
-        made = Decoys(DecoyKind(decoys or DecoyKind.SHUFFLE), share, decoy_seed or 0)
-        assessment = Assessment(made, limits)
-    else:
-        given = {
-            "--decoys": decoys,
-            "--decoy-share": decoy_share,
-            "--decoy-seed": decoy_seed,
-            "--max-q": max_q,
-            "--max-evalue": max_evalue,
-        }
-        for option_name, given_value in given.items():
-            if given_value is not None:
-                raise OptionError(f"{option_name}: only applies to q-values; add --qvalue")
+    assessment = assessment_of(
+        files,
+        qvalue=qvalue,
+        decoys=decoys,
+        share=decoy_share,
+        seed=decoy_seed,
+        max_q=max_q,
+        max_evalue=max_evalue,
+    )
     loaded = load(
         model,
         device=device,
@@ -276,17 +258,6 @@ def score(
         found.files.append(os.path.join(hub_folder, "hub.txt"))
     for line in found.lines():
         logger.info("%s", line)
-
-
-def _decoy_share(fasta: Sequence[PathLike]) -> float:
-    """Return the share of the genome that decoys are made from by default."""
-    from dnabirnn.files import is_stream
-    from dnabirnn.scoring import SMALL_GENOME_BP
-    from dnabirnn.sequences import contig_lengths
-
-    if any(map(is_stream, fasta)):  # can be read only once
-        return 1.0
-    return 1.0 if sum(contig_lengths(*fasta).values()) <= SMALL_GENOME_BP else 0.25
 
 
 def _check_labels(given: Mapping[str, object]) -> None:
