@@ -45,6 +45,7 @@ rule all:
         MODEL,
         expand("<results>/scores/{sample}.bed.gz", sample=SCORED),
         expand("<results>/calls/{sample}.bed", sample=SCORED),
+        expand("<results>/qvalues/{sample}.tsv", sample=SCORED if ASSESSED else []),
         expand("<results>/metrics/{truth}.json", truth=TRUTHS),
         "<results>/report.html" if TRUTHS else [],
     localrule: True

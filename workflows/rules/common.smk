@@ -71,6 +71,16 @@ def in_quotes(name):
     return name
 
 
+# With q-values, `score` also writes the calls of a shard and a file of evidence beside them.
+ASSESSED = config["assess"]["qvalue"]
+SHARD_CALLS = "<results>/shards/{sample}/{scatteritem}.tsv"
+SHARD_FILES = (
+    {"calls": temp(SHARD_CALLS), "evidence": temp(f"{SHARD_CALLS}.evidence")}
+    if ASSESSED
+    else {}
+)
+
+
 def score_options():
     """Return the options of `score`, including those for sequences."""
     return f"{track_options()} {options('sequences', only=['circular'])}".strip()
@@ -79,6 +89,9 @@ def score_options():
 def track_options():
     """Return the options of `score` that make its track contain every score that `call` uses."""
     threshold, lowest = config["call"]["threshold"], config["score"]["min_score"]
+    if ASSESSED:
+        own = [key for key in config["assess"] if not key.startswith("max_")]
+        return f"{options('score', 'call')} {options('assess', only=own)}".strip()
     if config["call"]["fdr"] is not None:
         return options("score") + f" --fdr {config['call']['fdr']} --calls /dev/null"
     if threshold is None:
