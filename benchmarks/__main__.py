@@ -237,6 +237,16 @@ def peers(folder: Path | None, options: str, seeds: int, on: str) -> None:
 
 
 @main.command()
+@click.option("--seeds", default=20, show_default=True, help="Number of simulated genomes.")
+@click.option("--threads", default=2, show_default=True, help="Number of threads.")
+def fdr(seeds: int, threads: int) -> None:
+    """False discovery rates that q-values tell, and those observed."""
+    from benchmarks.fdr import fdr as rows
+
+    _save("fdr", rows(seeds, threads))
+
+
+@main.command()
 @_folder
 def presets(folder: Path | None) -> None:
     """Accuracy and speed of each preset."""

@@ -20,7 +20,11 @@ from .evaluate import (
     metrics_table as metrics_table,
 )
 from .genome import evaluate_baseline as evaluate_baseline, evaluate_genome as evaluate_genome
-from .matching import counted_intervals as counted_intervals, match_calls as match_calls
+from .matching import (
+    Intervals as Intervals,
+    counted_intervals as counted_intervals,
+    match_calls as match_calls,
+)
 from .metrics import (
     Histogram as Histogram,
     PrecisionRecall as PrecisionRecall,

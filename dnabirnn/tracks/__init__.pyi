@@ -14,7 +14,11 @@ from .formats import (
     track_format as track_format,
 )
 from .lines import Lines as Lines
-from .merge import merge_shards as merge_shards
+from .merge import (
+    EVIDENCE_ENDING as EVIDENCE_ENDING,
+    is_with_evidence as is_with_evidence,
+    merge_shards as merge_shards,
+)
 from .read import read_scores as read_scores, read_sizes as read_sizes
 from .rows import Rows as Rows, joined as joined, output_ranks as output_ranks
 from .schema import EFFECT_SCHEMA as EFFECT_SCHEMA, ROW_SCHEMA as ROW_SCHEMA

@@ -305,6 +305,20 @@ class TestTrainedModel:
             succeed("score", tmp_path / "data/s0.fa", "-m", model, "-o", "-", "--calls", whole)
             assert (results / "calls/s0.bed").read_bytes() == whole.read_bytes() != b""
 
+    def test_q_values_are_those_of_one_run(self, tmp_path: Path) -> None:
+        assess = {"qvalue": True, "decoy_seed": 3, "max_q": 0.9, "periods": True}
+        config = self.write(tmp_path, 1) | {"call": {"threshold": 0.9}, "assess": assess}
+        done(tmp_path, config=config)
+        words = ("--threshold", 0.9, "--qvalue", "--decoy-seed", 3, "--max-q", 0.9, "--periods")
+        fasta, model = tmp_path / "data/s0.fa", tmp_path / "m.safetensors"
+        whole, scores = tmp_path / "whole.tsv", tmp_path / "s.bed"
+        succeed("score", fasta, "-m", model, "-o", scores, "--calls", whole, *words)
+        assert (tmp_path / "results/qvalues/s0.tsv").read_bytes() == whole.read_bytes()
+        assert whole.read_text().count("\n") > 3
+        with gzip.open(tmp_path / "results/scores/s0.bed.gz") as file:
+            assert file.read() == scores.read_bytes()
+        assert not (tmp_path / "results/shards").exists()
+
     def test_labels_are_evaluated_and_not_trained_on(self, tmp_path: Path) -> None:
         config = self.write(tmp_path, 3)
         write_sheet(tmp_path / "data", "s0 s0.fa s0.bed ", "s1 s1.fa  ", "s2 s2.fa s2.bed ")
@@ -552,6 +566,16 @@ def test_settings_are_options_of_the_command(section: str) -> None:
         option = known[f"--{key.replace('_', '-')}"]
         if section == "train" and value:  # null and False mean that the option is not given
             assert str(option.default) == str(value)
+
+
+def test_assessments_are_options_of_score_and_merge() -> None:
+    config = yaml.safe_load((WORKFLOWS / "config.yaml").read_text())
+    for key in config["assess"]:
+        command = main.get_command(
+            click.Context(main), "merge" if key.startswith("max_") else "score"
+        )
+        assert command is not None
+        assert f"--{key.replace('_', '-')}" in {w for o in command.params for w in o.opts}
 
 
 def test_formats_are_the_packages() -> None:

@@ -12,7 +12,7 @@ from snakemake.exceptions import WorkflowError
 
 # Versions of the formats that the rules write, as parameters of these rules. A higher number makes
 # Snakemake create the files again. A new release of dnabirnn with the same format does not.
-FORMAT = {"encoded": 1, "model": 3, "scores": 1}
+FORMAT = {"encoded": 1, "model": 4, "scores": 1}
 
 CONDA = "../envs/dnabirnn.yaml"
 
@@ -88,6 +88,16 @@ def in_quotes(name):
     return name
 
 
+# With q-values, `score` also writes the calls of a shard and a file of evidence beside them.
+ASSESSED = config["assess"]["qvalue"]
+SHARD_CALLS = "<results>/shards/{sample}/{scatteritem}.tsv"
+SHARD_FILES = (
+    {"calls": temp(SHARD_CALLS), "evidence": temp(f"{SHARD_CALLS}.evidence")}
+    if ASSESSED
+    else {}
+)
+
+
 def score_options():
     """Return the options of `score`, including those for sequences."""
     return f"{track_options()} {options('sequences', only=['circular'])}".strip()
@@ -102,6 +112,9 @@ def explain_options():
 def track_options():
     """Return the options of `score` that make its track contain every score that `call` uses."""
     threshold, lowest = config["call"]["threshold"], config["score"]["min_score"]
+    if ASSESSED:
+        own = [key for key in config["assess"] if not key.startswith("max_")]
+        return f"{options('score', 'call')} {options('assess', only=own)}".strip()
     if config["call"]["fdr"] is not None:
         return options("score") + f" --fdr {config['call']['fdr']} --calls /dev/null"
     if threshold is None:
