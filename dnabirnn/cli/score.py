@@ -246,7 +246,10 @@ def score(
     logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)
     parts: dict[str, Any] = {"shard": part, "regions": wanted, "circular": circles}
     with ProgressBar("surveyed", quiet=quiet) as progress:
-        plan = ScoringPlan(loaded, files, track, called, write, **parts, progress=progress.add)
+        assessed = assessment is not None
+        plan = ScoringPlan(
+            loaded, files, track, called, write, **parts, progress=progress.add, assessed=assessed
+        )
         go_on = look_ahead(plan, SCORING_REMEDIES, dry_run=dry_run)
     if not go_on:
         return

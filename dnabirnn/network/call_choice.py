@@ -93,8 +93,9 @@ def call_settings(
         chosen,
         None if method is None else CallMethod(method),
         checkpoint.evidence_scales(),
-        # Older models keep the calls that they made before calls had evidence.
-        exclusive=checkpoint.architecture.exclusive and by_evidence,
+        # Other methods, and older models, keep the calls that they made before calls had evidence.
+        exclusive=checkpoint.architecture.exclusive
+        and (by_evidence if method is None else method == CallMethod.EVIDENCE),
     )
 
 

@@ -108,6 +108,7 @@ def test_calls_exclude_each_other_in_exclusive_models_with_evidence(least: int |
         name: dataclasses.replace(rule, least_evidence=least)
         for name, rule in exclusive.calls.items()
     }
-    assert call_settings(dataclasses.replace(exclusive, calls=rules)).exclusive == (
-        least is not None
-    )
+    checkpoint = dataclasses.replace(exclusive, calls=rules)
+    assert call_settings(checkpoint).exclusive == (least is not None)
+    assert call_settings(checkpoint, "evidence").exclusive
+    assert not call_settings(checkpoint, "threshold").exclusive
