@@ -412,9 +412,12 @@ class TestSheetAndConfig:
         data = write_material(tmp_path) / "data"
         write_sheet(data, "known known.fa known.bed ", "other other.fa other.bed score")
         (tmp_path / "x.bed").write_text("b\t0\t1500\n")
-        encode = {"val_chroms": ["b"], "exclude": "x.bed"}
+        (tmp_path / "r.bed").write_text("# a review\n")
+        encode = {"val_chroms": ["b"], "exclude": "x.bed", "corrections": "r.bed"}
         words = done(tmp_path, "--dry-run", "--printshellcmds", config=TINY | {"encode": encode})
         commands = re.findall(r"dnabirnn (encode|evaluate|report) (.*)", words)
+        for _, text in commands:  # a review of the labels goes where they go
+            assert ("--exclude x.bed" in text) == ("--corrections r.bed" in text)
         found = [(name, "known.bed" in text, "--exclude x.bed" in text) for name, text in commands]
         assert sorted(found) == [
             ("encode", True, True),
