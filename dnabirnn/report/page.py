@@ -124,7 +124,8 @@ class Table:
     @property
     def csv_address(self) -> str:
         """The CSV as an address that browsers save as a file."""
-        return f"data:text/csv;charset=utf-8,{quote(self.csv)}"
+        # Names of files need not be UTF-8.
+        return f"data:text/csv;charset=utf-8,{quote(self.csv, errors='backslashreplace')}"
 
 
 def _with(title: str, noted: bool, what: str) -> list[str]:

@@ -657,7 +657,7 @@ OPTIONS = {
         "mask genome.fa --calls sites.bed -o out.fa --at-least -1", "-1 is not in the range"
     ),
     "merge: nothing": Case("merge -o out.bed", "Missing argument 'SHARDS...'"),
-    "hub: no genome": Case("hub out.bw -o .", "Missing option '--genome'"),
+    "hub: no genome": Case("hub out.bw -o .", "--genome and --fasta: give one of them"),
     "call: into a folder": Case("call scores.bed -m m.safetensors -o set", "set: a folder; give"),
     # evaluate
     "evaluate: nothing": Case("evaluate", "Missing argument 'FASTA...'"),
