@@ -19,7 +19,7 @@ from dnabirnn.files import OutputFiles, check_state, load_arrays, look, note_rea
 from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.network.architecture import Architecture, Ensemble
 from dnabirnn.network.call_rules import CallLengths, CallRule
-from dnabirnn.network.evidence import EvidenceScale
+from dnabirnn.network.evidence import EvidenceScale, absent_of
 from dnabirnn.network.log_odds import LogOddsMap, check_priors, prior_shift
 from dnabirnn.network.members import Member, joined_weights, member_prefix, members_of
 from dnabirnn.network.scoring_window import ScoringWindow
@@ -45,7 +45,6 @@ FORMAT_VERSION = 4
 that is called by evidence, or else 3 with several networks or a class that has no threshold, or
 else 2 with k-mers or matrices."""
 _KEY = "dnabirnn"
-_MOST_MILLINATS = 100_000
 
 
 @dataclass(frozen=True)
@@ -431,7 +430,7 @@ def _from_plain(plain: dict[str, Any]) -> Checkpoint:
             least_evidence=None if least is None else int(least),
         )
         if own.get("absent") is not None:
-            absent[name] = _evidence(own["absent"])
+            absent[name] = absent_of(own["absent"])
         if threshold is None:
             unlearned[name] = CallLengths(rule.min_length_bp, rule.merge_gap_bp)
         else:
@@ -454,13 +453,6 @@ def _from_plain(plain: dict[str, Any]) -> Checkpoint:
         unlearned=unlearned,
         absent=absent,
     )
-
-
-def _evidence(plain: Any) -> int:
-    """Return the evidence of a base, which is that of a probability."""
-    if not (isinstance(plain, int) and abs(plain) <= _MOST_MILLINATS):
-        raise ValueError(f"calls: {plain!r} is not the evidence of an absent base")
-    return plain
 
 
 def _discoveries(plain: Mapping[str, Any]) -> dict[str, dict[str, int | None]]:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -29,12 +29,13 @@ from dnabirnn.motif_classes import MAX_SCORE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["HIGHEST_FLOOR", "EvidenceScale", "base_log_odds", "millinats"]
+__all__ = ["HIGHEST_FLOOR", "EvidenceScale", "absent_of", "base_log_odds", "millinats"]
 
 HIGHEST_FLOOR = 100
 """Highest score below which bases count as absent: the default of `--min-score`."""
 _CLIP = 0.5
 _SMALLEST_SHARE = 1e-9
+_MOST_MILLINATS = 100_000
 
 
 def millinats(share: float) -> int:
@@ -64,6 +65,24 @@ def base_log_odds() -> NDArray[np.int64]:
     table = np.array([millinats(score / MAX_SCORE) for score in scores], dtype=np.int64)
     table.flags.writeable = False
     return table
+
+
+def absent_of(plain: Any) -> int:
+    """Return the evidence of an absent base in a model file, in millinats.
+
+    Raises
+    ------
+    ValueError
+        It is not an integer, or larger than evidence can be.
+
+    Examples
+    --------
+    >>> absent_of(-1387)
+    -1387
+    """
+    if not (isinstance(plain, int) and abs(plain) <= _MOST_MILLINATS):
+        raise ValueError(f"calls: {plain!r} is not the evidence of an absent base")
+    return plain
 
 
 class EvidenceScale(NamedTuple):
