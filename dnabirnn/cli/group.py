@@ -28,7 +28,7 @@ __all__ = ["main", "run"]
 
 _SECTIONS = {
     "From labels to calls": ("encode", "train", "score", "call", "evaluate", "prior", "report"),
-    "Why": ("mutate",),
+    "Why": ("mutate", "variants"),
     "Outputs": ("mask", "merge", "hub"),
     "Models": ("models", "info", "convert", "export", "selfcheck"),
     "Motifs and simulation": ("scan", "simulate"),
@@ -38,7 +38,7 @@ _SECTIONS = {
 _COMMANDS = tuple(name for names in _SECTIONS.values() for name in names)
 _WRITING = {
     *("encode", "train", "score", "call", "evaluate", "report"),
-    *("mutate", "mask", "merge", "hub", "convert", "export", "scan", "simulate"),
+    *("mutate", "variants", "mask", "merge", "hub", "convert", "export", "scan", "simulate"),
 }
 """Commands with the option `--provenance`."""
 

@@ -23,3 +23,11 @@ from .plan import MUTATION_REMEDIES as MUTATION_REMEDIES, MutationPlan as Mutati
 from .reach import Reach as Reach, measure_reach as measure_reach
 from .stream import EffectBlock as EffectBlock, Mutagenesis as Mutagenesis, effects as effects
 from .targets import Sites as Sites
+from .variants.annotate import (
+    AnnotatedVariants as AnnotatedVariants,
+    VariantRun as VariantRun,
+    annotate_variants as annotate_variants,
+    distance_of as distance_of,
+    variant_table as variant_table,
+)
+from .variants.output import variant_format as variant_format

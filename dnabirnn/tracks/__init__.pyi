@@ -15,7 +15,12 @@ from .lines import Lines as Lines
 from .merge import merge_shards as merge_shards
 from .read import read_calls as read_calls, read_scores as read_scores
 from .rows import Rows as Rows, joined as joined, output_ranks as output_ranks
-from .schema import EFFECT_SCHEMA as EFFECT_SCHEMA, ROW_SCHEMA as ROW_SCHEMA
+from .schema import (
+    EFFECT_SCHEMA as EFFECT_SCHEMA,
+    ROW_SCHEMA as ROW_SCHEMA,
+    VARIANT_SCHEMA as VARIANT_SCHEMA,
+)
+from .tabix import add_vcf_index as add_vcf_index, is_vcf as is_vcf
 from .text import BedGraphTracks as BedGraphTracks, BedTrack as BedTrack
 from .write import (
     Target as Target,
