@@ -13,9 +13,9 @@ __all__ = ["merge"]
 @command(
     """Merge the shards of one output.
 
-    SHARDS are files of scores or calls written by `dnabirnn score --shard`, in the order of their
-    shard numbers. All have the same format and belong to the same output; each may be compressed or
-    not.
+    SHARDS are files that `dnabirnn score`, `mutate` or `variants` wrote with --shard, in the order
+    of their shard numbers. All have the same format and belong to the same output; each may be
+    compressed or not.
     """,
     "dnabirnn merge scores.1.bed.gz scores.2.bed.gz scores.3.bed.gz -o scores.bed.gz",
 )

@@ -12,7 +12,7 @@ from dnabirnn.alphabet import decode, encode
 Variant = tuple[str, int, str, str]
 """Contig, 0-based position, REF and ALT."""
 
-COLUMNS = "#CHROM POS ID REF ALT QUAL FILTER INFO".split()
+COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
 
 
 def write_vcf(

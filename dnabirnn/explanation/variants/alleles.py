@@ -204,7 +204,7 @@ def _shown(bases: bytes) -> str:
 
 
 def _allele(row: Row, number: int, ref: bytes, text: bytes, codes: Codes) -> Allele | Skipped:
-    if not _BASES.issuperset(text):
+    if not text or not _BASES.issuperset(text):
         return Skipped.UNKNOWN if text.isalpha() else _not_bases(row, text)
     offset, old, new = trimmed(ref, text.upper())
     if not old and not new:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from urllib.parse import quote
 
 import numpy as np
@@ -128,8 +129,8 @@ def open_variants(
     if form is VariantFormat.BCF:
         import_pysam(f"{out}: BCF")
         text = files.scratch(out)
-        made = files.reserve(out, ".bcf")
-        return _Vcf(text, source, outputs, definitions, haplotypes, bcf=made)
+        writer = _Vcf(text, source, outputs, definitions, haplotypes)
+        return _Bcf(writer, text, files.scratch(out), files.reserve(out, ".bcf"))
     if index:
         add_vcf_index(files, out)
     return _Vcf(files.open(out), source, outputs, definitions, haplotypes)
@@ -182,7 +183,7 @@ class _Parquet(FrameTable):
 
 
 class _Tsv:
-    def __init__(self, file: Any, outputs: Sequence[Output], reach_bp: int) -> None:
+    def __init__(self, file: BinaryIO, outputs: Sequence[Output], reach_bp: int) -> None:
         self._file, self._outputs, self._reach_bp = file, outputs, reach_bp
         file.write("\t".join(VARIANT_SCHEMA).encode() + b"\n")
 
@@ -200,18 +201,15 @@ class _Tsv:
 
 
 class _Vcf:
-    """Writer of a VCF, which is converted in the end if `bcf` is given."""
-
     def __init__(
         self,
-        file: Any,
+        file: BinaryIO,
         source: VariantFile,
         outputs: Sequence[Output],
         definitions: Sequence[bytes],
         haplotypes: bool,
-        bcf: Path | None = None,
     ) -> None:
-        self._file, self._bcf, self._haplotypes = file, bcf, haplotypes
+        self._file, self._haplotypes = file, haplotypes
         self._outputs = [f"{quote(name, safe=_SAFE)}|{strand}" for name, strand in outputs]
         header = with_definitions(source.header, _NAMES, definitions)
         file.write(b"".join(line + b"\n" for line in header))
@@ -249,9 +247,24 @@ class _Vcf:
         )
 
     def close(self) -> None:
-        if self._bcf is not None:
-            self._file.flush()
-            _write_bcf(self._file.name, self._bcf)
+        pass
+
+    def abandon(self) -> None:
+        pass
+
+
+class _Bcf:
+    """Writer of a VCF in a scratch file, which is converted in the end."""
+
+    def __init__(self, writer: _Vcf, text: BinaryIO, completed: BinaryIO, out: Path) -> None:
+        self._writer, self._text, self._completed, self._out = writer, text, completed, out
+
+    def add(self, rows: Annotated) -> None:
+        self._writer.add(rows)
+
+    def close(self) -> None:
+        self._text.flush()
+        _write_bcf(self._text, self._completed, self._out)
 
     def abandon(self) -> None:
         pass
@@ -287,24 +300,35 @@ def _definitions(reach_bp: int, haplotypes: bool) -> list[bytes]:
     ]
 
 
-def _write_bcf(text: str, out: Path) -> None:
-    """Convert a VCF to BCF."""
+def _write_bcf(text: BinaryIO, completed: BinaryIO, out: Path) -> None:
+    """Convert a VCF to BCF.
+
+    Parameters
+    ----------
+    text, completed : binary file
+        The VCF, and an empty file for the same rows with a complete header.
+    out : Path
+    """
     pysam = import_pysam(f"{out}: BCF")
+    bcftools = importlib.import_module("pysam.bcftools")
     verbosity = pysam.set_verbosity(0)
     try:
-        # htslib adds what the header lacks while it reads rows, so all of them are read first.
-        with pysam.VariantFile(text) as rows:
+        # htslib adds definitions that the header lacks while it reads rows, and refuses to write
+        # these rows. So all of them are read first, and then again below the header so completed.
+        with pysam.VariantFile(str(text.name)) as rows:
             for _ in rows:
                 pass
-            header = rows.header.copy()
-        with (
-            pysam.VariantFile(text) as rows,
-            pysam.VariantFile(str(out), "wb", header=header) as made,
-        ):
-            for row in rows:
-                row.translate(header)
-                made.write(row)
-    except (OSError, ValueError) as error:
+            completed.write(str(rows.header).encode("utf-8", "surrogateescape"))
+        text.seek(0)
+        for line in text:
+            if not line.startswith(b"#"):
+                completed.write(line)
+        completed.flush()
+        # pysam itself would add END to rows with symbolic alleles.
+        bcftools.view(
+            *("--no-version", "-Ob", "-o", str(out), str(completed.name)), catch_stdout=False
+        )
+    except (OSError, ValueError, pysam.SamtoolsError) as error:
         raise OutputError(
             f"{out.name}: could not be written as BCF ({error}); correct the rows, or write .vcf.gz"
         ) from error

@@ -339,6 +339,7 @@ def apply_edits(
 
     Examples
     --------
+    >>> from dnabirnn.explanation.variants.alleles import Edit
     >>> text = np.array([0, 1, 2, 3], np.uint8)
     >>> codes, aligned, blocks = apply_edits(text, 10, [Edit(12, 1, np.array([0, 0], np.uint8))])
     >>> codes.tolist(), aligned.tolist(), [tuple(block) for block in blocks]

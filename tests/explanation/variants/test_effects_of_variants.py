@@ -224,7 +224,8 @@ def test_results_do_not_depend_on_other_rows_threads_or_the_order_of_contigs(
 ) -> None:
     rng = np.random.default_rng(4)
     contigs = [
-        Stretch(name, random_codes(rng, n, ambiguous=0)) for name, n in zip("abc", (400, 90, 700))
+        Stretch(name, random_codes(rng, n, ambiguous=0))
+        for name, n in zip("abc", (400, 90, 700), strict=True)
     ]
     rows = []
     for contig in contigs[::-1]:
@@ -369,16 +370,12 @@ def test_calls_gained_and_lost_are_those_of_the_changed_sequence() -> None:
         at, old = start + (shift != 0), len(ref) - (shift != 0)
         new = len(alt) - (shift != 0)
 
-        def moved(call: frozenset[int]) -> frozenset[int]:
-            return frozenset(
-                base if base < at else base - shift
-                for base in call
-                if shift == 0 or not at <= base < at + new
-            )
-
         for output in range(len(before)):
             old_calls = before[output]
-            new_calls = [moved(call) for call in after[output]]
+            new_calls = [
+                {b if b < at else b - shift for b in c if shift == 0 or not at <= b < at + new}
+                for c in after[output]
+            ]
             kept = [
                 frozenset(b for b in c if shift == 0 or not at <= b < at + old) for c in old_calls
             ]
