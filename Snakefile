@@ -46,6 +46,7 @@ rule all:
         expand("<results>/scores/{sample}.bed.gz", sample=SCORED),
         expand("<results>/calls/{sample}.bed", sample=SCORED),
         expand("<results>/metrics/{truth}.json", truth=TRUTHS),
+        expand("<results>/variants/{sample}.vcf.gz", sample=VARIED),
         "<results>/report.html" if TRUTHS else [],
     localrule: True
 
@@ -62,6 +63,11 @@ if SHIPPED:
 
 
 include: "workflows/rules/score.smk"
+
+
+if VARIED:
+
+    include: "workflows/rules/variants.smk"
 
 
 if TRUTHS:
