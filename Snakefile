@@ -48,6 +48,7 @@ rule all:
         expand("<results>/importance/{sample}", sample=IMPORTANCE),
         expand("<results>/qvalues/{sample}.tsv", sample=SCORED if ASSESSED else []),
         expand("<results>/metrics/{truth}.json", truth=TRUTHS),
+        expand("<results>/variants/{sample}.vcf.gz", sample=VARIED),
         "<results>/summary.tsv",
         "<results>/report.html",
     localrule: True
@@ -65,6 +66,11 @@ if SHIPPED:
 
 
 include: "workflows/rules/score.smk"
+
+
+if VARIED:
+
+    include: "workflows/rules/variants.smk"
 
 
 if TRUTHS:

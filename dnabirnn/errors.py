@@ -22,6 +22,7 @@ __all__ = [
     "ScoreError",
     "TrackError",
     "TrainingError",
+    "VariantError",
 ]
 
 
@@ -87,3 +88,7 @@ class TrainingError(DnabirnnError):
 
 class ProvenanceError(DnabirnnError):
     """A file that is not a provenance file, or whose recorded files have changed."""
+
+
+class VariantError(DnabirnnError):
+    """A file of variants that cannot be read, or that does not fit the sequences."""

@@ -28,7 +28,7 @@ __all__ = ["main", "run"]
 
 _SECTIONS = {
     "From labels to calls": ("encode", "train", "score", "call", "evaluate", "report"),
-    "Why": ("explain", "mutate"),
+    "Why": ("explain", "mutate", "variants"),
     "Labels and frequencies": ("review", "prior"),
     "Outputs": ("summary", "mask", "merge", "hub"),
     "Models": ("models", "info", "convert", "export", "selfcheck"),
@@ -38,8 +38,9 @@ _SECTIONS = {
 """Commands by the heading that help lists them under."""
 _COMMANDS = tuple(name for names in _SECTIONS.values() for name in names)
 _WRITING = {
-    *("encode", "train", "score", "call", "evaluate", "review", "report", "explain", "mutate"),
-    *("summary", "mask", "merge", "hub", "convert", "export", "scan", "simulate"),
+    *("encode", "train", "score", "call", "evaluate", "review", "report", "explain"),
+    *("mutate", "variants", "summary", "mask", "merge", "hub", "convert", "export"),
+    *("scan", "simulate"),
 }
 """Commands with the option `--provenance`."""
 

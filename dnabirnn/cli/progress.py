@@ -27,10 +27,14 @@ class ProgressBar:
         Total number of bases, if known.
     quiet : bool
         Show nothing.
+    unit : str
+        What is counted instead of bases, such as "rows".
     """
 
-    def __init__(self, what: str, total_bp: int | None = None, quiet: bool = False) -> None:
-        self._what = what
+    def __init__(
+        self, what: str, total_bp: int | None = None, quiet: bool = False, unit: str = ""
+    ) -> None:
+        self._what, self._unit = what, unit
         self._total_bp = total_bp
         self._done_bp = 0
         self._started = self._logged = time.monotonic()
@@ -42,7 +46,7 @@ class ProgressBar:
             self._bar = tqdm(
                 desc=what,
                 total=total_bp,
-                unit="b",
+                unit=f" {unit}" if unit else "b",
                 unit_scale=True,
                 delay=_SECONDS_BEFORE_BAR,
                 leave=False,
@@ -109,6 +113,10 @@ class ProgressBar:
         return True
 
     def _line(self, seconds: float) -> str:
+        if self._unit:
+            rate = self._done_bp / max(seconds, 1e-9)
+            done = f"{self._what} {self._done_bp:,} {self._unit}"
+            return f"{done} in {seconds:.0f} s ({rate:,.0f} per second)"
         share = f" of {self._total_bp / 1e6:.1f}" if self._total_bp else ""
         rate = self._done_bp / 1e6 / max(seconds, 1e-9)
         return (

@@ -2,6 +2,7 @@
 
 Modules, in reading order:
 
+- `settings`: the reach and the longest deletion, as they are given
 - `edits`: substitutions and deletions
 - `layout`: which scoring windows keep which bases
 - `changes`: the largest gains and losses, and profiles
@@ -12,6 +13,7 @@ Modules, in reading order:
 - `importance`: importance of bases for sites
 - `targets`: regions and calls that effects are computed for
 - `tables`: effects as a Parquet table or an npz file
+- `variants`: what the variants of a VCF change
 - `model`: `Model`, the face of the library
 - `mutate`: whole genomes, from file to file
 - `plan`: memory, disk and time of a run, estimated

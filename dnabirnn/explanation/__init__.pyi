@@ -4,14 +4,7 @@ from .importance import (
     importance_blocks as importance_blocks,
     near_targets as near_targets,
 )
-from .model import (
-    AUTO as AUTO,
-    Effects as Effects,
-    Model as Model,
-    check_deletions as check_deletions,
-    check_reach as check_reach,
-    load as load,
-)
+from .model import Effects as Effects, Model as Model, load as load
 from .mutate import (
     EffectFormat as EffectFormat,
     Mutated as Mutated,
@@ -21,5 +14,18 @@ from .mutate import (
 )
 from .plan import MUTATION_REMEDIES as MUTATION_REMEDIES, MutationPlan as MutationPlan
 from .reach import Reach as Reach, measure_reach as measure_reach
+from .settings import (
+    AUTO as AUTO,
+    check_deletions as check_deletions,
+    check_reach as check_reach,
+)
 from .stream import EffectBlock as EffectBlock, Mutagenesis as Mutagenesis, effects as effects
 from .targets import Sites as Sites
+from .variants.annotate import (
+    AnnotatedVariants as AnnotatedVariants,
+    VariantRun as VariantRun,
+    annotate_variants as annotate_variants,
+    distance_of as distance_of,
+    variant_table as variant_table,
+)
+from .variants.output import variant_format as variant_format

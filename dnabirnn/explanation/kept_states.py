@@ -10,7 +10,7 @@ from dnabirnn.engine import LANES, Mutants
 from dnabirnn.explanation.changes import Changes, check_finite, from_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -50,28 +50,49 @@ class KeptStates:
 
     def changes(self, layout: Layout, edits: Edits, reach_bp: int, *, profiles: bool) -> Changes:
         """Compute the changes that edits of a contig cause, see `Changes`."""
-        key = edits.new, reach_bp
-        if key not in self._mutants:
-            self._mutants[key] = Mutants(self._engine, *key)
-        mutants = self._mutants[key]
+        mutants = self._mutants_of(edits.new, reach_bp)
         blocks, outputs = -(-len(edits) // LANES), self._engine.outputs
         numbers = np.empty((blocks, _NUMBERS, outputs, LANES), np.float32)
         columns = 2 * reach_bp + edits.new if profiles else 0
         whole = np.empty((len(edits), columns, outputs), np.float32)
-        for block in range(blocks):
+        for block in self._blocks(layout, edits, mutants):
+            mutants.extremes(numbers[block].reshape(-1))
+            if profiles:
+                own = whole[block * LANES : (block + 1) * LANES]
+                own[:] = _inner(mutants, mutants.log_odds, len(own))
+        found = numbers.transpose(1, 0, 3, 2).reshape(_NUMBERS, blocks * LANES, outputs)
+        return from_columns(found[:, : len(edits)], mutants.flank, edits.new, whole)
+
+    def profiles(
+        self, layout: Layout, edits: Edits, reach_bp: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Compute the changes of log-odds and of probabilities, (n, columns, O) float32 each."""
+        mutants = self._mutants_of(edits.new, reach_bp)
+        shape = (len(edits), 2 * reach_bp + edits.new, self._engine.outputs)
+        log_odds, probabilities = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        for block in self._blocks(layout, edits, mutants):
+            own = slice(block * LANES, (block + 1) * LANES)
+            count = len(log_odds[own])
+            log_odds[own] = _inner(mutants, mutants.log_odds, count)
+            probabilities[own] = _inner(mutants, mutants.probabilities, count)
+        return log_odds, probabilities
+
+    def _mutants_of(self, new: int, reach_bp: int) -> Mutants:
+        key = new, reach_bp
+        if key not in self._mutants:
+            self._mutants[key] = Mutants(self._engine, *key)
+        return self._mutants[key]
+
+    def _blocks(self, layout: Layout, edits: Edits, mutants: Mutants) -> Iterator[int]:
+        """Compute the changes block by block, and yield the number of each block."""
+        for block in range(-(-len(edits) // LANES)):
             # A lane without an edit repeats the last one.
             which = np.minimum(np.arange(block * LANES, (block + 1) * LANES), len(edits) - 1)
             mutants.at[:] = edits.at[which] + layout.flank_bp
             mutants.removed[:] = edits.removed[which]
             mutants.codes[:] = edits.codes[which].T
             self._run(layout, mutants)
-            mutants.extremes(numbers[block].reshape(-1))
-            if profiles:
-                own = whole[block * LANES : (block + 1) * LANES]
-                inner = mutants.log_odds[mutants.margin : mutants.columns - mutants.margin]
-                own[:] = inner[..., : len(own)].transpose(2, 0, 1)
-        found = numbers.transpose(1, 0, 3, 2).reshape(_NUMBERS, blocks * LANES, outputs)
-        return from_columns(found[:, : len(edits)], mutants.flank, edits.new, whole)
+            yield block
 
     def _run(self, layout: Layout, mutants: Mutants) -> None:
         """Compute the changes of a block, segment by segment."""
@@ -93,6 +114,12 @@ class KeptStates:
             (self._kept[id(layout), window.start, window.end], window.start)
             for window in segment.windows
         ]
+
+
+def _inner(mutants: Mutants, changes: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Return the changes within the reach of the first lanes: (count, columns, O)."""
+    inner = changes[mutants.margin : mutants.columns - mutants.margin]
+    return inner[..., :count].transpose(2, 0, 1)
 
 
 def _column(place: int, mutants: Mutants) -> NDArray[np.int64]:

@@ -57,6 +57,7 @@ class Layout:
     Attributes
     ----------
     name : str
+    circular : bool
     codes : ndarray, (L,) uint8
         The contig.
     extended : ndarray, (F + L + F,) uint8
@@ -71,8 +72,8 @@ class Layout:
         self.name, self.codes, self._scoring = contig.name, contig.codes, scoring
         self.extended, self.flank_bp = contig.codes, 0
         self.shifts: tuple[int, ...] = (0,)
-        self._circular = circular and len(contig.codes) > 0
-        if self._circular and scoring.halo_bp:
+        self.circular = circular and len(contig.codes) > 0
+        if self.circular and scoring.halo_bp:
             self.flank_bp = scoring.halo_bp
             self.extended = with_flanks(contig.codes, self.flank_bp)
             # Flanks may be longer than the contig, which is then repeated in them.
@@ -86,7 +87,7 @@ class Layout:
 
     def reach_bp(self, reach_bp: int) -> int:
         """Return a reach that counts no base twice: less than half of a circular contig."""
-        return min(reach_bp, (len(self.codes) - 1) // 2) if self._circular else reach_bp
+        return min(reach_bp, (len(self.codes) - 1) // 2) if self.circular else reach_bp
 
     def codes_of(self, window: Window) -> Codes:
         """Return the bases of a window."""

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnabirnn import scoring
-from dnabirnn.errors import OptionError
-from dnabirnn.sequences import Stretch
+from dnabirnn.explanation.settings import AUTO, check_deletions, check_reach
+from dnabirnn.network import CallMethod, call_settings
+from dnabirnn.sequences import Circular, Stretch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import polars as pl
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
     from dnabirnn.explanation.changes import Changes
+    from dnabirnn.files import PathLike
 
-__all__ = ["AUTO", "Effects", "Model", "check_deletions", "check_reach", "load"]
-
-AUTO = "auto"
-"""Reach that is measured."""
-MAX_DELETION = 100
-"""Longest deletion in bases."""
+__all__ = ["Effects", "Model", "load"]
 
 
 class Effects(NamedTuple):
@@ -162,6 +162,72 @@ class Model(scoring.Model):
             found[block.start : block.start + len(block.importance)] = block.importance
         return found
 
+    def variant_effects(
+        self,
+        variants: PathLike,
+        *fasta: PathLike,
+        max_distance: int | str = AUTO,
+        threshold: float | Mapping[str, float] | None = None,
+        skip_mismatch: bool = False,
+        haplotypes: bool = False,
+        sample: str | None = None,
+        circular: Iterable[str] = (),
+    ) -> pl.DataFrame:
+        """Return what the variants of a VCF or BCF change, as `dnabirnn variants` writes it.
+
+        Parameters
+        ----------
+        variants : str or PathLike
+            VCF, plain, gzip or bgzip, or BCF.
+        *fasta : str or PathLike
+            Sequences that the variants refer to; files as for `dnabirnn.read_fasta`.
+        max_distance : int or "auto"
+            Bases on either side of an allele in which changes count. "auto" measures it, as the
+            reach of `effects`.
+        threshold : float, or mapping of class name to float, optional
+            As for `calls`.
+        skip_mismatch : bool
+            Leave out rows whose REF differs from the FASTA, instead of raising an error.
+        haplotypes : bool
+            Compare each haplotype of a sample with the FASTA, instead of each allele.
+        sample : str, optional
+            The sample; by default the only one.
+        circular : iterable of str
+            As for `scan`.
+
+        Returns
+        -------
+        table : polars.DataFrame
+            One row per allele, haplotype and output, in the order of the variants: chrom, start and
+            end of REF (0-based, half-open), id, ref, alt, haplotype (null without `haplotypes`),
+            class, strand; gain and loss (probability), their distances from `start` in bases, and
+            their changes of the log-odds; calls_gained, calls_lost, max_distance.
+
+        Raises
+        ------
+        VariantError, FastaError, OptionError
+            If the variants do not fit the sequences, or a file cannot be read.
+        """
+        from dnabirnn.explanation.variants.annotate import VariantRun, distance_of, variant_table
+
+        names = (circular,) if isinstance(circular, str) else tuple(circular)
+        circles = Circular(names) if names else None
+        reach_bp = distance_of(max_distance, self, fasta, circles).bp
+        calls = call_settings(self.checkpoint, CallMethod.THRESHOLD, threshold=threshold)
+        return variant_table(
+            VariantRun(
+                self,
+                variants,
+                fasta,
+                reach_bp,
+                calls,
+                skip_mismatch,
+                haplotypes,
+                sample,
+                circles,
+            )
+        )
+
     def _reach(
         self, contig: Stretch, reach: int | str, start: int, end: int, circular: bool
     ) -> int:
@@ -177,26 +243,6 @@ class Model(scoring.Model):
                 [""] if circular else [],
             ).bp
         return check_reach(reach, self.checkpoint.scoring_window.length_bp)
-
-
-def check_reach(reach: int | str, window_bp: int) -> int:
-    """Return a reach that is given as a number, at most that of a scoring window.
-
-    Raises
-    ------
-    OptionError
-        If it is not a positive integer.
-    """
-    if isinstance(reach, str) or reach < 1:
-        raise OptionError(f"--reach {reach}: must be a number of bases, 1 or more, or {AUTO}")
-    # No change acts further than a window is long.
-    return min(reach, max(window_bp - 1, 1))
-
-
-def check_deletions(longest: int) -> None:
-    """Raise OptionError unless this can be the longest deletion."""
-    if not 0 <= longest <= MAX_DELETION:
-        raise OptionError(f"--deletions {longest}: must be 0 to {MAX_DELETION} bases")
 
 
 def _interval(start: int, end: int | None, length: int) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from dnabirnn.explanation.changes import Changes
 from dnabirnn.tracks import EFFECT_SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dnabirnn.files import OutputFiles, PathLike
     from dnabirnn.motif_classes import Output
 
-__all__ = ["EffectArrays", "EffectTable", "EffectWriter", "frame_of"]
+__all__ = ["EffectArrays", "EffectTable", "EffectWriter", "FrameTable", "frame_of"]
 
 _BASES = pl.Series(list("ACGT"))
 _DELETED = "-"
@@ -89,8 +89,8 @@ def frame_of(block: EffectBlock, outputs: Sequence[Output], reach: Reach) -> pl.
     )
 
 
-class EffectTable:
-    """Writer of effects as one Parquet table.
+class FrameTable:
+    """Writer of frames as one Parquet table.
 
     polars writes a table in pieces if it asks for them. So it runs in a thread of its own, and
     takes the pieces from a queue.
@@ -98,21 +98,21 @@ class EffectTable:
     Parameters
     ----------
     path : Path
-    outputs : sequence of Output
-    reach : Reach
+    schema : mapping of str to polars type
+        Columns of all frames.
     """
 
-    def __init__(self, path: Path, outputs: Sequence[Output], reach: Reach) -> None:
-        self._path, self._outputs, self._reach = path, outputs, reach
+    def __init__(self, path: Path, schema: Mapping[str, type[pl.DataType]]) -> None:
+        self._path, self._schema = path, dict(schema)
         self._frames: queue.Queue[pl.DataFrame | None] = queue.Queue(maxsize=2)
         self._error: BaseException | None = None
         self._abandoned = False
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._thread.start()
 
-    def add(self, block: EffectBlock) -> None:
-        """Add the rows of a block."""
-        self._put(frame_of(block, self._outputs, self._reach))
+    def add_frame(self, frame: pl.DataFrame) -> None:
+        """Add the rows of a frame."""
+        self._put(frame)
 
     def close(self) -> None:
         """Write the rest, and wait until the file is complete."""
@@ -161,10 +161,29 @@ class EffectTable:
 
         try:
             with self._path.open("wb") as file:
-                table = register_io_source(source, schema=EFFECT_SCHEMA)
+                table = register_io_source(source, schema=self._schema)
                 table.sink_parquet(file, row_group_size=_GROUP_ROWS, maintain_order=True)
         except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             self._error = error
+
+
+class EffectTable(FrameTable):
+    """Writer of effects as one Parquet table.
+
+    Parameters
+    ----------
+    path : Path
+    outputs : sequence of Output
+    reach : Reach
+    """
+
+    def __init__(self, path: Path, outputs: Sequence[Output], reach: Reach) -> None:
+        super().__init__(path, EFFECT_SCHEMA)
+        self._outputs, self._reach = outputs, reach
+
+    def add(self, block: EffectBlock) -> None:
+        """Add the rows of a block."""
+        self.add_frame(frame_of(block, self._outputs, self._reach))
 
 
 class EffectArrays:

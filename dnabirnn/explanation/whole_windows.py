@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dnabirnn.network import Architecture, Ensemble
     from dnabirnn.scoring import Window
 
-__all__ = ["WholeWindows"]
+__all__ = ["WholeWindows", "probabilities_of"]
 
 # Changes whose profiles are held at a time.
 _EDITS = 64
@@ -160,18 +160,34 @@ class WholeWindows:
     def _probabilities(
         self, log_odds: NDArray[np.float32]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the probabilities (n, O), and those of what the log-odds are relative to."""
-        wide = log_odds.astype(np.float64)
-        if not self._exclusive:
-            return np.exp(-np.logaddexp(0, -wide)), np.exp(-np.logaddexp(0, wide))
-        odds = np.exp(wide - wide.max(axis=1, keepdims=True))
-        total, column = odds[:, 0], 1
-        for strands in self._strands:
-            # Both strands of a class first, so that the opposite strand has the same total.
-            total = total + odds[:, column : column + strands].sum(axis=1)
-            column += strands
-        p = odds / total[:, None]
-        return p[:, 1:], p[:, :1]
+        return probabilities_of(log_odds, self._strands, exclusive=self._exclusive)
+
+
+def probabilities_of(
+    log_odds: NDArray[np.float32], strands: Sequence[int], *, exclusive: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the probabilities (n, O), and those of what the log-odds are relative to.
+
+    Parameters
+    ----------
+    log_odds : ndarray, (n, M) float32
+        As from `Engine.log_odds`.
+    strands : sequence of int
+        Number of outputs per class.
+    exclusive : bool
+        Whether classes exclude each other.
+    """
+    wide = log_odds.astype(np.float64)
+    if not exclusive:
+        return np.exp(-np.logaddexp(0, -wide)), np.exp(-np.logaddexp(0, wide))
+    odds = np.exp(wide - wide.max(axis=1, keepdims=True))
+    total, column = odds[:, 0], 1
+    for count in strands:
+        # Both strands of a class first, so that the opposite strand has the same total.
+        total = total + odds[:, column : column + count].sum(axis=1)
+        column += count
+    p = odds / total[:, None]
+    return p[:, 1:], p[:, :1]
 
 
 def _parts(number: int, edit: _Edit, layout: Layout, reach_bp: int) -> Iterator[_Part]:

@@ -21,7 +21,12 @@ from .merge import (
 )
 from .read import read_scores as read_scores, read_sizes as read_sizes
 from .rows import Rows as Rows, joined as joined, output_ranks as output_ranks
-from .schema import EFFECT_SCHEMA as EFFECT_SCHEMA, ROW_SCHEMA as ROW_SCHEMA
+from .schema import (
+    EFFECT_SCHEMA as EFFECT_SCHEMA,
+    ROW_SCHEMA as ROW_SCHEMA,
+    VARIANT_SCHEMA as VARIANT_SCHEMA,
+)
+from .tabix import add_vcf_index as add_vcf_index, is_vcf as is_vcf
 from .text import BedGraphTracks as BedGraphTracks, BedTrack as BedTrack
 from .write import (
     Target as Target,

@@ -7,13 +7,14 @@ import struct
 import zlib
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from dnabirnn.errors import OptionError, TrackError
 from dnabirnn.files import OutputFiles, PathLike, check_line, check_readable, read_blocks
 from dnabirnn.tracks.formats import TrackFormat, track_format
 from dnabirnn.tracks.layouts import header_of
-from dnabirnn.tracks.tabix import add_index
+from dnabirnn.tracks.tabix import add_index, add_vcf_index, is_vcf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,14 +39,15 @@ def merge_shards(
     index: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> None:
-    """Merge files of one output that `dnabirnn score --shard` wrote, in the given order.
+    """Merge files of one output that a command wrote with `--shard`, in the given order.
 
     Merged text is, when decompressed, the same as that of one run over all sequences.
 
     Parameters
     ----------
     shards : sequence of str or PathLike
-        Files of one format, compressed or not. A shard may have no rows.
+        Files of one format, compressed or not: of scores, calls, effects or variants. A shard may
+        have no rows.
     out : str or PathLike
         File of the same format. Text is compressed if the name ends in .gz.
     form : str, optional
@@ -66,6 +68,9 @@ def merge_shards(
     """
     for shard in shards:
         check_readable(shard, TrackError)
+    if form is None and is_vcf(out):
+        _merge_vcf(shards, out, index=index, progress=progress)
+        return
     target = track_format(out, form, calls=None)
     for shard in shards:
         if (found := track_format(shard, form, calls=None)) is not target:
@@ -165,6 +170,50 @@ def _header(lines: bytes, needed: bytes, shard: PathLike) -> bytes:
             "wrote"
         )
     return line if needed or line.startswith(b"#chrom\t") else b""
+
+
+def _merge_vcf(
+    shards: Sequence[PathLike], out: PathLike, *, index: bool, progress: Callable[[int], None]
+) -> None:
+    """Merge VCFs that have the same header."""
+    contigs = _Contigs()
+    first: bytes | None = None
+    for shard in shards:
+        if not is_vcf(shard):
+            raise OptionError(f"{shard}: is no VCF, but {out} is; merge files of one format")
+    with OutputFiles() as files:
+        file = files.open(out)
+        for shard in shards:
+            header, pieces = _vcf_header(shard)
+            if first is None:
+                first = header
+                file.write(header)
+            elif header != first:
+                raise TrackError(
+                    f"{shard}: has another header than {shards[0]}; give shards of one run"
+                )
+            for lines in pieces:
+                contigs.add(_names(lines, shard), shard)
+                file.write(lines)
+            progress(1)
+        if index:
+            add_vcf_index(files, out)
+
+
+def _vcf_header(shard: PathLike) -> tuple[bytes, Iterator[bytes]]:
+    """Return the header of a VCF, and its rows in pieces."""
+    header, pieces = b"", _whole_lines(shard)
+    for piece in pieces:
+        begin = 0
+        while piece.startswith(b"#", begin):
+            begin = piece.index(b"\n", begin) + 1
+        header += piece[:begin]
+        if begin < len(piece):
+            pieces = chain([piece[begin:]], pieces)
+            break
+    if not header:
+        raise TrackError(f"{shard}: has no header of VCF; give a file that dnabirnn wrote")
+    return header, pieces
 
 
 def _whole_lines(shard: PathLike) -> Iterator[bytes]:
@@ -309,7 +358,7 @@ def _merge_parquet(
     import polars as pl
 
     from dnabirnn.tracks.parquet import sink
-    from dnabirnn.tracks.schema import EFFECT_SCHEMA, ROW_SCHEMA
+    from dnabirnn.tracks.schema import EFFECT_SCHEMA, ROW_SCHEMA, VARIANT_SCHEMA
 
     frames: list[pl.LazyFrame] = []
     schema: pl.Schema | None = None
@@ -319,7 +368,7 @@ def _merge_parquet(
                 frame = pl.scan_parquet(_for_polars(shard, opened), glob=False)
                 found = frame.collect_schema()
                 begin = pl.Schema([*found.items()][: len(ROW_SCHEMA)])
-                if begin != ROW_SCHEMA and found != EFFECT_SCHEMA:
+                if begin != ROW_SCHEMA and found not in (EFFECT_SCHEMA, VARIANT_SCHEMA):
                     raise TrackError(
                         f"{shard}: does not have the columns {' '.join(ROW_SCHEMA)}; give a file "
                         "that dnabirnn wrote"

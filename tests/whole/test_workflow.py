@@ -21,6 +21,7 @@ import pytest
 import yaml
 from commands import succeed, write_model
 from planted import write_genome
+from variant_files import write_vcf
 
 from dnabirnn.cli import main
 from dnabirnn.encoded import encoded_set as encoded
@@ -348,6 +349,32 @@ class TestTrainedModel:
         commands = (results / "commands.txt").read_text().splitlines()
         assert [line.split()[1] for line in commands] == ["score", "score", "call", "call"]
 
+    def test_variants_are_annotated_as_by_the_command(self, tmp_path: Path) -> None:
+        config = self.write(tmp_path, 2)
+        fasta = tmp_path / "data/s0.fa"
+        text = [record for record in fasta.read_text().split(">") if record]
+        names = [record.split()[0] for record in text]
+        rows = [
+            (name, 5, "".join(record.split("\n")[1:])[5], "<DEL>,CGTTA")
+            for name, record in zip(names, text, strict=True)
+        ]
+        write_vcf(tmp_path / "data/s0.vcf", rows)
+        write_sheet(
+            tmp_path / "data",
+            *("s0 s0.fa s0.vcf", "s1 s1.fa "),
+            columns="sample fasta variants",
+        )
+        config |= {"shards": 2, "variants": {"max_distance": 40}, "call": {"threshold": 0.6}}
+        done(tmp_path, config=config)
+        result = tmp_path / "results/variants/s0.vcf.gz"
+        assert not (tmp_path / "results/variants/s1.vcf.gz").exists()
+        whole = succeed(
+            *("variants", tmp_path / "data/s0.vcf", "--fasta", fasta, "-o", "-"),
+            *("-m", tmp_path / "m.safetensors", "--max-distance", 40, "--threshold", 0.6),
+        )
+        assert gzip.decompress(result.read_bytes()) == whole.stdout_bytes
+        assert b"DNABIRNN=.,M|+|" in whole.stdout_bytes
+
 
 @needs_snakemake
 class TestSheetAndConfig:
@@ -559,7 +586,7 @@ def test_the_config_file_has_the_defaults_of_the_schema() -> None:
     assert yaml.safe_load((WORKFLOWS / "config.yaml").read_text()) == config_defaults(schema)
 
 
-@pytest.mark.parametrize("section", ["encode", "train", "score", "call", "report"])
+@pytest.mark.parametrize("section", ["encode", "train", "score", "variants", "call", "report"])
 def test_settings_are_options_of_the_command(section: str) -> None:
     config = yaml.safe_load((WORKFLOWS / "config.yaml").read_text())
     command = main.get_command(click.Context(main), section)

@@ -12,7 +12,7 @@ from snakemake.exceptions import WorkflowError
 
 # Versions of the formats that the rules write, as parameters of these rules. A higher number makes
 # Snakemake create the files again. A new release of dnabirnn with the same format does not.
-FORMAT = {"encoded": 1, "model": 4, "scores": 1}
+FORMAT = {"encoded": 1, "model": 4, "scores": 1, "variants": 1}
 
 CONDA = "../envs/dnabirnn.yaml"
 
@@ -107,6 +107,13 @@ def explain_options():
     """Return the options of `explain`, including those for sequences."""
     reach = options("explain", only=["reach"])
     return f"{reach} {options('sequences', only=['circular'])}".strip()
+
+
+def variant_options():
+    """Return the options of `variants`, including those for sequences and for calls."""
+    called = options("call", only=["threshold", "fdr", "min_length", "merge_gap"])
+    circular = options("sequences", only=["circular"])
+    return " ".join(filter(None, [options("variants"), called, circular]))
 
 
 def track_options():
@@ -342,6 +349,7 @@ TRAINING = (
 SCORED = [s for s, row in SAMPLES.items() if row["role"] != "train"]
 # Samples whose calls are explained.
 IMPORTANCE = SCORED if config["explain"]["importance"] else []
+VARIED = [s for s in SCORED if SAMPLES[s]["variants"]]
 ENCODED = [
     f"<results>/encoded/{NAME}/{file}"
     for file in ("codes.npy", "labels.npy", "manifest.json")

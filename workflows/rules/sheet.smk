@@ -40,7 +40,7 @@ def read_sheet(path, schema):
         files = {
             key: row.get(key)
             and file_of_sheet(row[key], path.parent, f"{where}: {key}")
-            for key in ("fasta", "labels", "regions")
+            for key in ("fasta", "labels", "regions", "variants")
         }
         role = row.get("role") or ("both" if files["labels"] else "score")
         if role != "score" and not files["labels"]:
