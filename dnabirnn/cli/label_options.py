@@ -21,6 +21,7 @@ __all__ = [
     "labels",
     "labels_or_motifs",
     "negatives",
+    "negatives_or_drawn",
     "percentages",
     "reading",
 ]
@@ -127,12 +128,19 @@ _READING = (
         help="Number of bases to ignore on each side of both ends of a label.",
     ),
 )
-negatives = option(
+_KNOWN_NEGATIVES = (
+    "Known negatives: unlabelled bases in these regions belong to no class, and other unlabelled "
+    "bases are ignored.  [default: all unlabelled bases belong to no class]"
+)
+negatives = option("--negatives", group=LABELS, metavar="BED", help=_KNOWN_NEGATIVES)
+negatives_or_drawn = option(
     "--negatives",
     group=LABELS,
-    metavar="BED",
-    help="Known negatives: unlabelled bases in these regions belong to no class, and other "
-    "unlabelled bases are ignored.  [default: all unlabelled bases belong to no class]",
+    metavar="BED|FASTA|shuffled|genomic",
+    help="With --positives: sequences without a site, as a file; or, one for each positive, "
+    "`shuffled`: shuffles that keep pairs of neighboring bases, or `genomic`: stretches of the "
+    "genome with the same length and GC content. With --labels: "
+    f"{_KNOWN_NEGATIVES[0].lower()}{_KNOWN_NEGATIVES[1:]}",
 )
 
 divergence = option(
