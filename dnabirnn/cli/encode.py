@@ -219,7 +219,7 @@ def encode(
 
     searched = {"pvalue": pvalue, "within": within, "gc": gc}
     simulated = {"divergence": divergence, "length": length, "seed": seed}
-    others = {
+    others: dict[str, Any] = {
         "--labels": labels,
         "--motifs": motifs,
         "--classes": classes,
@@ -241,8 +241,8 @@ def encode(
                 raise OptionError(f"--{name}: applies to repeats only; give them with --consensus")
     else:
         others |= {"--negatives": negatives} | label_options.given_reading(reading)
-        for name, value in others.items():
-            if value not in (None, ()):
+        for name, given in others.items():
+            if given not in (None, ()):
                 raise OptionError(f"{name}: does not apply to --consensus; remove one")
     if background_share is not None and not backgrounds:
         raise OptionError("--background-share: applies to --background only; give one")

@@ -29,4 +29,9 @@ from .metrics import (
     bin_means as bin_means,
 )
 from .reliability import Reliability as Reliability, logistic_fit as logistic_fit
+from .sequences import (
+    best_mcc_threshold as best_mcc_threshold,
+    sequence_intervals as sequence_intervals,
+    sequence_metrics as sequence_metrics,
+)
 from .truth import Truth as Truth, painted_labels as painted_labels

@@ -22,6 +22,7 @@ from dnabirnn.network.call_rules import CallLengths, CallRule
 from dnabirnn.network.log_odds import LogOddsMap, check_priors, prior_shift
 from dnabirnn.network.members import Member, joined_weights, member_prefix, members_of
 from dnabirnn.network.scoring_window import ScoringWindow
+from dnabirnn.network.sequence_scores import SequenceScores
 from dnabirnn.network.shipped import find_model, shipped_models
 
 if TYPE_CHECKING:
@@ -39,9 +40,10 @@ __all__ = [
     "weight_shapes",
 ]
 
-FORMAT_VERSION = 3
-"""Newest version of the format. A file has the lowest version that describes it: 3 with several
-networks or a class that has no threshold, or else 2 with k-mers or matrices."""
+FORMAT_VERSION = 4
+"""Newest version of the format. A file has the lowest version that describes it: 4 with scores of
+whole sequences, or else 3 with several networks or a class that has no threshold, or else 2 with
+k-mers or matrices."""
 _KEY = "dnabirnn"
 
 
@@ -77,6 +79,9 @@ class Checkpoint:
         Notes for users of shipped models: data, licence, figures, limits.
     unlearned : mapping of class name to CallLengths
         The other classes. They have no threshold and get no calls, unless the user gives one.
+    sequences : SequenceScores, optional
+        Given if the model learned labels of whole sequences. Its scores of bases are not
+        calibrated, and no class has a threshold for bases.
     """
 
     architecture: Architecture | Ensemble
@@ -91,6 +96,7 @@ class Checkpoint:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     card: Mapping[str, str] = field(default_factory=dict)
     unlearned: Mapping[str, CallLengths] = field(default_factory=dict)
+    sequences: SequenceScores | None = None
 
     def description(self) -> dict[str, Any]:
         """Return everything except the weights as plain values, for the metadata of the file."""
@@ -114,10 +120,13 @@ class Checkpoint:
             "training": dict(self.training),
             "metrics": dict(self.metrics),
             **({"card": dict(self.card)} if self.card else {}),
+            **({} if self.sequences is None else {"whole_sequences": self.sequences.to_json()}),
         }
 
     def _format_version(self) -> int:
         shape = self.architecture
+        if self.sequences is not None:
+            return 4
         if isinstance(shape, Ensemble) or self.unlearned:
             return 3
         return 2 if shape.kmer > 1 or any(shape.matrices) else 1
@@ -145,6 +154,11 @@ class Checkpoint:
         if not shares:
             return self
         check_priors(self.architecture, shares)
+        if self.sequences is not None:
+            raise OptionError(
+                f"--prior {' '.join(shares)}: the model learned labels of whole sequences, so that "
+                "its scores of bases are not calibrated; leave out --prior"
+            )
         trained = self.calibrated_shares()
         names = [motif_class.name for motif_class in self.architecture.classes]
         for name in names if self.architecture.exclusive else shares:
@@ -404,6 +418,7 @@ def _from_plain(plain: dict[str, Any]) -> Checkpoint:
         else:
             calls[name] = rule
     known = [name for name in names if name in plain["discoveries"]]
+    whole = plain.get("whole_sequences")
     if plain["mask"] not in ("none", "loss", "hard"):
         raise ValueError(f"mask {plain['mask']!r} is not none, loss or hard")
     return Checkpoint(
@@ -419,6 +434,7 @@ def _from_plain(plain: dict[str, Any]) -> Checkpoint:
         metrics=dict(plain["metrics"]),
         card={str(key): str(text) for key, text in plain.get("card", {}).items()},
         unlearned=unlearned,
+        sequences=None if whole is None else SequenceScores.from_json(whole, names),
     )
 
 

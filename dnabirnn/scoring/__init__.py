@@ -7,6 +7,7 @@ Modules, in reading order:
 - `runs`: blocks to runs of equal integer score
 - `summits`: where in a call the score is highest
 - `calls`: runs to calls
+- `sequences`: scores of whole sequences
 - `model`: `Model`, the face of the library
 - `genome`: whole genomes: score and call, from file to file
 - `dna_brnn_bed`: calls in dna-brnn's format

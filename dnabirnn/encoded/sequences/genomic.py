@@ -140,16 +140,16 @@ def draw_negatives(
     starts = bases - np.concatenate([[0], ends[:-1]])[contig]
     away = np.full(bases.shape, np.inf)
     for number, record in enumerate(genome):
-        row, column = np.nonzero(contig == number)
-        first, last = starts[row, column], starts[row, column] + sizes[row]
+        rows, columns = np.nonzero(contig == number)
+        first, last = starts[rows, columns], starts[rows, columns] + sizes[rows]
         inside = last <= len(record.codes)
-        row, column, first, last = row[inside], column[inside], first[inside], last[inside]
+        rows, columns, first, last = rows[inside], columns[inside], first[inside], last[inside]
         gc, unknown = _compositions(record, first, last)
-        free = ~_overlap(first, last, taken.of(record.name)) & (unknown <= most_n[row])
-        away[row, column] = np.where(free, np.abs(gc - wanted_gc[row]), np.inf)
+        free = ~_overlap(first, last, taken.of(record.name)) & (unknown <= most_n[rows])
+        away[rows, columns] = np.where(free, np.abs(gc - wanted_gc[rows]), np.inf)
     names, found, used = [*lengths], [], set()
     for row in range(len(positives)):
-        for column in np.argsort(away[row], kind="stable"):
+        for column in np.argsort(away[row], kind="stable").tolist():
             start = int(starts[row, column])
             one = Interval(names[contig[row, column]], start, start + int(sizes[row]), frozenset())
             if np.isfinite(away[row, column]) and one not in used:

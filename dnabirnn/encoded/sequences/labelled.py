@@ -26,7 +26,7 @@ import numpy as np
 import polars as pl
 
 from dnabirnn.alphabet import reverse_complement
-from dnabirnn.encoded.splits import SPLITS, ChromSplit, FractionSplit, SplitInterval
+from dnabirnn.encoded.splits import SPLITS, ChromSplit, FractionSplit, SplitInterval, SplitPlan
 from dnabirnn.errors import EncodedSetError, OptionError
 from dnabirnn.labels import ClassTable, Labels
 from dnabirnn.motif_classes import MAX_CLASSES, MotifClass
@@ -177,12 +177,12 @@ class SequenceSplit:
     Attributes
     ----------
     sequences : LabelledSequences
-    plan : ChromSplit or FractionSplit
-        Used for sequences whose split is not given.
+    plan : SplitPlan
+        By contig or by fractions. Used for sequences whose split is not given.
     """
 
     sequences: LabelledSequences
-    plan: ChromSplit | FractionSplit
+    plan: SplitPlan
 
     def resolve(
         self, lengths: Mapping[str, int], labelled: Mapping[str, NDArray[np.int64]]
@@ -194,6 +194,7 @@ class SequenceSplit:
         if isinstance(self.plan, ChromSplit):
             chosen |= _by_contig(left, self.plan)
         else:
+            assert isinstance(self.plan, FractionSplit), "a BED is no split of whole sequences"
             chosen |= _dealt(left, self.plan)
         splits: dict[str, list[SplitInterval]] = {name: [] for name in SPLITS}
         for name, length in lengths.items():

@@ -1,0 +1,162 @@
+"""Training windows of labels of whole sequences: each window is a sequence, or a part of one.
+
+Of the windows of a batch, `positive_share` are sequences with a class, classes drawn evenly; the
+others are sequences without a class, or any sequence if all have one. Each sequence of a class is
+drawn with the same probability, whatever its length.
+
+Parts. A window is a random part of its sequence, of `_SHORTEST_PART` to all of its length, and of
+at most `window_bp`. It keeps the label of the sequence. A network can thus not learn where in a
+sequence sites lie, or to tell sequences apart by their ends. A part of a long sequence may lack the
+site. Sites of peaks lie near the summit, so if summits are known, parts of sequences longer than a
+window contain the summit.
+
+Batch k depends on the seed and k alone, as in `dnabirnn.training.sampling`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dnabirnn.alphabet import AMBIGUOUS, PADDING, reverse_complement
+from dnabirnn.errors import EncodedSetError, OptionError
+from dnabirnn.labels import class_bits
+from dnabirnn.training.sampling import Prevalence, TrainingBatch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dnabirnn.encoded import EncodedSet
+    from dnabirnn.training.sampling import SamplingSettings
+
+__all__ = ["SequenceSampler", "classes_of"]
+
+_TRAINING_STREAM = 0
+_SHORTEST_PART = 0.9
+
+
+def classes_of(encoded: EncodedSet, spans: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return the classes of whole sequences, given their positions in the set: (n, K)."""
+    labels = np.asarray(encoded.labels[spans[:, 0]])
+    bits = [class_bits(number, ".") for number in range(len(encoded.classes))]
+    return np.stack([(labels & labels.dtype.type(bit)) != 0 for bit in bits], axis=1)
+
+
+class SequenceSampler:
+    """Sampler of training windows from an encoded set of whole sequences.
+
+    Parameters
+    ----------
+    encoded : EncodedSet
+    settings : SamplingSettings
+    either_strand : bool
+        Read half of the windows, drawn at random, as their reverse complement; for untied networks.
+
+    Attributes
+    ----------
+    flank_bp : int
+        0: a window has no flanks, because it is all that its label is about.
+
+    Raises
+    ------
+    EncodedSetError
+        The train split has no sequence with a class, or none without it.
+    OptionError
+        The window is longer than every sequence of the train split.
+    """
+
+    def __init__(
+        self, encoded: EncodedSet, settings: SamplingSettings, either_strand: bool = False
+    ) -> None:
+        self.encoded, self.settings = encoded, settings
+        self._either_strand = either_strand
+        self.flank_bp = 0
+        self._spans = encoded.split("train")
+        if not len(self._spans):
+            raise EncodedSetError(f"{encoded.path}: the train split is empty; encode again")
+        longest = int((self._spans[:, 1] - self._spans[:, 0]).max())
+        if longest < settings.window_bp:
+            raise OptionError(
+                f"--window {settings.window_bp}: longer than every sequence of the train split "
+                f"(the longest has {longest} bp); choose a shorter window"
+            )
+        self._truth = classes_of(encoded, self._spans)
+        for (name, _), own in zip(encoded.classes, self._truth.T, strict=True):
+            if own.all() or not own.any():
+                raise EncodedSetError(
+                    f"{encoded.path}: the train split lacks sequences {'out' * bool(own.all())}"
+                    f"with class {name}; encode again"
+                )
+        self._having = [np.flatnonzero(own) for own in self._truth.T]
+        without = np.flatnonzero(~self._truth.any(axis=1))
+        self._others = without if without.size else np.arange(len(self._truth))
+        self._summits = self._of_summits()
+
+    def _of_summits(self) -> NDArray[np.int64]:
+        """Return the position of each sequence's summit in the set, or -1: (n,)."""
+        offsets = {name: offset for name, offset, _ in self.encoded.contigs}
+        places = {offsets[name]: offsets[name] + at for name, at in self.encoded.summits.items()}
+        return np.array([places.get(start, -1) for start in self._spans[:, 0].tolist()], np.int64)
+
+    def batch(self, step: int) -> TrainingBatch:
+        """Return the windows of step `step`; `truth` is that of whole windows, (B, K) bool."""
+        settings = self.settings
+        key = np.random.SeedSequence([settings.seed, _TRAINING_STREAM, step])
+        rng = np.random.Generator(np.random.Philox(key))
+        drawn = rng.permutation(self._drawn(rng))
+        starts, ends = self._parts(drawn, rng)
+        places = starts[:, None] + np.arange(settings.window_bp)  # (B, L)
+        real = places < ends[:, None]
+        codes = self.encoded.codes[np.where(real, places, starts[:, None])]
+        codes = np.where(real, codes, np.uint8(PADDING))
+        if settings.mutation_rate:
+            mutated = rng.random(codes.shape) < settings.mutation_rate
+            added = np.where(mutated, rng.integers(1, 4, codes.shape, dtype=np.uint8), 0)
+            codes = np.where(codes < AMBIGUOUS, (codes + added) & 3, codes).astype(np.uint8)
+        if self._either_strand:
+            for row in np.flatnonzero(rng.random(len(codes)) < 0.5):
+                size = ends[row] - starts[row]
+                codes[row, :size] = reverse_complement(codes[row, :size])
+        return TrainingBatch(codes, self._truth[drawn], codes < AMBIGUOUS, codes)
+
+    def prevalence(self) -> Prevalence:
+        """Return shares of bases as if each positive window had one positive base on one strand.
+
+        The scores of a new network begin there: those of sequences are then neither all high nor
+        all low.
+        """
+        share = self.settings.positive_share or 0.5
+        shares = np.full(len(self._having), share / len(self._having) / self.settings.window_bp / 2)
+        return Prevalence(shares, shares)
+
+    def _drawn(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return the sequences of a batch: (B,)."""
+        settings = self.settings
+        wanted = settings.batch_windows * settings.positive_share
+        positive = max(round(wanted), int(wanted > 0))
+        which_class = rng.integers(len(self._having), size=positive)
+        share = rng.random(positive)
+        positives = np.empty(positive, np.int64)
+        for number, own in enumerate(self._having):
+            mine = which_class == number
+            positives[mine] = own[(share[mine] * len(own)).astype(np.int64)]
+        others = rng.integers(len(self._others), size=settings.batch_windows - positive)
+        return np.concatenate([positives, self._others[others]])
+
+    def _parts(
+        self, drawn: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return a part of each sequence."""
+        first, last = self._spans[drawn].T
+        most = np.minimum(last - first, self.settings.window_bp)
+        share = 1 - (1 - _SHORTEST_PART) * rng.random(len(drawn))
+        sizes = np.maximum(np.rint(share * most).astype(np.int64), 1)
+        # The range of starts; with a summit, of those with which the part contains it.
+        lowest, highest = first, last - sizes
+        summits = self._summits[drawn]
+        known = (summits >= 0) & (last - first > self.settings.window_bp)
+        lowest = np.where(known, np.maximum(lowest, summits - sizes + 1), lowest)
+        highest = np.where(known, np.minimum(highest, summits), highest)
+        starts = lowest + (rng.random(len(drawn)) * (highest - lowest + 1)).astype(np.int64)
+        return starts, starts + sizes
