@@ -20,6 +20,7 @@ __all__ = [
     "given_reading",
     "labels",
     "labels_or_motifs",
+    "labels_or_sequences",
     "negatives",
     "negatives_or_drawn",
     "percentages",
@@ -67,7 +68,7 @@ _LABELS: dict[str, Any] = {
     "RepeatMasker .out, UCSC rmsk, or dna-brnn FASTQ. Can be repeated.",
 }
 labels = option("--labels", required=True, **_LABELS)
-labels_or_motifs = option("--labels", **_LABELS)
+labels_or_motifs = labels_or_sequences = option("--labels", **_LABELS)
 _READING = (
     option(
         "--label-format",

@@ -31,7 +31,9 @@ from .metrics import (
 from .reliability import Reliability as Reliability, logistic_fit as logistic_fit
 from .sequences import (
     best_mcc_threshold as best_mcc_threshold,
+    evaluate_sequences as evaluate_sequences,
     sequence_intervals as sequence_intervals,
     sequence_metrics as sequence_metrics,
+    sequence_metrics_table as sequence_metrics_table,
 )
 from .truth import Truth as Truth, painted_labels as painted_labels

@@ -6,15 +6,99 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dnabirnn.errors import OptionError
 from dnabirnn.evaluation.metrics import auroc, average_precision
+from dnabirnn.files import listed
+from dnabirnn.names import shortened
+from dnabirnn.scoring import check_sequences, score_sequences, watched
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from numpy.typing import NDArray
 
-__all__ = ["best_mcc_threshold", "matthews", "sequence_intervals", "sequence_metrics"]
+    from dnabirnn.encoded import LabelledSequences
+    from dnabirnn.scoring import Model
+
+__all__ = [
+    "best_mcc_threshold",
+    "evaluate_sequences",
+    "matthews",
+    "sequence_intervals",
+    "sequence_metrics",
+    "sequence_metrics_table",
+]
 
 _REPLICATES = 1_000
 _NUMBERS_AT_ONCE = 1 << 22
+
+
+def evaluate_sequences(
+    model: Model,
+    sequences: LabelledSequences,
+    *,
+    seed: int = 0,
+    progress: Callable[[int], object] = lambda bases: None,
+) -> dict[str, Any]:
+    """Compare the scores of whole sequences with their classes.
+
+    Parameters
+    ----------
+    model : Model
+        That learned labels of whole sequences.
+    sequences : LabelledSequences
+        Their classes are classes of the model; others of the model are left out.
+    seed : int
+        Seed of the bootstrap.
+    progress : callable
+        Called with the size of each finished block, in bases.
+
+    Returns
+    -------
+    metrics : dict
+        "sequences": for each class, `sequence_metrics`, its "threshold", and the intervals of
+        `sequence_intervals`. "inputs": names and digests of the files.
+
+    Raises
+    ------
+    OptionError
+        The model learned labels of bases, or lacks a class.
+    """
+    scores = check_sequences(model.checkpoint)
+    classes = model.checkpoint.architecture.classes
+    names = [name for name, _ in classes]
+    if missing := [name for name in sequences.names if name not in names]:
+        raise OptionError(
+            f"{shortened(missing)}: no class of the model, which has {shortened(names)}; name "
+            "classes with --positives NAME=FILE or --class NAME"
+        )
+    blocks = watched(model.blocks(sequences.records), progress)
+    found = list(score_sequences(blocks, classes, scores.site_bp, scores.length_bp))
+    probabilities = scores.probabilities(np.stack([one.log_odds for one in found]))
+    metrics = {}
+    for name in sequences.names:
+        truth = np.array([name in one.classes for one in sequences.sequences])
+        own, threshold = probabilities[:, names.index(name)], scores.rules[name].threshold
+        metrics[name] = {
+            **sequence_metrics(own, truth, threshold),
+            **sequence_intervals(own, truth, threshold, seed),
+            "threshold": threshold,
+        }
+    inputs = {kind: listed(files) for kind, files in sequences.digests.items()}
+    return {"sequences": metrics, "inputs": inputs}
+
+
+def sequence_metrics_table(metrics: Mapping[str, Any]) -> str:
+    """Format the result of `evaluate_sequences` as aligned text for a terminal."""
+    rows = [["class", "sequences", "positives", "AUROC", "AP", "MCC", "precision", "recall"]]
+    for name, of in metrics["sequences"].items():
+        keys = ("auroc", "ap", "mcc", "precision", "recall")
+        figures = ["-" if of[key] is None else f"{of[key]:.4f}" for key in keys]
+        rows.append([name, f"{of['sequences']:,}", f"{of['positives']:,}", *figures])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
+    )
 
 
 def sequence_metrics(

@@ -8,6 +8,7 @@ Modules, in reading order:
 - `summits`: where in a call the score is highest
 - `calls`: runs to calls
 - `sequences`: scores of whole sequences
+- `sequence_file`: the table of them
 - `model`: `Model`, the face of the library
 - `genome`: whole genomes: score and call, from file to file
 - `dna_brnn_bed`: calls in dna-brnn's format

@@ -6,6 +6,7 @@ from .model import Model as Model, load as load
 from .plan import SCORING_REMEDIES as SCORING_REMEDIES, ScoringPlan as ScoringPlan
 from .runs import find_runs as find_runs
 from .self_check import selfcheck as selfcheck
+from .sequence_file import check_sequences as check_sequences
 from .sequences import ScoredSequence as ScoredSequence, score_sequences as score_sequences
 from .stream import (
     measured as measured,

@@ -15,6 +15,7 @@ from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.network import default_min_score
 from dnabirnn.scoring.calls import Caller, find_calls
 from dnabirnn.scoring.runs import find_runs
+from dnabirnn.scoring.sequence_file import SequenceFile
 from dnabirnn.scoring.stream import measured, watched
 from dnabirnn.sequences import contigs_of_shard
 from dnabirnn.tracks import Target, read_scores
@@ -145,6 +146,7 @@ def score_genome(
     shard: Shard | None = None,
     regions: Regions | None = None,
     circular: Circular | None = None,
+    sequences_out: PathLike | None = None,
     progress: Callable[[int], None] = lambda bases: None,
 ) -> Found:
     """Write the scores of FASTA files and, in the same pass, their calls.
@@ -171,6 +173,9 @@ def score_genome(
         Regions to which rows are limited; the values are those of the whole contig.
     circular : Circular, optional
         Circular contigs: windows run across their origin. Calls do not: they end there.
+    sequences_out : str or PathLike, optional
+        TSV file with the class of each record as a whole; for models that learned labels of whole
+        sequences. See `dnabirnn.scoring.sequence_file`.
     progress : callable
         Called with the size of each finished block, in bases.
 
@@ -203,12 +208,18 @@ def score_genome(
     summary = Found()
     scored = model.blocks(contigs, wanted, circular or ())
     blocks = measured(watched(scored, progress), sizes)
+    of_sequences = None
+    if sequences_out is not None:
+        of_sequences = SequenceFile(model.checkpoint, sequences_out, regions)
+        blocks = of_sequences.watched(blocks)
     # Formats with one file per output hold all scores; the others, scores of `floor` and above.
     lowest = 0 if split else floor
     runs = find_runs(blocks, min_score=lowest, single_base=single_base, regions=wanted)
     with OutputFiles() as outputs:
         track = track_to.open(outputs, model.outputs, sizes)
         called = None if calls_to is None else calls_to.open(outputs, model.outputs, sizes)
+        if of_sequences is not None:
+            of_sequences.open(outputs)
         caller = None
         if calls is not None and calls_to is not None:
             caller = Caller(model.outputs, calls, summits=calls_to.summits)
@@ -227,6 +238,8 @@ def score_genome(
     for target in (track_to, calls_to):
         if target is not None:
             summary.files += _files(target, model.outputs)
+    if sequences_out is not None and not is_stream(sequences_out):
+        summary.files.append(str(sequences_out))
     return summary
 
 

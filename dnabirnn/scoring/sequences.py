@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     from dnabirnn.motif_classes import MotifClass
     from dnabirnn.tracks import Block
 
-__all__ = ["BestInterval", "ScoredSequence", "best_interval", "score_sequences"]
+__all__ = [
+    "BestInterval",
+    "ScoredSequence",
+    "SequenceReader",
+    "best_interval",
+    "score_sequences",
+]
 
 # Log-odds of a base that is not known: no interval gains from such a base.
 _UNKNOWN = -1e6
@@ -80,14 +86,29 @@ def score_sequences(
     site_bp, length_bp : int
         As in `dnabirnn.network.SequenceScores`.
     """
-    reading: _Reading | None = None
+    reader = SequenceReader(classes, site_bp, length_bp)
     for block in blocks:
-        if reading is None:
-            reading = _Reading(block.name, classes, site_bp, length_bp)
-        reading.add(block)
-        if block.last:
-            yield reading.finish()
-            reading = None
+        found = reader.add(block)
+        if found is not None:
+            yield found
+
+
+class SequenceReader:
+    """Scores of sequences whose blocks come one by one; parameters as for `score_sequences`."""
+
+    def __init__(self, classes: Sequence[MotifClass], site_bp: int, length_bp: int) -> None:
+        self._classes, self._site_bp, self._length_bp = classes, site_bp, length_bp
+        self._reading: _Reading | None = None
+
+    def add(self, block: Block) -> ScoredSequence | None:
+        """Add a block; return the scores of its sequence if the block is the last one of it."""
+        if self._reading is None:
+            self._reading = _Reading(block.name, self._classes, self._site_bp, self._length_bp)
+        self._reading.add(block)
+        if not block.last:
+            return None
+        found, self._reading = self._reading.finish(), None
+        return found
 
 
 class _Reading:

@@ -302,14 +302,16 @@ class Fit:
     def _own_gradient(self) -> Tensor:
         """Return loss and flat gradient of the windows of this process: (1 + weights,) float32."""
         batch = self._windows.batch(self.step)
-        counted = len(batch.codes) if self._are_whole else max(int(batch.counted.sum()), 1)
+        counted = len(batch.truth) if self._are_whole else max(int(batch.counted.sum()), 1)
         loss_of: _LossOf = self._loss
-        by = self._parameters
+        by, snapshot = self._parameters, None
         if self._fused:
             snapshot, by = self._fused.snapshot(self._weights), [self._weights]
-            loss_of = partial(self._pooled, snapshot) if self._are_whole else snapshot.loss
+            loss_of = snapshot.loss
+        if self._are_whole:
+            loss_of = partial(self._pooled, snapshot)
         key = [self._sampler.settings.seed, _DROPOUT_STREAM, self.step]
-        seeds = np.random.SeedSequence(key).generate_state(len(batch.codes), np.uint64)
+        seeds = np.random.SeedSequence(key).generate_state(len(batch.truth), np.uint64)
         slices = self._slices()
         parts: list[Tensor] = [torch.empty(0)] * len(slices)
         left = iter(enumerate(slices))
@@ -317,8 +319,8 @@ class Fit:
         def work() -> None:
             for number, windows in left:
                 dropout = Dropout(self._settings.dropout, int(seeds[windows.start] >> 1))
-                codes, truth, real, flanked = batch.part(windows)
-                loss = loss_of(codes, truth, real, 1 / counted, dropout, flanked)
+                codes, truth, real, further = batch.part(windows)
+                loss = loss_of(codes, truth, real, 1 / counted, dropout, further)
                 found = [loss.detach(), *torch.autograd.grad(loss, by)]
                 parts[number] = torch.cat([tensor.reshape(-1) for tensor in found])
 
@@ -346,29 +348,31 @@ class Fit:
             read, wide = (torch.as_tensor(array, device=device) for array in (codes, flanked))
             logits = self.network(read, dropout, wide).float()
         right, real = (torch.as_tensor(array, device=device) for array in (truth, counted))
-        if self._are_whole:
-            classes = self.network.architecture.classes
-            return factor * pooled_loss(logits, right, real, classes)
         return factor * _summed_loss(logits, right, real, self.network.architecture.exclusive)
 
     def _pooled(
         self,
-        snapshot: Snapshot,
+        snapshot: Snapshot | None,
         codes: _Array,
         truth: _Array,
         counted: _Array,
         factor: float,
         dropout: Dropout,
-        flanked: _Array,
+        pieces: int,
     ) -> Tensor:
-        """Return the summed loss of whole windows, computed by kernels; as `Snapshot.loss`."""
-        right, real = torch.from_numpy(truth), torch.from_numpy(counted)
-        classes = self.network.architecture.classes
+        """Return the summed loss of whole windows, by kernels if there is a snapshot."""
+        device, classes = self._fabric.device, self.network.architecture.classes
+        right, real = (torch.as_tensor(array, device=device) for array in (truth, counted))
 
-        def loss(log_odds: Tensor, part: slice) -> Tensor:
-            return factor * pooled_loss(log_odds, right[part], real[part], classes)
+        def loss(log_odds: Tensor, rows: slice) -> Tensor:
+            windows = slice(rows.start // pieces, rows.stop // pieces)
+            return factor * pooled_loss(log_odds, right[windows], real[rows], classes, pieces)
 
-        return snapshot.loss_by(codes, loss, dropout, flanked)
+        if snapshot is not None:
+            return snapshot.loss_by(codes, loss, dropout)
+        with self._fabric.autocast():
+            logits = self.network(torch.as_tensor(codes, device=device), dropout).float()
+        return loss(logits, slice(0, len(codes)))
 
     def _update(self, gradient: Tensor, loss: float) -> float:
         norm = float(torch.linalg.vector_norm(gradient))

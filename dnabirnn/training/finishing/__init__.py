@@ -5,5 +5,6 @@ Modules, in reading order:
 - `false_discovery`: thresholds for false discovery rates
 - `calibration`: calibration of log-odds, scoring window and call rules
 - `stacking`: weights of network and matrix by class
+- `finish_sequences`: a model of whole sequences, and its calibration
 - `finish`: a fitted network and all of this: a model
 """

@@ -19,10 +19,10 @@ from dnabirnn.training.finishing.calibration import (
     shortest_calls,
 )
 from dnabirnn.training.finishing.false_discovery import base_thresholds, call_thresholds
+from dnabirnn.training.finishing.finish_sequences import finish_sequences
 from dnabirnn.training.finishing.stacking import stacked
 from dnabirnn.training.matrices import compare, precision_of
 from dnabirnn.training.sampling import Sampler
-from dnabirnn.training.sequences.finish import finish_sequences
 from dnabirnn.training.validation import Validation
 
 if TYPE_CHECKING:

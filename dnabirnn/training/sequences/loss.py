@@ -33,18 +33,24 @@ _LEAST = 1e-12
 
 
 def pooled_log_odds(
-    log_odds: Tensor, counted: Tensor, classes: Sequence[MotifClass], site_bp: int = SITE_BP
+    log_odds: Tensor,
+    counted: Tensor,
+    classes: Sequence[MotifClass],
+    site_bp: int = SITE_BP,
+    pieces: int = 1,
 ) -> Tensor:
     """Pool the log-odds of bases.
 
     Parameters
     ----------
-    log_odds : Tensor, (B, L, O) float32
-    counted : Tensor, (B, L) bool
+    log_odds : Tensor, (B * P, L, O) float32
+    counted : Tensor, (B * P, L) bool
         False at code 4 and padding. A site with such a base does not count.
     classes : sequence of MotifClass
     site_bp : int
         Length of a site; windows shorter than it are one site.
+    pieces : int
+        P, the number of consecutive rows that are pieces of one sequence.
 
     Returns
     -------
@@ -54,7 +60,8 @@ def pooled_log_odds(
     site_bp = min(site_bp, log_odds.shape[1])
     sites = log_odds.unfold(1, site_bp, 1).mean(dim=-1)  # (B, L - site_bp + 1, O)
     whole = counted.unfold(1, site_bp, 1).all(dim=-1)
-    sums = (functional.softplus(sites) * whole[..., None]).sum(dim=1)  # (B, O)
+    sums = (functional.softplus(sites) * whole[..., None]).sum(dim=1)
+    sums = sums.reshape(-1, pieces, sums.shape[1]).sum(dim=1)  # (B, O)
     found, column = [], 0
     for _, stranded in classes:
         found.append(sums[:, column : column + 1 + stranded].sum(dim=1))
@@ -64,17 +71,21 @@ def pooled_log_odds(
 
 
 def pooled_loss(
-    log_odds: Tensor, truth: Tensor, counted: Tensor, classes: Sequence[MotifClass]
+    log_odds: Tensor,
+    truth: Tensor,
+    counted: Tensor,
+    classes: Sequence[MotifClass],
+    pieces: int = 1,
 ) -> Tensor:
     """Return the cross-entropy of whole sequences, summed over them: the mean over classes of each.
 
     Parameters
     ----------
-    log_odds, counted, classes
+    log_odds, counted, classes, pieces
         As for `pooled_log_odds`.
     truth : Tensor, (B, K) bool
         Classes of each sequence.
     """
-    pooled = pooled_log_odds(log_odds, counted, classes)
+    pooled = pooled_log_odds(log_odds, counted, classes, pieces=pieces)
     loss = functional.binary_cross_entropy_with_logits(pooled, truth.float(), reduction="sum")
     return loss / truth.shape[1]

@@ -10,30 +10,81 @@ sequence sites lie, or to tell sequences apart by their ends. A part of a long s
 site. Sites of peaks lie near the summit, so if summits are known, parts of sequences longer than a
 window contain the summit.
 
+Pieces. In every other batch, windows are cut at random places into pieces, which the network reads
+one by one, and the scores of all pieces of a window are pooled. A network that reads a whole window
+can score anywhere: it remembers a site for many bases after it. Such a score is lost where a cut
+lies between it and the site, and so scores come to lie on the sites. The other batches keep what
+the rest of the sequence says.
+
 Batch k depends on the seed and k alone, as in `dnabirnn.training.sampling`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS, PADDING, reverse_complement
 from dnabirnn.errors import EncodedSetError, OptionError
 from dnabirnn.labels import class_bits
-from dnabirnn.training.sampling import Prevalence, TrainingBatch
+from dnabirnn.training.sampling import Prevalence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from dnabirnn.alphabet import Codes
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.training.sampling import SamplingSettings
 
-__all__ = ["SequenceSampler", "classes_of"]
+__all__ = ["SequenceBatch", "SequenceSampler", "classes_of"]
 
 _TRAINING_STREAM = 0
 _SHORTEST_PART = 0.9
+# Pieces of a window: their number is a power of two, so that those of a window are in one block of
+# windows that the kernels compute at once, which has 8, 16 or 32.
+_SHORTEST_PIECE_BP = 32
+_MOST_PIECES = 8
+
+
+class SequenceBatch(NamedTuple):
+    """Training windows of one step.
+
+    Attributes
+    ----------
+    codes : ndarray, (B * P, L) uint8
+        P consecutive rows are the pieces of a window. Padded on the right.
+    truth : ndarray, (B, K) bool
+        Classes of each window.
+    counted : ndarray, (B * P, L) bool
+        False at code 4 and padding.
+    pieces : int
+        P.
+    """
+
+    codes: Codes
+    truth: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
+    pieces: int
+
+    def part(self, windows: slice) -> SequenceBatch:
+        """Return a slice of the windows."""
+        rows = slice(windows.start * self.pieces, windows.stop * self.pieces)
+        return SequenceBatch(self.codes[rows], self.truth[windows], self.counted[rows], self.pieces)
+
+
+def pieces_of(window_bp: int) -> int:
+    """Return the number of pieces that a window is cut into: all but one have a full length.
+
+    Examples
+    --------
+    >>> [pieces_of(length) for length in (40, 101, 300, 500, 4000)]
+    [2, 4, 8, 8, 8]
+    """
+    pieces = 2
+    while pieces < _MOST_PIECES and window_bp / (2 * pieces - 1) >= _SHORTEST_PIECE_BP:
+        pieces *= 2
+    return pieces
 
 
 def classes_of(encoded: EncodedSet, spans: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -85,8 +136,8 @@ class SequenceSampler:
         for (name, _), own in zip(encoded.classes, self._truth.T, strict=True):
             if own.all() or not own.any():
                 raise EncodedSetError(
-                    f"{encoded.path}: the train split lacks sequences {'out' * bool(own.all())}"
-                    f"with class {name}; encode again"
+                    f"{encoded.path}: the train split has no sequence "
+                    f"{'without' if own.all() else 'with'} class {name}; encode again"
                 )
         self._having = [np.flatnonzero(own) for own in self._truth.T]
         without = np.flatnonzero(~self._truth.any(axis=1))
@@ -99,8 +150,8 @@ class SequenceSampler:
         places = {offsets[name]: offsets[name] + at for name, at in self.encoded.summits.items()}
         return np.array([places.get(start, -1) for start in self._spans[:, 0].tolist()], np.int64)
 
-    def batch(self, step: int) -> TrainingBatch:
-        """Return the windows of step `step`; `truth` is that of whole windows, (B, K) bool."""
+    def batch(self, step: int) -> SequenceBatch:
+        """Return the windows of step `step`; they depend on the seed and the step alone."""
         settings = self.settings
         key = np.random.SeedSequence([settings.seed, _TRAINING_STREAM, step])
         rng = np.random.Generator(np.random.Philox(key))
@@ -118,7 +169,11 @@ class SequenceSampler:
             for row in np.flatnonzero(rng.random(len(codes)) < 0.5):
                 size = ends[row] - starts[row]
                 codes[row, :size] = reverse_complement(codes[row, :size])
-        return TrainingBatch(codes, self._truth[drawn], codes < AMBIGUOUS, codes)
+        pieces = 1
+        if step % 2:
+            pieces = pieces_of(settings.window_bp)
+            codes = _cut(codes, pieces, rng)
+        return SequenceBatch(codes, self._truth[drawn], codes < AMBIGUOUS, pieces)
 
     def prevalence(self) -> Prevalence:
         """Return shares of bases as if each positive window had one positive base on one strand.
@@ -160,3 +215,20 @@ class SequenceSampler:
         highest = np.where(known, np.minimum(highest, summits), highest)
         starts = lowest + (rng.random(len(drawn)) * (highest - lowest + 1)).astype(np.int64)
         return starts, starts + sizes
+
+
+def _cut(codes: Codes, pieces: int, rng: np.random.Generator) -> Codes:
+    """Cut windows (B, L) into pieces (B * P, S): each but the first and last has S bases."""
+    windows, length = codes.shape
+    size = -(-length // (pieces - 1))
+    # The first piece has 1 to S bases, so that each base is equally likely to begin a piece.
+    before = rng.integers(size, size=windows)
+    places = np.arange(pieces * size) - before[:, None]  # (B, P * S)
+    inside = (places >= 0) & (places < length)
+    places = np.where(inside, places, 0)
+    cut = np.where(inside, np.take_along_axis(codes, places, axis=1), np.uint8(PADDING))
+    cut = cut.reshape(windows * pieces, size)
+    # Padding goes to the right: that of the first piece of a window is on its left.
+    for row, left in zip(range(0, len(cut), pieces), before.tolist(), strict=True):
+        cut[row] = np.roll(cut[row], -left)
+    return np.ascontiguousarray(cut)

@@ -116,14 +116,16 @@ def test_the_encoded_set(files):
     )
     assert "(negative)               16              2               2" in found.stderr
     encoded = EncodedSet.open(out)
-    assert encoded.whole_sequences and encoded.summits == {}
+    assert encoded.whole_sequences
+    assert encoded.summits == {}
     assert encoded.manifest["format_version"] == 2
     assert encoded.manifest["whole_sequences"] == {
         "negatives": "shuffled",
         "seed": 0,
         "summits": {},
     }
-    assert [c.name for c in encoded.classes] == ["P"] and encoded.classes[0].stranded
+    assert [c.name for c in encoded.classes] == ["P"]
+    assert encoded.classes[0].stranded
     for contig in encoded.contigs:
         labels = encoded.labels[contig.offset : contig.offset + contig.length]
         assert set(labels.tolist()) == ({0} if ":shuffled" in contig.name else {6})
@@ -159,14 +161,16 @@ def test_summits_must_lie_in_their_sequence(files):
 def test_options_that_do_not_apply(files, options, message):
     given = ("encode", "--positives", files / "p.fa", "--negatives", "shuffled")
     found = run(*given, "-o", files / "set", *options)
-    assert found.exit_code != 0 and message in found.stderr
+    assert found.exit_code != 0
+    assert message in found.stderr
     assert not (files / "set").exists()
 
 
 def test_options_that_need_whole_sequences(files):
     for options in (["--summits"], ["--negative-label", "x"], ["--negatives", "shuffled"]):
         found = run("encode", files / "p.fa", "--labels", "x.bed", "-o", files / "set", *options)
-        assert found.exit_code != 0 and options[0] in found.stderr
+        assert found.exit_code != 0
+        assert options[0] in found.stderr
 
 
 def test_counts():

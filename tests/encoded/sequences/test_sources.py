@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +54,10 @@ def test_sequences_of_files(folder):
         "n1": ("TTTTTTTT", []),
     }
     assert found.sequences[1].lower.tolist() == [True] * 5 + [False] * 5
-    assert found.sequences[1].place == ("chr1", 5) and found.sequences[0].place is None
-    assert [*found.digests] == ["positives", "negatives"] and found.negatives == "given"
+    assert found.sequences[1].place == ("chr1", 5)
+    assert found.sequences[0].place is None
+    assert [*found.digests] == ["positives", "negatives"]
+    assert found.negatives == "given"
     hard = read_sequences(
         positives=[f"P={folder}/pos.fa"], negatives=f"{folder}/neg.fa", hard_mask=True
     )
@@ -64,7 +67,8 @@ def test_sequences_of_files(folder):
 def test_a_sequence_can_have_two_classes(folder):
     write_fasta(folder / "other.fa", {"p1": "ACGTAACCGGTT", "q": "CCCC"})
     found = read_sequences(positives=[f"P={folder}/pos.fa", f"Q={folder}/other.fa"])
-    assert texts(found)["p1"][1] == ["P", "Q"] and texts(found)["q"][1] == ["Q"]
+    assert texts(found)["p1"][1] == ["P", "Q"]
+    assert texts(found)["q"][1] == ["Q"]
     assert found.negatives == "none"
     labels = found.labels().paint("p1", 12)
     assert set(labels.tolist()) == {2 | 4 | 8 | 16}
@@ -93,8 +97,10 @@ def test_intervals_are_cut_out_of_the_genome(folder):
 def test_shuffles_have_the_pairs_of_bases(folder):
     found = read_sequences(positives=[f"{folder}/pos.fa"], negatives="shuffled", seed=3)
     shuffle = next(one for one in found.sequences if one.name == "p1:shuffled")
-    pairs = [sorted(zip(x, x[1:], strict=False)) for x in (decode(shuffle.codes), "ACGTAACCGGTT")]
-    assert pairs[0] == pairs[1] and not shuffle.classes and shuffle.origin == "p1"
+    pairs = [sorted(itertools.pairwise(x)) for x in (decode(shuffle.codes), "ACGTAACCGGTT")]
+    assert pairs[0] == pairs[1]
+    assert not shuffle.classes
+    assert shuffle.origin == "p1"
     again = read_sequences(positives=[f"{folder}/pos.fa"], negatives="shuffled", seed=3)
     assert texts(again) == texts(found)
 
@@ -135,7 +141,8 @@ def test_tables(folder):
     assert texts(named) == {"t:1": ("ACGT", ["site"]), "t:2": ("GGGG", [])}
     assert [one.split for one in named.sequences] == ["train", "train"]
     (masked,) = (o for o in read_table(folder / "t.csv", hard_mask=True) if o.name == "y")
-    assert masked.codes.tolist() == [4, 4, 4, 4] and encode("N").item() == 4
+    assert masked.codes.tolist() == [4, 4, 4, 4]
+    assert encode("N").item() == 4
 
 
 FAULTS = {
@@ -194,4 +201,5 @@ def test_faults(folder, monkeypatch, given, message):
     with pytest.raises((OptionError, LabelError)) as raised:
         read_sequences(**given)
     assert message in str(raised.value)
-    assert isinstance(raised.value, DnabirnnError) and "\n" not in str(raised.value)
+    assert isinstance(raised.value, DnabirnnError)
+    assert "\n" not in str(raised.value)
