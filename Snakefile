@@ -45,9 +45,12 @@ rule all:
         MODEL,
         expand("<results>/scores/{sample}.bed.gz", sample=SCORED),
         expand("<results>/calls/{sample}.bed", sample=SCORED),
+        expand("<results>/importance/{sample}", sample=IMPORTANCE),
+        expand("<results>/qvalues/{sample}.tsv", sample=SCORED if ASSESSED else []),
         expand("<results>/metrics/{truth}.json", truth=TRUTHS),
         expand("<results>/variants/{sample}.vcf.gz", sample=VARIED),
-        "<results>/report.html" if TRUTHS else [],
+        "<results>/summary.tsv",
+        "<results>/report.html",
     localrule: True
 
 
@@ -73,6 +76,9 @@ if VARIED:
 if TRUTHS:
 
     include: "workflows/rules/evaluate.smk"
+
+
+include: "workflows/rules/report.smk"
 
 
 wildcard_constraints:

@@ -78,6 +78,15 @@ def train(quick: bool) -> None:
 
 
 @main.command()
+@click.option("--quick", is_flag=True, help="Measure only a GRU of 32 units, on one thread.")
+def explain(quick: bool) -> None:
+    """Speed of mutagenesis, compared with scoring whole windows again and with torch."""
+    from benchmarks.explain import explain as rows
+
+    _save("explain", rows(quick))
+
+
+@main.command()
 def devices() -> None:
     """Speed of scoring and training on a GPU."""
     from benchmarks.devices import devices as rows
@@ -225,6 +234,16 @@ def peers(folder: Path | None, options: str, seeds: int, on: str) -> None:
     from benchmarks.peers import peers as rows
 
     _save_tests("peers", rows(_work_folder(folder), seeds, shlex.split(options), on), on)
+
+
+@main.command()
+@click.option("--seeds", default=20, show_default=True, help="Number of simulated genomes.")
+@click.option("--threads", default=2, show_default=True, help="Number of threads.")
+def fdr(seeds: int, threads: int) -> None:
+    """False discovery rates that q-values tell, and those observed."""
+    from benchmarks.fdr import fdr as rows
+
+    _save("fdr", rows(seeds, threads))
 
 
 @main.command()

@@ -34,6 +34,7 @@ _TITLES = {
     "forms": "Narrower vectors",
     "train": "Training",
     "devices": "GPUs",
+    "explain": "Mutagenesis",
     "score": "The command",
     "start": "Start",
     "io": "Steps outside the network",
@@ -41,6 +42,7 @@ _TITLES = {
     "scaling": "Scaling",
     "estimates": "Estimates",
     "windows": "Scoring windows",
+    "fdr": "q-values",
 }
 _COLUMNS: dict[str, dict[str, str]] = {
     "speed": {
@@ -81,6 +83,16 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "mbs": "Mb/s",
         "share_of_floor": "share of the product's floor",
     },
+    "explain": {
+        "cell": "cell",
+        "hidden": "hidden",
+        "reach": "reach, bases",
+        "threads": "threads",
+        "mutants_s": "mutants/s",
+        "whole_s": "whole windows, mutants/s",
+        "torch_s": "torch, mutants/s",
+        "ratio": "ratio to whole windows",
+    },
     "score": {
         "case": "case",
         "mbs": "Mb/s",
@@ -108,6 +120,20 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "halo_bp": "halo, bp",
         "computed_per_kept": "bases computed per base kept",
         "ap": "AP on validation sequence",
+    },
+    "fdr": {
+        "case": "case",
+        "class": "class",
+        "told": "told",
+        "observed": "observed, by locus",
+        "standard_error": "standard error",
+        "observed_by_call": "observed, by call",
+        "loci": "loci called",
+        "power": "share of sites found",
+        "all_loci": "loci without a limit",
+        "least_evalue": "least E-value",
+        "ap_by_evidence": "AP of calls by evidence",
+        "ap_by_score": "AP by mean score",
     },
 }
 
@@ -249,4 +275,30 @@ def _log_axes(panel: Axes, across: str, title: str) -> None:
     panel.grid(alpha=0.3)
 
 
-_FIGURES = {"speed": _speed, "train": _train, "scaling": _scaling, "windows": _windows}
+def _fdr(rows: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
+    taken = [row for row in rows if row.get("standard_error") is not None]
+    figure, panel = plt.subplots(figsize=(4.2, 3.4), layout="constrained")
+    told = [row["told"] for row in taken]
+    panel.plot([0, max(told)], [0, max(told)], ":", color="0.4", label="observed as told")
+    panel.errorbar(
+        told,
+        [row["observed"] for row in taken],
+        [2 * row["standard_error"] for row in taken],
+        fmt="o-",
+        color=COLOURS[0],
+        label="false loci, two standard errors",
+    )
+    panel.plot(told, [row["power"] for row in taken], "s--", color=COLOURS[1], label="sites found")
+    panel.set(xlabel="largest q-value", ylabel="share", ylim=(0, 1))
+    panel.grid(alpha=0.3)
+    panel.legend(frameon=False)
+    return figure, "False discovery rates told and observed in simulated genomes"
+
+
+_FIGURES = {
+    "speed": _speed,
+    "train": _train,
+    "scaling": _scaling,
+    "windows": _windows,
+    "fdr": _fdr,
+}

@@ -102,7 +102,7 @@ _MODELS = {
     ),
     "bacterial-promoters": _Shipped(
         "four_species_tss",
-        "--preset accurate",
+        "",
         ("satellites", "fly"),
         {
             "for": "the 40 bases upstream of transcription start sites of bacteria",
@@ -117,7 +117,7 @@ _MODELS = {
     ),
     "bacterial-terminators": _Shipped(
         "bacterial_terminators",
-        "--preset accurate",
+        "",
         ("satellites", "fly"),
         {
             "for": "the last 40 bases of transcripts of bacteria: a hairpin and a run of T",
@@ -132,7 +132,7 @@ _MODELS = {
     ),
     "yeast-factors": _Shipped(
         "yeast_chipexo",
-        "--preset accurate",
+        "",
         ("rep",),
         {
             "for": "sites that Abf1, Cbf1, Cin5, Fkh1, Mcm1, Rap1, Reb1 and Ume6 bind in S. "
@@ -185,7 +185,7 @@ def ship(folder: Path) -> None:
             "speed": f"{_speed(path):.1f} Mb/s on one core of {machine()['processor']}",
             "test": figures + absent,
             "controls": f"bases called where there are none: {called_in_controls}",
-            "command": f"dnabirnn train {model.task}.enc {model.train}",
+            "command": f"dnabirnn train {model.task}.enc {model.train}".rstrip(),
         }
         checkpoint = dataclasses.replace(trained, card=card)
         checkpoint.save(_FOLDER / f"{name}.safetensors")

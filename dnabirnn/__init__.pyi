@@ -7,6 +7,8 @@ from .alphabet import (
 from .errors import DnabirnnError as DnabirnnError
 from .explanation import Model as Model, load as load
 from .intervals import read_bed as read_bed
+from .report import summarize_calls as summarize_calls
 from .sequences import read_fasta as read_fasta
+from .tracks import read_calls as read_calls
 
 __version__: str

@@ -9,6 +9,7 @@ Each command is imported when it is used. Shared modules, in reading order:
 - `command`: help with groups of options and an example
 - `options`: options that several commands share
 - `label_options`: options that select labels and set how they are read, or how repeats are planted
+- `assessment_options`: options of E-values, q-values and periods of calls
 - `output_names`: names that do not fit the format of an output
 - `provenance_option`: `--provenance`
 - `look_ahead`: estimates of memory, disk and time, and `--dry-run`

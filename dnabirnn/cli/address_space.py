@@ -39,6 +39,7 @@ _MERGING_KIB = {
     "parquet": _SCORES_KIB,
     **dict.fromkeys(("bw", "bigwig", "bb", "bigbed"), _KERNELS_KIB),
 }
+_EVIDENCE_ENDING = ".evidence"  # of files beside the calls of shards
 
 _STACK_KIB = 8 << 10
 """Reserved for the thread that OpenBLAS, which numpy loads, starts for each further core."""
@@ -104,5 +105,7 @@ def _needed_kib(name: str, options: Mapping[str, Any]) -> int:
         return _TORCH_KIB
     if name == "merge":
         form = options["form"] or os.path.splitext(options["out"])[1].lower().removeprefix(".")
+        if any(os.path.exists(f"{shard}{_EVIDENCE_ENDING}") for shard in options["shards"]):
+            return _SCORES_KIB
         return _MERGING_KIB.get(form, _NUMPY_KIB)
     return _NEEDED_KIB.get(name, _NUMPY_KIB)

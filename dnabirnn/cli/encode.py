@@ -116,6 +116,7 @@ class _Fasta(click.Argument):
 )
 @label_options.reading
 @label_options.negatives
+@label_options.corrections
 @options.comma_list(
     "--classes",
     group=options.LABELS,
@@ -186,6 +187,7 @@ def encode(
     out: str,
     reading: Mapping[str, Any],
     negatives: str | None,
+    corrections: str | None,
     classes: tuple[str, ...] | None,
     ignore_classes: tuple[str, ...],
     unstranded: tuple[str, ...],
@@ -211,13 +213,13 @@ def encode(
         summary_table,
     )
     from dnabirnn.intervals import Regions
-    from dnabirnn.labels import load_labels, read_aliases
+    from dnabirnn.labels import load_labels, read_aliases, read_corrections
     from dnabirnn.sequences import prefixed
 
     searched = {"pvalue": pvalue, "within": within, "gc": gc}
     simulated = {"divergence": divergence, "length": length, "seed": seed}
     if consensus is None:
-        _check_source(labels, motifs, searched, reading, negatives)
+        _check_source(labels, motifs, searched, reading, negatives, corrections)
         for name, value in simulated.items():
             if value is not None and not (name == "seed" and backgrounds):
                 raise OptionError(f"--{name}: applies to repeats only; give them with --consensus")
@@ -226,6 +228,7 @@ def encode(
             "labels": labels,
             "motifs": motifs,
             "negatives": negatives,
+            "corrections": corrections,
             "classes": classes,
             "ignore-classes": ignore_classes,
             "name-prefix": name_prefixes,
@@ -258,6 +261,7 @@ def encode(
             **reading,
         )
         loaded = loaded if aliases is None else aliases.labels(loaded)
+        loaded = loaded if corrections is None else read_corrections(corrections).of(loaded)
     else:
         searched |= {"class_name": reading["class_name"], "hard_mask": mask == "hard"}
         chosen = (classes, ignore_classes, unstranded)
@@ -316,6 +320,7 @@ def _check_source(
     searched: dict[str, Any],
     reading: Mapping[str, Any],
     negatives: str | None,
+    corrections: str | None,
 ) -> None:
     """Raise unless labels come from one source, and all options belong to that source."""
     if not labels and motifs is None:
@@ -329,7 +334,9 @@ def _check_source(
         )
     if motifs is not None:
         given = [*label_options.given_reading({**reading, "class_name": None})]
-        for name in [*given, *(["--negatives"] if negatives is not None else [])]:
+        given += ["--negatives"] * (negatives is not None)
+        given += ["--corrections"] * (corrections is not None)
+        for name in given:
             raise OptionError(
                 f"{name}: applies to label files, but the labels come from --motifs; remove it, or "
                 "write the motif sites to a BED file with `dnabirnn scan`"

@@ -71,6 +71,7 @@ logger = logging.getLogger(__name__)
 @options.circular
 @options.exclude
 @label_options.negatives
+@label_options.corrections
 @options.chrom_alias
 @label_options.reading
 @options.ignore_classes
@@ -104,6 +105,7 @@ def evaluate(
     circular: tuple[str, ...] | None,
     exclude: str | None,
     negatives: str | None,
+    corrections: str | None,
     chrom_alias: str | None,
     reading: Mapping[str, Any],
     ignore_classes: tuple[str, ...],
@@ -119,12 +121,12 @@ def evaluate(
     from dnabirnn.evaluation import evaluate_baseline, evaluate_genome, metrics_table
     from dnabirnn.files import check_target, is_stream
     from dnabirnn.intervals import Regions
-    from dnabirnn.labels import load_truth, read_aliases
+    from dnabirnn.labels import load_truth, read_aliases, read_corrections
     from dnabirnn.report import write_evaluation
     from dnabirnn.scoring import load
     from dnabirnn.sequences import Circular, prefixed
 
-    inputs = [*fasta, *labels, model, regions, exclude, negatives, chrom_alias]
+    inputs = [*fasta, *labels, model, regions, exclude, negatives, corrections, chrom_alias]
     options.check_apart([out, curves], inputs)
     files = prefixed(fasta, name_prefixes)
     for name, path in (("-o", out), ("--curves", curves)):
@@ -159,6 +161,7 @@ def evaluate(
     if aliases is not None:
         truth, wanted = aliases.labels(truth), aliases.regions(wanted)
         excluded = aliases.regions(excluded)
+    truth = truth if corrections is None else read_corrections(corrections).of(truth)
     # First, so that an unusable encoded set is reported before the genome is scored.
     learned = None if baseline is None else _learn(baseline, loaded)
     logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)

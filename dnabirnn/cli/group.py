@@ -27,9 +27,10 @@ from dnabirnn.names import printable
 __all__ = ["main", "run"]
 
 _SECTIONS = {
-    "From labels to calls": ("encode", "train", "score", "call", "evaluate", "prior", "report"),
-    "Why": ("mutate", "variants"),
-    "Outputs": ("mask", "merge", "hub"),
+    "From labels to calls": ("encode", "train", "score", "call", "evaluate", "report"),
+    "Why": ("explain", "mutate", "variants"),
+    "Labels and frequencies": ("review", "prior"),
+    "Outputs": ("summary", "mask", "merge", "hub"),
     "Models": ("models", "info", "convert", "export", "selfcheck"),
     "Motifs and simulation": ("scan", "simulate"),
     "Provenance": ("verify",),
@@ -37,8 +38,8 @@ _SECTIONS = {
 """Commands by the heading that help lists them under."""
 _COMMANDS = tuple(name for names in _SECTIONS.values() for name in names)
 _WRITING = {
-    *("encode", "train", "score", "call", "evaluate", "report"),
-    *("mutate", "variants", "mask", "merge", "hub", "convert", "export", "scan", "simulate"),
+    *("encode", "train", "score", "call", "evaluate", "review", "report", "explain", "mutate"),
+    *("variants", "summary", "mask", "merge", "hub", "convert", "export", "scan", "simulate"),
 }
 """Commands with the option `--provenance`."""
 

@@ -1,4 +1,4 @@
-"""`dnabirnn hub`: write a UCSC track hub and an IGV session."""
+"""`dnabirnn hub`: write a UCSC track hub, and sessions of IGV and JBrowse 2."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.command import command, option
+from dnabirnn.errors import OptionError
 
 __all__ = ["hub"]
 
 
 @command(
-    """Write a UCSC track hub and an IGV session.
+    """Write a UCSC track hub, and sessions of IGV and JBrowse 2.
 
-    TRACKS are bigWig and bigBed files of scores and calls of one assembly. They must be in the
-    output folder.
+    TRACKS are files of scores and calls of one assembly. For an assembly that UCSC has (--genome),
+    they are bigWig and bigBed in the output folder. For any other assembly (--fasta), only the
+    sessions are written, and tracks may also be BED or GFF3, and lie anywhere.
     """,
     "dnabirnn hub web/scores.*.bw web/calls.bb -o web --genome hs1",
 )
@@ -25,18 +27,35 @@ __all__ = ["hub"]
     group=options.OUTPUT,
     required=True,
     metavar="DIR",
-    help="Folder of the tracks, which becomes the hub.",
+    help="Folder of the hub or of the sessions.",
 )
 @option(
     "--genome",
     group=options.OUTPUT,
-    required=True,
     metavar="NAME",
     help="UCSC name of the assembly, such as hs1.",
 )
+@option(
+    "--fasta",
+    group=options.INPUT,
+    metavar="FASTA",
+    help="Sequences of an assembly that UCSC lacks, in place of --genome: FASTA or 2bit.",
+)
 @options.email
-def hub(tracks: tuple[str, ...], out: str, genome: str, email: str | None) -> None:
+def hub(
+    tracks: tuple[str, ...], out: str, genome: str | None, fasta: str | None, email: str | None
+) -> None:
     """Run `dnabirnn hub`."""
-    from dnabirnn.tracks import write_hub
+    from dnabirnn.tracks import write_hub, write_sessions
 
-    write_hub(tracks, out, genome, email=email)
+    if (genome is None) == (fasta is None):
+        raise OptionError(
+            "--genome and --fasta: give one of them, the name of the assembly at UCSC or its "
+            "sequences"
+        )
+    if genome is not None:
+        write_hub(tracks, out, genome, email=email)
+    elif fasta is not None:
+        if email is not None:
+            raise OptionError("--email: only applies to a track hub; remove it")
+        write_sessions(tracks, out, fasta)

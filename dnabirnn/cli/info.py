@@ -76,6 +76,11 @@ def _lines(checkpoint: Checkpoint) -> list[str]:
             if rule is None
             else f"class {name}: threshold {rule.threshold / MAX_SCORE:.3f}, calls of at least "
             f"{rule.min_length_bp:,} bp, gaps up to {rule.merge_gap_bp:,} bp merged"
+            + (
+                ""
+                if rule.least_evidence is None
+                else f", by evidence of {rule.least_evidence / 1000:,g} nats and more"
+            )
         )
         if figures is not None:
             lines.append(

@@ -16,6 +16,7 @@ from dnabirnn.labels import LabelFormat
 
 __all__ = [
     "REPEATS",
+    "corrections",
     "divergence",
     "given_reading",
     "labels",
@@ -133,6 +134,14 @@ negatives = option(
     metavar="BED",
     help="Known negatives: unlabelled bases in these regions belong to no class, and other "
     "unlabelled bases are ignored.  [default: all unlabelled bases belong to no class]",
+)
+
+corrections = option(
+    "--corrections",
+    group=LABELS,
+    metavar="BED",
+    help="Review of the labels, from `dnabirnn review`, whose actions in column 9 (add, flip, "
+    "remove, ignore or keep) are applied to the labels.",
 )
 
 divergence = option(

@@ -21,16 +21,15 @@ if TYPE_CHECKING:
     from dnabirnn.scoring import Model
     from dnabirnn.sequences import Circular
 
-__all__ = ["explained", "mutate"]
+__all__ = ["calls", "explained", "mutate", "reach", "shard"]
 
 logger = logging.getLogger(__name__)
 
-EFFECTS = "Effects"
-"""Heading of options of effects."""
+_EFFECTS = "Effects"
 
 reach = option(
     "--reach",
-    group=EFFECTS,
+    group=_EFFECTS,
     default="auto",
     show_default=True,
     metavar="BP",
@@ -61,8 +60,7 @@ shard = option(
     each output, the largest gain and the largest loss are written, with their distances. They are
     what scoring the changed sequence from scratch would give.
 
-    An output ending in .bw gets the importance of each base for the site that covers it or is
-    nearest: minus the mean effect of its substitutions on the log-odds of the site.
+    An output ending in .bw gets the importance of each base, as from `dnabirnn explain`.
     """,
     "dnabirnn mutate genome.fa -m model.safetensors --regions sites.bed -o effects.parquet",
 )
@@ -86,7 +84,7 @@ shard = option(
 )
 @option(
     "--deletions",
-    group=EFFECTS,
+    group=_EFFECTS,
     type=int,
     default=0,
     metavar="N",

@@ -67,7 +67,6 @@ __all__ = [
     "regions",
     "so_type",
     "threads",
-    "threshold_calls",
     "unquoted",
     "within",
 ]
@@ -366,9 +365,10 @@ _CALLS = (
     option(
         "--method",
         group=CALLS,
-        type=click.Choice(["threshold", "mss"]),
-        help="How calls are made: threshold (runs of bases at or above the threshold) or mss "
-        "(maximal scoring segments).  [default: threshold]",
+        type=click.Choice(["threshold", "mss", "evidence"]),
+        help="How calls are made: threshold (runs of bases at or above the threshold), mss "
+        "(maximal scoring segments) or evidence (segments of maximum evidence).  [default: from "
+        "the model, per class]",
     ),
     option(
         "--threshold",
@@ -414,16 +414,9 @@ def calls(command: _Function) -> _Function:
     return command
 
 
-def threshold_calls(command: _Function) -> _Function:
-    """Add the options that set how calls are made by threshold."""
-    for add in reversed(_CALLS[1:]):
-        command = add(command)
-    return command
-
-
 def call_settings(checkpoint: Checkpoint, given: Mapping[str, Any], wanted: bool) -> CallSettings:
     """Return settings from the options of `calls`; an option without effect is an error."""
-    from dnabirnn.network import CallMethod, CallSettings, call_settings as settings
+    from dnabirnn.network import CallSettings, call_settings as settings
 
     unused = [name for name, value in given.items() if value not in (None, ())]
     if unused and not wanted:
@@ -440,7 +433,7 @@ def call_settings(checkpoint: Checkpoint, given: Mapping[str, Any], wanted: bool
         by_class = dict.fromkeys(names, everywhere) | by_class
     return settings(
         checkpoint,
-        given["method"] or CallMethod.THRESHOLD,
+        given["method"],
         threshold=everywhere if everywhere is not None and given["fdr"] is not None else by_class,
         fdr=given["fdr"],
         min_length_bp=given["min_length"],

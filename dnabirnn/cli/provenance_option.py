@@ -23,7 +23,9 @@ _PATHS = {"BED", "FASTA", "FILE", "MODEL", "DIR", "JSON", "CSV"}
 """Metavariables of options that name files; all arguments name files."""
 _WRITTEN = {"out", "hub_folder"}
 """Parameters that name outputs: files, folders or standard output."""
-_ALSO_WRITTEN = {("train", "log"), ("evaluate", "curves"), ("scan", "partly")}
+_ALSO_WRITTEN = {
+    *(("train", "log"), ("evaluate", "curves"), ("review", "session"), ("scan", "partly")),
+}
 """Commands and parameters that name outputs only there."""
 
 

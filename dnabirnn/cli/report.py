@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,8 @@ _RUN = "Parts of the report"
     group=_RUN,
     multiple=True,
     metavar="FILE",
-    help="Text file to show unchanged, such as the command lines of the run. Can be repeated.",
+    help="Text file to show, such as the command lines of the run. Long command lines are broken "
+    "before options. Can be repeated.",
 )
 @option(
     "-m",
@@ -101,6 +103,31 @@ _RUN = "Parts of the report"
     help="Curves written by `dnabirnn evaluate --curves`. Can be repeated.",
 )
 @option(
+    "--assembly",
+    "assemblies",
+    group=_RUN,
+    multiple=True,
+    metavar="FILE",
+    help="Calls of an assembly, in any format of calls, with or without labels: for the summary of "
+    "calls, and figures of where they lie. Can be repeated.",
+)
+@option(
+    "--sizes",
+    group=_RUN,
+    multiple=True,
+    metavar="FILE",
+    help="Contig lengths of the assemblies: a chrom.sizes or .fai file, or the sequences. Give it "
+    "once for all, or once per --assembly, in their order.",
+)
+@option(
+    "--link",
+    "links",
+    group=_RUN,
+    multiple=True,
+    metavar="FILE",
+    help="File to link from the report, such as calls and scores. Can be repeated.",
+)
+@option(
     "--fasta",
     group=options.INPUT,
     multiple=True,
@@ -128,9 +155,9 @@ _RUN = "Parts of the report"
     "--calls",
     group=options.INPUT,
     multiple=True,
-    metavar="BED",
-    help="Calls of the genome, in BED. Can be repeated.  [default: called from --scores, or scored "
-    "with --model]",
+    metavar="FILE",
+    help="Calls of the genome, in any format of calls. Can be repeated.  [default: called from "
+    "--scores, or scored with --model]",
 )
 @option(
     "--scores",
@@ -140,6 +167,7 @@ _RUN = "Parts of the report"
     "there are no --calls.",
 )
 @label_options.negatives
+@label_options.corrections
 @label_options.reading
 @options.ignore_classes
 @option(
@@ -177,6 +205,9 @@ def report(
     log: tuple[str, ...],
     metrics: tuple[str, ...],
     curves: tuple[str, ...],
+    assemblies: tuple[str, ...],
+    sizes: tuple[str, ...],
+    links: tuple[str, ...],
     fasta: tuple[str, ...],
     sample: str,
     labels: tuple[str, ...],
@@ -187,6 +218,7 @@ def report(
     calls: tuple[str, ...],
     scores: str | None,
     negatives: str | None,
+    corrections: str | None,
     reading: Mapping[str, Any],
     ignore_classes: tuple[str, ...],
     examples: int,
@@ -199,15 +231,26 @@ def report(
     **rules: Any,
 ) -> None:
     """Run `dnabirnn report`."""
-    from dnabirnn.files import check_target, write_text
+    from dnabirnn.files import check_target, is_stream, write_text
     from dnabirnn.intervals import Regions
-    from dnabirnn.labels import Aliases, read_aliases
+    from dnabirnn.labels import Aliases, read_aliases, read_corrections
     from dnabirnn.report import Genome, Material, gather, report_html
     from dnabirnn.scoring import load
     from dnabirnn.sequences import prefixed
 
-    inputs = [model, *log, *metrics, *curves, *command_log, *fasta, *labels]
-    read = [*inputs, *calls, regions, exclude, negatives, scores, chrom_alias]
+    inputs = [model, *log, *metrics, *curves, *command_log, *assemblies, *fasta, *labels]
+    read = [
+        *inputs,
+        *sizes,
+        *links,
+        *calls,
+        regions,
+        exclude,
+        negatives,
+        corrections,
+        scores,
+        chrom_alias,
+    ]
     options.check_apart([out], read)
     check_target(out)
     check_ending("-o", out, "an HTML report", ".html", ".htm", ".xhtml")
@@ -218,6 +261,7 @@ def report(
         "--calls": calls,
         "--scores": scores,
         "--negatives": negatives,
+        "--corrections": corrections,
         "--name-prefix": name_prefixes,
         "--chrom-alias": chrom_alias,
         **label_options.given_reading(reading),
@@ -227,6 +271,14 @@ def report(
         raise OptionError(
             "nothing to report; give --model, --metrics or another part of the report"
         )
+    if (len(sizes) > 1 and len(sizes) != len(assemblies)) or (sizes and not assemblies):
+        raise OptionError(
+            f"--sizes: {len(sizes)} files for {len(assemblies)} files of --assembly; give one for "
+            "all, or one per assembly"
+        )
+    for link in links:
+        if not os.path.exists(link):
+            raise OptionError(f"--link {link}: no such file; check the path")
     material = Material.read(
         model=model,
         encoded=encoded,
@@ -235,6 +287,12 @@ def report(
         curves=curves,
         commands=command_log,
         seed=seed,
+        assemblies=assemblies,
+        sizes=sizes,
+        links=[
+            os.path.relpath(link, "." if is_stream(out) else os.path.dirname(out) or ".")
+            for link in links
+        ],
     )
     calling = _calling(material, rules)
     material = replace(material, calling=calling, sample=sample)
@@ -253,17 +311,19 @@ def report(
         )
         files = prefixed(fasta, name_prefixes)
         aliases = Aliases([], []) if chrom_alias is None else read_aliases(chrom_alias, files)
+        marked = aliases.labels(
+            _labels(
+                loaded,
+                labels,
+                ignore_classes=ignore_classes,
+                negatives=None if negatives is None else Regions.read(negatives),
+                **reading,
+            )
+        )
+        marked = marked if corrections is None else read_corrections(corrections).of(marked)
         genome = Genome(
             files,
-            aliases.labels(
-                _labels(
-                    loaded,
-                    labels,
-                    ignore_classes=ignore_classes,
-                    negatives=None if negatives is None else Regions.read(negatives),
-                    **reading,
-                )
-            ),
+            marked,
             loaded,
             calls,
             scores,

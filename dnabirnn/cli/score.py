@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnabirnn.cli import options
+from dnabirnn.cli.assessment_options import assessment_of, with_assessment
 from dnabirnn.cli.command import command, option
 from dnabirnn.cli.look_ahead import look_ahead
 from dnabirnn.cli.progress import ProgressBar
@@ -112,6 +113,7 @@ _DNA_BRNN = "dna-brnn"
 @options.chrom_alias
 @options.circular
 @options.calls
+@with_assessment
 @options.threads
 @options.device
 @options.engine
@@ -146,12 +148,25 @@ def score(
     precision: str,
     priors: tuple[tuple[str, float], ...],
     dry_run: bool,
+    qvalue: bool,
+    decoys: str | None,
+    decoy_share: float | None,
+    decoy_seed: int | None,
+    max_q: float | None,
+    max_evalue: float | None,
+    periods: bool,
     **calls: Any,
 ) -> None:
     """Run `dnabirnn score`."""
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import read_aliases
-    from dnabirnn.scoring import SCORING_REMEDIES, ScoringPlan, load, score_genome, score_labels
+    from dnabirnn.scoring import (
+        SCORING_REMEDIES,
+        ScoringPlan,
+        load,
+        score_genome,
+        score_labels,
+    )
     from dnabirnn.sequences import Circular, Shard, prefixed
     from dnabirnn.tracks import Target, targets, write_hub
 
@@ -170,6 +185,8 @@ def score(
                 "--hub": hub_folder,
                 "--min-score": min_score,
                 "--single-base": single_base or None,
+                "--qvalue": qvalue or None,
+                "--periods": periods or None,
             }
         )
         track, called = Target(out, TrackFormat.BED), None
@@ -181,6 +198,15 @@ def score(
         if value is not None and hub_folder is None:
             raise OptionError(f"{name}: only applies to a track hub; add --hub")
     part = None if shard is None else Shard.parse(shard)
+    assessment = assessment_of(
+        files,
+        qvalue=qvalue,
+        decoys=decoys,
+        share=decoy_share,
+        seed=decoy_seed,
+        max_q=max_q,
+        max_evalue=max_evalue,
+    )
     loaded = load(
         model,
         device=device,
@@ -212,13 +238,18 @@ def score(
             calls=settings,
             min_score=min_score,
             single_base=single_base,
+            assessment=assessment,
+            periods=periods,
             **given,
         )
 
     logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)
     parts: dict[str, Any] = {"shard": part, "regions": wanted, "circular": circles}
     with ProgressBar("surveyed", quiet=quiet) as progress:
-        plan = ScoringPlan(loaded, files, track, called, write, **parts, progress=progress.add)
+        assessed = assessment is not None
+        plan = ScoringPlan(
+            loaded, files, track, called, write, **parts, progress=progress.add, assessed=assessed
+        )
         go_on = look_ahead(plan, SCORING_REMEDIES, dry_run=dry_run)
     if not go_on:
         return

@@ -167,8 +167,8 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     group=_FITTING,
     metavar="MODEL",
     help="Learn from the probabilities that this model gives to the training sequence, as well as "
-    "from the labels; ignored bases count too. It must have the same classes, and usually has "
-    "several networks.  [default: learn from the labels]",
+    "from the labels; ignored bases count too. It must have the same classes, and should have "
+    "several networks or more hidden units.  [default: learn from the labels]",
 )
 @option(
     "--window",

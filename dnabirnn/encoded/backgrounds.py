@@ -321,7 +321,7 @@ class Pasting:
         nothing = np.zeros_like(site.labels)
         start, end = site.site
         parts = site.codes[:start], site.codes[start:end], site.codes[end:]
-        mixed = [shuffled(part, random) for part in parts]
+        mixed = [shuffled(part, int(random.random() * 2**53)) for part in parts]
         other = site._replace(codes=np.concatenate(mixed), labels=nothing)
         if shuffle and _shared_words(mixed[1], parts[1]) <= _LARGEST_SHARED:
             return other

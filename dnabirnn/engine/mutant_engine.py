@@ -359,6 +359,17 @@ class MutantEngine:
         numbers += self.mean.shares.size
         return numbers * length_bp * 4
 
+    def thread_bytes(self, length_bp: int, reach_bp: int) -> int:
+        """Return the bytes that a thread needs besides what it keeps of windows."""
+        rows = max(network.head.rows for network in self.networks)
+        hidden = max(network.hidden for network in self.networks)
+        log_odds = int(self.mean.shares.size)
+        # Answers of both directions, log-odds in two layouts; features and saved values of a block.
+        keeping = length_bp * (2 * rows + 2 * log_odds) + _STEPS * 8 * hidden
+        columns = 2 * (reach_bp + self.margin_bp) + 1
+        changing = columns * (2 * (rows + log_odds) + 2 * self.outputs)
+        return int(max(keeping, changing)) * LANES * 4
+
     def keep(self, windows: Sequence[Codes]) -> list[KeptWindow]:
         """Compute what is kept of at most `LANES` windows.
 

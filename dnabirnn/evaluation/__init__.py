@@ -16,6 +16,7 @@ Modules, in reading order:
 - `baseline`: position weight matrices learned from the training sites
 - `genome`: whole genomes evaluated, from file to file
 - `class_prior`: how frequent a class is in a genome without labels
+- `review`: calls and labels that disagree most
 """
 
 import lazy_loader

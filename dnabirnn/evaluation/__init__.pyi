@@ -20,7 +20,11 @@ from .evaluate import (
     metrics_table as metrics_table,
 )
 from .genome import evaluate_baseline as evaluate_baseline, evaluate_genome as evaluate_genome
-from .matching import counted_intervals as counted_intervals, match_calls as match_calls
+from .matching import (
+    Intervals as Intervals,
+    counted_intervals as counted_intervals,
+    match_calls as match_calls,
+)
 from .metrics import (
     Histogram as Histogram,
     PrecisionRecall as PrecisionRecall,
@@ -29,4 +33,9 @@ from .metrics import (
     bin_means as bin_means,
 )
 from .reliability import Reliability as Reliability, logistic_fit as logistic_fit
+from .review import (
+    REVIEW_SCHEMA as REVIEW_SCHEMA,
+    review_genome as review_genome,
+    review_text as review_text,
+)
 from .truth import Truth as Truth, painted_labels as painted_labels

@@ -182,7 +182,7 @@ def _with_shuffles(contigs: Iterable[Contig], seed: int) -> Iterator[Contig]:
         yield contig
         random = np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, number))))
         pieces = [
-            shuffled(contig.codes[first : first + BLOCK_BP], random, _ORDER)
+            shuffled(contig.codes[first : first + BLOCK_BP], int(random.random() * 2**53), _ORDER)
             for first in range(0, len(contig.codes), BLOCK_BP)
         ]
         codes = np.concatenate([np.zeros(0, np.uint8), *pieces])

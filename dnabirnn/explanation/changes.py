@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dnabirnn.errors import ScoreError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-__all__ = ["Changes", "extremes_of", "from_columns", "mapped"]
+__all__ = ["Changes", "check_finite", "extremes_of", "from_columns", "mapped"]
 
 
 class Changes(NamedTuple):
@@ -47,6 +49,15 @@ class Changes(NamedTuple):
 def mapped(function: Callable[..., NDArray[Any]], *changes: Changes) -> Changes:
     """Apply a function to the arrays of each kind, such as all gains."""
     return Changes(*(function(*arrays) for arrays in zip(*changes, strict=True)))
+
+
+def check_finite(log_odds: NDArray[np.float32], name: str) -> None:
+    """Raise ScoreError unless the log-odds of a window of contig `name` are finite."""
+    if not np.isfinite(log_odds).all():
+        raise ScoreError(
+            f"record {name!r}: the log-odds are not finite numbers; the model's weights are too "
+            "large: train it again, with a lower --lr"
+        )
 
 
 def from_columns(

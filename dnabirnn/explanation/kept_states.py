@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnabirnn.engine import LANES, Mutants
-from dnabirnn.explanation.changes import Changes, from_columns
+from dnabirnn.explanation.changes import Changes, check_finite, from_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,13 +37,16 @@ class KeptStates:
     def __init__(self, engine: MutantEngine, windows: Iterable[tuple[Layout, Window]]) -> None:
         self._engine = engine
         self._mutants: dict[tuple[int, int], Mutants] = {}
-        wanted = {(id(layout), *window[:2]): layout.codes_of(window) for layout, window in windows}
+        wanted = {(id(layout), *window[:2]): (layout, window) for layout, window in windows}
         self._kept: dict[tuple[int, int, int], KeptWindow] = {}
         keys = list(wanted)
         for first in range(0, len(keys), LANES):
             block = keys[first : first + LANES]
-            kept = engine.keep([wanted[key] for key in block])
-            self._kept.update(zip(block, kept, strict=True))
+            chosen = [wanted[key] for key in block]
+            kept = engine.keep([layout.codes_of(window) for layout, window in chosen])
+            for key, one in zip(block, kept, strict=True):
+                check_finite(one.log_odds, wanted[key][0].name)
+                self._kept[key] = one
 
     def changes(self, layout: Layout, edits: Edits, reach_bp: int, *, profiles: bool) -> Changes:
         """Compute the changes that edits of a contig cause, see `Changes`."""

@@ -157,7 +157,8 @@ class MutationPlan:
         kept = 0
         mutants = make_mutant_engine(model.engine)
         if mutants is not None:
-            kept = threads * max(KEPT_BYTES, mutants.kept_bytes(window.length_bp))
+            own = max(KEPT_BYTES, mutants.kept_bytes(window.length_bp))
+            kept = threads * (own + mutants.thread_bytes(window.length_bp, self.reach.bp))
         one = max(RESULT_BYTES, self._mutagenesis.bytes_a_base(outputs))
         results = (3 * threads + 2) * one
         parquet = _PARQUET_BYTES * (effect_format(self.out) is EffectFormat.PARQUET)

@@ -36,7 +36,7 @@ TOLERANCE = 0.01
 """Change of the log-odds that does not count."""
 _SHARE = 0.999
 # Neighbouring bases are sampled together: their substitutions fill a block of lanes.
-_STRETCHES, _STRETCH_BP = 34, 10
+_STRETCHES, _STRETCH_BP = 40, 10
 _TOGETHER = 8  # stretches whose windows are computed side by side
 
 

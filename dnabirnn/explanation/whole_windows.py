@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS, PADDING
-from dnabirnn.explanation.changes import Changes, extremes_of, from_columns
+from dnabirnn.explanation.changes import Changes, check_finite, extremes_of, from_columns
 from dnabirnn.network import PROBABILITY_BOUNDS
 
 if TYPE_CHECKING:
@@ -123,7 +123,9 @@ class WholeWindows:
         keys = dict.fromkeys((id(layout), *window[:2]) for window in windows)
         new = [key for key in keys if key not in self._unchanged]
         texts = [layout.extended[start:end] for _, start, end in new]
-        self._unchanged.update(zip(new, self._log_odds(texts, layout), strict=True))
+        for key, log_odds in zip(new, self._log_odds(texts, layout), strict=True):
+            check_finite(log_odds[: key[2] - key[1]], layout.name)
+            self._unchanged[key] = log_odds
 
     def _log_odds(self, texts: list[Codes], layout: Layout) -> Iterator[NDArray[np.float32]]:
         """Yield the log-odds (L, M) of windows, scored in batches of one shape."""

@@ -8,6 +8,7 @@ Modules, in reading order:
 - `class_map`: new names of classes
 - `class_choice`: which classes are kept, ignored or stranded
 - `load`: labels for training, and truth for evaluation
+- `corrections`: a review of labels, applied
 - `alias_tables`: tables of other names of contigs
 - `aliases`: names translated to those of the sequences
 """

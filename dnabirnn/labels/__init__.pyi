@@ -13,6 +13,7 @@ from .bits import (
     runs as runs,
     targets as targets,
 )
+from .corrections import Corrections as Corrections, read_corrections as read_corrections
 from .formats.detect import LabelFormat as LabelFormat
 from .labels import Labels as Labels
 from .load import load_labels as load_labels, load_truth as load_truth

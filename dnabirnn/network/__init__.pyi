@@ -22,6 +22,12 @@ from .checkpoint import (
     weight_shapes as weight_shapes,
 )
 from .dna_brnn import convert as convert
+from .evidence import (
+    HIGHEST_FLOOR as HIGHEST_FLOOR,
+    EvidenceScale as EvidenceScale,
+    base_log_odds as base_log_odds,
+    millinats as millinats,
+)
 from .kmers import opposite_rows as opposite_rows
 from .log_odds import (
     LogOddsMap as LogOddsMap,

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 def call_settings(
     checkpoint: Checkpoint,
-    method: str = CallMethod.THRESHOLD,
+    method: str | None = None,
     *,
     threshold: float | Mapping[str, float] | None = None,
     fdr: float | None = None,
@@ -38,8 +38,8 @@ def call_settings(
     Parameters
     ----------
     checkpoint : Checkpoint
-    method : str
-        "threshold" or "mss".
+    method : str, optional
+        "threshold", "mss" or "evidence", for all classes. By default that of the model, by class.
     threshold : float, or mapping of class name to float, optional
         Probability at or above which a base counts as its class; rounded to thousandths. A mapping
         changes only the classes that it has.
@@ -53,8 +53,8 @@ def call_settings(
         If the method or a class does not exist, a value is out of range, or no class keeps to the
         false discovery rate.
     """
-    if method not in list(CallMethod):
-        raise OptionError(f"--method {method}: must be threshold or mss")
+    if method is not None and method not in list(CallMethod):
+        raise OptionError(f"--method {method}: must be {', '.join(CallMethod)}")
     names = [motif_class.name for motif_class in checkpoint.architecture.classes]
     given = _thresholds(threshold, names)
     rules = dict(checkpoint.calls)
@@ -76,15 +76,27 @@ def call_settings(
     for name in names:
         rule = rules.get(name)
         if name in given:
-            lengths = checkpoint.unlearned.get(name) or checkpoint.calls[name]
-            rule = CallRule(given[name], lengths.min_length_bp, lengths.merge_gap_bp)
-        if rule is not None:
-            chosen[name] = CallRule(
-                rule.threshold,
-                rule.min_length_bp if min_length_bp is None else min_length_bp,
-                rule.merge_gap_bp if merge_gap_bp is None else merge_gap_bp,
+            known = checkpoint.calls.get(name)
+            rule = (
+                CallRule(given[name], *checkpoint.unlearned[name])
+                if known is None
+                else replace(known, threshold=given[name])
             )
-    return CallSettings(chosen, CallMethod(method))
+        if rule is not None:
+            chosen[name] = replace(
+                rule,
+                min_length_bp=rule.min_length_bp if min_length_bp is None else min_length_bp,
+                merge_gap_bp=rule.merge_gap_bp if merge_gap_bp is None else merge_gap_bp,
+            )
+    by_evidence = any(rule.least_evidence is not None for rule in checkpoint.calls.values())
+    return CallSettings(
+        chosen,
+        None if method is None else CallMethod(method),
+        checkpoint.evidence_scales(),
+        # Other methods, and older models, keep the calls that they made before calls had evidence.
+        exclusive=checkpoint.architecture.exclusive
+        and (by_evidence if method is None else method == CallMethod.EVIDENCE),
+    )
 
 
 def _thresholds(given: float | Mapping[str, float] | None, names: Sequence[str]) -> dict[str, int]:

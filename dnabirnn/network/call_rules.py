@@ -1,13 +1,14 @@
-"""Rules for calls: threshold, minimum length and gap of each class."""
+"""Rules for calls: threshold, minimum length, gap and least evidence of each class."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnabirnn.errors import OptionError
 from dnabirnn.motif_classes import MAX_SCORE
+from dnabirnn.network.evidence import EvidenceScale
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,6 +18,9 @@ __all__ = ["CallLengths", "CallMethod", "CallRule", "CallSettings", "default_min
 _DEFAULT_MIN_SCORE = 100
 _MAX_BP = 10**12
 """Limit of lengths and gaps: 100 times the longest chromosome, and far below the int64 limit."""
+_MAX_EVIDENCE = 10**15
+_DEFAULT_LEAST_EVIDENCE = 10_000
+"""Least evidence, in millinats, of segments of a class for which none was learned."""
 
 
 class CallMethod(StrEnum):
@@ -28,6 +32,9 @@ class CallMethod(StrEnum):
     """Maximal scoring segments of the weights 2 (score - threshold) + 1 (Ruzzo and Tompa 1999).
     A dip below the threshold is bridged if the bases on both sides outweigh it, and if no stretch
     of it that is missing from the track is longer than the rule's gap."""
+    EVIDENCE = "evidence"
+    """Segments of maximum evidence: the best path through two states, inside and outside of a site.
+    See `dnabirnn.scoring.segments`."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +49,15 @@ class CallRule:
         Shorter calls are dropped, after merging.
     merge_gap_bp : int
         Calls on the same strand are merged if they are at most this far apart.
+    least_evidence : int, optional
+        Least evidence of a segment above the threshold, in millinats, with which the class is
+        called by `CallMethod.EVIDENCE`. None for a class that is called by its threshold.
     """
 
     threshold: int
     min_length_bp: int = 1
     merge_gap_bp: int = 0
+    least_evidence: int | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.threshold <= MAX_SCORE:
@@ -60,6 +71,20 @@ class CallRule:
         ):
             if not 0 <= value <= _MAX_BP:
                 raise OptionError(f"--{option} {value}: must be 0 or more, and at most 10^12")
+        if self.least_evidence is not None and not 0 <= self.least_evidence <= _MAX_EVIDENCE:
+            raise OptionError(
+                f"least evidence {self.least_evidence}: must be 0 or more millinats, and at most "
+                "10^15"
+            )
+
+    @property
+    def method(self) -> CallMethod:
+        """Method by which the class is called, unless the user chooses another."""
+        return CallMethod.THRESHOLD if self.least_evidence is None else CallMethod.EVIDENCE
+
+    def segment_evidence(self) -> int:
+        """Return the least evidence of a segment, in millinats; a default if none was learned."""
+        return _DEFAULT_LEAST_EVIDENCE if self.least_evidence is None else self.least_evidence
 
 
 class CallLengths(NamedTuple):
@@ -80,11 +105,31 @@ class CallSettings:
     ----------
     rules : mapping of str to CallRule
         One rule per class to call. Classes without a rule get no calls.
-    method : CallMethod
+    method : CallMethod, optional
+        Method for all classes. By default that of each rule.
+    scales : mapping of str to EvidenceScale
+        How the evidence of calls is measured. By default relative to the threshold of the rule.
+    exclusive : bool
+        Of calls that overlap, whatever their class and strand, only those with the most evidence
+        are kept.
     """
 
     rules: Mapping[str, CallRule]
-    method: CallMethod = CallMethod.THRESHOLD
+    method: CallMethod | None = None
+    scales: Mapping[str, EvidenceScale] = field(default_factory=dict)
+    exclusive: bool = False
+
+    def method_of(self, class_name: str) -> CallMethod:
+        """Return the method by which a class is called."""
+        return self.rules[class_name].method if self.method is None else self.method
+
+    def scale_of(self, class_name: str) -> EvidenceScale:
+        """Return how the evidence of a class is measured."""
+        threshold = self.rules[class_name].threshold
+        scale = self.scales.get(class_name)
+        if scale is None:
+            return EvidenceScale.above(threshold)
+        return scale._replace(floor=min(scale.floor, threshold))
 
 
 def default_min_score(rules: Iterable[CallRule]) -> int:

@@ -19,6 +19,7 @@ from dnabirnn.files import OutputFiles, check_state, load_arrays, look, note_rea
 from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.network.architecture import Architecture, Ensemble
 from dnabirnn.network.call_rules import CallLengths, CallRule
+from dnabirnn.network.evidence import EvidenceScale, absent_of
 from dnabirnn.network.log_odds import LogOddsMap, check_priors, prior_shift
 from dnabirnn.network.members import Member, joined_weights, member_prefix, members_of
 from dnabirnn.network.scoring_window import ScoringWindow
@@ -39,9 +40,10 @@ __all__ = [
     "weight_shapes",
 ]
 
-FORMAT_VERSION = 3
-"""Newest version of the format. A file has the lowest version that describes it: 3 with several
-networks or a class that has no threshold, or else 2 with k-mers or matrices."""
+FORMAT_VERSION = 4
+"""Newest version of the format. A file has the lowest version that describes it: 4 with a class
+that is called by evidence, or else 3 with several networks or a class that has no threshold, or
+else 2 with k-mers or matrices."""
 _KEY = "dnabirnn"
 
 
@@ -77,6 +79,9 @@ class Checkpoint:
         Notes for users of shipped models: data, licence, figures, limits.
     unlearned : mapping of class name to CallLengths
         The other classes. They have no threshold and get no calls, unless the user gives one.
+    absent : mapping of class name to int
+        Evidence of a base that is absent from a track, in millinats. A class without it gets the
+        value of a score of 0.
     """
 
     architecture: Architecture | Ensemble
@@ -91,6 +96,7 @@ class Checkpoint:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     card: Mapping[str, str] = field(default_factory=dict)
     unlearned: Mapping[str, CallLengths] = field(default_factory=dict)
+    absent: Mapping[str, int] = field(default_factory=dict)
 
     def description(self) -> dict[str, Any]:
         """Return everything except the weights as plain values, for the metadata of the file."""
@@ -108,7 +114,7 @@ class Checkpoint:
                 motif_class.name: log_odds._asdict()
                 for motif_class, log_odds in zip(self.architecture.classes, self.maps, strict=True)
             },
-            "calls": {name: vars(rule) for name, rule in self.calls.items()}
+            "calls": {name: self._plain_rule(name) for name in self.calls}
             | {name: {"threshold": None, **of._asdict()} for name, of in self.unlearned.items()},
             "discoveries": {name: dict(kinds) for name, kinds in self.discoveries.items()},
             "training": dict(self.training),
@@ -116,8 +122,14 @@ class Checkpoint:
             **({"card": dict(self.card)} if self.card else {}),
         }
 
+    def _plain_rule(self, name: str) -> dict[str, int]:
+        plain = {key: value for key, value in vars(self.calls[name]).items() if value is not None}
+        return plain | ({"absent": self.absent[name]} if name in self.absent else {})
+
     def _format_version(self) -> int:
         shape = self.architecture
+        if any(rule.least_evidence is not None for rule in self.calls.values()):
+            return 4
         if isinstance(shape, Ensemble) or self.unlearned:
             return 3
         return 2 if shape.kmer > 1 or any(shape.matrices) else 1
@@ -159,7 +171,23 @@ class Checkpoint:
         after = [shares.get(name, share) for name, share in zip(names, before, strict=True)]
         shifts = prior_shift(self.architecture, before, after)
         maps = tuple(shift.after(old) for shift, old in zip(shifts, self.maps, strict=True))
-        return replace(self, maps=maps)
+        prevalence = self.training.get("prevalence", {})
+        moved = {
+            name: {**prevalence[name], "calibrated": share}
+            for name, share in shares.items()
+            if name in prevalence
+        }
+        training = {**self.training, "prevalence": {**prevalence, **moved}}
+        return replace(self, maps=maps, training=training)
+
+    def evidence_scales(self) -> dict[str, EvidenceScale]:
+        """Return how the evidence of each class is measured, of those whose share is known."""
+        lowest = {name: rule.threshold for name, rule in self.calls.items()}
+        return {
+            name: EvidenceScale.of(share, lowest.get(name, MAX_SCORE), self.absent.get(name))
+            for name, share in self.calibrated_shares().items()
+            if 0 < share < 1
+        }
 
     def calibrated_shares(self) -> dict[str, float]:
         """Return the share of the bases of a strand that each class was calibrated for.
@@ -389,16 +417,20 @@ def _from_plain(plain: dict[str, Any]) -> Checkpoint:
     )
     if not all(0 < slope < math.inf and math.isfinite(shift) for slope, shift in maps):
         raise ValueError("log_odds: a number is not finite, or a slope is not above 0")
-    calls, unlearned = {}, {}
+    calls, unlearned, absent = {}, {}, {}
     for name in names:
         own = plain["calls"][name]
+        least = own.get("least_evidence")
         threshold = own["threshold"]
         # The lengths are checked for all classes.
         rule = CallRule(
             threshold=1 if threshold is None else int(threshold),
             min_length_bp=int(own["min_length_bp"]),
             merge_gap_bp=int(own["merge_gap_bp"]),
+            least_evidence=None if least is None else int(least),
         )
+        if own.get("absent") is not None:
+            absent[name] = absent_of(own["absent"])
         if threshold is None:
             unlearned[name] = CallLengths(rule.min_length_bp, rule.merge_gap_bp)
         else:
@@ -419,6 +451,7 @@ def _from_plain(plain: dict[str, Any]) -> Checkpoint:
         metrics=dict(plain["metrics"]),
         card={str(key): str(text) for key, text in plain.get("card", {}).items()},
         unlearned=unlearned,
+        absent=absent,
     )
 
 

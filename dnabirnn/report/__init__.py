@@ -1,16 +1,20 @@
-"""The report: one HTML page about a run.
+"""The report: one HTML page about a run, and the summary of calls.
 
 Modules, in reading order:
 
+- `summary`: figures of calls by sample, contig, class and strand
 - `page`: headings, text, tables and figures as one HTML file
 - `curves`: precision-recall and reliability curves
 - `evaluation_files`: the files that `dnabirnn evaluate` writes
 - `figures`: training curves, call lengths and boundary errors
 - `region`: pictures of single regions
+- `ideogram`: figures of an assembly: bars by contig, and where the calls lie
 - `material`: files that a report is made from
 - `sites`: labelled sites beside calls
 - `examples`: examples chosen for the report
 - `tables`: the tables
+- `assemblies`: the section of the calls of assemblies
+- `methods`: text to paste: command lines, methods and citation
 - `report`: the sections, in order
 """
 

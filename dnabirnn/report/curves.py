@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
+import numpy as np
+
 from dnabirnn.tracks import COLOURS
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ __all__ = [
     "class_colours",
     "comparison_figure",
     "empty",
+    "plain_log_axis",
     "precision_recall_figure",
     "reliability_figure",
     "save",
@@ -107,7 +110,7 @@ def reliability_figure(curves: Sequence[Curve], title: str = "") -> Figure:
         axes.plot(slices.predicted, slices.observed, marker="o", label=label, **look)
         axes.vlines(slices.predicted, slices.low, slices.high, color=colour, linewidth=1)
         counts.plot(slices.predicted, slices.items, marker="o", **look)
-    counts.set_yscale("log")
+    plain_log_axis(counts, "y", decades=True)
     counts.set_ylabel("Bases")
     counts.set_xlabel("Predicted probability (mean of a slice, 0.05 or more)")
     _legend(figure, axes)
@@ -253,6 +256,52 @@ def styled() -> Iterator[None]:
 
     with matplotlib.rc_context(_STYLE):
         yield
+
+
+def plain_log_axis(axes: Axes, which: str, *, decades: bool = False) -> None:
+    """Make an axis logarithmic, with plain numbers at its ticks. The data must be drawn already.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    which : str
+        "x" or "y".
+    decades : bool
+        Let the axis begin and end at powers of ten.
+    """
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    low, high = axis.get_data_interval() if decades else axis.get_view_interval()
+    if not 0 < low <= high < np.inf:
+        return
+    powers = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    if decades:
+        powers = np.unique([*powers, powers[0] + 1])
+        low, high = 10.0 ** powers[0], 10.0 ** powers[-1]
+        axes.set(**{f"{which}lim": (low, high)})
+    ticks = 10.0**powers
+    if np.sum((low <= ticks) & (ticks <= high)) < 3:
+        ticks = (ticks[:, np.newaxis] * (1, 2, 5)).ravel()
+    if np.sum((low <= ticks) & (ticks <= high)) < 3:
+        ticks = np.asarray(MaxNLocator(4).tick_values(low, high))
+    axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
+
+
+def plain_number(value: float) -> str:
+    """Format a number without a power of ten.
+
+    Examples
+    --------
+    >>> plain_number(10000.0), plain_number(0.00005), plain_number(2.5)
+    ('10,000', '0.00005', '2.5')
+    """
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return np.format_float_positional(value, precision=6, fractional=False, trim="-")
 
 
 def tidy(axes: Axes) -> None:

@@ -15,12 +15,12 @@ from dnabirnn.evaluation import Truth, painted_labels
 from dnabirnn.files import is_stream, listed, read_blocks
 from dnabirnn.labels import intervals_of, output_masks
 from dnabirnn.motif_classes import MAX_SCORE, Output
-from dnabirnn.network import Architecture, CallSettings, default_min_score
+from dnabirnn.network import Architecture, CallSettings, call_settings, default_min_score
 from dnabirnn.report.region import Span, View
 from dnabirnn.report.sites import SITES_SCHEMA, Example, choose, compare
 from dnabirnn.scoring import calls_frame, find_calls, find_runs, watched
 from dnabirnn.sequences import read_fasta
-from dnabirnn.tracks import read_calls, read_scores
+from dnabirnn.tracks import ROW_SCHEMA, read_calls, read_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -89,8 +89,9 @@ class Genome:
     @property
     def calling(self) -> CallSettings:
         """Rules for calls; empty without settings and without a model."""
-        own = {} if self.model is None else self.model.checkpoint.calls
-        return self.settings or CallSettings(own)
+        if self.settings is not None or self.model is None:
+            return self.settings or CallSettings({})
+        return call_settings(self.model.checkpoint)
 
 
 class Gallery(NamedTuple):
@@ -276,7 +277,7 @@ class _Scene:
             truth=self.truth,
             calls=tuple(
                 Span(outputs.index(Output(name, strand)), start, end, score)
-                for start, end, name, score, strand in near.drop("chrom").iter_rows()
+                for start, end, name, score, strand in near.select([*ROW_SCHEMA][1:]).iter_rows()
             ),
             counted=self.counted,
             thresholds={name: rule.threshold / MAX_SCORE for name, rule in rules.items()},

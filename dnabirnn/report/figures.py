@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from dnabirnn.report.curves import DARK, LIGHT, blank, class_colours
+from dnabirnn.report.curves import DARK, LIGHT, blank, class_colours, plain_log_axis
 from dnabirnn.tracks import COLOURS
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def training_figure(log: pl.DataFrame) -> Figure:
     loss, quality, rate = grid[:, 0]
     seen = log["bases"].to_numpy() / 1e6
     loss.plot(seen, log["loss"], color=DARK, linewidth=1.3)
-    loss.set_yscale("log")
+    plain_log_axis(loss, "y")
     loss.set_ylabel("Training loss\n(nats per base)")
     names = [name for name in log.columns if name.startswith("ap_")]
     colours = class_colours(names)
@@ -127,7 +127,7 @@ def length_figure(sites: pl.DataFrame) -> Figure:
         axes.stairs(truth, edges, fill=True, color=LIGHT, label=f"labels ({truth.sum():,})")
         axes.stairs(calls, edges, color=COLOURS[0], linewidth=1.8, label=f"calls ({calls.sum():,})")
         if logarithmic:
-            axes.set_xscale("log")
+            plain_log_axis(axes, "x")
         else:
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
             axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))

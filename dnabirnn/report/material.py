@@ -7,6 +7,7 @@ import io
 import os
 import re
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,8 +16,11 @@ import polars as pl
 from dnabirnn.encoded import SPLITS, EncodedSet
 from dnabirnn.errors import ReportError
 from dnabirnn.evaluation import Curve, PrecisionRecall, Reliability
-from dnabirnn.files import parse_json, read_text
+from dnabirnn.files import listed, parse_json, read_text
 from dnabirnn.network import find_model, load_checkpoint
+from dnabirnn.report.ideogram import Assembly
+from dnabirnn.report.summary import contig_sizes, sample_names
+from dnabirnn.tracks import read_calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -83,6 +87,12 @@ class Material:
         Rules for calls; those of the model if None.
     seed : int
         Seed of the random examples of the gallery.
+    assemblies : mapping of str to Assembly
+        Calls of assemblies, with or without labels, by sample.
+    assembly_inputs : list of dict
+        Name and SHA-256 of the files of these calls.
+    links : sequence of str
+        Files to link, as paths relative to the page.
     """
 
     commands: Mapping[str, str] = field(default_factory=dict)
@@ -95,6 +105,9 @@ class Material:
     sample: str = ""
     calling: CallSettings | None = None
     seed: int = 0
+    assemblies: Mapping[str, Assembly] = field(default_factory=dict)
+    assembly_inputs: Sequence[Mapping[str, str]] = ()
+    links: Sequence[str] = ()
 
     @classmethod
     def read(
@@ -108,14 +121,23 @@ class Material:
         commands: Sequence[PathLike] = (),
         gallery: Gallery | None = None,
         seed: int = 0,
+        assemblies: Sequence[PathLike] = (),
+        sizes: Sequence[PathLike] = (),
+        links: Sequence[str] = (),
     ) -> Material:
         """Read the files of a report; each gets the name of its file without the extension.
 
+        `sizes` has the contig lengths of the assemblies: one file for all, one per assembly, or
+        none.
+
         Raises
         ------
-        ReportError, ModelFileError, EncodedSetError
+        ReportError, ModelFileError, EncodedSetError, TrackError
             A file is missing, or has another format.
         """
+        digests: dict[str, str] = {}
+        lengths = list(map(contig_sizes, sizes))
+        lengths = lengths * len(assemblies) if len(lengths) == 1 else lengths
         return cls(
             commands=_by_name(commands, _read_text, whole=True),
             model=None if model is None else NamedModel.read(model),
@@ -125,6 +147,12 @@ class Material:
             curves=_by_name(curves, read_curves),
             gallery=gallery,
             seed=seed,
+            assemblies={
+                name: Assembly(read_calls(path, digests=digests), own)
+                for name, path, own in zip_longest(sample_names(assemblies), assemblies, lengths)
+            },
+            assembly_inputs=listed(digests),
+            links=links,
         )
 
 

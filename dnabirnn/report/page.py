@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from urllib.parse import quote
 
 from dnabirnn.report.curves import save
 
@@ -19,6 +21,7 @@ __all__ = [
     "Element",
     "Figure",
     "Heading",
+    "Links",
     "Listing",
     "Section",
     "Table",
@@ -29,6 +32,7 @@ __all__ = [
 ]
 
 _COORDINATE = re.compile(r"(-?\d+\.\d\d)\d+")
+_NUMBER = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _FONTS = "'DejaVu Sans', Verdana, Arial, sans-serif"
 
 
@@ -67,8 +71,24 @@ class Listing:
 
 
 @dataclass(frozen=True)
+class Links:
+    """Files beside the page: title and path of each."""
+
+    kind: ClassVar[str] = "links"
+    items: Sequence[tuple[str, str]]
+
+    @property
+    def addresses(self) -> list[tuple[str, str]]:
+        """Title and address of each file; characters that an address cannot have become %XX."""
+        return [(title, quote(path)) for title, path in self.items]
+
+
+@dataclass(frozen=True)
 class Table:
-    """A table. The first `text_columns` columns are left-aligned, the others right-aligned."""
+    """A table. The first `text_columns` columns are left-aligned, the others right-aligned.
+
+    The page offers it as CSV, with the rows of `csv_rows` if they are given.
+    """
 
     kind: ClassVar[str] = "table"
     caption: str
@@ -76,6 +96,46 @@ class Table:
     rows: Sequence[Sequence[TableCell]]
     text_columns: int = 1
     number: int = 0
+    csv_rows: Sequence[Sequence[TableCell]] | None = None
+
+    @property
+    def csv(self) -> str:
+        r"""The table as CSV: numbers without separators, and notes in columns of their own.
+
+        Examples
+        --------
+        >>> rows = [[TableCell("REP"), TableCell("1,234", "1 to 2")]]
+        >>> Table("", ["class", "bases"], rows).csv
+        'class,bases,"bases, interval"\nREP,1234,1 to 2\n'
+        """
+        rows = self.rows if self.csv_rows is None else self.csv_rows
+        width = len(rows[0]) if rows else len(self.head)
+        noted = [any(row[i].note for row in rows) for i in range(width)]
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        if self.head:
+            titles = zip(self.head, noted, strict=True)
+            writer.writerow([t for title, n in titles for t in _with(title, n, "interval")])
+        for row in rows:
+            cells = zip(row, noted, strict=True)
+            writer.writerow([t for cell, n in cells for t in _cells(cell, n)])
+        return file.getvalue()
+
+    @property
+    def csv_address(self) -> str:
+        """The CSV as an address that browsers save as a file."""
+        # Names of files need not be UTF-8.
+        return f"data:text/csv;charset=utf-8,{quote(self.csv, errors='backslashreplace')}"
+
+
+def _with(title: str, noted: bool, what: str) -> list[str]:
+    return [title, f"{title}, {what}"] if noted else [title]
+
+
+def _cells(cell: TableCell, noted: bool) -> list[str]:
+    plain = cell.text.replace(",", "") if _NUMBER.fullmatch(cell.text) else cell.text
+    plain = "" if plain == "\N{EN DASH}" else plain
+    return [plain, cell.note] if noted else [plain]
 
 
 @dataclass(frozen=True)
@@ -97,7 +157,7 @@ class Figure:
         return Markup(inline_svg(self.drawing, f"f{self.number}-", self.title))
 
 
-Element = Text | Heading | Listing | Table | Figure
+Element = Text | Heading | Listing | Links | Table | Figure
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,11 @@ from dnabirnn.alphabet import decode
 from dnabirnn.errors import ReportError
 from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.report import tables
+from dnabirnn.report.assemblies import assembly_blocks
 from dnabirnn.report.curves import comparison_figure, reliability_figure
 from dnabirnn.report.figures import MAX_CLASSES, boundary_figure, length_figure, training_figure
-from dnabirnn.report.page import Element, Figure, Heading, Listing, Section, Text, render
+from dnabirnn.report.methods import citation, methods_text, wrapped_commands
+from dnabirnn.report.page import Element, Figure, Heading, Links, Listing, Section, Text, render
 from dnabirnn.report.region import region_figure
 from dnabirnn.report.sites import KINDS, boundary_errors
 
@@ -47,8 +49,8 @@ def report_html(material: Material, *, title: str = "dnabirnn report", date: str
     Returns
     -------
     html : str
-        A complete document, without scripts or references to other files. The same material always
-        gives the same text.
+        A complete document, without scripts. It refers to other files only in the links of
+        `Material.links`. The same material always gives the same text.
     """
     sections = [Section(key, title, _blocks(make, material)) for key, title, make in _SECTIONS]
     versions = ", ".join(f"{name} {version(name)}" for name in _VERSIONS)
@@ -79,6 +81,8 @@ def _lead(material: Material, date: str) -> str:
     names = [name for sample in material.metrics.values() for name in sample["classes"]]
     if not names and material.model is not None:
         names = [name for name, _ in material.model.checkpoint.architecture.classes]
+    if not names:
+        names = [name for own in material.assemblies.values() for name in own.calls["class"]]
     parts = [", ".join(dict.fromkeys(names)), material.model.name if material.model else "", date]
     return " · ".join(part for part in parts if part)
 
@@ -122,12 +126,37 @@ def _finding(
     )
 
 
+def _assemblies(material: Material) -> Iterator[Element]:
+    if material.assemblies:
+        model = material.model
+        classes = model and [name for name, _ in model.checkpoint.architecture.classes]
+        yield from assembly_blocks(material.assemblies, classes)
+
+
+def _links(material: Material) -> Iterator[Element]:
+    if material.links:
+        yield Text("Files beside this page. The links work as long as they stay where they are.")
+        yield Links([(link, link) for link in material.links])
+
+
+def _methods(material: Material) -> Iterator[Element]:
+    if material.model is not None:
+        yield Text(methods_text(material))
+        yield Listing("Citation (BibTeX)", citation())
+
+
 def _run(material: Material) -> Iterator[Element]:
     for name, text in material.commands.items():
-        yield Listing(name, text)
+        yield Listing(name, wrapped_commands(text))
     if material.model is not None:
         yield tables.model_table(material.model, material.calling)
-    read = material.gallery.inputs if material.gallery else {}
+    read: dict[str, list[Mapping[str, str]]] = {}
+    if material.gallery:
+        read |= {kind: [*own] for kind, own in material.gallery.inputs.items()}
+    if material.assembly_inputs:
+        known = {file["sha256"] for file in read.get("calls", ())}
+        others = [file for file in material.assembly_inputs if file["sha256"] not in known]
+        read["calls"] = [*read.get("calls", ()), *others]
     files = tables.files_table(material.model, material.encoded, material.metrics, read)
     if files is not None:
         yield files
@@ -207,6 +236,7 @@ def _reliability(material: Material) -> Iterator[Element]:
 def _calls(material: Material) -> Iterator[Element]:
     if any(sample["calls"] for sample in material.metrics.values()):
         yield tables.call_table(material.metrics)
+        yield tables.boundary_table(material.metrics)
     sites = None if material.gallery is None else material.gallery.sites
     if sites is None or sites.is_empty():
         return
@@ -338,6 +368,7 @@ def _absent(material: Material) -> Iterator[Element]:
 
 _SECTIONS = (
     ("summary", "Summary", _summary),
+    ("assemblies", "Calls by assembly", _assemblies),
     ("run", "Commands and files", _run),
     ("data", "Data", _data),
     ("training", "Training", _training),
@@ -347,4 +378,6 @@ _SECTIONS = (
     ("regions", "Example regions", _regions),
     ("figures", "All figures", _figures),
     ("absent", "False positives of absent classes", _absent),
+    ("files", "Files", _links),
+    ("methods", "Methods and citation", _methods),
 )

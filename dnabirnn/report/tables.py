@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = [
     "absent_table",
     "base_table",
+    "boundary_table",
     "call_table",
+    "calls_fact",
     "class_table",
     "files_table",
     "key_table",
@@ -35,11 +37,11 @@ _FIGURES = (
     ("area under the ROC curve", "auroc", 4),
     ("best F1 at any threshold", "best_f1", 4),
     ("threshold of the best F1", "best_f1_threshold", 3),
-    ("threshold of the calls", "threshold", 3),
-    ("precision at this threshold", "precision", 4),
-    ("recall at this threshold", "recall", 4),
-    ("F1 at this threshold", "f1", 4),
-    ("Matthews correlation at this threshold", "mcc", 4),
+    ("threshold of calls", "threshold", 3),
+    ("precision at the threshold of calls", "precision", 4),
+    ("recall at the threshold of calls", "recall", 4),
+    ("F1 at the threshold of calls", "f1", 4),
+    ("Matthews correlation at the threshold of calls", "mcc", 4),
     ("Brier score", "brier", 5),
     ("expected over observed positives", "expected_over_observed", 3),
     ("calibration slope", "calibration_slope", 3),
@@ -54,11 +56,13 @@ _CALL_FIGURES = (
     ("recall", "recall", 3),
     ("F1", "f1", 3),
     ("false discovery rate", "false_discovery_rate", 3),
-    ("boundary error, median (bp)", "boundary_median_bp", 1),
-    ("boundary error, mean (bp)", "boundary_mean_bp", 1),
-    ("boundary error, 90 % quantile (bp)", "boundary_p90_bp", 1),
-    ("boundary shift, + strand (bp)", "boundary_shift_bp", 2),
-    ("boundary shift, - strand (bp)", "boundary_shift_minus_bp", 2),
+)
+_BOUNDARY_FIGURES = (
+    ("error, median (bp)", "boundary_median_bp", 1),
+    ("error, mean (bp)", "boundary_mean_bp", 1),
+    ("error, 90 % quantile (bp)", "boundary_p90_bp", 1),
+    ("shift, + strand (bp)", "boundary_shift_bp", 2),
+    ("shift, \N{MINUS SIGN} strand (bp)", "boundary_shift_minus_bp", 2),
 )
 
 
@@ -178,25 +182,40 @@ def base_table(class_name: str, sample: Mapping[str, Any], name: str = "") -> Ta
 
 
 def call_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Make the table of all figures of calls, one row per class."""
+    """Make the table of how many calls match labelled sites, one row per class."""
+    return _by_class(
+        metrics,
+        _CALL_FIGURES,
+        "Calls compared with labelled sites. They are matched one to one within class and "
+        "strand, at 50 % reciprocal overlap. False discovery rate: share of calls of which less "
+        "than half is labelled.",
+    )
+
+
+def boundary_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Make the table of how exact the ends of matched calls are, one row per class."""
+    return _by_class(
+        metrics,
+        _BOUNDARY_FIGURES,
+        "Ends of matched calls. Error: distance between the ends of a call and of its site. "
+        "Shift: mean of the errors with sign, above 0 if calls lie too far to the right.",
+    )
+
+
+def _by_class(
+    metrics: Mapping[str, Mapping[str, Any]],
+    figures: Sequence[tuple[str, str, int]],
+    caption: str,
+) -> Table:
+    """Make a table of figures of calls, one row per class."""
     named = len(metrics) > 1
-    head = ["sample"] * named + ["class", *(label for label, _, _ in _CALL_FIGURES)]
+    head = ["sample"] * named + ["class", *(label for label, _, _ in figures)]
     rows = [
         [TableCell(name)] * named
-        + [
-            TableCell(class_name),
-            *(_figure(entry, key, digits) for _, key, digits in _CALL_FIGURES),
-        ]
+        + [TableCell(class_name), *(_figure(entry, key, digits) for _, key, digits in figures)]
         for name, sample in metrics.items()
         for class_name, entry in sample["calls"].items()
     ]
-    caption = (
-        "Calls compared with labelled sites. They are matched one to one within class and "
-        "strand, at 50 % reciprocal overlap. False discovery rate: share of calls of which less "
-        "than half is labelled. Boundary error: distance between the ends of a call and of its "
-        "site. Boundary shift: mean of the errors with sign, above 0 if calls lie too far to the "
-        "right."
-    )
     return Table(caption, head, rows, 1 + named)
 
 
@@ -286,9 +305,7 @@ def model_table(model: NamedModel, calling: CallSettings | None = None) -> Table
             "loss": "not counted in the loss and in figures",
             "hard": "read as N",
         }[model.checkpoint.mask],
-        "calls": _calls_fact(
-            calling or CallSettings(model.checkpoint.calls), [name for name, _ in shape.classes]
-        ),
+        "calls": calls_fact(calling, model),
     }
     rows = [
         [TableCell(key), TableCell(value)] for key, value in (facts | _fit_facts(training)).items()
@@ -314,13 +331,19 @@ def _network_facts(members: Sequence[Member], exclusive: bool) -> dict[str, str]
     return facts
 
 
-def _calls_fact(calling: CallSettings, names: Sequence[str]) -> str:
+def calls_fact(calling: CallSettings | None, model: NamedModel) -> str:
+    """Return the rules for calls in words; those of the model if none are given."""
+    names = [name for name, _ in model.checkpoint.architecture.classes]
+    return _rules_fact(calling or CallSettings(model.checkpoint.calls), names)
+
+
+def _rules_fact(calling: CallSettings, names: Sequence[str]) -> str:
     """Return the rules for calls in words.
 
     Examples
     --------
     >>> from dnabirnn.network.call_rules import CallRule
-    >>> _calls_fact(CallSettings({"REP": CallRule(640, 15, 0)}), ["REP", "RIP"])
+    >>> _rules_fact(CallSettings({"REP": CallRule(640, 15, 0)}), ["REP", "RIP"])
     'REP: probability of 0.640 or more, at least 15 bp, gaps of up to 0 bp merged; RIP: no calls'
     """
     segments = "maximal scoring segments, " * (calling.method is CallMethod.MSS)

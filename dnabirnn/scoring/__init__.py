@@ -6,8 +6,12 @@ Modules, in reading order:
 - `stream`: contigs to windows to batches to blocks of probabilities
 - `runs`: blocks to runs of equal integer score
 - `summits`: where in a call the score is highest
+- `segments`: segments of high scores, found and joined
 - `calls`: runs to calls
 - `model`: `Model`, the face of the library
+- `arrays`: periods of tandem arrays among calls
+- `decoys`: decoys of a genome, and their calls
+- `qvalues`: E-values and q-values of calls, also of shards
 - `genome`: whole genomes: score and call, from file to file
 - `dna_brnn_bed`: calls in dna-brnn's format
 - `plan`: memory, disk and time of a run, estimated

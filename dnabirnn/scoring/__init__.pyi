@@ -1,10 +1,31 @@
 from .calls import calls_frame as calls_frame, find_calls as find_calls
+from .decoys import SMALL_GENOME_BP as SMALL_GENOME_BP, DecoyKind as DecoyKind, Decoys as Decoys
 from .dna_brnn_bed import score_labels as score_labels
-from .genome import Found as Found, call_track as call_track, score_genome as score_genome
+from .genome import (
+    Assessment as Assessment,
+    Found as Found,
+    call_track as call_track,
+    score_genome as score_genome,
+)
 from .grid import Window as Window, windows_keeping as windows_keeping
 from .model import Model as Model, load as load
 from .plan import SCORING_REMEDIES as SCORING_REMEDIES, ScoringPlan as ScoringPlan
+from .qvalues import (
+    Limits as Limits,
+    merge_calls as merge_calls,
+    significance as significance,
+)
 from .runs import find_runs as find_runs
+from .segments import (
+    NO_SEGMENTS as NO_SEGMENTS,
+    Decoded as Decoded,
+    Join as Join,
+    Segments as Segments,
+    Stage as Stage,
+    Sums as Sums,
+    above as above,
+    passed as passed,
+)
 from .self_check import selfcheck as selfcheck
 from .stream import (
     measured as measured,

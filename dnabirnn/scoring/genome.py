@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,11 +16,14 @@ from dnabirnn.errors import OptionError
 from dnabirnn.files import OutputFiles, PathLike, is_stream
 from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.network import default_min_score
+from dnabirnn.scoring.arrays import with_periods
 from dnabirnn.scoring.calls import Caller, find_calls
+from dnabirnn.scoring.decoys import Decoys, DecoySearch
+from dnabirnn.scoring.qvalues import CallEvidence, Limits
 from dnabirnn.scoring.runs import find_runs
-from dnabirnn.scoring.stream import measured, watched
+from dnabirnn.scoring.stream import Held, measured, watched
 from dnabirnn.sequences import contigs_of_shard
-from dnabirnn.tracks import Target, read_scores
+from dnabirnn.tracks import EVIDENCE_ENDING, Target, read_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,7 +40,26 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["Found", "call_track", "score_genome"]
+_CALL_COLUMNS: tuple[str, ...] = ("evidence",)
+_PERIOD_COLUMNS = ("period", "copies")
+_ASSESSED_COLUMNS = ("evalue", "qvalue", "note")
+
+__all__ = ["Assessment", "Found", "call_track", "score_genome"]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """How the E-values and q-values of calls are found.
+
+    Attributes
+    ----------
+    decoys : Decoys
+    limits : Limits
+        Calls to keep.
+    """
+
+    decoys: Decoys
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass
@@ -54,6 +79,8 @@ class Found:
         Bases in one or more calls of any class and strand.
     files : list of str
         Files that were written, except for streams.
+    notes : list of str
+        Further lines of the report.
     """
 
     contigs: int | None = None
@@ -61,6 +88,7 @@ class Found:
     calls: dict[str, list[int]] | None = None
     called_bp: int = 0
     files: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def add_contigs(
         self, sizes: Mapping[str, int], wanted: Callable[[str], NDArray[np.int64]] | None = None
@@ -108,6 +136,7 @@ class Found:
                 "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
                 for row in table
             ]
+        lines += self.notes
         if self.files:
             lines.append(f"written: {', '.join(self.files)}")
         return lines
@@ -145,6 +174,8 @@ def score_genome(
     shard: Shard | None = None,
     regions: Regions | None = None,
     circular: Circular | None = None,
+    assessment: Assessment | None = None,
+    periods: bool = False,
     progress: Callable[[int], None] = lambda bases: None,
 ) -> Found:
     """Write the scores of FASTA files and, in the same pass, their calls.
@@ -171,6 +202,12 @@ def score_genome(
         Regions to which rows are limited; the values are those of the whole contig.
     circular : Circular, optional
         Circular contigs: windows run across their origin. Calls do not: they end there.
+    assessment : Assessment, optional
+        Also search decoys, and add E-values and q-values to the calls. The calls are then held in
+        memory until the end. With a shard, a file of evidence is written beside the calls instead,
+        for `merge_calls`.
+    periods : bool
+        Add the periods of tandem arrays to the calls.
     progress : callable
         Called with the size of each finished block, in bases.
 
@@ -197,37 +234,115 @@ def score_genome(
     rules = [*model.checkpoint.calls.values(), *(calls.rules.values() if calls else ())]
     floor = default_min_score(rules) if min_score is None else min_score
     _check_min_score(floor, calls if calls_to is not None else None)
-    contigs = contigs_of_shard(model.contigs, fasta, shard, [regions, circular])
+    if assessment is not None or periods:
+        _check_assessment(assessment, calls_to, calls, shard)
+    read = partial(model.contigs, case=assessment is not None)
+    contigs = contigs_of_shard(read, fasta, shard, [regions, circular])
+    held = Held(contigs) if assessment is not None or periods else None
     wanted = None if regions is None else regions.of
     sizes: dict[str, int] = {}
     summary = Found()
-    scored = model.blocks(contigs, wanted, circular or ())
+    scored = model.blocks(held or contigs, wanted, circular or ())
     blocks = measured(watched(scored, progress), sizes)
     # Formats with one file per output hold all scores; the others, scores of `floor` and above.
     lowest = 0 if split else floor
     runs = find_runs(blocks, min_score=lowest, single_base=single_base, regions=wanted)
     with OutputFiles() as outputs:
         track = track_to.open(outputs, model.outputs, sizes)
-        called = None if calls_to is None else calls_to.open(outputs, model.outputs, sizes)
-        caller = None
+        columns = _CALL_COLUMNS + (_PERIOD_COLUMNS if periods else ())
+        if assessment is not None and shard is None:
+            columns += _ASSESSED_COLUMNS
+        called = None if calls_to is None else calls_to.open(outputs, model.outputs, sizes, columns)
+        caller = search = None
+        evidence = CallEvidence(model.outputs, sizes=sizes)
         if calls is not None and calls_to is not None:
             caller = Caller(model.outputs, calls, summits=calls_to.summits)
             summary.expect_calls(model.outputs, calls)
+            if assessment is not None:
+                search = DecoySearch(model, calls, floor, assessment.decoys)
         for rows in runs:
             track.add(rows)
-            if called is not None and caller is not None:
-                found = caller.add(rows.at_least(floor))
-                if found is not None:
+            found = None if caller is None else caller.add(rows.at_least(floor))
+            if found is None or called is None:
+                continue
+            if held is not None:
+                record = held.take(found.chrom)
+                found = with_periods(found, record.codes) if periods else found
+                if search is not None:
+                    search.add(record, found, None if wanted is None else wanted(found.chrom))
+                    evidence.calls.append(found)
+                    continue
+            called.add(found)
+            summary.add_calls(found, model.outputs)
+        track.close()
+        if called is not None and calls_to is not None:
+            if search is not None and assessment is not None:
+                search.finish()
+                evidence.decoys = search.evidence_by_class()
+                evidence.target_bp, evidence.decoy_bp = search.target_bp, search.decoy_bp
+                summary.notes = evidence.lines()
+                assessed: Iterable[Rows] = evidence.calls
+                if shard is None:
+                    assessed = evidence.assessed(assessment.limits)
+                else:
+                    evidence.made = _made(model, calls, assessment.decoys, calls_to, floor)
+                    outputs.open(_evidence_file(calls_to)).write(evidence.to_bytes())
+                for found in assessed:
                     called.add(found)
                     summary.add_calls(found, model.outputs)
-        track.close()
-        if called is not None:
             called.close()
     summary.add_contigs(sizes, wanted)
     for target in (track_to, calls_to):
         if target is not None:
             summary.files += _files(target, model.outputs)
+    if assessment is not None and shard is not None and calls_to is not None:
+        summary.files.append(_evidence_file(calls_to))
     return summary
+
+
+def _evidence_file(calls_to: Target) -> str:
+    return f"{os.fspath(calls_to.path)}{EVIDENCE_ENDING}"
+
+
+def _check_assessment(
+    assessment: Assessment | None,
+    calls_to: Target | None,
+    calls: CallSettings | None,
+    shard: Shard | None,
+) -> None:
+    """Raise for E-values and q-values, or periods, that cannot be written."""
+    if calls_to is None or calls is None:
+        option = "--periods" if assessment is None else "--qvalue"
+        raise OptionError(f"{option}: adds columns to calls; add --calls FILE")
+    if assessment is None:
+        return
+    assessment.limits.check()
+    if shard is not None and assessment.limits != Limits():
+        raise OptionError(
+            "--max-q and --max-evalue: the values are known when all shards are merged; give them "
+            "to `dnabirnn merge`"
+        )
+    if shard is not None and is_stream(calls_to.path):
+        raise OptionError(
+            f"--qvalue: with --shard, a file of evidence is written beside the calls, and "
+            f"{calls_to.path} is not a regular file; write the calls to a file"
+        )
+
+
+def _made(
+    model: Model, calls: CallSettings | None, decoys: Decoys, calls_to: Target, floor: int
+) -> dict[str, Any]:
+    """Return what shards must have in common to be merged."""
+    assert calls is not None
+    model_text = json.dumps(model.checkpoint.description(), sort_keys=True)
+    return {
+        "model": hashlib.sha256(model_text.encode()).hexdigest(),
+        "rules": {name: dict(vars(rule)) for name, rule in calls.rules.items()},
+        "method": None if calls.method is None else str(calls.method),
+        "min_score": floor,
+        "decoys": {"kind": str(decoys.kind), "share": decoys.share, "seed": decoys.seed},
+        "so_type": calls_to.so_type,
+    }
 
 
 def call_track(
@@ -271,7 +386,7 @@ def call_track(
     summary = Found()
     summary.expect_calls(outputs, calls)
     with OutputFiles() as files:
-        track = calls_to.open(files, outputs, sizes or {})
+        track = calls_to.open(files, outputs, sizes or {}, _CALL_COLUMNS)
         for found in find_calls(passed, outputs, calls, summits=calls_to.summits):
             track.add(found)
             summary.add_calls(found, outputs)

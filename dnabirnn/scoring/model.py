@@ -10,7 +10,7 @@ import numpy as np
 from dnabirnn.alphabet import AMBIGUOUS, encode
 from dnabirnn.engine import make_engine
 from dnabirnn.errors import OptionError
-from dnabirnn.network import CallMethod, call_settings, default_min_score, load_checkpoint
+from dnabirnn.network import call_settings, default_min_score, load_checkpoint
 from dnabirnn.scoring.calls import calls_frame, find_calls
 from dnabirnn.scoring.runs import find_runs
 from dnabirnn.scoring.stream import score
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.motif_classes import Output
     from dnabirnn.network import Checkpoint
-    from dnabirnn.sequences import Contig
+    from dnabirnn.sequences import Contig, Record
     from dnabirnn.tracks import Block
 
 __all__ = ["Model", "load"]
@@ -174,9 +174,12 @@ class Model:
         blocks = self.blocks([Stretch("", self.codes(sequence))], circular=[""] if circular else [])
         return np.concatenate([block.probabilities for block in blocks])
 
-    def contigs(self, *fasta: PathLike) -> Iterator[Contig]:
-        """Read the contigs of FASTA files; lower case is treated as in the model's training."""
-        return read_fasta(*fasta, hard_mask=self.checkpoint.mask == "hard")
+    def contigs(self, *fasta: PathLike, case: bool = False) -> Iterator[Record]:
+        """Read the contigs of FASTA files; lower case is treated as in the model's training.
+
+        With `case`, the records say which bases are lower case.
+        """
+        return read_fasta(*fasta, case=case, hard_mask=self.checkpoint.mask == "hard")
 
     def scan(
         self, *fasta: PathLike, circular: Iterable[str] = ()
@@ -206,7 +209,7 @@ class Model:
     def calls(
         self,
         *fasta: PathLike,
-        method: str = CallMethod.THRESHOLD,
+        method: str | None = None,
         threshold: float | Mapping[str, float] | None = None,
         min_length_bp: int | None = None,
         merge_gap_bp: int | None = None,
@@ -217,8 +220,8 @@ class Model:
         Parameters
         ----------
         *fasta : str or PathLike
-        method : str
-            "threshold" or "mss".
+        method : str, optional
+            "threshold", "mss" or "evidence"; by default that of the model, by class.
         threshold : float, or mapping of class name to float, optional
             Probability at or above which a base counts as its class; by default the model's. A
             class that the model has not learned has none: it gets no calls, and a warning is
@@ -231,7 +234,8 @@ class Model:
         Returns
         -------
         calls : polars.DataFrame
-            Columns chrom, start, end (0-based, half-open), class, score (0 to 1000), strand.
+            Columns chrom, start, end (0-based, half-open), class, score (0 to 1000), strand,
+            evidence (in millinats).
         """
         settings = call_settings(
             self.checkpoint,

@@ -39,6 +39,8 @@ SCORING_REMEDIES = {
 _PARQUET_BYTES = 250 * MB
 # Blocks of scores that are being made into rows, and the rows.
 _BYTES_PER_OUTPUT = 3 * MB
+# Whether a base is lower case, and whether decoys leave it out; the decoy of the contig.
+_ASSESSED_BYTES_PER_BASE = 3
 # Name and length of a contig, besides the letters of the name; what bigWig and bigBed keep of it
 # for their tables, at a time and for each file; what htslib keeps of it for an index. With 100,000
 # contigs of 60 bases, BED took 260 bytes each, bigWig with two outputs 470, an index 360.
@@ -80,6 +82,8 @@ class ScoringPlan:
         As for `score_genome`.
     progress : callable
         Called with the number of bases that have been read since the last call.
+    assessed : bool
+        Whether decoys are searched too. Case and calls of each base of a contig are then kept.
     """
 
     model: Model
@@ -91,6 +95,7 @@ class ScoringPlan:
     regions: Regions | None = None
     circular: Circular | None = None
     progress: Callable[[int], object] = lambda bases: None
+    assessed: bool = False
     bound_tells_all = False
 
     def bound(self) -> Estimate | None:
@@ -138,7 +143,8 @@ class ScoringPlan:
         program = self.model.engine.memory_bytes(window.length_bp, self.model.threads)
         rows = _BYTES_PER_OUTPUT * len(self.model.outputs)
         parquet = any(target.form is TrackFormat.PARQUET for target in self._targets())
-        return program + longest_bp + rows + _PARQUET_BYTES * parquet
+        per_base = 1 + _ASSESSED_BYTES_PER_BASE * self.assessed
+        return program + per_base * longest_bp + rows + _PARQUET_BYTES * parquet
 
     def _names(self, found: Survey) -> int:
         """Bytes for what is kept of each contig until the end of the run."""

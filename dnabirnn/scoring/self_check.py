@@ -191,7 +191,14 @@ def _calls(model: Model, contigs: Sequence[Record]) -> pl.DataFrame:
     values = np.concatenate([np.repeat(r.score, r.end - r.start) for r in runs])
     threshold = max(1, int(np.median(values)) if values.size else 1)
     rules = {
-        name: type(rule)(threshold, min(rule.min_length_bp, 5), min(rule.merge_gap_bp, 5))
+        name: replace(
+            rule,
+            threshold=threshold,
+            min_length_bp=min(rule.min_length_bp, 5),
+            merge_gap_bp=min(rule.merge_gap_bp, 5),
+            # Random sequence has little evidence.
+            least_evidence=rule.least_evidence and 1000,
+        )
         for name, rule in model.checkpoint.calls.items()
     }
     found = find_calls(runs, model.outputs, CallSettings(rules))
@@ -203,8 +210,10 @@ def _mirrored_calls(model: Model, contigs: Sequence[Record], tolerance: float) -
     swap = {"+": "-", "-": "+", ".": "."}
     ours = set(_calls(model, contigs).iter_rows())
     theirs = {
-        (chrom, lengths[chrom] - end, lengths[chrom] - start, name, score, swap[strand])
-        for chrom, start, end, name, score, strand in _calls(model, _opposite(contigs)).iter_rows()
+        (chrom, lengths[chrom] - end, lengths[chrom] - start, name, score, swap[strand], evidence)
+        for chrom, start, end, name, score, strand, evidence in _calls(
+            model, _opposite(contigs)
+        ).iter_rows()
     }
     # Where scores may differ slightly, a few are rounded to another integer.
     limit = len(ours) // 50 if tolerance else 0

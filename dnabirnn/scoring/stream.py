@@ -28,7 +28,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from itertools import chain, groupby
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -47,10 +47,11 @@ if TYPE_CHECKING:
     from dnabirnn.engine import Engine
     from dnabirnn.network import ScoringWindow
 
+_Contig = TypeVar("_Contig", bound=Contig)
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
-__all__ = ["measured", "ordered_map", "score", "watched"]
+__all__ = ["Held", "measured", "ordered_map", "score", "watched"]
 
 # Scores that may wait for a window in a batch that is not full yet: 8 MiB of float32, or the scores
 # of `_WAITING_BATCHES` full batches if these are more.
@@ -349,6 +350,23 @@ def _gather(
             held, size = [], 0
     if held:
         yield begin, held[0] if len(held) == 1 else np.concatenate(held)
+
+
+class Held(Generic[_Contig]):
+    """Iterator over contigs that holds each until it is taken, after its scores have come."""
+
+    def __init__(self, contigs: Iterable[_Contig]) -> None:
+        self._contigs = contigs
+        self._held: dict[str, _Contig] = {}
+
+    def __iter__(self) -> Iterator[_Contig]:
+        for contig in self._contigs:
+            self._held[contig.name] = contig
+            yield contig
+
+    def take(self, name: str) -> _Contig:
+        """Return a contig that was read, and hold it no longer."""
+        return self._held.pop(name)
 
 
 def measured(blocks: Iterable[Block], sizes: dict[str, int]) -> Iterator[Block]:

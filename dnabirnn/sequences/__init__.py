@@ -14,7 +14,8 @@ Modules, in reading order:
 - `selection`: contigs of a shard, checked against files that name contigs
 - `survey`: sizes and a sample of the sequences, for estimates
 - `background`: Markov chains with the composition of a genome, and stretches of one
-- `shuffle`: shuffles that keep the pairs of neighboring bases
+- `shuffle`: shuffles that keep the words of a length, such as pairs of neighboring bases
+- `periods`: periods of tandem repeats
 """
 
 import lazy_loader

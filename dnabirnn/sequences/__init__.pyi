@@ -12,6 +12,11 @@ from .genbank import (
     GenbankLines as GenbankLines,
     is_genbank as is_genbank,
 )
+from .periods import (
+    LONGEST_PERIOD_BP as LONGEST_PERIOD_BP,
+    Period as Period,
+    period_of as period_of,
+)
 from .read import contig_lengths as contig_lengths, read_fasta as read_fasta
 from .records import Contig as Contig, Record as Record, prefixed as prefixed
 from .selection import (

@@ -17,9 +17,10 @@ Modules, in reading order:
 - `parquet`: Parquet
 - `tabix`: tabix indexes
 - `write`: `Target`: where an output goes, and in which format
-- `read`: scores and calls read back from BED
+- `read`: scores read back from BED, and lengths of contigs
+- `call_files`: calls read back from every format
 - `merge`: shards merged into one file
-- `hub`: UCSC track hubs and IGV sessions
+- `browsers`: UCSC track hubs, and sessions of IGV and JBrowse 2
 """
 
 import lazy_loader

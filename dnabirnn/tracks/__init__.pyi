@@ -3,6 +3,9 @@ from .block import (
     integer_scores as integer_scores,
     lowest_probability as lowest_probability,
 )
+from .browsers.hub import check_hub as check_hub, write_hub as write_hub
+from .browsers.sessions import can_show as can_show, write_sessions as write_sessions
+from .call_files import read_calls as read_calls
 from .colours import COLOURS as COLOURS
 from .formats import (
     FORMAT_NAMES as FORMAT_NAMES,
@@ -10,10 +13,13 @@ from .formats import (
     endings as endings,
     track_format as track_format,
 )
-from .hub import check_hub as check_hub, write_hub as write_hub
 from .lines import Lines as Lines
-from .merge import merge_shards as merge_shards
-from .read import read_calls as read_calls, read_scores as read_scores
+from .merge import (
+    EVIDENCE_ENDING as EVIDENCE_ENDING,
+    is_with_evidence as is_with_evidence,
+    merge_shards as merge_shards,
+)
+from .read import read_scores as read_scores, read_sizes as read_sizes
 from .rows import Rows as Rows, joined as joined, output_ranks as output_ranks
 from .schema import (
     EFFECT_SCHEMA as EFFECT_SCHEMA,
@@ -26,7 +32,6 @@ from .write import (
     Target as Target,
     open_track as open_track,
     open_values as open_values,
-    read_sizes as read_sizes,
     targets as targets,
     track_paths as track_paths,
 )

@@ -12,6 +12,7 @@ tree that must be sorted.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -22,10 +23,11 @@ from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.tracks.big_file import BLOCK_ROWS, write_big_file
 from dnabirnn.tracks.big_rows import BigRows
 from dnabirnn.tracks.colours import item_colours
+from dnabirnn.tracks.rows import CALL_COLUMNS, NOTHING
 from dnabirnn.tracks.text import Ordered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -46,13 +48,13 @@ __all__ = [
 CHUNK_ROWS = 16 * BLOCK_ROWS
 """Rows read at a time."""
 
-_ROW = np.dtype([("start", "<u4"), ("end", "<u4"), ("score", "<i2"), ("output", "u1")])
-_VALUE = np.dtype([("start", "<u4"), ("end", "<u4"), ("value", "<f4")])
+_ROW = [("start", "<u4"), ("end", "<u4"), ("score", "<i2"), ("output", "u1")]
+_VALUE = [("start", "<u4"), ("end", "<u4"), ("value", "<f4")]
 _LONGEST_CONTIG_BP = (1 << 32) - 1
 N_BED9 = 9
-"""Columns of a bigBed."""
+"""Columns of a bigBed of scores; calls can have more."""
 
-_BED9_SQL = b"""table bed9
+_BED9_SQL = """table bed9
 "Calls or scores of dnabirnn"
 (
     string chrom;       "Contig"
@@ -66,6 +68,19 @@ _BED9_SQL = b"""table bed9
     uint   reserved;    "Colour of the class"
 )
 \0"""
+# Types of further columns of calls, in autoSql and in the spool. Notes are short.
+_SQL_TYPES = {"integer": "bigint", "number": "double", "text": "lstring"}
+_SPOOL_TYPES = {"integer": "<i8", "number": "<f8", "text": "S32"}
+
+
+def _sql(columns: Sequence[str]) -> bytes:
+    """Return the description of BED9 with further columns."""
+    further = "".join(
+        f'    {_SQL_TYPES[column.kind]} {name}; "{column.about}"\n'
+        for name, column in CALL_COLUMNS.items()
+        if name in columns
+    )
+    return _BED9_SQL.replace(")\n\0", f"{further})\n\0").encode()
 
 
 class _Spool:
@@ -75,9 +90,9 @@ class _Spool:
     that what is kept of each contig is packed.
     """
 
-    def __init__(self, file: BinaryIO, row: np.dtype[Any] = _ROW) -> None:
+    def __init__(self, file: BinaryIO, row: Sequence[tuple[str, str]] = _ROW) -> None:
         self._file = file
-        self._row = row
+        self._row = np.dtype([*row])
         self._chroms: list[str] = []
         # Number of each contig's first row, and its largest end.
         self._firsts = array("Q")
@@ -85,8 +100,8 @@ class _Spool:
         self._count = 0
 
     def add(self, rows: Rows) -> None:
-        columns = {name: getattr(rows, name) for name in ("start", "end", "score", "output")}
-        self.add_columns(rows.chrom, columns)
+        columns = {name: getattr(rows, name) for name, _ in _ROW}
+        self.add_columns(rows.chrom, {**columns, **(rows.extra or {})})
 
     def add_columns(self, chrom: str, columns: Mapping[str, NDArray[Any]]) -> None:
         count = columns["start"].size
@@ -96,8 +111,8 @@ class _Spool:
         if end > _LONGEST_CONTIG_BP:
             raise _too_long(chrom)
         packed = np.empty(count, self._row)
-        for name, column in columns.items():
-            packed[name] = column
+        for name in self._row.names or ():
+            packed[name] = columns[name]
         self._file.write(packed.data.cast("B"))
         if not self._chroms or self._chroms[-1] != chrom:
             self._chroms.append(chrom)
@@ -157,6 +172,13 @@ def _too_long(chrom: str) -> OutputError:
         f"record {chrom!r}: bigWig and bigBed hold contigs of up to {_LONGEST_CONTIG_BP:,} bases; "
         "choose a text format"
     )
+
+
+_TEXT_OF: dict[str, Callable[[Any], bytes]] = {
+    "integer": lambda value: b"%d" % value,
+    "number": lambda value: f"{value:.6g}".encode(),
+    "text": lambda value: value or NOTHING.encode(),
+}
 
 
 class BigWigTracks:
@@ -241,6 +263,8 @@ class ValueTracks:
 class BigBedTrack:
     """Writer of the rows of all outputs as one bigBed of nine columns, with one colour per class.
 
+    Calls can have further columns.
+
     Parameters
     ----------
     path : Path
@@ -250,6 +274,8 @@ class BigBedTrack:
         Length of each contig. May be filled until `close` is called.
     spool : binary file
         Temporary file for the rows. Must be writable, seekable and readable.
+    columns : sequence of str
+        Further columns of calls.
     """
 
     def __init__(
@@ -258,6 +284,7 @@ class BigBedTrack:
         outputs: Sequence[Output],
         sizes: Mapping[str, int],
         spool: BinaryIO,
+        columns: Sequence[str] = (),
     ) -> None:
         self._path = path
         self._sizes = sizes
@@ -266,7 +293,9 @@ class BigBedTrack:
         self._strands = [output.strand.encode() for output in outputs]
         self._colours = [colours[output.class_name].encode() for output in outputs]
         self._ordered = Ordered(outputs)
-        self._spool = _Spool(spool)
+        further = [(name, _SPOOL_TYPES[CALL_COLUMNS[name].kind]) for name in columns]
+        self._spool = _Spool(spool, [*_ROW, *further])
+        self._columns = columns
 
     def add(self, rows: Rows) -> None:
         """Add the next rows."""
@@ -277,7 +306,8 @@ class BigBedTrack:
     def close(self) -> None:
         """Write the file."""
         contigs, order = self._spool.contigs(self._sizes)
-        write_bigbed(self._path, contigs, partial(self._rows, order))
+        rows = partial(self._rows, order)
+        write_bigbed(self._path, contigs, rows, columns=len(self._columns), sql=_sql(self._columns))
 
     def _rows(self, order: Sequence[int], whole: bool) -> Iterator[BigRows]:
         for contig, rows in self._spool.chunks(order):
@@ -286,10 +316,14 @@ class BigBedTrack:
 
     def _rest(self, rows: NDArray[Any]) -> list[bytes]:
         names, strands, colours = self._names, self._strands, self._colours
+        further = [b""] * rows.size
+        for name in self._columns:
+            texts = map(_TEXT_OF[CALL_COLUMNS[name].kind], rows[name].tolist())
+            further = [b"%b\t%b" % pair for pair in zip(further, texts, strict=True)]
         return [
-            b"%b\t%d\t%b\t%d\t%d\t%b\0"
-            % (names[output], score, strands[output], start, end, colours[output])
-            for start, end, score, output in rows.tolist()
+            b"%b\t%d\t%b\t%d\t%d\t%b%b\0"
+            % (names[row[3]], row[2], strands[row[3]], row[0], row[1], colours[row[3]], more)
+            for row, more in zip(rows.tolist(), further, strict=True)
         ]
 
 
@@ -323,6 +357,10 @@ def write_bigbed(
     contigs: Sequence[tuple[str, int]],
     rows: Callable[[bool], Iterable[BigRows]],
     naming: Callable[[str], str] = str,
+    *,
+    columns: int = 0,
+    sql: bytes = b"",
 ) -> None:
-    """Write a bigBed of nine columns, see `write_big_file`."""
-    write_big_file(path, contigs, rows, columns=N_BED9, sql=_BED9_SQL, naming=naming)
+    """Write a bigBed of nine columns and `columns` more, see `write_big_file`."""
+    count = N_BED9 + columns
+    write_big_file(path, contigs, rows, columns=count, sql=sql or _sql(()), naming=naming)

@@ -54,6 +54,7 @@ _MOST_ZOOMS = 10
 # as in UCSC's tools.
 _FIRST_ZOOM, _NEXT_ZOOM = 10, 4
 _CHILDREN = 256
+_BED_COLUMNS = 9  # columns of a bigBed after these are not those of BED
 # Of zlib. On score tracks, level 2 takes 0.17 us per row and level 6 takes 0.52 us; their sizes
 # differ by 6 %.
 _LEVEL = 2
@@ -348,7 +349,8 @@ class _Writer:
         self._file.write(
             _HEADER.pack(
                 *(magic, _VERSION, len(self._zooms)),
-                *(self._contigs_at, self._rows_at, self._index_at, self._columns, self._columns),
+                *(self._contigs_at, self._rows_at, self._index_at),
+                *(self._columns, min(self._columns, _BED_COLUMNS)),
                 *(self._sql_at if self._columns else 0, self._summary_at, self._largest, 0),
             )
         )

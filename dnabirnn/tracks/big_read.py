@@ -37,6 +37,7 @@ _NODE = "BBH"
 _BIGWIG_BLOCK = "IIIIIBBH"
 _BED_HEAD = "III"
 _LONGEST_NAME = 1 << 12
+_MOST_SQL_BYTES = 1 << 16
 # A block has about a thousand rows, so this is far more than any block needs.
 _MOST_BLOCK_BYTES = 1 << 26
 _PLACES = [(name, "u4") for name in ("first_contig", "first", "last_contig", "last")]
@@ -62,6 +63,8 @@ class BigReader:
     is_bigwig : bool
     columns : int
         Number of columns of a bigBed.
+    sql : bytes
+        Description of the columns of a bigBed, as autoSql that ends in a zero byte.
     sizes : dict of str to int
         Length of each contig.
 
@@ -102,6 +105,7 @@ class BigReader:
         if unpacked > _MOST_BLOCK_BYTES:
             raise ValueError(f"blocks of {unpacked:,} bytes")
         self._packed = unpacked > 0
+        self.sql = b"" if self.is_bigwig else self._text(header[8])
         self._check_place(_HEADER_BYTES, header[2] * _ZOOM_HEADER_BYTES)
         self._read_contigs(contigs_at)
         index = struct.calcsize(f"<I{_INDEX}")
@@ -208,6 +212,16 @@ class BigReader:
         self._check_place(at, count)
         self._file.seek(at)
         return self._file.read(count)
+
+    def _text(self, at: int) -> bytes:
+        """Return the text at a place, with the zero byte that ends it; empty if there is none."""
+        if not at:
+            return b""
+        self._file.seek(at)
+        text = self._file.read(_MOST_SQL_BYTES)
+        if b"\0" not in text:
+            raise ValueError("a description of columns that does not end")
+        return text[: text.index(b"\0") + 1]
 
     def _numbers(self, at: int, form: str) -> tuple[int, ...]:
         form = f"{self._order}{form}"

@@ -6,6 +6,7 @@ import os
 import struct
 import zlib
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from dnabirnn.tracks.big_read import BigReader
     from dnabirnn.tracks.big_rows import BigRows
 
-__all__ = ["merge_shards"]
+__all__ = ["EVIDENCE_ENDING", "is_with_evidence", "merge_shards"]
+
+EVIDENCE_ENDING = ".evidence"
+"""Ending of the file beside the calls of a shard that was scored with `--qvalue`."""
 
 _READ_BYTES = 1 << 22
 
@@ -83,9 +87,27 @@ def merge_shards(
         elif target is TrackFormat.PARQUET:
             _merge_parquet(files, shards, out, contigs, progress)
         else:
-            _merge_text(files.open(out), shards, header_of(target).encode(), contigs, progress)
+            _merge_text(files.open(out), shards, target, contigs, progress)
         if index:
             add_index(files, out, target)
+
+
+def is_with_evidence(shards: Sequence[PathLike]) -> bool:
+    """Return whether shards of calls have files of evidence beside them: all, or none.
+
+    Raises
+    ------
+    TrackError
+        Some have, and others do not.
+    """
+    having = [os.path.exists(f"{os.fspath(shard)}{EVIDENCE_ENDING}") for shard in shards]
+    if any(having) and not all(having):
+        lacking = shards[having.index(False)]
+        raise TrackError(
+            f"{lacking}{EVIDENCE_ENDING}: no such file, but other shards have one; keep these "
+            "files beside the calls, or score the shard again with --qvalue"
+        )
+    return any(having)
 
 
 class _Contigs:
@@ -108,25 +130,46 @@ class _Contigs:
 def _merge_text(
     file: BinaryIO,
     shards: Sequence[PathLike],
-    header: bytes,
+    form: TrackFormat,
     contigs: _Contigs,
     progress: Callable[[int], None],
 ) -> None:
-    file.write(header)
+    needed = header_of(form).encode().rstrip()
+    header: bytes | None = None
     for shard in shards:
         first = True
         for lines in _whole_lines(shard):
-            if first and lines.startswith(header):
-                lines = lines[len(header) :]
-            elif first and header:
-                raise TrackError(
-                    f"{shard}, line 1: does not begin with {header.decode().rstrip()!r}; give a "
-                    "file that dnabirnn wrote"
-                )
+            if first:
+                line = _header(lines, needed, shard)
+                if header is None:
+                    file.write(line)
+                    header = line
+                elif line != header:
+                    raise TrackError(
+                        f"{shard}, line 1: other columns than those of {shards[0]}; merge shards "
+                        "of one output"
+                    )
+                lines = lines[len(line) :]
             first = False
             contigs.add(_names(lines, shard), shard)
             file.write(lines)
         progress(1)
+    if header is None:
+        file.write(header_of(form).encode())
+
+
+def _header(lines: bytes, needed: bytes, shard: PathLike) -> bytes:
+    """Return the first line if it is a header; raise if a needed one is missing.
+
+    The header of calls can have further columns. That of BED begins with #.
+    """
+    line = lines[: lines.find(b"\n") + 1]
+    if needed and not line.rstrip().startswith(needed):
+        raise TrackError(
+            f"{shard}, line 1: does not begin with {needed.decode()!r}; give a file that dnabirnn "
+            "wrote"
+        )
+    return line if needed or line.startswith(b"#chrom\t") else b""
 
 
 def _merge_vcf(
@@ -240,6 +283,8 @@ def _merge_big(
     from dnabirnn.tracks.big_read import BigReader
 
     wig = ending == ".bw"
+    described: list[bytes] = []
+    columns = N_BED9
     places: dict[str, tuple[BigReader, PathLike]] = {}
     with ExitStack() as stack:
         for shard in shards:
@@ -247,13 +292,23 @@ def _merge_big(
                 reader = stack.enter_context(BigReader(shard))
                 if reader.is_bigwig is not wig:
                     raise ValueError(f"it is {'bigWig' if reader.is_bigwig else 'bigBed'}")
-                if not wig and reader.columns != N_BED9:
-                    raise ValueError(f"it has {reader.columns} columns, not {N_BED9}")
+                if not wig and reader.columns < N_BED9:
+                    raise ValueError(f"it has {reader.columns} columns, not {N_BED9} or more")
+            if described and reader.sql != described[0]:
+                raise TrackError(
+                    f"{shard}: other columns than those of {shards[0]}; merge shards of one output"
+                )
+            described.append(reader.sql)
+            columns = reader.columns
             contigs.add(reader.sizes, shard)
             places |= dict.fromkeys(reader.sizes, (reader, shard))
             progress(1)
         sizes = [(name, places[name][0].sizes[name]) for name in sorted(places, key=str.encode)]
-        write = write_bigwig if wig else write_bigbed
+        write = (
+            write_bigwig
+            if wig
+            else partial(write_bigbed, columns=columns - N_BED9, sql=described[0])
+        )
         write(
             files.reserve(out, ending),
             sizes,
@@ -306,19 +361,23 @@ def _merge_parquet(
     from dnabirnn.tracks.schema import EFFECT_SCHEMA, ROW_SCHEMA, VARIANT_SCHEMA
 
     frames: list[pl.LazyFrame] = []
+    schema: pl.Schema | None = None
     with ExitStack() as opened:
         for shard in shards:
             try:
                 frame = pl.scan_parquet(_for_polars(shard, opened), glob=False)
-                schema = frame.collect_schema()
-                if schema not in (ROW_SCHEMA, EFFECT_SCHEMA, VARIANT_SCHEMA):
+                found = frame.collect_schema()
+                begin = pl.Schema([*found.items()][: len(ROW_SCHEMA)])
+                if begin != ROW_SCHEMA and found not in (EFFECT_SCHEMA, VARIANT_SCHEMA):
                     raise TrackError(
                         f"{shard}: does not have the columns {' '.join(ROW_SCHEMA)}; give a file "
                         "that dnabirnn wrote"
                     )
-                if frames and schema != frames[0].collect_schema():
+                schema = schema or found
+                if found != schema:
                     raise TrackError(
-                        f"{shard}: has other columns than {shards[0]}; give shards of one run"
+                        f"{shard}: other columns than those of {shards[0]}; merge shards of one "
+                        "output"
                     )
                 names = frame.select(pl.col("chrom").unique(maintain_order=True))
                 contigs.add(names.collect(engine="streaming")["chrom"], shard)

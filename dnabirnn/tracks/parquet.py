@@ -9,7 +9,8 @@ import polars as pl
 from dnabirnn.errors import OutputError
 from dnabirnn.tracks.formats import TrackFormat
 from dnabirnn.tracks.layouts import layout_of
-from dnabirnn.tracks.schema import ROW_SCHEMA
+from dnabirnn.tracks.rows import NOTHING
+from dnabirnn.tracks.schema import schema_of
 from dnabirnn.tracks.text import TextTrack
 
 if TYPE_CHECKING:
@@ -37,12 +38,22 @@ class ParquetTrack:
     outputs : sequence of Output
     spool : binary file
         Temporary file for the rows. Must have a name, under which it is opened again.
+    columns : sequence of str
+        Further columns of calls.
     """
 
-    def __init__(self, path: Path, outputs: Sequence[Output], spool: BinaryIO) -> None:
+    def __init__(
+        self,
+        path: Path,
+        outputs: Sequence[Output],
+        spool: BinaryIO,
+        columns: Sequence[str] = (),
+    ) -> None:
         self._path = path
         self._spool = spool
-        self._track = TextTrack(spool, outputs, layout_of(TrackFormat.TSV, outputs))
+        self._schema = schema_of(columns)
+        layout = layout_of(TrackFormat.TSV, outputs, columns=columns)
+        self._track = TextTrack(spool, outputs, layout)
 
     def add(self, rows: Rows) -> None:
         """Add the next rows."""
@@ -55,13 +66,15 @@ class ParquetTrack:
         # Opened here, because polars takes only names that are UTF-8.
         with open(self._spool.name, "rb") as spool:
             rows = pl.scan_csv(
-                spool, separator="\t", has_header=False, quote_char=None, schema=ROW_SCHEMA
+                spool, separator="\t", has_header=False, quote_char=None, schema=self._schema
             )
+            if "note" in self._schema:
+                rows = rows.with_columns(pl.col("note").replace(NOTHING, None))
             sink(rows, self._path)
 
 
 def sink(rows: pl.LazyFrame, path: Path) -> None:
-    """Write a table of `ROW_SCHEMA` in pieces, in the order of its rows.
+    """Write a table of rows in pieces, in the order of its rows.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Read scores and calls back from BED."""
+"""Read scores back from BED, and the lengths of contigs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dnabirnn.errors import TrackError
-from dnabirnn.files import read_blocks
-from dnabirnn.intervals import read_bed
+from dnabirnn.errors import OptionError, TrackError
+from dnabirnn.files import read_blocks, read_text
 from dnabirnn.motif_classes import MAX_SCORE, Output
 from dnabirnn.names import is_printable
 from dnabirnn.tracks.rows import Rows
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.files import PathLike
 
-__all__ = ["read_calls", "read_scores"]
+__all__ = ["read_scores", "read_sizes"]
 
 # Reading and calling 14.8 million rows takes 160 MB and 4.9 s with 4 MiB, and 330 MB and 5.3 s with
 # 16 MiB.
@@ -243,52 +242,31 @@ class _Checker:
         return TrackError(f"{self._name}, line {line}: {what}")
 
 
-def read_calls(
-    path: PathLike, outputs: Sequence[Output], digests: dict[str, str] | None = None
-) -> pl.DataFrame:
-    """Read the calls of a BED6 that `dnabirnn call` or `dnabirnn score --calls` wrote.
+def read_sizes(path: PathLike) -> dict[str, int]:
+    """Read the lengths of contigs from a table whose first two columns are name and length.
 
     Parameters
     ----------
-    path : str or PathLike
-        File of calls. It may be empty.
-    outputs : sequence of Output
-        Outputs of the model. Every call must belong to one of them.
-    digests : dict, optional
-        As in `dnabirnn.read_bed`.
-
-    Returns
-    -------
-    calls : polars.DataFrame
-        Table of `dnabirnn.tracks.ROW_SCHEMA`, sorted by contig, start and end.
+    path : path
+        A table such as UCSC's chrom.sizes or the .fai of samtools.
 
     Raises
     ------
-    TrackError
-        A class and strand that is not one of the outputs, or a score that is not an integer from 0
-        to 1000.
-    LabelError
-        A file that is not BED.
+    OptionError
+        A file that cannot be read; a line without a name and a length; a contig that occurs twice.
     """
-    if not any(read_blocks(path, TrackError, digests)):
-        return pl.DataFrame(schema=ROW_SCHEMA)
-    frame = read_bed(path, digests=digests)
-    known = pl.DataFrame(list(outputs), schema=["name", "strand"], orient="row")
-    for row in frame.join(known, on=["name", "strand"], how="anti").head(1).iter_rows(named=True):
-        raise TrackError(
-            f"{path}, line {row['line']}: class {row['name']!r} on strand {row['strand']!r}: not "
-            f"one of {', '.join(f'{o.class_name} {o.strand}' for o in outputs)}; give the calls "
-            "of this model"
-        )
-    score = pl.col("score")
-    bad = score.is_null() | ~score.is_between(0, MAX_SCORE) | (score != score.floor())
-    for row in frame.filter(bad).head(1).iter_rows(named=True):
-        raise TrackError(
-            f"{path}, line {row['line']}: score {row['score']}: must be an integer from 0 to "
-            "1000; give the calls of this model"
-        )
-    return (
-        frame.rename({"name": "class"})
-        .select(pl.col(name).cast(kind) for name, kind in ROW_SCHEMA.items())
-        .sort("chrom", "start", "end", maintain_order=True)
-    )
+    sizes: dict[str, int] = {}
+    text = read_text(path, OptionError, "a chrom.sizes or .fai file")
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, length = (*line.split("\t"), "")[:2]
+        if not re.fullmatch("[0-9]{1,18}", length := length.strip()):
+            raise OptionError(
+                f"{path}, line {number}: not a contig and its length; give a chrom.sizes or .fai "
+                "file"
+            )
+        if name in sizes:
+            raise OptionError(f"{path}, line {number}: {name} occurs twice; remove one line")
+        sizes[name] = int(length)
+    return sizes

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +11,59 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from numpy.typing import NDArray
-
     from dnabirnn.motif_classes import Output
 
-__all__ = ["COLUMNS", "Rows", "joined", "output_ranks"]
+__all__ = [
+    "CALL_COLUMNS",
+    "COLUMNS",
+    "NOTHING",
+    "CallColumn",
+    "Rows",
+    "joined",
+    "output_ranks",
+    "texts_of",
+]
 
 COLUMNS = ("chrom", "start", "end", "class", "score", "strand")
 """Columns of a row of scores or of a call, in the order of BED6."""
+
+
+class CallColumn(NamedTuple):
+    """Further column of calls.
+
+    Attributes
+    ----------
+    kind : str
+        "integer", "number" or "text".
+    about : str
+        What it is, for the description of the columns of a bigBed.
+    """
+
+    kind: str
+    about: str
+
+
+CALL_COLUMNS = {
+    "evidence": CallColumn("integer", "Evidence in thousandths of a nat"),
+    "period": CallColumn("integer", "Period of a tandem array in bases, or 0"),
+    "copies": CallColumn("number", "Length of the array in periods, or 0"),
+    "evalue": CallColumn("number", "Calls of this evidence or more expected by chance"),
+    "qvalue": CallColumn("number", "Least false discovery rate at which this is called"),
+    "note": CallColumn("text", "Why no low q-value is possible, or a dot"),
+}
+"""Columns that calls can have besides those of BED6, in the order in which they are written."""
+
+NOTHING = "."
+"""Text of an empty column."""
+
+
+def texts_of(rows: Rows, name: str) -> list[str]:
+    """Return a further column of calls as text."""
+    assert rows.extra is not None
+    values = rows.extra[name].tolist()
+    if CALL_COLUMNS[name].kind == "number":
+        return [f"{value:.6g}" for value in values]
+    return [str(value) or NOTHING for value in values]
 
 
 class Rows(NamedTuple):
@@ -40,6 +86,8 @@ class Rows(NamedTuple):
         True for the last rows of the contig. They may be empty.
     summit : ndarray, (n,) int64, optional
         Position of each call's highest score, if it was requested.
+    extra : mapping of str to ndarray, (n,), optional
+        Further columns of calls, by their names in `CALL_COLUMNS`.
     """
 
     chrom: str
@@ -50,6 +98,7 @@ class Rows(NamedTuple):
     frontier: int
     last: bool
     summit: NDArray[np.int64] | None = None
+    extra: Mapping[str, NDArray[Any]] | None = None
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Rows:
         """Return some of the rows, by mask, indices or slice."""
@@ -59,6 +108,7 @@ class Rows(NamedTuple):
             end=self.end[which],
             score=self.score[which],
             summit=None if self.summit is None else self.summit[which],
+            extra=self.extra and {name: of[which] for name, of in self.extra.items()},
         )
 
     def at_least(self, score: int) -> Rows:
@@ -81,12 +131,16 @@ def joined(pieces: Sequence[Rows]) -> Rows:
     if len(pieces) == 1:
         return pieces[0]
     summits = [piece.summit for piece in pieces if piece.summit is not None]
+    extras = [piece.extra for piece in pieces if piece.extra]
     return pieces[-1]._replace(
         output=np.concatenate([piece.output for piece in pieces]),
         start=np.concatenate([piece.start for piece in pieces]),
         end=np.concatenate([piece.end for piece in pieces]),
         score=np.concatenate([piece.score for piece in pieces]),
         summit=np.concatenate(summits) if summits else None,
+        extra={name: np.concatenate([e[name] for e in extras]) for name in extras[0]}
+        if extras
+        else None,
     )
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
-from dnabirnn.tracks.rows import COLUMNS
+from dnabirnn.tracks.rows import CALL_COLUMNS, COLUMNS
 
-__all__ = ["EFFECT_SCHEMA", "ROW_SCHEMA", "VARIANT_SCHEMA"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["EFFECT_SCHEMA", "ROW_SCHEMA", "VARIANT_SCHEMA", "schema_of"]
 
 ROW_SCHEMA = pl.Schema(
     zip(COLUMNS, (pl.String, pl.Int64, pl.Int64, pl.String, pl.Int16, pl.String), strict=True)
@@ -53,3 +58,16 @@ VARIANT_SCHEMA: dict[str, type[pl.DataType]] = {
     "max_distance": pl.Int32,
 }
 """Columns of a table of variants: one row per alternative allele, haplotype and output."""
+_KINDS = {"integer": pl.Int64, "number": pl.Float64, "text": pl.String}
+
+
+def schema_of(columns: Sequence[str]) -> pl.Schema:
+    """Return the schema of a table of calls with further columns, named as in `CALL_COLUMNS`.
+
+    Examples
+    --------
+    >>> schema_of(["evidence"])["evidence"]
+    Int64
+    """
+    further = [(name, _KINDS[CALL_COLUMNS[name].kind]()) for name in columns]
+    return pl.Schema([*ROW_SCHEMA.items(), *further])

@@ -86,6 +86,7 @@ class TextTrack:
         self, file: BinaryIO, outputs: Sequence[Output], layout: Layout, header: str = ""
     ) -> None:
         file.write(header.encode())
+        self._file = file
         self._layout = layout
         self._lines = Lines(file, layout.tails, layout.finals)
         self._ordered = Ordered(outputs)
@@ -100,9 +101,18 @@ class TextTrack:
             chrom=layout.before(ready.chrom),
             start=ready.start + layout.first if layout.first else ready.start,
         )
+        if layout.whole is not None:
+            self._write(placed, layout.whole(ready))
+            return
         numbers = None if layout.numbers is None else layout.numbers(ready)
         tail = ready.output.astype(np.uint32) * (MAX_SCORE + 1) + ready.score
         self._lines.add(placed, tail, numbers)
+
+    def _write(self, rows: Rows, texts: Sequence[str]) -> None:
+        """Write calls with further columns: far fewer than scores, so without the kernel."""
+        places = zip(rows.start.tolist(), rows.end.tolist(), texts, strict=True)
+        lines = "".join(f"{rows.chrom}\t{start}\t{end}\t{text}\n" for start, end, text in places)
+        self._file.write(lines.encode())
 
     def close(self) -> None:
         """Write the buffered lines. The file stays open."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dnabirnn.errors import OptionError
-from dnabirnn.files import PathLike, is_stream, read_text
+from dnabirnn.files import PathLike, is_stream
 from dnabirnn.tracks.formats import TrackFormat, track_format, track_path
-from dnabirnn.tracks.layouts import header_of, layout_of
+from dnabirnn.tracks.layouts import columns_of, header_of, layout_of
 from dnabirnn.tracks.tabix import add_index, can_index, check_index
 from dnabirnn.tracks.text import BedGraphTracks, TextTrack
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from dnabirnn.tracks.big import ValueTracks
     from dnabirnn.tracks.text import Track
 
-__all__ = ["Target", "open_track", "open_values", "read_sizes", "targets", "track_paths"]
+__all__ = ["Target", "open_track", "open_values", "targets", "track_paths"]
 
 
 @dataclass(frozen=True)
@@ -73,11 +72,22 @@ class Target:
             )
 
     def open(
-        self, files: OutputFiles, outputs: Sequence[Output], sizes: Mapping[str, int]
+        self,
+        files: OutputFiles,
+        outputs: Sequence[Output],
+        sizes: Mapping[str, int],
+        columns: Sequence[str] = (),
     ) -> Track:
         """Open the target for writing, see `open_track`."""
         return open_track(
-            files, self.path, self.form, outputs, sizes, so_type=self.so_type, index=self.index
+            files,
+            self.path,
+            self.form,
+            outputs,
+            sizes,
+            so_type=self.so_type,
+            index=self.index,
+            columns=columns,
         )
 
 
@@ -133,6 +143,7 @@ def open_track(
     *,
     so_type: str | None = None,
     index: bool = False,
+    columns: Sequence[str] = (),
 ) -> Track:
     """Open a track for rows of scores or calls.
 
@@ -150,6 +161,8 @@ def open_track(
         Type of the features in GFF3.
     index : bool
         Add a tabix index.
+    columns : sequence of str
+        Further columns of calls, see `dnabirnn.tracks.layouts.columns_of`.
 
     Raises
     ------
@@ -164,7 +177,7 @@ def open_track(
             check_index(one, form)
     layout: Any = None
     if not form.traits.split and (so_type is not None or not form.traits.binary):
-        layout = layout_of(form, outputs, so_type)
+        layout = layout_of(form, outputs, so_type, columns)
     track: Track
     if form is TrackFormat.BIGWIG:
         from dnabirnn.tracks.big import BigWigTracks
@@ -174,15 +187,19 @@ def open_track(
     elif form is TrackFormat.BIGBED:
         from dnabirnn.tracks.big import BigBedTrack
 
-        track = BigBedTrack(files.reserve(path, ".bb"), outputs, sizes, files.scratch(path))
+        further = columns_of(form, columns)
+        track = BigBedTrack(
+            files.reserve(path, ".bb"), outputs, sizes, files.scratch(path), further
+        )
     elif form is TrackFormat.PARQUET:
         from dnabirnn.tracks.parquet import ParquetTrack
 
-        track = ParquetTrack(files.reserve(path), outputs, files.scratch(path))
+        further = columns_of(form, columns)
+        track = ParquetTrack(files.reserve(path), outputs, files.scratch(path), further)
     elif form is TrackFormat.BEDGRAPH:
         track = BedGraphTracks([files.open(one) for one in paths])
     else:
-        track = TextTrack(files.open(path), outputs, layout, header_of(form))
+        track = TextTrack(files.open(path), outputs, layout, header_of(form, columns))
     if index:
         for one in paths:
             add_index(files, one, form)
@@ -229,33 +246,3 @@ def track_paths(path: PathLike, form: TrackFormat, outputs: Sequence[Output]) ->
             "outputs; give the name of a file"
         )
     return [os.fspath(path)]
-
-
-def read_sizes(path: PathLike) -> dict[str, int]:
-    """Read the lengths of contigs from a table whose first two columns are name and length.
-
-    Parameters
-    ----------
-    path : path
-        A table such as UCSC's chrom.sizes or the .fai of samtools.
-
-    Raises
-    ------
-    OptionError
-        A file that cannot be read; a line without a name and a length; a contig that occurs twice.
-    """
-    sizes: dict[str, int] = {}
-    text = read_text(path, OptionError, "a chrom.sizes or .fai file")
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        name, length = (*line.split("\t"), "")[:2]
-        if not re.fullmatch("[0-9]{1,18}", length := length.strip()):
-            raise OptionError(
-                f"{path}, line {number}: not a contig and its length; give a chrom.sizes or .fai "
-                "file"
-            )
-        if name in sizes:
-            raise OptionError(f"{path}, line {number}: {name} occurs twice; remove one line")
-        sizes[name] = int(length)
-    return sizes

@@ -74,7 +74,10 @@ if TYPE_CHECKING:
 __all__ = ["LABEL_SHARE", "Places", "Prevalence", "Sampler", "SamplingSettings", "TrainingBatch"]
 
 LABEL_SHARE = 0.5
-"""Share of the label in what a base is taught as, if there is a teacher; the rest is its answer."""
+"""Share of the label in what a base is taught as, if there is a teacher; the rest is its answer.
+
+0.5 is as good as 0 on validation sequence (docs/adr/0034-distillation.md).
+"""
 
 # Stream 2 is used for dropout (`dnabirnn.training.fit`).
 _TRAINING_STREAM, _PREVALENCE_STREAM = 0, 1

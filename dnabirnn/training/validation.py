@@ -44,13 +44,14 @@ def mean_of(average_precision: Mapping[str, float | None]) -> float | None:
 
 
 def _spread(
-    intervals: NDArray[np.int64], pieces: int, labels: NDArray[np.unsignedinteger]
+    intervals: NDArray[np.int64], most_bp: int, piece_bp: int, labels: NDArray[np.unsignedinteger]
 ) -> NDArray[np.int64]:
-    """Return evenly spread pieces of at most 100 kb, plus one for each label bit they lack."""
+    """Return evenly spread pieces, plus one for each label bit they lack."""
+    pieces = max(1, most_bp // piece_bp)
     cut = [
-        (start, min(start + _PIECE_BP, end))
+        (start, min(start + piece_bp, end))
         for first, end in intervals.tolist()
-        for start in range(first, end, _PIECE_BP)
+        for start in range(first, end, piece_bp)
     ]
     present = np.array([np.bitwise_or.reduce(labels[start:end]) for start, end in cut])
     chosen = set(np.linspace(0, len(cut) - 1, pieces).round().astype(int).tolist())
@@ -69,6 +70,8 @@ class Validation:
     encoded : EncodedSet
     most_bp : int, optional
         Maximum number of bases, about. Longer sequence is reduced to evenly spread pieces.
+    piece_bp : int
+        Length of these pieces. Longer ones cut fewer of the sites that are long themselves.
     split : str, optional
         By default "val", or "train" where the encoded set has no validation sequence.
 
@@ -79,13 +82,17 @@ class Validation:
     """
 
     def __init__(
-        self, encoded: EncodedSet, most_bp: int | None = None, split: str | None = None
+        self,
+        encoded: EncodedSet,
+        most_bp: int | None = None,
+        split: str | None = None,
+        piece_bp: int = _PIECE_BP,
     ) -> None:
         self.classes = encoded.classes
         self.split = split or ("val" if len(encoded.split("val")) else "train")
         intervals = encoded.natural().split(self.split)
         if most_bp is not None and (intervals[:, 1] - intervals[:, 0]).sum() > most_bp:
-            intervals = _spread(intervals, max(1, most_bp // _PIECE_BP), encoded.labels)
+            intervals = _spread(intervals, most_bp, piece_bp, encoded.labels)
         self.contigs = [
             ValidationContig(
                 f"{self.split}:{start}-{end}", encoded.codes[start:end], encoded.labels[start:end]

@@ -40,7 +40,7 @@ def digests(form: str) -> list[str]:
 def test_all_forms_give_the_same_bytes(form: str) -> None:
     here, narrow = digests(form), digests("four")
     assert [here[0], narrow[0]] == [str(WIDTHS[form]), "4"]
-    assert len(narrow) == 129
+    assert len(narrow) == 131
     # Scores at all limits may agree by chance, but most models differ from one another.
     assert len({line.split()[-1] for line in narrow[1:]}) > 90
     assert here[1:] == narrow[1:]
@@ -58,7 +58,8 @@ def test_scores_pass_the_self_check_in_each_form(form: str) -> None:
 @pytest.mark.parametrize("form", ["avx2", "four"])
 def test_scores_and_gradients_agree_with_torch_in_each_form(form: str) -> None:
     files = [
-        str(TESTS / "engine" / f"test_{name}.py") for name in ("fused_engine", "differentiable")
+        str(TESTS / "engine" / f"test_{name}.py")
+        for name in ("fused_engine", "differentiable", "mutant_engine")
     ]
     said = run(form, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files)
     assert " passed" in said

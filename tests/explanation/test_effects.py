@@ -11,6 +11,7 @@ from random_models import combined, random_checkpoint, random_codes
 
 from dnabirnn.alphabet import AMBIGUOUS, reverse_complement
 from dnabirnn.engine.mutant_engine import make_mutant_engine
+from dnabirnn.errors import ScoreError
 from dnabirnn.explanation.changes import Changes, mapped
 from dnabirnn.explanation.edits import substitutions
 from dnabirnn.explanation.kept_states import KeptStates
@@ -297,3 +298,13 @@ def test_kept_states_compute_edits_that_lie_apart() -> None:
     found = method.changes(layout, some, 9, profiles=True)
     whole = model.effects(codes, reach=9, profiles=True).substitutions
     check_same(found, mapped(lambda a: a[some.at, some.codes[:, 0]], whole), exact=True)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_weights_that_are_too_large(layers: int) -> None:
+    checkpoint = random_checkpoint(layers=layers)
+    weights = {name: weight * np.float32(1e38) for name, weight in checkpoint.weights.items()}
+    model = model_of(replace(checkpoint, weights=weights))
+    codes = random_codes(np.random.default_rng(0), 50)
+    with np.errstate(all="ignore"), pytest.raises(ScoreError, match="are not finite numbers"):
+        model.effects(codes, reach=5)

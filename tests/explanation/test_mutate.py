@@ -159,6 +159,30 @@ def test_importance_of_calls(tmp_path: Path, genome: dict[str, str]) -> None:
         np.testing.assert_array_equal(values, expected)
 
 
+def test_shards_of_importance_are_merged(tmp_path: Path, genome: dict[str, str]) -> None:
+    options = ("--reach", 12, "--calls", write_calls(tmp_path))
+    mutate(tmp_path, "e.bw", *options)
+    for number in (1, 2):
+        mutate(tmp_path, f"{number}.bw", *options, "--shard", f"{number}-of-2")
+    shards = [tmp_path / f"{number}.A.plus.bw" for number in (1, 2)]
+    succeed("merge", *shards, "-o", tmp_path / "all.bw")
+    assert (tmp_path / "all.bw").read_bytes() == (tmp_path / "e.A.plus.bw").read_bytes()
+
+
+def test_explain_writes_the_same_importance(tmp_path: Path, genome: dict[str, str]) -> None:
+    calls = write_calls(tmp_path)
+    mutate(tmp_path, "e.bw", "--reach", 12, "--calls", calls)
+    arguments = ("explain", tmp_path / "g.fa", "-m", tmp_path / "m.safetensors", "--reach", 12)
+    succeed(*arguments, "--calls", calls, "-o", tmp_path / "x.bw", "--threads", 1)
+    for label in ("A.plus", "A.minus", "B.both"):
+        one, other = (tmp_path / f"{name}.{label}.bw" for name in "ex")
+        assert one.read_bytes() == other.read_bytes()
+    result = run(*arguments, "--calls", calls, "-o", tmp_path / "x.npz")
+    assert "x.npz: importance is written as bigWig; end the name in .bw" in result.stderr
+    result = run(*arguments, "-o", tmp_path / "x.bw")
+    assert "importance refers to sites; give them with --calls or --regions" in result.stderr
+
+
 def test_nothing_to_change(tmp_path: Path, genome: dict[str, str]) -> None:
     (tmp_path / "c.bed").write_text("")
     calls = ("--calls", tmp_path / "c.bed")

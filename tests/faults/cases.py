@@ -99,7 +99,14 @@ CASES = (
             *("--provenance", "p.json"),
         ),
         ("s.M.plus.bw", "s.M.minus.bw", "c.bb"),
-        later=("hub.txt", "genomes.txt", "trackDb.txt", "igv_session.xml", "p.json"),
+        later=(
+            "hub.txt",
+            "genomes.txt",
+            "trackDb.txt",
+            "igv_session.xml",
+            "jbrowse2.json",
+            "p.json",
+        ),
     ),
     Case(
         "score, Parquet",
@@ -137,6 +144,26 @@ CASES = (
         later=("p.json",),
     ),
     Case(
+        "review",
+        (
+            *("review", *_LABELLED, "-m", "{in}/m.safetensors", "-o", "r.bed"),
+            *("--session", ".", "--provenance", "p.json"),
+        ),
+        ("r.bed",),
+        later=("igv_session.xml", "jbrowse2.json", "p.json"),
+    ),
+    Case(
+        "summary",
+        ("summary", "{in}/calls.bed", "--sizes", "{in}/genome.fa", "-o", "s.parquet"),
+        ("s.parquet",),
+    ),
+    Case(
+        "summary, CSV",
+        ("summary", "{in}/calls.bed", "-o", "s.csv.gz", "--provenance", "p.json"),
+        ("s.csv.gz",),
+        later=("p.json",),
+    ),
+    Case(
         "mask",
         ("mask", "{in}/genome.fa", "--calls", "{in}/calls.bed", "-o", "masked.fa.gz"),
         ("masked.fa.gz",),
@@ -149,7 +176,7 @@ CASES = (
     Case(
         "hub",
         ("hub", "s.M.plus.bw", "s.M.minus.bw", "c.bb", "-o", ".", "--genome", "x"),
-        ("hub.txt", "genomes.txt", "trackDb.txt", "igv_session.xml"),
+        ("hub.txt", "genomes.txt", "trackDb.txt", "igv_session.xml", "jbrowse2.json"),
         given=("s.M.plus.bw", "s.M.minus.bw", "c.bb"),
     ),
     Case(

@@ -64,8 +64,7 @@ from dnabirnn.sequences.genbank import parse_genbank
 from dnabirnn.sequences.records import ParseContext, Record
 from dnabirnn.sequences.twobit import read_twobit
 from dnabirnn.tracks.big_read import BigReader
-from dnabirnn.tracks.read import read_scores
-from dnabirnn.tracks.write import read_sizes
+from dnabirnn.tracks.read import read_scores, read_sizes
 
 __all__ = ["SEEDS", "TARGETS"]
 

@@ -88,3 +88,27 @@ def test_a_rate_that_no_class_keeps_is_an_error() -> None:
         call_settings(random_checkpoint(), fdr=0.05)
     with pytest.raises(OptionError, match=r"--fdr and --threshold: both"):
         call_settings(BOTH, fdr=0.05, threshold=0.5)
+
+
+def test_the_method_is_that_of_the_model_by_class_unless_it_is_given() -> None:
+    learned = {"A": CallRule(400, 2, 1, least_evidence=9000), "B": CallRule(300)}
+    checkpoint = dataclasses.replace(BOTH, calls=learned)
+    settings = call_settings(checkpoint, threshold={"A": 0.2})
+    assert settings.rules["A"] == CallRule(200, 2, 1, least_evidence=9000)
+    assert settings.method_of("A") is CallMethod.EVIDENCE
+    assert settings.method_of("B") is CallMethod.THRESHOLD
+    assert call_settings(checkpoint, "threshold").method_of("A") is CallMethod.THRESHOLD
+    assert not settings.exclusive
+
+
+@pytest.mark.parametrize("least", [None, 9000])
+def test_calls_exclude_each_other_in_exclusive_models_with_evidence(least: int | None) -> None:
+    exclusive = random_checkpoint(exclusive=True)
+    rules = {
+        name: dataclasses.replace(rule, least_evidence=least)
+        for name, rule in exclusive.calls.items()
+    }
+    checkpoint = dataclasses.replace(exclusive, calls=rules)
+    assert call_settings(checkpoint).exclusive == (least is not None)
+    assert call_settings(checkpoint, "evidence").exclusive
+    assert not call_settings(checkpoint, "threshold").exclusive

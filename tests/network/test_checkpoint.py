@@ -15,6 +15,7 @@ from dnabirnn.motif_classes import MotifClass
 from dnabirnn.network.architecture import Cell
 from dnabirnn.network.call_rules import CallLengths, CallRule
 from dnabirnn.network.checkpoint import load_checkpoint, mapped_weights, weight_shapes
+from dnabirnn.network.evidence import EvidenceScale, millinats
 from dnabirnn.network.log_odds import LogOddsMap
 from dnabirnn.network.torch_network import Network, load_weights, weights_of
 from dnabirnn.scoring.model import Model
@@ -235,5 +236,36 @@ def test_a_class_without_a_threshold_has_a_format_of_its_own(tmp_path: Path) -> 
         plain = some.description()
         plain["calls"]["A"][name] = value
         save_file(dict(some.weights), tmp_path / "d.safetensors", {"dnabirnn": json.dumps(plain)})
+        with pytest.raises(ModelFileError, match="description is damaged"):
+            load_checkpoint(tmp_path / "d.safetensors")
+
+
+def test_a_class_called_by_evidence_has_a_format_of_its_own(tmp_path: Path) -> None:
+    rules = {"A": CallRule(300, 2, 1, least_evidence=7000), "B": CallRule(400)}
+    told = {"A": {"sequence": 0.1, "sampled": 0.5, "calibrated": 0.2}, "B": {"calibrated": 1.5}}
+    checkpoint = dataclasses.replace(
+        random_checkpoint(), calls=rules, absent={"A": -1500}, training={"prevalence": told}
+    )
+    plain = checkpoint.description()
+    assert plain["format_version"] == 4
+    assert plain["calls"]["A"] == {
+        "threshold": 300, "min_length_bp": 2, "merge_gap_bp": 1, "least_evidence": 7000,
+        "absent": -1500,
+    }  # fmt: skip
+    assert plain["calls"]["B"] == {"threshold": 400, "min_length_bp": 1, "merge_gap_bp": 0}
+    checkpoint.save(tmp_path / "m.safetensors")
+    loaded = load_checkpoint(tmp_path / "m.safetensors")
+    assert (loaded.calls, loaded.absent) == (rules, {"A": -1500})
+    assert loaded.to_bytes() == checkpoint.to_bytes()
+    # the share of B is no share, and is as if it were missing
+    assert loaded.evidence_scales() == {"A": EvidenceScale(millinats(0.2), -1500, 100)}
+    moved = loaded.with_prior({"A": 0.01})
+    assert moved.evidence_scales()["A"].prior == millinats(0.01)
+    assert loaded.training["prevalence"]["A"]["calibrated"] == 0.2
+    for name, value in (("least_evidence", -1), ("absent", 1e9), ("absent", "low")):
+        damaged = checkpoint.description()
+        damaged["calls"]["A"] = {**plain["calls"]["A"], name: value}
+        text = {"dnabirnn": json.dumps(damaged)}
+        save_file(dict(checkpoint.weights), tmp_path / "d.safetensors", text)
         with pytest.raises(ModelFileError, match="description is damaged"):
             load_checkpoint(tmp_path / "d.safetensors")

@@ -10,6 +10,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dnabirnn.report.curves import blank, plain_log_axis
 from dnabirnn.report.figures import boundary_figure, length_figure
 from dnabirnn.report.sites import SITES_SCHEMA
 
@@ -68,3 +69,22 @@ def test_labels_of_errors_stand_apart(classes: int, ticks: int) -> None:
         assert [labels[0].get_text()[0], labels[ticks // 2].get_text()] == ["≤", "0"]
         boxes = [label.get_window_extent() for label in labels]
         assert all(right.x0 - left.x1 > right.height for left, right in pairwise(boxes))
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(715, 750), (0.05, 0.3), (1, 1_000_000), (0.0002, 0.0004), (7, 7)]
+)
+@pytest.mark.parametrize("decades", [True, False])
+def test_logarithmic_axes_have_plain_numbers(low: float, high: float, decades: bool) -> None:
+    figure, grid = blank((4, 3))
+    axes = grid[0, 0]
+    axes.plot([0, 1], [low, high])
+    plain_log_axis(axes, "y", decades=decades)
+    figure.canvas.draw()
+    texts = [text.get_text() for text in axes.get_yticklabels() if text.get_text()]
+    assert axes.get_yscale() == "log"
+    assert len(set(texts)) == len(texts) >= 2
+    for text, tick in zip(texts, axes.get_yticks(), strict=True):
+        assert float(text.replace(",", "")) == pytest.approx(tick, rel=1e-3)
+    if decades:
+        assert all(text.replace(",", "").strip("0.") in ("1", "2", "5") for text in texts)

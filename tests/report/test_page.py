@@ -40,11 +40,13 @@ def test_what_is_put_in_is_text_and_no_markup():
         Text(evil),
         Heading(evil),
         Listing(evil, evil),
-        Table(evil, [evil], [[TableCell(evil), TableCell(evil, evil), TableCell(evil, code=True)]]),
+        Table(
+            evil, [evil] * 3, [[TableCell(evil), TableCell(evil, evil), TableCell(evil, code=True)]]
+        ),
         Figure(drawing(evil), evil, evil, sequence=evil),
     )
     assert "<script" not in html
-    assert html.count("alert(1)") == 15
+    assert html.count("alert(1)") == 17
 
 
 def test_tables_and_figures_are_numbered_on():

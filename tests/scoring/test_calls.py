@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 from unittest import mock
@@ -15,8 +16,9 @@ from hypothesis import example, given, settings, strategies as st
 from dnabirnn.errors import OptionError
 from dnabirnn.motif_classes import Output
 from dnabirnn.network.call_rules import CallMethod, CallRule, CallSettings
+from dnabirnn.network.evidence import EvidenceScale, base_log_odds
 from dnabirnn.scoring import runs
-from dnabirnn.scoring.calls import Caller, calls_frame, find_calls
+from dnabirnn.scoring.calls import Caller, _kept, calls_frame, evidence_of, find_calls
 from dnabirnn.scoring.runs import find_runs
 from dnabirnn.tracks import read as readback
 from dnabirnn.tracks.block import Block
@@ -73,6 +75,38 @@ def maximal_segments(scores: Sequence[int], threshold: int) -> list[tuple[int, i
     return found
 
 
+def base_weights(scores: Sequence[int], rule: CallRule) -> list[int]:
+    """Evidence of each base less that of a base at the threshold, from logarithms."""
+
+    def log_odds(score: float) -> int:
+        p = min(max(score, 0.5), 999.5) / 1000
+        return round(1000 * (math.log(p) - math.log(1 - p)))
+
+    floor = min(100, rule.threshold)
+    low, at = log_odds(0), log_odds(rule.threshold)
+    return [log_odds(s) - at if s >= floor else min(low - at, -1) for s in scores]
+
+
+def evidence_segments(scores: Sequence[int], rule: CallRule) -> list[tuple[int, int]]:
+    """The longest stretches that rise by K, never fall by K, start lowest and end highest."""
+    sums = [0]
+    for weight in base_weights(scores, rule):
+        sums.append(sums[-1] + weight)
+    k = 10_000 if rule.least_evidence is None else rule.least_evidence
+    found: list[tuple[int, int]] = []
+    for start in range(len(scores)):
+        highest, longest = sums[start], None
+        for end in range(start + 1, len(sums)):
+            if sums[end] < sums[start] or highest - sums[end] >= max(k, 1):
+                break
+            highest = max(highest, sums[end])
+            if sums[end] == highest and highest - sums[start] >= k:
+                longest = end
+        if longest is not None and (not found or longest > found[-1][1]):
+            found.append((start, longest))
+    return found
+
+
 def pieces_between(scores: Sequence[int], most_absent: int) -> list[tuple[int, int]]:
     """What lies between stretches of more than so many scores of 0."""
     stretches = [(start, end) for start, end in zero_runs(scores) if end - start > most_absent]
@@ -86,11 +120,17 @@ def zero_runs(scores: Sequence[int]) -> list[tuple[int, int]]:
 
 def naive(scores: Sequence[int], rule: CallRule, method: CallMethod) -> list[Call]:
     """Calls of one output; a base without a row scores 0."""
-    find = {CallMethod.THRESHOLD: threshold_segments, CallMethod.MSS: maximal_segments}[method]
+
+    def find(part: Sequence[int]) -> list[tuple[int, int]]:
+        if method is CallMethod.EVIDENCE:
+            return evidence_segments(part, rule)
+        search = threshold_segments if method is CallMethod.THRESHOLD else maximal_segments
+        return search(part, rule.threshold)
+
     segments = [
         (begin + start, begin + end)
         for begin, stop in pieces_between(scores, rule.merge_gap_bp)
-        for start, end in find(scores[begin:stop], rule.threshold)
+        for start, end in find(scores[begin:stop])
     ]
     joined: list[tuple[int, int]] = []
     for start, end in segments:
@@ -150,6 +190,8 @@ RULES = st.builds(
     threshold=st.sampled_from([1, 250, 500, 501, 1000]),
     min_length_bp=st.sampled_from([0, 1, 2, 5]),
     merge_gap_bp=st.sampled_from([0, 1, 2, 5]),
+    # The weights of scores near the threshold of 500 are multiples of 4 millinats.
+    least_evidence=st.sampled_from([None, 0, 1, 4, 8, 2000, 8000]),
 )
 CUTS = st.lists(st.integers(1, 40), max_size=8)
 
@@ -165,6 +207,8 @@ CUTS = st.lists(st.integers(1, 40), max_size=8)
 )
 @example([501, 499, 501], CallRule(500), CallMethod.MSS, [], 60, False)
 @example([500, 499, 500], CallRule(500), CallMethod.MSS, [1, 2], 60, False)
+@example([501, 499, 501, 498, 500], CallRule(500, 0, 0, 4), CallMethod.EVIDENCE, [1, 2], 60, False)
+@example([500, 500, 900, 250, 900], CallRule(500, 0, 0, 0), CallMethod.EVIDENCE, [3], 60, False)
 def test_calls_are_those_of_the_definition(
     scores: list[int],
     rule: CallRule,
@@ -204,7 +248,7 @@ def test_long_contigs(seed: int, gap: int, method: CallMethod) -> None:
     scores = scores.astype(np.int16)
     for start in random.integers(0, 1500, 8):
         scores[start : start + random.integers(1, 60)] = 0
-    rule = CallRule(500, merge_gap_bp=gap)
+    rule = CallRule(500, merge_gap_bp=gap, least_evidence=3000)
     rows = find_runs(blocks(column(scores), random.integers(1, 1500, seed)), min_score=100)
     expected = naive(np.where(scores < 100, 0, scores).tolist(), rule, method)
     assert calls_of(rows, settings_of(rule, method)) == expected
@@ -234,7 +278,8 @@ def test_a_call_keeps_its_ends_wherever_a_block_ends(
     for output in range(3):
         scores[start:end, output] = 700 + output
     rows = find_runs(blocks(scores, [edge]), min_score=100)
-    (calls,) = find_calls(rows, BOTH, settings_of(CallRule(500), method))
+    rule = CallRule(500, least_evidence=500)
+    (calls,) = find_calls(rows, BOTH, settings_of(rule, method))
     assert bed([calls]) == (
         f"c\t{start}\t{end}\ta\t702\t.\n"
         f"c\t{start}\t{end}\tm\t700\t+\n"
@@ -386,16 +431,98 @@ def test_table_of_calls() -> None:
     )
     calls = find_calls(rows, BOTH, settings_of(CallRule(500), CallMethod.MSS))
     table = calls_frame(calls, BOTH)
-    assert table.schema == pl.Schema(ROW_SCHEMA)
+    assert table.schema == pl.Schema([*ROW_SCHEMA.items(), ("evidence", pl.Int64)])
     assert table.rows() == [
-        ("x", 0, 2, "a", 900, "."),
-        ("x", 0, 2, "m", 900, "+"),
-        ("y", 0, 1, "m", 600, "-"),
+        ("x", 0, 2, "a", 900, ".", 4394),
+        ("x", 0, 2, "m", 900, "+", 4394),
+        ("y", 0, 1, "m", 600, "-", 405),
     ]
 
 
 def test_table_of_no_calls() -> None:
-    assert calls_frame([], BOTH).schema == pl.Schema(ROW_SCHEMA)
+    assert calls_frame([], BOTH).schema == pl.Schema([*ROW_SCHEMA.items(), ("evidence", pl.Int64)])
+
+
+EVIDENCE_SCALES = st.builds(
+    EvidenceScale,
+    prior=st.sampled_from([-6000, 0]),
+    absent=st.sampled_from([-9000, -500]),
+    floor=st.just(100),
+)
+
+
+@given(
+    scores=SCORES,
+    rule=RULES,
+    method=st.sampled_from(METHODS),
+    scale=EVIDENCE_SCALES,
+    cuts=CUTS,
+    least=st.sampled_from([1, 50]),
+)
+def test_evidence_is_the_sum_over_the_bases_of_a_call(
+    scores: list[int],
+    rule: CallRule,
+    method: CallMethod,
+    scale: EvidenceScale,
+    cuts: list[int],
+    least: int,
+) -> None:
+    chosen = CallSettings({"m": rule}, method, {"m": scale})
+    weights = base_log_odds() - scale.prior
+    floor = min(100, rule.threshold)
+    told = [int(weights[s]) if s >= floor else scale.absent for s in scores]
+
+    def of(values: list[int], cuts: list[int], least: int) -> list[tuple[int, int, int]]:
+        rows = find_runs(blocks(column(values), cuts), min_score=least)
+        return [
+            (int(start), int(end), int(evidence))
+            for calls in find_calls(rows, PLUS, chosen)
+            for start, end, evidence in zip(calls.start, calls.end, evidence_of(calls), strict=True)
+        ]
+
+    found = of(scores, cuts, min(least, floor))
+    assert [evidence for *_, evidence in found] == [sum(told[s:e]) for s, e, _ in found]
+    size = len(scores)
+    mirrored = of(scores[::-1], [], min(least, floor))
+    assert found == [(size - end, size - start, e) for start, end, e in mirrored[::-1]]
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 30), st.integers(0, 4)), max_size=9))
+def test_calls_that_exclude_each_other_are_kept_by_evidence(
+    calls: list[tuple[int, int, int]],
+) -> None:
+    table = np.array(sorted(calls), dtype=np.int64).reshape(-1, 3)
+    start, end, evidence = table[:, 0], table[:, 0] + table[:, 1], table[:, 2]
+    kept = _kept(start, end, evidence)
+    for number in range(start.size):
+        rivals = kept & (evidence > evidence[number])
+        covered = {
+            base
+            for first, last in zip(start[rivals].tolist(), end[rivals].tolist(), strict=True)
+            for base in range(first, last)
+        }
+        own = set(range(int(start[number]), int(end[number])))
+        assert kept[number] == (2 * len(own & covered) < len(own))
+
+
+def test_an_exclusive_model_keeps_the_strand_with_more_evidence() -> None:
+    scores = np.zeros((60, 3), dtype=np.int16)
+    scores[5:50, 0], scores[10:30, 1], scores[52:58, 1] = 900, 700, 700
+    rule = CallRule(500, 3, 4)
+    found = {
+        exclusive: [
+            (BOTH[o], int(s))
+            for calls in find_calls(
+                find_runs(blocks(scores), min_score=100),
+                BOTH,
+                CallSettings({"m": rule}, exclusive=exclusive),
+            )
+            for o, s in zip(calls.output.tolist(), calls.start, strict=True)
+        ]
+        for exclusive in (False, True)
+    }
+    assert found[False] == [(BOTH[0], 5), (BOTH[1], 10), (BOTH[1], 52)]
+    assert found[True] == [(BOTH[0], 5), (BOTH[1], 52)]
 
 
 def test_sums_are_exact_on_the_longest_contigs() -> None:

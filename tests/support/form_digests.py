@@ -11,6 +11,7 @@ from random_models import CELLS, random_checkpoint, random_codes
 from dnabirnn.alphabet import PADDING
 from dnabirnn.engine.fused_engine import FusedEngine
 from dnabirnn.engine.kernels.vectors import VECTOR
+from dnabirnn.network.architecture import MatrixShape
 
 
 def main() -> None:
@@ -29,6 +30,10 @@ def main() -> None:
         scores = FusedEngine.of_checkpoint(checkpoint).score(codes)
         digest = hashlib.sha256(scores[codes != PADDING].tobytes()).hexdigest()
         print(kmer, cell.value, layers, exclusive, hidden, spread, digest)
+    # Sites of a matrix do not reach into padding.
+    for shapes in ((MatrixShape(7, 1), None), (None, MatrixShape(12, 0))):
+        scores = FusedEngine.of_checkpoint(random_checkpoint(matrices=shapes)).score(codes)
+        print(shapes, hashlib.sha256(scores[codes != PADDING].tobytes()).hexdigest())
 
 
 if __name__ == "__main__":

@@ -425,7 +425,7 @@ def test_a_bigbed_of_other_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     pybigtools.open("s.bb", "w").write({"c": 9}, iter([("c", 0, 2, "b")]))
     result = run("merge", "s.bb", "-o", "o.bb")
     assert result.exit_code == 1
-    assert "s.bb: cannot be read as bigBed (it has 3 columns, not 9)" in result.stderr
+    assert "s.bb: cannot be read as bigBed (it has 3 columns, not 9 or more)" in result.stderr
 
 
 # ------------------------------------------------------------------------------ estimates

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, strategies as st
 from scored import OUTPUTS, Contig, bed, blocks, genomes, naive, text, tuples
 
-from dnabirnn.errors import TrackError
+from dnabirnn.errors import OptionError, TrackError
 from dnabirnn.files.write import OutputFiles
 from dnabirnn.scoring.runs import find_runs
 from dnabirnn.tracks import read as readback
-from dnabirnn.tracks.read import read_scores
+from dnabirnn.tracks.read import read_scores, read_sizes
 from dnabirnn.tracks.text import BedTrack
 
 
@@ -158,3 +158,29 @@ def test_an_error_on_standard_input_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"x\n")))
     with pytest.raises(TrackError, match=r"^standard input, line 1"):
         list(read_scores("-", OUTPUTS))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["a\t5\nb c\t0\n", "#x\n\na\t5\t7\t60\t61\nb c\t0\t2\t3\t4\n", "a\t\x1e5\nb c\t 0\n"],
+)
+def test_sizes(tmp_path: Path, content: str) -> None:
+    (tmp_path / "s").write_text(content)
+    assert read_sizes(tmp_path / "s") == {"a": 5, "b c": 0}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a\t5\na\t6\n", "s, line 2: a occurs twice"),
+        ("a\n", "s, line 1: not a contig and its length"),
+        ("\na\tx\n", "s, line 2: not a contig and its length"),
+        (">a\nACGT\n", "s, line 1: not a contig and its length; give a chrom.sizes or .fai"),
+        (None, "s: no such file"),
+    ],
+)
+def test_sizes_that_are_none(tmp_path: Path, content: str | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "s").write_text(content)
+    with pytest.raises(OptionError, match=message):
+        read_sizes(tmp_path / "s")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,13 @@ from dnabirnn.scoring.calls import find_calls
 from dnabirnn.scoring.runs import find_runs
 from dnabirnn.scoring.stream import measured
 from dnabirnn.tracks.formats import TrackFormat, track_format
-from dnabirnn.tracks.write import Target, open_track, read_sizes, targets
+from dnabirnn.tracks.write import Target, open_track, targets
 
 LENGTH = 40
+
+
+def logit(score: float) -> float:
+    return math.log(score / (1000 - score))
 
 
 def column(*intervals: tuple[int, int, int]) -> list[int]:
@@ -66,13 +71,34 @@ SUMMITS = [0, 0, 24, 21, 39, 0]
 RGB = {"b": "0,114,178", "a": "213,94,0", "B": "0,158,115"}
 
 
-def write_calls(path: Path, **options: Any) -> Path:
+# Whole millinats above those of a base at the threshold of 400; bases of code 4 have no row.
+EVIDENCE = [
+    sum(round(1000 * logit(s)) - round(1000 * logit(400)) for s in scores)
+    for scores in (
+        [900], [500] * 38 + [0.5] * 2, [700] * 4 + [950] * 4, [600] * 2, [800], [999.5] * 40,
+    )
+]  # fmt: skip
+# What a caller may add to a call.
+FURTHER = {
+    "period": np.array([0, 171, 0, 0, 0, 2]),
+    "copies": np.array([0, 10.5, 0, 0, 0, 3]),
+    "evalue": np.array([2e-7, 0.5, 3, 1234567.0, 1, 1e-300]),
+    "qvalue": np.array([1e-8, 0.25, 1, 1, 1, 0.05]),
+    "note": np.array(["", "too few calls", "", "", "", ""]),
+}
+
+
+def write_calls(path: Path, *columns: str, **options: Any) -> Path:
     form = track_format(path, calls=True)
+    columns = columns or ("evidence",)
     runs = find_runs(blocks(GENOME, [7, 25]), min_score=1)
     with OutputFiles() as files:
-        track = open_track(files, path, form, OUTPUTS, SIZES, **options)
+        track = open_track(files, path, form, OUTPUTS, SIZES, columns=columns, **options)
+        done = 0
         for rows in find_calls(runs, OUTPUTS, SETTINGS, summits=form is TrackFormat.NARROWPEAK):
-            track.add(rows)
+            part = slice(done, done := done + rows.start.size)
+            further = {name: values[part] for name, values in FURTHER.items()}
+            track.add(rows._replace(extra={**(rows.extra or {}), **further}))
         track.close()
     return path
 
@@ -119,14 +145,14 @@ def test_narrowpeak(tmp_path: Path) -> None:
 
 def test_tsv(tmp_path: Path) -> None:
     header, *rows = rows_of(write_calls(tmp_path / "c.tsv"))
-    assert header == ["chrom", "start", "end", "class", "score", "strand"]
-    assert rows == text(CALLS)
+    assert header == ["chrom", "start", "end", "class", "score", "strand", "evidence"]
+    assert rows == text(with_evidence())
 
 
 def test_parquet(tmp_path: Path) -> None:
     frame = pl.read_parquet(write_calls(tmp_path / "c.parquet"))
-    assert frame.columns == ["chrom", "start", "end", "class", "score", "strand"]
-    assert frame.rows() == CALLS
+    assert frame.columns == ["chrom", "start", "end", "class", "score", "strand", "evidence"]
+    assert frame.rows() == with_evidence()
     assert (frame["start"].dtype, frame["score"].dtype) == (pl.Int64, pl.Int16)
 
 
@@ -173,14 +199,88 @@ def test_bigbed(tmp_path: Path) -> None:
         assert file.isBigBed()
         assert file.chroms() == {"a;b%": LENGTH, "z|1": LENGTH}
         assert b"table bed9" in file.SQL()
+        assert b"bigint evidence;" in file.SQL()
         found = [
             (chrom, start, end, rest)
             for chrom in ("z|1", "a;b%")
             for start, end, rest in file.entries(chrom, 0, LENGTH)
         ]
     assert found == [
-        (*row[:3], "\t".join(map(str, (*row[3:], row[1], row[2], RGB[row[3]])))) for row in CALLS
+        (*row[:3], "\t".join(map(str, (*row[3:6], row[1], row[2], RGB[row[3]], row[6]))))
+        for row in with_evidence()
     ]
+
+
+ALL = ("evidence", "period", "copies", "evalue", "qvalue", "note")
+FURTHER_TEXT = [
+    ("0", "0", "2e-07", "1e-08", "."),
+    ("171", "10.5", "0.5", "0.25", "too few calls"),
+    ("0", "0", "3", "1", "."),
+    ("0", "0", "1.23457e+06", "1", "."),
+    ("0", "0", "1", "1", "."),
+    ("2", "3", "1e-300", "0.05", "."),
+]
+
+
+def with_evidence() -> list[tuple]:
+    return [(*row, evidence) for row, evidence in zip(CALLS, EVIDENCE, strict=True)]
+
+
+@pytest.mark.parametrize("ending", ["bed", "bed9", "tsv", "parquet", "bb"])
+def test_all_columns_of_calls(tmp_path: Path, ending: str) -> None:
+    path = write_calls(tmp_path / f"c.{ending}", *ALL)
+    thick = [[str(row[1]), str(row[2]), RGB[row[3]]] for row in CALLS]
+    middle = thick if ending in ("bed9", "bb") else [[] for _ in CALLS]
+    expected = [
+        [*map(str, row[:6]), *mid, str(row[6]), *more]
+        for row, mid, more in zip(with_evidence(), middle, FURTHER_TEXT, strict=True)
+    ]
+    names = ["chrom", "start", "end", "class", "score", "strand"]
+    if ending == "parquet":
+        frame = pl.read_parquet(path)
+        assert frame.columns == [*names, *ALL]
+        assert frame["note"].to_list() == [None, "too few calls", None, None, None, None]
+        assert frame["evalue"].to_list() == pytest.approx(FURTHER["evalue"].tolist(), rel=1e-5)
+        assert frame.select([*names, "evidence"]).rows() == with_evidence()
+    elif ending == "bb":
+        with pyBigWig.open(str(path)) as file:
+            found = [
+                [chrom, str(start), str(end), *rest.split("\t")]
+                for chrom in ("z|1", "a;b%")
+                for start, end, rest in file.entries(chrom, 0, LENGTH)
+            ]
+        assert found == expected
+    else:
+        header, *rows = rows_of(path)
+        if ending != "tsv":
+            header[0] = header[0].removeprefix("#")
+        assert [name for name in header if name not in ("thickStart", "thickEnd", "itemRgb")] == [
+            *names, *ALL
+        ]  # fmt: skip
+        assert rows == expected
+
+
+def test_q_values_in_narrowpeak(tmp_path: Path) -> None:
+    rows = rows_of(write_calls(tmp_path / "c.narrowPeak", *ALL))
+    assert [row[:7] for row in rows] == text([(*row, f"{row[4] / 1000:.3f}") for row in CALLS])
+    assert [int(row[9]) for row in rows] == [
+        summit - call[1] for summit, call in zip(SUMMITS, CALLS, strict=True)
+    ]
+    p = -np.log10(-np.expm1(-FURTHER["evalue"]))
+    assert [float(row[7]) for row in rows] == pytest.approx(p.tolist(), abs=1e-5)
+    assert [float(row[8]) for row in rows] == pytest.approx(
+        (-np.log10(FURTHER["qvalue"])).tolist(), abs=1e-5
+    )
+    assert not any(value.startswith("-") for row in rows for value in row[7:9])
+
+
+def test_attributes_in_gff3(tmp_path: Path) -> None:
+    rows = rows_of(write_calls(tmp_path / "c.gff3", *ALL))[1:]
+    assert rows[0][8] == f"Name=b;evidence={EVIDENCE[0]};evalue=2e-07;qvalue=1e-08"
+    assert rows[1][8] == (
+        f"Name=a;evidence={EVIDENCE[1]};period=171;copies=10.5;evalue=0.5;qvalue=0.25;"
+        "Note=too few calls"
+    )
 
 
 @pytest.mark.parametrize("ending", [".bed", ".bed9", ".tsv", ".parquet", ".bb"])
@@ -319,35 +419,6 @@ def test_one_output_goes_to_a_stream(capfdbinary: pytest.CaptureFixture[bytes]) 
 def test_a_folder_that_is_missing(tmp_path: Path, name: str) -> None:
     with pytest.raises(OutputError, match="there is no folder"):
         write_calls(tmp_path / "none" / name)
-
-
-# ------------------------------------------------------------------------------ sizes
-
-
-@pytest.mark.parametrize(
-    "content",
-    ["a\t5\nb c\t0\n", "#x\n\na\t5\t7\t60\t61\nb c\t0\t2\t3\t4\n", "a\t\x1e5\nb c\t 0\n"],
-)
-def test_sizes(tmp_path: Path, content: str) -> None:
-    (tmp_path / "s").write_text(content)
-    assert read_sizes(tmp_path / "s") == {"a": 5, "b c": 0}
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("a\t5\na\t6\n", "s, line 2: a occurs twice"),
-        ("a\n", "s, line 1: not a contig and its length"),
-        ("\na\tx\n", "s, line 2: not a contig and its length"),
-        (">a\nACGT\n", "s, line 1: not a contig and its length; give a chrom.sizes or .fai"),
-        (None, "s: no such file"),
-    ],
-)
-def test_sizes_that_are_none(tmp_path: Path, content: str | None, message: str) -> None:
-    if content is not None:
-        (tmp_path / "s").write_text(content)
-    with pytest.raises(OptionError, match=message):
-        read_sizes(tmp_path / "s")
 
 
 # ------------------------------------------------------------------------------ commands

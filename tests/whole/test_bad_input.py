@@ -86,6 +86,8 @@ FASTA_COMMANDS = (
     "scan BAD --motifs motifs.jaspar --gc 0.5 -o out.bed",
     "score BAD -m m.safetensors -o out.bed --calls calls.bed",
     "evaluate BAD --labels sites.bed -m m.safetensors -o out.json",
+    "mutate BAD -m m.safetensors -o out.parquet",
+    "explain BAD -m m.safetensors -o out.bw --regions sites.bed --reach 9",
 )
 TWICE = r"genome.fa, line 1: record 'a' occurs twice, first in genome.fa"
 
@@ -123,6 +125,7 @@ BED_COMMANDS = (
     "score genome.fa -m m.safetensors --regions BAD -o out.bed --shard 1-of-2",
     "evaluate genome.fa --labels sites.bed -m m.safetensors --regions BAD -o out.json",
     "evaluate genome.fa --labels sites.bed -m m.safetensors --exclude BAD -o out.json",
+    "mutate genome.fa -m m.safetensors --regions BAD -o out.npz",
 )
 
 
@@ -183,6 +186,7 @@ MODEL_COMMANDS = (
     "score genome.fa -m BAD -o out.bed --calls calls.bed",
     "evaluate genome.fa --labels sites.bed -m BAD -o out.json",
     "train set -o out.safetensors --init BAD",
+    "mutate genome.fa -m BAD -o out.parquet",
 )
 
 
@@ -653,7 +657,7 @@ OPTIONS = {
         "mask genome.fa --calls sites.bed -o out.fa --at-least -1", "-1 is not in the range"
     ),
     "merge: nothing": Case("merge -o out.bed", "Missing argument 'SHARDS...'"),
-    "hub: no genome": Case("hub out.bw -o .", "Missing option '--genome'"),
+    "hub: no genome": Case("hub out.bw -o .", "--genome and --fasta: give one of them"),
     "call: into a folder": Case("call scores.bed -m m.safetensors -o set", "set: a folder; give"),
     # evaluate
     "evaluate: nothing": Case("evaluate", "Missing argument 'FASTA...'"),
@@ -770,7 +774,7 @@ def assert_fails(
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
     commands = ("encode", "train", "score", "call", "evaluate", "info", "mask", "merge", "hub")
-    known = words[0] in (*commands, "export", "scan")
+    known = words[0] in (*commands, "export", "scan", "explain", "mutate")
     prefix = f"dnabirnn {words[0]}: error: " if known else "dnabirnn: error: "
     assert line.startswith(prefix)
     assert re.search(message, line.removeprefix(prefix)), line

@@ -28,7 +28,7 @@ from dnabirnn.network.kann import read_kann
 from dnabirnn.network.log_odds import LogOddsMap
 from dnabirnn.network.scoring_window import ScoringWindow
 from dnabirnn.sequences.selection import Shard
-from dnabirnn.tracks.write import read_sizes
+from dnabirnn.tracks.read import read_sizes
 
 PIECES = (
     *(b"\t", b"\n", b"\r\n", b" ", b",", b";", b'"', b"=", b"%", b"#", b">", b"@", b"+", b"//"),

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import click
 import pytest
@@ -30,6 +31,8 @@ ROOT = Path(__file__).parents[2]
 WORKFLOWS = ROOT / "workflows"
 PROFILES = WORKFLOWS / "profiles"
 COMPUTED = {"train", "score", "evaluate", "report"}
+CALLED = {"call", "summarize", "summary", "session", "report"}
+"""What runs again if calls change."""
 TINY = {
     "samples": "data/samples.tsv",
     "threads": 1,
@@ -87,6 +90,11 @@ def planned(folder: Path, *arguments: object, config: dict[str, Any]) -> dict[st
     return {rule: int(count) for rule, count in jobs.items() if rule not in ("all", "total")}
 
 
+def lines_of(path: Path) -> list[str]:
+    """Lines of a table below its head."""
+    return path.read_text().splitlines()[1:]
+
+
 def write_sheet(folder: Path, *rows: str, columns: str = "sample fasta labels role") -> None:
     folder.mkdir(exist_ok=True)
     lines = [columns, *rows]
@@ -132,6 +140,10 @@ class TestTrainAndScore:
             "calls/other.bed",
             "curves/motifs.json",
             "report.html",
+            "summary.tsv",
+            "summary/other.tsv",
+            "browser/other/igv_session.xml",
+            "browser/known/jbrowse2.json",
         ):
             assert (results / name).is_file(), name
         assert set(json.loads((results / "metrics/motifs.json").read_text())["classes"]) == {"M"}
@@ -142,6 +154,7 @@ class TestTrainAndScore:
         jobs = {path.relative_to(logs).with_suffix("") for path in logs.rglob("*.log")}
         assert {path.relative_to(times).with_suffix("") for path in times.rglob("*.tsv")} == jobs
         rules = {"encode", "held_out", "train", "score", "gather", "call", "evaluate", "report"}
+        rules |= {"summarize", "summary", "session"}
         assert {path.parts[0] for path in jobs} == rules
 
     def test_the_test_split_is_what_counts(self, trained: Path) -> None:
@@ -167,9 +180,9 @@ class TestTrainAndScore:
             ({}, set()),
             ({"threads": 2, "device": "cpu", "engine": "torch"}, set()),
             ({"report": {"title": "It"}}, {"report"}),
-            ({"call": {"min_length": 20}}, {"call", "evaluate", "report"}),
-            ({"score": {"min_score": 1}}, {"score", "gather", "call", "report"}),
-            ({"train": TINY["train"] | {"seed": 1}}, COMPUTED | {"gather", "call"}),
+            ({"call": {"min_length": 20}}, CALLED | {"evaluate"}),
+            ({"score": {"min_score": 1}}, CALLED | {"score", "gather"}),
+            ({"train": TINY["train"] | {"seed": 1}}, CALLED | COMPUTED | {"gather"}),
         ],
     )
     def test_what_runs_again(self, trained: Path, change: dict[str, Any], again: set[str]) -> None:
@@ -262,9 +275,12 @@ class TestTrainedModel:
         assert all(why in log for log in logs)
         assert why in first.stdout
         write_assembly(folder / "data", bad, {"x": 600})
-        assert planned(folder, config=config) == {"score": 1, "gather": 1, "call": 1}
+        own = ("score", "gather", "call", "summarize", "session", "summary", "report")
+        assert planned(folder, config=config) == dict.fromkeys(own, 1)
         results = {path.name for path in (folder / "results").iterdir()}
-        assert results == {"benchmarks", "calls", "logs", "provenance", "scores"}
+        own = ("benchmarks", "browser", "calls", "logs", "provenance", "scores", "summary")
+        assert results == {*own}
+        assert (folder / f"results/summary/{bad}.tsv").exists() is False
 
     def test_one_that_fails_stops_no_other(self, tmp_path: Path) -> None:
         config = self.write(tmp_path, 2)
@@ -290,11 +306,48 @@ class TestTrainedModel:
             succeed("score", tmp_path / "data/s0.fa", "-m", model, "-o", "-", "--calls", whole)
             assert (results / "calls/s0.bed").read_bytes() == whole.read_bytes() != b""
 
+    def test_q_values_are_those_of_one_run(self, tmp_path: Path) -> None:
+        assess = {"qvalue": True, "decoy_seed": 3, "max_q": 0.9, "periods": True}
+        config = self.write(tmp_path, 1) | {"call": {"threshold": 0.9}, "assess": assess}
+        done(tmp_path, config=config)
+        words = ("--threshold", 0.9, "--qvalue", "--decoy-seed", 3, "--max-q", 0.9, "--periods")
+        fasta, model = tmp_path / "data/s0.fa", tmp_path / "m.safetensors"
+        whole, scores = tmp_path / "whole.tsv", tmp_path / "s.bed"
+        succeed("score", fasta, "-m", model, "-o", scores, "--calls", whole, *words)
+        assert (tmp_path / "results/qvalues/s0.tsv").read_bytes() == whole.read_bytes()
+        assert whole.read_text().count("\n") > 3
+        with gzip.open(tmp_path / "results/scores/s0.bed.gz") as file:
+            assert file.read() == scores.read_bytes()
+        assert not (tmp_path / "results/shards").exists()
+
     def test_labels_are_evaluated_and_not_trained_on(self, tmp_path: Path) -> None:
         config = self.write(tmp_path, 3)
         write_sheet(tmp_path / "data", "s0 s0.fa s0.bed ", "s1 s1.fa  ", "s2 s2.fa s2.bed ")
         jobs = planned(tmp_path, config=config | {"shards": 1})
-        assert jobs == {"score": 3, "gather": 3, "call": 3, "evaluate": 2, "report": 1}
+        each = dict.fromkeys(("score", "gather", "call", "summarize", "session"), 3)
+        assert jobs == each | {"evaluate": 2, "summary": 1, "report": 1}
+
+    def test_assemblies_without_labels_have_a_report(self, tmp_path: Path) -> None:
+        config = self.write(tmp_path, 2) | {"shards": 1}
+        done(tmp_path, config=config)
+        results = tmp_path / "results"
+        table = (results / "summary.tsv").read_text().splitlines()
+        assert table[0].split("\t") == [
+            *("sample", "contig", "class", "strand", "calls", "bases", "share", "longest", "n50")
+        ]
+        rows = [line for name in ("s0", "s1") for line in lines_of(results / f"summary/{name}.tsv")]
+        assert table[1:] == rows
+        assert {row.split("\t")[0] for row in rows} == {"s0", "s1"}
+        page = (results / "report.html").read_text()
+        assert re.findall(r'<section id="([^"]+)"', page) == [
+            *("assemblies", "run", "files", "methods")
+        ]
+        assert "Where the calls of s1 lie." in page
+        for address in re.findall(r'<li><a href="([^"#]+)"', page):
+            assert (results / unquote(address)).is_file()
+        assert 'href="scores/s0.bed.gz"' in page
+        commands = (results / "commands.txt").read_text().splitlines()
+        assert [line.split()[1] for line in commands] == ["score", "score", "call", "call"]
 
     def test_variants_are_annotated_as_by_the_command(self, tmp_path: Path) -> None:
         config = self.write(tmp_path, 2)
@@ -333,8 +386,8 @@ class TestSheetAndConfig:
         )  # fmt: skip
         jobs = planned(tmp_path, config=TINY | {"shards": 1})
         once, twice = (
-            ("encode", "held_out", "train", "report"),
-            ("score", "gather", "call", "evaluate"),
+            ("encode", "held_out", "train", "report", "summary"),
+            ("score", "gather", "call", "evaluate", "summarize", "session"),
         )
         assert jobs == dict.fromkeys(once, 1) | dict.fromkeys(twice, 2)
 
@@ -386,9 +439,12 @@ class TestSheetAndConfig:
         data = write_material(tmp_path) / "data"
         write_sheet(data, "known known.fa known.bed ", "other other.fa other.bed score")
         (tmp_path / "x.bed").write_text("b\t0\t1500\n")
-        encode = {"val_chroms": ["b"], "exclude": "x.bed"}
+        (tmp_path / "r.bed").write_text("# a review\n")
+        encode = {"val_chroms": ["b"], "exclude": "x.bed", "corrections": "r.bed"}
         words = done(tmp_path, "--dry-run", "--printshellcmds", config=TINY | {"encode": encode})
         commands = re.findall(r"dnabirnn (encode|evaluate|report) (.*)", words)
+        for _, text in commands:  # a review of the labels goes where they go
+            assert ("--exclude x.bed" in text) == ("--corrections r.bed" in text)
         found = [(name, "known.bed" in text, "--exclude x.bed" in text) for name, text in commands]
         assert sorted(found) == [
             ("encode", True, True),
@@ -426,6 +482,27 @@ class TestSheetAndConfig:
             words = done(tmp_path, "--dry-run", "--workflow-profile", PROFILES / name, config=TINY)
             assert f"Using workflow specific profile {PROFILES / name}" in words
             assert ("gpu=1" in words) == (name == "gpu")
+
+
+@needs_snakemake
+def test_importance_of_the_calls(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_assembly(data, "some", {"d": 2_000})
+    write_sheet(data, "some some.fa", columns="sample fasta")
+    model = write_model(tmp_path / "m.safetensors", threshold=900)
+    config: dict[str, Any] = {"samples": "data/samples.tsv", "threads": 1, "model": str(model)}
+    assert "explain" not in planned(tmp_path, config=config)
+    config["explain"] = {"importance": True, "reach": 20}
+    done(tmp_path, config=config)
+    results, own = tmp_path / "results", ["explain", data / "some.fa", "-m", model]
+    calls = results / "calls/some.bed"
+    assert calls.read_text()
+    succeed(*own, "--calls", calls, "--reach", 20, "-o", tmp_path / "some.bw")
+    for name in ("some.M.plus.bw", "some.M.minus.bw"):
+        found = (results / "importance/some" / name).read_bytes()
+        assert found == (tmp_path / name).read_bytes()
+    config["explain"]["reach"] = 30
+    assert planned(tmp_path, config=config) == {"explain": 1}
 
 
 @needs_snakemake
@@ -519,6 +596,16 @@ def test_settings_are_options_of_the_command(section: str) -> None:
         option = known[f"--{key.replace('_', '-')}"]
         if section == "train" and value:  # null and False mean that the option is not given
             assert str(option.default) == str(value)
+
+
+def test_assessments_are_options_of_score_and_merge() -> None:
+    config = yaml.safe_load((WORKFLOWS / "config.yaml").read_text())
+    for key in config["assess"]:
+        command = main.get_command(
+            click.Context(main), "merge" if key.startswith("max_") else "score"
+        )
+        assert command is not None
+        assert f"--{key.replace('_', '-')}" in {w for o in command.params for w in o.opts}
 
 
 def test_formats_are_the_packages() -> None:

@@ -12,17 +12,30 @@ from snakemake.exceptions import WorkflowError
 
 # Versions of the formats that the rules write, as parameters of these rules. A higher number makes
 # Snakemake create the files again. A new release of dnabirnn with the same format does not.
-FORMAT = {"encoded": 1, "model": 3, "scores": 1, "variants": 1}
+FORMAT = {"encoded": 1, "model": 4, "scores": 1, "variants": 1}
 
 CONDA = "../envs/dnabirnn.yaml"
 
 # Keys of the config that name files. They are inputs of the rules that use them, and their options
 # are made from the inputs, because Snakemake fetches addresses to other paths.
-FILES = ("chrom_alias", "exclude", "init", "matrix", "negatives", "split", "teacher")
+FILES = (
+    "chrom_alias",
+    "corrections",
+    "exclude",
+    "init",
+    "matrix",
+    "negatives",
+    "split",
+    "teacher",
+)
 # Values of such keys that are words for the command instead.
 WORDS = {"matrix": ("auto", "none")}
 # Backgrounds that are random sequence and not files.
 MARKOV = re.compile(r"markov(:.*)?")
+# Sequences that genome browsers read.
+BROWSABLE = re.compile(
+    r"\.(fa|fasta|fas|fna|fsa|ffn|frn|2bit)(\.b?gz)?$", re.IGNORECASE
+)
 
 
 def files_of(key, samples):
@@ -75,6 +88,16 @@ def in_quotes(name):
     return name
 
 
+# With q-values, `score` also writes the calls of a shard and a file of evidence beside them.
+ASSESSED = config["assess"]["qvalue"]
+SHARD_CALLS = "<results>/shards/{sample}/{scatteritem}.tsv"
+SHARD_FILES = (
+    {"calls": temp(SHARD_CALLS), "evidence": temp(f"{SHARD_CALLS}.evidence")}
+    if ASSESSED
+    else {}
+)
+
+
 def score_options():
     """Return the options of `score`, including those for sequences."""
     return f"{track_options()} {options('sequences', only=['circular'])}".strip()
@@ -82,14 +105,22 @@ def score_options():
 
 def variant_options():
     """Return the options of `variants`, including those for sequences and for calls."""
-    called = options("call", only=["threshold", "fdr", "min_length", "merge_gap"])
     circular = options("sequences", only=["circular"])
-    return " ".join(filter(None, [options("variants"), called, circular]))
+    return " ".join(filter(None, [options("variants"), options("call"), circular]))
+
+
+def explain_options():
+    """Return the options of `explain`, including those for sequences."""
+    reach = options("explain", only=["reach"])
+    return f"{reach} {options('sequences', only=['circular'])}".strip()
 
 
 def track_options():
     """Return the options of `score` that make its track contain every score that `call` uses."""
     threshold, lowest = config["call"]["threshold"], config["score"]["min_score"]
+    if ASSESSED:
+        own = [key for key in config["assess"] if not key.startswith("max_")]
+        return f"{options('score', 'call')} {options('assess', only=own)}".strip()
     if config["call"]["fdr"] is not None:
         return options("score") + f" --fdr {config['call']['fdr']} --calls /dev/null"
     if threshold is None:
@@ -232,12 +263,38 @@ def excluded_of(truth):
     return file_named("encode", "exclude") if truth == NAME and TRAINING else []
 
 
+def corrections_of(truth):
+    """Return the review of the labels that the model is trained on, if they are the truth."""
+    return file_named("encode", "corrections") if truth == NAME and TRAINING else []
+
+
 def calls_of(truth):
     """Return the calls of the samples of a truth, if all of them are scored."""
     samples = samples_of(truth)
     if not set(samples) <= set(SCORED):
         return []
     return expand("<results>/calls/{sample}.bed", sample=samples)
+
+
+def shown_labels(sample):
+    """Return the labels of a sample that genome browsers can show."""
+    path = SAMPLES[sample]["labels"]
+    shown = re.search(r"\.(bed|gff3?)(\.b?gz)?$", str(path), re.IGNORECASE)
+    return [path] if path and shown else []
+
+
+def linked_files():
+    """Return the results that the report links. Scores on a storage would have to be fetched."""
+    stored = workflow.storage_settings.default_storage_provider is not None
+    browsable = [s for s in SCORED if BROWSABLE.search(str(SAMPLES[s]["fasta"]))]
+    return [
+        "<results>/summary.tsv",
+        *expand("<results>/calls/{sample}.bed", sample=SCORED),
+        *([] if stored else expand("<results>/scores/{sample}.bed.gz", sample=SCORED)),
+        *expand("<results>/browser/{sample}/igv_session.xml", sample=browsable),
+        *expand("<results>/browser/{sample}/jbrowse2.json", sample=browsable),
+        *expand("<results>/metrics/{truth}.json", truth=TRUTHS),
+    ]
 
 
 def folders_of(files):
@@ -263,6 +320,18 @@ def write_held_out(manifest, out):
     partial.replace(out)
 
 
+def write_joined(tables, out):
+    """Write tables with the same head as one."""
+    partial = Path(f"{out}.tmp")  # so that a partial file never has the final name
+    with partial.open("w") as file:
+        for number, table in enumerate(tables):
+            with open(table) as rows:
+                head = next(rows)
+                file.write("" if number else head)
+                file.writelines(rows)
+    partial.replace(out)
+
+
 SAMPLES = read_sheet(
     config["samples"],
     read_schema(workflow.source_path("../schemas/samples.schema.yaml")),
@@ -278,6 +347,8 @@ TRAINING = (
 )
 SCORED = [s for s, row in SAMPLES.items() if row["role"] != "train"]
 VARIED = [s for s in SCORED if SAMPLES[s]["variants"]]
+# Samples whose calls are explained.
+IMPORTANCE = SCORED if config["explain"]["importance"] else []
 ENCODED = [
     f"<results>/encoded/{NAME}/{file}"
     for file in ("codes.npy", "labels.npy", "manifest.json")

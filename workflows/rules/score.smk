@@ -6,6 +6,7 @@ rule score:
         fasta=lambda wildcards: SAMPLES[wildcards.sample]["fasta"],
         model=MODEL,
     output:
+        **SHARD_FILES,
         scores=temp("<results>/shards/{sample}/{scatteritem}.bed.gz"),
         provenance="<results>/provenance/score/{sample}/{scatteritem}.json",
     log:
@@ -20,12 +21,13 @@ rule score:
         runtime=minutes(240),
     params:
         options=score_options(),
+        calls=lambda wildcards, output: repeated("--calls", output.get("calls", [])),
         hardware=hardware("device", "engine"),
         format=FORMAT["scores"],
     shell:
         "exec 2> {log:q}; set -x; "
         "dnabirnn score {input.fasta:q} -m {input.model:q} -o {output.scores:q} "
-        "--shard {wildcards.scatteritem} {params.options} "
+        "--shard {wildcards.scatteritem} {params.options} {params.calls} "
         "{params.hardware} --threads {threads} "
         "--provenance {output.provenance:q}"
 
@@ -84,3 +86,69 @@ rule call:
         "exec 2> {log:q}; set -x; "
         "dnabirnn call {input.scores:q} -m {input.model:q} -o {output.calls:q} {params.options} "
         "--provenance {output.provenance:q}"
+
+
+# One bigWig per class and strand. Their names depend on the model, so the folder is the output.
+rule explain:
+    input:
+        fasta=lambda wildcards: SAMPLES[wildcards.sample]["fasta"],
+        model=MODEL,
+        calls="<results>/calls/{sample}.bed",
+    output:
+        folder=directory("<results>/importance/{sample}"),
+        provenance="<results>/provenance/explain/{sample}.json",
+    log:
+        "<logs>/explain/{sample}.log",
+    benchmark:
+        "<benchmarks>/explain/{sample}.tsv"
+    conda:
+        CONDA
+    threads: config["threads"]
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(240),
+    params:
+        options=explain_options(),
+        hardware=hardware("device", "engine"),
+    shell:
+        "exec 2> {log:q}; set -x; "
+        "mkdir -p {output.folder:q}; "
+        "dnabirnn explain {input.fasta:q} -m {input.model:q} --calls {input.calls:q} "
+        "-o {output.folder:q}/{wildcards.sample}.bw {params.options} "
+        "{params.hardware} --threads {threads} "
+        "--provenance {output.provenance:q}"
+
+
+if ASSESSED:
+
+    rule assess:
+        input:
+            calls=lambda wildcards: expand(
+                SHARD_CALLS,
+                sample=wildcards.sample,
+                scatteritem=shards(wildcards.sample),
+            ),
+            evidence=lambda wildcards: expand(
+                f"{SHARD_CALLS}.evidence",
+                sample=wildcards.sample,
+                scatteritem=shards(wildcards.sample),
+            ),
+        output:
+            calls="<results>/qvalues/{sample}.tsv",
+            provenance="<results>/provenance/assess/{sample}.json",
+        log:
+            "<logs>/assess/{sample}.log",
+        benchmark:
+            "<benchmarks>/assess/{sample}.tsv"
+        conda:
+            CONDA
+        threads: 1
+        resources:
+            mem_mb=memory(4000),
+            runtime=minutes(60),
+        params:
+            options=options("assess", only=["max_q", "max_evalue"]),
+        shell:
+            "exec 2> {log:q}; set -x; "
+            "dnabirnn merge {input.calls:q} -o {output.calls:q} {params.options} "
+            "--provenance {output.provenance:q}"

@@ -11,6 +11,7 @@ rule encode:
             located(path, "config: encode: background")
             for path in backgrounds(files=True)
         ],
+        corrections=file_named("encode", "corrections"),
         negatives=file_named("labels", "negatives"),
         chrom_alias=file_named("sequences", "chrom_alias"),
     output:

@@ -228,7 +228,8 @@ def _take(builder, place, number, codes):
             return call(builder, "llvm.x86.avx512.permvar.sf.512", vector, [row, codes])
         return call(builder, "llvm.x86.avx2.permps", vector, [row, codes])
     # Without a permute instruction: select each entry by comparison with its code.
-    entries = [repeat(builder, builder.load(builder.gep(place, [_I64(c)]))) for c in range(PADDING)]
+    places = [builder.gep(place, [_I64(c)]) for c in range(PADDING + 1)]
+    entries = [repeat(builder, builder.load(one)) for one in places]
     taken = entries.pop()
     for code, entry in enumerate(entries):
         same = builder.icmp_unsigned("==", codes, ir.Constant(INTS, [code] * VECTOR))

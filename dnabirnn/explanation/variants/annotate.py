@@ -17,7 +17,6 @@ from dnabirnn.explanation.variants.stream import Contigs, VariantSettings, varia
 from dnabirnn.explanation.variants.vcf import VariantFile
 from dnabirnn.files import OutputFiles, is_stream
 from dnabirnn.names import shortened
-from dnabirnn.network import CallMethod
 from dnabirnn.sequences import contig_lengths
 
 if TYPE_CHECKING:
@@ -146,8 +145,6 @@ class VariantRun:
             )
         if self.sample is not None and not self.haplotypes:
             raise OptionError("--sample: only applies to --haplotypes; give --haplotypes too")
-        if self.calls.method is not CallMethod.THRESHOLD:
-            raise OptionError("--method mss: calls that are gained and lost need a threshold")
 
     def annotated(self, source: VariantFile, found: AnnotatedVariants) -> Iterator[Annotated]:
         """Yield the rows of the variants with what they change, and count them in `found`.

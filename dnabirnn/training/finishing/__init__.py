@@ -4,6 +4,7 @@ Modules, in reading order:
 
 - `false_discovery`: thresholds for false discovery rates
 - `calibration`: calibration of log-odds, scoring window and call rules
+- `segmentation`: rules for calls by evidence
 - `stacking`: weights of network and matrix by class
 - `finish`: a fitted network and all of this: a model
 """

@@ -179,8 +179,10 @@ def call_defaults(
 
     Examples
     --------
-    >>> call_defaults({"REP": 640}, {"REP": np.array([30, 31, 33, 34])})
-    {'REP': CallRule(threshold=640, min_length_bp=15, merge_gap_bp=15)}
+    >>> call_defaults({"REP": 640}, {"REP": np.array([30, 31, 33, 34])})["REP"] == CallRule(
+    ...     threshold=640, min_length_bp=15, merge_gap_bp=15
+    ... )
+    True
     """
     defaults = {}
     for name, threshold in thresholds.items():

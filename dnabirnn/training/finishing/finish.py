@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from dnabirnn.engine import engine_of
 from dnabirnn.names import shortened
-from dnabirnn.network import CallLengths, Checkpoint, Network, prior_shift, weights_of
+from dnabirnn.network import (
+    HIGHEST_FLOOR,
+    CallLengths,
+    Checkpoint,
+    EvidenceScale,
+    Network,
+    prior_shift,
+    weights_of,
+)
 from dnabirnn.training.finishing.calibration import (
     call_defaults,
     choose_scoring_window,
@@ -19,12 +27,16 @@ from dnabirnn.training.finishing.calibration import (
     shortest_calls,
 )
 from dnabirnn.training.finishing.false_discovery import base_thresholds, call_thresholds
+from dnabirnn.training.finishing.segmentation import absent_evidence, evidence_rules
 from dnabirnn.training.finishing.stacking import stacked
 from dnabirnn.training.matrices import compare, precision_of
 from dnabirnn.training.validation import Validation
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.evaluation import FittedMatrix, Histogram, ScoreCounts
@@ -37,6 +49,9 @@ logger = logging.getLogger(__name__)
 
 VALIDATION_BP = 4_000_000
 """Size in bases, about, of the validation sequence that is scored repeatedly during training."""
+_CALLS_BP, _CALLS_PIECE_BP = 20_000_000, 2_000_000
+"""Size of the validation sequence on which rules for calls by evidence are chosen, and of its
+pieces, whose ends may cut arrays."""
 
 
 def finish(
@@ -110,6 +125,14 @@ def finish(
     )
     fixed_bp = {name: fixed_length(site_lengths_bp[name]) for name in learned}
     rules = measure.fitted(network, maps, rules, {n: bp for n, bp in fixed_bp.items() if bp})
+    absent = {
+        name: absent_evidence(counts[name], min(HIGHEST_FLOOR, rules[name].threshold))
+        for name in learned
+    }
+    scales = {
+        name: EvidenceScale.of(there[name], rules[name].threshold, absent[name]) for name in learned
+    }
+    rules |= measure.by_evidence(network, maps, rules, scales, site_lengths_bp)
     metrics = {
         name: {
             "ap_stranded": histogram.average_precision(),
@@ -138,6 +161,7 @@ def finish(
         maps=tuple(maps),
         calls={name: rule for name, rule in rules.items() if name in learned},
         unlearned=_unlearned(rules, learned),
+        absent=absent,
         discoveries=measure.discoveries(network, maps, counts, rules, rarer),
         training={
             **plan,
@@ -154,6 +178,7 @@ class _Measure:
     def __init__(
         self, encoded: EncodedSet, validation: Validation, window: ScoringWindow, threads: int
     ) -> None:
+        self._encoded = encoded
         self._window = window
         self._threads = threads
         self._validation = validation
@@ -197,6 +222,25 @@ class _Measure:
             name: replace(rule, min_length_bp=shortest.get(name, rule.min_length_bp))
             for name, rule in rules.items()
         }
+
+    def by_evidence(
+        self,
+        network: Network | EnsembleNetwork,
+        maps: Sequence[LogOddsMap],
+        rules: Mapping[str, CallRule],
+        scales: Mapping[str, EvidenceScale],
+        site_lengths_bp: Mapping[str, NDArray[np.int64]],
+    ) -> dict[str, CallRule]:
+        """Return rules for calls by evidence, of the classes of `scales` with validation sites."""
+        if self._validation.split != "val":
+            return {}
+        part = Validation(self._encoded, _CALLS_BP, piece_bp=_CALLS_PIECE_BP)
+        absent = part.absent()
+        own = {name: rules[name] for name in scales if name not in absent}
+        engine, outputs = engine_of(network, maps), network.architecture.outputs
+        return evidence_rules(
+            part, engine, self._window, outputs, own, scales, site_lengths_bp, self._threads
+        )
 
     def discoveries(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from urllib.parse import unquote
@@ -79,10 +80,20 @@ def test_a_session(folder: Path) -> None:
     assert [track.get("id") for track in session.iter("Track")] == paths
 
 
+def test_jbrowse_takes_the_sequence_from_ucsc(folder: Path) -> None:
+    succeed(*SCORE.split())
+    config = json.loads(Path("hub/jbrowse2.json").read_text())
+    (assembly,) = config["assemblies"]
+    assert assembly["name"] == "hs1"
+    adapter = assembly["sequence"]["adapter"]
+    assert adapter["twoBitLocation"]["uri"].endswith("/goldenPath/hs1/bigZips/hs1.2bit")
+    assert {track["type"] for track in config["tracks"]} == {"QuantitativeTrack", "FeatureTrack"}
+
+
 def test_a_hub_of_tracks_that_are_there(folder: Path) -> None:
     succeed(*SCORE.split())
     before = {path.name: path.read_bytes() for path in Path("hub").iterdir()}
-    for name in ("hub.txt", "genomes.txt", "trackDb.txt", "igv_session.xml"):
+    for name in ("hub.txt", "genomes.txt", "trackDb.txt", "igv_session.xml", "jbrowse2.json"):
         Path("hub", name).unlink()
     tracks = ["hub/s.a%2Fb%201.plus.bw", "hub/s.a%2Fb%201.minus.bw", "hub/s.B.both.bw", "hub/c.bb"]
     succeed("hub", *tracks, "-o", "hub", "--genome", "hs1")
@@ -101,6 +112,13 @@ def test_a_hub_of_tracks_that_are_there(folder: Path) -> None:
         (SCORE.replace("hub/", "none/").replace("--hub hub", "--hub none"), "there is no folder"),
         ("hub hub/none.bw -o hub --genome hs1", "hub/none.bw: no such file"),
         ("hub g.fa -o . --genome hs1", "g.fa: a hub holds bigWig and bigBed"),
+        ("hub g.fa -o hub", "--genome and --fasta: give one of them"),
+        ("hub g.fa -o hub --genome hs1 --fasta g.fa", "--genome and --fasta: give one of them"),
+        ("hub g.fa -o hub --fasta g.fa", "g.fa: sessions show bigWig, bigBed, BED and GFF3"),
+        ("hub x.bed -o hub --fasta g.fa", "x.bed: no such file"),
+        ("hub x.bed -o hub --fasta none.fa", "--fasta none.fa: no such file"),
+        ("hub x.bed -o hub --fasta m.safetensors", "read FASTA and 2bit"),
+        ("hub x.bed -o hub --fasta g.fa --email a@b", "--email: only applies to a track hub"),
     ],
 )
 def test_what_can_be_no_hub(folder: Path, command: str, message: str) -> None:

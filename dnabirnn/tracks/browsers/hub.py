@@ -1,4 +1,4 @@
-"""Write a UCSC track hub and an IGV session for tracks in one folder.
+"""Write a UCSC track hub, and sessions of IGV and JBrowse 2, for tracks in one folder.
 
 The settings of a hub are described at
 https://genome.ucsc.edu/goldenPath/help/trackDb/trackDbHub.html.
@@ -8,50 +8,36 @@ from __future__ import annotations
 
 import os
 import re
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote, unquote
+from typing import TYPE_CHECKING
 
 from dnabirnn.errors import OptionError
 from dnabirnn.files import OutputFiles, PathLike
 from dnabirnn.names import is_printable, printable
-from dnabirnn.tracks.colours import item_colours
-from dnabirnn.tracks.formats import TrackFormat
+from dnabirnn.tracks.browsers.sessions import session_files
+from dnabirnn.tracks.browsers.shown import Kind, check_tracks, kind_of, shown_tracks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from dnabirnn.tracks.browsers.shown import ShownTrack
+
 
 __all__ = ["check_hub", "write_hub"]
 
-_STRAND_OF_LABEL = {"plus": "+", "minus": "-", "both": "."}
-_SPLIT_NAME = re.compile(r"\.([^.]+)\.(plus|minus|both)\.\w+$")
 _GENOME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _NOBODY = "nobody@example.org"
 _LONGEST_SHORT_LABEL = 17  # UCSC shows no more characters
-_MAGIC = {
-    TrackFormat.BIGWIG: b"\x88\x8f\xfc\x26",
-    TrackFormat.BIGBED: b"\x87\x89\xf2\xeb",
-}
-"""First four bytes; reversed in files of the other byte order."""
-
-
-class _HubTrack(NamedTuple):
-    """File of a track, with its label and colour."""
-
-    url: str
-    label: str
-    colour: str
 
 
 def write_hub(
     tracks: Sequence[PathLike], folder: PathLike, genome: str, *, email: str | None = None
 ) -> None:
-    """Write hub.txt, genomes.txt, trackDb.txt and igv_session.xml into the folder of the tracks.
+    """Write the files of a hub and of sessions into the folder of the tracks.
 
-    Scores are shown as one overlay, with one colour per class. Calls are shown in the colours that
-    their file contains. Paths are relative, so the folder can be moved and served unchanged.
+    They are hub.txt, genomes.txt, trackDb.txt, igv_session.xml and jbrowse2.json. Scores are shown
+    as one overlay, with one colour per class. Calls are shown in the colours that their file
+    contains. Paths are relative, so the folder can be moved and served unchanged.
 
     Parameters
     ----------
@@ -71,11 +57,8 @@ def write_hub(
         The folder cannot be written.
     """
     check_hub(tracks, folder, genome)
-    for track in tracks:
-        if not os.path.isfile(track):
-            raise OptionError(f"{track}: no such file; check the path")
-        _check_content(track)
-    scores, calls = _shown(tracks, folder)
+    check_tracks(tracks)
+    shown = shown_tracks(tracks, folder)
     name = f"dnabirnn_{genome}"
     hub = {
         "hub": re.sub(r"\W", "_", name),
@@ -85,9 +68,9 @@ def write_hub(
         "email": printable(email or _NOBODY),
     }
     texts = {
-        "trackDb.txt": "\n".join(map(_stanza, _track_db(scores, calls))),
+        "trackDb.txt": "\n".join(map(_stanza, _track_db(shown))),
         "genomes.txt": _stanza({"genome": genome, "trackDb": "trackDb.txt"}),
-        "igv_session.xml": _session(scores, calls, genome),
+        **session_files(shown, genome),
     }
     with OutputFiles() as outputs:
         outputs.open(Path(folder, "hub.txt")).write(_stanza(hub).encode())
@@ -120,7 +103,7 @@ def check_hub(tracks: Sequence[PathLike], folder: PathLike, genome: str | None) 
                 f"{track}: the name has a character that cannot be printed, which a hub does not "
                 "allow; rename the file"
             )
-        if _kind(track) not in (TrackFormat.BIGWIG, TrackFormat.BIGBED):
+        if kind_of(track) not in (Kind.BIGWIG, Kind.BIGBED):
             raise OptionError(
                 f"{track}: a hub holds bigWig and bigBed only; end the name in .bw for scores, .bb "
                 "for calls"
@@ -131,53 +114,10 @@ def check_hub(tracks: Sequence[PathLike], folder: PathLike, genome: str | None) 
             )
 
 
-def _check_content(track: PathLike) -> None:
-    """Raise OptionError for a file whose content does not match its name."""
-    kind = _kind(track)
-    with open(track, "rb") as file:
-        first = file.read(4)
-    if kind is not None and _MAGIC[kind] not in (first, first[::-1]):
-        raise OptionError(f"{track}: is not {kind.traits.title}, but is named like one; rename it")
-
-
-def _kind(path: PathLike) -> TrackFormat | None:
-    """Return bigWig or bigBed by the ending of a file name, or None for any other."""
-    lowered = os.fspath(path).lower()
-    for form in (TrackFormat.BIGWIG, TrackFormat.BIGBED):
-        if lowered.endswith(form.traits.endings):
-            return form
-    return None
-
-
-def _shown(tracks: Sequence[PathLike], folder: PathLike) -> tuple[list[_HubTrack], list[_HubTrack]]:
-    """Return the tracks of scores and those of calls."""
-    scores: list[tuple[str, str, str]] = []
-    calls: list[_HubTrack] = []
-    for path in tracks:
-        url = quote(os.path.relpath(os.path.realpath(path), os.path.realpath(folder)))
-        base = os.path.basename(path)
-        if _kind(path) is TrackFormat.BIGBED:
-            calls.append(_HubTrack(url, os.path.splitext(base)[0], "0,0,0"))
-        elif named := _SPLIT_NAME.search(base):
-            scores.append((url, printable(unquote(named[1])), _STRAND_OF_LABEL[named[2]]))
-        else:
-            scores.append((url, os.path.splitext(base)[0], "."))
-    colours = item_colours(name for _, name, _ in scores)
-    return [
-        _HubTrack(url, name if strand == "." else f"{name} {strand}", _shade(colours[name], strand))
-        for url, name, strand in scores
-    ], calls
-
-
-def _shade(colour: str, strand: str) -> str:
-    """Return the colour of the class, or half-way to white for the minus strand."""
-    if strand != "-":
-        return colour
-    return ",".join(str((int(part) + 255) // 2) for part in colour.split(","))
-
-
-def _track_db(scores: Sequence[_HubTrack], calls: Sequence[_HubTrack]) -> Iterator[dict[str, str]]:
+def _track_db(shown: Sequence[ShownTrack]) -> Iterator[dict[str, str]]:
     """Yield the stanzas of trackDb.txt."""
+    scores = [track for track in shown if track.kind is Kind.BIGWIG]
+    calls = [track for track in shown if track.kind is Kind.BIGBED]
     if scores:
         yield {
             "track": "dnabirnnScores",
@@ -216,23 +156,3 @@ def _track_db(scores: Sequence[_HubTrack], calls: Sequence[_HubTrack]) -> Iterat
 
 def _stanza(settings: dict[str, str]) -> str:
     return "".join(f"{' '.join((key, value))}\n" for key, value in settings.items())
-
-
-def _session(scores: Sequence[_HubTrack], calls: Sequence[_HubTrack], genome: str) -> str:
-    """Return the XML of an IGV session: https://github.com/igvteam/igv/wiki (sessions)."""
-    session = ElementTree.Element("Session", genome=genome, version="8")
-    resources = ElementTree.SubElement(session, "Resources")
-    panel = ElementTree.SubElement(session, "Panel", name="DataPanel")
-    for track, kind in (*((one, "bigwig") for one in scores), *((one, "bigbed") for one in calls)):
-        path = unquote(track.url)
-        ElementTree.SubElement(resources, "Resource", path=path, type=kind)
-        shown = ElementTree.SubElement(
-            panel, "Track", id=path, name=track.label, color=track.colour, visible="true"
-        )
-        if kind == "bigwig":
-            shown.set("autoScale", "false")
-            ElementTree.SubElement(
-                shown, "DataRange", minimum="0.0", baseline="0.0", maximum="1.0", type="LINEAR"
-            )
-    ElementTree.indent(session)
-    return ElementTree.tostring(session, encoding="unicode", xml_declaration=True) + "\n"

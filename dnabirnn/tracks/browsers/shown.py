@@ -1,0 +1,145 @@
+"""The tracks that a browser shows: files of scores, calls and labels."""
+
+from __future__ import annotations
+
+import os
+import re
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote, unquote
+
+from dnabirnn.errors import OptionError
+from dnabirnn.names import is_printable, printable
+from dnabirnn.tracks.colours import item_colours
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dnabirnn.files import PathLike
+
+__all__ = ["Kind", "ShownTrack", "check_tracks", "kind_of", "shown_tracks"]
+
+_STRAND_OF_LABEL = {"plus": "+", "minus": "-", "both": "."}
+_SPLIT_NAME = re.compile(r"\.([^.]+)\.(plus|minus|both)\.\w+$")
+_BLACK = "0,0,0"
+
+
+class Kind(Enum):
+    """Format of a track, as IGV names it."""
+
+    BIGWIG = "bigwig"
+    BIGBED = "bigbed"
+    BED = "bed"
+    GFF3 = "gff3"
+
+    @property
+    def title(self) -> str:
+        """Name of the format in prose."""
+        return {"bigwig": "bigWig", "bigbed": "bigBed"}.get(self.value, self.name)
+
+
+_ENDINGS = {
+    Kind.BIGWIG: (".bw", ".bigwig"),
+    Kind.BIGBED: (".bb", ".bigbed"),
+    Kind.BED: (".bed", ".bed9", ".bed.gz", ".bed.bgz", ".bed9.gz", ".bed9.bgz"),
+    Kind.GFF3: (".gff3", ".gff", ".gff3.gz", ".gff3.bgz", ".gff.gz", ".gff.bgz"),
+}
+_MAGIC = {Kind.BIGWIG: b"\x88\x8f\xfc\x26", Kind.BIGBED: b"\x87\x89\xf2\xeb"}
+"""First four bytes; reversed in files of the other byte order."""
+
+
+class ShownTrack(NamedTuple):
+    """File of a track.
+
+    Attributes
+    ----------
+    url : str
+        Path relative to the folder of the session or hub, with %XX for special characters.
+    label : str
+    colour : str
+        "red,green,blue", each 0 to 255.
+    kind : Kind
+    """
+
+    url: str
+    label: str
+    colour: str
+    kind: Kind
+
+    @property
+    def path(self) -> str:
+        """Path relative to the folder of the session or hub."""
+        return unquote(self.url)
+
+
+def kind_of(path: PathLike) -> Kind | None:
+    """Return the format by the ending of a file name, or None for any other.
+
+    Examples
+    --------
+    >>> kind_of("scores.BW").title, kind_of("calls.bed.gz").title, kind_of("g.fa")
+    ('bigWig', 'BED', None)
+    """
+    lowered = os.fspath(path).lower()
+    for kind, endings in _ENDINGS.items():
+        if lowered.endswith(endings):
+            return kind
+    return None
+
+
+def check_tracks(tracks: Sequence[PathLike]) -> None:
+    """Raise OptionError for a track that is missing, unprintable, or not what its name says."""
+    for track in tracks:
+        if not is_printable(os.fspath(track)):
+            raise OptionError(
+                f"{track}: the name has a character that cannot be printed, which browsers do not "
+                "allow; rename the file"
+            )
+        if not os.path.isfile(track):
+            raise OptionError(f"{track}: no such file; check the path")
+        kind = kind_of(track)
+        if kind is None:
+            raise OptionError(
+                f"{track}: sessions show bigWig, bigBed, BED and GFF3; end the name in .bw, .bb, "
+                ".bed or .gff3"
+            )
+        if kind in _MAGIC:
+            with open(track, "rb") as file:
+                first = file.read(4)
+            if _MAGIC[kind] not in (first, first[::-1]):
+                raise OptionError(f"{track}: is not {kind.title}, but is named like one; rename it")
+
+
+def shown_tracks(tracks: Sequence[PathLike], folder: PathLike) -> list[ShownTrack]:
+    """Return the tracks with labels and colours: scores first, in one colour per class."""
+    scores: list[tuple[str, str, str]] = []
+    others: list[ShownTrack] = []
+    for path in tracks:
+        kind = kind_of(path)
+        assert kind is not None  # `check_tracks`
+        url = quote(os.path.relpath(os.path.realpath(path), os.path.realpath(folder)))
+        base = os.path.basename(path)
+        if kind is not Kind.BIGWIG:
+            stem = re.sub(r"\.b?gz$", "", base, flags=re.IGNORECASE)
+            others.append(ShownTrack(url, os.path.splitext(stem)[0], _BLACK, kind))
+        elif named := _SPLIT_NAME.search(base):
+            scores.append((url, printable(unquote(named[1])), _STRAND_OF_LABEL[named[2]]))
+        else:
+            scores.append((url, os.path.splitext(base)[0], "."))
+    colours = item_colours(name for _, name, _ in scores)
+    return [
+        ShownTrack(
+            url,
+            name if strand == "." else f"{name} {strand}",
+            _shade(colours[name], strand),
+            Kind.BIGWIG,
+        )
+        for url, name, strand in scores
+    ] + others
+
+
+def _shade(colour: str, strand: str) -> str:
+    """Return the colour of the class, or half-way to white for the minus strand."""
+    if strand != "-":
+        return colour
+    return ",".join(str((int(part) + 255) // 2) for part in colour.split(","))

@@ -1,0 +1,87 @@
+"""Text to paste: command lines that still run, and a paragraph that says what the model says."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from commands import make_material
+from hypothesis import given, strategies as st
+
+from dnabirnn.report.material import Material
+from dnabirnn.report.methods import citation, methods_text, wrapped_commands
+
+WORDS = st.lists(
+    st.one_of(st.sampled_from(["--labels", "-o", "-", "--no-plots", "-1"]), st.text(max_size=30)),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(words=WORDS)
+def test_wrapped_commands_are_the_same_commands(words: list[str]) -> None:
+    line = shlex.join(["dnabirnn", *(word for word in words if "\n" not in word)])
+    wrapped = wrapped_commands(line)
+    assert shlex.split(wrapped.replace("\\\n", "")) == shlex.split(line)
+
+
+def test_lines_are_broken_before_options_and_nowhere_else() -> None:
+    line = "dnabirnn encode " + " ".join(f"genome{i}.fa --labels sites-{i}.bed" for i in range(9))
+    lines = wrapped_commands(line).split("\n")
+    assert all(len(one) <= 96 for one in lines)
+    assert all(one.startswith("    --labels ") for one in lines[1:])
+    assert all(one.endswith(" \\") for one in lines[:-1])
+    assert wrapped_commands("dnabirnn info m -q\n# " + "x " * 99).count("\n") == 1
+
+
+def test_a_citation_names_the_version() -> None:
+    assert citation().startswith("@software{dnabirnn,\n  title = {dnabirnn: Per-base")
+    assert f"version = {{{version('dnabirnn')}}}" in citation()
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    folder = make_material(tmp_path_factory.mktemp("methods"))
+    (folder / "calls.bed").write_text("a\t0\t10\tM\t900\t+\n")
+    (folder / "a.sizes").write_text("a\t2000\nb\t1000\n")
+    return Material.read(
+        model=folder / "m.safetensors",
+        assemblies=[folder / "calls.bed"],
+        sizes=[folder / "a.sizes"],
+    )
+
+
+def test_a_paragraph_about_a_model(material: Material) -> None:
+    assert material.model is not None
+    text = methods_text(material)
+    assert f"dnabirnn {version('dnabirnn')}" in text
+    assert f"m.safetensors (SHA-256 {material.model.sha256[:16]}) is a bidirectional" in text
+    assert "M: probability of 0.500 or more, at least" in text
+    assert "The assemblies scored were calls (3,000 bases)." in text
+    assert "trained" not in text  # these weights are random
+    entry = {"ap": 0.912, "ap_ci": [0.9, 0.925], "bases": 12345}
+    metrics = {"run": {"splits": ["test"], "classes": {"M": entry, "N": None}}}
+    told = methods_text(replace(material, metrics=metrics))
+    assert (
+        "On the test split, its average precision for M is 0.912 (95 % interval 0.900 to 0.925), "
+        "over 12,345 bases." in told
+    )
+
+
+def test_a_paragraph_about_training(material: Material, tmp_path: Path) -> None:
+    assert material.model is not None
+    training = {
+        "fit": {"bases": 30_000_000},
+        "sampling": {"window_bp": 200, "seed": 7},
+        "inputs": {"fasta": [{"name": "a.fa"}, {"name": "b.fa"}], "labels": [{"name": "s.bed"}]},
+        "versions": {"dnabirnn": "0.0.9"},
+    }
+    checkpoint = replace(material.model.checkpoint, training=training)
+    text = methods_text(replace(material, model=material.model._replace(checkpoint=checkpoint)))
+    assert (
+        "It was trained with dnabirnn 0.0.9 on 30 Mb of windows of 200 bp from a.fa and b.fa "
+        "(fasta) and s.bed (labels), with seed 7." in text
+    )
