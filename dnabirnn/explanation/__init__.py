@@ -2,6 +2,7 @@
 
 Modules, in reading order:
 
+- `options`: checks of options
 - `edits`: substitutions and deletions
 - `layout`: which scoring windows keep which bases
 - `changes`: the largest gains and losses, and profiles

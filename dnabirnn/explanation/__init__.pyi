@@ -4,20 +4,18 @@ from .importance import (
     importance_blocks as importance_blocks,
     near_targets as near_targets,
 )
-from .model import (
-    AUTO as AUTO,
-    Effects as Effects,
-    Model as Model,
-    check_deletions as check_deletions,
-    check_reach as check_reach,
-    load as load,
-)
+from .model import Effects as Effects, Model as Model, load as load
 from .mutate import (
     EffectFormat as EffectFormat,
     Mutated as Mutated,
     check_options as check_options,
     effect_format as effect_format,
     mutate_genome as mutate_genome,
+)
+from .options import (
+    AUTO as AUTO,
+    check_deletions as check_deletions,
+    check_reach as check_reach,
 )
 from .plan import MUTATION_REMEDIES as MUTATION_REMEDIES, MutationPlan as MutationPlan
 from .reach import Reach as Reach, measure_reach as measure_reach

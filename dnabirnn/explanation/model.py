@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnabirnn import scoring
-from dnabirnn.errors import OptionError
+from dnabirnn.explanation.options import AUTO, check_deletions, check_reach
 from dnabirnn.network import call_settings
 from dnabirnn.sequences import Circular, Stretch
 
@@ -21,12 +21,7 @@ if TYPE_CHECKING:
     from dnabirnn.explanation.changes import Changes
     from dnabirnn.files import PathLike
 
-__all__ = ["AUTO", "Effects", "Model", "check_deletions", "check_reach", "load"]
-
-AUTO = "auto"
-"""Reach that is measured."""
-MAX_DELETION = 100
-"""Longest deletion in bases."""
+__all__ = ["Effects", "Model", "load"]
 
 
 class Effects(NamedTuple):
@@ -248,26 +243,6 @@ class Model(scoring.Model):
                 [""] if circular else [],
             ).bp
         return check_reach(reach, self.checkpoint.scoring_window.length_bp)
-
-
-def check_reach(reach: int | str, window_bp: int, option: str = "--reach") -> int:
-    """Return a reach that is given as a number, at most that of a scoring window.
-
-    Raises
-    ------
-    OptionError
-        If it is not a positive integer. The message names the option.
-    """
-    if isinstance(reach, str) or reach < 1:
-        raise OptionError(f"{option} {reach}: must be a number of bases, 1 or more, or {AUTO}")
-    # No change acts further than a window is long.
-    return min(reach, max(window_bp - 1, 1))
-
-
-def check_deletions(longest: int) -> None:
-    """Raise OptionError unless this can be the longest deletion."""
-    if not 0 <= longest <= MAX_DELETION:
-        raise OptionError(f"--deletions {longest}: must be 0 to {MAX_DELETION} bases")
 
 
 def _interval(start: int, end: int | None, length: int) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnabirnn.errors import OptionError, VariantError
-from dnabirnn.explanation.model import AUTO, check_reach
+from dnabirnn.explanation.options import AUTO, check_reach
 from dnabirnn.explanation.reach import Reach, measure_reach
 from dnabirnn.explanation.variants.output import frame_of, open_variants
 from dnabirnn.explanation.variants.stream import Contigs, VariantSettings, variant_changes
@@ -85,7 +85,7 @@ class AnnotatedVariants:
             f"probability by {_CHANGED:g} or more; {self.gained:,} calls gained, {self.lost:,} lost"
         ]
         lines += [
-            f"{count:,} alleles left out: {reason}"
+            f"{count:,} allele{'' if count == 1 else 's'} left out: {reason}"
             for reason, count in sorted(self.skipped.items(), key=lambda item: -item[1])
         ]
         if self.files:
