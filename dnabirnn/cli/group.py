@@ -38,9 +38,8 @@ _SECTIONS = {
 """Commands by the heading that help lists them under."""
 _COMMANDS = tuple(name for names in _SECTIONS.values() for name in names)
 _WRITING = {
-    *("encode", "train", "score", "call", "evaluate", "review", "report", "explain"),
-    *("mutate", "variants", "summary", "mask", "merge", "hub", "convert", "export"),
-    *("scan", "simulate"),
+    *("encode", "train", "score", "call", "evaluate", "review", "report", "explain", "mutate"),
+    *("variants", "summary", "mask", "merge", "hub", "convert", "export", "scan", "simulate"),
 }
 """Commands with the option `--provenance`."""
 

@@ -67,7 +67,6 @@ __all__ = [
     "regions",
     "so_type",
     "threads",
-    "threshold_calls",
     "unquoted",
     "within",
 ]
@@ -411,13 +410,6 @@ _CALLS = (
 def calls(command: _Function) -> _Function:
     """Add the options that set how calls are made; `call_settings` reads them."""
     for add in reversed(_CALLS):
-        command = add(command)
-    return command
-
-
-def threshold_calls(command: _Function) -> _Function:
-    """Add the options that set how calls are made by threshold."""
-    for add in reversed(_CALLS[1:]):
         command = add(command)
     return command
 

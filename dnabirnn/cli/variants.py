@@ -90,7 +90,7 @@ _EFFECTS = "Effects"
     help="Use only part I of N of the contigs of the VCF, such as 1-of-8. Parts have about equal "
     "numbers of rows; join VCF and Parquet with `dnabirnn merge`.",
 )
-@options.threshold_calls
+@options.calls
 @options.chrom_alias
 @options.circular
 @options.threads
@@ -115,6 +115,7 @@ def variants(
     chrom_alias: str | None,
     circular: tuple[str, ...] | None,
     priors: tuple[tuple[str, float], ...],
+    method: str | None,
     threshold: tuple[tuple[str, float], ...],
     fdr: float | None,
     min_length: int | None,
@@ -139,7 +140,7 @@ def variants(
     part = None if shard is None else Shard.parse(shard)
     loaded = load(model, **computing, priors=dict(priors))
     given = {
-        "method": None,
+        "method": method,
         "threshold": threshold,
         "fdr": fdr,
         "min_length": min_length,

@@ -2,7 +2,7 @@
 
 Modules, in reading order:
 
-- `settings`: the reach and the longest deletion, as they are given
+- `options`: checks of options
 - `edits`: substitutions and deletions
 - `layout`: which scoring windows keep which bases
 - `changes`: the largest gains and losses, and profiles

@@ -12,13 +12,13 @@ from .mutate import (
     effect_format as effect_format,
     mutate_genome as mutate_genome,
 )
-from .plan import MUTATION_REMEDIES as MUTATION_REMEDIES, MutationPlan as MutationPlan
-from .reach import Reach as Reach, measure_reach as measure_reach
-from .settings import (
+from .options import (
     AUTO as AUTO,
     check_deletions as check_deletions,
     check_reach as check_reach,
 )
+from .plan import MUTATION_REMEDIES as MUTATION_REMEDIES, MutationPlan as MutationPlan
+from .reach import Reach as Reach, measure_reach as measure_reach
 from .stream import EffectBlock as EffectBlock, Mutagenesis as Mutagenesis, effects as effects
 from .targets import Sites as Sites
 from .variants.annotate import (

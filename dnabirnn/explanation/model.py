@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnabirnn import scoring
-from dnabirnn.explanation.settings import AUTO, check_deletions, check_reach
-from dnabirnn.network import CallMethod, call_settings
+from dnabirnn.explanation.options import AUTO, check_deletions, check_reach
+from dnabirnn.network import call_settings
 from dnabirnn.sequences import Circular, Stretch
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ class Model(scoring.Model):
         names = (circular,) if isinstance(circular, str) else tuple(circular)
         circles = Circular(names) if names else None
         reach_bp = distance_of(max_distance, self, fasta, circles).bp
-        calls = call_settings(self.checkpoint, CallMethod.THRESHOLD, threshold=threshold)
+        calls = call_settings(self.checkpoint, threshold=threshold)
         return variant_table(
             VariantRun(
                 self,

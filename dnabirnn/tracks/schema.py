@@ -58,7 +58,6 @@ VARIANT_SCHEMA: dict[str, type[pl.DataType]] = {
     "max_distance": pl.Int32,
 }
 """Columns of a table of variants: one row per alternative allele, haplotype and output."""
-
 _KINDS = {"integer": pl.Int64, "number": pl.Float64, "text": pl.String}
 
 

@@ -68,7 +68,10 @@ def test_one_is_told_of_and_written(tmp_path: Path) -> None:
     succeed("models", "fly-splice", "-o", out)
     assert out.read_bytes() == shipped_models()["fly-splice"].read_bytes()
     for words, message in (
-        (("moth",), "moth: not a model that comes with dnabirnn; choose one of bacterial-promoters"),
+        (
+            ("moth",),
+            "moth: not a model that comes with dnabirnn; choose one of bacterial-promoters",
+        ),
         (("-o", tmp_path / "x"), "give the name of the model to write, one of bacterial-promoters"),
     ):
         result = run("models", *words)

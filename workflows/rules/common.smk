@@ -103,17 +103,16 @@ def score_options():
     return f"{track_options()} {options('sequences', only=['circular'])}".strip()
 
 
+def variant_options():
+    """Return the options of `variants`, including those for sequences and for calls."""
+    circular = options("sequences", only=["circular"])
+    return " ".join(filter(None, [options("variants"), options("call"), circular]))
+
+
 def explain_options():
     """Return the options of `explain`, including those for sequences."""
     reach = options("explain", only=["reach"])
     return f"{reach} {options('sequences', only=['circular'])}".strip()
-
-
-def variant_options():
-    """Return the options of `variants`, including those for sequences and for calls."""
-    called = options("call", only=["threshold", "fdr", "min_length", "merge_gap"])
-    circular = options("sequences", only=["circular"])
-    return " ".join(filter(None, [options("variants"), called, circular]))
 
 
 def track_options():

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnabirnn.errors import OptionError, VariantError
+from dnabirnn.explanation.options import AUTO, check_reach
 from dnabirnn.explanation.reach import Reach, measure_reach
-from dnabirnn.explanation.settings import AUTO, check_reach
 from dnabirnn.explanation.variants.output import frame_of, open_variants
 from dnabirnn.explanation.variants.stream import Contigs, VariantSettings, variant_changes
 from dnabirnn.explanation.variants.vcf import VariantFile
 from dnabirnn.files import OutputFiles, is_stream
 from dnabirnn.names import shortened
-from dnabirnn.network import CallMethod
 from dnabirnn.sequences import contig_lengths
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ class AnnotatedVariants:
             f"probability by {_CHANGED:g} or more; {self.gained:,} calls gained, {self.lost:,} lost"
         ]
         lines += [
-            f"{count:,} alleles left out: {reason}"
+            f"{count:,} allele{'' if count == 1 else 's'} left out: {reason}"
             for reason, count in sorted(self.skipped.items(), key=lambda item: -item[1])
         ]
         if self.files:
@@ -146,8 +145,6 @@ class VariantRun:
             )
         if self.sample is not None and not self.haplotypes:
             raise OptionError("--sample: only applies to --haplotypes; give --haplotypes too")
-        if self.calls.method is not CallMethod.THRESHOLD:
-            raise OptionError("--method mss: calls that are gained and lost need a threshold")
 
     def annotated(self, source: VariantFile, found: AnnotatedVariants) -> Iterator[Annotated]:
         """Yield the rows of the variants with what they change, and count them in `found`.

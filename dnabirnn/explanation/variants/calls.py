@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from dnabirnn.network import CallMethod
 from dnabirnn.scoring import find_calls, find_runs
-from dnabirnn.tracks import Block, lowest_probability
+from dnabirnn.tracks import Block, integer_scores, lowest_probability
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from dnabirnn.tracks import Rows
 
 __all__ = ["CallChanges", "Compared"]
+
+_WEIGHED_BP = 500
+"""Bases beyond the reach for methods that weigh scores."""
 
 
 class Compared(NamedTuple):
@@ -52,27 +56,36 @@ class CallChanges:
     ----------
     outputs : sequence of Output
     settings : CallSettings
-        Rules with the method "threshold".
+    min_score : int
+        Lower scores count as 0, as in a track.
 
     Attributes
     ----------
     margin_bp : int
-        Bases needed beyond the reach: a call that is cut there is then long enough to stay one.
+        Bases needed beyond the reach. A call that is cut there is still long enough to be one.
     """
 
-    def __init__(self, outputs: Sequence[Output], settings: CallSettings) -> None:
-        self._outputs, self._settings = outputs, settings
+    def __init__(self, outputs: Sequence[Output], settings: CallSettings, min_score: int) -> None:
+        self._outputs, self._settings, self._min_score = outputs, settings, min_score
         rules = settings.rules
         self._with_rule = np.array([output.class_name in rules for output in outputs])
+        # Methods other than "threshold" weigh all scores of a track, and those of more bases.
+        weighed = {name for name in rules if settings.method_of(name) is not CallMethod.THRESHOLD}
+        self._weighed = np.array([output.class_name in weighed for output in outputs])
         self._lowest = np.array(
             [
-                lowest_probability(rules[name].threshold) if name in rules else np.inf
+                lowest_probability(min_score if name in weighed else rules[name].threshold)
+                if name in rules
+                else np.inf
                 for name, _ in outputs
             ]
         )
-        self._min_score = min((rule.threshold for rule in rules.values()), default=1)
         self.margin_bp = max(
-            (rule.min_length_bp + rule.merge_gap_bp for rule in rules.values()), default=0
+            (
+                max(rule.min_length_bp + rule.merge_gap_bp, _WEIGHED_BP * (name in weighed))
+                for name, rule in rules.items()
+            ),
+            default=0,
         )
 
     @property
@@ -80,13 +93,16 @@ class CallChanges:
         """Counts of an allele that changes no call: 0, or -1 for classes without calls; (O,)."""
         return np.where(self._with_rule, 0, -1).astype(np.int32)
 
-    def may_change(
-        self, reference: NDArray[np.floating], changed: NDArray[np.floating]
-    ) -> NDArray[np.bool_]:
-        """Return whether bases (..., m, O) pass a threshold in one allele only; (...)."""
-        passes = (reference >= self._lowest) != (changed >= self._lowest)
-        found: NDArray[np.bool_] = passes.any(axis=(-2, -1))
-        return found
+    def may_change(self, reference: NDArray[np.floating], changed: NDArray[np.floating]) -> bool:
+        """Return whether the calls of two alleles, (m, O) each, can differ."""
+        before, after = reference >= self._lowest, changed >= self._lowest
+        if (before != after).any():
+            return True
+        if not self._weighed.any():
+            return False
+        own = before[:, self._weighed]
+        scores = (integer_scores(track[:, self._weighed]) for track in (reference, changed))
+        return bool((own & np.not_equal(*scores)).any())
 
     def count(self, pairs: Sequence[Compared]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Return the numbers of calls gained and lost, (n, O) each."""

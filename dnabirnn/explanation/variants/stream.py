@@ -28,6 +28,7 @@ from dnabirnn.explanation.variants.calls import CallChanges, Compared
 from dnabirnn.explanation.variants.changes import AlleleChanges, joined, largest_changes
 from dnabirnn.explanation.variants.haplotypes import with_haplotypes
 from dnabirnn.explanation.variants.pairs import Pairs
+from dnabirnn.network import default_min_score
 from dnabirnn.scoring import ordered_map
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class VariantSettings:
     max_distance_bp : int
         Bases on either side of an allele in which changes count.
     calls : CallSettings
-        Rules of calls that are gained and lost; with the method "threshold".
+        Rules of calls that are gained and lost.
     skip_mismatch : bool
         Leave out rows whose REF differs from the contig, instead of raising an error.
     sample_column : int, optional
@@ -276,7 +277,8 @@ class _Method:
     ) -> None:
         self._mutants, self._outputs = mutants, len(model.outputs)
         self._reach_bp = settings.max_distance_bp
-        self._calls = CallChanges(model.outputs, settings.calls)
+        rules = [*model.checkpoint.calls.values(), *settings.calls.rules.values()]
+        self._calls = CallChanges(model.outputs, settings.calls, default_min_score(rules))
         self._pairs = Pairs(model, self._reach_bp + self._calls.margin_bp)
 
     def run(self, task: _Task) -> Annotated:

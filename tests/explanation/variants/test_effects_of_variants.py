@@ -24,10 +24,12 @@ from dnabirnn.explanation.variants.stream import (
 from dnabirnn.explanation.variants.vcf import Row
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.network.architecture import Cell
-from dnabirnn.network.call_rules import CallRule, CallSettings
+from dnabirnn.network.call_rules import CallMethod, CallRule, CallSettings
 from dnabirnn.network.checkpoint import Checkpoint
 from dnabirnn.network.log_odds import LogOddsMap
 from dnabirnn.network.scoring_window import ScoringWindow
+from dnabirnn.scoring.calls import find_calls
+from dnabirnn.scoring.runs import find_runs
 from dnabirnn.sequences.survey import Stretch
 
 WINDOW = ScoringWindow(60, 10)
@@ -385,6 +387,54 @@ def test_calls_gained_and_lost_are_those_of_the_changed_sequence() -> None:
             assert changes.calls_lost[number, output] == lost
             total += gained + lost
     assert total > 20
+
+
+@pytest.mark.parametrize("method", ["evidence", "mss"])
+@pytest.mark.parametrize("kind", ["substitution", "insertion", "deletion"])
+def test_calls_by_other_methods(method: str, kind: str) -> None:
+    rng = np.random.default_rng(10)
+    checkpoint = replace(
+        checkpoint_of("gru", ScoringWindow(2000, 50)),
+        calls={"A": CallRule(600, 3, 2, 900), "B": CallRule(500, 2, 0, 900)},
+    )
+    model = model_of(checkpoint)
+    codes = random_codes(rng, 600, ambiguous=0)
+    settings = CallSettings(checkpoint.calls, CallMethod(method), checkpoint.evidence_scales())
+
+    def calls(sequence: np.ndarray) -> list[tuple[int, int, int]]:
+        runs = find_runs(model.blocks([Stretch("c", sequence)]), min_score=100)
+        (rows,) = find_calls(runs, model.outputs, settings)
+        return list(zip(rows.output.tolist(), rows.start.tolist(), rows.end.tolist(), strict=True))
+
+    alleles = [random_variant(rng, codes, kind) for _ in range(25)]
+    rows = [row_of("c", *one) for one in alleles]
+    held = Contigs(lambda: iter([Stretch("c", codes)]), {"c": 600})
+    found = variant_changes(rows, held, model, VariantSettings(600, settings), Counter())
+    changes, before, total = joined(list(found)), calls(codes), 0
+    for number, (start, ref, alt) in enumerate(alleles):
+        start, ref, alt = normalized(start, ref, alt)
+        shift = len(alt) - len(ref)
+        after = calls(changed(codes, start, ref, alt))
+
+        def same(one: tuple[int, int, int], other: tuple[int, int, int], at: int, by: int) -> bool:
+            """Whether a call of the contig and one of the changed contig have a base in common."""
+            there = {b if b <= at else b + by for b in range(*one[1:]) if not at < b <= at - by}
+            here = {b for b in range(*other[1:]) if not at < b <= at + by}
+            return one[0] == other[0] and bool(there & here)
+
+        for output in range(3):
+            lost = sum(
+                one[0] == output and not any(same(one, two, start, shift) for two in after)
+                for one in before
+            )
+            gained = sum(
+                two[0] == output and not any(same(one, two, start, shift) for one in before)
+                for two in after
+            )
+            assert changes.calls_lost[number, output] == lost
+            assert changes.calls_gained[number, output] == gained
+            total += lost + gained
+    assert total > 5
 
 
 def test_classes_without_calls_have_no_counts() -> None:

@@ -213,8 +213,8 @@ def test_other_contigs_and_mismatches_are_counted(tmp_path: Path, variants: list
         *("variants", tmp_path / "w.vcf", "--fasta", tmp_path / "g.fa", "--max-distance", 30),
         *("-m", tmp_path / "m.safetensors", "-o", tmp_path / "o.vcf", "--skip-mismatch"),
     )
-    assert "1 alleles left out: of rows whose REF differs from the FASTA" in result.stderr
-    assert "1 alleles left out: on contigs that the FASTA lacks" in result.stderr
+    assert "1 allele left out: of rows whose REF differs from the FASTA" in result.stderr
+    assert "1 allele left out: on contigs that the FASTA lacks" in result.stderr
     rows = [line for line in (tmp_path / "o.vcf").read_text().splitlines() if line[0] != "#"]
     assert ["DNABIRNN" in row for row in rows] == [True, False, False]
 

@@ -1,10 +1,10 @@
-"""The reach and the longest deletion, as they are given."""
+"""Checks of the options that commands and the library share."""
 
 from __future__ import annotations
 
 from dnabirnn.errors import OptionError
 
-__all__ = ["AUTO", "check_deletions", "check_reach"]
+__all__ = ["AUTO", "MAX_DELETION", "check_deletions", "check_reach"]
 
 AUTO = "auto"
 """Reach that is measured."""
