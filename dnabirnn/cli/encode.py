@@ -238,6 +238,8 @@ def encode(
         others |= {"--consensus": consensus, "--unstranded": unstranded, "--split": split}
         others |= {f"--{name}": value for name, value in simulated.items() if name != "seed"}
     elif consensus is None:
+        if not fasta:
+            raise OptionError("no sequences; give FASTA files, as in the example of --help")
         _check_source(labels, motifs, searched, reading, negatives, corrections)
         for name, value in simulated.items():
             if value is not None and not (name == "seed" and backgrounds):

@@ -128,7 +128,7 @@ def test_the_command_finds_the_share_of_planted_sites(tmp_path: Path) -> None:
     text = succeed("-q", "prior", fasta, "-m", "ecoli-rep", "--json").stdout
     found = json.loads(text)["classes"]["REP"]
     assert found["present"]
-    assert found["estimate"] == pytest.approx(share, rel=0.3)
+    assert found["estimate"] == pytest.approx(share, rel=0.5)
     assert found["estimate_ci"][0] < found["estimate"] < found["estimate_ci"][1]
     assert found["p_value"] < 0.001
     lines = succeed("-q", "prior", fasta, "-m", "ecoli-rep").stdout.splitlines()

@@ -277,7 +277,7 @@ BAD_ENCODINGS = {
     "excluded": ("--consensus l.fa --exclude l.fa", "--exclude: does not apply to --consensus"),
     "unstranded": ("--consensus l.fa --unstranded x", "--unstranded: no class 'x' in l.fa"),
     "no library": ("l.fa --labels l.fa --seed 0", "--seed: applies to repeats only"),
-    "no sequence": ("--labels l.fa", "Missing argument 'FASTA...'"),
+    "no sequence": ("--labels l.fa", "no sequences; give FASTA files"),
     "all masked": ("l.fa --consensus l.fa", "l.fa: nothing is left"),
     "short": ("--consensus l.fa --length 900", "contigs of 90 bases are too short"),
     "val": ("--consensus l.fa --val-chroms chr1", "chr1"),

@@ -292,9 +292,12 @@ NO_STRAND = bed("a 1 9 M 0 +", "a 50 60 M 0 .", "a 80 90 M 0 .")
 MANY = "".join(f"a\t{10 * i}\t{10 * i + 5}\tpeak{i}\t0\t+\n" for i in range(32))
 OPTIONS = {
     # encode
-    "encode: nothing": Case("encode", "Missing argument 'FASTA...'"),
+    "encode: nothing": Case("encode", "Missing option '-o'"),
+    "encode: no sequences": Case(
+        "encode --labels sites.bed -o out", "no sequences; give FASTA files, as in the example"
+    ),
     "encode: no labels": Case(
-        "encode genome.fa -o out", "no labels; give intervals with --labels FILE, or motifs"
+        "encode genome.fa -o out", "no labels; give intervals with --labels FILE, motifs with"
     ),
     "encode: no out": Case("encode genome.fa --labels sites.bed", "Missing option '-o'"),
     "encode: BED3": Case(
