@@ -15,7 +15,7 @@ from dnabirnn.encoded.sequences.labelled import LabelledSequence, place_of
 from dnabirnn.errors import LabelError, OptionError
 from dnabirnn.files import is_stream, read_blocks
 from dnabirnn.intervals import Regions, check_empty, parse_bed
-from dnabirnn.sequences import contig_lengths, read_fasta, shuffled
+from dnabirnn.sequences import contig_lengths, read_fasta
 
 if TYPE_CHECKING:
     from dnabirnn.files import PathLike
@@ -198,6 +198,8 @@ def _add(found: dict[str, LabelledSequence], one: LabelledSequence, path: str) -
 
 def _shuffles(positives: Sequence[LabelledSequence], seed: int) -> list[LabelledSequence]:
     """Return a shuffle of each sequence that keeps the numbers of pairs of neighboring bases."""
+    from dnabirnn.sequences import shuffled  # loads Numba
+
     random = np.random.default_rng(seed)
     return [
         LabelledSequence(
