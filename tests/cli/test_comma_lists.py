@@ -52,6 +52,7 @@ LISTS = {
     ("summary", "names"),
     ("explain", "circular"),
     ("mutate", "circular"),
+    ("variants", "circular"),
     ("mask", "classes"),
     ("scan", "classes"),
     ("convert", "classes"),
