@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchmarks.gue import GUE_TASKS
 from benchmarks.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -222,6 +223,24 @@ def accuracy(
         raise click.UsageError("--encode: choose how to encode on validation sequence: --on val")
     words = shlex.split(options), on, threads, shlex.split(encode)
     _save_tests(f"accuracy-{task}", rows(task, _work_folder(folder), seeds, *words), on)
+
+
+@main.command()
+@click.argument("tasks", nargs=-1, type=click.Choice([*GUE_TASKS, "all"]), required=True)
+@_folder
+@_options
+@_seeds
+@click.option("--threads", default=1, show_default=True, help="Number of threads.")
+@_on
+def gue(
+    tasks: tuple[str, ...], folder: Path | None, options: str, seeds: int, threads: int, on: str
+) -> None:
+    """Accuracy on tasks of the GUE benchmark, whose labels are those of whole sequences."""
+    from benchmarks.gue import gue as rows
+
+    chosen = GUE_TASKS if "all" in tasks else tasks
+    found = rows(chosen, _work_folder(folder), seeds, shlex.split(options), on, threads)
+    _save_tests("gue", found, on)
 
 
 @main.command()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dnabirnn.cli import label_options, options
+from dnabirnn.cli import label_options, options, sequence_options
 from dnabirnn.cli.command import command, option
 from dnabirnn.cli.look_ahead import look_ahead
 from dnabirnn.cli.progress import ProgressBar
@@ -30,16 +30,6 @@ _SPLITS = "Training, validation and test sequence"
 _BACKGROUND = "Other backgrounds"
 
 
-class _Fasta(click.Argument):
-    """The FASTA files, which may be left out only if sequence is simulated."""
-
-    def process_value(self, ctx: click.Context, value: Any) -> Any:
-        """Return the files; `--consensus` is processed earlier."""
-        if isinstance(ctx.params.get("consensus"), str) and self.value_is_missing(value):
-            return ()
-        return super().process_value(ctx, value)
-
-
 @command(
     """Encode FASTA files and labels for training.
 
@@ -49,12 +39,17 @@ class _Fasta(click.Argument):
     Without labels, --consensus plants repeats in simulated sequence, as `dnabirnn simulate` does.
     FASTA files, which may then be left out, are the genome between the repeats.
 
+    If only whole sequences are known to have a site, and not where, they are given with --positives
+    and --negatives, or with --sequence-labels. FASTA files are then the genome of intervals.
+
     With --background, training sites are also pasted into other sequence, so that the model works
     in genomes of another base composition.
     """,
     "dnabirnn encode genome.fa --labels sites.bed -o sites.enc --val-chroms chr2",
 )
-@click.argument("fasta", cls=_Fasta, nargs=-1, required=True, metavar="FASTA...")
+@click.argument(
+    "fasta", cls=sequence_options.FastaOrSequences, nargs=-1, required=True, metavar="FASTA..."
+)
 @options.name_prefix
 @label_options.labels_or_motifs
 @option(
@@ -72,6 +67,7 @@ class _Fasta(click.Argument):
     help="Consensus sequences of repeats to plant in simulated sequence, in place of --labels. The "
     "class of a record is its name up to the first '#' or '/'.",
 )
+@sequence_options.whole_sequences
 @label_options.divergence
 @option(
     "--length",
@@ -83,7 +79,8 @@ class _Fasta(click.Argument):
     "--seed",
     group=label_options.REPEATS,
     type=click.IntRange(0, 2**63 - 1),
-    help="Random seed of the simulation, or of --background. The same seed gives the same set.  "
+    help="Random seed of the simulation, of --background, or of --negatives. The same seed gives "
+    "the same set.  "
     "[default: 0]",
 )
 @option(
@@ -115,7 +112,7 @@ class _Fasta(click.Argument):
     help="Folder for the encoded set.",
 )
 @label_options.reading
-@label_options.negatives
+@label_options.negatives_or_drawn
 @label_options.corrections
 @options.comma_list(
     "--classes",
@@ -176,6 +173,7 @@ def encode(
     labels: tuple[str, ...],
     motifs: str | None,
     consensus: str | None,
+    whole: Mapping[str, Any],
     divergence: str | None,
     length: int | None,
     seed: int | None,
@@ -206,48 +204,64 @@ def encode(
         ENCODING_REMEDIES,
         EncodingPlan,
         FractionSplit,
+        SequenceSplit,
+        SplitPlan,
         data_warnings,
         encode_genome,
         read_backgrounds,
+        sequence_counts,
+        sequence_table,
         split_plan,
         summary_table,
     )
+    from dnabirnn.files import listed
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import load_labels, read_aliases, read_corrections
     from dnabirnn.sequences import prefixed
 
     searched = {"pvalue": pvalue, "within": within, "gc": gc}
     simulated = {"divergence": divergence, "length": length, "seed": seed}
-    if consensus is None:
+    others: dict[str, Any] = {
+        "--labels": labels,
+        "--motifs": motifs,
+        "--classes": classes,
+        "--ignore-classes": ignore_classes,
+        "--name-prefix": name_prefixes,
+        "--corrections": corrections,
+        "--exclude": exclude,
+        "--chrom-alias": chrom_alias,
+        "--background": backgrounds,
+        **{f"--{name}": value for name, value in searched.items()},
+    }
+    are_whole = sequence_options.are_given(whole, negatives)
+    if are_whole:
+        others |= {"--consensus": consensus, "--unstranded": unstranded, "--split": split}
+        others |= {f"--{name}": value for name, value in simulated.items() if name != "seed"}
+    elif consensus is None:
         _check_source(labels, motifs, searched, reading, negatives, corrections)
         for name, value in simulated.items():
             if value is not None and not (name == "seed" and backgrounds):
                 raise OptionError(f"--{name}: applies to repeats only; give them with --consensus")
     else:
-        others = {
-            "labels": labels,
-            "motifs": motifs,
-            "negatives": negatives,
-            "corrections": corrections,
-            "classes": classes,
-            "ignore-classes": ignore_classes,
-            "name-prefix": name_prefixes,
-            "exclude": exclude,
-            "chrom-alias": chrom_alias,
-            "background": backgrounds,
-        }
-        given = {f"--{name}": value for name, value in (searched | others).items()}
-        for name, value in (given | label_options.given_reading(reading)).items():
-            if value not in (None, ()):
+        others |= {"--negatives": negatives} | label_options.given_reading(reading)
+        for name, given in others.items():
+            if given not in (None, ()):
                 raise OptionError(f"{name}: does not apply to --consensus; remove one")
     if background_share is not None and not backgrounds:
         raise OptionError("--background-share: applies to --background only; give one")
     files = prefixed(fasta, name_prefixes)
     fractions = None if split_fractions is None else options.fractions(split_fractions)
     aliases = None if chrom_alias is None else read_aliases(chrom_alias, files)
-    plan = split_plan(split, val_chroms, test_chroms, fractions, aliases)
-    origin = records = None
-    if consensus is not None:
+    plan: SplitPlan = split_plan(split, val_chroms, test_chroms, fractions, aliases)
+    origin = records = sequences = None
+    if are_whole:
+        sequences = sequence_options.read(
+            whole, files, negatives, reading, others, mask=mask, seed=seed
+        )
+        loaded, records = sequences.labels(), sequences.records
+        plan = SequenceSplit(sequences, plan)
+        origin = {"inputs": {kind: listed(own) for kind, own in sequences.digests.items()}}
+    elif consensus is not None:
         loaded, records, origin = _of_consensus(files, consensus, simulated, unstranded, quiet)
         if not (split or val_chroms or test_chroms or fractions):
             plan = split_plan(None, [records[-1].name])
@@ -298,6 +312,7 @@ def encode(
             origin=origin,
             records=records,
             backgrounds=added,
+            whole_sequences=None if sequences is None else sequences.description(),
             progress=progress.add,
         )
     if added is not None:
@@ -308,7 +323,9 @@ def encode(
             background["sites"],
             ", ".join(background["sources"]),
         )
-    if not quiet:
+    if not quiet and sequences is not None:
+        tell(sequence_table(sequence_counts(sequences, encoded.manifest["splits"])))
+    elif not quiet:
         tell(summary_table(encoded.manifest["summary"]))
     for warning in data_warnings(encoded):
         logger.warning("%s", warning)
@@ -325,7 +342,8 @@ def _check_source(
     """Raise unless labels come from one source, and all options belong to that source."""
     if not labels and motifs is None:
         raise OptionError(
-            "no labels; give intervals with --labels FILE, or motifs with --motifs FILE"
+            "no labels; give intervals with --labels FILE, motifs with --motifs FILE, or sequences "
+            "that have a site somewhere with --positives FILE"
         )
     if labels and motifs is not None:
         raise OptionError(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dnabirnn.cli import label_options, options
+from dnabirnn.cli import label_options, options, sequence_options
 from dnabirnn.cli.command import command, option
 from dnabirnn.cli.output_names import check_ending
 from dnabirnn.cli.progress import ProgressBar
@@ -18,6 +19,7 @@ from dnabirnn.errors import OptionError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dnabirnn.encoded import LabelledSequences
     from dnabirnn.evaluation import Baseline
     from dnabirnn.scoring import Model
 
@@ -32,13 +34,19 @@ logger = logging.getLogger(__name__)
     Writes per-base and per-call metrics with 95 % confidence intervals from a block bootstrap, and
     precision-recall and reliability curves. With --baseline, also evaluates position weight
     matrices made from the training sites of an encoded set.
+
+    For models that learned labels of whole sequences, the truth is given with --positives and
+    --negatives, or with --sequence-labels, and each sequence counts once.
     """,
     "dnabirnn evaluate genome.fa --labels sites.bed -m sites.safetensors -o metrics.json "
     "--regions test.bed",
 )
-@options.fasta
+@click.argument(
+    "fasta", cls=sequence_options.FastaOrSequences, nargs=-1, required=True, metavar="FASTA..."
+)
 @options.name_prefix
-@label_options.labels
+@label_options.labels_or_sequences
+@sequence_options.whole_sequences
 @options.model
 @option(
     "-o",
@@ -70,7 +78,7 @@ logger = logging.getLogger(__name__)
 @options.regions
 @options.circular
 @options.exclude
-@label_options.negatives
+@label_options.negatives_or_drawn
 @label_options.corrections
 @options.chrom_alias
 @label_options.reading
@@ -96,6 +104,7 @@ def evaluate(
     fasta: tuple[str, ...],
     name_prefixes: tuple[str, ...],
     labels: tuple[str, ...],
+    whole: Mapping[str, Any],
     model: str,
     out: str,
     plots: bool,
@@ -148,6 +157,30 @@ def evaluate(
         precision=precision,
         priors=dict(priors),
     )
+    if sequence_options.are_given(whole, negatives):
+        others = {
+            "--labels": labels,
+            "--name-prefix": name_prefixes,
+            "--curves": curves,
+            "--baseline": baseline,
+            "--regions": regions,
+            "--circular": circular,
+            "--exclude": exclude,
+            "--chrom-alias": chrom_alias,
+            "--ignore-classes": ignore_classes,
+            **{f"--{name.replace('_', '-')}": value for name, value in calls.items()},
+        }
+        mask = loaded.checkpoint.mask
+        sequences = sequence_options.read(
+            whole, files, negatives, reading, others, mask=mask, seed=seed
+        )
+        _of_sequences(loaded, sequences, out, seed, quiet)
+        return
+    if not labels:
+        raise OptionError(
+            "no truth; give intervals with --labels FILE, or sequences with --positives FILE or "
+            "--sequence-labels FILE"
+        )
     truth = load_truth(
         labels,
         loaded.checkpoint.architecture.classes,
@@ -199,6 +232,21 @@ def evaluate(
     tell(metrics_table(report.metrics))
     if other is not None:
         tell(f"\nposition weight matrix:\n{metrics_table(other.metrics)}")
+
+
+def _of_sequences(
+    model: Model, sequences: LabelledSequences, out: str, seed: int, quiet: bool
+) -> None:
+    """Evaluate a model on whole sequences, and write the metrics."""
+    from dnabirnn.evaluation import evaluate_sequences, sequence_metrics_table
+    from dnabirnn.files import write_text
+
+    logger.info("scoring on %s, threads: %d", model.engine.device, model.threads)
+    with ProgressBar("evaluated", quiet=quiet) as progress:
+        metrics = evaluate_sequences(model, sequences, seed=seed, progress=progress.add)
+    write_text(out, f"{json.dumps(metrics, indent=2, sort_keys=True, allow_nan=False)}\n")
+    if not quiet:
+        tell(sequence_metrics_table(metrics))
 
 
 def _learn(encoded: str, model: Model) -> Baseline:

@@ -69,6 +69,9 @@ def _lines(checkpoint: Checkpoint) -> list[str]:
     if not checkpoint.training:
         lines += [f"{key:16} {text}" for key, text in checkpoint.card.items()]
     for name, _ in checkpoint.architecture.classes:
+        if checkpoint.sequences is not None:
+            lines += _whole_sequences(checkpoint, name)
+            continue
         rule = checkpoint.calls.get(name)
         figures = checkpoint.metrics.get("classes", {}).get(name)
         lines.append(
@@ -89,6 +92,19 @@ def _lines(checkpoint: Checkpoint) -> list[str]:
                 f"{figures['positives']:,} positive)"
             )
     return lines
+
+
+def _whole_sequences(checkpoint: Checkpoint, name: str) -> list[str]:
+    """Return lines about a class of a model that learned labels of whole sequences."""
+    sequences, figures = checkpoint.sequences, checkpoint.metrics["classes"][name]
+    assert sequences is not None
+    return [
+        f"class {name}: of whole sequences of {sequences.length_bp:,} bp, threshold "
+        f"{sequences.rules[name].threshold:.3f}; scores of bases are not calibrated",
+        f"  on {checkpoint.metrics['split']}: AUROC {_figure(figures['auroc'])}, AP "
+        f"{_figure(figures['ap'])}, MCC {_figure(figures['mcc'])} "
+        f"({figures['sequences']:,} sequences, {figures['positives']:,} positive)",
+    ]
 
 
 def _networks(members: list[Member], exclusive: bool) -> list[str]:

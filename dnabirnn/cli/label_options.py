@@ -21,7 +21,9 @@ __all__ = [
     "given_reading",
     "labels",
     "labels_or_motifs",
+    "labels_or_sequences",
     "negatives",
+    "negatives_or_drawn",
     "percentages",
     "reading",
 ]
@@ -67,7 +69,7 @@ _LABELS: dict[str, Any] = {
     "RepeatMasker .out, UCSC rmsk, or dna-brnn FASTQ. Can be repeated.",
 }
 labels = option("--labels", required=True, **_LABELS)
-labels_or_motifs = option("--labels", **_LABELS)
+labels_or_motifs = labels_or_sequences = option("--labels", **_LABELS)
 _READING = (
     option(
         "--label-format",
@@ -128,12 +130,19 @@ _READING = (
         help="Number of bases to ignore on each side of both ends of a label.",
     ),
 )
-negatives = option(
+_KNOWN_NEGATIVES = (
+    "Known negatives: unlabelled bases in these regions belong to no class, and other unlabelled "
+    "bases are ignored.  [default: all unlabelled bases belong to no class]"
+)
+negatives = option("--negatives", group=LABELS, metavar="BED", help=_KNOWN_NEGATIVES)
+negatives_or_drawn = option(
     "--negatives",
     group=LABELS,
-    metavar="BED",
-    help="Known negatives: unlabelled bases in these regions belong to no class, and other "
-    "unlabelled bases are ignored.  [default: all unlabelled bases belong to no class]",
+    metavar="BED|FASTA|shuffled|genomic",
+    help="With --positives: sequences without a site, as a file; or, one for each positive, "
+    "`shuffled`: shuffles that keep pairs of neighboring bases, or `genomic`: stretches of the "
+    "genome with the same length and GC content. With --labels: "
+    f"{_KNOWN_NEGATIVES[0].lower()}{_KNOWN_NEGATIVES[1:]}",
 )
 
 corrections = option(

@@ -13,6 +13,7 @@ from dnabirnn.cli import options
 from dnabirnn.cli.assessment_options import assessment_of, with_assessment
 from dnabirnn.cli.command import command, option
 from dnabirnn.cli.look_ahead import look_ahead
+from dnabirnn.cli.output_names import check_ending
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
 from dnabirnn.tracks import TrackFormat, endings, track_format
@@ -71,6 +72,14 @@ _DNA_BRNN = "dna-brnn"
     group=options.OUTPUT,
     type=click.Choice(options.CALL_FORMATS),
     help="Format of the calls.  [default: from the file name]",
+)
+@option(
+    "--per-sequence",
+    "sequences_out",
+    group=options.OUTPUT,
+    metavar="TSV",
+    help="Also write one row per record: its class, the probability, and where its site is. For "
+    "models that learned labels of whole sequences.",
 )
 @options.so_type
 @options.index
@@ -131,6 +140,7 @@ def score(
     form: str | None,
     calls_out: str | None,
     calls_format: str | None,
+    sequences_out: str | None,
     so_type: str | None,
     index: bool,
     hub_folder: str | None,
@@ -163,6 +173,7 @@ def score(
     from dnabirnn.scoring import (
         SCORING_REMEDIES,
         ScoringPlan,
+        check_sequences,
         load,
         score_genome,
         score_labels,
@@ -170,7 +181,9 @@ def score(
     from dnabirnn.sequences import Circular, Shard, prefixed
     from dnabirnn.tracks import Target, targets, write_hub
 
-    options.check_apart([out, calls_out], [*fasta, model, regions, chrom_alias])
+    options.check_apart([out, calls_out, sequences_out], [*fasta, model, regions, chrom_alias])
+    if sequences_out is not None:
+        check_ending("--per-sequence", sequences_out, "a table", ".tsv", ".txt")
     files = prefixed(fasta, name_prefixes)
     if chrom_alias is not None and regions is None:
         raise OptionError("--chrom-alias: only applies to --regions; give --regions too")
@@ -180,6 +193,7 @@ def score(
             {
                 "--calls": calls_out,
                 "--calls-format": calls_format,
+                "--per-sequence": sequences_out,
                 "--so-type": so_type,
                 "--index": index or None,
                 "--hub": hub_folder,
@@ -245,6 +259,8 @@ def score(
 
     logger.info("scoring on %s, threads: %d", loaded.engine.device, threads)
     parts: dict[str, Any] = {"shard": part, "regions": wanted, "circular": circles}
+    if sequences_out is not None:
+        check_sequences(loaded.checkpoint)
     with ProgressBar("surveyed", quiet=quiet) as progress:
         assessed = assessment is not None
         plan = ScoringPlan(
@@ -254,6 +270,8 @@ def score(
     if not go_on:
         return
     with ProgressBar("scored", quiet=quiet) as progress:
+        if sequences_out is not None:
+            parts["sequences_out"] = sequences_out
         found = write(files, track, called, **parts, progress=progress.add)
     if hub_folder is not None and genome is not None:
         written = track.files(loaded.outputs) + ([] if called is None else called.files([]))

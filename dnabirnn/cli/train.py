@@ -425,7 +425,16 @@ def train(
             log_path=log,
             report=report,
         )
+    whole = checkpoint.sequences is not None
     for name, figures in checkpoint.metrics["classes"].items():
+        if whole:
+            logger.info(
+                "%s: AUROC %.4f, AP %.4f, MCC %.4f on sequences of %s",
+                name,
+                *(figures[key] or 0.0 for key in ("auroc", "ap", "mcc")),
+                checkpoint.metrics["split"],
+            )
+            continue
         logger.info(
             "%s: AP %.4f, best F1 %.4f on %s",
             name,

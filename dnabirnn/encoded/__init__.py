@@ -4,7 +4,9 @@ Modules, in reading order:
 
 - `splits`: which bases are for training, validation and test
 - `encoded_set`: the folder and its manifest
+- `array_file`: arrays on disk that grow
 - `backgrounds`: training sites pasted into other sequence
+- `sequences`: sequences with labels of the whole, from FASTA, BED and tables
 - `encode`: FASTA and labels to an encoded set
 - `summary`: bases, positives and intervals by class and split
 - `data_quality`: warnings about the data

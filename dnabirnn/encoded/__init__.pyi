@@ -12,10 +12,20 @@ from .data_quality import (
 from .encode import encode_genome as encode_genome
 from .encoded_set import EncodedSet as EncodedSet, MaskMode as MaskMode
 from .plan import ENCODING_REMEDIES as ENCODING_REMEDIES, EncodingPlan as EncodingPlan
+from .sequences.labelled import (
+    LabelledSequence as LabelledSequence,
+    LabelledSequences as LabelledSequences,
+    SequenceSplit as SequenceSplit,
+    sequence_counts as sequence_counts,
+    sequence_table as sequence_table,
+)
+from .sequences.sources import read_sequences as read_sequences
 from .splits import (
     SPLITS as SPLITS,
+    ChromSplit as ChromSplit,
     FractionSplit as FractionSplit,
     SplitInterval as SplitInterval,
+    SplitPlan as SplitPlan,
     split_plan as split_plan,
     splits_of as splits_of,
 )

@@ -119,6 +119,8 @@ class LabelledSites:
 def data_warnings(encoded: EncodedSet) -> list[str]:
     """Return all warnings about an encoded set, one line each."""
     sites = LabelledSites(encoded)
+    if encoded.whole_sequences:  # which are no sites, and on both strands
+        return [*shared_kmer_warnings(sites), *masked_warnings(encoded)]
     return [
         *shared_kmer_warnings(sites),
         *palindrome_warnings(sites),

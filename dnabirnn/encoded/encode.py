@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dnabirnn.encoded.array_file import ArrayFile
 from dnabirnn.encoded.backgrounds import Backgrounds, Pasting
 from dnabirnn.encoded.encoded_set import (
     CODES,
@@ -66,6 +67,7 @@ def encode_genome(
     origin: Mapping[str, Any] | None = None,
     records: Iterable[Record] | None = None,
     backgrounds: Backgrounds | None = None,
+    whole_sequences: Mapping[str, Any] | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> EncodedSet:
     """Write an encoded set, contig by contig.
@@ -95,6 +97,9 @@ def encode_genome(
     backgrounds : Backgrounds, optional
         Sequences to paste training sites into. The train split gets the contigs that
         `dnabirnn.encoded.backgrounds` describes.
+    whole_sequences : mapping, optional
+        Given if each contig is a sequence whose labels are those of the whole: the entry of the
+        manifest (`LabelledSequences.description`).
     progress : callable, optional
         Called with the size of each finished contig, in bases.
 
@@ -117,7 +122,7 @@ def encode_genome(
     try:
         check_folder(out_dir)
         partial.mkdir()
-        writer = _Writer(partial, labels, MaskMode(mask), exclude, backgrounds)
+        writer = _Writer(partial, labels, MaskMode(mask), exclude, backgrounds, whole_sequences)
         manifest = writer.write(fasta_paths, records, split or FractionSplit(), progress)
         manifest["inputs"] |= (origin or {}).get("inputs", {})
         manifest |= {key: value for key, value in (origin or {}).items() if key != "inputs"}
@@ -250,49 +255,6 @@ def _replace(partial: Path, target: Path) -> None:
     raise OutputError(f"{target}: another run is writing it; wait until that run has ended")
 
 
-class _ArrayFile:
-    """One-dimensional .npy file that grows; its header is rewritten at the end."""
-
-    def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
-        self.path, self.dtype, self.size = path, dtype, 0
-        self.digest = hashlib.sha256()
-        self.file: BinaryIO = path.open("wb")
-        self._write_header()
-
-    def _write_header(self) -> None:
-        self.file.seek(0)
-        header = {
-            "descr": np.lib.format.dtype_to_descr(self.dtype),
-            "fortran_order": False,
-            "shape": (self.size,),
-        }
-        np.lib.format.write_array_header_1_0(self.file, header)
-        self.start = self.file.tell()
-
-    def append(self, values: NDArray[Any]) -> None:
-        data = np.ascontiguousarray(values, dtype=self.dtype).view(np.uint8).data
-        self.digest.update(data)
-        self.file.write(data)
-        self.size += len(values)
-
-    def reopen(self) -> None:
-        """Open the closed file again, to append to it."""
-        self.file = self.path.open("r+b")
-        self.file.seek(0, os.SEEK_END)
-
-    def close(self) -> None:
-        before = self.start
-        self._write_header()
-        assert self.start == before, "numpy leaves room in a header for a larger shape"
-        self.file.close()
-
-    def read(self, first: int, end: int) -> NDArray[Any]:
-        """Read values from the closed file; pages of a memory map would stay in memory."""
-        with self.path.open("rb") as file:
-            file.seek(self.start + first * self.dtype.itemsize)
-            return np.frombuffer(file.read((end - first) * self.dtype.itemsize), self.dtype)
-
-
 class _Writer:
     """Writer of the arrays of an encoded set, from records to manifest."""
 
@@ -303,15 +265,16 @@ class _Writer:
         mask: MaskMode,
         exclude: Regions | None,
         backgrounds: Backgrounds | None = None,
+        whole_sequences: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder, self.labels, self.mask, self.exclude = folder, labels, mask, exclude
-        self.backgrounds = backgrounds
+        self.backgrounds, self.whole_sequences = backgrounds, whole_sequences
         self.contigs: dict[str, EncodedContig] = {}
-        self.codes_file = _ArrayFile(folder / CODES, np.dtype(np.uint8))
-        self.labels_file = _ArrayFile(folder / LABELS, labels.table.dtype)
+        self.codes_file = ArrayFile(folder / CODES, np.dtype(np.uint8))
+        self.labels_file = ArrayFile(folder / LABELS, labels.table.dtype)
         # Case is counted per split, and splits are known only after the last contig. So case is
         # kept on disk, with one bit per base.
-        self.case_file = _ArrayFile(folder / "case.npy", np.dtype(np.uint8))
+        self.case_file = ArrayFile(folder / "case.npy", np.dtype(np.uint8))
         self.case_offsets: dict[str, int] = {}
 
     def write(
@@ -346,7 +309,7 @@ class _Writer:
             file.close()
 
     @property
-    def _files(self) -> tuple[_ArrayFile, ...]:
+    def _files(self) -> tuple[ArrayFile, ...]:
         return self.codes_file, self.labels_file, self.case_file
 
     def add(self, record: Record) -> None:
@@ -426,17 +389,19 @@ class _Writer:
         summary: Mapping[str, Any],
         digests: Mapping[str, str],
     ) -> dict[str, Any]:
-        meaning = {
+        meaning: dict[str, Any] = {
             "contigs": [contig._asdict() for contig in self.contigs.values()],
             "splits": {name: [list(piece) for piece in splits[name]] for name in SPLITS},
             "classes": [motif_class._asdict() for motif_class in self.labels.classes],
             "mask": self.mask.value,
         }
+        if self.whole_sequences is not None:
+            meaning["whole_sequences"] = dict(self.whole_sequences)
         arrays = [self.codes_file.digest.hexdigest(), self.labels_file.digest.hexdigest()]
         canonical = json.dumps([meaning, arrays], sort_keys=True, separators=(",", ":"))
         return meaning | {
             "format": FORMAT,
-            "format_version": FORMAT_VERSION,
+            "format_version": 1 if self.whole_sequences is None else FORMAT_VERSION,
             "tool_version": _tool_version(),
             "digest": hashlib.sha256(canonical.encode("utf-8")).hexdigest(),
             "ignore_classes": list(self.labels.table.ignore),

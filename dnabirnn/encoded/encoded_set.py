@@ -41,7 +41,8 @@ __all__ = [
     "MaskMode",
 ]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Newest version of the format: that of sets with labels of whole sequences. Others have 1."""
 
 FORMAT = "dnabirnn encoded set"
 CODES, LABELS, MANIFEST = "codes.npy", "labels.npy", "manifest.json"
@@ -144,6 +145,7 @@ class EncodedSet:
             _check_layout(contigs, manifest["splits"])
             _check_inputs(manifest["inputs"])
             _check_background(manifest.get("background", {}), contigs)
+            _check_whole_sequences(manifest.get("whole_sequences"), contigs)
         except (*_DAMAGE, OptionError) as cause:
             raise EncodedSetError(
                 f"{folder / MANIFEST}: damaged ({type(cause).__name__}: {cause}); {_AGAIN}"
@@ -201,6 +203,19 @@ class EncodedSet:
         train = [piece for piece in self.manifest["splits"]["train"] if piece[0] not in added]
         splits = self.manifest["splits"] | {"train": train}
         return replace(self, manifest=self.manifest | {"splits": splits})
+
+    @property
+    def whole_sequences(self) -> bool:
+        """Whether each contig is a sequence whose labels are those of the whole.
+
+        All of its bases, on both strands, then have the labels of its classes.
+        """
+        return "whole_sequences" in self.manifest
+
+    @property
+    def summits(self) -> dict[str, int]:
+        """Summits of whole sequences, from their first base, by name; not all have one."""
+        return dict(self.manifest.get("whole_sequences", {}).get("summits", {}))
 
     def only(self, class_name: str) -> EncodedSet:
         """Return the same set with one class: bases of other classes are background in it.
@@ -301,6 +316,14 @@ def _check_background(background: Mapping[str, Any], contigs: Sequence[EncodedCo
     """Raise ValueError if the contigs with pasted sites are not contigs of the set."""
     if not set(background.get("contigs", ())) <= {contig.name for contig in contigs}:
         raise ValueError("background names contigs that the set does not have")
+
+
+def _check_whole_sequences(whole: Any, contigs: Sequence[EncodedContig]) -> None:
+    """Raise ValueError if a summit does not lie in its sequence."""
+    lengths = {contig.name: contig.length for contig in contigs}
+    for name, summit in ({} if whole is None else whole["summits"]).items():
+        if type(summit) is not int or not 0 <= summit < lengths[name]:
+            raise ValueError(f"summit {summit!r} lies outside {name!r}")
 
 
 def _load(path: Path, size: int, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from .devices import (
     free_cache as free_cache,
     set_precision as set_precision,
 )
-from .differentiable import FusedNetwork as FusedNetwork
+from .differentiable import FusedNetwork as FusedNetwork, Snapshot as Snapshot
 from .kernels.matrix_scan import best_scores as best_scores
 from .kernels.vectors import LANES as LANES
 from .mutant_engine import (

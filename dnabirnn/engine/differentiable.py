@@ -3,11 +3,17 @@
 To torch, this is one operation from the vector of weights to the loss. The kernels run the forward
 and the backward pass in one call. The intermediate values stay in a `Workspace`, which is reused,
 and never become tensors.
+
+The cross-entropy of each base is a kernel. Any other loss of the log-odds is computed by torch
+between the two passes (`Snapshot.loss_by`): it sees the log-odds, and its gradient by these goes
+back to the kernels.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,12 +109,68 @@ class Snapshot:
             The same windows with flanks, which the matrices read. By default, they read `codes`.
         """
         batch = (codes, truth, counted, factor, flanked)
-        found: Tensor = _Loss.apply(self, batch, dropout, self._vector)  # type: ignore[no-untyped-call]
+        return self._differentiable(partial(self._cross_entropy, batch, dropout))
+
+    def loss_by(
+        self,
+        codes: NDArray[np.uint8],
+        loss: Callable[[Tensor, slice], Tensor],
+        dropout: Dropout,
+        flanked: NDArray[np.uint8] | None = None,
+    ) -> Tensor:
+        """Compute any summed loss of the log-odds, which torch can differentiate by the weights.
+
+        Parameters
+        ----------
+        codes, dropout, flanked
+            As for the method `loss`.
+        loss : callable
+            Returns the loss of some windows, given their log-odds, (W, L, C), and their slice of
+            the batch. Columns are the outputs; in an exclusive network, the first is the
+            background. The losses of all slices are summed.
+        """
+        return self._differentiable(partial(self._other_loss, codes, loss, dropout, flanked))
+
+    def _differentiable(self, compute: Callable[[], tuple[float, Array]]) -> Tensor:
+        found: Tensor = _Loss.apply(compute, self._vector)  # type: ignore[no-untyped-call]
         return found
 
-    def loss_and_gradient(self, batch: _Batch, dropout: Dropout) -> tuple[float, Array]:
-        """Compute the loss, and its gradient by the vector of weights: (n,)."""
+    def _cross_entropy(self, batch: _Batch, dropout: Dropout) -> tuple[float, Array]:
+        """Compute the cross-entropy, and its gradient by the vector of weights: (n,)."""
         codes, truth, counted, factor, flanked = batch
+
+        def backward(workspace: Workspace, block: slice) -> tuple[float, dict[str, Array]]:
+            return workspace.backward(self._packed, truth[block], counted[block], factor)
+
+        return self._both_passes(codes, flanked, dropout, backward)
+
+    def _other_loss(
+        self,
+        codes: NDArray[np.uint8],
+        loss: Callable[[Tensor, slice], Tensor],
+        dropout: Dropout,
+        flanked: NDArray[np.uint8] | None,
+    ) -> tuple[float, Array]:
+        """Compute a loss of the log-odds, and its gradient by the vector of weights: (n,)."""
+
+        def backward(workspace: Workspace, block: slice) -> tuple[float, dict[str, Array]]:
+            found = workspace.log_odds(self._packed, len(codes[block]))
+            log_odds = torch.from_numpy(found).requires_grad_()
+            with torch.enable_grad():
+                value = loss(log_odds, block)
+            (gradient,) = torch.autograd.grad(value, log_odds)
+            return float(value.detach()), workspace.backward_from(self._packed, gradient.numpy())
+
+        return self._both_passes(codes, flanked, dropout, backward)
+
+    def _both_passes(
+        self,
+        codes: NDArray[np.uint8],
+        flanked: NDArray[np.uint8] | None,
+        dropout: Dropout,
+        backward: Callable[[Workspace, slice], tuple[float, dict[str, Array]]],
+    ) -> tuple[float, Array]:
+        """Run both passes over each block of windows; return the summed loss and the gradient."""
         windows, length = codes.shape
         idle = self._idle.setdefault(length, [])
         try:
@@ -118,11 +180,11 @@ class Snapshot:
         loss = 0.0
         found: dict[str, Array] = {}
         for number, first in enumerate(range(0, windows, LANES)):
-            block = slice(first, first + LANES)
+            block = slice(first, min(first + LANES, windows))
             keys = _keys(dropout, number, self._packed)
             wide = None if flanked is None else flanked[block]
             workspace.forward(self._packed, codes[block], keys, wide)
-            part, gradient = workspace.backward(self._packed, truth[block], counted[block], factor)
+            part, gradient = backward(workspace, block)
             loss += part
             add(found, gradient.items())
         idle.append(workspace)
@@ -144,14 +206,12 @@ class _Loss(torch.autograd.Function):
     """Loss as a function of the weights. The forward call computes the gradient too."""
 
     @staticmethod
-    def forward(
-        ctx: Any, snapshot: Snapshot, batch: _Batch, dropout: Dropout, vector: Tensor
-    ) -> Tensor:
-        loss, gradient = snapshot.loss_and_gradient(batch, dropout)
+    def forward(ctx: Any, compute: Callable[[], tuple[float, Array]], vector: Tensor) -> Tensor:
+        loss, gradient = compute()
         ctx.gradient = torch.from_numpy(gradient)
         return torch.tensor(loss, dtype=vector.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, of_loss: Tensor) -> tuple[Any, ...]:
-        return None, None, None, ctx.gradient * of_loss
+        return None, ctx.gradient * of_loss

@@ -5,6 +5,7 @@ Modules, in reading order:
 - `metrics`: average precision, AUROC, F1 and others from histograms
 - `reliability`: calibration: observed against predicted positives
 - `multinomial`: calibration of classes that exclude each other
+- `sequences`: metrics of whole sequences
 - `bootstrap`: counts by block of the genome, and confidence intervals
 - `base_counts`: bases counted by score, in one pass
 - `matching`: calls matched with true intervals

@@ -38,4 +38,11 @@ from .review import (
     review_genome as review_genome,
     review_text as review_text,
 )
+from .sequences import (
+    best_mcc_threshold as best_mcc_threshold,
+    evaluate_sequences as evaluate_sequences,
+    sequence_intervals as sequence_intervals,
+    sequence_metrics as sequence_metrics,
+    sequence_metrics_table as sequence_metrics_table,
+)
 from .truth import Truth as Truth, painted_labels as painted_labels

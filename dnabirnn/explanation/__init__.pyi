@@ -1,8 +1,10 @@
 from .changes import Changes as Changes
 from .importance import (
     ImportanceBlock as ImportanceBlock,
+    SiteEffects as SiteEffects,
     importance_blocks as importance_blocks,
     near_targets as near_targets,
+    site_effects as site_effects,
 )
 from .model import Effects as Effects, Model as Model, load as load
 from .mutate import (

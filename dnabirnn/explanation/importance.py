@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
+from dnabirnn.explanation.changes import mapped
 from dnabirnn.explanation.stream import Mutagenesis, effects
 
 if TYPE_CHECKING:
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
     from dnabirnn.scoring import Model
     from dnabirnn.sequences import Contig
 
-__all__ = ["ImportanceBlock", "TargetsOf", "importance_blocks", "near_targets"]
+__all__ = [
+    "ImportanceBlock",
+    "SiteEffects",
+    "TargetsOf",
+    "importance_blocks",
+    "near_targets",
+    "site_effects",
+]
 
 TargetsOf: TypeAlias = "Callable[[str, int], NDArray[np.int64]]"
 """Function that returns the intervals of a contig, (n, 2), sorted and disjoint, for an output."""
@@ -51,6 +59,36 @@ class ImportanceBlock(NamedTuple):
     start: int
     codes: Codes
     importance: NDArray[np.float32]
+
+
+class SiteEffects(NamedTuple):
+    """Effects of the substitutions of neighbouring bases on one site.
+
+    Attributes
+    ----------
+    start : int
+        0-based position of the first base.
+    output : int
+        Output of the site.
+    site : tuple of int
+        Start and end of the site.
+    importance : ndarray, (m,) float32
+        Minus the mean of `log_odds` over the three substitutions of a base; NaN for code 4.
+    log_odds : ndarray, (m, 4) float32
+        Change of the log-odds summed over the site, by new base. 0 for the base itself, and NaN for
+        bases of code 4.
+    gain, loss : ndarray, (m, 4) float32
+        Largest increase and largest decrease of the probability of any base within the reach,
+        which may be outside the site.
+    """
+
+    start: int
+    output: int
+    site: tuple[int, int]
+    importance: NDArray[np.float32]
+    log_odds: NDArray[np.float32]
+    gain: NDArray[np.float32]
+    loss: NDArray[np.float32]
 
 
 class _Targets(NamedTuple):
@@ -134,15 +172,24 @@ def _importance_of(
 def _summed(profiles: NDArray[np.float32], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the mean over the substitutions of the sum over the chosen columns: (n,).
 
-    Numbers are added in pairs that the opposite strand exchanges: columns at the same distance, and
-    complementary bases. The mirrored sums are then equal to the last bit.
+    Complementary bases are added first. With `_sum_columns`, the mirrored sums of the opposite
+    strand are then equal to the last bit.
     """
-    kept = np.where(chosen[:, None], profiles, 0).astype(np.float64)  # (n, 4, columns)
-    of_base = (kept + kept[..., ::-1]).sum(axis=2) / 2
+    of_base = _sum_columns(profiles, chosen)
     mean: NDArray[np.float64] = (
         (of_base[:, 0] + of_base[:, 3]) + (of_base[:, 1] + of_base[:, 2])
     ) / 3
     return mean
+
+
+def _sum_columns(profiles: NDArray[np.float32], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Sum profiles (n, 4, columns) over the chosen columns (n, columns): (n, 4).
+
+    Columns at the same distance, which the opposite strand exchanges, are added first.
+    """
+    kept = np.where(chosen[:, None], profiles, 0).astype(np.float64)
+    of_base: NDArray[np.float64] = (kept + kept[..., ::-1]).sum(axis=2) / 2
+    return of_base
 
 
 def near_targets(
@@ -220,3 +267,62 @@ def _of_block(
     positions = np.arange(block.start, block.start + len(block.codes))
     targets = [_find_targets(positions, own, reach_bp) for own in intervals]
     return _importance_of(block.substitutions.profiles, positions, targets)
+
+
+def site_effects(
+    contig: Contig,
+    model: Model,
+    output: int,
+    site: tuple[int, int],
+    start: int,
+    end: int,
+) -> SiteEffects:
+    """Compute what the substitutions of an interval change at a site.
+
+    The reach is as long as the distance from any base of the interval to any base of the site, or
+    at most a scoring window. So it takes the same time for any contig.
+
+    Parameters
+    ----------
+    contig : Contig
+        A linear contig.
+    model : Model
+    output : int
+        Output whose log-odds are summed.
+    site : tuple of int
+        Start and end of the bases over which they are summed.
+    start, end : int
+        Bases to change.
+
+    Raises
+    ------
+    ScoreError
+        If the log-odds are not finite numbers.
+    """
+    reach_bp = max(1, end - 1 - site[0], site[1] - 1 - start)
+    reach_bp = min(reach_bp, model.checkpoint.scoring_window.length_bp)
+    blocks = list(
+        effects(
+            [contig],
+            model,
+            Mutagenesis(reach_bp, profiles=True),
+            lambda name, length: np.array([[start, end]], np.int64),
+        )
+    )
+    changes = mapped(
+        lambda *arrays: np.concatenate(arrays)[..., output],
+        *(block.substitutions for block in blocks),
+    )
+    places = np.arange(start, end)[:, None] + np.arange(-reach_bp, reach_bp + 1)
+    chosen = (places >= site[0]) & (places < site[1])
+    log_odds = _sum_columns(changes.profiles, chosen)
+    importance = -_summed(changes.profiles, chosen)
+    return SiteEffects(
+        start,
+        output,
+        site,
+        importance.astype(np.float32),
+        log_odds.astype(np.float32),
+        changes.gain,
+        changes.loss,
+    )

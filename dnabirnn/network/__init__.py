@@ -7,6 +7,7 @@ Modules, in reading order:
 - `scoring_window`: the window in which a network scores
 - `log_odds`: calibration of log-odds, and the effect of another prior
 - `evidence`: evidence of a base, in millinats
+- `sequence_scores`: from scores of bases to those of whole sequences
 - `call_rules`: threshold, length and gap of calls, by class
 - `call_choice`: these rules, changed by options
 - `shipped`: models that come with the package

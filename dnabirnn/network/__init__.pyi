@@ -41,6 +41,11 @@ from .members import (
 )
 from .onnx_export import write_onnx as write_onnx
 from .scoring_window import MAX_WINDOW_BP as MAX_WINDOW_BP, ScoringWindow as ScoringWindow
+from .sequence_scores import (
+    SequenceRule as SequenceRule,
+    SequenceScores as SequenceScores,
+    log_odds_of_any as log_odds_of_any,
+)
 from .shipped import find_model as find_model, shipped_models as shipped_models
 from .torch_ensemble import EnsembleNetwork as EnsembleNetwork
 from .torch_network import (

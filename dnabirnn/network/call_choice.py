@@ -66,7 +66,15 @@ def call_settings(
             )
         rules = _rules_at(checkpoint, fdr, given)
     unlearned = [name for name in checkpoint.unlearned if name not in given]
-    if unlearned:
+    if checkpoint.sequences is not None:
+        logger.warning(
+            "the model learned labels of whole sequences: its scores of bases are not calibrated, "
+            "and %s; see the best intervals of score --per-sequence",
+            f"{shortened(unlearned)} gets no calls without --threshold CLASS=P"
+            if unlearned
+            else "calls are by the given thresholds alone",
+        )
+    elif unlearned:
         logger.warning(
             "%s: no calls, because the model has not learned this on validation sequence; train "
             "with more sites or bases, or give --threshold CLASS=P",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dnabirnn.errors import OptionError
 from dnabirnn.motif_classes import MAX_SCORE
@@ -13,7 +13,14 @@ from dnabirnn.network.evidence import EvidenceScale
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["CallLengths", "CallMethod", "CallRule", "CallSettings", "default_min_score"]
+__all__ = [
+    "CallLengths",
+    "CallMethod",
+    "CallRule",
+    "CallSettings",
+    "default_min_score",
+    "discoveries_of",
+]
 
 _DEFAULT_MIN_SCORE = 100
 _MAX_BP = 10**12
@@ -141,3 +148,20 @@ def default_min_score(rules: Iterable[CallRule]) -> int:
     35
     """
     return min([_DEFAULT_MIN_SCORE, *(rule.threshold for rule in rules)])
+
+
+def discoveries_of(plain: Mapping[str, Any]) -> dict[str, dict[str, int | None]]:
+    """Return thresholds by false discovery rate, of bases and of calls, from plain values.
+
+    Raises
+    ------
+    ValueError
+        If a value is not a threshold.
+    """
+    found: dict[str, dict[str, int | None]] = {}
+    for kind in ("bases", "calls"):
+        found[kind] = {str(float(rate)): value for rate, value in plain[kind].items()}
+        for value in found[kind].values():
+            if value is not None and not (isinstance(value, int) and 1 <= value <= MAX_SCORE):
+                raise ValueError(f"discoveries: {value!r} is not a threshold")
+    return found

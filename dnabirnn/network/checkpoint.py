@@ -18,11 +18,12 @@ from dnabirnn.errors import ModelFileError, OptionError
 from dnabirnn.files import OutputFiles, check_state, load_arrays, look, note_read, parse_json
 from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.network.architecture import Architecture, Ensemble
-from dnabirnn.network.call_rules import CallLengths, CallRule
+from dnabirnn.network.call_rules import CallLengths, CallRule, discoveries_of
 from dnabirnn.network.evidence import EvidenceScale, absent_of
 from dnabirnn.network.log_odds import LogOddsMap, check_priors, prior_shift
 from dnabirnn.network.members import Member, joined_weights, member_prefix, members_of
 from dnabirnn.network.scoring_window import ScoringWindow
+from dnabirnn.network.sequence_scores import SequenceScores
 from dnabirnn.network.shipped import find_model, shipped_models
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ __all__ = [
 ]
 
 FORMAT_VERSION = 4
-"""Newest version of the format. A file has the lowest version that describes it: 4 with a class
-that is called by evidence, or else 3 with several networks or a class that has no threshold, or
-else 2 with k-mers or matrices."""
+"""Newest version of the format. A file has the lowest version that describes it: 4 with scores of
+whole sequences or a class that is called by evidence, or else 3 with several networks or a class
+that has no threshold, or else 2 with k-mers or matrices."""
 _KEY = "dnabirnn"
 
 
@@ -82,6 +83,9 @@ class Checkpoint:
     absent : mapping of class name to int
         Evidence of a base that is absent from a track, in millinats. A class without it gets the
         value of a score of 0.
+    sequences : SequenceScores, optional
+        Given if the model learned labels of whole sequences. Its scores of bases are not
+        calibrated, and no class has a threshold for bases.
     """
 
     architecture: Architecture | Ensemble
@@ -97,6 +101,7 @@ class Checkpoint:
     card: Mapping[str, str] = field(default_factory=dict)
     unlearned: Mapping[str, CallLengths] = field(default_factory=dict)
     absent: Mapping[str, int] = field(default_factory=dict)
+    sequences: SequenceScores | None = None
 
     def description(self) -> dict[str, Any]:
         """Return everything except the weights as plain values, for the metadata of the file."""
@@ -120,6 +125,7 @@ class Checkpoint:
             "training": dict(self.training),
             "metrics": dict(self.metrics),
             **({"card": dict(self.card)} if self.card else {}),
+            **({} if self.sequences is None else {"whole_sequences": self.sequences.to_json()}),
         }
 
     def _plain_rule(self, name: str) -> dict[str, int]:
@@ -128,7 +134,8 @@ class Checkpoint:
 
     def _format_version(self) -> int:
         shape = self.architecture
-        if any(rule.least_evidence is not None for rule in self.calls.values()):
+        by_evidence = any(rule.least_evidence is not None for rule in self.calls.values())
+        if self.sequences is not None or by_evidence:
             return 4
         if isinstance(shape, Ensemble) or self.unlearned:
             return 3
@@ -157,6 +164,11 @@ class Checkpoint:
         if not shares:
             return self
         check_priors(self.architecture, shares)
+        if self.sequences is not None:
+            raise OptionError(
+                f"--prior {' '.join(shares)}: the model learned labels of whole sequences, so that "
+                "its scores of bases are not calibrated; leave out --prior"
+            )
         trained = self.calibrated_shares()
         names = [motif_class.name for motif_class in self.architecture.classes]
         for name in names if self.architecture.exclusive else shares:
@@ -436,6 +448,7 @@ def _from_plain(plain: dict[str, Any]) -> Checkpoint:
         else:
             calls[name] = rule
     known = [name for name in names if name in plain["discoveries"]]
+    whole = plain.get("whole_sequences")
     if plain["mask"] not in ("none", "loss", "hard"):
         raise ValueError(f"mask {plain['mask']!r} is not none, loss or hard")
     return Checkpoint(
@@ -446,23 +459,14 @@ def _from_plain(plain: dict[str, Any]) -> Checkpoint:
         mask=plain["mask"],
         maps=maps,
         calls=calls,
-        discoveries={name: _discoveries(plain["discoveries"][name]) for name in known},
+        discoveries={name: discoveries_of(plain["discoveries"][name]) for name in known},
         training=dict(plain["training"]),
         metrics=dict(plain["metrics"]),
         card={str(key): str(text) for key, text in plain.get("card", {}).items()},
         unlearned=unlearned,
         absent=absent,
+        sequences=None if whole is None else SequenceScores.from_json(whole, names),
     )
-
-
-def _discoveries(plain: Mapping[str, Any]) -> dict[str, dict[str, int | None]]:
-    found: dict[str, dict[str, int | None]] = {}
-    for kind in ("bases", "calls"):
-        found[kind] = {str(float(rate)): value for rate, value in plain[kind].items()}
-        for value in found[kind].values():
-            if value is not None and not (isinstance(value, int) and 1 <= value <= MAX_SCORE):
-                raise ValueError(f"discoveries: {value!r} is not a threshold")
-    return found
 
 
 def _check_slopes(checkpoint: Checkpoint) -> None:

@@ -11,6 +11,7 @@ Modules, in reading order:
 - `ideogram`: figures of an assembly: bars by contig, and where the calls lie
 - `material`: files that a report is made from
 - `sites`: labelled sites beside calls
+- `effects`: strongest effects in the examples
 - `examples`: examples chosen for the report
 - `tables`: the tables
 - `assemblies`: the section of the calls of assemblies

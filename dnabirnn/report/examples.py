@@ -12,11 +12,12 @@ import polars as pl
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.errors import OptionError, TrackError
 from dnabirnn.evaluation import Truth, painted_labels
+from dnabirnn.explanation import site_effects
 from dnabirnn.files import is_stream, listed, read_blocks
 from dnabirnn.labels import intervals_of, output_masks
 from dnabirnn.motif_classes import MAX_SCORE, Output
 from dnabirnn.network import Architecture, CallSettings, call_settings, default_min_score
-from dnabirnn.report.region import Span, View
+from dnabirnn.report.region import LETTERS_UP_TO_BP, Span, View
 from dnabirnn.report.sites import SITES_SCHEMA, Example, choose, compare
 from dnabirnn.scoring import calls_frame, find_calls, find_runs, watched
 from dnabirnn.sequences import read_fasta
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from dnabirnn.explanation import SiteEffects
     from dnabirnn.files import PathLike
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import Labels
@@ -225,6 +227,7 @@ class _Scene:
         self.codes: NDArray[np.uint8] = np.empty(0, dtype=np.uint8)
         self.counted: NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
         self.truth: tuple[Span, ...] = ()
+        self.effects: SiteEffects | None = None
 
     def fill(
         self, record: Record, counted: NDArray[np.bool_], truth: Sequence[NDArray[np.int64]]
@@ -238,6 +241,17 @@ class _Scene:
             for start, end in own[
                 (own[:, 0] < self.part.stop) & (own[:, 1] > self.part.start)
             ].tolist()
+        )
+
+    def explain(self, record: Record, model: Model) -> None:
+        """Compute the effects of the bases that are drawn as letters on the site."""
+        if self.part.stop - self.part.start > LETTERS_UP_TO_BP:
+            return
+        site = self.example.site
+        output = model.outputs.index(Output(str(site["class"]), str(site["strand"])))
+        interval = (int(str(site["start"])), int(str(site["end"])))
+        self.effects = site_effects(
+            record, model, output, interval, self.part.start, self.part.stop
         )
 
     def score(self, block: Block) -> None:
@@ -281,6 +295,7 @@ class _Scene:
             ),
             counted=self.counted,
             thresholds={name: rule.threshold / MAX_SCORE for name, rule in rules.items()},
+            effects=self.effects,
         )
 
 
@@ -311,7 +326,10 @@ def _views(
 
 
 def _filled(genome: Genome, on: Mapping[str, Sequence[_Scene]]) -> Iterator[Record]:
-    """Yield contigs with an example, as the model reads them, after filling their scenes."""
+    """Yield contigs with an example, as the model reads them, after filling their scenes.
+
+    With a model, the scenes get the effects of substitutions too.
+    """
     masks = output_masks(genome.labels.classes)
     for record in _records(genome):
         if record.name not in on:
@@ -322,4 +340,7 @@ def _filled(genome: Genome, on: Mapping[str, Sequence[_Scene]]) -> Iterator[Reco
             scene.fill(record, truth.counted, intervals)
         if genome.mask == "hard" and record.lower is not None:
             record.codes[record.lower] = AMBIGUOUS
+        if genome.model is not None:
+            for scene in on[record.name]:
+                scene.explain(record, genome.model)
         yield record

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
+    from dnabirnn.explanation import SiteEffects
     from dnabirnn.motif_classes import Output
 
 __all__ = ["LETTERS_UP_TO_BP", "Span", "View", "region_figure"]
@@ -40,6 +41,9 @@ _WIDTH, _RIGHT = 9.8, 0.35
 # Left margin for the names of lanes, which include the class if several classes are shown.
 _LEFT_OF_ONE, _LEFT_OF_SEVERAL = 0.8, 1.4
 _LANE, _SCORES, _LETTERS, _GAP, _BELOW, _ABOVE = 0.2, 0.85, 0.2, 0.06, 0.5, 0.08
+_IMPORTANCE = 0.85
+_LOWEST_LETTER = 0.01
+"""Letters lower than this share of the highest one could not be seen, and are left out."""
 _SHOWN_FROM = 0.5
 
 
@@ -73,6 +77,8 @@ class View:
         False for bases left out of the metrics.
     thresholds : mapping of str to float
         For each class, the smallest probability at which a base is called; empty if unknown.
+    effects : SiteEffects, optional
+        Effects of the substitutions of the drawn bases on the site.
     """
 
     chrom: str
@@ -86,6 +92,7 @@ class View:
     calls: tuple[Span, ...]
     counted: NDArray[np.bool_]
     thresholds: Mapping[str, float]
+    effects: SiteEffects | None = None
 
     @property
     def shown(self) -> list[str]:
@@ -123,7 +130,8 @@ def region_figure(view: View, title: str = "") -> Figure:
     Returns
     -------
     figure : matplotlib.figure.Figure
-        From the middle outwards: the sequence, the scores of each strand, its calls, its labels.
+        From the middle outwards: the sequence, its importance for the site on the side of the
+        site's strand, the scores of each strand, its calls, its labels.
     """
     shown = view.shown
     strands = [
@@ -151,6 +159,9 @@ def region_figure(view: View, title: str = "") -> Figure:
         axes.tick_params(colors=DARK, labelsize=8, length=0, labelbottom=False)
         if name == "letters":
             _letters(axes, view, width)
+        elif name == "importance":
+            assert view.effects is not None
+            _importance(axes, view, view.effects.importance)
         elif name.startswith("lanes"):
             _lanes(axes, view, name[-1], shown, colours)
         else:
@@ -175,6 +186,10 @@ def _heights(view: View, classes: int, strands: Sequence[str]) -> dict[str, floa
             heights["scores +"] = _SCORES
     if view.lettered:
         heights["letters"] = _LETTERS
+        if view.effects is not None:
+            heights["importance"] = _IMPORTANCE
+            if view.outputs[view.effects.output].strand in _strands("+"):  # above the sequence
+                heights["letters"] = heights.pop("letters")
     if "-" in strands:
         if view.probabilities is not None:
             heights["scores -"] = _SCORES
@@ -329,6 +344,45 @@ def _steps(
     values = np.round(values, 3)
     changes = np.flatnonzero(np.diff(values)) + 1
     return values[np.append(0, changes)], edges[np.concatenate([[0], changes, [values.size]])]
+
+
+def _importance(axes: Axes, view: View, importance: NDArray[np.float32]) -> None:
+    """Draw letters of the + strand as high as their importance; negative ones hang upside down."""
+    from matplotlib.collections import PathCollection
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.path import Path
+    from matplotlib.textpath import TextPath
+    from matplotlib.transforms import Affine2D
+
+    letters = np.array(list(decode(view.codes)))
+    heights = np.nan_to_num(importance)
+    top, bottom = max(float(heights.max()), 0.0), min(float(heights.min()), 0.0)
+    seen = np.abs(heights) > _LOWEST_LETTER * max(top, -bottom)
+    font = FontProperties(family="DejaVu Sans", weight="bold")
+    for letter, colour in _BASE_COLOURS.items():
+        places = np.flatnonzero((letters == letter) & seen)
+        if not places.size:
+            continue
+        shape = TextPath((0, 0), letter, size=10, prop=font)
+        box = shape.get_extents()
+        # One unit wide and high, and then one base wide with a narrow gap.
+        unit = Affine2D().translate(-box.x0, -box.y0).scale(0.94 / box.width, 1 / box.height)
+        drawn = [
+            shape.transformed(
+                unit + Affine2D().scale(1, heights[place]).translate(view.start + place + 0.03, 0)
+            )
+            for place in places.tolist()
+        ]
+        one = Path.make_compound_path(*drawn)
+        axes.add_collection(
+            PathCollection([one], facecolors=colour, edgecolors="none"), autolim=False
+        )
+    room = 0.04 * (top - bottom) or 1.0
+    axes.set_ylim(bottom - (room if bottom else 0), top + room)
+    axes.axhline(0, color="#999999", linewidth=0.8)
+    axes.spines["left"].set(visible=True, color="#999999")
+    axes.locator_params(axis="y", nbins=3)
+    axes.set_ylabel("importance\n(log-odds)", fontsize=8, color=DARK)
 
 
 def _letters(axes: Axes, view: View, width: float) -> None:

@@ -13,6 +13,7 @@ from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.report import tables
 from dnabirnn.report.assemblies import assembly_blocks
 from dnabirnn.report.curves import comparison_figure, reliability_figure
+from dnabirnn.report.effects import effect_table
 from dnabirnn.report.figures import MAX_CLASSES, boundary_figure, length_figure, training_figure
 from dnabirnn.report.methods import citation, methods_text, wrapped_commands
 from dnabirnn.report.page import Element, Figure, Heading, Links, Listing, Section, Text, render
@@ -291,6 +292,10 @@ def _regions(material: Material) -> Iterator[Element]:
             yield Heading(_KIND_TITLES[kind])
         for example, view in own:
             yield _region(example, view, of)
+    table = effect_table(gallery.views)
+    if table is not None:
+        yield Heading("Strongest effects")
+        yield table
 
 
 def _region(example: Example, view: View, of: str) -> Figure:
@@ -310,10 +315,17 @@ def _region(example: Example, view: View, of: str) -> Figure:
 def _reading(view: View) -> str:
     """Return how to read the figure of a region."""
     lanes = ["sequence of the + strand"] if view.lettered else []
+    if view.effects is not None:
+        lanes.append("importance of its bases for the site")
     if view.probabilities is not None:
         lanes.append("probability on each strand (+ above, \N{MINUS SIGN} below)")
     lanes += ["calls with their mean probability", "labelled sites (black)"]
     text = f"From the middle outwards: {', '.join(lanes)}."
+    if view.effects is not None:
+        text += (
+            " Importance, as the height of a letter: mean decrease of the log-odds of the site, "
+            "summed over its bases, by the three substitutions of a base."
+        )
     if {o.strand for o in view.outputs if o.class_name in view.shown} > {"."}:
         text += " A class without strands is drawn above."
     if view.probabilities is not None and view.thresholds:

@@ -8,6 +8,8 @@ Modules, in reading order:
 - `summits`: where in a call the score is highest
 - `segments`: segments of high scores, found and joined
 - `calls`: runs to calls
+- `sequences`: scores of whole sequences
+- `sequence_file`: the table of them
 - `model`: `Model`, the face of the library
 - `arrays`: periods of tandem arrays among calls
 - `decoys`: decoys of a genome, and their calls

@@ -21,6 +21,7 @@ from dnabirnn.scoring.calls import Caller, find_calls
 from dnabirnn.scoring.decoys import Decoys, DecoySearch
 from dnabirnn.scoring.qvalues import CallEvidence, Limits
 from dnabirnn.scoring.runs import find_runs
+from dnabirnn.scoring.sequence_file import SequenceFile
 from dnabirnn.scoring.stream import Held, measured, watched
 from dnabirnn.sequences import contigs_of_shard
 from dnabirnn.tracks import EVIDENCE_ENDING, Target, read_scores
@@ -176,6 +177,7 @@ def score_genome(
     circular: Circular | None = None,
     assessment: Assessment | None = None,
     periods: bool = False,
+    sequences_out: PathLike | None = None,
     progress: Callable[[int], None] = lambda bases: None,
 ) -> Found:
     """Write the scores of FASTA files and, in the same pass, their calls.
@@ -208,6 +210,9 @@ def score_genome(
         for `merge_calls`.
     periods : bool
         Add the periods of tandem arrays to the calls.
+    sequences_out : str or PathLike, optional
+        TSV file with the class of each record as a whole; for models that learned labels of whole
+        sequences. See `dnabirnn.scoring.sequence_file`.
     progress : callable
         Called with the size of each finished block, in bases.
 
@@ -244,6 +249,10 @@ def score_genome(
     summary = Found()
     scored = model.blocks(held or contigs, wanted, circular or ())
     blocks = measured(watched(scored, progress), sizes)
+    of_sequences = None
+    if sequences_out is not None:
+        of_sequences = SequenceFile(model.checkpoint, sequences_out, regions)
+        blocks = of_sequences.watched(blocks)
     # Formats with one file per output hold all scores; the others, scores of `floor` and above.
     lowest = 0 if split else floor
     runs = find_runs(blocks, min_score=lowest, single_base=single_base, regions=wanted)
@@ -253,6 +262,8 @@ def score_genome(
         if assessment is not None and shard is None:
             columns += _ASSESSED_COLUMNS
         called = None if calls_to is None else calls_to.open(outputs, model.outputs, sizes, columns)
+        if of_sequences is not None:
+            of_sequences.open(outputs)
         caller = search = None
         evidence = CallEvidence(model.outputs, sizes=sizes)
         if calls is not None and calls_to is not None:
@@ -297,6 +308,8 @@ def score_genome(
             summary.files += _files(target, model.outputs)
     if assessment is not None and shard is not None and calls_to is not None:
         summary.files.append(_evidence_file(calls_to))
+    if sequences_out is not None and not is_stream(sequences_out):
+        summary.files.append(str(sequences_out))
     return summary
 
 

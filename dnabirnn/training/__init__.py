@@ -12,6 +12,7 @@ Modules, in reading order:
 - `held_out`: validation sequence for classes that the validation split lacks
 - `validation`: validation sequence, and metrics on it
 - `matrices`: which classes start from their matrix, and comparison with matrices
+- `sequences`: training on labels of whole sequences
 - `finishing`: what is set once a network is fitted: calibration, scoring window, thresholds
 - `resume`: the state of an interrupted run
 - `log`: the training log

@@ -29,6 +29,7 @@ __all__ = ["default_bases", "default_window_bp"]
 _LEAST_BASES, _MOST_BASES = 30_000_000, 80_000_000
 _WINDOW_BP, _LONG_WINDOW_BP = 200, 400
 _SHORT_SITE_BP = 60
+_LONGEST_SEQUENCE_BP = 500
 
 
 def default_bases(classes: int) -> int:
@@ -47,11 +48,15 @@ def default_bases(classes: int) -> int:
 def default_window_bp(encoded: EncodedSet) -> int:
     """Return the length of training windows for an encoded set.
 
-    It is 400 bp if most classes have short sites (median below 60 bp) and at least 400 of them for
-    training, which suffices to learn from a wide context. Otherwise, or if no sequence for training
-    is that long, it is 200 bp.
+    For labels of whole sequences, it is the median length of the training sequences, and at most
+    500 bp. Otherwise it is 400 bp if most classes have short sites (median below 60 bp) and at
+    least 400 of them for training, which suffices to learn from a wide context. Otherwise, or if no
+    sequence for training is that long, it is 200 bp.
     """
     intervals = encoded.split("train")
+    if encoded.whole_sequences:
+        median = np.median(intervals[:, 1] - intervals[:, 0]) if len(intervals) else _WINDOW_BP
+        return min(int(median), _LONGEST_SEQUENCE_BP)
     longest = max((int(end - start) for start, end in intervals), default=0)
     if longest < _LONG_WINDOW_BP:
         return _WINDOW_BP

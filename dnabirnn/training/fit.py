@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from dnabirnn.errors import OptionError, TrainingError
 from dnabirnn.network import Dropout
 from dnabirnn.training.defaults import default_bases
 from dnabirnn.training.device_batches import Resident
+from dnabirnn.training.sampling import Sampler
 from dnabirnn.training.schedule import Schedule
+from dnabirnn.training.sequences.loss import pooled_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,8 +32,9 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from numpy.typing import NDArray
 
+    from dnabirnn.engine import Snapshot
     from dnabirnn.network import Network
-    from dnabirnn.training.sampling import Sampler
+    from dnabirnn.training.sequences.sampling import SequenceSampler
 
 __all__ = ["SLICE_WINDOWS", "Fit", "FitSettings"]
 
@@ -127,7 +131,8 @@ class Fit:
     fabric : lightning_fabric.Fabric
         After `launch`. Holds device, precision and processes.
     network : Network
-    sampler : Sampler
+    sampler : Sampler or SequenceSampler
+        Its windows give the loss: of bases, or of whole windows.
     settings : FitSettings
     threads : int
         Number of slices computed at once, on a CPU.
@@ -149,7 +154,7 @@ class Fit:
         self,
         fabric: Fabric,
         network: Network,
-        sampler: Sampler,
+        sampler: Sampler | SequenceSampler,
         settings: FitSettings,
         threads: int = 1,
         fused: bool = True,
@@ -185,7 +190,10 @@ class Fit:
         self._weights = torch.nn.Parameter(parameters_to_vector(self._parameters).detach())
         vector_to_parameters(self._weights.data, self._parameters)
         self._fused = FusedNetwork(self.network) if fused else None
-        self._windows = sampler if self._on_cpu else Resident(sampler, fabric.device)
+        self._are_whole = sampler.encoded.whole_sequences
+        self._windows: Any = sampler
+        if not self._on_cpu and isinstance(sampler, Sampler):
+            self._windows = Resident(sampler, fabric.device)
         self._optimizer = torch.optim.AdamW(
             [self._weights],
             settings.learning_rate,
@@ -294,13 +302,16 @@ class Fit:
     def _own_gradient(self) -> Tensor:
         """Return loss and flat gradient of the windows of this process: (1 + weights,) float32."""
         batch = self._windows.batch(self.step)
-        counted = max(int(batch.counted.sum()), 1)
+        counted = len(batch.truth) if self._are_whole else max(int(batch.counted.sum()), 1)
         loss_of: _LossOf = self._loss
-        by = self._parameters
+        by, snapshot = self._parameters, None
         if self._fused:
-            loss_of, by = self._fused.snapshot(self._weights).loss, [self._weights]
+            snapshot, by = self._fused.snapshot(self._weights), [self._weights]
+            loss_of = snapshot.loss
+        if self._are_whole:
+            loss_of = partial(self._pooled, snapshot)
         key = [self._sampler.settings.seed, _DROPOUT_STREAM, self.step]
-        seeds = np.random.SeedSequence(key).generate_state(len(batch.codes), np.uint64)
+        seeds = np.random.SeedSequence(key).generate_state(len(batch.truth), np.uint64)
         slices = self._slices()
         parts: list[Tensor] = [torch.empty(0)] * len(slices)
         left = iter(enumerate(slices))
@@ -308,8 +319,8 @@ class Fit:
         def work() -> None:
             for number, windows in left:
                 dropout = Dropout(self._settings.dropout, int(seeds[windows.start] >> 1))
-                codes, truth, real, flanked = batch.part(windows)
-                loss = loss_of(codes, truth, real, 1 / counted, dropout, flanked)
+                codes, truth, real, further = batch.part(windows)
+                loss = loss_of(codes, truth, real, 1 / counted, dropout, further)
                 found = [loss.detach(), *torch.autograd.grad(loss, by)]
                 parts[number] = torch.cat([tensor.reshape(-1) for tensor in found])
 
@@ -338,6 +349,30 @@ class Fit:
             logits = self.network(read, dropout, wide).float()
         right, real = (torch.as_tensor(array, device=device) for array in (truth, counted))
         return factor * _summed_loss(logits, right, real, self.network.architecture.exclusive)
+
+    def _pooled(
+        self,
+        snapshot: Snapshot | None,
+        codes: _Array,
+        truth: _Array,
+        counted: _Array,
+        factor: float,
+        dropout: Dropout,
+        pieces: int,
+    ) -> Tensor:
+        """Return the summed loss of whole windows, by kernels if there is a snapshot."""
+        device, classes = self._fabric.device, self.network.architecture.classes
+        right, real = (torch.as_tensor(array, device=device) for array in (truth, counted))
+
+        def loss(log_odds: Tensor, rows: slice) -> Tensor:
+            windows = slice(rows.start // pieces, rows.stop // pieces)
+            return factor * pooled_loss(log_odds, right[windows], real[rows], classes, pieces)
+
+        if snapshot is not None:
+            return snapshot.loss_by(codes, loss, dropout)
+        with self._fabric.autocast():
+            logits = self.network(torch.as_tensor(codes, device=device), dropout).float()
+        return loss(logits, slice(0, len(codes)))
 
     def _update(self, gradient: Tensor, loss: float) -> float:
         norm = float(torch.linalg.vector_norm(gradient))

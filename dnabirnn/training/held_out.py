@@ -61,7 +61,8 @@ def hold_out(encoded: EncodedSet, window_bp: int) -> tuple[EncodedSet, list[Spli
     moved: list[SplitInterval] = []
     helped = []
     sites = LabelledSites(encoded)
-    if not len(encoded.split("val")):
+    # Whole sequences are encoded with sequences of every class in the validation split.
+    if not len(encoded.split("val")) or encoded.whole_sequences:
         return encoded, moved
     for number, (name, _) in enumerate(encoded.classes):
         if len(sites.of("val", number)):

@@ -40,8 +40,15 @@ from dnabirnn.training.held_out import hold_out
 from dnabirnn.training.log import TrainingLog
 from dnabirnn.training.processes import Hardware
 from dnabirnn.training.resume import ResumeFolder
-from dnabirnn.training.run_settings import check_plan, digest_of, made_by_other, plan_of
+from dnabirnn.training.run_settings import (
+    check_plan,
+    check_whole_sequences,
+    digest_of,
+    made_by_other,
+    plan_of,
+)
 from dnabirnn.training.sampling import Prevalence, Sampler, SamplingSettings
+from dnabirnn.training.sequences.sampling import SequenceSampler
 from dnabirnn.training.start import begin
 from dnabirnn.training.teacher import check_teacher
 from dnabirnn.training.training_run import TrainingProgress, run_of, train
@@ -192,6 +199,7 @@ def train_members(
             report=report,
         )
     check_plan(encoded, model_path, architecture, validations, priors)
+    check_whole_sequences(encoded, architecture, teacher, priors, matrix)
     encoded, held_out = hold_out(encoded, sampling.window_bp)
     members = planned_members(encoded, architecture, sampling, ensemble, separate)
     own = [matrix_of(matrix, encoded, member) for member in members]
@@ -309,7 +317,8 @@ def _trained(run: Run, begun: Begun) -> _Trained:
     network = run.network().eval()
     shape = network.architecture
     shortest = scoring_windows(run.fit.window_bp, shape.matrix_reach_bp)[-1]
-    network = stacked(network, run.maps, begun.matrices, run.validation, shortest, run.threads)
+    if isinstance(run.validation, Validation):
+        network = stacked(network, run.maps, begun.matrices, run.validation, shortest, run.threads)
     weights = mapped_weights(network.architecture, weights_of(network), run.maps)
     member = Member(network.architecture, weights)
     return _Trained(run.fit.trained_bases, member, begun.prevalence, begun.matrices)
@@ -330,11 +339,12 @@ def _finished(
     with torch.random.fork_rng(devices=[]):  # its first weights are random
         network = EnsembleNetwork(shape)
     load_weights(network, joined_weights(members))
+    whole = encoded.whole_sequences
     return finish(
         network.to(device),
         [LogOddsMap(1.0, 0.0)] * len(encoded.classes),
         encoded,
-        Sampler(encoded, sampling),
+        SequenceSampler(encoded, sampling) if whole else Sampler(encoded, sampling),
         Validation(encoded, VALIDATION_BP),
         _mean_prevalence(trained, shape),
         _matrices(trained, shape),

@@ -19,7 +19,7 @@ from dnabirnn.training.finishing.calibration import scoring_windows
 from dnabirnn.training.finishing.finish import VALIDATION_BP
 from dnabirnn.training.fit import SLICE_WINDOWS
 from dnabirnn.training.members import PlannedMember, matrix_of, planned_members
-from dnabirnn.training.run_settings import check_plan
+from dnabirnn.training.run_settings import check_plan, check_whole_sequences
 from dnabirnn.training.start import begin
 from dnabirnn.training.teacher import check_teacher
 from dnabirnn.training.validation import Validation
@@ -125,6 +125,9 @@ class TrainingPlan:
     def check(self) -> None:
         """Raise for data and settings that do not fit together; see `run_settings.check_plan`."""
         check_plan(self.encoded, self.model_path, self.architecture, self.validations, self.priors)
+        check_whole_sequences(
+            self.encoded, self.architecture, self.teacher, self.priors, self.matrix
+        )
         check_teacher(self.teacher, self.encoded, self.architecture, len(self._members()))
 
     def estimate(self) -> Estimate:

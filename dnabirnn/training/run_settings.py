@@ -31,7 +31,14 @@ if TYPE_CHECKING:
     from dnabirnn.training.processes import Hardware
     from dnabirnn.training.sampling import SamplingSettings
 
-__all__ = ["check_plan", "digest_of", "made_by_other", "plan_of", "trial_plan"]
+__all__ = [
+    "check_plan",
+    "check_whole_sequences",
+    "digest_of",
+    "made_by_other",
+    "plan_of",
+    "trial_plan",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +84,29 @@ def check_plan(
                         "labels, but --exclusive allows one label per base; train without "
                         "--exclusive, or fix the labels"
                     )
+
+
+def check_whole_sequences(
+    encoded: EncodedSet,
+    architecture: Architecture,
+    teacher: Checkpoint | None,
+    priors: Mapping[str, float],
+    matrix: bool | ClassMotifs,
+) -> None:
+    """Raise for settings that do not fit labels of whole sequences; parameters as for `train`."""
+    if not encoded.whole_sequences:
+        return
+    for option, given in (
+        ("--exclusive", architecture.exclusive),
+        ("--teacher", teacher is not None),
+        ("--prior", bool(priors)),
+        ("--matrix FILE", not isinstance(matrix, bool)),
+    ):
+        if given:
+            raise OptionError(
+                f"{option}: {encoded.path} has labels of whole sequences, and this is about labels "
+                "of bases; leave it out"
+            )
 
 
 def plan_of(

@@ -25,6 +25,7 @@ from dnabirnn.training.fit import Fit
 from dnabirnn.training.matrices import inside_network
 from dnabirnn.training.processes import launch
 from dnabirnn.training.sampling import Sampler
+from dnabirnn.training.sequences.sampling import SequenceSampler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +50,7 @@ class Begun(NamedTuple):
     ----------
     fabric : lightning_fabric.Fabric
         Launched.
-    sampler : Sampler
+    sampler : Sampler or SequenceSampler
     prevalence : Prevalence
     fit : Fit
     maps : tuple of LogOddsMap
@@ -62,7 +63,7 @@ class Begun(NamedTuple):
     """
 
     fabric: Fabric
-    sampler: Sampler
+    sampler: Sampler | SequenceSampler
     prevalence: Prevalence
     fit: Fit
     maps: tuple[LogOddsMap, ...]
@@ -87,7 +88,9 @@ def begin(
     The processes are started, unless `fabric` has them. `fitted` are the matrices of an earlier
     `Begun` with the same data and `matrix`.
     """
-    sampler = Sampler(encoded, sampling, either_strand=not architecture.tied)
+    sampler_of = SequenceSampler if encoded.whole_sequences else Sampler
+    sampler = sampler_of(encoded, sampling, either_strand=not architecture.tied)
+    matrix = matrix and not encoded.whole_sequences  # which are no sites to make one from
     prevalence = sampler.prevalence()
     motifs = None if isinstance(matrix, bool) else matrix
     if motifs is not None and initial is not None:

@@ -28,9 +28,16 @@ from dnabirnn.training.held_out import hold_out
 from dnabirnn.training.log import TrainingLog
 from dnabirnn.training.processes import Hardware, Signals
 from dnabirnn.training.resume import ResumeFolder
-from dnabirnn.training.run_settings import check_plan, digest_of, made_by_other, plan_of
-from dnabirnn.training.sampling import SamplingSettings
+from dnabirnn.training.run_settings import (
+    check_plan,
+    check_whole_sequences,
+    digest_of,
+    made_by_other,
+    plan_of,
+)
+from dnabirnn.training.sampling import Sampler, SamplingSettings
 from dnabirnn.training.schedule import LEAST_GAIN, no_longer_improves
+from dnabirnn.training.sequences.validation import SequenceValidation
 from dnabirnn.training.start import begin
 from dnabirnn.training.teacher import check_teacher, taught_by, teach
 from dnabirnn.training.validation import Validation, mean_of
@@ -155,6 +162,7 @@ def train(
     hardware = hardware or Hardware()
     priors = dict(priors or {})
     check_plan(encoded, model_path, architecture, validations, priors)
+    check_whole_sequences(encoded, architecture, teacher, priors, matrix)
     check_teacher(teacher, encoded, architecture)
     encoded, held_out = hold_out(encoded, sampling.window_bp)
     begun = begin(encoded, architecture, sampling, settings, hardware, initial, matrix=matrix)
@@ -203,6 +211,7 @@ def train(
         checkpoint = None
         try:
             if teacher is not None and run.fit.step < run.fit.steps:
+                assert isinstance(begun.sampler, Sampler), "labels are those of bases"
                 teach(
                     begun.sampler,
                     teacher,
@@ -264,7 +273,11 @@ def run_of(
         sampling.batch_windows,
         sampling.window_bp,
     )
-    validation = Validation(encoded, VALIDATION_BP)
+    validation: Validation | SequenceValidation
+    if encoded.whole_sequences:
+        validation = SequenceValidation(encoded, sampling.window_bp, VALIDATION_BP)
+    else:
+        validation = Validation(encoded, VALIDATION_BP)
     return Run(
         fabric=fabric,
         fit=begun.fit,
@@ -287,7 +300,7 @@ class Run:
 
     fabric: Fabric
     fit: Fit
-    validation: Validation
+    validation: Validation | SequenceValidation
     ends_early: bool
     maps: tuple[LogOddsMap, ...]
     folder: ResumeFolder

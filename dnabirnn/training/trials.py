@@ -65,6 +65,11 @@ class Trials:
         matrix: bool | ClassMotifs = True,
         separate: bool = False,
     ) -> None:
+        if encoded.whole_sequences:
+            raise OptionError(
+                f"--tune: {encoded.path} has labels of whole sequences, for which there is no "
+                "tuning; leave it out"
+            )
         if not len(encoded.split("val")):
             raise OptionError(
                 f"--tune: {encoded.path} has no validation sequence to compare settings on; "

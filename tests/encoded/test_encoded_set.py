@@ -48,7 +48,7 @@ def test_it_may_be_moved(folder, tmp_path):
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        ({"format_version": 2}, "format version 2, this dnabirnn reads up to 1; upgrade dnabirnn"),
+        ({"format_version": 3}, "format version 3, this dnabirnn reads up to 2; upgrade dnabirnn"),
         ({"format_version": "1"}, "format version '1' is not a positive integer"),
         ({"format_version": 0}, "format version 0 is not a positive integer"),
         ({"format": "other"}, "not the manifest of an encoded set"),

@@ -120,6 +120,43 @@ def test_gradients_are_those_of_differences(
 
 
 @pytest.mark.parametrize("exclusive", [False, True])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_any_loss_of_the_log_odds_agrees_with_torch(exclusive: bool, dropout: float) -> None:
+    network = network_of(Architecture((STRANDED, BOTH), hidden=5, exclusive=exclusive, kmer=3))
+    codes, _, counted = batch_of(network, LANES + 3, 41)
+    real = torch.from_numpy(counted)
+
+    def loss(log_odds: torch.Tensor, part: slice) -> torch.Tensor:
+        return (log_odds.tanh() ** 2 * real[part, :, None]).sum()
+
+    snapshot, vector = snapshot_of(network)
+    ours = snapshot.loss_by(codes, loss, Dropout(dropout, 1))
+    (gradient,) = torch.autograd.grad(ours, vector)
+    if dropout:  # torch drops other values, so that only repetition can be checked
+        again = snapshot.loss_by(codes, loss, Dropout(dropout, 1))
+        other = snapshot.loss_by(codes, loss, Dropout(dropout, 2))
+        assert ours.item() == again.item() != other.item()
+        return
+    theirs = loss(network(torch.from_numpy(codes)), slice(0, len(codes)))
+    assert ours.item() == pytest.approx(theirs.item(), rel=2e-5)
+    expected = torch.autograd.grad(theirs, list(network.parameters()))
+    flat = torch.cat([tensor.reshape(-1) for tensor in expected])
+    np.testing.assert_allclose(gradient, flat, atol=1e-4 * float(flat.abs().max()) + 1e-5)
+
+
+def test_gradients_of_any_loss_are_those_of_differences() -> None:
+    network = network_of(Architecture((STRANDED, BOTH), hidden=3, kmer=3), torch.float64)
+    fused, (codes, _, _) = FusedNetwork(network), batch_of(network, 5, 19)
+    _, vector = snapshot_of(network)
+
+    def loss(weights: torch.Tensor) -> torch.Tensor:
+        found = fused.snapshot(weights)
+        return found.loss_by(codes, lambda x, _: x.sigmoid().square().sum(), Dropout(0.3, 5))
+
+    assert torch.autograd.gradcheck(loss, [vector], atol=1e-7)
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
 def test_agrees_with_torch_on_probabilities(exclusive: bool) -> None:
     """Probabilities of 0 and 1 give the loss of labels."""
     network = network_of(Architecture((STRANDED, BOTH), hidden=5, exclusive=exclusive, kmer=3))

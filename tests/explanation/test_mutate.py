@@ -115,7 +115,7 @@ def test_regions_shards_and_merging(tmp_path: Path, genome: dict[str, str]) -> N
     scores = tmp_path / "s.parquet"
     succeed("score", tmp_path / "g.fa", "-m", tmp_path / "m.safetensors", "-o", scores)
     result = run("merge", shards[0], scores, "-o", tmp_path / "no.parquet")
-    assert "other columns than" in result.stderr
+    assert "other columns than those of" in result.stderr
 
 
 def write_calls(folder: Path) -> Path:

@@ -27,7 +27,10 @@ CARD = {
 
 
 def test_they_are_those_that_the_page_tells_of() -> None:
-    assert set(shipped_models()) == {"satellites", "ecoli-rep", "fly-splice"}
+    assert set(shipped_models()) == {
+        *("bacterial-promoters", "bacterial-terminators", "ecoli-rep"),
+        *("fly-splice", "satellites", "yeast-factors"),
+    }
     page = (ROOT / "docs" / "models.md").read_text()
     for name, path in shipped_models().items():
         assert path.stat().st_size < 1_000_000
@@ -65,8 +68,11 @@ def test_one_is_told_of_and_written(tmp_path: Path) -> None:
     succeed("models", "fly-splice", "-o", out)
     assert out.read_bytes() == shipped_models()["fly-splice"].read_bytes()
     for words, message in (
-        (("moth",), "moth: not a model that comes with dnabirnn; choose one of ecoli-rep"),
-        (("-o", tmp_path / "x"), "give the name of the model to write, one of ecoli-rep"),
+        (
+            ("moth",),
+            "moth: not a model that comes with dnabirnn; choose one of bacterial-promoters",
+        ),
+        (("-o", tmp_path / "x"), "give the name of the model to write, one of bacterial-promoters"),
     ):
         result = run("models", *words)
         assert result.exit_code == 1
@@ -84,7 +90,7 @@ def test_a_file_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytest.Mon
 def test_an_unknown_name_is_told_the_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(
-        ModelFileError, match=r"satelites: no such file; .* shipped model: ecoli-rep, fly"
+        ModelFileError, match=r"satelites: no such file; .* shipped model: bacterial-promoters, "
     ):
         load_checkpoint("satelites")
     result = run("info", "satelites")

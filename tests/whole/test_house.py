@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.pyi"))
 """Subpackages with a face: names that other rooms may import."""
-MOST_MODULES = {"": 8, "cli": 36, "engine.kernels": 24}
+MOST_MODULES = {"": 8, "cli": 40, "engine.kernels": 24}
 MOST_MODULES_OF_A_ROOM = 18
 
 

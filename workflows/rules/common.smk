@@ -12,7 +12,7 @@ from snakemake.exceptions import WorkflowError
 
 # Versions of the formats that the rules write, as parameters of these rules. A higher number makes
 # Snakemake create the files again. A new release of dnabirnn with the same format does not.
-FORMAT = {"encoded": 1, "model": 4, "scores": 1, "variants": 1}
+FORMAT = {"encoded": 2, "model": 4, "scores": 1, "variants": 1}
 
 CONDA = "../envs/dnabirnn.yaml"
 
@@ -346,9 +346,9 @@ TRAINING = (
     else [s for s, row in SAMPLES.items() if row["role"] != "score"]
 )
 SCORED = [s for s, row in SAMPLES.items() if row["role"] != "train"]
-VARIED = [s for s in SCORED if SAMPLES[s]["variants"]]
 # Samples whose calls are explained.
 IMPORTANCE = SCORED if config["explain"]["importance"] else []
+VARIED = [s for s in SCORED if SAMPLES[s]["variants"]]
 ENCODED = [
     f"<results>/encoded/{NAME}/{file}"
     for file in ("codes.npy", "labels.npy", "manifest.json")

@@ -1,4 +1,4 @@
-"""Kernel of the loss of a block of windows, and of its gradient by the rows of the head.
+"""Kernels of the loss of a block of windows, and of its gradient by the rows of the head.
 
 With x for the log-odds, y for the target (0 or 1, or a probability), p = 1 / (1 + exp(-x)) and O
 outputs::
@@ -13,6 +13,9 @@ leave.
 
 Neither form can overflow. A column is the mean of two rows of the head (see
 `head`), so each of the two rows gets half of its gradient.
+
+Other losses are computed outside: `log_odds_of` gives the log-odds that they are functions of, and
+`spread` takes their gradient by these.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from dnabirnn.engine.kernels.vectors import LANES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["cross_entropy"]
+__all__ = ["cross_entropy", "log_odds_of", "spread"]
 
 
 @kernel
@@ -132,3 +135,71 @@ def cross_entropy(
                 loss, product = loss + math.log(product), 1.0
     mean = (loss + math.log(product)) * share
     return float(mean * factor)
+
+
+@kernel
+def log_odds_of(
+    answers: NDArray[np.float32],
+    rows: int,
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    bias: NDArray[np.float32],
+    terms: NDArray[np.float32],
+    out: NDArray[np.float32],
+) -> None:
+    """Compute the log-odds of a block of windows from the rows of the head.
+
+    Parameters
+    ----------
+    answers, rows, first, second, bias, terms
+        As for `cross_entropy`.
+    out : ndarray, (W, L, C) float32
+        Output: log-odds of W windows, at most LANES, by column.
+    """
+    windows, length, columns = out.shape
+    half = answers.dtype.type(0.5)
+    for lane in range(windows):
+        for t in range(length):
+            for c in range(columns):
+                one = answers[(t * rows + first[c]) * LANES + lane]
+                other = answers[(t * rows + second[c]) * LANES + lane]
+                x = (one + other) * half + bias[c]
+                if terms.size:
+                    x += terms[(t * columns + c) * LANES + lane]
+                out[lane, t, c] = x
+
+
+@kernel
+def spread(
+    of_log_odds: NDArray[np.float32],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    terms: NDArray[np.float32],
+    row_gradient: NDArray[np.float32],
+    gradient_rows: int,
+    bias_gradient: NDArray[np.float64],
+    term_gradient: NDArray[np.float64],
+) -> None:
+    """Turn the gradient by log-odds into those by the rows of the head, biases and factors.
+
+    Parameters
+    ----------
+    of_log_odds : ndarray, (W, L, C) float32
+        Gradient of a loss by the log-odds of W windows, at most LANES.
+    first, second, terms
+        As for `cross_entropy`.
+    row_gradient, gradient_rows, bias_gradient, term_gradient
+        As for `cross_entropy`.
+    """
+    windows, length, columns = of_log_odds.shape
+    half = row_gradient.dtype.type(0.5)
+    row_gradient[:] = 0
+    for lane in range(windows):
+        for t in range(length):
+            for c in range(columns):
+                part = of_log_odds[lane, t, c]
+                bias_gradient[c] += part
+                if terms.size:
+                    term_gradient[c] += part * terms[(t * columns + c) * LANES + lane]
+                row_gradient[(t * gradient_rows + first[c]) * LANES + lane] += part * half
+                row_gradient[(t * gradient_rows + second[c]) * LANES + lane] += part * half

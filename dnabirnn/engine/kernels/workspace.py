@@ -9,7 +9,7 @@ import numpy as np
 from dnabirnn.alphabet import PADDING
 from dnabirnn.engine.kernels import gradients
 from dnabirnn.engine.kernels.kmers import find_places
-from dnabirnn.engine.kernels.loss import cross_entropy
+from dnabirnn.engine.kernels.loss import cross_entropy, log_odds_of, spread
 from dnabirnn.engine.kernels.matrix_scan import matrix_terms, room
 from dnabirnn.engine.kernels.vectors import LANES, VECTOR, aligned
 
@@ -136,7 +136,7 @@ class Workspace:
         factor: float,
     ) -> tuple[float, dict[str, Array]]:
         """Compute the loss of the block given to `forward`, and the gradients of all weights."""
-        length, hidden, head = self.length, network.hidden, network.head
+        head = network.head
         of_columns, of_terms = np.zeros((2, len(head.first)))
         loss = cross_entropy(
             self.answers,
@@ -154,6 +154,43 @@ class Workspace:
             of_columns,
             of_terms,
         )
+        return loss, self._by_weights(network, of_columns, of_terms)
+
+    def log_odds(self, network: PackedNetwork, windows: int) -> Array:
+        """Return the log-odds of the block given to `forward`: (W, L, C)."""
+        head = network.head
+        found = np.empty((windows, self.length, len(head.first)), network.dtype)
+        log_odds_of(self.answers, head.rows, head.first, head.second, head.bias, self.terms, found)
+        return found
+
+    def backward_from(self, network: PackedNetwork, of_log_odds: Array) -> dict[str, Array]:
+        """Compute the gradients of all weights from those of the log-odds, (W, L, C)."""
+        head = network.head
+        of_columns, of_terms = np.zeros((2, len(head.first)))
+        spread(
+            of_log_odds,
+            head.first,
+            head.second,
+            self.terms,
+            self.row_gradient,
+            network.head_rows,
+            of_columns,
+            of_terms,
+        )
+        return self._by_weights(network, of_columns, of_terms)
+
+    def _by_weights(
+        self,
+        network: PackedNetwork,
+        of_columns: NDArray[np.float64],
+        of_terms: NDArray[np.float64],
+    ) -> dict[str, Array]:
+        """Return the gradients of all weights.
+
+        Those by the rows of the head are in `row_gradient`. `of_columns` and `of_terms`, (C,), are
+        those by biases and by the logarithms of the factors of the terms.
+        """
+        length, hidden, head = self.length, network.hidden, network.head
         mine, other = self.gradients
         self.head_sums[:] = 0
         gradients.head_backward(
@@ -180,7 +217,7 @@ class Workspace:
             for reverse in (False, True):
                 add(by_name, self._backward(network, layer, reverse, mine, other))
             mine, other = other, mine
-        return loss, by_name
+        return by_name
 
     def _backward(
         self, network: PackedNetwork, layer: int, reverse: bool, mine: Array, below: Array

@@ -6,5 +6,6 @@ Modules, in reading order:
 - `calibration`: calibration of log-odds, scoring window and call rules
 - `segmentation`: rules for calls by evidence
 - `stacking`: weights of network and matrix by class
+- `finish_sequences`: a model of whole sequences, and its calibration
 - `finish`: a fitted network and all of this: a model
 """

@@ -27,9 +27,11 @@ from dnabirnn.training.finishing.calibration import (
     shortest_calls,
 )
 from dnabirnn.training.finishing.false_discovery import base_thresholds, call_thresholds
+from dnabirnn.training.finishing.finish_sequences import finish_sequences
 from dnabirnn.training.finishing.segmentation import absent_evidence, evidence_rules
 from dnabirnn.training.finishing.stacking import stacked
 from dnabirnn.training.matrices import compare, precision_of
+from dnabirnn.training.sampling import Sampler
 from dnabirnn.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -41,7 +43,9 @@ if TYPE_CHECKING:
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.evaluation import FittedMatrix, Histogram, ScoreCounts
     from dnabirnn.network import CallRule, EnsembleNetwork, LogOddsMap, ScoringWindow
-    from dnabirnn.training.sampling import Prevalence, Sampler
+    from dnabirnn.training.sampling import Prevalence
+    from dnabirnn.training.sequences.sampling import SequenceSampler
+    from dnabirnn.training.sequences.validation import SequenceValidation
 
 __all__ = ["VALIDATION_BP", "finish"]
 
@@ -58,8 +62,8 @@ def finish(
     network: Network | EnsembleNetwork,
     maps: Sequence[LogOddsMap],
     encoded: EncodedSet,
-    sampler: Sampler,
-    validation: Validation,
+    sampler: Sampler | SequenceSampler,
+    validation: Validation | SequenceValidation,
     prevalence: Prevalence,
     matrices: Sequence[FittedMatrix | None],
     plan: Mapping[str, Any],
@@ -74,8 +78,8 @@ def finish(
     maps : sequence of LogOddsMap
         One map per class, with the shift from windows to sequence (`prior_shift`).
     encoded : EncodedSet
-    sampler : Sampler
-    validation : Validation
+    sampler : Sampler or SequenceSampler
+    validation : Validation or SequenceValidation
         Of about `VALIDATION_BP` bases.
     prevalence : Prevalence
     matrices : sequence of FittedMatrix or None
@@ -85,6 +89,10 @@ def finish(
     threads : int
     """
     settings = sampler.settings
+    if encoded.whole_sequences:
+        return finish_sequences(network, encoded, settings, plan, threads)
+    assert isinstance(validation, Validation), "labels are those of bases"
+    assert isinstance(sampler, Sampler), "labels are those of bases"
     network.eval()
     shortest = scoring_windows(settings.window_bp, network.architecture.matrix_reach_bp)[-1]
     if isinstance(network, Network):  # the members of an ensemble already are
