@@ -48,12 +48,7 @@ _EFFECTS = "Effects"
     "DNABIRNN_MAX), .tsv, .tsv.gz or .parquet (one row per allele and output); - for VCF on "
     "standard output.",
 )
-@option(
-    "--index",
-    group=options.OUTPUT,
-    is_flag=True,
-    help="Also write a tabix index of a .vcf.gz. Needs the package pysam.",
-)
+@options.index
 @option(
     "--max-distance",
     group=_EFFECTS,

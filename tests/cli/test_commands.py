@@ -34,6 +34,7 @@ from dnabirnn.training import processes as workers
 COMMANDS = (
     *("encode", "train", "score", "call", "evaluate", "info"),
     *("review", "summary", "mask", "merge", "hub", "export", "scan", "explain", "mutate"),
+    "variants",
 )
 
 
@@ -87,7 +88,7 @@ def test_shared_options_read_the_same_everywhere() -> None:
     texts = {command: ok(f"{command} --help") for command in COMMANDS}
     effects = ("explain", "mutate")
     shared = {
-        "--model MODEL": ("score", "call", "evaluate", "review", *effects),
+        "--model MODEL": ("score", "call", "evaluate", "review", *effects, "variants"),
         "--labels FILE": ("encode", "evaluate", "review"),
         "--label-format": ("encode", "evaluate", "review"),
         "--label-flank-ignore": ("encode", "evaluate", "review"),
@@ -106,20 +107,36 @@ def test_shared_options_read_the_same_everywhere() -> None:
         "--regions BED": ("score", "evaluate", *effects),
         "--exclude BED": ("encode", "evaluate", "report", "review"),
         "--name-prefix PREFIX": ("encode", "score", "evaluate", "report", "review", *effects),
-        "--chrom-alias FILE": ("encode", "score", "evaluate", "report", "review", *effects),
-        "--circular NAMES": ("score", "evaluate", "review", *effects),
-        "--method": ("score", "call", "evaluate", "report", "review"),
-        "--threshold": ("score", "call", "evaluate", "report", "review"),
-        "--fdr RATE": ("score", "call", "evaluate", "report", "review"),
-        "--prior CLASS=SHARE": ("train", "score", "evaluate", "export", "review", *effects),
-        "--min-length": ("score", "call", "evaluate", "report", "review"),
-        "--merge-gap": ("score", "call", "evaluate", "report", "review"),
-        "--threads": ("train", "score", "evaluate", "review", *effects),
-        "--device NAME": ("train", "score", "evaluate", "review", *effects),
-        "--engine": ("train", "score", "evaluate", "review", *effects),
-        "--precision": ("train", "score", "evaluate", "review", *effects),
+        "--chrom-alias FILE": (
+            "encode",
+            "score",
+            "evaluate",
+            "report",
+            "review",
+            *effects,
+            "variants",
+        ),
+        "--circular NAMES": ("score", "evaluate", "review", *effects, "variants"),
+        "--method": ("score", "call", "evaluate", "report", "review", "variants"),
+        "--threshold": ("score", "call", "evaluate", "report", "review", "variants"),
+        "--fdr RATE": ("score", "call", "evaluate", "report", "review", "variants"),
+        "--prior CLASS=SHARE": (
+            "train",
+            "score",
+            "evaluate",
+            "export",
+            "review",
+            *effects,
+            "variants",
+        ),
+        "--min-length": ("score", "call", "evaluate", "report", "review", "variants"),
+        "--merge-gap": ("score", "call", "evaluate", "report", "review", "variants"),
+        "--threads": ("train", "score", "evaluate", "review", *effects, "variants"),
+        "--device NAME": ("train", "score", "evaluate", "review", *effects, "variants"),
+        "--engine": ("train", "score", "evaluate", "review", *effects, "variants"),
+        "--precision": ("train", "score", "evaluate", "review", *effects, "variants"),
         "--corrections BED": ("encode", "evaluate"),
-        "--index": ("score", "call", "merge"),
+        "--index": ("score", "call", "merge", "variants"),
         "--so-type": ("score", "call"),
         "--email": ("score", "hub"),
     }
@@ -294,6 +311,7 @@ def test_encode_replaces_a_set_of_its_own(folder: Path) -> None:
         "motifs.jaspar",
         "m.safetensors",
         "scores.bed",
+        "variants.vcf",
     }
 
 

@@ -14,6 +14,7 @@ from planted import write_genome
 from random_models import random_checkpoint
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
+from variant_files import write_vcf
 
 from dnabirnn.cli import main
 from dnabirnn.motif_classes import MotifClass
@@ -63,9 +64,13 @@ def write_fasta(path: Path, records: dict[str, str], width: int = 60) -> Path:
 
 
 def make_material(folder: Path) -> Path:
-    """Fill a folder: genome.fa, sites.bed, motifs.jaspar, m.safetensors, scores.bed and set/."""
+    """Fill a folder with material.
+
+    genome.fa, sites.bed, motifs.jaspar, variants.vcf, m.safetensors, scores.bed and set/.
+    """
     write_genome(folder, GENOME)
     (folder / "motifs.jaspar").write_text(">M1 M\nA [9 0]\nC [0 9]\nG [0 0]\nT [1 1]\n")
+    write_vcf(folder / "variants.vcf", [])
     write_model(folder / "m.safetensors")
     genome, sites = folder / "genome.fa", folder / "sites.bed"
     succeed("encode", genome, "--labels", sites, "-o", folder / "set", "--val-chroms", "b")

@@ -88,6 +88,7 @@ FASTA_COMMANDS = (
     "evaluate BAD --labels sites.bed -m m.safetensors -o out.json",
     "mutate BAD -m m.safetensors -o out.parquet",
     "explain BAD -m m.safetensors -o out.bw --regions sites.bed --reach 9",
+    "variants variants.vcf --fasta BAD -m m.safetensors -o out.vcf.gz",
 )
 TWICE = r"genome.fa, line 1: record 'a' occurs twice, first in genome.fa"
 
@@ -777,7 +778,7 @@ def assert_fails(
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
     commands = ("encode", "train", "score", "call", "evaluate", "info", "mask", "merge", "hub")
-    known = words[0] in (*commands, "export", "scan", "explain", "mutate")
+    known = words[0] in (*commands, "export", "scan", "explain", "mutate", "variants")
     prefix = f"dnabirnn {words[0]}: error: " if known else "dnabirnn: error: "
     assert line.startswith(prefix)
     assert re.search(message, line.removeprefix(prefix)), line

@@ -86,7 +86,8 @@ class Allele(NamedTuple):
     @property
     def is_substitution(self) -> bool:
         """Whether one base is replaced by one base, and nothing else changes."""
-        return len(self.edits) == 1 and self.edits[0].is_substitution
+        one_base = self.end - self.at == 1
+        return one_base and len(self.edits) == 1 and self.edits[0].is_substitution
 
 
 def trimmed(ref: bytes, alt: bytes) -> tuple[int, bytes, bytes]:

@@ -46,6 +46,8 @@ __all__ = ["Annotated", "Contigs", "VariantSettings", "variant_changes"]
 
 _ROWS = 1024
 """Most rows of a task."""
+_LINE_BYTES = 1 << 22
+"""Bytes of rows after which a task ends: rows of many samples are long."""
 _PAIRS = 32
 """Most alleles of a task that need windows of their own, and those that are read together."""
 _TOGETHER = 8
@@ -239,28 +241,30 @@ class _Tasks:
         for layout, group in groupby(rows, key=lambda row: row[0]):
             task = _Task(layout, [], [])
             windows: set[tuple[int, int]] = set()
-            pairs = 0
+            pairs = size = 0
             for _, row, alleles in group:
                 assert layout is not None or not alleles
                 fast = [one for one in alleles if self._fast and is_fast(one, layout)]
-                new = set(windows)
+                own: set[tuple[int, int]] = set()
                 for allele in fast:
                     assert layout is not None
                     reach = layout.reach_bp(self._reach_bp)
-                    new |= {w[:2] for w in layout.windows(allele.at, allele.end, reach)}
+                    own |= {w[:2] for w in layout.windows(allele.at, allele.end, reach)}
                 more = len(alleles) - len(fast)
                 if task.rows and (
-                    len(new) > self._windows
+                    len(windows | own) > self._windows
                     or pairs + more > _PAIRS
                     or len(task.alleles) + len(alleles) > self._alleles
                     or len(task.rows) == _ROWS
+                    or size > _LINE_BYTES
                 ):
                     yield task
-                    task, new, pairs = _Task(layout, [], []), new - windows, 0
+                    task, windows, pairs, size = _Task(layout, [], []), set(), 0, 0
                 task.alleles.extend((len(task.rows), allele) for allele in alleles)
                 task.rows.append(row)
-                windows = new
+                windows |= own
                 pairs += more
+                size += len(row.line)
             yield task
 
 

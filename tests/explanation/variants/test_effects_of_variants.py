@@ -11,14 +11,18 @@ import pytest
 from random_models import random_checkpoint, random_codes
 from variant_files import changed, random_variant
 
-from dnabirnn.alphabet import decode, encode
+from dnabirnn.alphabet import decode, encode, reverse_complement
+from dnabirnn.engine.mutant_engine import make_mutant_engine
+from dnabirnn.explanation.layout import Layout
 from dnabirnn.explanation.model import Model
-from dnabirnn.explanation.variants.alleles import Skipped
+from dnabirnn.explanation.variants.alleles import Allele, Skipped, edits_of
 from dnabirnn.explanation.variants.changes import AlleleChanges
 from dnabirnn.explanation.variants.stream import (
     Annotated,
     Contigs,
     VariantSettings,
+    _Method,
+    _Task,
     variant_changes,
 )
 from dnabirnn.explanation.variants.vcf import Row
@@ -209,6 +213,56 @@ def test_what_an_insertion_gains_its_deletion_loses() -> None:
         np.testing.assert_array_equal(there.calls_lost, back.calls_gained)
 
 
+@pytest.mark.parametrize("circular", [False, True])
+def test_the_opposite_strand_is_the_exact_mirror(circular: bool) -> None:
+    rng, swap = np.random.default_rng(11), [1, 0, 2]
+    model = model_of(checkpoint_of("gru"))
+    settings = VariantSettings(REACH, CallSettings(model.checkpoint.calls))
+    mutants = make_mutant_engine(model.engine)
+    for length in (90, 143, 400):
+        codes = random_codes(rng, length)
+        layouts = [
+            Layout(Stretch("c", one), circular, WINDOW)
+            for one in (codes, reverse_complement(codes))
+        ]
+        found: list[AlleleChanges] = []
+        edits = []
+        for _ in range(20):
+            removed = int(rng.integers(0, 4))
+            at = int(rng.integers(0, length - removed))
+            new = random_codes(rng, 1 if removed == 1 else int(rng.integers(removed == 0, 5)), 0)
+            edits.append((at, removed, new))
+        for layout, turned in zip(layouts, (False, True), strict=True):
+            alleles = []
+            for at, removed, new in edits:
+                place = length - at - removed if turned else at
+                own = reverse_complement(new) if turned else new
+                parts = edits_of(place, layout.codes[place : place + removed], own)
+                alleles.append((0, Allele(0, place, place, place + removed, parts)))
+            row = row_of("c", 0, "A", "C")
+            found.append(
+                _Method(model, mutants, settings).run(_Task(layout, [row], alleles)).changes
+            )
+        one, other = found
+        for name in (
+            "gain",
+            "gain_log_odds",
+            "loss",
+            "loss_log_odds",
+            "calls_gained",
+            "calls_lost",
+        ):
+            a, b = getattr(one, name), getattr(other, name)[:, swap]
+            np.testing.assert_array_equal(a, b, err_msg=name)
+        single = [
+            number for number, (_, removed, new) in enumerate(edits) if removed == 1 == len(new)
+        ]
+        np.testing.assert_array_equal(
+            one.gain_distance[single], -other.gain_distance[single][:, swap]
+        )
+        assert one.gain.max() > 0.01
+
+
 def test_an_insertion_before_the_first_base_and_a_deletion_of_everything() -> None:
     model = model_of(checkpoint_of("gru", ScoringWindow(300, 20)))
     codes = encode("ACGTTGCATT")
@@ -238,6 +292,7 @@ def test_results_do_not_depend_on_other_rows_threads_or_the_order_of_contigs(
     whole = joined(computed(model_of(checkpoint), contigs, rows))
     monkeypatch.setattr("dnabirnn.explanation.variants.stream._ROWS", 3)
     monkeypatch.setattr("dnabirnn.explanation.variants.stream._TOGETHER", 1)
+    monkeypatch.setattr("dnabirnn.explanation.variants.stream._LINE_BYTES", 50)
     cut = computed(model_of(checkpoint, threads=3), contigs[::-1], rows)
     assert [row for one in cut for row in one.rows] == rows
     for name, a, b in zip(AlleleChanges._fields, whole, joined(cut), strict=True):
