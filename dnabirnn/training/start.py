@@ -90,7 +90,8 @@ def begin(
     """
     sampler_of = SequenceSampler if encoded.whole_sequences else Sampler
     sampler = sampler_of(encoded, sampling, either_strand=not architecture.tied)
-    matrix = matrix and not encoded.whole_sequences  # which are no sites to make one from
+    if encoded.whole_sequences:  # which are no sites to make a matrix from
+        matrix = False
     prevalence = sampler.prevalence()
     motifs = None if isinstance(matrix, bool) else matrix
     if motifs is not None and initial is not None:
