@@ -181,7 +181,7 @@ def best_mcc_threshold(probabilities: NDArray[np.float64]) -> float:
 
     Examples
     --------
-    >>> best_mcc_threshold(np.array([0.1, 0.2, 0.7, 0.9]))
+    >>> round(best_mcc_threshold(np.array([0.1, 0.2, 0.7, 0.9])), 3)
     0.45
     """
     p = np.sort(probabilities)[::-1]
