@@ -237,10 +237,8 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     "--mutate",
     group=_FITTING,
     type=float,
-    default=0.1,
-    show_default=True,
     help="Share of bases in training windows, 0 to 0.75, that are replaced by another base; less "
-    "inside sites shorter than 40 bp.",
+    "inside sites shorter than 40 bp.  [default: 0.1; 0 for labels of whole sequences]",
 )
 @option(
     "--tune",
@@ -320,7 +318,7 @@ def train(
     clip: float,
     dropout: float,
     positive_share: float,
-    mutate: float,
+    mutate: float | None,
     matrix: str,
     ensemble: int,
     separate: bool,
@@ -350,6 +348,7 @@ def train(
         Hardware,
         SamplingSettings,
         TrainingPlan,
+        default_mutation_rate,
         default_window_bp,
         train_members as fit,
     )
@@ -381,7 +380,7 @@ def train(
             batch,
             positive_share,
             seed,
-            mutate,
+            default_mutation_rate(data) if mutate is None else mutate,
         ),
         "settings": FitSettings(
             bases, lr, weight_decay, clip, dropout, scale=2 if preset in _TWICE_THE_BASES else 1

@@ -145,8 +145,14 @@ def learn_baseline(encoded: EncodedSet, classes: Sequence[MotifClass]) -> Baseli
     Raises
     ------
     EncodedSetError
-        The set lacks a class, has it with other strands, or has no training site of it.
+        The set lacks a class, has it with other strands, or has no training site of it; or its
+        labels are those of whole sequences.
     """
+    if encoded.whole_sequences:
+        raise EncodedSetError(
+            f"{encoded.path}: has labels of whole sequences, so that no matrix can be made; give a "
+            "set with sites"
+        )
     matrices = []
     for motif_class in classes:
         if motif_class not in encoded.classes:

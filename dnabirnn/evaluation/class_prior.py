@@ -137,11 +137,17 @@ def estimate_priors(
     Raises
     ------
     OptionError
-        If the model file lacks the share of a class that it was calibrated for.
+        If the model file lacks the share of a class that it was calibrated for, or the model
+        learned labels of whole sequences.
     FastaError
         A file cannot be read, or has no known base.
     """
     checkpoint = model.checkpoint
+    if checkpoint.sequences is not None:
+        raise OptionError(
+            "the model learned labels of whole sequences, so that its scores of bases are not "
+            "calibrated; give a model that learned labels of bases"
+        )
     classes, calibrated = checkpoint.architecture.classes, checkpoint.calibrated_shares()
     for name, _ in classes:
         if not 0 < calibrated.get(name, 0) < 1:

@@ -1,4 +1,7 @@
-from .defaults import default_window_bp as default_window_bp
+from .defaults import (
+    default_mutation_rate as default_mutation_rate,
+    default_window_bp as default_window_bp,
+)
 from .fit import Fit as Fit, FitSettings as FitSettings
 from .members import train_members as train_members
 from .plan import TRAINING_REMEDIES as TRAINING_REMEDIES, TrainingPlan as TrainingPlan

@@ -31,7 +31,7 @@ from dnabirnn.network import (
     mapped_weights,
     weights_of,
 )
-from dnabirnn.training.defaults import default_window_bp
+from dnabirnn.training.defaults import default_mutation_rate, default_window_bp
 from dnabirnn.training.finishing.calibration import scoring_windows
 from dnabirnn.training.finishing.finish import VALIDATION_BP, finish
 from dnabirnn.training.finishing.stacking import stacked
@@ -174,7 +174,9 @@ def train_members(
         Of a signal. A note says at which step of which network the run stopped, and what is kept.
     """
     architecture = architecture or Architecture(encoded.classes, kmer=DEFAULT_KMER)
-    sampling = sampling or SamplingSettings(default_window_bp(encoded))
+    sampling = sampling or SamplingSettings(
+        default_window_bp(encoded), mutation_rate=default_mutation_rate(encoded)
+    )
     settings = settings or FitSettings()
     hardware = hardware or Hardware()
     priors = dict(priors or {})

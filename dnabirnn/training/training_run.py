@@ -20,7 +20,7 @@ from dnabirnn.network import (
     load_weights,
     weights_of,
 )
-from dnabirnn.training.defaults import default_window_bp
+from dnabirnn.training.defaults import default_mutation_rate, default_window_bp
 from dnabirnn.training.finishing.calibration import scoring_windows
 from dnabirnn.training.finishing.finish import VALIDATION_BP, finish
 from dnabirnn.training.fit import Fit, FitSettings
@@ -110,7 +110,7 @@ def train(
         With the classes of `encoded`. By default, a strand-tied GRU with 32 hidden
         units and k-mers of length 5.
     sampling : SamplingSettings, optional
-        By default, with windows of `default_window_bp`.
+        By default, with windows of `default_window_bp` and `default_mutation_rate`.
     settings : FitSettings, optional
     hardware : Hardware, optional
     initial : Checkpoint, optional
@@ -157,7 +157,9 @@ def train(
         Of a signal. A note says at which step the run stopped, and what is kept.
     """
     architecture = architecture or Architecture(encoded.classes, kmer=DEFAULT_KMER)
-    sampling = sampling or SamplingSettings(default_window_bp(encoded))
+    sampling = sampling or SamplingSettings(
+        default_window_bp(encoded), mutation_rate=default_mutation_rate(encoded)
+    )
     settings = settings or FitSettings()
     hardware = hardware or Hardware()
     priors = dict(priors or {})

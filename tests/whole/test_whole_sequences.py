@@ -12,6 +12,8 @@ from commands import run, succeed, write_fasta, write_model
 from planted_sequences import MOTIF, planted_sequences, write_tables
 
 from dnabirnn.encoded import EncodedSet
+from dnabirnn.errors import EncodedSetError
+from dnabirnn.evaluation import learn_baseline
 from dnabirnn.network import Architecture, load_checkpoint
 from dnabirnn.training import FitSettings, Hardware, SamplingSettings, train
 
@@ -116,6 +118,9 @@ def test_thresholds_and_priors_of_bases(trained, tmp_path):
     found = run(*given, "--prior", "M=0.1")
     assert found.exit_code != 0
     assert "--prior M: the model learned labels of whole" in found.stderr
+    found = run("prior", trained / "test.fa", "-m", trained / "m.safetensors")
+    assert found.exit_code != 0
+    assert "the model learned labels of whole sequences" in found.stderr
 
 
 def test_only_models_of_whole_sequences_score_them(trained, tmp_path):
@@ -196,3 +201,9 @@ def test_several_classes_and_several_networks(tmp_path):
     assert found.columns[-2:] == ["probability_G", "probability_M"]
     best = found.select(pl.max_horizontal("probability_G", "probability_M")).to_series()
     assert best.to_list() == found["probability"].to_list()
+
+
+def test_no_matrix_is_made_of_whole_sequences(trained):
+    encoded = EncodedSet.open(trained / "set")
+    with pytest.raises(EncodedSetError, match="has labels of whole sequences"):
+        learn_baseline(encoded, encoded.classes)

@@ -288,7 +288,9 @@ def sequence_table(counts: Mapping[str, Mapping[str, int]]) -> str:
     """
     rows = [["class", *(f"{split} sequences" for split in SPLITS)]]
     rows += [
-        [name or "(negative)", *(f"{n:,}" for n in of.values())] for name, of in counts.items()
+        [name or "(negative)", *(f"{n:,}" for n in of.values())]
+        for name, of in counts.items()
+        if name or any(of.values())
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(

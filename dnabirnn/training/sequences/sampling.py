@@ -10,7 +10,7 @@ sequence sites lie, or to tell sequences apart by their ends. A part of a long s
 site. Sites of peaks lie near the summit, so if summits are known, parts of sequences longer than a
 window contain the summit.
 
-Pieces. In every other batch, windows are cut at random places into pieces, which the network reads
+Pieces. In every fourth batch, windows are cut at random places into pieces, which the network reads
 one by one, and the scores of all pieces of a window are pooled. A network that reads a whole window
 can score anywhere: it remembers a site for many bases after it. Such a score is lost where a cut
 lies between it and the site, and so scores come to lie on the sites. The other batches keep what
@@ -44,6 +44,7 @@ _SHORTEST_PART = 0.9
 # Pieces of a window: their number is a power of two, so that those of a window are in one block of
 # windows that the kernels compute at once, which has 8, 16 or 32.
 _SHORTEST_PIECE_BP = 32
+_CUT_EVERY = 4
 _MOST_PIECES = 8
 
 
@@ -170,7 +171,7 @@ class SequenceSampler:
                 size = ends[row] - starts[row]
                 codes[row, :size] = reverse_complement(codes[row, :size])
         pieces = 1
-        if step % 2:
+        if step % _CUT_EVERY == _CUT_EVERY - 1:
             pieces = pieces_of(settings.window_bp)
             codes = _cut(codes, pieces, rng)
         return SequenceBatch(codes, self._truth[drawn], codes < AMBIGUOUS, pieces)
