@@ -38,7 +38,7 @@ from dnabirnn.alphabet import AMBIGUOUS, Codes, reverse_complement
 from dnabirnn.encoded.splits import SplitInterval
 from dnabirnn.errors import FastaError, OptionError
 from dnabirnn.labels import IGNORE_BIT, class_bits, intervals_of, reverse_labels
-from dnabirnn.sequences import Stretches, background_of_gc, read_fasta, shuffled
+from dnabirnn.sequences import Stretches, background_of_gc, read_fasta
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -318,6 +318,8 @@ class Pasting:
 
     def _counterpart(self, site: _Unit, shuffle: bool, random: np.random.Generator) -> _Unit:
         """Return a unit of the length of a site that is not one."""
+        from dnabirnn.sequences import shuffled  # loads Numba, which other encoding does without
+
         nothing = np.zeros_like(site.labels)
         start, end = site.site
         parts = site.codes[:start], site.codes[start:end], site.codes[end:]
