@@ -103,6 +103,8 @@ def _cores() -> int:
 def _needed_kib(name: str, options: Mapping[str, Any]) -> int:
     if options.get("engine") == "torch":
         return _TORCH_KIB
+    if name == "encode" and options["backgrounds"]:
+        return _SCORES_KIB
     if name == "merge":
         form = options["form"] or os.path.splitext(options["out"])[1].lower().removeprefix(".")
         if any(os.path.exists(f"{shard}{_EVIDENCE_ENDING}") for shard in options["shards"]):

@@ -321,6 +321,7 @@ def test_a_symbolic_link_that_leads_to_itself(folder: Path, words: tuple[str, ..
         ((*SCORE, "-o", "o.bed", "--engine", "torch"), 1_300_000),
         (("call", "scores.bed", "-m", "m.safetensors", "-o", "c.parquet"), 680_000),
         (ENCODE, 450_000),
+        ((*ENCODE, "--background", "markov", "--background-share", "0.9"), 680_000),
         (("mask", "genome.fa", "--calls", "sites.bed", "-o", "o.fa"), 450_000),
         ((*SCAN, "-o", "o.bed"), 450_000),
         ((*EVALUATE[:-1], "-o", "o.json"), 780_000),
