@@ -5,7 +5,7 @@ import pytest
 from random_models import random_checkpoint, random_codes
 
 from dnabirnn.alphabet import AMBIGUOUS, reverse_complement
-from dnabirnn.explanation.importance import importance_blocks, near_targets
+from dnabirnn.explanation.importance import importance_blocks, near_targets, site_effects
 from dnabirnn.explanation.model import Model
 from dnabirnn.network.scoring_window import ScoringWindow
 from dnabirnn.sequences.survey import Stretch
@@ -115,3 +115,23 @@ def test_one_interval() -> None:
     np.testing.assert_array_equal(np.isfinite(importance).all(axis=1), inside)
     with pytest.raises(ValueError, match="interval 40-101 is not on the sequence"):
         model().importance(codes, 40, 101)
+
+
+@pytest.mark.parametrize("output", [0, 1, 2])
+def test_effects_on_a_site_are_those_of_all_bases_around_it(output: int) -> None:
+    codes = random_codes(np.random.default_rng(4), 80)
+    found = site_effects(Stretch("x", codes), model(), output, (30, 41), 22, 50)
+    assert (found.start, found.output, found.site) == (22, output, (30, 41))
+    changes = model().effects(codes, 22, 50, reach=19, profiles=True).substitutions
+    for base in range(22, 50):
+        columns = slice(30 - base + 19, 41 - base + 19)
+        np.testing.assert_allclose(
+            found.log_odds[base - 22],
+            changes.profiles[base - 22, :, columns, output].sum(axis=1, dtype=np.float64),
+            atol=1e-5,
+        )
+    np.testing.assert_allclose(found.importance, -found.log_odds.sum(axis=1) / 3, atol=1e-5)
+    np.testing.assert_array_equal(found.loss, changes.loss[..., output])
+    np.testing.assert_array_equal(found.gain, changes.gain[..., output])
+    of_model = model().importance(codes, 30, 41, reach=19)[22:50, output]
+    np.testing.assert_array_equal(found.importance, of_model)

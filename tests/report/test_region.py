@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import PolyCollection
 
+from dnabirnn.explanation.importance import SiteEffects
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.network.architecture import Architecture
 from dnabirnn.report.curves import save
@@ -122,3 +123,34 @@ def test_many_intervals_and_a_title():
     text = text_of(region_figure(make_view(length=5_000, calls=spans), "REP <1>"))
     assert "REP &lt;1&gt;" in text
     assert ">0.50<" not in text
+
+
+def effects_of(output, heights):
+    """Effects with the given importance; one substitution has all of it."""
+    importance = np.array(heights, np.float32)
+    log_odds = np.zeros((len(heights), 4), np.float32)
+    log_odds[:, 3] = -3 * importance
+    small = np.zeros_like(log_odds)
+    return SiteEffects(1000, output, (1010, 1020), importance, log_odds, small, small)
+
+
+@pytest.mark.parametrize(("output", "panel"), [(0, 2), (2, 2), (1, 3)])
+def test_letters_are_as_high_as_their_importance(output, panel):
+    heights = np.zeros(60)
+    heights[[10, 11, 12, 30]] = 8, -2, 0.01, 4  # A, C, G and A
+    figure = region_figure(make_view(effects=effects_of(output, heights)))
+    assert len(figure.axes) == 6
+    drawn = [path for c in figure.axes[panel].collections for path in c.get_paths()]
+    boxes = sorted(tuple(path.get_extents().extents.tolist()) for path in drawn)
+    # The letter of 0.01 is too low to be seen. A and A of base 30 are one path.
+    assert len(boxes) == 2
+    np.testing.assert_allclose(boxes[0], (1010.03, 0, 1030.97, 8), atol=1e-3)
+    np.testing.assert_allclose(boxes[1], (1011.03, -2, 1011.97, 0), atol=1e-3)
+    low, high = figure.axes[panel].get_ylim()
+    assert low < -2
+    assert high > 8
+
+
+def test_no_importance_at_all_can_be_drawn():
+    nothing = effects_of(0, np.full(60, np.nan))
+    assert len(region_figure(make_view(effects=nothing)).axes) == 6
