@@ -31,7 +31,9 @@ _PLOTS_KIB = 780_000
 _TORCH_KIB = 1_300_000
 _NEEDED_KIB = {
     **dict.fromkeys(("encode", "mask", "scan"), _POLARS_KIB),
-    **dict.fromkeys(("score", "call"), _SCORES_KIB),
+    **dict.fromkeys(
+        ("score", "call", "explain", "mutate", "variants", "prior", "review"), _SCORES_KIB
+    ),
     **dict.fromkeys(("evaluate", "report"), _PLOTS_KIB),
     **dict.fromkeys(("train", "selfcheck"), _TORCH_KIB),
 }
