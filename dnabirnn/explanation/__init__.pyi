@@ -1,4 +1,8 @@
 from .changes import Changes as Changes
+from .gradients import (
+    ContributionBlock as ContributionBlock,
+    contribution_blocks as contribution_blocks,
+)
 from .importance import (
     ImportanceBlock as ImportanceBlock,
     SiteEffects as SiteEffects,
@@ -18,6 +22,7 @@ from .plan import MUTATION_REMEDIES as MUTATION_REMEDIES, MutationPlan as Mutati
 from .reach import Reach as Reach, measure_reach as measure_reach
 from .settings import (
     AUTO as AUTO,
+    ImportanceMethod as ImportanceMethod,
     check_deletions as check_deletions,
     check_reach as check_reach,
 )
