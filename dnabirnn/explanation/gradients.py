@@ -195,7 +195,8 @@ class _Gradients:
 
     def blocks(self, pieces: list[_Piece], reach_bp: int) -> list[ContributionBlock]:
         """Return a block per piece."""
-        found, jobs = [], []
+        found: list[NDArray[np.float64]] = []
+        jobs: list[_Job] = []
         shares: dict[tuple[int, int, int, int], NDArray[np.float64]] = {}
         for number, piece in enumerate(pieces):
             outputs = len(piece.targets)

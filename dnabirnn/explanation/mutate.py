@@ -19,8 +19,9 @@ from dnabirnn.sequences import contigs_of_shard
 from dnabirnn.tracks import TrackFormat, open_values, track_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from dnabirnn.explanation.gradients import ContributionBlock
     from dnabirnn.explanation.reach import Reach
     from dnabirnn.explanation.tables import EffectWriter
     from dnabirnn.explanation.targets import Sites
@@ -169,9 +170,10 @@ def mutate_genome(
                     track.add(one.name, one.start, one.importance)
                     _count(found, one.name, one.codes, progress)
             else:
-                _add_contributions(
-                    track, found, watched, model, reach, sites, circles, method, progress
-                )
+                from dnabirnn.explanation.gradients import contribution_blocks
+
+                some = contribution_blocks(watched, model, method, reach.bp, sites.of, circles)
+                _add_contributions(track, found, some, progress)
             track.close()
         found.files = track_paths(out, TrackFormat.BIGWIG, model.outputs)
         return found
@@ -193,20 +195,13 @@ def mutate_genome(
 def _add_contributions(
     track: ValueTracks,
     found: Mutated,
-    contigs: Iterable[Contig],
-    model: Model,
-    reach: Reach,
-    sites: Sites,
-    circles: Container[str],
-    method: ImportanceMethod,
+    blocks: Iterable[ContributionBlock],
     progress: Callable[[int], object],
 ) -> None:
     """Add the contributions of bases, from gradients, to a track."""
-    from dnabirnn.explanation.gradients import contribution_blocks
-
-    integrated = method is ImportanceMethod.INTEGRATED_GRADIENTS
+    integrated = found.method is ImportanceMethod.INTEGRATED_GRADIENTS
     found.residual = 0.0 if integrated else None
-    for one in contribution_blocks(contigs, model, method, reach.bp, sites.of, circles):
+    for one in blocks:
         track.add(one.name, one.start, one.contributions)
         _count(found, one.name, one.codes, progress)
         if integrated:
