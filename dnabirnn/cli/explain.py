@@ -17,8 +17,9 @@ __all__ = ["explain"]
     """Compute how important each base is for the sites around it.
 
     The importance of a base is minus the mean effect of its three substitutions on the log-odds of
-    a site, summed over the site. A base refers to the site that covers it, or to the nearest one
-    within reach. Other bases have no value.
+    a site, summed over the site. With --method, it is computed from gradients instead. A base
+    refers to the site that covers it, or to the nearest one within reach. Other bases have no
+    value. Genome browsers draw the values as letters.
     """,
     "dnabirnn explain genome.fa -m model.safetensors --calls calls.bed -o importance.bw",
 )
@@ -33,6 +34,17 @@ __all__ = ["explain"]
     metavar="OUT",
     help="bigWig file, ending in .bw. One file per class and strand is written.",
 )
+@option(
+    "--method",
+    group=mutate.EFFECTS,
+    type=click.Choice(["mutagenesis", "gradient", "integrated-gradients"]),
+    default="mutagenesis",
+    show_default=True,
+    help="mutagenesis: the mean effect of the three substitutions. gradient: the gradient of the "
+    "base, minus the mean over the four letters. integrated-gradients: the gradient along the path "
+    "from the mean of 20 shuffled sequences, times the difference from it. Gradients are computed "
+    "by torch.",
+)
 @mutate.calls
 @options.regions
 @mutate.reach
@@ -46,7 +58,7 @@ __all__ = ["explain"]
 @options.prior
 @options.dry_run
 @click.pass_obj
-def explain(quiet: bool, /, out: str, dry_run: bool, **given: Any) -> None:
+def explain(quiet: bool, /, out: str, method: str, dry_run: bool, **given: Any) -> None:
     """Run `dnabirnn explain`."""
     from dnabirnn.explanation import EffectFormat, effect_format
 
@@ -55,4 +67,4 @@ def explain(quiet: bool, /, out: str, dry_run: bool, **given: Any) -> None:
             f"{out}: importance is written as bigWig; end the name in .bw, or write effects with "
             "`dnabirnn mutate`"
         )
-    mutate.explained(quiet, out, given, dry_run=dry_run)
+    mutate.explained(quiet, out, given, dry_run=dry_run, method=method)

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from dnabirnn.scoring import Model
     from dnabirnn.sequences import Circular
 
-__all__ = ["calls", "explained", "mutate", "reach", "shard"]
+__all__ = ["EFFECTS", "calls", "explained", "mutate", "reach", "shard"]
 
 logger = logging.getLogger(__name__)
 
-_EFFECTS = "Effects"
+EFFECTS = "Effects"
 
 reach = option(
     "--reach",
-    group=_EFFECTS,
+    group=EFFECTS,
     default="auto",
     show_default=True,
     metavar="BP",
@@ -84,7 +84,7 @@ shard = option(
 )
 @option(
     "--deletions",
-    group=_EFFECTS,
+    group=EFFECTS,
     type=int,
     default=0,
     metavar="N",
@@ -124,6 +124,7 @@ def explained(
     dry_run: bool,
     profiles: bool = False,
     deletions: int = 0,
+    method: str = "mutagenesis",
 ) -> None:
     """Run a command that computes effects.
 
@@ -133,11 +134,12 @@ def explained(
     out : str
     given : dict
         Values of the options that such commands share.
-    dry_run, profiles, deletions
+    dry_run, profiles, deletions, method
         As options.
     """
     from dnabirnn.explanation import (
         MUTATION_REMEDIES,
+        ImportanceMethod,
         MutationPlan,
         Sites,
         check_deletions,
@@ -171,7 +173,14 @@ def explained(
 
     def write(paths: Sequence[PathLike], to: PathLike, **more: Any) -> Any:
         return mutate_genome(
-            model, paths, to, reach=found, deletions=deletions, profiles=profiles, **more
+            model,
+            paths,
+            to,
+            reach=found,
+            deletions=deletions,
+            profiles=profiles,
+            method=ImportanceMethod(method),
+            **more,
         )
 
     def rehearse(paths: Sequence[PathLike], to: PathLike) -> object:

@@ -23,3 +23,4 @@ from .mutant_engine import (
     Mutants as Mutants,
     make_mutant_engine as make_mutant_engine,
 )
+from .torch_engine import torch_network as torch_network

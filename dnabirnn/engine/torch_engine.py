@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from dnabirnn.alphabet import Codes
     from dnabirnn.network import Checkpoint
 
-__all__ = ["TorchEngine"]
+__all__ = ["TorchEngine", "torch_network"]
 
 logger = logging.getLogger(__name__)
 
@@ -78,8 +78,13 @@ def _padded(member: Member) -> Member:
     return Member(architecture, weights)
 
 
+def torch_network(checkpoint: Checkpoint, device: str = "auto") -> Network | EnsembleNetwork:
+    """Create the networks of a model on a device, with its maps of log-odds applied."""
+    return _network(checkpoint).eval().to(find_device(device))
+
+
 def _network(checkpoint: Checkpoint) -> Network | EnsembleNetwork:
-    """Create the networks of a model, with its maps of log-odds applied."""
+    """Create the networks of a model on a CPU."""
     shape = checkpoint.architecture
     members = members_of(shape, checkpoint.scoring_weights())
     padded = [_padded(member) for member in members]
@@ -127,7 +132,7 @@ class TorchEngine:
         cls, checkpoint: Checkpoint, device: str = "auto", precision: str = "f32"
     ) -> TorchEngine:
         """Create an engine for a model on a device."""
-        return cls(_network(checkpoint).eval().to(find_device(device)), precision)
+        return cls(torch_network(checkpoint, device), precision)
 
     def workers(self, threads: int) -> int:
         """Return one per thread on a CPU; two on a GPU: one computes while the other copies."""

@@ -11,6 +11,7 @@ Modules, in reading order:
 - `stream`: contigs to blocks of effects, in threads
 - `reach`: how far from a change effects are computed
 - `importance`: importance of bases for sites
+- `gradients`: contributions of bases to sites, from gradients
 - `targets`: regions and calls that effects are computed for
 - `tables`: effects as a Parquet table or an npz file
 - `variants`: what the variants of a VCF change

@@ -1,4 +1,8 @@
 from .changes import Changes as Changes
+from .gradients import (
+    ContributionBlock as ContributionBlock,
+    contribution_blocks as contribution_blocks,
+)
 from .importance import (
     ImportanceBlock as ImportanceBlock,
     SiteEffects as SiteEffects,
@@ -16,6 +20,7 @@ from .mutate import (
 )
 from .options import (
     AUTO as AUTO,
+    ImportanceMethod as ImportanceMethod,
     check_deletions as check_deletions,
     check_reach as check_reach,
 )

@@ -32,6 +32,8 @@ __all__ = [
     "ImportanceBlock",
     "SiteEffects",
     "TargetsOf",
+    "copies",
+    "find_targets",
     "importance_blocks",
     "near_targets",
     "site_effects",
@@ -104,7 +106,7 @@ class _Targets(NamedTuple):
     second: NDArray[np.int64]
 
 
-def _find_targets(
+def find_targets(
     positions: NDArray[np.int64], intervals: NDArray[np.int64], reach_bp: int
 ) -> _Targets:
     """Find the interval that covers each base, or the nearest one within the reach.
@@ -120,7 +122,7 @@ def _find_targets(
     Examples
     --------
     >>> intervals = np.array([[2, 4], [6, 9]])
-    >>> _find_targets(np.array([0, 3, 4, 5, 11]), intervals, 2).first.tolist()
+    >>> find_targets(np.array([0, 3, 4, 5, 11]), intervals, 2).first.tolist()
     [[2, 4], [2, 4], [2, 4], [6, 9], [0, 0]]
     """
     none = np.iinfo(np.int64).max // 2
@@ -207,7 +209,7 @@ def near_targets(
     circular : bool
         Whether the reach goes on across the origin.
     """
-    every = [_copies(targets(name, output), length, circular) for output in range(outputs)]
+    every = [copies(targets(name, output), length, circular) for output in range(outputs)]
     spans = np.concatenate([np.zeros((0, 2), np.int64), *every])
     spans = (spans + np.array([-reach_bp, reach_bp], np.int64)).clip(0, length)
     spans = spans[np.argsort(spans[:, 0], kind="stable")]
@@ -219,7 +221,7 @@ def near_targets(
     return np.stack([spans[fresh, 0], reached[np.append(fresh[1:], len(spans)) - 1]], axis=1)
 
 
-def _copies(intervals: NDArray[np.int64], length: int, circular: bool) -> NDArray[np.int64]:
+def copies(intervals: NDArray[np.int64], length: int, circular: bool) -> NDArray[np.int64]:
     """Return intervals, and for a circular contig also those one turn before and after."""
     turns = (-length, 0, length) if circular else (0,)
     return np.concatenate([intervals + turn for turn in turns])
@@ -253,7 +255,7 @@ def importance_blocks(
     mutagenesis = Mutagenesis(reach_bp, profiles=True)
     for block in effects(contigs, model, mutagenesis, wanted, circular):
         intervals = [
-            _copies(targets(block.name, output), lengths[block.name], block.name in circular)
+            copies(targets(block.name, output), lengths[block.name], block.name in circular)
             for output in range(outputs)
         ]
         yield ImportanceBlock(
@@ -265,7 +267,7 @@ def _of_block(
     block: EffectBlock, intervals: list[NDArray[np.int64]], reach_bp: int
 ) -> NDArray[np.float32]:
     positions = np.arange(block.start, block.start + len(block.codes))
-    targets = [_find_targets(positions, own, reach_bp) for own in intervals]
+    targets = [find_targets(positions, own, reach_bp) for own in intervals]
     return _importance_of(block.substitutions.profiles, positions, targets)
 
 

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnabirnn import scoring
-from dnabirnn.explanation.options import AUTO, check_deletions, check_reach
+from dnabirnn.errors import OptionError
+from dnabirnn.explanation.options import (
+    AUTO,
+    ImportanceMethod,
+    check_deletions,
+    check_reach,
+)
 from dnabirnn.network import call_settings
 from dnabirnn.sequences import Circular, Stretch
 
@@ -160,6 +166,65 @@ class Model(scoring.Model):
         )
         for block in blocks:
             found[block.start : block.start + len(block.importance)] = block.importance
+        return found
+
+    def contributions(
+        self,
+        sequence: str | bytes | Codes,
+        start: int,
+        end: int,
+        *,
+        method: str = ImportanceMethod.INTEGRATED_GRADIENTS,
+        circular: bool = False,
+    ) -> NDArray[np.float32]:
+        """Return what each letter contributes, or would contribute, to the score of an interval.
+
+        The target is the sum of the log-odds over the interval. The contribution of the letter that
+        a base has is the importance that `dnabirnn explain` writes with the same method.
+
+        Parameters
+        ----------
+        sequence, circular
+            As for `effects`.
+        start, end : int
+            The interval.
+        method : str
+            "gradient", or "integrated-gradients" with the mean of 20 shuffles as the baseline.
+
+        Returns
+        -------
+        contributions : ndarray, (L, 4, O) float32
+            Of A, C, G and T. NaN at bases of code 4, and at those that cannot act on the interval
+            because they are further away than a scoring window is long.
+
+        Raises
+        ------
+        ValueError
+            As for `effects`.
+        OptionError
+            If the method is another one.
+        """
+        from dnabirnn.explanation.gradients import contribution_blocks
+
+        codes = self.codes(sequence)
+        first, last = _interval(start, end, len(codes))
+        if method not in [*ImportanceMethod][1:]:
+            raise OptionError(
+                f"method {method!r}: has no contributions of letters; use gradient or "
+                "integrated-gradients"
+            )
+        target = np.array([[first, last]], np.int64)
+        found = np.full((len(codes), 4, len(self.outputs)), np.nan, np.float32)
+        blocks = contribution_blocks(
+            [Stretch("", codes)],
+            self,
+            ImportanceMethod(method),
+            max(self.checkpoint.scoring_window.length_bp - 1, 1),
+            lambda name, output: target,
+            [""] if circular else [],
+        )
+        for block in blocks:
+            found[block.start : block.start + len(block.letters)] = block.letters
         return found
 
     def variant_effects(

@@ -12,6 +12,7 @@ import numpy as np
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.errors import OptionError, OutputError
 from dnabirnn.explanation.importance import importance_blocks
+from dnabirnn.explanation.options import ImportanceMethod
 from dnabirnn.explanation.stream import Mutagenesis, effects
 from dnabirnn.files import OutputFiles, is_stream
 from dnabirnn.sequences import contigs_of_shard
@@ -20,6 +21,7 @@ from dnabirnn.tracks import TrackFormat, open_values, track_paths
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from dnabirnn.explanation.gradients import ContributionBlock
     from dnabirnn.explanation.reach import Reach
     from dnabirnn.explanation.tables import EffectWriter
     from dnabirnn.explanation.targets import Sites
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from dnabirnn.motif_classes import Output
     from dnabirnn.scoring import Model
     from dnabirnn.sequences import Circular, Contig, Shard
+    from dnabirnn.tracks import ValueTracks
 
 __all__ = ["EffectFormat", "Mutated", "check_options", "effect_format", "mutate_genome"]
 
@@ -79,19 +82,27 @@ class Mutated:
         Bases that were changed, each in all ways.
     files : list of str
         Files that were written.
+    method : ImportanceMethod
+        How it was computed.
+    residual : float, optional
+        For integrated gradients, the largest residual of completeness, as a share.
     """
 
     contigs: set[str] = field(default_factory=set)
     bases: int = 0
     files: list[str] = field(default_factory=list)
+    method: ImportanceMethod = ImportanceMethod.MUTAGENESIS
+    residual: float | None = None
 
     def lines(self) -> list[str]:
         """Return a short report."""
         some = f"{len(self.contigs):,} contig{'' if len(self.contigs) == 1 else 's'}"
-        return [
-            f"{self.bases:,} bases of {some} changed, each in all ways",
-            f"written: {', '.join(self.files)}",
-        ]
+        done = [f"{self.bases:,} bases of {some} changed, each in all ways"]
+        if self.method is not ImportanceMethod.MUTAGENESIS:
+            done = [f"{self.bases:,} bases of {some} computed by {self.method}"]
+        if self.residual is not None:
+            done += [f"largest residual of completeness: {100 * self.residual:.2g} %"]
+        return [*done, f"written: {', '.join(self.files)}"]
 
 
 def mutate_genome(
@@ -105,6 +116,7 @@ def mutate_genome(
     sites: Sites | None = None,
     shard: Shard | None = None,
     circular: Circular | None = None,
+    method: ImportanceMethod = ImportanceMethod.MUTAGENESIS,
     progress: Callable[[int], object] = lambda bases: None,
 ) -> Mutated:
     """Write the effects of all substitutions of FASTA files, or the importance of their bases.
@@ -128,6 +140,8 @@ def mutate_genome(
         Part of the contigs; by default all.
     circular : Circular, optional
         Circular contigs.
+    method : ImportanceMethod
+        How importance is computed.
     progress : callable
         Called with the number of bases of each finished block.
 
@@ -144,16 +158,22 @@ def mutate_genome(
     check_options(form, out, deletions=deletions, profiles=profiles, has_sites=sites is not None)
     contigs = contigs_of_shard(model.contigs, fasta, shard, [sites, circular])
     circles = circular or ()
-    found = Mutated()
+    found = Mutated(method=method)
     if form is EffectFormat.BIGWIG:
         assert sites is not None
         sizes: dict[str, int] = {}
         watched = _measured(contigs, sizes)
         with OutputFiles() as files:
             track = open_values(files, out, model.outputs, sizes)
-            for one in importance_blocks(watched, model, reach.bp, sites.of, circles):
-                track.add(one.name, one.start, one.importance)
-                _count(found, one.name, one.codes, progress)
+            if method is ImportanceMethod.MUTAGENESIS:
+                for one in importance_blocks(watched, model, reach.bp, sites.of, circles):
+                    track.add(one.name, one.start, one.importance)
+                    _count(found, one.name, one.codes, progress)
+            else:
+                from dnabirnn.explanation.gradients import contribution_blocks
+
+                some = contribution_blocks(watched, model, method, reach.bp, sites.of, circles)
+                _add_contributions(track, found, some, progress)
             track.close()
         found.files = track_paths(out, TrackFormat.BIGWIG, model.outputs)
         return found
@@ -170,6 +190,22 @@ def mutate_genome(
             writer.abandon()
     found.files = [] if is_stream(out) else [os.fspath(out)]
     return found
+
+
+def _add_contributions(
+    track: ValueTracks,
+    found: Mutated,
+    blocks: Iterable[ContributionBlock],
+    progress: Callable[[int], object],
+) -> None:
+    """Add the contributions of bases, from gradients, to a track."""
+    integrated = found.method is ImportanceMethod.INTEGRATED_GRADIENTS
+    found.residual = 0.0 if integrated else None
+    for one in blocks:
+        track.add(one.name, one.start, one.contributions)
+        _count(found, one.name, one.codes, progress)
+        if integrated:
+            found.residual = max(found.residual or 0.0, one.residual)
 
 
 def check_options(

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from dnabirnn.errors import OptionError
 
-__all__ = ["AUTO", "MAX_DELETION", "check_deletions", "check_reach"]
+__all__ = ["AUTO", "MAX_DELETION", "ImportanceMethod", "check_deletions", "check_reach"]
 
 AUTO = "auto"
 """Reach that is measured."""
 MAX_DELETION = 100
 """Longest deletion in bases."""
+
+
+class ImportanceMethod(StrEnum):
+    """How the importance of bases is computed."""
+
+    MUTAGENESIS = "mutagenesis"
+    GRADIENT = "gradient"
+    INTEGRATED_GRADIENTS = "integrated-gradients"
 
 
 def check_reach(reach: int | str, window_bp: int, option: str = "--reach") -> int:

@@ -37,13 +37,15 @@ class EnsembleNetwork(nn.Module):
         shares = torch.tensor(architecture.shares(), dtype=torch.float32)
         self.register_buffer("_shares", shares, persistent=False)
 
-    def forward(self, codes: Tensor) -> Tensor:
+    def forward(self, codes: Tensor, mixtures: Tensor | None = None) -> Tensor:
         """Compute the log-odds of a batch.
 
         Parameters
         ----------
         codes : Tensor, (B, L) uint8
             Padding (code 5) only on the right.
+        mixtures : Tensor, (B, L, 4) float32, optional
+            As for `Network`.
 
         Returns
         -------
@@ -53,5 +55,5 @@ class EnsembleNetwork(nn.Module):
         total = torch.zeros((*codes.shape, len(self._shares)), device=codes.device)
         for network, shape in zip(self.member, self.architecture.members, strict=True):
             places = self.architecture.places(shape)
-            total[..., places] += network(codes) * self._shares[places]
+            total[..., places] += network(codes, mixtures=mixtures) * self._shares[places]
         return total

@@ -169,7 +169,11 @@ class Network(nn.Module):
         self.register_buffer("_one_hot", torch.from_numpy(ONE_HOT.copy()), persistent=False)
 
     def forward(
-        self, codes: Tensor, dropout: Dropout | None = None, flanked: Tensor | None = None
+        self,
+        codes: Tensor,
+        dropout: Dropout | None = None,
+        flanked: Tensor | None = None,
+        mixtures: Tensor | None = None,
     ) -> Tensor:
         """Compute the log-odds of a batch.
 
@@ -181,23 +185,31 @@ class Network(nn.Module):
             Applied before the head and between layers; for training.
         flanked : Tensor, (B, F + L + F) uint8, optional
             The same windows with flanks, which the matrices read. By default, they read `codes`.
+        mixtures : Tensor, (B, L, 4) float32, optional
+            Shares of the four bases at each place, in place of the bases of `codes`, which still
+            say where padding is. Every term that is linear in the one-hot bases takes its mean.
+            The table of k-mers takes the mean of its rows, with the shares of neighbors multiplied.
 
         Returns
         -------
         logits : Tensor, (B, L, O) float32
             One column per output. (B, L, 1 + O) for an exclusive network, background first.
         """
-        logits = self._recurrent_logits(codes, dropout)
+        logits = self._recurrent_logits(codes, dropout, mixtures)
         if not self.matrix:
             return logits
         read = (codes if flanked is None else flanked).long()
+        if mixtures is not None:
+            return logits + matrix_terms(read, mixtures, self.matrix, self.architecture)
         flank = (read.shape[1] - codes.shape[1]) // 2
         terms = matrix_terms(read, self._one_hot[read], self.matrix, self.architecture)
         return logits + terms[:, flank : flank + codes.shape[1]]
 
-    def _recurrent_logits(self, codes: Tensor, dropout: Dropout | None) -> Tensor:
+    def _recurrent_logits(
+        self, codes: Tensor, dropout: Dropout | None, mixtures: Tensor | None
+    ) -> Tensor:
         """Compute the log-odds of a batch without matrices."""
-        features = self.features(codes, dropout)
+        features = self.features(codes, dropout, mixtures)
         plus = torch.cat([features.forward, features.reverse], dim=2)  # (B, L, 2H)
         if dropout is not None:
             plus = dropout(plus)
@@ -216,7 +228,9 @@ class Network(nn.Module):
             columns += [strand[..., row] for strand in strands]
         return torch.stack(columns, dim=2)
 
-    def features(self, codes: Tensor, dropout: Dropout | None = None) -> RecurrentStates:
+    def features(
+        self, codes: Tensor, dropout: Dropout | None = None, mixtures: Tensor | None = None
+    ) -> RecurrentStates:
         """Compute the states of both directions.
 
         Parameters
@@ -225,6 +239,8 @@ class Network(nn.Module):
             Padding (code 5) only on the right.
         dropout : Dropout, optional
             Applied between layers.
+        mixtures : Tensor, (B, L, 4) float32, optional
+            As for `forward`.
         """
         length = codes.shape[1]
         codes = codes.long()
@@ -234,8 +250,13 @@ class Network(nn.Module):
         flip = (lengths - 1 - torch.arange(length, device=codes.device)).clamp(min=0)  # (B, L)
         opposite = self._complement[codes.gather(1, flip)].masked_fill(~real, PADDING)
         bases = torch.cat([codes, opposite])  # (2B, L)
-        lanes = self._one_hot[bases]  # (2B, L, 4)
-        kmers = _kmer_rows(bases, self.architecture.kmer)
+        if mixtures is None:
+            lanes = self._one_hot[bases]  # (2B, L, 4)
+            kmers = _kmer_rows(bases, self.architecture.kmer)
+        else:
+            turned = _take(mixtures.flip(2), flip.unsqueeze(2)) * real.unsqueeze(2)
+            lanes = torch.cat([mixtures, turned])
+            kmers = _kmer_shares(lanes, self.architecture.kmer)
         real = real.unsqueeze(2).to(lanes.dtype)  # (B, L, 1)
         at_last = (lengths - 1).clamp(min=0).unsqueeze(2)
         last_hidden: list[Tensor] = []
@@ -268,11 +289,14 @@ class Network(nn.Module):
     ) -> Tensor:
         """Run one set of recurrent weights over lanes (B, L, I): states (B, L, H).
 
-        `rows` (B, L) are rows of the table of k-mers; `start` is for normalised cells only.
+        `rows` (B, L) are rows of the table of k-mers, or (B, L, 4**k) their shares; `start` is for
+        normalised cells only.
         """
         cell = self.recurrent[number]
         of_kmers = None
-        if rows is not None:
+        if rows is not None and rows.is_floating_point():
+            of_kmers = rows @ cell.get_parameter("weight_kmer_l0")
+        elif rows is not None:
             # One more row, of zeros, for bases without a k-mer.
             table = functional.pad(cell.get_parameter("weight_kmer_l0"), (0, 0, 0, 1))
             of_kmers = functional.embedding(rows, table)  # (B, L, G H)
@@ -323,6 +347,21 @@ def _kmer_rows(bases: Tensor, kmer: int) -> Tensor:
         base = padded[:, first : first + length]
         rows, known = rows * 4 + base, known & (base < AMBIGUOUS)
     return rows.masked_fill(~known, 4**kmer)
+
+
+def _kmer_shares(mixtures: Tensor, kmer: int) -> Tensor:
+    """Return the share of every k-mer around each base: (B, L, 4**kmer).
+
+    It is the product of the shares of its bases. It is 0 beyond the ends of a window, and where a
+    base is unknown, as its four shares are 0.
+    """
+    length, flank = mixtures.shape[1], kmer // 2
+    padded = functional.pad(mixtures, (0, 0, flank, flank))
+    shares = padded[:, :length]
+    for first in range(1, kmer):
+        base = padded[:, first : first + length]
+        shares = (shares.unsqueeze(3) * base.unsqueeze(2)).flatten(2)
+    return shares
 
 
 def _take(states: Tensor, positions: Tensor) -> Tensor:

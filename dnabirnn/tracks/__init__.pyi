@@ -1,3 +1,4 @@
+from .big import ValueTracks as ValueTracks
 from .block import (
     Block as Block,
     integer_scores as integer_scores,

@@ -183,6 +183,30 @@ def test_explain_writes_the_same_importance(tmp_path: Path, genome: dict[str, st
     assert "importance refers to sites; give them with --calls or --regions" in result.stderr
 
 
+@pytest.mark.parametrize("method", ["gradient", "integrated-gradients"])
+def test_explain_by_gradients_writes_what_the_library_computes(
+    tmp_path: Path, genome: dict[str, str], method: str
+) -> None:
+    name, text = next(iter(genome.items()))
+    (tmp_path / "r.bed").write_text(f"{name}\t20\t30\n")
+    options = ("-m", tmp_path / "m.safetensors", "--regions", tmp_path / "r.bed", "--reach", 12)
+    result = succeed(
+        *("explain", tmp_path / "g.fa", *options, "--method", method, "-o", tmp_path / "x.bw")
+    )
+    assert f"computed by {method}" in result.stderr
+    assert ("largest residual of completeness" in result.stderr) == (method != "gradient")
+    model = load(tmp_path / "m.safetensors")
+    letters = model.contributions(text, 20, 30, method=method)
+    with pyBigWig.open(str(tmp_path / "x.A.plus.bw")) as file:
+        written = np.array(file.values(name, 0, 42))
+    for base, letter in enumerate(text[:42].upper()):
+        if base < 8 or letter not in "ACGT":
+            assert np.isnan(written[base])
+        else:
+            expected = letters[base, "ACGT".index(letter), 0]
+            assert written[base] == pytest.approx(expected, abs=1e-5)
+
+
 def test_nothing_to_change(tmp_path: Path, genome: dict[str, str]) -> None:
     (tmp_path / "c.bed").write_text("")
     calls = ("--calls", tmp_path / "c.bed")

@@ -111,7 +111,7 @@ def variant_options():
 
 def explain_options():
     """Return the options of `explain`, including those for sequences."""
-    reach = options("explain", only=["reach"])
+    reach = options("explain", only=["method", "reach"])
     return f"{reach} {options('sequences', only=['circular'])}".strip()
 
 

@@ -1,0 +1,339 @@
+"""Contributions of bases to the log-odds of sites, from gradients.
+
+The target is the sum of the log-odds over a site, in the windows that keep its bases; a base that
+two windows keep has the mean of both. torch differentiates it by the shares of the four bases at
+each place. For this, the network is extended to mixtures of bases (see `Network.forward`): with one
+base at each place, it is the network itself.
+
+With g for the gradient, and b for the shares of the baseline, the contribution of letter c is
+
+- gradient: g[c] - mean of g over the four letters
+- integrated gradients: g[c] - sum of b g, with g averaged over the straight path from the baseline
+  to the sequence. The contributions of the bases of a window add up to the target of the sequence
+  minus that of the baseline (M. Sundararajan et al. 2017, Axiomatic attribution for deep networks).
+
+The baseline is the mean of 20 shuffles of the window that keep its pairs of neighbors: ten of each
+strand, so that the opposite strand has the mirrored baseline.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+
+from dnabirnn.alphabet import AMBIGUOUS, ONE_HOT, reverse_complement
+from dnabirnn.engine import torch_network
+from dnabirnn.errors import ScoreError
+from dnabirnn.explanation.importance import copies, find_targets, near_targets
+from dnabirnn.explanation.layout import Layout
+from dnabirnn.explanation.options import ImportanceMethod
+from dnabirnn.network import members_of
+from dnabirnn.scoring import ordered_map
+from dnabirnn.sequences import shuffled
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.explanation.importance import TargetsOf
+    from dnabirnn.scoring import Model
+    from dnabirnn.sequences import Contig
+
+__all__ = ["ContributionBlock", "contribution_blocks"]
+
+_SHUFFLES_OF_A_STRAND = 10
+_MOST_RESIDUAL = 0.01
+# Points of the path: doubled until the residual is small enough.
+_FIRST_POINTS, _MOST_POINTS = 16, 512
+# Bases of a block; sites near its ends are computed for both blocks.
+_BLOCK_BP = 1 << 14
+_JOBS_OF_A_TASK = 32
+# Bytes of the shares of k-mers in a batch. torch keeps about four times as many.
+_BATCH_BYTES = 1 << 26
+
+
+class ContributionBlock(NamedTuple):
+    """Contributions of neighboring bases of a contig.
+
+    Attributes
+    ----------
+    name : str
+        Name of the contig.
+    start : int
+        0-based position of the first base.
+    codes : ndarray, (m,) uint8
+    letters : ndarray, (m, 4, O) float32
+        Contribution that each letter has or would have. NaN where a base has no target, or has
+        code 4.
+    residual : float
+        Largest residual of completeness of the sites, as a share of the difference between sequence
+        and baseline; 0 for gradients.
+    """
+
+    name: str
+    start: int
+    codes: Codes
+    letters: NDArray[np.float32]
+    residual: float
+
+    @property
+    def contributions(self) -> NDArray[np.float32]:
+        """Contributions of the bases themselves: (m, O) float32."""
+        base = np.minimum(self.codes, AMBIGUOUS - 1).astype(np.int64)
+        return np.take_along_axis(self.letters, base[:, None, None], axis=1)[:, 0]
+
+
+class _Piece(NamedTuple):
+    """Neighboring bases of a contig, with the sites that are targets of some of them."""
+
+    layout: Layout
+    start: int
+    end: int
+    # Intervals of each output, with the copies of a circular contig.
+    targets: list[NDArray[np.int64]]
+
+
+class _Job(NamedTuple):
+    """A window, and the share with which the log-odds of each of its bases count."""
+
+    site: tuple[int, int, int, int]  # number of the piece, output, start and end
+    start: int
+    codes: Codes
+    shares: NDArray[np.float32]
+
+
+def contribution_blocks(
+    contigs: Iterable[Contig],
+    model: Model,
+    method: ImportanceMethod,
+    reach_bp: int,
+    targets: TargetsOf,
+    circular: Container[str] = (),
+) -> Iterator[ContributionBlock]:
+    """Yield the contributions of the bases within reach of targets.
+
+    A base refers to the same target as for `importance_blocks`. Contributions do not depend on the
+    reach: it limits which bases are returned. They are computed by torch, on the device of the
+    model.
+
+    Parameters
+    ----------
+    contigs : iterable of Contig
+        Read one at a time.
+    model : Model
+    method : ImportanceMethod
+        Not mutagenesis.
+    reach_bp : int
+    targets : callable
+    circular : container of str
+        Names of circular contigs.
+
+    Raises
+    ------
+    ScoreError
+        If the log-odds are not finite numbers.
+    """
+    gradients = _Gradients(model, method)
+    tasks = _tasks(contigs, model, reach_bp, targets, circular)
+
+    def run(pieces: list[_Piece]) -> list[ContributionBlock]:
+        return gradients.blocks(pieces, reach_bp)
+
+    for blocks in ordered_map(run, tasks, model.engine.workers(model.threads)):
+        yield from blocks
+
+
+def _tasks(
+    contigs: Iterable[Contig],
+    model: Model,
+    reach_bp: int,
+    targets: TargetsOf,
+    circular: Container[str],
+) -> Iterator[list[_Piece]]:
+    """Gather pieces of contigs, with about as many sites as fit in a batch."""
+    outputs = len(model.outputs)
+    task: list[_Piece] = []
+    sites = 0
+    for contig in contigs:
+        length, turned = len(contig.codes), contig.name in circular
+        layout = Layout(contig, turned, model.checkpoint.scoring_window)
+        wanted = near_targets(contig.name, length, targets, outputs, reach_bp, turned)
+        every = [copies(targets(contig.name, output), length, turned) for output in range(outputs)]
+        every = [own[np.argsort(own[:, 0], kind="stable")] for own in every]
+        for first, last in wanted.tolist():
+            for start in range(first, last, _BLOCK_BP):
+                end = min(last, start + _BLOCK_BP)
+                near = [
+                    own[(own[:, 0] < end + reach_bp) & (own[:, 1] > start - reach_bp)]
+                    for own in every
+                ]
+                task.append(_Piece(layout, start, end, near))
+                sites += sum(map(len, near))
+                if sites >= _JOBS_OF_A_TASK:
+                    yield task
+                    task, sites = [], 0
+    if task:
+        yield task
+
+
+class _Gradients:
+    """A network of torch that is differentiated by its input."""
+
+    def __init__(self, model: Model, method: ImportanceMethod) -> None:
+        shape = model.checkpoint.architecture
+        device = model.engine.device.split(" ")[0]
+        self._network = torch_network(model.checkpoint, device).requires_grad_(False)
+        self._device = torch.device(device)
+        self._exclusive = shape.exclusive
+        self._method = method
+        members = members_of(shape, model.checkpoint.weights)
+        self._entries = max(4**member.architecture.kmer for member in members)
+
+    def blocks(self, pieces: list[_Piece], reach_bp: int) -> list[ContributionBlock]:
+        """Return a block per piece."""
+        found: list[NDArray[np.float64]] = []
+        jobs: list[_Job] = []
+        shares: dict[tuple[int, int, int, int], NDArray[np.float64]] = {}
+        for number, piece in enumerate(pieces):
+            outputs = len(piece.targets)
+            found.append(np.full((piece.end - piece.start, 4, outputs), np.nan))
+            positions = np.arange(piece.start, piece.end)
+            for output, intervals in enumerate(piece.targets):
+                nearest = find_targets(positions, intervals, reach_bp)
+                has_one = nearest.first[:, 1] > nearest.first[:, 0]
+                known = has_one & (piece.layout.codes[positions] < AMBIGUOUS)
+                found[-1][known, :, output] = 0
+                for start, end in intervals.tolist():
+                    same = [(one == (start, end)).all(axis=1) for one in nearest]
+                    share = (same[0].astype(np.float64) + same[1]) / 2
+                    if share.any():
+                        site = (number, output, start, end)
+                        shares[site] = share
+                        jobs += _jobs(piece.layout, site)
+        residuals = np.zeros(len(pieces))
+        for job, letters, residual in self._computed(jobs):
+            number, output = job.site[:2]
+            piece, share = pieces[number], shares[job.site]
+            length = len(piece.layout.codes)
+            places = np.arange(job.start, job.start + len(job.codes)) - piece.layout.flank_bp
+            places = places % length - piece.start
+            inside = (places >= 0) & (places < len(share))
+            sums = np.zeros((len(share), 4))
+            np.add.at(sums, places[inside], letters[inside])
+            found[number][..., output] += share[:, None] * sums
+            residuals[number] = max(residuals[number], residual)
+        return [
+            ContributionBlock(
+                piece.layout.name,
+                piece.start,
+                piece.layout.codes[piece.start : piece.end],
+                letters.astype(np.float32),
+                float(residual),
+            )
+            for piece, letters, residual in zip(pieces, found, residuals, strict=True)
+        ]
+
+    def _computed(self, jobs: list[_Job]) -> Iterator[tuple[_Job, NDArray[np.float64], float]]:
+        """Yield jobs with the contributions of the letters of their windows, and the residual."""
+        if self._method is ImportanceMethod.INTEGRATED_GRADIENTS:
+            for job in jobs:
+                yield job, *self._integrated(job)
+            return
+        by_length: dict[int, list[_Job]] = {}
+        for job in jobs:
+            by_length.setdefault(len(job.codes), []).append(job)
+        for same in by_length.values():
+            mixtures = np.stack([ONE_HOT[job.codes] for job in same])
+            _, gradients = self._differentiated(same, mixtures)
+            for job, gradient in zip(same, gradients, strict=True):
+                yield job, gradient - gradient.mean(axis=1, keepdims=True), 0.0
+
+    def _integrated(self, job: _Job) -> tuple[NDArray[np.float64], float]:
+        """Return the integrated gradients of the letters of a window, (L, 4), and the residual."""
+        sequence, baseline = ONE_HOT[job.codes].astype(np.float64), _baseline(job.codes)
+        ends = np.stack([sequence, baseline]).astype(np.float32)
+        values, _ = self._differentiated([job, job], ends)
+        difference = float(values[0] - values[1])
+        points = _FIRST_POINTS
+        while True:
+            places, weights = np.polynomial.legendre.leggauss(points)
+            path = (places[:, None, None] + 1) / 2
+            mixtures = (baseline + path * (sequence - baseline)).astype(np.float32)
+            _, gradients = self._differentiated([job] * points, mixtures)
+            mean = np.tensordot(weights / 2, gradients, axes=1)  # (L, 4)
+            letters = mean - (baseline * mean).sum(axis=1, keepdims=True)
+            total = float((letters * sequence).sum())
+            residual = abs(total - difference) / max(abs(difference), 1e-6)
+            if residual <= _MOST_RESIDUAL or points >= _MOST_POINTS:
+                return letters, residual
+            points *= 2
+
+    def _differentiated(
+        self, jobs: list[_Job], mixtures: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the targets of windows of one length, (n,), and their gradients, (n, L, 4)."""
+        length = mixtures.shape[1]
+        size = max(1, _BATCH_BYTES // (8 * length * self._entries))
+        values, gradients = [], []
+        for first in range(0, len(jobs), size):
+            some = jobs[first : first + size]
+            batch = torch.from_numpy(mixtures[first : first + size]).to(self._device)
+            batch.requires_grad_()
+            codes = torch.from_numpy(np.stack([job.codes for job in some])).to(self._device)
+            shares = torch.from_numpy(np.stack([job.shares for job in some])).to(self._device)
+            # cuDNN cannot differentiate networks that are not being trained.
+            with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+                logits = self._network(codes, mixtures=batch)  # (n, L, O)
+                columns = torch.tensor([job.site[1] for job in some], device=self._device)
+                if self._exclusive:
+                    logits = logits[..., 1:] - logits[..., :1]
+                own = logits.gather(2, columns[:, None, None].expand(-1, length, 1))[..., 0]
+                value = (own.double() * shares).sum(dim=1)
+                (gradient,) = torch.autograd.grad(value.sum(), batch)
+            values.append(value.detach().cpu().numpy())
+            gradients.append(gradient.double().cpu().numpy())
+        found = np.concatenate(values), np.concatenate(gradients)
+        if not all(np.isfinite(array).all() for array in found):
+            raise ScoreError(
+                "the log-odds or their gradients are not finite numbers; the model's weights are "
+                "too large: train it again, with a lower --lr"
+            )
+        return found
+
+
+def _jobs(layout: Layout, site: tuple[int, int, int, int]) -> Iterator[_Job]:
+    """Yield the windows that keep bases of a site; bases of code 4 do not count."""
+    length = len(layout.codes)
+    _, _, start, end = site
+    turns = -(start // length) * length if layout.circular else 0  # a copy is on another turn
+    start, end = max(start + turns, 0), min(end + turns, length)
+    shares: dict[tuple[int, int], NDArray[np.float32]] = {}
+    for segment in layout.segments(start + layout.flank_bp, end + layout.flank_bp):
+        for window in segment.windows:
+            own = shares.setdefault(window[:2], np.zeros(window.end - window.start, np.float32))
+            own[segment.start - window.start : segment.end - window.start] = 1 / len(
+                segment.windows
+            )
+    for (first, last), own in shares.items():
+        codes = layout.extended[first:last]
+        yield _Job(site, first, codes, np.where(codes < AMBIGUOUS, own, 0).astype(np.float32))
+
+
+def _baseline(codes: Codes) -> NDArray[np.float64]:
+    """Return the shares of the bases in shuffles of a window: (L, 4).
+
+    Examples
+    --------
+    >>> _baseline(np.array([0, 4, 3], np.uint8)).tolist()
+    [[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+    """
+    opposite = reverse_complement(codes)
+    sums = np.zeros((len(codes), 4))
+    for seed in range(_SHUFFLES_OF_A_STRAND):
+        sums += ONE_HOT[shuffled(codes, seed)]
+        sums += ONE_HOT[reverse_complement(shuffled(opposite, seed))]
+    return sums / (2 * _SHUFFLES_OF_A_STRAND)
