@@ -1,4 +1,4 @@
-"""q-values against the truth: the false discovery rate that is told, and the one observed.
+"""q-values against the truth: the false discovery rate that is stated, and the one observed.
 
 Simulated genomes come from another generator than the decoys, which are shuffled in blocks of 5 kb
 and keep pairs of bases: a Markov chain of order 5, learned from *E. coli* and tilted to the GC
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fdr", "simulated_genome"]
 
-_TOLD = (0.01, 0.05, 0.1, 0.2)
+_STATED = (0.01, 0.05, 0.1, 0.2)
 _GENOME_BP, _CONTIGS = 1_000_000, 4
 _SITES, _MUTATED = 60, 0.08
 _ORDER = 5
@@ -83,16 +83,16 @@ def fdr(seeds: int, threads: int) -> Iterator[dict[str, Any]]:
             sites = simulated_genome(folder / "g.fa", words, elements, seed)
             calls = _search(model, [folder / "g.fa"], folder, seed=seed)
             found.append((calls, sites))
-        for told in _TOLD:
-            yield _simulated(found, told)
+        for stated in _STATED:
+            yield _simulated(found, stated)
         for shipped, task, having in _REAL:
             yield from _real(load(shipped, threads=threads), shipped, task, having, data, folder)
 
 
-def _simulated(found: Sequence[tuple[pl.DataFrame, _Sites]], told: float) -> dict[str, Any]:
+def _simulated(found: Sequence[tuple[pl.DataFrame, _Sites]], stated: float) -> dict[str, Any]:
     rates, by_call, loci, power = [], [], [], []
     for calls, sites in found:
-        kept = calls.filter(pl.col("qvalue") <= told)
+        kept = calls.filter(pl.col("qvalue") <= stated)
         true, hit = _true_loci(kept, sites)
         rates.append(float((~true).sum() / max(1, true.size)))
         loci.append(true.size)
@@ -102,7 +102,7 @@ def _simulated(found: Sequence[tuple[pl.DataFrame, _Sites]], told: float) -> dic
     return {
         "case": f"{len(found)} simulated genomes",
         "class": "REP",
-        "told": told,
+        "stated": stated,
         "observed": statistics.mean(rates),
         "standard_error": error,
         "observed_by_call": statistics.mean(by_call),
@@ -129,11 +129,11 @@ def _real(
         row: dict[str, Any] = {"case": f"{name} on {task_name}", "class": class_name}
         if having and own.height:
             row |= _ranking(own, known)
-        for told in (0.05,):
-            kept = own.filter(pl.col("qvalue") <= told)
+        for stated in (0.05,):
+            kept = own.filter(pl.col("qvalue") <= stated)
             true, _ = _true_loci(kept, known)
             yield row | {
-                "told": told,
+                "stated": stated,
                 "observed": float((~true).sum() / max(1, true.size)),
                 "observed_by_call": _false_share(kept, known),
                 "loci": int(true.size),

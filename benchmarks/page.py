@@ -124,7 +124,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
     "fdr": {
         "case": "case",
         "class": "class",
-        "told": "told",
+        "stated": "stated",
         "observed": "observed, by locus",
         "standard_error": "standard error",
         "observed_by_call": "observed, by call",
@@ -278,21 +278,21 @@ def _log_axes(panel: Axes, across: str, title: str) -> None:
 def _fdr(rows: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
     taken = [row for row in rows if row.get("standard_error") is not None]
     figure, panel = plt.subplots(figsize=(4.2, 3.4), layout="constrained")
-    told = [row["told"] for row in taken]
-    panel.plot([0, max(told)], [0, max(told)], ":", color="0.4", label="observed as told")
+    stated = [row["stated"] for row in taken]
+    panel.plot([0, max(stated)], [0, max(stated)], ":", color="0.4", label="observed as stated")
     panel.errorbar(
-        told,
+        stated,
         [row["observed"] for row in taken],
         [2 * row["standard_error"] for row in taken],
         fmt="o-",
         color=COLOURS[0],
         label="false loci, two standard errors",
     )
-    panel.plot(told, [row["power"] for row in taken], "s--", color=COLOURS[1], label="sites found")
+    panel.plot(stated, [row["power"] for row in taken], "s--", color=COLOURS[1], label="sites found")
     panel.set(xlabel="largest q-value", ylabel="share", ylim=(0, 1))
     panel.grid(alpha=0.3)
     panel.legend(frameon=False)
-    return figure, "False discovery rates told and observed in simulated genomes"
+    return figure, "False discovery rates stated and observed in simulated genomes"
 
 
 _FIGURES = {
