@@ -288,7 +288,9 @@ def _fdr(rows: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
         color=COLOURS[0],
         label="false loci, two standard errors",
     )
-    panel.plot(stated, [row["power"] for row in taken], "s--", color=COLOURS[1], label="sites found")
+    panel.plot(
+        stated, [row["power"] for row in taken], "s--", color=COLOURS[1], label="sites found"
+    )
     panel.set(xlabel="largest q-value", ylabel="share", ylim=(0, 1))
     panel.grid(alpha=0.3)
     panel.legend(frameon=False)
