@@ -117,7 +117,7 @@ def test_shared_options_read_the_same_everywhere() -> None:
             "variants",
         ),
         "--circular NAMES": ("score", "evaluate", "review", *effects, "variants"),
-        "--method": ("score", "call", "evaluate", "report", "review", "variants"),
+        r"--method \[threshold": ("score", "call", "evaluate", "report", "review", "variants"),
         "--threshold": ("score", "call", "evaluate", "report", "review", "variants"),
         "--fdr RATE": ("score", "call", "evaluate", "report", "review", "variants"),
         "--prior CLASS=SHARE": (
