@@ -176,9 +176,8 @@ def _tuning(record: Mapping[str, Any] | None) -> list[str]:
         lines.append(f"  round {number}, {bases:.3g} Mb of windows each; validation AP:")
         for one in of["tried"]:
             classes = ", ".join(f"{name} {_figure(ap)}" for name, ap in (one["ap"] or {}).items())
-            lines.append(
-                f"    {_figure(one['mean_ap'])}  {_options(one)}{f'  ({classes})' * bool(classes)}"
-            )
+            mean = f"{_figure(one['mean_ap']):6}"
+            lines.append(f"    {mean}  {_options(one)}{f'  ({classes})' * bool(classes)}")
     return lines
 
 
@@ -187,4 +186,4 @@ def _options(settings: Mapping[str, Any]) -> str:
 
 
 def _figure(ap: float | None) -> str:
-    return "none  " if ap is None else f"{ap:.4f}"
+    return "none" if ap is None else f"{ap:.4f}"

@@ -175,7 +175,8 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     group=_FITTING,
     type=int,
     help="Length of a training window in bases.  [default: 400 if most classes have short sites, "
-    "and at least 400 of them for training, else 200]",
+    "and at least 400 of them for training, else 200; for labels of whole sequences, their median "
+    "length, up to 500]",
 )
 @option(
     "--batch",

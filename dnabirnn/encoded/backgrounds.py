@@ -14,8 +14,8 @@ therefore added to the train split::
   random place. Neither the seams nor the composition of what lies between them say which one is
   the site.
 - Up to 60 bases on either side are cut out along with the site, a random number on each. Their
-  labels go with them. The end of a site is therefore not the seam, and what the context tells of
-  sites is not lost: with up to 10 bases, models were worse.
+  labels go with them. The end of a site is therefore not the seam, and the network still sees
+  the context of sites: with up to 10 bases, models were worse.
 - Sites and counterparts cover a fifth of a contig. Classes have equal numbers of sites, and each
   site is used before one is used again. Of a site longer than 2,000 bases, a random part is used.
 

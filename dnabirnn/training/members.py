@@ -200,8 +200,8 @@ def train_members(
             log_path=log_path,
             report=report,
         )
-    check_plan(encoded, model_path, architecture, validations, priors)
     check_whole_sequences(encoded, architecture, teacher, priors, matrix)
+    check_plan(encoded, model_path, architecture, validations, priors)
     encoded, held_out = hold_out(encoded, sampling.window_bp)
     members = planned_members(encoded, architecture, sampling, ensemble, separate)
     own = [matrix_of(matrix, encoded, member) for member in members]

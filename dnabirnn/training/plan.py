@@ -124,10 +124,10 @@ class TrainingPlan:
 
     def check(self) -> None:
         """Raise for data and settings that do not fit together; see `run_settings.check_plan`."""
-        check_plan(self.encoded, self.model_path, self.architecture, self.validations, self.priors)
         check_whole_sequences(
             self.encoded, self.architecture, self.teacher, self.priors, self.matrix
         )
+        check_plan(self.encoded, self.model_path, self.architecture, self.validations, self.priors)
         check_teacher(self.teacher, self.encoded, self.architecture, len(self._members()))
 
     def estimate(self) -> Estimate:

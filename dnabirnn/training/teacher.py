@@ -74,7 +74,8 @@ def check_teacher(
     ------
     OptionError
         The teacher has other classes, or others exclude each other, or it reads lower case
-        otherwise; it has no prior; or several networks would be trained.
+        otherwise; it has no prior, or learned labels of whole sequences; or several networks would
+        be trained.
     """
     if teacher is None:
         return
@@ -84,6 +85,11 @@ def check_teacher(
             "out --ensemble and --separate"
         )
     theirs = teacher.architecture
+    if teacher.sequences is not None:
+        raise OptionError(
+            "--teacher: it learned labels of whole sequences, so that its scores of bases are not "
+            "calibrated; give a model that learned labels of bases"
+        )
     if set(theirs.outputs) != set(architecture.outputs):
         ours, its = (
             ", ".join(name + ("" if stranded else " (no strand)") for name, stranded in of.classes)

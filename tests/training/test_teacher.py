@@ -21,6 +21,8 @@ from dnabirnn.motif_classes import MotifClass
 from dnabirnn.network.architecture import Architecture
 from dnabirnn.network.call_rules import CallLengths
 from dnabirnn.network.checkpoint import Checkpoint
+from dnabirnn.network.log_odds import LogOddsMap
+from dnabirnn.network.sequence_scores import SequenceRule, SequenceScores
 from dnabirnn.scoring.model import Model
 from dnabirnn.training.fit import FitSettings
 from dnabirnn.training.members import train_members
@@ -255,6 +257,17 @@ def test_teachers_that_do_not_fit(alike: EncodedSet, caplog: pytest.LogCaptureFi
         ),
         (teacher_of(classes, exclusive=True), "trained with --exclusive; train with --exclusive"),
         (teacher_of(classes, mask="hard"), "trained with --mask hard, and .* with --mask none;"),
+        (
+            replace(
+                teacher_of(classes),
+                sequences=SequenceScores(
+                    8,
+                    100,
+                    {name: SequenceRule(LogOddsMap(1.0, 0.0), 0.5) for name, _ in classes},
+                ),
+            ),
+            "it learned labels of whole sequences",
+        ),
         (random_checkpoint(classes), "does not have the shares of its classes in training; give a"),
     )
     for teacher, words in faults:

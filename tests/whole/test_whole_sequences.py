@@ -150,7 +150,7 @@ def test_only_models_of_whole_sequences_score_them(trained, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--exclusive"], "--exclusive"),
+        (["--exclusive"], "labels of whole sequences"),
         (["--tune", "1"], "--tune"),
         (["--prior", "M=0.1"], "--prior"),
         (["--window", "200"], "--window 200: longer than every sequence"),

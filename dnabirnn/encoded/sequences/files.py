@@ -133,6 +133,8 @@ def read_files(
         for one in cut_out(records, intervals):
             _add(found, one, "the intervals")
     known = list(found.values())
+    if not any(one.classes for one in known):
+        raise LabelError(f"{positives[0]}: every record is empty; give sequences")
     if negatives == SHUFFLED:
         known += _shuffles(known, seed)
     elif negatives == GENOMIC:

@@ -113,7 +113,7 @@ class LabelledSequences:
         Names of the classes, sorted.
     negatives : str
         Where the negatives are from: "given", "shuffled", "genomic", or "none" if the classes are
-        only told from each other.
+        only distinguished from each other.
     seed : int
     digests : mapping of str to mapping of str to str
         SHA-256 of the files by name, by kind of file.
@@ -239,10 +239,10 @@ def _dealt(sequences: Iterable[LabelledSequence], plan: FractionSplit) -> dict[s
     chosen: dict[str, str] = {}
     of_group: dict[object, str] = {}
     dealt: dict[frozenset[str], dict[str, int]] = {}
-    for one in sequences:
+    own = list(sequences)
+    for one, group in zip(own, _groups(own), strict=True):
         counts = dealt.setdefault(one.classes, dict.fromkeys(SPLITS, 0))
-        keys = _groups(one)
-        split = next((of_group[key] for key in keys if key in of_group), None)
+        split = of_group.get(group)
         if split is None:
             total = sum(counts.values()) + 1
             shares = dict(zip(SPLITS, plan.fractions, strict=True))
@@ -250,13 +250,29 @@ def _dealt(sequences: Iterable[LabelledSequence], plan: FractionSplit) -> dict[s
             behind = {s: share * total - counts[s] for s, share in shares.items() if share}
             split = max(behind, key=behind.__getitem__)
         counts[split] += 1
-        of_group |= dict.fromkeys(keys, split)
-        chosen[one.name] = split
+        chosen[one.name] = of_group[group] = split
     return chosen
 
 
-def _groups(one: LabelledSequence) -> list[object]:
-    """Return keys of the groups that a sequence belongs to."""
+def _groups(sequences: Sequence[LabelledSequence]) -> list[object]:
+    """Return the group of each sequence; a chain of sequences with common keys is one group."""
+    above: dict[object, object] = {}
+
+    def top(key: object) -> object:
+        while (upper := above.setdefault(key, key)) != key:
+            above[key] = above[upper]
+            key = upper
+        return key
+
+    keys = [_keys(one) for one in sequences]
+    for first, *others in keys:
+        for other in others:
+            above[top(other)] = top(first)
+    return [top(first) for first, *_ in keys]
+
+
+def _keys(one: LabelledSequence) -> list[object]:
+    """Return keys of a sequence; sequences with a common key may share bases."""
     forward, reverse = one.codes.tobytes(), reverse_complement(one.codes).tobytes()
     keys: list[object] = [one.origin or one.name, min(forward, reverse)]
     if one.place is not None:

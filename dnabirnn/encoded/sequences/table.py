@@ -94,7 +94,7 @@ def read_table(
                 "such as sequence,label"
             )
     stem = _stem(source)
-    for number, row in enumerate(csv.reader(lines, delimiter=delimiter), 2):
+    for number, row in enumerate(_rows(lines, delimiter, source), 2):
         if not row:
             continue
         if len(row) != len(names):
@@ -105,6 +105,18 @@ def read_table(
         fields = dict(zip(names, (cell.strip() for cell in row), strict=True))
         found = _Row(fields, f"{source}, line {number}", f"{stem}:{number - 1}")
         yield found.of(split, negative, class_name, hard_mask)
+
+
+def _rows(lines: Iterator[str], delimiter: str, source: str) -> Iterator[list[str]]:
+    """Yield the rows of a table."""
+    rows = csv.reader(lines, delimiter=delimiter)
+    try:
+        yield from rows
+    except csv.Error as cause:
+        raise LabelError(
+            f"{source}, line {rows.line_num + 1}: {cause}; correct the row, or give long sequences "
+            "as FASTA with --positives"
+        ) from cause
 
 
 class _Row:

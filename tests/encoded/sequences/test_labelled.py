@@ -67,6 +67,22 @@ def test_sequences_that_may_share_bases_stay_together():
     assert {*found.values()} == {"train", "val", "test"}
 
 
+def test_chains_of_sequences_that_may_share_bases_stay_together():
+    words = ["ACGGTAA" + "ACGT"[i % 4] * 3 + "ACGT"[i // 4] for i in range(12)]
+    sequences = [
+        sequence(f"s{i}", "", "P", place=Place("chr1", 100_000 * i)) for i in range(len(words))
+    ]
+    sequences += [sequence(f"t{i}", word) for i, word in enumerate(words)]
+    sequences += [
+        sequence(f"both{i}", word, place=Place("chr1", 100_000 * i + 9))
+        for i, word in enumerate(words)
+    ]
+    found = splits_of(sequences, FractionSplit(0.5, 0.25, 0.25))
+    for i in range(len(words)):
+        assert found[f"s{i}"] == found[f"t{i}"] == found[f"both{i}"]
+    assert {*found.values()} == {"train", "val", "test"}
+
+
 def test_splits_by_contig_and_given_splits():
     sequences = [
         sequence(f"{kind}{contig}{i}", "", *kind.strip("-"), place=Place(contig, i))

@@ -152,6 +152,12 @@ FAULTS = {
         {"positives": ["pos.fa"], "negatives": "shuffled", "genome": ["genome.fa"]},
         "leave out the FASTA",
     ),
+    "no bases": ({"positives": ["empty.fa"], "negatives": "shuffled"}, "every record is empty"),
+    "no bases for genomic negatives": (
+        {"positives": ["empty.fa"], "negatives": "genomic", "genome": ["genome.fa"]},
+        "empty.fa: every record is empty; give sequences",
+    ),
+    "long cells": ({"tables": ["long.csv"]}, "long.csv, line 3: field larger than field limit"),
     "both sources": ({"positives": ["pos.fa"], "tables": ["t.csv"]}, "give one"),
     "summits of FASTA": (
         {"positives": ["pos.fa"], "negatives": "neg.fa", "summits": True},
@@ -193,6 +199,8 @@ FAULTS = {
 def test_faults(folder, monkeypatch, given, message):
     monkeypatch.chdir(folder)
     write_fasta(folder / "same.fa", {"p1": "CCCC"})
+    Path("empty.fa").write_text(">a\n\n")
+    Path("long.csv").write_text(f"sequence,label\nAC,0\n{'A' * 140_000},1\n")
     Path("far.bed").write_text("b\t100\t130\n")
     Path("other.bed").write_text("c\t1\t13\n")
     Path("short.csv").write_text("sequence,label\nAC,1\nAC\n")
