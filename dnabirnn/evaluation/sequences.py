@@ -9,7 +9,7 @@ import numpy as np
 from dnabirnn.errors import OptionError
 from dnabirnn.evaluation.metrics import auroc, average_precision
 from dnabirnn.files import listed
-from dnabirnn.names import shortened
+from dnabirnn.names import aligned, shortened
 from dnabirnn.scoring import check_sequences, score_sequences, watched
 
 if TYPE_CHECKING:
@@ -95,10 +95,7 @@ def sequence_metrics_table(metrics: Mapping[str, Any]) -> str:
         keys = ("auroc", "ap", "mcc", "precision", "recall")
         figures = ["-" if of[key] is None else f"{of[key]:.4f}" for key in keys]
         rows.append([name, f"{of['sequences']:,}", f"{of['positives']:,}", *figures])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    )
+    return "\n".join(aligned(rows))
 
 
 def sequence_metrics(
