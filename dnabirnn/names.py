@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["is_printable", "printable"]
+__all__ = ["aligned", "is_printable", "printable", "shortened"]
 
 _SPACES_AND_UNKNOWN = {"Zs", "Cn", "Co"}
 """Unicode categories that `str.isprintable` rejects although terminals only display them: spaces
@@ -61,3 +61,17 @@ def shortened(names: Sequence[str], most: int = 5) -> str:
     """
     listed = ", ".join(map(_clear, names[:most]))
     return f"{listed} and {len(names) - most} more" if len(names) > most else listed
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table: the first column to the left, the others to the right.
+
+    Examples
+    --------
+    >>> aligned([["class", "calls"], ["REP", "7"]])
+    ['class  calls', 'REP        7']
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
+    ]

@@ -13,6 +13,7 @@ from dnabirnn.cli import options
 from dnabirnn.cli.command import command, option
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
+from dnabirnn.names import aligned
 
 if TYPE_CHECKING:
     from dnabirnn.evaluation import ClassPrior
@@ -76,7 +77,7 @@ def prior(
     elif as_tsv:
         click.echo("\n".join("\t".join(row) for row in _rows(found)))
     else:
-        click.echo("\n".join([*_table(found), "", _options(found)]))
+        click.echo("\n".join([*aligned(_rows(found)), "", _options(found)]))
 
 
 def _plain(of: ClassPrior) -> dict[str, Any]:
@@ -99,19 +100,6 @@ def _rows(found: Mapping[str, ClassPrior]) -> list[tuple[str, ...]]:
         figures = (f"{of.calibrated:.3g}", f"{of.share:.3g}", *ends, f"{of.prior:.3g}")
         rows.append((name, *figures, f"{of.p_value:.2g}"))
     return rows
-
-
-def _table(found: Mapping[str, ClassPrior]) -> list[str]:
-    """Return the rows with aligned columns."""
-    rows = _rows(found)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if number else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
 
 
 def _options(found: Mapping[str, ClassPrior]) -> str:

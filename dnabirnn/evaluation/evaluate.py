@@ -12,6 +12,7 @@ from dnabirnn.evaluation.bootstrap import BLOCK_BP, draw, intervals, moved_repli
 from dnabirnn.evaluation.calls import CallEvaluation
 from dnabirnn.evaluation.truth import Truth
 from dnabirnn.motif_classes import MAX_SCORE
+from dnabirnn.names import aligned
 from dnabirnn.network import Architecture, default_min_score
 from dnabirnn.scoring import find_calls, find_runs
 from dnabirnn.tracks import lowest_probability
@@ -313,11 +314,7 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
         sites = metrics["calls"].get(name)
         row += [_cell(sites, key, style) for _, key, style in _CALL_COLUMNS]
         rows.append([name, *row])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for first, *others in rows:
-        cells = [text.rjust(width) for text, width in zip(others, widths[1:], strict=True)]
-        lines.append("  ".join([first.ljust(widths[0]), *cells]))
+    lines = aligned(rows)
     for name, entry in metrics["absent"].items():
         called, bases = entry["called_bases"], entry["bases"]
         lines.append(f"{name}: no true bases; {called} of {bases} bases are called")

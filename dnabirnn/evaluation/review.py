@@ -3,7 +3,7 @@
 Each row proposes a change of the labels, and has the evidence for it: the change in the
 log-likelihood ratio of the label of its bases, in nats. With E the evidence of an interval on a
 strand, the sum over its bases of how much their scores change the log-odds of the class from its
-prior::
+prior (see `dnabirnn.network.evidence`)::
 
     reason          proposed change                    evidence
     no label        label a call                       E
@@ -27,7 +27,7 @@ from dnabirnn.files import is_stream
 from dnabirnn.intervals import merge
 from dnabirnn.labels import intervals_of, output_masks
 from dnabirnn.motif_classes import MAX_SCORE
-from dnabirnn.network import Architecture, default_min_score
+from dnabirnn.network import Architecture, base_log_odds, default_min_score, millinats
 from dnabirnn.scoring import find_calls, find_runs, watched
 from dnabirnn.sequences import checked_contigs, contig_lengths
 
@@ -152,9 +152,8 @@ def _priors(
 
     It is as given, or that for which the model was calibrated, or that of the labels.
     """
-    prevalence = checkpoint.training.get("prevalence", {})
-    found = {name: of["calibrated"] for name, of in prevalence.items() if of.get("calibrated")}
-    found |= given
+    calibrated = checkpoint.calibrated_shares()
+    found = {name: share for name, share in calibrated.items() if share > 0} | dict(given)
     missing = [name for name in names if name not in found]
     if not missing:
         return found
@@ -174,17 +173,6 @@ def _priors(
         covered = int((own["end"] - own["start"]).sum())
         found[name] = min(max(covered / (strands * bases), 1e-6), 0.5)
     return found
-
-
-def _evidence_table(prior: float) -> NDArray[np.int64]:
-    """Return the evidence of a base with each integer score, (1001,), in millinats.
-
-    It is the log-odds of the score, clipped half a unit from 0 and 1000, less those of the prior.
-    """
-    share = np.clip(np.arange(MAX_SCORE + 1), 0.5, MAX_SCORE - 0.5) / MAX_SCORE
-    log_odds = np.rint(1000 * np.log(share / (1 - share))).astype(np.int64)
-    table: NDArray[np.int64] = log_odds - round(1000 * float(np.log(prior / (1 - prior))))
-    return table
 
 
 class _Sums:
@@ -293,7 +281,7 @@ class _Reviewer:
         self.chrom: str | None = None
         self._masks = output_masks(labels.classes)
         self._least = least
-        self._evidence = {name: _evidence_table(priors[name]) for name in calls.rules}
+        self._evidence = {name: base_log_odds() - millinats(priors[name]) for name in calls.rules}
         self._frames = [pl.DataFrame(schema=REVIEW_SCHEMA)]
         self._classes: list[_Class] = []
         self._truth = Truth.of(np.empty(0, dtype=np.uint8))

@@ -9,7 +9,7 @@ import numpy as np
 from dnabirnn.errors import OptionError
 from dnabirnn.evaluation.metrics import auroc, average_precision
 from dnabirnn.files import listed
-from dnabirnn.names import shortened
+from dnabirnn.names import aligned, shortened
 from dnabirnn.scoring import check_sequences, score_sequences, watched
 
 if TYPE_CHECKING:
@@ -95,10 +95,7 @@ def sequence_metrics_table(metrics: Mapping[str, Any]) -> str:
         keys = ("auroc", "ap", "mcc", "precision", "recall")
         figures = ["-" if of[key] is None else f"{of[key]:.4f}" for key in keys]
         rows.append([name, f"{of['sequences']:,}", f"{of['positives']:,}", *figures])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    )
+    return "\n".join(aligned(rows))
 
 
 def sequence_metrics(
@@ -217,8 +214,7 @@ def sequence_intervals(
     """
     random = np.random.default_rng(seed)
     order = np.argsort(scores, kind="stable")
-    kinds, place = np.unique(scores[order], return_inverse=True)
-    starts = np.flatnonzero(np.append(True, np.diff(place) > 0))
+    _, starts = np.unique(scores[order], return_index=True)
     right, called = truth[order], scores[order] >= threshold
     found: dict[str, list[NDArray[np.float64]]] = {"auroc": [], "ap": [], "mcc": []}
     at_once = max(1, _NUMBERS_AT_ONCE // max(len(truth), 1))
@@ -235,7 +231,6 @@ def sequence_intervals(
             for mask in (called & right, called & ~right, ~called & right, ~called & ~right)
         ]
         found["mcc"].append(matthews(*cells))
-    assert len(starts) == len(kinds), "one start per distinct score"
     intervals: dict[str, list[float] | None] = {}
     for name, parts in found.items():
         values = np.concatenate(parts)

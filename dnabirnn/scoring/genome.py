@@ -15,6 +15,7 @@ import numpy as np
 from dnabirnn.errors import OptionError
 from dnabirnn.files import OutputFiles, PathLike, is_stream
 from dnabirnn.motif_classes import MAX_SCORE
+from dnabirnn.names import aligned
 from dnabirnn.network import default_min_score
 from dnabirnn.scoring.arrays import with_periods
 from dnabirnn.scoring.calls import Caller, find_calls
@@ -132,11 +133,7 @@ class Found:
                 rows.append(["all classes", int(total[0]), int(total[1]), self.called_bp])
             head = ["class", "calls", "bases", "bases on either strand"]
             table = [head, *([str(row[0]), *(f"{n:,}" for n in row[1:])] for row in rows)]
-            widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-            lines += [
-                "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-                for row in table
-            ]
+            lines += aligned(table)
         lines += self.notes
         if self.files:
             lines.append(f"written: {', '.join(self.files)}")

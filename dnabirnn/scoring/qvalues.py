@@ -35,7 +35,7 @@ import numpy as np
 from dnabirnn.errors import OptionError, TrackError
 from dnabirnn.files import MOST_BYTES, OutputFiles, check_readable, parse_json
 from dnabirnn.motif_classes import Output
-from dnabirnn.tracks import EVIDENCE_ENDING, Rows, Target, track_format
+from dnabirnn.tracks import EVIDENCE_ENDING, Rows, Target, format_of_shards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -326,16 +326,12 @@ def merge_calls(
         Shards that do not belong together or are damaged; an output that cannot be written.
     """
     limits.check()
-    target = track_format(out, form, calls=True)
+    for shard in shards:
+        check_readable(shard, TrackError)
+    target = format_of_shards(shards, out, form, calls=True)
     merged: CallEvidence | None = None
     seen: dict[str, PathLike] = {}
     for shard in shards:
-        check_readable(shard, TrackError)
-        if (found := track_format(shard, form, calls=True)) is not target:
-            raise OptionError(
-                f"{shard}: is {found.traits.title}, but {out} is {target.traits.title}; merge "
-                "files of one format, one output at a time"
-            )
         part = _read(f"{os.fspath(shard)}{EVIDENCE_ENDING}")
         for chrom in part.sizes:
             if (first := seen.setdefault(chrom, shard)) is not shard:

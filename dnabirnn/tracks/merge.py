@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dnabirnn.tracks.big_read import BigReader
     from dnabirnn.tracks.big_rows import BigRows
 
-__all__ = ["EVIDENCE_ENDING", "is_with_evidence", "merge_shards"]
+__all__ = ["EVIDENCE_ENDING", "format_of_shards", "is_with_evidence", "merge_shards"]
 
 EVIDENCE_ENDING = ".evidence"
 """Ending of the file beside the calls of a shard that was scored with `--qvalue`."""
@@ -71,13 +71,7 @@ def merge_shards(
     if form is None and is_vcf(out):
         _merge_vcf(shards, out, index=index, progress=progress)
         return
-    target = track_format(out, form, calls=None)
-    for shard in shards:
-        if (found := track_format(shard, form, calls=None)) is not target:
-            raise OptionError(
-                f"{shard}: is {found.traits.title}, but {out} is {target.traits.title}; merge "
-                "files of one format, one output at a time"
-            )
+    target = format_of_shards(shards, out, form)
     contigs = _Contigs()
     with OutputFiles() as files:
         if target is TrackFormat.BIGWIG:
@@ -90,6 +84,26 @@ def merge_shards(
             _merge_text(files.open(out), shards, target, contigs, progress)
         if index:
             add_index(files, out, target)
+
+
+def format_of_shards(
+    shards: Sequence[PathLike], out: PathLike, form: str | None, *, calls: bool | None = None
+) -> TrackFormat:
+    """Return the format of an output and of its shards; parameters as for `track_format`.
+
+    Raises
+    ------
+    OptionError
+        The shards and the output have different formats.
+    """
+    target = track_format(out, form, calls=calls)
+    for shard in shards:
+        if (found := track_format(shard, form, calls=calls)) is not target:
+            raise OptionError(
+                f"{shard}: is {found.traits.title}, but {out} is {target.traits.title}; merge "
+                "files of one format, one output at a time"
+            )
+    return target
 
 
 def is_with_evidence(shards: Sequence[PathLike]) -> bool:

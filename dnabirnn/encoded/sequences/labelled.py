@@ -30,7 +30,7 @@ from dnabirnn.encoded.splits import SPLITS, ChromSplit, FractionSplit, SplitInte
 from dnabirnn.errors import EncodedSetError, OptionError
 from dnabirnn.labels import ClassTable, Labels
 from dnabirnn.motif_classes import MAX_CLASSES, MotifClass
-from dnabirnn.names import shortened
+from dnabirnn.names import aligned, shortened
 from dnabirnn.sequences import Record
 
 if TYPE_CHECKING:
@@ -308,7 +308,4 @@ def sequence_table(counts: Mapping[str, Mapping[str, int]]) -> str:
         for name, of in counts.items()
         if name or any(of.values())
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    )
+    return "\n".join(aligned(rows))
