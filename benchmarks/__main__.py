@@ -259,7 +259,7 @@ def peers(folder: Path | None, options: str, seeds: int, on: str) -> None:
 @click.option("--seeds", default=20, show_default=True, help="Number of simulated genomes.")
 @click.option("--threads", default=2, show_default=True, help="Number of threads.")
 def fdr(seeds: int, threads: int) -> None:
-    """False discovery rates that q-values tell, and those observed."""
+    """False discovery rates that q-values state, and those observed."""
     from benchmarks.fdr import fdr as rows
 
     _save("fdr", rows(seeds, threads))

@@ -128,8 +128,11 @@ def _training(model: NamedModel) -> str:
     versions = training.get("versions", {})
     made = f" with dnabirnn {versions['dnabirnn']}" if "dnabirnn" in versions else ""
     of = f" from {_listed(data)}" if data else ""
+    # Those of each network; fewer than planned if validation no longer improved.
+    done = training.get("trained_bases", [fit["bases"]])
+    used = sorted({f"{min(bases, fit['bases']) / 1e6:.3g}" for bases in done}, key=float)
     return (
-        f"It was trained{made} on {fit['bases'] / 1e6:g} Mb of windows of "
+        f"It was trained{made} on {_listed(used)} Mb of windows of "
         f"{sampling['window_bp']:,} bp{of}, with seed {sampling['seed']}."
     )
 

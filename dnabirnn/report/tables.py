@@ -345,15 +345,28 @@ def _rules_fact(calling: CallSettings, names: Sequence[str]) -> str:
     >>> from dnabirnn.network.call_rules import CallRule
     >>> _rules_fact(CallSettings({"REP": CallRule(640, 15, 0)}), ["REP", "RIP"])
     'REP: probability of 0.640 or more, at least 15 bp, gaps of up to 0 bp merged; RIP: no calls'
+    >>> _rules_fact(CallSettings({"REP": CallRule(640, 15, 0, 2000)}), ["REP"]).split(", at")[0]
+    'REP: segments of maximum evidence, 2 nats or more above a probability of 0.640'
     """
-    segments = "maximal scoring segments, " * (calling.method is CallMethod.MSS)
-    return "; ".join(
-        f"{name}: {segments}probability of {rule.threshold / MAX_SCORE:.3f} or more, at least "
-        f"{rule.min_length_bp:,} bp, gaps of up to {rule.merge_gap_bp:,} bp merged"
-        if (rule := calling.rules.get(name))
-        else f"{name}: no calls"
-        for name in names
-    )
+    parts = []
+    for name in names:
+        rule = calling.rules.get(name)
+        if rule is None:
+            parts.append(f"{name}: no calls")
+            continue
+        method = calling.method_of(name)
+        probability = f"probability of {rule.threshold / MAX_SCORE:.3f}"
+        how = f"{probability} or more"
+        if method is CallMethod.MSS:
+            how = f"maximal scoring segments, {how}"
+        elif method is CallMethod.EVIDENCE:
+            least = f"{rule.segment_evidence() / 1000:,g} nats or more"
+            how = f"segments of maximum evidence, {least} above a {probability}"
+        parts.append(
+            f"{name}: {how}, at least {rule.min_length_bp:,} bp, gaps of up to "
+            f"{rule.merge_gap_bp:,} bp merged"
+        )
+    return "; ".join(parts)
 
 
 def _fit_facts(training: Mapping[str, Any]) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 from commands import make_material
@@ -71,7 +70,17 @@ def test_a_paragraph_about_a_model(material: Material) -> None:
     )
 
 
-def test_a_paragraph_about_training(material: Material, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "30 Mb of"),
+        ({"trained_bases": [18_000_000]}, "18 Mb of"),
+        ({"trained_bases": [18_000_000, 30_000_123]}, "18 and 30 Mb of"),
+    ],
+)
+def test_a_paragraph_about_training(
+    material: Material, more: dict[str, list[int]], words: str
+) -> None:
     assert material.model is not None
     training = {
         "fit": {"bases": 30_000_000},
@@ -79,9 +88,10 @@ def test_a_paragraph_about_training(material: Material, tmp_path: Path) -> None:
         "inputs": {"fasta": [{"name": "a.fa"}, {"name": "b.fa"}], "labels": [{"name": "s.bed"}]},
         "versions": {"dnabirnn": "0.0.9"},
     }
+    training |= more
     checkpoint = replace(material.model.checkpoint, training=training)
     text = methods_text(replace(material, model=material.model._replace(checkpoint=checkpoint)))
     assert (
-        "It was trained with dnabirnn 0.0.9 on 30 Mb of windows of 200 bp from a.fa and b.fa "
+        f"It was trained with dnabirnn 0.0.9 on {words} windows of 200 bp from a.fa and b.fa "
         "(fasta) and s.bed (labels), with seed 7." in text
     )

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from random_models import random_checkpoint
 
+from dnabirnn.network import CallMethod, CallSettings
+from dnabirnn.network.call_rules import CallRule
 from dnabirnn.report.material import NamedModel
-from dnabirnn.report.tables import class_table, key_table, model_table
+from dnabirnn.report.tables import calls_fact, class_table, key_table, model_table
 
 FIGURES = {"ap": 0.9, "bases": 100, "positives": 10}
 
@@ -58,6 +60,28 @@ def test_the_bases_of_a_training_that_ended_early_are_given() -> None:
     assert facts(trained_bases=[30_000_123])["training"].startswith("30 Mb, in windows")
     found = facts(trained_bases=[15_000_000, 30_000_000])["training"]
     assert "30 Mb, of which 15, 30 Mb were used, because validation no longer improved," in found
+
+
+@pytest.mark.parametrize(
+    ("least", "method", "words"),
+    [
+        (None, None, "probability of 0.640 or more, at"),
+        (2000, None, "segments of maximum evidence, 2 nats or more above a probability of 0.640"),
+        (2000, CallMethod.THRESHOLD, "probability of 0.640 or more, at"),
+        (2000, CallMethod.MSS, "maximal scoring segments, probability of 0.640 or more, at"),
+        (None, CallMethod.EVIDENCE, "evidence, 10 nats or more above"),
+    ],
+)
+def test_the_rules_for_calls_name_their_method(
+    least: int | None, method: CallMethod | None, words: str
+) -> None:
+    model = NamedModel("m", random_checkpoint(), "")
+    name = model.checkpoint.architecture.classes[0].name
+    calling = CallSettings({name: CallRule(640, 15, 0, least)}, method)
+    assert words in calls_fact(calling, model)
+    checkpoint = replace(model.checkpoint, calls=calling.rules)
+    own = calls_fact(None, model._replace(checkpoint=checkpoint))
+    assert ("segments of maximum evidence" in own) is (least is not None)
 
 
 @pytest.mark.parametrize(
