@@ -35,7 +35,14 @@ import numpy as np
 from dnabirnn.errors import OptionError, TrackError
 from dnabirnn.files import MOST_BYTES, OutputFiles, check_readable, parse_json
 from dnabirnn.motif_classes import Output
-from dnabirnn.tracks import EVIDENCE_ENDING, Rows, Target, format_of_shards
+from dnabirnn.tracks import (
+    EVIDENCE_ENDING,
+    Rows,
+    Target,
+    TrackFormat,
+    format_of_shards,
+    read_calls,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -296,6 +303,21 @@ def _from_plain(plain: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
     )
 
 
+def _check_places(shard: PathLike, evidence: CallEvidence, form: TrackFormat) -> None:
+    """Raise if the calls of a shard are not where its evidence says: it was scored again since."""
+    found = read_calls(shard, form=form.value).select("chrom", "start", "end").rows()
+    expected = [
+        (rows.chrom, start, end)
+        for rows in evidence.calls
+        for start, end in zip(rows.start.tolist(), rows.end.tolist(), strict=True)
+    ]
+    if sorted(found) != sorted(expected):
+        raise TrackError(
+            f"{os.fspath(shard)}{EVIDENCE_ENDING}: of other calls than {shard}, which was written "
+            "without it; score the shard again with --qvalue, or remove this file"
+        )
+
+
 def merge_calls(
     shards: Sequence[PathLike],
     out: PathLike,
@@ -333,6 +355,7 @@ def merge_calls(
     seen: dict[str, PathLike] = {}
     for shard in shards:
         part = _read(f"{os.fspath(shard)}{EVIDENCE_ENDING}")
+        _check_places(shard, part, target)
         for chrom in part.sizes:
             if (first := seen.setdefault(chrom, shard)) is not shard:
                 raise TrackError(

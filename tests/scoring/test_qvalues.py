@@ -213,6 +213,11 @@ def test_shards_that_do_not_belong_together(folder: Path) -> None:
     assert "plain.tsv.evidence: no such file, but other shards have one" in fails(one, "plain.tsv")
     assert "--max-q: plain.tsv has no file of evidence" in fails("plain.tsv", option="--max-q 0.1")
     content = Path("s1.tsv.evidence").read_bytes()
+    before = Path("s1.tsv").read_bytes()
+    score("s1.tsv", "--shard", "1-of-2", "--threshold", 0.9)  # leaves the file of evidence
+    assert Path("s1.tsv").read_bytes() != before
+    assert "s1.tsv.evidence: of other calls than s1.tsv, which was written without it" in fails(one)
+    Path("s1.tsv").write_bytes(before)
     for damaged in (content[:200], b"", content.replace(b'"I64"', b'"F64"')):
         Path("s1.tsv.evidence").write_bytes(damaged)
         assert "not the evidence of a shard's calls, or damaged" in fails(one)
