@@ -42,8 +42,8 @@ MUTATION_REMEDIES = {
 # Memory of polars while it writes a table, measured with 28 million rows.
 _PARQUET_BYTES = 250 * MB
 _BYTES_PER_ROW = 40  # of Parquet, before it is compressed
-# Memory of torch per thread while it computes gradients, itself included. One thread with windows of
-# 4,000 bp and 5-mers was measured.
+# Memory of torch per thread while it computes gradients, itself included: measured with one thread,
+# windows of 4,000 bp and 5-mers.
 _GRADIENT_BYTES = 700 * MB
 _REHEARSAL_SECONDS = 2.0
 _WARM_UP_BP, _MOST_BP = 300, 20_000
