@@ -197,6 +197,7 @@ def explained(
             deletions,
             profiles,
             **shared,
+            method=ImportanceMethod(method),
             progress=progress.add,
         )
         go_on = look_ahead(plan, MUTATION_REMEDIES, dry_run=dry_run)

@@ -277,6 +277,9 @@ class _Gradients:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the targets of windows of one length, (n,), and their gradients, (n, L, 4)."""
         length = mixtures.shape[1]
+        if self._device.type == "cpu" and torch.get_num_threads() != 1:
+            # As for scores: callers run one thread for each core that they want to use.
+            torch.set_num_threads(1)
         size = max(1, _BATCH_BYTES // (8 * length * self._entries))
         values, gradients = [], []
         for first in range(0, len(jobs), size):

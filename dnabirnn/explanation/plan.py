@@ -16,6 +16,7 @@ import numpy as np
 
 from dnabirnn.engine import make_mutant_engine
 from dnabirnn.explanation.mutate import EffectFormat, effect_format
+from dnabirnn.explanation.options import ImportanceMethod
 from dnabirnn.explanation.stream import KEPT_BYTES, RESULT_BYTES, Mutagenesis
 from dnabirnn.files import check_target, is_stream, noting
 from dnabirnn.resources import MB, Estimate, rehearsing
@@ -41,6 +42,9 @@ MUTATION_REMEDIES = {
 # Memory of polars while it writes a table, measured with 28 million rows.
 _PARQUET_BYTES = 250 * MB
 _BYTES_PER_ROW = 40  # of Parquet, before it is compressed
+# Memory of torch per thread while it computes gradients, itself included: measured with one thread,
+# windows of 4,000 bp and 5-mers.
+_GRADIENT_BYTES = 700 * MB
 _REHEARSAL_SECONDS = 2.0
 _WARM_UP_BP, _MOST_BP = 300, 20_000
 
@@ -65,7 +69,7 @@ class MutationPlan:
     reach : Reach
     deletions : int
     profiles : bool
-    sites, shard, circular
+    sites, shard, circular, method
         As for `mutate_genome`.
     progress : callable
         Called with the number of bases that have been read since the last call.
@@ -81,6 +85,7 @@ class MutationPlan:
     sites: Sites | None = None
     shard: Shard | None = None
     circular: Circular | None = None
+    method: ImportanceMethod = ImportanceMethod.MUTAGENESIS
     progress: Callable[[int], object] = lambda bases: None
     bound_tells_all = False
 
@@ -109,11 +114,13 @@ class MutationPlan:
         naming = [self.sites, self.circular]
         circles = self.circular or ()
         wanted = None if self.sites is None else self.sites.wanted(self.reach.bp, circles)
-        bases, longest, sample = 0, 0, Stretch("sample", np.zeros(0, np.uint8))
+        bases, windows, longest, sample = 0, 0, 0, Stretch("sample", np.zeros(0, np.uint8))
         for contig in contigs_of_shard(self.model.contigs, self.fasta, self.shard, naming):
             length = len(contig.codes)
             spans = [[0, length]] if wanted is None else wanted(contig.name, length).tolist()
             bases += sum(end - start for start, end in spans)
+            if self._by_gradients:
+                windows += self._windows(contig.name, length)
             if length > longest:
                 middle = max(length - _MOST_BP, 0) // 2
                 sample = Stretch("sample", contig.codes[middle : middle + _MOST_BP].copy())
@@ -123,15 +130,32 @@ class MutationPlan:
         if not bases:
             return Estimate(self._memory(longest), {self._folder: 0}, reading)
         start, _ = self._timed(sample, _WARM_UP_BP)
-        trial, _ = self._timed(sample, _WARM_UP_BP)
-        some = min(int(_WARM_UP_BP * _REHEARSAL_SECONDS / max(trial, 1e-3)), _MOST_BP)
-        some = min(max(some, _WARM_UP_BP), len(sample.codes))
+        if self._by_gradients:
+            # A site takes whole windows, so time grows with these and not with bases.
+            some = min(self.model.checkpoint.scoring_window.length_bp, len(sample.codes))
+            times = windows / len(self.model.outputs)
+        else:
+            trial, _ = self._timed(sample, _WARM_UP_BP)
+            some = min(int(_WARM_UP_BP * _REHEARSAL_SECONDS / max(trial, 1e-3)), _MOST_BP)
+            some = min(max(some, _WARM_UP_BP), len(sample.codes))
+            times = bases / some
         seconds, size = self._timed(sample, some)
-        times = bases / some
-        disk = 0 if is_stream(self.out) else round(times * size)
+        disk = 0 if is_stream(self.out) else round(bases / some * size)
         return Estimate(
             self._memory(longest), {self._folder: disk}, reading + start + times * seconds
         )
+
+    @property
+    def _by_gradients(self) -> bool:
+        return self.method is not ImportanceMethod.MUTAGENESIS
+
+    def _windows(self, name: str, length: int) -> int:
+        """Return about how many windows the sites of a contig take, over all outputs."""
+        assert self.sites is not None
+        core = self.model.checkpoint.scoring_window.core_bp
+        every = (self.sites.of(name, output) for output in range(len(self.model.outputs)))
+        sites = np.concatenate([own.clip(0, length) for own in every])
+        return int((1 + (sites[:, 1] - sites[:, 0]) // core).sum())
 
     @property
     def _mutagenesis(self) -> Mutagenesis:
@@ -154,6 +178,8 @@ class MutationPlan:
         model, window = self.model, self.model.checkpoint.scoring_window
         outputs, threads = len(model.outputs), model.threads
         program = model.engine.memory_bytes(window.length_bp, threads)
+        if self._by_gradients:
+            return program + threads * _GRADIENT_BYTES + longest_bp
         kept = 0
         mutants = make_mutant_engine(model.engine)
         if mutants is not None:

@@ -274,6 +274,19 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, genome: dict[str, str], out: s
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_a_dry_run_counts_the_memory_of_gradients(tmp_path: Path, genome: dict[str, str]) -> None:
+    calls = write_calls(tmp_path)
+
+    def megabytes(method: str) -> int:
+        model, out = tmp_path / "m.safetensors", tmp_path / "e.bw"
+        options = ("--reach", 9, "--calls", calls, "--method", method, "--threads", 1, "--dry-run")
+        result = succeed("explain", tmp_path / "g.fa", "-m", model, "-o", out, *options)
+        return int(result.stdout.split()[1])
+
+    # Each thread of torch takes hundreds of MB; kept states take much less for a small model.
+    assert megabytes("gradient") > megabytes("mutagenesis") + 300
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +13,17 @@ from dnabirnn.explanation.model import load
 from dnabirnn.intervals.bed import read_bed
 from dnabirnn.sequences.read import read_fasta
 
-DATA = Path(os.environ.get("DNABIRNN_DATA", "")) / "ecoli_k12"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not os.environ.get("DNABIRNN_DATA"), reason="DNABIRNN_DATA is not set"),
-]
-
-
-def test_random_variants_of_ecoli(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_random_variants_of_ecoli(real_data: Path, tmp_path: Path) -> None:
     """Half of the variants are in or near elements, where probabilities change most."""
+    folder = real_data / "ecoli_k12"
     rng = np.random.default_rng(0)
     size, count, near = 20_000, 1_000, 100
     start = 4_290_000  # a part with many elements
-    whole = next(iter(read_fasta(DATA / "NC_000913.3.fa.gz"))).codes
+    whole = next(iter(read_fasta(folder / "NC_000913.3.fa.gz"))).codes
     codes = whole[start : start + size]
-    rep = read_bed(DATA / "rep.bed")
+    rep = read_bed(folder / "rep.bed")
     sites = np.array([s - start for s in rep["start"] if start + 200 < s < start + size - 200])
     assert len(sites) > 5
     alleles = []
