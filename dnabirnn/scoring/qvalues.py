@@ -357,11 +357,12 @@ def merge_calls(
         part = _read(f"{os.fspath(shard)}{EVIDENCE_ENDING}")
         _check_places(shard, part, target)
         for chrom in part.sizes:
-            if (first := seen.setdefault(chrom, shard)) is not shard:
+            if chrom in seen:
                 raise TrackError(
-                    f"{shard}: calls of {chrom}, which {first} has too; give each shard of one "
-                    "run once"
+                    f"{shard}: calls of {chrom}, which {seen[chrom]} has too; give each shard of "
+                    "one run once"
                 )
+            seen[chrom] = shard
         if merged is None:
             merged = part
             continue
