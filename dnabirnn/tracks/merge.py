@@ -8,6 +8,7 @@ import zlib
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnabirnn.errors import OptionError, TrackError
@@ -66,6 +67,8 @@ def merge_shards(
     OutputError
         As for `OutputFiles.open`.
     """
+    # A file that is given twice is two shards: `_Contigs` distinguishes shards by identity.
+    shards = [Path(shard) for shard in shards]
     for shard in shards:
         check_readable(shard, TrackError)
     if form is None and is_vcf(out):

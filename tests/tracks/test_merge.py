@@ -15,6 +15,7 @@ from hypothesis import given, strategies as st
 from random_models import random_codes
 
 from dnabirnn.alphabet import decode
+from dnabirnn.errors import TrackError
 from dnabirnn.tracks import merge as merging
 
 # The second shard of three is empty, and names are not sorted.
@@ -186,3 +187,12 @@ def test_whole_lines(
         found = list(merging._whole_lines(path))
     assert b"".join(found) == b"".join(texts)
     assert all(piece.endswith(b"\n") for piece in found)
+
+
+def test_the_same_name_twice_is_an_error(tmp_path: Path) -> None:
+    """From Python, both are one object."""
+    path = str(tmp_path / "a.bed")
+    Path(path).write_text(BED)
+    with pytest.raises(TrackError, match=r"rows of x, which .*a\.bed has too"):
+        merging.merge_shards([path, path], tmp_path / "o.bed")
+    assert not (tmp_path / "o.bed").exists()
