@@ -20,6 +20,7 @@ from dnabirnn.tracks import TrackFormat, endings, track_format
 
 if TYPE_CHECKING:
     from dnabirnn.files import PathLike
+    from dnabirnn.intervals import Regions
     from dnabirnn.scoring import Found
     from dnabirnn.tracks import Target
 
@@ -168,8 +169,6 @@ def score(
     **calls: Any,
 ) -> None:
     """Run `dnabirnn score`."""
-    from dnabirnn.intervals import Regions
-    from dnabirnn.labels import read_aliases
     from dnabirnn.scoring import (
         SCORING_REMEDIES,
         ScoringPlan,
@@ -179,7 +178,7 @@ def score(
         score_labels,
     )
     from dnabirnn.sequences import Circular, Shard, prefixed
-    from dnabirnn.tracks import Target, targets, write_hub
+    from dnabirnn.tracks import Target, targets
 
     options.check_apart([out, calls_out, sequences_out], [*fasta, model, regions, chrom_alias])
     if sequences_out is not None:
@@ -234,9 +233,7 @@ def score(
     settings = options.call_settings(
         loaded.checkpoint, calls, wanted=calls_out is not None or as_labels
     )
-    wanted = None if regions is None else Regions.read(regions)
-    if chrom_alias is not None:
-        wanted = read_aliases(chrom_alias, files).regions(wanted)
+    wanted = None if regions is None else _read_regions(regions, chrom_alias, files)
     circles = None if circular is None else Circular(circular)
 
     def write(
@@ -274,6 +271,8 @@ def score(
             parts["sequences_out"] = sequences_out
         found = write(files, track, called, **parts, progress=progress.add)
     if hub_folder is not None and genome is not None:
+        from dnabirnn.tracks import write_hub
+
         written = track.files(loaded.outputs) + ([] if called is None else called.files([]))
         write_hub(written, hub_folder, genome, email=email)
         found.files.append(os.path.join(hub_folder, "hub.txt"))
@@ -289,6 +288,20 @@ def _check_labels(given: Mapping[str, object]) -> None:
                 f"{name}: only applies to tracks of scores, which --format {_DNA_BRNN} does not "
                 "write"
             )
+
+
+def _read_regions(
+    regions: str, chrom_alias: str | None, fasta: Sequence[PathLike]
+) -> Regions | None:
+    """Read regions, with the names of the sequences."""
+    from dnabirnn.intervals import Regions
+
+    wanted = Regions.read(regions)
+    if chrom_alias is None:
+        return wanted
+    from dnabirnn.labels import read_aliases
+
+    return read_aliases(chrom_alias, fasta).regions(wanted)
 
 
 def _check_hub(shown: Sequence[Target], folder: str, genome: str | None) -> None:

@@ -1,9 +1,13 @@
-"""Compile functions with Numba once, and keep the code on disk.
+"""Compile functions once with Numba, and keep their machine code on disk.
 
 Modules, in reading order:
 
-- `compiled`: the decorators `kernel` and `inlined`, and the key of the kept code
-- `compiled_files`: the cache folder, and files that are checked before they are read
+- `kernel`: the decorator `kernel`, and the key of the kept code
+- `deferred`: names that kernels need only to be compiled, and the decorator `inlined`
+- `arguments`: arguments of kernels, as machine code takes them
+- `kept_code`: the folder of the code, and files that are checked before they are read
+- `machine_code`: code in memory, without Numba
+- `compile`: from functions to code, with Numba
 """
 
 import lazy_loader

@@ -1,1 +1,6 @@
-from .compiled import INLINED as INLINED, inlined as inlined, kernel as kernel
+from .deferred import (
+    INLINED as INLINED,
+    deferred_names as deferred_names,
+    inlined as inlined,
+)
+from .kernel import kernel as kernel

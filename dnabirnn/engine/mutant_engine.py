@@ -131,6 +131,7 @@ class Mutants:
         size = self.columns * engine.outputs * LANES
         self._log_odds, self._probabilities = aligned(size), aligned(size)
         self._scratch = aligned(6 * engine.mean.shares.size * LANES)
+        self._known = np.empty(LANES, np.uint8)
         self._passes = [_Pass(engine, new, self.flank) for _ in range(2)]
 
     @property
@@ -186,6 +187,7 @@ class Mutants:
             mean.strands,
             mean.exclusive,
             self._scratch,
+            self._known,
             self._log_odds,
             self._probabilities,
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -376,6 +375,8 @@ def load_checkpoint(path: PathLike) -> Checkpoint:
             f"{path}: the model's description is damaged; copy the file again, or train again"
         ) from error
     if format_version > FORMAT_VERSION:
+        from importlib.metadata import version
+
         raise ModelFileError(
             f"{path}: model format {format_version} is newer than format {FORMAT_VERSION}, which "
             f"dnabirnn {version('dnabirnn')} reads; upgrade dnabirnn"

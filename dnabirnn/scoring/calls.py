@@ -18,7 +18,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from dnabirnn.network import CallMethod
 from dnabirnn.scoring.segments import (
@@ -34,11 +33,12 @@ from dnabirnn.scoring.segments import (
     passed,
 )
 from dnabirnn.scoring.summits import Summits
-from dnabirnn.tracks import ROW_SCHEMA, Rows, output_ranks
+from dnabirnn.tracks import Rows, output_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    import polars as pl
     from numpy.typing import NDArray
 
     from dnabirnn.motif_classes import Output
@@ -144,6 +144,10 @@ def calls_frame(calls: Iterable[Rows], outputs: Sequence[Output]) -> pl.DataFram
     table : DataFrame
         Columns as in `ROW_SCHEMA`, and evidence; coordinates are 0-based, half-open.
     """
+    import polars as pl
+
+    from dnabirnn.tracks import ROW_SCHEMA
+
     schema = pl.Schema([*ROW_SCHEMA.items(), ("evidence", pl.Int64)])
     frames = [pl.DataFrame(schema=schema)]
     names = pl.Series([output.class_name for output in outputs], dtype=pl.String)

@@ -25,7 +25,7 @@ from dnabirnn.scoring.runs import find_runs
 from dnabirnn.scoring.sequence_file import SequenceFile
 from dnabirnn.scoring.stream import Held, measured, watched
 from dnabirnn.sequences import contigs_of_shard
-from dnabirnn.tracks import EVIDENCE_ENDING, Target, read_scores
+from dnabirnn.tracks import EVIDENCE_ENDING, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -390,6 +390,8 @@ def call_track(
         If options or the track are wrong, or the output cannot be written. No file is written
         then.
     """
+    from dnabirnn.tracks import read_scores
+
     calls_to = Target.of(out, calls=True)
     calls_to.check_sizes(sizes)
     passed = _WatchedRows(read_scores(scores, outputs), progress)

@@ -41,7 +41,6 @@ from dnabirnn.tracks import (
     Target,
     TrackFormat,
     format_of_shards,
-    read_calls,
 )
 
 if TYPE_CHECKING:
@@ -305,6 +304,8 @@ def _from_plain(plain: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
 
 def _check_places(shard: PathLike, evidence: CallEvidence, form: TrackFormat) -> None:
     """Raise if the calls of a shard are not where its evidence says: it was scored again since."""
+    from dnabirnn.tracks import read_calls
+
     found = read_calls(shard, form=form.value).select("chrom", "start", "end").rows()
     expected = [
         (rows.chrom, start, end)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["find_runs"]
 
 _ABSENT = -1
+_LOWEST = int(np.iinfo(np.int32).min)
 # Number of scores per call of the kernel. Its arrays of rows then stay in the L2 cache.
 _SLICE_SCORES = 1 << 15
 # Number of scores that are skipped at a time.
@@ -97,6 +98,7 @@ class _Runs:
         self.outputs = outputs
         self._single_base = single_base
         self._least = lowest_probability(min_score).view(np.int32)
+        self._stretch = max(1, _STRETCH_SCORES // max(1, outputs))
         self._score = np.full(outputs, _ABSENT, dtype=np.int16)
         self._start = np.zeros(outputs, dtype=np.int64)
         # Each output can end one run more than the slice has bases.
@@ -107,6 +109,7 @@ class _Runs:
             np.empty(most, np.int64),
             np.empty(most, np.int16),
         )
+        self._highest = np.empty(most // self._stretch + 1, np.int32)
 
     def add(self, block: Block, begin: int, end: int, present: NDArray[np.bool_]) -> Rows:
         """Return the runs that end within bases `begin` to `end` of a block."""
@@ -118,6 +121,8 @@ class _Runs:
             block.start + begin,
             self._single_base,
             last,
+            self._stretch,
+            self._highest,
             self._score,
             self._start,
             *self._rows,
@@ -145,6 +150,8 @@ def _find(
     first: int,
     single_base: bool,
     last: bool,
+    stretch: int,
+    highest: NDArray[np.int32],
     open_score: NDArray[np.int16],
     open_start: NDArray[np.int64],
     output: NDArray[np.uint8],
@@ -169,6 +176,10 @@ def _find(
         Whether each base is a run of its own.
     last : bool
         Whether the contig ends after this slice, and all open runs with it.
+    stretch : int
+        Bases whose maximum is computed first, so that those without a run are passed over.
+    highest : ndarray, int32
+        Work space: a number per stretch.
     open_score, open_start : ndarray, (O,) int16 and int64
         Score and start of each output's open run; the score is -1 without one. They are updated.
     output, start, end, score : ndarray
@@ -181,17 +192,16 @@ def _find(
     """
     outputs, count = open_score.size, 0
     bases = bits.size // outputs
-    stretch = max(1, _STRETCH_SCORES // outputs)
+    stretches = -(-bases // stretch)
     values = bits.view(np.float32)
-    highest = np.full(-(-bases // stretch), np.iinfo(np.int32).min, np.int32)
-    for k in range(highest.size):
-        most = highest[k]
+    for k in range(stretches):
+        most = np.int32(_LOWEST)
         for n in range(k * stretch * outputs, min((k + 1) * stretch, bases) * outputs):
             most = max(most, bits[n])
         highest[k] = most
     for o in range(outputs):
         now, since = open_score[o], open_start[o]
-        for k in range(highest.size):
+        for k in range(stretches):
             if now == _ABSENT and highest[k] < least:
                 continue
             for i in range(k * stretch, min((k + 1) * stretch, bases)):

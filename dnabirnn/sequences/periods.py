@@ -73,7 +73,9 @@ def period_of(codes: Codes, longest_bp: int = LONGEST_PERIOD_BP) -> Period:
     known = part[part < AMBIGUOUS]
     if most < 1 or 2 * known.size < part.size:
         return Period(0, 0.0)
-    equal = _equal(part, most) / (part.size - np.arange(1, most + 1))
+    counts = np.zeros(most, np.int64)
+    _count_equal(part, counts)
+    equal = counts / (part.size - np.arange(1, most + 1))
     shares = np.bincount(known, minlength=4) / known.size
     chance = float((shares**2).sum())
     noise = np.sqrt(chance * (1 - chance) / (part.size - np.arange(1, most + 1)))
@@ -94,12 +96,17 @@ def period_of(codes: Codes, longest_bp: int = LONGEST_PERIOD_BP) -> Period:
 
 
 @kernel
-def _equal(codes: NDArray[np.uint8], most: int) -> NDArray[np.int64]:
-    """Count the bases that equal the base d further on, for d from 1 to `most`: (most,) int64."""
-    found = np.zeros(most, np.int64)
-    for d in range(1, most + 1):
+def _count_equal(codes: NDArray[np.uint8], counts: NDArray[np.int64]) -> None:
+    """Count the bases that equal the base d further on, for d from 1 on.
+
+    Parameters
+    ----------
+    codes : ndarray, (L,) uint8
+    counts : ndarray, (most,) int64
+        Output.
+    """
+    for d in range(1, counts.size + 1):
         total = np.int32(0)
         for i in range(codes.size - d):
             total += np.int32((codes[i] == codes[i + d]) & (codes[i] < AMBIGUOUS))
-        found[d - 1] = total
-    return found
+        counts[d - 1] = total

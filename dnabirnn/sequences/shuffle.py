@@ -54,7 +54,17 @@ def shuffled(codes: Codes, seed: int, order: int = 1) -> Codes:
     known = result < AMBIGUOUS
     bases = result if known.all() else result[known]
     if bases.size > order + 1:
-        _shuffle(bases, order, np.array([seed], dtype=np.uint64))
+        contexts = 4**order
+        _shuffle(
+            bases,
+            order,
+            np.array([seed], dtype=np.uint64),
+            np.zeros(contexts + 1, np.int64),
+            np.empty(contexts, np.int64),
+            np.empty(contexts, np.int64),
+            np.zeros(contexts, np.bool_),
+            np.empty(bases.size - order, np.uint8),
+        )
     if bases is not result:
         result[known] = bases
     return result
@@ -76,15 +86,26 @@ def _draw(state: NDArray[np.uint64], below: np.int64) -> np.int64:
 
 
 @kernel
-def _shuffle(bases: NDArray[np.uint8], order: int, state: NDArray[np.uint64]) -> None:
-    """Shuffle known bases (n,) in place; `state` (1,) is that of the random numbers."""
+def _shuffle(
+    bases: NDArray[np.uint8],
+    order: int,
+    state: NDArray[np.uint64],
+    first: NDArray[np.int64],
+    used: NDArray[np.int64],
+    chosen: NDArray[np.int64],
+    done: NDArray[np.bool_],
+    edges: NDArray[np.uint8],
+) -> None:
+    """Shuffle known bases (n,) in place; `state` (1,) is that of the random numbers.
+
+    All others are work space: `first` (4^order + 1,) and `done` (4^order,) are zeros.
+    """
     contexts = 1 << 2 * order
     mask = contexts - 1
     start = 0
     for i in range(order):
         start = start << 2 | bases[i]
     # Edges by context, each as the base that follows.
-    first = np.zeros(contexts + 1, np.int64)
     context = start
     for i in range(order, bases.size):
         first[context + 1] += 1
@@ -92,16 +113,14 @@ def _shuffle(bases: NDArray[np.uint8], order: int, state: NDArray[np.uint64]) ->
     last = context
     for context in range(contexts):
         first[context + 1] += first[context]
-    edges = np.empty(bases.size - order, np.uint8)
-    used = first[:contexts].copy()
+    for context in range(contexts):
+        used[context] = first[context]
     context = start
     for i in range(order, bases.size):
         edges[used[context]] = bases[i]
         used[context] += 1
         context = (context << 2 | bases[i]) & mask
     # The edge on which each context is left for the last time.
-    chosen = np.zeros(contexts, np.int64)
-    done = np.zeros(contexts, np.bool_)
     done[last] = True
     for begin in range(contexts):
         if first[begin + 1] == first[begin]:
@@ -126,7 +145,8 @@ def _shuffle(bases: NDArray[np.uint8], order: int, state: NDArray[np.uint64]) ->
             edge = edges[i]
             edges[i] = edges[k]
             edges[k] = edge
-    used = first[:contexts].copy()
+    for context in range(contexts):
+        used[context] = first[context]
     context = start
     for i in range(order, bases.size):
         base = edges[used[context]]

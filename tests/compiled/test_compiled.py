@@ -1,57 +1,66 @@
-"""Compiled code on disk: it is a pickle, and read only where nobody else can have put it."""
+"""Machine code on disk is run, so it is read only where nobody else can have put it."""
 
 from __future__ import annotations
 
 import ast
-import hashlib
 import importlib
 import os
-import pickle
 import shutil
 import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import numba
 import pytest
 
 import dnabirnn
-from dnabirnn.compiled.compiled import digest_of, sources
+from dnabirnn.compiled.kernel import digest_of, sources
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="owners and modes are those of POSIX")
 
+# Calls a kernel, and prints the file of its code and what it has written.
 _CALL = """
-import io
+import io, sys
 from pathlib import Path
 import numpy as np
 from dnabirnn.tracks.lines import Lines, _write
 from dnabirnn.tracks.rows import Rows
 
-where = _write._cache._cache_file._index_path if _write._cache.cache_path else ""
-{before}
-file = io.BytesIO()
-lines = Lines(file, ["M"])
-one = np.array([7])
-lines.add(Rows("a", one.astype(np.uint8), one, one + 1, one.astype(np.int16), 0, True), one * 0)
-lines.flush()
-print(where, file.getvalue())
+def lines():
+    file = io.BytesIO()
+    lines = Lines(file, ["M"])
+    one = np.array([7])
+    lines.add(Rows("a", one.astype(np.uint8), one, one + 1, one.astype(np.int16), 0, True), one * 0)
+    lines.flush()
+    return file.getvalue()
+
+found = []
+own = _write.file
+def file(kinds):
+    found.append(own(kinds))
+    {before}
+    return found[-1]
+_write.file = file
+text = lines()
+print(found[-1].path if found[-1] else "", "numba" in sys.modules, text)
 """
+# Keeps the code of another function in the place of the kernel's own.
+_PLANT = """
+    from dnabirnn.compiled.compile import compile_kernel
+    def nothing(a, b, c, d, e, f, g, h, i, j, at):
+        return at
+    arguments = [np.zeros([1] * k.dimensions, k.dtype) for k in kinds[:-1]] + [0]
+    found[-1].write(compile_kernel(nothing, kinds, arguments)[0])
+"""
+_LINE = repr(b"a\t7\t8\tM\n")
+_PLANTED = repr(b"")
 
 
-class Payload:
-    """A pickle of it makes a file when it is read."""
+def call(folder: Path, before: str = "") -> tuple[Path, bool, str]:
+    """Call a kernel in a new process, with a folder for code.
 
-    def __init__(self, path: Path) -> None:
-        self.path = str(path)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return open, (self.path, "w")
-
-
-def call(folder: Path, before: str = "") -> str:
-    """Call a kernel in a process of its own, with a folder for what is compiled; its index."""
+    Returns the file of the code, whether Numba was imported, and what the kernel wrote.
+    """
     done = subprocess.run(
         [sys.executable, "-c", _CALL.format(before=before)],
         env=os.environ | {"NUMBA_CACHE_DIR": str(folder), "XDG_CACHE_HOME": str(folder / "home")},
@@ -59,68 +68,76 @@ def call(folder: Path, before: str = "") -> str:
         capture_output=True,
         text=True,
     )
-    where, text = done.stdout.split(maxsplit=1)
-    assert text.strip() == repr(b"a\t7\t8\tM\n")
-    return where
+    where, numba, text = done.stdout.split(maxsplit=2)
+    return Path(where), numba == "True", text.strip()
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index that a call has left."""
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that a call has left."""
     before = os.umask(0o000)
     try:
-        return Path(call(tmp_path_factory.mktemp("compiled") / "kept"))
+        path, numba, text = call(tmp_path_factory.mktemp("compiled") / "kept")
     finally:
         os.umask(before)
+    assert numba
+    assert text == _LINE
+    return path
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the code of another function."""
+    path, _, text = call(tmp_path_factory.mktemp("compiled") / "kept", _PLANT)
+    assert text == _PLANTED
+    return path
 
 
 @pytest.fixture
-def index(compiled: Path, tmp_path: Path) -> Path:
-    """An index of one's own, with a payload where Numba looks first: behind its version."""
-    root = compiled.parents[2]
+def planted(other: Path, tmp_path: Path) -> Path:
+    """A copy of that file in a folder of its own."""
+    root = other.parents[2]
     shutil.copytree(root, tmp_path, dirs_exist_ok=True)
-    own = tmp_path / compiled.relative_to(root)
-    data = pickle.dumps(numba.__version__) + pickle.dumps(Payload(tmp_path / "ran"))
-    own.write_bytes(data + hashlib.sha256(data).digest())
-    return own
+    return tmp_path / other.relative_to(root)
 
 
-def test_the_folder_is_for_this_user_alone(compiled: Path) -> None:
-    assert compiled.is_file()
-    assert compiled.parents[2].name == "kept"
-    assert stat.S_IMODE(compiled.parent.stat().st_mode) == 0o700
+def test_the_folder_is_for_this_user_alone(kept: Path) -> None:
+    assert kept.is_file()
+    assert kept.parents[2].name == "kept"
+    assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+
+
+def test_kept_code_needs_no_numba(kept: Path) -> None:
+    assert call(kept.parents[2]) == (kept, False, _LINE)
 
 
 @pytest.mark.parametrize(("mode", "runs"), [(0o700, True), (0o770, False), (0o702, False)])
 def test_nothing_is_read_where_others_can_write(
-    index: Path, tmp_path: Path, mode: int, runs: bool
+    planted: Path, tmp_path: Path, mode: int, runs: bool
 ) -> None:
-    index.parent.chmod(mode)
-    other = call(tmp_path)
-    # What shows that the payload is one: in a folder of our own, Numba reads it.
-    assert (tmp_path / "ran").exists() == runs
-    assert (Path(other).parent == index.parent) == runs
+    planted.parent.chmod(mode)
+    path, _, text = call(tmp_path)
+    # What shows that the code would be run: it is, in a folder of our own.
+    assert text == (_PLANTED if runs else _LINE)
+    assert (path == planted) == runs
 
 
-def test_a_folder_that_is_opened_to_others_meanwhile(index: Path, tmp_path: Path) -> None:
-    content = index.read_bytes()
-    call(tmp_path, "Path(where).parent.chmod(0o777)")
-    assert not (tmp_path / "ran").exists()
-    assert index.read_bytes() == content
+def test_a_folder_that_is_opened_to_others_meanwhile(planted: Path, tmp_path: Path) -> None:
+    content = planted.read_bytes()
+    assert call(tmp_path, "found[-1].path.parent.chmod(0o777)")[2] == _LINE
+    assert planted.read_bytes() == content
 
 
-def test_a_link_in_the_place_of_the_folder(index: Path, tmp_path: Path) -> None:
-    index.parent.rename(tmp_path / "elsewhere")
-    index.parent.symlink_to(tmp_path / "elsewhere")
-    call(tmp_path)
-    assert not (tmp_path / "ran").exists()
+def test_a_link_in_the_place_of_the_folder(planted: Path, tmp_path: Path) -> None:
+    planted.parent.rename(tmp_path / "elsewhere")
+    planted.parent.symlink_to(tmp_path / "elsewhere")
+    assert call(tmp_path)[2] == _LINE
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
-def test_a_folder_of_another_user(index: Path, tmp_path: Path) -> None:
-    os.chown(index.parent, 12345, 12345)
-    call(tmp_path)
-    assert not (tmp_path / "ran").exists()
+def test_a_folder_of_another_user(planted: Path, tmp_path: Path) -> None:
+    os.chown(planted.parent, 12345, 12345)
+    assert call(tmp_path)[2] == _LINE
 
 
 PACKAGE = Path(dnabirnn.__file__).parent

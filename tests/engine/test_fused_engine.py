@@ -129,7 +129,8 @@ def run_in_copy(folder: Path, **environment: str) -> str:
     """Score with a copy of the package; what the kernels say of compiling."""
     code = (
         "import logging, sys; logging.basicConfig(level=logging.INFO, stream=sys.stdout)\n"
-        "from dnabirnn.compiled import compiled; compiled._SECONDS_BEFORE_NOTICE = 0.05\n"
+        "import dnabirnn.compiled.kernel\n"
+        "sys.modules['dnabirnn.compiled.kernel']._SECONDS_BEFORE_NOTICE = 0.05\n"
         f"sys.path.insert(0, {str(SUPPORT)!r})\n"
         "import numpy as np\n"
         "from random_models import CELLS, random_checkpoint\n"
@@ -159,7 +160,7 @@ def test_code_is_kept_and_made_anew_when_what_it_calls_changes(tmp_path: Path) -
     second = run_in_copy(tmp_path, NUMBA_CACHE_DIR=kept)
     assert "compiling" not in second
     assert second.splitlines()[-1] == first.splitlines()[-1]
-    activation = package / "engine" / "kernels" / "activation.py"
+    activation = package / "engine" / "kernels" / "intrinsics" / "activation.py"
     changed = activation.read_text().replace("0.9999993443489075", "0.5")
     activation.write_text(changed)
     third = run_in_copy(tmp_path, NUMBA_CACHE_DIR=kept)
@@ -172,7 +173,7 @@ def test_without_a_folder_to_write_code_is_compiled_and_the_user_told(tmp_path: 
     leave = shutil.ignore_patterns("__pycache__")
     shutil.copytree(Path(dnabirnn.__file__).parent, package, ignore=leave)
     # Files where folders would have to be: for root, no folder is unwritable.
-    (package / "engine" / "kernels" / "__pycache__").write_text("")
+    (package / "__pycache__").write_text("")
     (tmp_path / "home").write_text("")
     said = run_in_copy(tmp_path, HOME=str(tmp_path / "home"), XDG_CACHE_HOME=str(tmp_path / "home"))
     assert "the code is not kept" in said

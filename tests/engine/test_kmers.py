@@ -8,9 +8,9 @@ from random_models import random_codes
 
 from dnabirnn.alphabet import PADDING
 from dnabirnn.compiled import kernel
-from dnabirnn.engine.kernels.kmers import FURTHER, add_to_rows, find_places, take_kmers
+from dnabirnn.engine.kernels.intrinsics import add_to_rows, store, take_kmers
+from dnabirnn.engine.kernels.kmers import FURTHER, find_places
 from dnabirnn.engine.kernels.layers import Kmers, pack_kmers
-from dnabirnn.engine.kernels.simd import store
 from dnabirnn.engine.kernels.vectors import LANES, TABLE_ENTRIES, aligned
 from dnabirnn.network import opposite_rows
 

@@ -82,7 +82,7 @@ def test_damaged_files_are_made_anew(program: Program) -> None:
     wanted = program.answer()
     assert wanted == "answer 12.0 12\n"
     whole = {path: path.read_bytes() for path in program.files()}
-    assert [path.suffix for path in whole] == [".nbc", ".nbc", ".nbi"]
+    assert [path.suffix for path in whole] == [".kernel", ".kernel"]
     damages = (
         [data[: len(data) * share // 4] for share, data in enumerate(whole.values())],
         [turned(data, len(data) // 2) for data in whole.values()],
@@ -100,10 +100,10 @@ def test_damaged_files_are_made_anew(program: Program) -> None:
 
 def test_code_of_an_older_kernel_is_never_run(program: Program) -> None:
     program.answer()
-    old = {path: path.read_bytes() for path in program.files(".nbc")}
+    old = {path: path.read_bytes() for path in program.files()}
     program.write("0", "3 + 0")
     assert program.answer() == "answer 18.0 18\n"
-    # The index is of the new kernel; its code could not be written, as on a full disk.
+    # The new code could not be written, as on a full disk.
     for path, data in old.items():
         path.write_bytes(data)
     assert program.answer() == "answer 18.0 18\n"
@@ -128,18 +128,18 @@ def test_what_killed_runs_left_goes(program: Program) -> None:
         process.send_signal(signal.SIGKILL)
         process.communicate()
     assert program.answer() == wanted
-    assert {path.suffix for path in program.files()} == {".nbc", ".nbi"}
+    assert {path.suffix for path in program.files()} == {".kernel"}
     program.answer()
     assert "not read" not in program.said
 
 
 @pytest.fixture
 def small(program: Program) -> Iterator[Path]:
-    """A cache folder on a file system of two pages."""
+    """A cache folder on a file system of one page."""
     if not may_mount():
         pytest.skip("no small file system can be made here")
     program.cache.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8192", "tmpfs", str(program.cache)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4096", "tmpfs", str(program.cache)]
     subprocess.run(mount, check=True)
     yield program.cache
     subprocess.run(["umount", str(program.cache)], check=True)

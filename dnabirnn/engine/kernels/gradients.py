@@ -31,10 +31,17 @@ import numpy as np
 from dnabirnn.alphabet import PADDING
 from dnabirnn.compiled import inlined, kernel
 from dnabirnn.engine.kernels.head import project
-from dnabirnn.engine.kernels.kmers import GROUP, add_to_rows
-from dnabirnn.engine.kernels.simd import load, store, total, zeros
-from dnabirnn.engine.kernels.tiles import COLUMNS, ROWS, outer, product4
-from dnabirnn.engine.kernels.vectors import LANES, VECTOR
+from dnabirnn.engine.kernels.intrinsics import (
+    add_to_rows,
+    load,
+    outer,
+    product4,
+    store,
+    total,
+    zeros,
+)
+from dnabirnn.engine.kernels.kmers import GROUP
+from dnabirnn.engine.kernels.vectors import LANES, OUTER_COLUMNS, OUTER_ROWS, VECTOR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,7 +67,7 @@ STEPS = 16
 """Steps whose deltas are kept at a time: 256 KiB for a GRU of 32 units and 32 windows."""
 TILE = 4
 """Units per tile of `carry`. Units and rows of the head are filled up to a multiple of it."""
-_NUMBERS = ROWS * COLUMNS * VECTOR
+_NUMBERS = OUTER_ROWS * OUTER_COLUMNS * VECTOR
 
 
 def numbers_of_sums(rows: int, columns: int) -> int:
@@ -70,7 +77,7 @@ def numbers_of_sums(rows: int, columns: int) -> int:
 
 def untiled(sums: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
     """Arrange tiles, added up by `add_up`, as a gradient (rows, columns)."""
-    tiles = sums.reshape(rows // ROWS, columns // COLUMNS, ROWS, COLUMNS)
+    tiles = sums.reshape(rows // OUTER_ROWS, columns // OUTER_COLUMNS, OUTER_ROWS, OUTER_COLUMNS)
     return tiles.transpose(0, 2, 1, 3).reshape(rows, columns)
 
 
@@ -212,8 +219,8 @@ def sum_gradients(
     products = min(steps, length - 1 - done)
     half = size if reverse else 0
     if products > 0:
-        for i in range(0, rows, ROWS):
-            for j in range(0, hidden, COLUMNS):
+        for i in range(0, rows, OUTER_ROWS):
+            for j in range(0, hidden, OUTER_COLUMNS):
                 outer(
                     deltas,
                     (state_row + i) * LANES,
@@ -223,10 +230,10 @@ def sum_gradients(
                     onward * 2 * size,
                     products,
                     sums.of_states,
-                    (i // ROWS * (hidden // COLUMNS) + j // COLUMNS) * _NUMBERS,
+                    (i // OUTER_ROWS * (hidden // OUTER_COLUMNS) + j // OUTER_COLUMNS) * _NUMBERS,
                 )
-    for i in range(0, rows, ROWS):
-        for j in range(0, below_rows, COLUMNS):
+    for i in range(0, rows, OUTER_ROWS):
+        for j in range(0, below_rows, OUTER_COLUMNS):
             outer(
                 deltas,
                 i * LANES,
@@ -236,7 +243,7 @@ def sum_gradients(
                 onward * below_rows * LANES,
                 steps,
                 sums.of_inputs,
-                (i // ROWS * (below_rows // COLUMNS) + j // COLUMNS) * _NUMBERS,
+                (i // OUTER_ROWS * (below_rows // OUTER_COLUMNS) + j // OUTER_COLUMNS) * _NUMBERS,
             )
     for row in range(delta_rows):
         of_row = load(sums.of_biases, row * VECTOR)
@@ -322,8 +329,8 @@ def head_backward(
             for number in range(2 * TILE):
                 place = (t * wide + tile * TILE) * LANES + number * VECTOR
                 store(feature_gradient, place, found[number])
-    for i in range(0, wide, ROWS):
-        for j in range(0, rows, COLUMNS):
+    for i in range(0, wide, OUTER_ROWS):
+        for j in range(0, rows, OUTER_COLUMNS):
             outer(
                 features,
                 i * LANES,
@@ -333,7 +340,7 @@ def head_backward(
                 rows * LANES,
                 length,
                 sums,
-                (i // ROWS * (rows // COLUMNS) + j // COLUMNS) * _NUMBERS,
+                (i // OUTER_ROWS * (rows // OUTER_COLUMNS) + j // OUTER_COLUMNS) * _NUMBERS,
             )
 
 

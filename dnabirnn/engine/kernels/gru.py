@@ -39,12 +39,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnabirnn.compiled import inlined, kernel
-from dnabirnn.engine.kernels.activation import exp2
 from dnabirnn.engine.kernels.gradients import STEPS, carry, sum_gradients
 from dnabirnn.engine.kernels.head import project
-from dnabirnn.engine.kernels.kmers import GROUP, take_kmers
-from dnabirnn.engine.kernels.layers import Backward, Direction, Gates, pack_direction
-from dnabirnn.engine.kernels.simd import (
+from dnabirnn.engine.kernels.intrinsics import (
+    exp2,
     fma,
     join,
     like,
@@ -52,18 +50,23 @@ from dnabirnn.engine.kernels.simd import (
     load8,
     load_codes,
     minimum,
+    product6,
+    product12,
     store,
+    take_kmers,
     take_rows,
     zero_where_padding,
 )
-from dnabirnn.engine.kernels.tiles import product6, product12
-from dnabirnn.engine.kernels.vectors import AVX512, LANES, TABLE_ENTRIES, VECTOR, Vector
+from dnabirnn.engine.kernels.kmers import GROUP
+from dnabirnn.engine.kernels.layers import Backward, Direction, Gates, pack_direction
+from dnabirnn.engine.kernels.vectors import AVX512, LANES, TABLE_ENTRIES, VECTOR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
     from dnabirnn.engine.kernels.gradients import Sums
+    from dnabirnn.engine.kernels.intrinsics import Vector
 
 __all__ = ["BACKWARD", "MEMORY", "SAVED_STATES", "STATE_ROWS", "UNITS", "backward", "pack", "run"]
 

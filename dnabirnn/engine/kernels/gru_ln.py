@@ -43,25 +43,26 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnabirnn.compiled import inlined, kernel
-from dnabirnn.engine.kernels.activation import half_logistic, tanh
 from dnabirnn.engine.kernels.head import project
-from dnabirnn.engine.kernels.kmers import take_kmers
-from dnabirnn.engine.kernels.layers import Gates, flat, pack_direction, pack_kmers
-from dnabirnn.engine.kernels.simd import (
+from dnabirnn.engine.kernels.intrinsics import (
     fma,
+    half_logistic,
     join,
     like,
     load,
     load4,
     load_codes,
     maximum,
+    product4,
     square_root,
     store,
+    take_kmers,
     take_rows,
+    tanh,
     where_padding,
     zeros,
 )
-from dnabirnn.engine.kernels.tiles import product4
+from dnabirnn.engine.kernels.layers import Gates, flat, pack_direction, pack_kmers
 from dnabirnn.engine.kernels.vectors import LANES, TABLE_ENTRIES, VECTOR
 
 if TYPE_CHECKING:

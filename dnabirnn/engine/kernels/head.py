@@ -30,19 +30,20 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnabirnn.compiled import inlined, kernel
-from dnabirnn.engine.kernels.activation import exp, logistic
-from dnabirnn.engine.kernels.simd import (
+from dnabirnn.engine.kernels.intrinsics import (
+    exp,
     fma,
     load,
     load_codes,
+    logistic,
     maximum,
     minimum,
+    product2,
     splat,
     store,
     zero_where_n,
     zeros,
 )
-from dnabirnn.engine.kernels.tiles import product2
 from dnabirnn.engine.kernels.vectors import LANES, VECTOR, aligned
 from dnabirnn.network import PROBABILITY_BOUNDS
 

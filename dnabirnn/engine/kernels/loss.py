@@ -50,6 +50,7 @@ def cross_entropy(
     gradient_rows: int,
     bias_gradient: NDArray[np.float64],
     term_gradient: NDArray[np.float64],
+    scratch: NDArray[np.float32],
 ) -> float:
     """Compute the loss of a block of windows, and its gradient by the rows of the head.
 
@@ -75,6 +76,8 @@ def cross_entropy(
         Gradient of each column's bias. It is added to.
     term_gradient : ndarray, (C,) float64
         Gradient of the logarithm of a factor of each column's terms. It is added to.
+    scratch : ndarray, (2, C) float32
+        Work space.
 
     Returns
     -------
@@ -88,7 +91,7 @@ def cross_entropy(
     columns = outputs + background
     share = kind(1) if exclusive else kind(1 / outputs)
     row_gradient[:] = 0
-    log_odds, target = np.empty((2, columns), answers.dtype)
+    log_odds, target = scratch[0], scratch[1]
     loss, total, highest = 0.0, kind(1), kind(0)
     # A sum of logarithms is the logarithm of a product. Multiply the arguments, and take the
     # logarithm only when the product gets large: once in hundreds of factors.
@@ -109,7 +112,9 @@ def cross_entropy(
                     rest -= target[c]
             if exclusive:
                 target[0] = max(rest, kind(0))
-                highest, total = log_odds.max(), kind(0)
+                highest, total = log_odds[0], kind(0)
+                for c in range(1, columns):
+                    highest = max(highest, log_odds[c])
                 for c in range(columns):
                     total += math.exp(log_odds[c] - highest)
                     loss -= log_odds[c] * target[c]

@@ -25,31 +25,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnabirnn.compiled import inlined, kernel
-from dnabirnn.engine.kernels.activation import exp2
 from dnabirnn.engine.kernels.gradients import STEPS, carry, sum_gradients
 from dnabirnn.engine.kernels.head import project
-from dnabirnn.engine.kernels.kmers import take_kmers
-from dnabirnn.engine.kernels.layers import Backward, Direction, Gates, pack_direction
-from dnabirnn.engine.kernels.simd import (
+from dnabirnn.engine.kernels.intrinsics import (
+    exp2,
     fma,
     join,
     like,
     load4,
     load_codes,
     minimum,
+    product4,
+    product8,
     split,
     store,
+    take_kmers,
     take_rows,
     zero_where_padding,
 )
-from dnabirnn.engine.kernels.tiles import product4, product8
-from dnabirnn.engine.kernels.vectors import LANES, TABLE_ENTRIES, VECTOR, CodeVector, Vector
+from dnabirnn.engine.kernels.layers import Backward, Direction, Gates, pack_direction
+from dnabirnn.engine.kernels.vectors import LANES, TABLE_ENTRIES, VECTOR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
     from dnabirnn.engine.kernels.gradients import Sums
+    from dnabirnn.engine.kernels.intrinsics import CodeVector, Vector
 
 __all__ = ["BACKWARD", "MEMORY", "SAVED_STATES", "STATE_ROWS", "UNITS", "backward", "pack", "run"]
 

@@ -27,7 +27,16 @@ import numpy as np
 
 from dnabirnn.alphabet import PADDING
 from dnabirnn.compiled import inlined, kernel
-from dnabirnn.engine.kernels.simd import fma, like, load, load_codes, maximum, store, take, zeros
+from dnabirnn.engine.kernels.intrinsics import (
+    fma,
+    like,
+    load,
+    load_codes,
+    maximum,
+    store,
+    take,
+    zeros,
+)
 from dnabirnn.engine.kernels.vectors import LANES, TABLE_ENTRIES, VECTOR, aligned
 
 if TYPE_CHECKING:

@@ -37,25 +37,26 @@ import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS, PADDING
 from dnabirnn.compiled import inlined, kernel
-from dnabirnn.engine.kernels.activation import logistic
 from dnabirnn.engine.kernels.head import MAX_P, MIN_P, softmax
-from dnabirnn.engine.kernels.simd import (
+from dnabirnn.engine.kernels.intrinsics import (
     by_lane,
     choose,
     load,
     load_codes,
+    logistic,
     maximum,
     minimum,
     splat,
     store,
     zero_where_n,
 )
-from dnabirnn.engine.kernels.vectors import LANES, VECTOR, Vector
+from dnabirnn.engine.kernels.vectors import LANES, VECTOR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
+    from dnabirnn.engine.kernels.intrinsics import Vector
 
 __all__ = [
     "NUMBERS",
@@ -282,6 +283,7 @@ def add_changes(
     strands: NDArray[np.int64],
     exclusive: bool,
     scratch: NDArray[np.float32],
+    known: Codes,
     log_odds: NDArray[np.float32],
     probabilities: NDArray[np.float32],
 ) -> None:
@@ -307,15 +309,18 @@ def add_changes(
     strands : ndarray, (K,) int64
         Number of outputs per class.
     exclusive : bool
-    scratch : ndarray, (6 * M * LANES,) float32
+    scratch, known : ndarray, (6 * M * LANES,) float32 and (LANES,) uint8
+        Work space.
     log_odds, probabilities : ndarray, (columns * O * LANES,) float32
         Changes so far. Columns without a base, or with one of code 4, do not change.
     """
     first_column, size = 1 if exclusive else 0, strands.sum()
     width = (size + first_column) * LANES
     two, last, other_last = other_mean.size > 0, kept.shape[0] - 1, other_kept.shape[0] - 1
-    known = np.empty(LANES, np.uint8)
-    for column in range(low.min(), high.max()):
+    first, last_column = low[0], high[0]
+    for lane in range(1, LANES):
+        first, last_column = min(first, low[lane]), max(last_column, high[lane])
+    for column in range(first, last_column):
         after = column >= flank + new
         for lane in range(LANES):
             moved = removed[lane] - new if after else 0

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnabirnn.compiled import kernel
-from dnabirnn.engine.kernels.activation import tanh
 from dnabirnn.engine.kernels.gradients import STEPS, carry, sum_gradients
 from dnabirnn.engine.kernels.head import project
-from dnabirnn.engine.kernels.kmers import take_kmers
-from dnabirnn.engine.kernels.layers import Backward, Direction, Gates, pack_direction
-from dnabirnn.engine.kernels.simd import (
+from dnabirnn.engine.kernels.intrinsics import (
     join,
     like,
     load4,
     load_codes,
+    product4,
     store,
+    take_kmers,
     take_rows,
+    tanh,
     zero_where_padding,
 )
-from dnabirnn.engine.kernels.tiles import product4
+from dnabirnn.engine.kernels.layers import Backward, Direction, Gates, pack_direction
 from dnabirnn.engine.kernels.vectors import LANES, TABLE_ENTRIES, VECTOR
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""SIMD vectors as a Numba type, which all kernels compute with, and how their data are laid out.
+"""SIMD vectors, which all kernels compute with, and how their data are laid out.
 
 Why vectors. From plain loops, the compiler neither keeps a tile of a matrix product in registers
 nor looks up table entries with one instruction. From explicit vectors, it does both. A `Vector`
@@ -52,41 +52,31 @@ checker cannot read the intrinsics of Numba.
 from __future__ import annotations
 
 import math
+import os
+from typing import TYPE_CHECKING, Any
 
 import llvmlite.binding as llvm
 import numpy as np
-from llvmlite import ir
-from numba import config, types
-from numba.core import cgutils
-from numba.extending import models, register_model
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
 __all__ = [
     "AVX512",
-    "FLOATS",
-    "INTS",
     "LANES",
+    "OUTER_COLUMNS",
+    "OUTER_ROWS",
     "TABLE_ENTRIES",
     "VECTOR",
-    "VECTOR_OF",
-    "CodeVector",
-    "Vector",
     "aligned",
-    "by_register",
-    "call",
-    "joined",
-    "load_vector",
-    "multiply_add",
-    "parts",
-    "pointer",
-    "repeat",
-    "shuffle",
 ]
 
 
-def _has(feature):
+def _has(feature: str) -> bool:
     """Return whether Numba compiles for a processor with a feature."""
-    if config.CPU_FEATURES is not None:
-        return f"+{feature}" in str(config.CPU_FEATURES).split(",")
+    chosen = os.environ.get("NUMBA_CPU_FEATURES")
+    if chosen is not None:
+        return f"+{feature}" in chosen.split(",")
     return bool(llvm.get_host_cpu_features().get(feature))
 
 
@@ -98,122 +88,16 @@ LANES = 2 * VECTOR
 """Windows that a kernel computes side by side: two vectors."""
 TABLE_ENTRIES = 16
 """Entries per table for `take`: one register of AVX-512. The first 6, one per code, are used."""
+OUTER_ROWS = 4
+"""Rows per tile of `outer`, see `intrinsics.tiles`."""
+OUTER_COLUMNS = 4 if VECTOR == 16 else 2
+"""Columns per tile of `outer`. AVX-512 has 32 registers; other processors have 16."""
 _ALIGNMENT = 64
 
-_I32 = ir.IntType(32)
-INTS = ir.VectorType(_I32, VECTOR)
-"""LLVM type of a vector of 32-bit integers."""
-FLOATS = {
-    types.float32: ir.VectorType(ir.FloatType(), VECTOR),
-    types.float64: ir.VectorType(ir.DoubleType(), VECTOR),
-}
-"""LLVM type of a vector, by type of number."""
 
-
-class Vector(types.Type):
-    """Numba type of numbers of one type: `VECTOR` of them, or a multiple if the vector is wide."""
-
-    def __init__(self, number, width=VECTOR):
-        super().__init__(f"Vector({width} {number})")
-        self.number, self.width = number, width
-
-    @property
-    def layout(self):
-        """Type in LLVM."""
-        return ir.VectorType(FLOATS[self.number].element, self.width)
-
-    def of_width(self, width):
-        """Return the type of vectors of another width."""
-        return Vector(self.number, width)
-
-
-class CodeVector(types.Type):
-    """Numba type of codes of bases: `VECTOR` of them, or a multiple if the vector is wide."""
-
-    def __init__(self, width=VECTOR):
-        super().__init__(f"Codes({width})")
-        self.width = width
-
-    @property
-    def layout(self):
-        """Type in LLVM."""
-        return ir.VectorType(_I32, self.width)
-
-    def of_width(self, width):
-        """Return the type of vectors of another width."""
-        return CodeVector(width)
-
-
-VECTOR_OF = {number: Vector(number) for number in FLOATS}
-"""Numba type of a vector, by type of number."""
-
-
-@register_model(Vector)
-@register_model(CodeVector)
-class _VectorModel(models.PrimitiveModel):
-    def __init__(self, manager, kind):
-        super().__init__(manager, kind, kind.layout)
-
-
-def aligned(*shape, dtype=np.float32):
+def aligned(*shape: int, dtype: DTypeLike = np.float32) -> NDArray[Any]:
     """Return zeros aligned to a cache line, so that the load of a vector touches one line only."""
     size, number_size = math.prod(shape), np.dtype(dtype).itemsize
     room = np.zeros(size + _ALIGNMENT // number_size, dtype)
     first = -room.ctypes.data % _ALIGNMENT // number_size
     return room[first : first + size].reshape(shape)
-
-
-def pointer(context, builder, kind, array, at):
-    """Return the address of number `at` of an array."""
-    return builder.gep(context.make_array(kind)(context, builder, array).data, [at])
-
-
-def load_vector(builder, place, vector, align=4):
-    """Generate code that loads a vector."""
-    return builder.load(builder.bitcast(place, vector.as_pointer()), align=align)
-
-
-def repeat(builder, number, width=VECTOR):
-    """Generate code that repeats a number in all lanes."""
-    undefined = ir.Constant(ir.VectorType(number.type, width), ir.Undefined)
-    one = builder.insert_element(undefined, number, _I32(0))
-    return shuffle(builder, one, undefined, [0] * width)
-
-
-def shuffle(builder, a, b, places):
-    """Generate code for a vector of chosen numbers of `a`, followed by `b`."""
-    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_I32, len(places)), places))
-
-
-def joined(builder, vectors):
-    """Generate code that joins vectors, a power of two of them, to a wide one."""
-    while len(vectors) > 1:
-        pairs = zip(vectors[::2], vectors[1::2], strict=True)
-        vectors = [shuffle(builder, a, b, list(range(2 * a.type.count))) for a, b in pairs]
-    return vectors[0]
-
-
-def parts(builder, vector, width):
-    """Generate code that splits a vector into vectors of a width."""
-    unused = ir.Constant(vector.type, ir.Undefined)
-    firsts = range(0, vector.type.count, width)
-    return [shuffle(builder, vector, unused, list(range(n, n + width))) for n in firsts]
-
-
-def by_register(builder, name, vectors, further):
-    """Generate calls of an LLVM function of AVX-512 for wide vectors, register by register."""
-    registers = zip(*(parts(builder, vector, VECTOR) for vector in vectors), strict=True)
-    kind = FLOATS[types.float32]
-    return joined(builder, [call(builder, name, kind, [*one, *further]) for one in registers])
-
-
-def call(builder, name: str, result, arguments):
-    """Generate a call of an LLVM function."""
-    kind = ir.FunctionType(result, [argument.type for argument in arguments])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
-
-
-def multiply_add(builder, a, b, c):
-    """Generate code for `a * b + c`."""
-    bits = 32 if a.type.element == ir.FloatType() else 64
-    return call(builder, f"llvm.fma.v{a.type.count}f{bits}", a.type, [a, b, c])

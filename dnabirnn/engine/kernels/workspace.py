@@ -153,6 +153,7 @@ class Workspace:
             network.head_rows,
             of_columns,
             of_terms,
+            np.empty((2, len(head.first)), network.dtype),
         )
         return loss, self._by_weights(network, of_columns, of_terms)
 

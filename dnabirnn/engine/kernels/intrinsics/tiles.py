@@ -23,9 +23,9 @@ Gradients of weights, `outer`. The gradient of weight (i, j) is a sum over steps
 
     gradient_ij = sum over steps and windows of delta_i * state_j
 
-Here rows of both factors have the windows in their lanes, and a tile is `ROWS` rows of deltas times
-`COLUMNS` rows of states. Vectors are multiplied lane by lane, so that a sum is a vector too. Its
-lanes are added up once at the end, by `gradients.add_up`. Nothing has to be transposed.
+Here rows of both factors have the windows in their lanes, and a tile is `OUTER_ROWS` rows of deltas
+times `OUTER_COLUMNS` rows of states. Vectors are multiplied lane by lane, so that a sum is a vector
+too. Its lanes are added up once at the end, by `gradients.add_up`. Nothing has to be transposed.
 """
 
 from __future__ import annotations
@@ -34,23 +34,16 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from dnabirnn.engine.kernels.vectors import (
-    FLOATS,
-    LANES,
-    VECTOR,
-    VECTOR_OF,
+from dnabirnn.engine.kernels.intrinsics.generate import (
     load_vector,
     multiply_add,
     pointer,
     repeat,
 )
+from dnabirnn.engine.kernels.intrinsics.vector_types import FLOATS, VECTOR_OF
+from dnabirnn.engine.kernels.vectors import LANES, OUTER_COLUMNS, OUTER_ROWS, VECTOR
 
-__all__ = ["COLUMNS", "ROWS", "outer", "product2", "product4", "product6", "product8", "product12"]
-
-ROWS = 4
-"""Rows per tile of `outer`."""
-COLUMNS = 4 if VECTOR == 16 else 2
-"""Columns per tile of `outer`. AVX-512 has 32 registers; other processors have 16."""
+__all__ = ["outer", "product2", "product4", "product6", "product8", "product12"]
 
 _I64 = ir.IntType(64)
 
@@ -128,11 +121,11 @@ product8, product12 = _product(8), _product(12)
 def outer(typing, left, at, left_step, right, first, right_step, count, sums, place):
     """Add products of rows of `left` and rows of `right`, lane by lane, to a tile of sums.
 
-    A row is `LANES` numbers. In each of `count` steps, the product of every one of `ROWS` rows of
-    `left` and every one of `COLUMNS` rows of `right` is added. The rows of `left` start at position
-    `at`, and are `left_step` numbers further on in each next step. The rows of `right` start at
-    `first`, with `right_step`. The tile is ROWS * COLUMNS vectors from position `place` of `sums`.
-    Both halves of a row, a and b, are added to the same vector.
+    A row is `LANES` numbers. In each of `count` steps, the product of every one of `OUTER_ROWS`
+    rows of `left` and every one of `OUTER_COLUMNS` rows of `right` is added. The rows of `left`
+    start at position `at`, and are `left_step` numbers further on in each next step. The rows of
+    `right` start at `first`, with `right_step`. The tile is OUTER_ROWS * OUTER_COLUMNS vectors from
+    position `place` of `sums`. Both halves of a row, a and b, are added to the same vector.
     """
 
     def code(context, builder, signature, args):
@@ -148,16 +141,18 @@ def outer(typing, left, at, left_step, right, first, right_step, count, sums, pl
             for v in (0, VECTOR):
                 mine = builder.gep(lefts, [builder.add(builder.mul(k, args[2]), _I64(v))])
                 other = builder.gep(rights, [builder.add(builder.mul(k, args[5]), _I64(v))])
-                columns = [row(other, c) for c in range(COLUMNS)]
+                columns = [row(other, c) for c in range(OUTER_COLUMNS)]
                 after = []
-                for r in range(ROWS):
+                for r in range(OUTER_ROWS):
                     factor = row(mine, r)
-                    pairs = zip(columns, sums[r * COLUMNS : (r + 1) * COLUMNS], strict=True)
+                    pairs = zip(
+                        columns, sums[r * OUTER_COLUMNS : (r + 1) * OUTER_COLUMNS], strict=True
+                    )
                     after += [multiply_add(builder, factor, x, total) for x, total in pairs]
                 sums = after
             return sums
 
-        places = [builder.gep(tile, [_I64(n * VECTOR)]) for n in range(ROWS * COLUMNS)]
+        places = [builder.gep(tile, [_I64(n * VECTOR)]) for n in range(OUTER_ROWS * OUTER_COLUMNS)]
         before = [load_vector(builder, one, vector) for one in places]
         for one, value in zip(places, _loop(builder, args[6], before, step), strict=True):
             builder.store(value, builder.bitcast(one, vector.as_pointer()), align=4)

@@ -1,4 +1,4 @@
-"""Operations on SIMD vectors, as intrinsics for kernels; `vectors` explains vectors and lanes."""
+"""Operations on SIMD vectors; `kernels.vectors` explains vectors and lanes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from dnabirnn.alphabet import PADDING
-from dnabirnn.engine.kernels.vectors import (
-    AVX512,
-    FLOATS,
-    INTS,
-    TABLE_ENTRIES,
-    VECTOR,
-    VECTOR_OF,
-    CodeVector,
-    Vector,
+from dnabirnn.engine.kernels.intrinsics.generate import (
     by_register,
     call,
     joined,
@@ -28,6 +20,14 @@ from dnabirnn.engine.kernels.vectors import (
     pointer,
     repeat,
 )
+from dnabirnn.engine.kernels.intrinsics.vector_types import (
+    FLOATS,
+    INTS,
+    VECTOR_OF,
+    CodeVector,
+    Vector,
+)
+from dnabirnn.engine.kernels.vectors import AVX512, TABLE_ENTRIES, VECTOR
 
 __all__ = [
     "by_lane",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import types
+from numba import njit, types
 from numba.extending import overload
 
-from dnabirnn.compiled import INLINED, inlined
-from dnabirnn.engine.kernels.simd import (
+from dnabirnn.compiled import INLINED
+from dnabirnn.engine.kernels.intrinsics.simd import (
     by_lane,
     fma,
     fraction,
@@ -19,7 +20,10 @@ from dnabirnn.engine.kernels.simd import (
     scale,
     splat,
 )
-from dnabirnn.engine.kernels.vectors import AVX512, Vector
+from dnabirnn.engine.kernels.vectors import AVX512
+
+if TYPE_CHECKING:
+    from dnabirnn.engine.kernels.intrinsics import Vector
 
 __all__ = ["exp", "exp2", "half_logistic", "logistic", "tanh"]
 
@@ -87,7 +91,7 @@ def _tanh(x):  # type: ignore[no-untyped-def]
     return lambda x: by_lane(math.tanh, x)
 
 
-@inlined
+@njit(**INLINED)
 def _rational_tanh(x: Vector) -> Vector:
     """Return tanh(x) by the rational function above."""
     x = minimum(like(x, _BOUND), maximum(like(x, -_BOUND), x))
@@ -97,7 +101,7 @@ def _rational_tanh(x: Vector) -> Vector:
     return x * p / fma(q, s, like(s, _ONE))
 
 
-@inlined
+@njit(**INLINED)
 def half_logistic(x: Vector) -> Vector:
     """Return 1 / (1 + exp(-2 x)) within 3e-7. Gates have halved weights, which is exact."""
     return fma(tanh(x), like(x, _HALF), like(x, _HALF))
@@ -118,7 +122,7 @@ def _exp2(x):  # type: ignore[no-untyped-def]
     return lambda x: by_lane(math.exp, x * like(x, _LN2))
 
 
-@inlined
+@njit(**INLINED)
 def _polynomial_exp2(x: Vector) -> Vector:
     """Return 2**x by the polynomial above."""
     if not AVX512:
@@ -129,7 +133,7 @@ def _polynomial_exp2(x: Vector) -> Vector:
     return scale(p, x)
 
 
-@inlined
+@njit(**INLINED)
 def exp(x: Vector) -> Vector:
     """Return exp(x) with x clipped to [-86, 87]; relative error 2e-7."""
     x = minimum(splat(_HIGHEST), maximum(splat(_LOWEST), x))
@@ -141,7 +145,7 @@ def exp(x: Vector) -> Vector:
     return scale(fma(p, r * r, r) + splat(_ONE), n)
 
 
-@inlined
+@njit(**INLINED)
 def logistic(x: Vector) -> Vector:
     """Return 1 / (1 + exp(-x)). The relative error is small even for results near 0."""
     return splat(_ONE) / (splat(_ONE) + exp(splat(np.float32(0)) - x))

@@ -1,0 +1,51 @@
+"""Functions that are compiled into kernels: operations on SIMD vectors.
+
+Modules, in reading order:
+
+- `vector_types`: vectors as types of Numba
+- `generate`: generation of code
+- `simd`: operations on vectors
+- `tiles`: tiles of matrix products
+- `kmers`: look-up of k-mers
+- `activation`: activation functions
+
+All of these import Numba. They are imported when a kernel is compiled.
+"""
+
+from dnabirnn.compiled import deferred_names
+
+_MODULES = {
+    "activation": ("exp", "exp2", "half_logistic", "logistic", "tanh"),
+    "kmers": ("add_to_rows", "take_kmers"),
+    "simd": (
+        "by_lane",
+        "choose",
+        "fma",
+        "fraction",
+        "join",
+        "like",
+        "load",
+        "load4",
+        "load8",
+        "load_codes",
+        "maximum",
+        "minimum",
+        "scale",
+        "splat",
+        "split",
+        "square_root",
+        "store",
+        "take",
+        "take_rows",
+        "total",
+        "where_padding",
+        "zero_where_n",
+        "zero_where_padding",
+        "zeros",
+    ),
+    "tiles": ("outer", "product2", "product4", "product6", "product8", "product12"),
+}
+
+__getattr__ = deferred_names(
+    {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
+)
