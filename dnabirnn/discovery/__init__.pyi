@@ -1,0 +1,1 @@
+from .found_motif import Discovery as Discovery, FoundMotif as FoundMotif
