@@ -1,1 +1,18 @@
+from .comparison import check_tomtom as check_tomtom, compare_motifs as compare_motifs
 from .found_motif import Discovery as Discovery, FoundMotif as FoundMotif
+from .grammar import grammar_table as grammar_table
+from .logos import (
+    LogoPanel as LogoPanel,
+    importance_panel as importance_panel,
+    information_panel as information_panel,
+    logo_figure as logo_figure,
+    logo_svg as logo_svg,
+)
+from .output import (
+    DISCOVERY_FORMAT as DISCOVERY_FORMAT,
+    DISCOVERY_VERSION as DISCOVERY_VERSION,
+    Comparison as Comparison,
+    DiscoveryFiles as DiscoveryFiles,
+    write_discovery as write_discovery,
+)
+from .table import motif_table as motif_table

@@ -43,6 +43,13 @@ class FoundMotif:
     importance: NDArray[np.float32]
     sites: pl.DataFrame
 
+    def logo(self) -> str:
+        """Return the logo of information above that of importance, as the text of an SVG file."""
+        from dnabirnn.discovery.logos import importance_panel, information_panel, logo_svg
+
+        panels = [information_panel(self.motif, self.motif.name), importance_panel(self.importance)]
+        return logo_svg(panels)
+
 
 class Discovery(NamedTuple):
     """Motifs found in the targets of a model.

@@ -84,7 +84,7 @@ def motifs_text(
     Parameters
     ----------
     motifs : sequence of Motif
-        With different names.
+        With different names. White space in names is replaced by underscores, as when reading.
     form : MotifFormat
     background : ndarray, (4,) float64, optional
         Shares of A, C, G and T, for MEME; equal by default.
@@ -115,7 +115,8 @@ def motifs_text(
 
 def _label(motif: Motif) -> str:
     """Return identifier and name, or only the name if they are the same."""
-    return motif.name if motif.identifier == motif.name else f"{motif.identifier} {motif.name}"
+    names = dict.fromkeys("_".join(text.split()) for text in (motif.identifier, motif.name))
+    return " ".join(names)
 
 
 def _sites(motif: Motif) -> float:
@@ -129,8 +130,9 @@ def _jaspar(motif: Motif) -> str:
 
 
 def _transfac(motif: Motif) -> str:
-    lines = [] if motif.identifier == motif.name else [f"AC  {motif.identifier}", "XX"]
-    lines += [f"ID  {motif.name}", "XX", "P0      A      C      G      T"]
+    *identifier, name = _label(motif).split()
+    lines = [f"AC  {identifier[0]}", "XX"] if identifier else []
+    lines += [f"ID  {name}", "XX", "P0      A      C      G      T"]
     for place, column in enumerate(motif.counts.tolist(), 1):
         numbers = " ".join(f"{_number(count):>6}" for count in column)
         lines.append(f"{place:02d} {numbers}      {motif.consensus[place - 1]}")

@@ -71,6 +71,13 @@ def test_biopython_reads_them(form):
         np.testing.assert_allclose(theirs, table, atol=0.51 if form is MotifFormat.MEME else 0)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_white_space_in_names(form):
+    motif = Motif("alpha  satellite_1", "alpha  satellite_1", np.eye(4) * 5)
+    (read,) = parse_motifs(motifs_text([motif], form), "file")
+    assert (read.name, read.identifier) == ("alpha_satellite_1", "alpha_satellite_1")
+
+
 def test_number_of_sites_of_meme():
     text = motifs_text([Motif("a", "a", np.array([[40.0, 3, 2, 5]]))], MotifFormat.MEME)
     assert "letter-probability matrix: alength= 4 w= 1 nsites= 50\n" in text
