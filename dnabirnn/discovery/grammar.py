@@ -1,4 +1,4 @@
-"""Grammar: at which orientation and spacing the sites of two motifs stand more often than by chance.
+"""Grammar: orientations and spacings of two motifs that are more frequent than by chance.
 
 Two sites of a target are a pair if they do not overlap. The distance is that from the left end of
 the first to the left end of the second, where left and right are those of the first motif's strand.
@@ -10,8 +10,8 @@ over 10 bp on either side, because in targets that are themselves sites of one o
 targets have a fixed spacing too: what is tested is whether a spacing is exact, and not whether the
 motifs prefer to be near the middle of the targets.
 
-Each target counts once for a spacing. With n pairs in a target, and a share s of the distribution at
-a spacing, a target has it with probability 1 - (1 - s)^n. The p-value is the probability that a
+Each target counts once for a spacing. With n pairs in a target, and a share s of the distribution
+at a spacing, a target has it with probability 1 - (1 - s)^n. The p-value is the probability that a
 Poisson variable, whose mean is the sum of these over the targets, is as large as the number seen or
 larger. q-values are those of Benjamini and Hochberg over all orientations, distances and pairs.
 """
@@ -51,8 +51,8 @@ MAX_Q = 0.05
 
 _SMOOTHED_BP = 10
 _UNIFORM_SHARE = 0.1
-"""Share of a uniform distribution in that of distances, because a spacing that no other targets have
-is not impossible."""
+"""Share of a uniform distribution in that of distances, because a spacing that no other targets
+have is not impossible."""
 _LEAST_TARGETS = 3
 """A spacing in fewer targets is not reported."""
 _ORIENTATIONS = ("same", "opposite")

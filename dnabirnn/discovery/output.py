@@ -11,6 +11,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from dnabirnn.discovery.grammar import grammar_table
@@ -116,12 +117,12 @@ def write_discovery(
                 rows = StringIO()
                 _write_sites(site_rows(discovery), rows)
                 files.open(wanted.sites).write(rows.getvalue().encode())
-            tables = {
-                wanted.table: motif_table(discovery),
-                wanted.grammar: grammar,
-                wanted.matches: None if comparison is None else comparison.table,
-            }
-            for path, table in tables.items():
+            tables = [
+                (wanted.table, motif_table(discovery)),
+                (wanted.grammar, grammar),
+                (wanted.matches, None if comparison is None else comparison.table),
+            ]
+            for path, table in tables:
                 if path is not None and table is not None:
                     _write_table(table, path, files.open(path))
             if wanted.logos is not None:
@@ -228,9 +229,12 @@ def _plain(
     rows = motif_table(discovery).to_dicts()
     matches: list[dict[str, Any]] = []
     if comparison is not None:
-        known = {motif.identifier: motif for motif in comparison.database}
+        known = {(motif.identifier, motif.name): motif for motif in comparison.database}
         matches = [
-            {**row, "counts": known[row["match"]].frequencies.round(6).tolist()}
+            {
+                **row,
+                "counts": known[row["match"], row["match_name"]].frequencies.round(6).tolist(),
+            }
             for row in comparison.table.to_dicts()
         ]
     folder = os.path.dirname(os.path.abspath(wanted.summary or "."))
@@ -251,7 +255,9 @@ def _plain(
             {
                 **row,
                 "counts": found.motif.counts.round(6).tolist(),
-                "importance_of_bases": found.importance.round(5).tolist(),
+                "importance_of_bases": np.nan_to_num(found.importance.astype(np.float64))
+                .round(5)
+                .tolist(),
             }
             for row, found in zip(rows, discovery.motifs, strict=True)
         ],
