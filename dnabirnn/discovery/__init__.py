@@ -3,6 +3,11 @@
 Modules, in reading order:
 
 - `found_motif`: motifs and their sites
+- `table`: figures of motifs
+- `grammar`: spacings of pairs of motifs that are more frequent than by chance
+- `comparison`: motifs of a database that resemble those found
+- `logos`: letters as high as their information, or their importance
+- `output`: files of motifs, sites, tables and logos
 """
 
 import lazy_loader

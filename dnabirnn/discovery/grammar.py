@@ -97,7 +97,7 @@ def poisson_tail(count: int, mean: float) -> float:
     Examples
     --------
     >>> round(poisson_tail(1, 0.5), 6), round(poisson_tail(3, 0.01) * 1e6, 6)
-    (0.393469, 0.165421)
+    (0.393469, 0.165422)
     """
     if count <= 0:
         return 1.0

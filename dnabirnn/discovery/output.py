@@ -25,6 +25,8 @@ from dnabirnn.motifs import motif_format, motifs_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from dnabirnn.discovery.found_motif import Discovery
     from dnabirnn.files import PathLike
     from dnabirnn.motifs import Motif
@@ -268,3 +270,8 @@ def _plain(
             kind: os.path.relpath(path, folder) for kind, path in files.items() if path is not None
         },
     }
+
+
+def _numbers(importance: NDArray[np.float32]) -> list[list[float]]:
+    """Return importance as values of JSON, which has no NaN."""
+    return [[round(value, 5) for value in row] for row in np.nan_to_num(importance).tolist()]
