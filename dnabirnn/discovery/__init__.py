@@ -3,6 +3,12 @@
 Modules, in reading order:
 
 - `found_motif`: motifs and their sites
+- `options`: what is searched, and which motifs count
+- `targets`: intervals whose scores are explained, or a sample of them
+- `contributions`: what the bases around targets contribute to their scores
+- `matching`: matches of a motif in contributions
+- `search`: motifs in the contributions of the targets of a class
+- `find`: the whole search
 """
 
 import lazy_loader

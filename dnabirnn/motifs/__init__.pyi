@@ -11,6 +11,7 @@ from .consensus import (
     simulate_repeats as simulate_repeats,
 )
 from .motif import (
+    Motif as Motif,
     built_in_motifs as built_in_motifs,
     find_motif as find_motif,
     read_motifs as read_motifs,
