@@ -3,6 +3,13 @@
 Modules, in reading order:
 
 - `found_motif`: motifs and their sites
+- `options`: what is searched, and which motifs count
+- `own_targets`: targets that a model finds itself
+- `targets`: intervals whose scores are explained, or a sample of them
+- `contributions`: what the bases around targets contribute to their scores
+- `matching`: matches of a motif in contributions
+- `search`: motifs in the contributions of the targets of a class
+- `find`: the whole search
 - `table`: figures of motifs
 - `grammar`: spacings of pairs of motifs that are more frequent than by chance
 - `comparison`: motifs of a database that resemble those found

@@ -1,4 +1,5 @@
 from .comparison import check_tomtom as check_tomtom, compare_motifs as compare_motifs
+from .find import find_motifs as find_motifs
 from .found_motif import Discovery as Discovery, FoundMotif as FoundMotif
 from .grammar import grammar_table as grammar_table
 from .logos import (
@@ -8,6 +9,7 @@ from .logos import (
     logo_figure as logo_figure,
     logo_svg as logo_svg,
 )
+from .options import DiscoveryOptions as DiscoveryOptions
 from .output import (
     DISCOVERY_FORMAT as DISCOVERY_FORMAT,
     DISCOVERY_VERSION as DISCOVERY_VERSION,
@@ -15,4 +17,5 @@ from .output import (
     DiscoveryFiles as DiscoveryFiles,
     write_discovery as write_discovery,
 )
+from .own_targets import own_targets as own_targets
 from .table import motif_table as motif_table
