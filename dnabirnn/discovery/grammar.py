@@ -3,17 +3,21 @@
 Two sites of a target are a pair if they do not overlap. The distance is that from the left end of
 the first to the left end of the second, where left and right are those of the first motif's strand.
 
-If the motifs were placed independently, the second motif would stand as far from the first in one
-target as it does in another. So the sites of all other targets, laid over each target so that their
-middles and strands agree, give the distribution of the distances that is expected. It is smoothed
-over 10 bp on either side, because in targets that are themselves sites of one of the motifs, other
-targets have a fixed spacing too: what is tested is whether a spacing is exact, and not whether the
-motifs prefer to be near the middle of the targets.
+By chance, the second motif would stand as far from the first in one target as it does in another. So
+the sites of all other targets, laid over each target so that their middles and strands agree, give
+the distribution of distances that is expected; it is smoothed over 10 bp on either side.
+
+This says nothing where the targets are themselves sites of one of the motifs, such as the calls of a
+model, because then other targets have the same spacing. A motif is taken for the target if half of
+its sites or more begin at the same distance from the middle, the left end or the right end of their
+targets, give or take 2 bp. Then the second motif stands by chance anywhere in the target and its
+surroundings, on either strand.
 
 Each target counts once for a spacing. With n pairs in a target, and a share s of the distribution
 at a spacing, a target has it with probability 1 - (1 - s)^n. The p-value is the probability that a
 Poisson variable, whose mean is the sum of these over the targets, is as large as the number seen or
 larger. q-values are those of Benjamini and Hochberg over all orientations, distances and pairs.
+Distances that are at most 3 bp from each other are joined in one row.
 """
 
 from __future__ import annotations
@@ -40,6 +44,8 @@ GRAMMAR_SCHEMA: dict[str, type[pl.DataType]] = {
     "second": pl.String,
     "orientation": pl.String,
     "distance": pl.Int64,
+    "low": pl.Int64,
+    "high": pl.Int64,
     "gap": pl.Int64,
     "targets": pl.Int64,
     "expected": pl.Float64,
@@ -53,6 +59,8 @@ _SMOOTHED_BP = 10
 _UNIFORM_SHARE = 0.1
 """Share of a uniform distribution in that of distances, because a spacing that no other targets
 have is not impossible."""
+_ANCHORED_BP, _ANCHORED_SHARE = 2, 0.5
+_JOINED_BP = 3
 _LEAST_TARGETS = 3
 """A spacing in fewer targets is not reported."""
 _ORIENTATIONS = ("same", "opposite")
@@ -72,23 +80,28 @@ def grammar_table(discovery: Discovery, max_q: float = MAX_Q) -> pl.DataFrame:
     table : polars.DataFrame
         By pair of motifs in their order, then by q-value: class, first, second (names of the
         motifs), orientation ("same" or "opposite"), distance (bp; from the left end of the first
-        to the left end of the second on the first's strand), gap (bases between them), targets
-        (with a pair of this spacing), expected (mean number of such targets by chance), share (of
-        the targets with any pair), pvalue, qvalue.
+        to the left end of the second on the first's strand; the most frequent one), low and high
+        (the range of the distance), gap (bases between the sites at this distance), targets (with
+        a pair in the range), expected (mean number of such targets by chance), share (of the
+        targets with any pair), pvalue and qvalue (the smallest in the range).
     """
-    rows: list[dict[str, Any]] = []
+    spacings: list[list[_Spacing]] = []
+    pairs: list[_Pair] = []
     tests = 0
     frames = _by_class(discovery)
-    for number, (first, second) in enumerate(_pairs(discovery.motifs)):
-        own, own_tests = _tested(_Pair(first, second, frames[first.class_name]))
+    for first, second in _pairs(discovery.motifs):
+        pairs.append(_Pair(first, second, frames[first.class_name]))
+        own, own_tests = _tested(pairs[-1])
         tests += own_tests
-        rows += [{**row, "pair": number} for row in own]
-    table = pl.DataFrame(rows, schema={**GRAMMAR_SCHEMA, "pair": pl.Int64})
-    found = false_discovery_rates(table["pvalue"].to_numpy(), tests)
-    table = table.with_columns(qvalue=pl.Series(found, dtype=pl.Float64))
-    table = table.filter(pl.col("qvalue") <= max_q)
-    order = ["pair", "qvalue", "pvalue", "distance", "orientation"]
-    return table.sort(order).select(*GRAMMAR_SCHEMA)
+        spacings.append(own)
+    pvalues = np.array([one.pvalue for own in spacings for one in own])
+    rates = iter(false_discovery_rates(pvalues, tests).tolist())
+    rows: list[dict[str, Any]] = []
+    for pair, own in zip(pairs, spacings, strict=True):
+        kept = [(one, rate) for one in own if (rate := next(rates)) <= max_q]
+        found = [_row(pair, joined) for joined in _ranges(kept)]
+        rows += sorted(found, key=lambda row: (row["qvalue"], row["pvalue"], row["distance"]))
+    return pl.DataFrame(rows, schema=GRAMMAR_SCHEMA)
 
 
 def poisson_tail(count: int, mean: float) -> float:
@@ -148,11 +161,13 @@ def _pairs(motifs: Sequence[FoundMotif]) -> Iterator[tuple[FoundMotif, FoundMoti
 
 
 class _Frame(NamedTuple):
-    """Targets of all classes: twice their middles, and their strands as signs."""
+    """Targets of all classes: twice their middles, their lengths, and their strands as signs."""
 
     middles: NDArray[np.int64]  # (n,)
+    lengths: NDArray[np.int64]  # (n,)
     signs: NDArray[np.int64]  # (n,): -1 for "-", else 1
     both_ways: bool  # targets have no strand, so that each is laid over the others in both ways
+    reach_bp: int
 
 
 class _Sites(NamedTuple):
@@ -167,6 +182,11 @@ class _Sites(NamedTuple):
         """Return the sites on the other strand of their targets."""
         return self._replace(lefts=-(self.lefts + 2 * self.width), signs=-self.signs)
 
+    @property
+    def oriented(self) -> NDArray[np.int64]:
+        """Left ends in the frame of the site, in which the site is on the + strand."""
+        return np.where(self.signs > 0, self.lefts, -(self.lefts + 2 * self.width))
+
     def of(self, chosen: NDArray[np.bool_]) -> _Sites:
         """Return some of the sites."""
         return self._replace(
@@ -177,11 +197,13 @@ class _Sites(NamedTuple):
 def _by_class(discovery: Discovery) -> dict[str, _Frame]:
     targets = discovery.targets
     middles = (targets["start"] + targets["end"]).to_numpy()
+    lengths = (targets["end"] - targets["start"]).to_numpy()
     signs = np.where((targets["strand"] == "-").to_numpy(), -1, 1)
     frames = {}
     for name in dict.fromkeys(motif.class_name for motif in discovery.motifs):
         of_class = targets.filter(pl.col("class") == name)
-        frames[name] = _Frame(middles, signs, bool((of_class["strand"] == ".").any()))
+        both_ways = bool((of_class["strand"] == ".").any())
+        frames[name] = _Frame(middles, lengths, signs, both_ways, discovery.reach_bp)
     return frames
 
 
@@ -194,6 +216,38 @@ def _sites(found: FoundMotif, frame: _Frame) -> _Sites:
     return _Sites(targets, np.where(turn > 0, starts, -ends), signs * turn, found.motif.width_bp)
 
 
+class _Seen(NamedTuple):
+    """Pairs of sites: index of the first site, target, orientation (0 or 1) and distance (bp)."""
+
+    first: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    orientations: NDArray[np.int64]
+    distances: NDArray[np.int64]
+
+
+class _Spacing(NamedTuple):
+    """A spacing that was tested.
+
+    Attributes
+    ----------
+    orientation, distance : int
+    targets : ndarray, (n,) int64
+        Targets that have it.
+    mean : float
+        Expected number of targets.
+    all_targets : int
+        Targets with any pair.
+    pvalue : float
+    """
+
+    orientation: int
+    distance: int
+    targets: NDArray[np.int64]
+    mean: float
+    all_targets: int
+    pvalue: float
+
+
 class _Pair:
     """Sites of two motifs, or of one with itself."""
 
@@ -201,7 +255,8 @@ class _Pair:
         self.class_name, self.names = first.class_name, (first.motif.name, second.motif.name)
         self.first, self.second = _sites(first, frame), _sites(second, frame)
         self.itself = first is second
-        self.both_ways = frame.both_ways
+        self.frame = frame
+        self.anchored = _is_anchored(self.first, frame) or _is_anchored(self.second, frame)
 
     def is_apart(self, distances: NDArray[Any], orientation: int) -> NDArray[np.bool_]:
         """Return which distances, in bp, do not overlap; of a motif with itself, each pair once."""
@@ -211,8 +266,8 @@ class _Pair:
         # opposite orientation is at the same distance.
         return apart & (distances > 0) if self.itself and orientation == 0 else apart
 
-    def seen(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Return target, orientation (0 or 1) and distance (bp) of each pair."""
+    def seen(self) -> _Seen:
+        """Return the pairs."""
         first, second = _joined(self.first.targets, self.second.targets)
         if self.itself:
             # Both orders of a pair of the same orientation are needed: only one is downstream.
@@ -222,7 +277,8 @@ class _Pair:
         orientations, distances = _relations(self.first, self.second, first, second)
         kept = self.is_apart(distances // 2, 0) & (orientations == 0)
         kept |= self.is_apart(distances // 2, 1) & (orientations == 1)
-        return self.first.targets[first][kept], orientations[kept], distances[kept] // 2
+        first = first[kept]
+        return _Seen(first, self.first.targets[first], orientations[kept], distances[kept] // 2)
 
     def laid_over(self, reach: int) -> NDArray[np.float64]:
         """Return how often each relation occurs between sites of different targets.
@@ -238,7 +294,9 @@ class _Pair:
             By orientation and distance from -reach on.
         """
         counts = np.zeros((2, 2 * reach + 1))
-        for second in [self.second, self.second.turned()] if self.both_ways else [self.second]:
+        for second in (
+            [self.second, self.second.turned()] if self.frame.both_ways else [self.second]
+        ):
             for sign in (1, -1):
                 own, others = self.first.of(self.first.signs == sign), second
                 if sign < 0:
@@ -302,7 +360,20 @@ def _differences(
     return counts
 
 
-def _expected_shares(pair: _Pair) -> tuple[NDArray[np.float64], int]:
+def _is_anchored(sites: _Sites, frame: _Frame) -> bool:
+    """Return whether half of the sites or more stand at the same place of their targets."""
+    if not len(sites.lefts):
+        return False
+    lefts, lengths = sites.oriented, frame.lengths[sites.targets]
+    for places in (lefts, lefts - lengths, lefts + lengths):  # from the middle, from either end
+        ordered = np.sort(places)
+        last = np.searchsorted(ordered, ordered + 4 * _ANCHORED_BP, side="right")
+        if (last - np.arange(len(ordered))).max() >= _ANCHORED_SHARE * len(ordered):
+            return True
+    return False
+
+
+def _expected_shares(pair: _Pair, seen: _Seen) -> tuple[NDArray[np.float64], int]:
     """Return the distribution of relations by chance.
 
     Returns
@@ -313,67 +384,119 @@ def _expected_shares(pair: _Pair) -> tuple[NDArray[np.float64], int]:
         m.
     """
     parts = (pair.first, pair.second)
-    reach = 2 * max(int(np.abs(part.lefts).max(initial=0)) + 2 * part.width for part in parts)
-    most = reach // 2
-    counts = pair.laid_over(2 * most)
-    halves = np.arange(-2 * most, 2 * most + 1) / 2
+    window = int(pair.frame.lengths.max(initial=0)) + 2 * pair.frame.reach_bp
+    most = 2 * max(
+        window, *(int(np.abs(part.lefts).max(initial=0)) + 2 * part.width for part in parts)
+    )
     distances = np.arange(-most, most + 1)
-    radius = 2 * _SMOOTHED_BP + 1
-    window = np.ones(2 * radius + 1)
-    shares = np.zeros((2, 2 * most + 1))
-    possible = np.zeros(shares.shape, np.bool_)
-    for orientation in range(2):
-        allowed = pair.is_apart(halves, orientation)
-        inside = np.convolve(np.where(allowed, counts[orientation], 0), window, "same")[::2]
-        places = np.convolve(allowed.astype(float), window, "same")[::2]
-        whole = pair.is_apart(distances, orientation)
-        np.divide(inside, places, out=shares[orientation], where=whole & (places > 0))
-        if pair.itself and orientation == 1:  # counted from both of its sites
-            shares[orientation] /= 2
-        possible[orientation] = whole
+    apart = np.stack([pair.is_apart(distances, orientation) for orientation in range(2)])
+    if pair.anchored:
+        shares = apart * _anywhere(pair, seen, most)
+    else:
+        shares = _shuffled(pair, most) * apart
+    if pair.itself:  # of opposite orientation, both sites see the other one at the same distance
+        shares[1] /= 2
+    total = shares.sum()
+    if total > 0:
+        shares /= total
     # Only distances between the smallest and the largest one of any two targets are possible.
     reached = np.flatnonzero(shares.any(axis=0))
     if reached.size:
-        possible[:, : reached[0]] = possible[:, reached[-1] + 1 :] = False
-    uniform = possible / max(int(possible.sum()), 1)
-    total = shares.sum()
+        apart[:, : reached[0]] = apart[:, reached[-1] + 1 :] = False
+    uniform = apart / max(int(apart.sum()), 1)
     if total <= 0:
         return uniform, most
-    return (1 - _UNIFORM_SHARE) * shares / total + _UNIFORM_SHARE * uniform, most
+    return (1 - _UNIFORM_SHARE) * shares + _UNIFORM_SHARE * uniform, most
 
 
-def _tested(pair: _Pair) -> tuple[list[dict[str, Any]], int]:
+def _anywhere(pair: _Pair, seen: _Seen, most: int) -> NDArray[np.float64]:
+    """Return how many second sites have each distance if they stand anywhere: (2 * most + 1,)."""
+    lefts = pair.first.oriented[seen.first]
+    half = pair.frame.lengths[pair.first.targets[seen.first]] + 2 * pair.frame.reach_bp
+    low = (-half - lefts) // 2
+    high = (half - 2 * pair.second.width - lefts) // 2
+    steps = np.zeros(2 * most + 2)
+    share = 1 / np.maximum(high - low + 1, 1)
+    np.add.at(steps, low + most, share)
+    np.subtract.at(steps, high + most + 1, share)
+    return np.maximum(np.cumsum(steps)[:-1], 0)
+
+
+def _shuffled(pair: _Pair, most: int) -> NDArray[np.float64]:
+    """Return the smoothed number of second sites at each distance in other targets: (2, ...)."""
+    counts = pair.laid_over(2 * most)
+    halves = np.arange(-2 * most, 2 * most + 1) / 2
+    window = np.ones(2 * (2 * _SMOOTHED_BP + 1) + 1)
+    shares = np.zeros((2, 2 * most + 1))
+    for orientation in range(2):
+        apart = pair.is_apart(halves, orientation)
+        inside = np.convolve(np.where(apart, counts[orientation], 0), window, "same")[::2]
+        places = np.convolve(apart.astype(float), window, "same")[::2]
+        np.divide(inside, places, out=shares[orientation], where=places > 0)
+    return shares
+
+
+def _tested(pair: _Pair) -> tuple[list[_Spacing], int]:
     """Return the spacings that occur often enough to be of interest, and the number of tests."""
-    shares, most = _expected_shares(pair)
-    targets, orientations, distances = pair.seen()
+    seen = pair.seen()
+    shares, most = _expected_shares(pair, seen)
     tests = int((shares > 0).sum())
-    if not len(targets):
+    if not len(seen.targets):
         return [], tests
-    _, numbers = np.unique(targets, return_counts=True)  # pairs of each target with any
-    relation = orientations * (2 * most + 1) + distances + most
-    once = np.unique(np.stack([targets, relation]), axis=1)[1]
-    rows = []
-    for place, count in zip(*np.unique(once, return_counts=True), strict=True):
+    _, numbers = np.unique(seen.targets, return_counts=True)  # pairs of each target with any
+    places = seen.orientations * (2 * most + 1) + seen.distances + most
+    once = np.unique(np.stack([places, seen.targets]), axis=1)
+    spacings = []
+    for place, first, count in zip(
+        *np.unique(once[0], return_index=True, return_counts=True), strict=True
+    ):
         if count < _LEAST_TARGETS:
             continue
         orientation, offset = divmod(int(place), 2 * most + 1)
-        share = float(shares[orientation, offset])
-        mean = float(-np.expm1(numbers * np.log1p(-min(share, 1 - 1e-12))).sum())
-        distance = offset - most
-        gap = distance - pair.first.width if distance > 0 else -distance - pair.second.width
-        rows.append(
-            {
-                "class": pair.class_name,
-                "first": pair.names[0],
-                "second": pair.names[1],
-                "orientation": _ORIENTATIONS[orientation],
-                "distance": distance,
-                "gap": gap,
-                "targets": int(count),
-                "expected": mean,
-                "share": int(count) / len(numbers),
-                "pvalue": poisson_tail(int(count), mean),
-                "qvalue": None,
-            }
-        )
-    return rows, tests
+        share = min(float(shares[orientation, offset]), 1 - 1e-12)
+        mean = float(-np.expm1(numbers * np.log1p(-share)).sum())
+        targets, pvalue = once[1, first : first + count], poisson_tail(int(count), mean)
+        spacings.append(_Spacing(orientation, offset - most, targets, mean, len(numbers), pvalue))
+    return spacings, tests
+
+
+def _ranges(found: Sequence[tuple[_Spacing, float]]) -> list[list[tuple[_Spacing, float]]]:
+    """Join spacings, sorted by orientation and distance, that are close to each other."""
+    ranges: list[list[tuple[_Spacing, float]]] = []
+    for one in found:
+        before = ranges[-1][-1][0] if ranges else None
+        if (
+            before is not None
+            and before.orientation == one[0].orientation
+            and one[0].distance - before.distance <= _JOINED_BP
+        ):
+            ranges[-1].append(one)
+        else:
+            ranges.append([one])
+    return ranges
+
+
+def _row(pair: _Pair, joined: Sequence[tuple[_Spacing, float]]) -> dict[str, Any]:
+    spacings = [one for one, _ in joined]
+    most = max(spacings, key=lambda one: (len(one.targets), -one.pvalue))
+    gap = (
+        most.distance - pair.first.width
+        if most.distance > 0
+        else -most.distance - pair.second.width
+    )
+    targets = len(np.unique(np.concatenate([one.targets for one in spacings])))
+    return {
+        "class": pair.class_name,
+        "first": pair.names[0],
+        "second": pair.names[1],
+        "orientation": _ORIENTATIONS[most.orientation],
+        "distance": most.distance,
+        "low": spacings[0].distance,
+        "high": spacings[-1].distance,
+        "gap": gap,
+        "targets": targets,
+        "expected": sum(one.mean for one in spacings),
+        "share": targets / most.all_targets,
+        "pvalue": min(one.pvalue for one in spacings),
+        "qvalue": min(rate for _, rate in joined),
+    }
