@@ -11,6 +11,7 @@ Modules, in reading order:
 - `search`: motifs in the contributions of the targets of a class
 - `find`: the whole search
 - `table`: figures of motifs
+- `significance`: p-values of counts, and q-values
 - `grammar`: spacings of pairs of motifs that are more frequent than by chance
 - `comparison`: motifs of a database that resemble those found
 - `logos`: letters as high as their information, or their importance

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from dnabirnn.discovery.grammar import false_discovery_rates
+from dnabirnn.discovery.significance import false_discovery_rates
 from dnabirnn.errors import OptionError
 
 if TYPE_CHECKING:

@@ -3,15 +3,15 @@
 Two sites of a target are a pair if they do not overlap. The distance is that from the left end of
 the first to the left end of the second, where left and right are those of the first motif's strand.
 
-By chance, the second motif would stand as far from the first in one target as it does in another. So
-the sites of all other targets, laid over each target so that their middles and strands agree, give
-the distribution of distances that is expected; it is smoothed over 10 bp on either side.
+By chance, the second motif would stand as far from the first in one target as it does in another.
+So the sites of all other targets, laid over each target so that their middles and strands agree,
+give the distribution of distances that is expected; it is smoothed over 10 bp on either side.
 
-This says nothing where the targets are themselves sites of one of the motifs, such as the calls of a
-model, because then other targets have the same spacing. A motif is taken for the target if half of
-its sites or more begin at the same distance from the middle, the left end or the right end of their
-targets, give or take 2 bp. Then the second motif stands by chance anywhere in the target and its
-surroundings, on either strand.
+This says nothing where the targets are themselves sites of one of the motifs, such as the calls of
+a model, because then other targets have the same spacing. A motif is taken for the target if half
+of its sites or more begin at the same distance from the middle, the left end or the right end of
+their targets, give or take 2 bp. Then the second motif stands by chance anywhere in the target and
+its surroundings, on either strand.
 
 Each target counts once for a spacing. With n pairs in a target, and a share s of the distribution
 at a spacing, a target has it with probability 1 - (1 - s)^n. The p-value is the probability that a
@@ -22,12 +22,13 @@ Distances that are at most 3 bp from each other are joined in one row.
 
 from __future__ import annotations
 
-import math
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
+
+from dnabirnn.discovery.significance import false_discovery_rates, poisson_tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.discovery.found_motif import Discovery, FoundMotif
 
-__all__ = ["GRAMMAR_SCHEMA", "MAX_Q", "false_discovery_rates", "grammar_table", "poisson_tail"]
+__all__ = ["GRAMMAR_SCHEMA", "MAX_Q", "grammar_table"]
 
 GRAMMAR_SCHEMA: dict[str, type[pl.DataType]] = {
     "class": pl.String,
@@ -102,56 +103,6 @@ def grammar_table(discovery: Discovery, max_q: float = MAX_Q) -> pl.DataFrame:
         found = [_row(pair, joined) for joined in _ranges(kept)]
         rows += sorted(found, key=lambda row: (row["qvalue"], row["pvalue"], row["distance"]))
     return pl.DataFrame(rows, schema=GRAMMAR_SCHEMA)
-
-
-def poisson_tail(count: int, mean: float) -> float:
-    """Return the probability that a Poisson variable is `count` or larger.
-
-    Examples
-    --------
-    >>> round(poisson_tail(1, 0.5), 6), round(poisson_tail(3, 0.01) * 1e6, 6)
-    (0.393469, 0.165422)
-    """
-    if count <= 0:
-        return 1.0
-    if mean <= 0:
-        return 0.0
-    if count <= mean:  # the lower tail is the shorter sum
-        term = math.exp(-mean + (count - 1) * math.log(mean) - math.lgamma(count))
-        return max(0.0, 1 - _sum(term, (n / mean for n in range(count - 1, 0, -1))))
-    term = math.exp(-mean + count * math.log(mean) - math.lgamma(count + 1))
-    return min(1.0, _sum(term, (mean / n for n in range(count + 1, count + 10_000_000))))
-
-
-def _sum(term: float, ratios: Iterator[float]) -> float:
-    total = term
-    for ratio in ratios:
-        term *= ratio
-        total += term
-        if term <= total * 1e-17:
-            break
-    return total
-
-
-def false_discovery_rates(pvalues: NDArray[np.float64], tests: int) -> NDArray[np.float64]:
-    """Return the q-values of Benjamini and Hochberg.
-
-    Parameters
-    ----------
-    pvalues : ndarray, (n,) float64
-    tests : int
-        Number of tests, of which the p-values are the smallest; those of the others are 1.
-
-    Examples
-    --------
-    >>> false_discovery_rates(np.array([0.04, 0.001, 0.01]), 10).round(6).tolist()
-    [0.133333, 0.01, 0.05]
-    """
-    order = np.argsort(pvalues, kind="stable")
-    scaled = pvalues[order] * tests / np.arange(1, len(pvalues) + 1)
-    rates = np.empty(len(pvalues))
-    rates[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
-    return rates
 
 
 def _pairs(motifs: Sequence[FoundMotif]) -> Iterator[tuple[FoundMotif, FoundMotif]]:
@@ -390,10 +341,7 @@ def _expected_shares(pair: _Pair, seen: _Seen) -> tuple[NDArray[np.float64], int
     )
     distances = np.arange(-most, most + 1)
     apart = np.stack([pair.is_apart(distances, orientation) for orientation in range(2)])
-    if pair.anchored:
-        shares = apart * _anywhere(pair, seen, most)
-    else:
-        shares = _shuffled(pair, most) * apart
+    shares = apart * (_anywhere(pair, seen, most) if pair.anchored else _shuffled(pair, most))
     if pair.itself:  # of opposite orientation, both sites see the other one at the same distance
         shares[1] /= 2
     total = shares.sum()
@@ -479,18 +427,15 @@ def _ranges(found: Sequence[tuple[_Spacing, float]]) -> list[list[tuple[_Spacing
 def _row(pair: _Pair, joined: Sequence[tuple[_Spacing, float]]) -> dict[str, Any]:
     spacings = [one for one, _ in joined]
     most = max(spacings, key=lambda one: (len(one.targets), -one.pvalue))
-    gap = (
-        most.distance - pair.first.width
-        if most.distance > 0
-        else -most.distance - pair.second.width
-    )
+    distance = most.distance
+    gap = distance - pair.first.width if distance > 0 else -distance - pair.second.width
     targets = len(np.unique(np.concatenate([one.targets for one in spacings])))
     return {
         "class": pair.class_name,
         "first": pair.names[0],
         "second": pair.names[1],
         "orientation": _ORIENTATIONS[most.orientation],
-        "distance": most.distance,
+        "distance": distance,
         "low": spacings[0].distance,
         "high": spacings[-1].distance,
         "gap": gap,

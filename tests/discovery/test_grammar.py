@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import polars as pl
 import pytest
@@ -16,8 +14,6 @@ from dnabirnn.discovery.grammar import (
     GRAMMAR_SCHEMA,
     _differences,
     _joined,
-    false_discovery_rates,
-    poisson_tail,
 )
 
 FIXED = [
@@ -52,6 +48,7 @@ def test_a_fixed_spacing_is_found(planted):
     # Between the first, 15 bp, and the second, 10 bp.
     assert row["gap"] == (planted.spacing - 15 if planted.spacing > 0 else -planted.spacing - 10)
     assert row["qvalue"] < 1e-3
+    assert row["low"] == row["high"] == row["distance"]
     assert row["targets"] > 3 * row["expected"]
 
 
@@ -97,6 +94,19 @@ def test_copies_that_face_each_other_or_not(left, right, distance):
     assert (row["orientation"], row["distance"], row["gap"]) == ("opposite", distance, 21)
 
 
+def test_a_range_of_spacings_is_one_row():
+    rng = np.random.default_rng(0)
+    targets = [("c", 1000 * n, 1000 * n + 10, "+", "X") for n in range(400)]
+    first = [("c", 1000 * n, 1000 * n + 10, "+", n, 1.0) for n in range(400)]
+    gaps = rng.integers(5, 16, 400).tolist()
+    second = [("c", 1000 * n + 10 + g, 1000 * n + 16 + g, "+", n, 1.0) for n, g in enumerate(gaps)]
+    one = with_sites("X_1", np.ones((10, 4)), first, targets)
+    other = with_sites("X_2", np.ones((6, 4)), second, targets)
+    (row,) = grammar_table(one._replace(motifs=[*one.motifs, *other.motifs])).to_dicts()
+    assert (row["first"], row["second"], row["orientation"]) == ("X_1", "X_2", "same")
+    assert (row["low"], row["high"], row["targets"], row["share"]) == (15, 25, 400, 1.0)
+
+
 def test_overlapping_sites_are_no_pair():
     targets = [("c", 1000 * n, 1000 * n + 300, "+", "X") for n in range(60)]
     sites = [
@@ -119,18 +129,6 @@ def test_motifs_of_different_classes_are_no_pair():
     assert table.filter(pl.col("first") != pl.col("second")).is_empty()
 
 
-@given(st.integers(0, 60), st.floats(1e-3, 40))
-def test_tail_of_poisson(count, mean):
-    below = math.fsum(
-        math.exp(-mean + k * math.log(mean) - math.lgamma(k + 1)) for k in range(count)
-    )
-    above = math.fsum(
-        math.exp(-mean + k * math.log(mean) - math.lgamma(k + 1)) for k in range(count, count + 400)
-    )
-    assert poisson_tail(count, mean) == pytest.approx(above, rel=1e-6)
-    assert poisson_tail(count, mean) == pytest.approx(1 - below, abs=1e-12)
-
-
 @given(
     st.lists(st.integers(-20, 20), max_size=12),
     st.lists(st.integers(-20, 20), max_size=12),
@@ -148,13 +146,3 @@ def test_joined(first, second):
     pairs = list(zip(*_joined(np.array(first, int), np.array(second, int)), strict=True))
     wanted = [(i, j) for i, a in enumerate(first) for j, b in enumerate(second) if a == b]
     assert sorted(pairs) == wanted
-
-
-def test_false_discovery_rates_follow_scikit_learn():
-    selection = pytest.importorskip("sklearn.feature_selection")
-    pvalues = np.random.default_rng(0).beta(0.3, 2, 200)
-    rates = false_discovery_rates(pvalues, len(pvalues))
-    for level in (0.01, 0.05, 0.2):
-        chosen = selection.SelectFdr(lambda x, y: (x[0], x[0]), alpha=level)
-        chosen.fit(np.stack([pvalues, pvalues]), [0, 1])
-        np.testing.assert_array_equal(chosen.get_support(), rates <= level)
