@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from dnabirnn.scoring import Model
     from dnabirnn.sequences import Circular
 
-__all__ = ["EFFECTS", "calls", "explained", "mutate", "reach", "shard"]
+__all__ = [
+    "EFFECTS",
+    "calls",
+    "explained",
+    "find_reach",
+    "mutate",
+    "reach",
+    "read_sites",
+    "shard",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -166,9 +175,9 @@ def explained(
     priors = dict(given["priors"])
     model = load(given["model"], **{key: given[key] for key in keys}, priors=priors)
     circles = None if given["circular"] is None else Circular(given["circular"])
-    sites = _sites(model, files, regions, called, given["chrom_alias"])
+    sites = read_sites(model, files, regions, called, given["chrom_alias"])
     logger.info("computing on %s, threads: %d", model.engine.device, model.threads)
-    found = _reach(given["reach"], model, files, sites, circles)
+    found = find_reach(given["reach"], model, files, sites, circles)
     logger.info("%s", found.line())
 
     def write(paths: Sequence[PathLike], to: PathLike, **more: Any) -> Any:
@@ -209,7 +218,7 @@ def explained(
         logger.info("%s", line)
 
 
-def _sites(
+def read_sites(
     model: Model,
     fasta: Sequence[PathLike],
     regions: str | None,
@@ -232,7 +241,7 @@ def _sites(
     return Sites.of_regions(wanted, model.outputs)
 
 
-def _reach(
+def find_reach(
     text: str,
     model: Model,
     fasta: Sequence[PathLike],

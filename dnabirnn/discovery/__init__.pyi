@@ -15,6 +15,7 @@ from .output import (
     DISCOVERY_VERSION as DISCOVERY_VERSION,
     Comparison as Comparison,
     DiscoveryFiles as DiscoveryFiles,
+    check_outputs as check_outputs,
     write_discovery as write_discovery,
 )
 from .own_targets import own_targets as own_targets

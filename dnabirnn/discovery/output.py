@@ -17,7 +17,7 @@ import polars as pl
 from dnabirnn.discovery.grammar import grammar_table
 from dnabirnn.discovery.table import explained_share, motif_table
 from dnabirnn.errors import OutputError
-from dnabirnn.files import OutputFiles, failures_of
+from dnabirnn.files import OutputFiles, check_target, failures_of
 from dnabirnn.intervals import write_bed
 from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.motifs import motif_format, motifs_text
@@ -36,6 +36,7 @@ __all__ = [
     "DISCOVERY_VERSION",
     "Comparison",
     "DiscoveryFiles",
+    "check_outputs",
     "site_rows",
     "write_discovery",
 ]
@@ -88,6 +89,26 @@ class DiscoveryFiles:
     matches: PathLike | None = None
     logos: PathLike | None = None
     summary: PathLike | None = None
+
+
+def check_outputs(wanted: DiscoveryFiles) -> None:
+    """Raise if a file cannot be written, before any work is done.
+
+    Raises
+    ------
+    OptionError
+        If the format of the motifs is not clear.
+    OutputError
+        If a file cannot be written.
+    """
+    motif_format(wanted.motifs, wanted.form)
+    for path in (wanted.motifs, wanted.sites, wanted.table, wanted.grammar, wanted.matches):
+        if path is not None:
+            check_target(path)
+    if wanted.summary is not None:
+        check_target(wanted.summary)
+    if wanted.logos is not None:
+        _check_folder(Path(wanted.logos))
 
 
 def write_discovery(
@@ -192,15 +213,21 @@ def _write_table(table: pl.DataFrame, path: PathLike, file: BinaryIO) -> None:
     file.write(table.write_csv(separator="," if csv else "\t").encode())
 
 
+def _check_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    if folder.exists():
+        raise OutputError(f"{folder}: is a file; name a folder")
+    if not folder.parent.is_dir():
+        raise OutputError(f"{folder}: there is no folder {folder.parent}; create it first")
+
+
 def _made_folder(path: PathLike | None) -> Path | None:
     """Make the folder of logos; return it if it did not exist."""
     if path is None or os.path.isdir(path):
         return None
     folder = Path(path)
-    if folder.exists():
-        raise OutputError(f"{path}: is a file; name a folder")
-    if not folder.parent.is_dir():
-        raise OutputError(f"{path}: there is no folder {folder.parent}; create it first")
+    _check_folder(folder)
     with failures_of(str(path)):
         folder.mkdir()
     return folder
