@@ -91,7 +91,7 @@ _TABLES = (".tsv", ".csv", ".parquet", ".txt")
     "summary",
     group=options.OUTPUT,
     metavar="FILE",
-    help="All of it in one file, which `dnabirnn report --motifs-found` shows.",
+    help="All of it in one file, which `dnabirnn report --discovered` shows.",
 )
 @option(
     "--database",

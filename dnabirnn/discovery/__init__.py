@@ -4,7 +4,7 @@ Modules, in reading order:
 
 - `found_motif`: motifs and their sites
 - `options`: what is searched, and which motifs count
-- `own_targets`: targets that a model finds itself
+- `own_calls`: targets that a model finds itself
 - `targets`: intervals whose scores are explained, or a sample of them
 - `contributions`: what the bases around targets contribute to their scores
 - `matching`: matches of a motif in contributions

@@ -18,5 +18,5 @@ from .output import (
     check_outputs as check_outputs,
     write_discovery as write_discovery,
 )
-from .own_targets import own_targets as own_targets
+from .own_calls import own_targets as own_targets
 from .table import motif_table as motif_table

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 import polars as pl
+from polars import selectors as cs
 
 from dnabirnn.discovery.grammar import grammar_table
 from dnabirnn.discovery.table import explained_share, motif_table
@@ -41,6 +42,7 @@ __all__ = [
     "write_discovery",
 ]
 
+_DIGITS = 6
 DISCOVERY_FORMAT, DISCOVERY_VERSION = "dnabirnn discovery", 1
 
 
@@ -209,6 +211,7 @@ def _write_table(table: pl.DataFrame, path: PathLike, file: BinaryIO) -> None:
     if name.endswith(".parquet"):
         table.write_parquet(file)
         return
+    table = table.with_columns(cs.float().round_sig_figs(_DIGITS))
     csv = re.search(r"\.csv(?:\.b?gz)?$", name) is not None
     file.write(table.write_csv(separator="," if csv else "\t").encode())
 
