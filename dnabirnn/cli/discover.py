@@ -221,6 +221,7 @@ def discover(
         matches=matches,
         logos=logos,
         summary=summary,
+        kind="calls" if regions is None else "regions",
     )
     check_outputs(wanted)
     check_ending("--sites", sites, "a BED file", ".bed")

@@ -81,6 +81,8 @@ class DiscoveryFiles:
         Folder of one SVG file per motif. Other files in it are kept.
     summary : str or PathLike, optional
         All of it as JSON.
+    kind : str
+        What the targets are: "calls" or "regions".
     """
 
     motifs: PathLike
@@ -91,6 +93,7 @@ class DiscoveryFiles:
     matches: PathLike | None = None
     logos: PathLike | None = None
     summary: PathLike | None = None
+    kind: str = "calls"
 
 
 def check_outputs(wanted: DiscoveryFiles) -> None:
@@ -274,6 +277,7 @@ def _plain(
     return {
         "format": DISCOVERY_FORMAT,
         "version": DISCOVERY_VERSION,
+        "kind": wanted.kind,
         "reach": discovery.reach_bp,
         "classes": [
             {

@@ -92,6 +92,7 @@ rule report:
         model=MODEL,
         encoded=ENCODED if TRAINING else [],
         log=rules.train.output.curve if TRAINING else [],
+        discovered=expand("<results>/motifs/{sample}.json", sample=DISCOVERED),
         assembly=expand("<results>/calls/{sample}.bed", sample=SCORED),
         sizes=[SAMPLES[sample]["fasta"] for sample in SCORED],
         link=linked_files(),
