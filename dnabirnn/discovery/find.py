@@ -136,8 +136,9 @@ def find_motifs(
                 len(own),
             )
     if not found:
+        noun = "target" if len(chosen) == 1 else "targets"
         raise MotifError(
-            f"no motif with {options.min_sites} sites or more in {len(chosen)} targets; give more "
+            f"no motif with {options.min_sites} sites or more in {len(chosen)} {noun}; give more "
             "calls or regions, or lower --min-sites"
         )
     return Discovery(found, _table(chosen, model), reach_bp)

@@ -139,7 +139,7 @@ class Aligned(NamedTuple):
 def search_motifs(around: Surroundings, options: DiscoveryOptions) -> list[Aligned]:
     """Return the motifs of a class, those with the largest sums of contributions first."""
     search = _Search(around, options)
-    return search.settled(search.distinct(search.found()))
+    return search.settled(search.distinct(search.found()))[: options.max_motifs]
 
 
 class _Places(NamedTuple):
@@ -198,7 +198,7 @@ class _Search:
                 for other in wide
             ) and not any(is_same(one.matrix, other.matrix) for other in kept):
                 kept.append(one)
-        return kept[: self._options.max_motifs]
+        return kept
 
     def settled(self, motifs: list[Aligned]) -> list[Aligned]:
         """Return motifs with the sites for which they compete."""
