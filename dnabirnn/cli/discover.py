@@ -112,17 +112,18 @@ _TABLES = (".tsv", ".csv", ".parquet", ".txt")
     "--regions",
     group=options.INPUT,
     metavar="BED",
-    help="Explain these regions instead of calls.  [default: calls of the model, made as by "
-    "`dnabirnn score --calls`]",
+    help="Regions instead of calls: the best interval of each is explained, if it reaches the "
+    "threshold of a class.  [default: calls of the model, made as by `dnabirnn score --calls`; "
+    "for models of whole sequences, every record is a region]",
 )
 @option(
     "--reach",
     group=_SEARCH,
-    default="50",
+    default="auto",
     show_default=True,
     metavar="BP",
-    help="Bases on either side of a call or region in which motifs are searched too; auto measures "
-    "how far a base can act on another.",
+    help="Bases on either side of a call in which motifs are searched too. auto measures it on a "
+    "sample: the distance within which 99 % of the importance lies, 200 at most.",
 )
 @option(
     "--max-sites",
@@ -196,9 +197,9 @@ def discover(
         find_motifs,
         write_discovery,
     )
-    from dnabirnn.explanation import load
+    from dnabirnn.explanation import AUTO, check_reach, load
     from dnabirnn.files import is_stream
-    from dnabirnn.sequences import Circular, prefixed
+    from dnabirnn.sequences import Circular, checked_contigs, prefixed
 
     read = [*fasta, model, calls, regions, chrom_alias, database]
     options.check_apart([out, sites, table, grammar, summary, matches], read)
@@ -238,6 +239,10 @@ def discover(
         precision=precision,
         priors=dict(priors),
     )
+    reach_bp = None
+    if reach != AUTO:
+        number = int(reach) if reach.isdecimal() else reach
+        reach_bp = check_reach(number, loaded.checkpoint.scoring_window.length_bp)
     circles = None if circular is None else Circular(circular)
     logger.info("computing on %s, threads: %d", loaded.engine.device, loaded.threads)
     targets = mutate.read_sites(loaded, files, regions, calls, chrom_alias)
@@ -245,9 +250,13 @@ def discover(
         targets = _own_targets(loaded, files, rules, circles, quiet=quiet)
     else:
         _check_rules(rules)
-    found_reach = mutate.find_reach(reach, loaded, files, targets, circles)
     discovery = find_motifs(
-        lambda: loaded.contigs(*files), loaded, targets, found_reach.bp, search, circles or ()
+        lambda: checked_contigs(loaded.contigs(*files), files, [targets, circles]),
+        loaded,
+        targets,
+        reach_bp,
+        search,
+        circles or (),
     )
     comparison = None
     if known is not None:
@@ -283,7 +292,10 @@ def _own_targets(
     quiet: bool,
 ) -> Sites:
     from dnabirnn.discovery import own_targets
+    from dnabirnn.explanation import Sites
 
+    if model.checkpoint.sequences is not None and not any(rules.values()):
+        return Sites.everything()
     settings = options.call_settings(model.checkpoint, rules, wanted=True)
     with ProgressBar("scored", quiet=quiet) as progress:
         return own_targets(model, fasta, settings, circles, progress.add)

@@ -25,7 +25,6 @@ __all__ = [
     "EFFECTS",
     "calls",
     "explained",
-    "find_reach",
     "mutate",
     "reach",
     "read_sites",
@@ -177,7 +176,7 @@ def explained(
     circles = None if given["circular"] is None else Circular(given["circular"])
     sites = read_sites(model, files, regions, called, given["chrom_alias"])
     logger.info("computing on %s, threads: %d", model.engine.device, model.threads)
-    found = find_reach(given["reach"], model, files, sites, circles)
+    found = _reach(given["reach"], model, files, sites, circles)
     logger.info("%s", found.line())
 
     def write(paths: Sequence[PathLike], to: PathLike, **more: Any) -> Any:
@@ -241,7 +240,7 @@ def read_sites(
     return Sites.of_regions(wanted, model.outputs)
 
 
-def find_reach(
+def _reach(
     text: str,
     model: Model,
     fasta: Sequence[PathLike],

@@ -4,12 +4,15 @@ Modules, in reading order:
 
 - `found_motif`: motifs and their sites
 - `options`: what is searched, and which motifs count
-- `own_calls`: targets that a model finds itself
+- `best_intervals`: targets in regions and whole sequences
 - `targets`: intervals whose scores are explained, or a sample of them
 - `contributions`: what the bases around targets contribute to their scores
+- `reach`: how far from a target bases matter
 - `matching`: matches of a motif in contributions
 - `search`: motifs in the contributions of the targets of a class
 - `find`: the whole search
+- `default_sites`: targets for which no calls or regions are given
+- `model`: `Model`, the face of the library
 - `table`: figures of motifs
 - `significance`: p-values of counts, and q-values
 - `grammar`: spacings of pairs of motifs that are more frequent than by chance

@@ -1,4 +1,9 @@
 from .comparison import check_tomtom as check_tomtom, compare_motifs as compare_motifs
+from .default_sites import (
+    default_sites as default_sites,
+    own_targets as own_targets,
+    sites_of_calls as sites_of_calls,
+)
 from .find import find_motifs as find_motifs
 from .found_motif import Discovery as Discovery, FoundMotif as FoundMotif
 from .grammar import grammar_table as grammar_table
@@ -9,6 +14,7 @@ from .logos import (
     logo_figure as logo_figure,
     logo_svg as logo_svg,
 )
+from .model import Model as Model, load as load
 from .options import DiscoveryOptions as DiscoveryOptions
 from .output import (
     DISCOVERY_FORMAT as DISCOVERY_FORMAT,
@@ -18,5 +24,5 @@ from .output import (
     check_outputs as check_outputs,
     write_discovery as write_discovery,
 )
-from .own_calls import own_targets as own_targets
+from .reach import measure_context as measure_context
 from .table import motif_table as motif_table

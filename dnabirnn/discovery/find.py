@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import polars as pl
 
+from dnabirnn.discovery.best_intervals import best_intervals
 from dnabirnn.discovery.contributions import explain_targets
 from dnabirnn.discovery.found_motif import Discovery, FoundMotif
 from dnabirnn.discovery.matching import best_apart, opposite
 from dnabirnn.discovery.options import DiscoveryOptions
+from dnabirnn.discovery.reach import measure_context
 from dnabirnn.discovery.search import Surroundings, search_motifs
 from dnabirnn.discovery.targets import choose_targets
 from dnabirnn.errors import MotifError
@@ -47,7 +49,7 @@ def find_motifs(
     contigs: Callable[[], Iterable[Contig]],
     model: Model,
     targets: Sites,
-    reach_bp: int,
+    reach_bp: int | None = None,
     options: DiscoveryOptions | None = None,
     circular: Container[str] = (),
 ) -> Discovery:
@@ -59,12 +61,14 @@ def find_motifs(
     Parameters
     ----------
     contigs : callable
-        Returns the contigs, such as `lambda: model.contigs("genome.fa")`. Called twice.
+        Returns the contigs, such as `lambda: model.contigs("genome.fa")`. Called several times.
     model : Model
     targets : Sites
-        Calls, or regions. Of an interval of more than 1,000 bases, the middle is explained.
-    reach_bp : int
-        Bases on either side of a target that are searched too.
+        Calls, or regions: of these, the best interval of each class that they have is a target (see
+        `best_intervals`). Of a target of more than 1,000 bases, the middle is explained.
+    reach_bp : int, optional
+        Bases on either side of a target that are searched too; see `measure_context` for the
+        default.
     options : DiscoveryOptions, optional
     circular : container of str
         Names of circular contigs.
@@ -82,11 +86,22 @@ def find_motifs(
     """
     options = options or DiscoveryOptions()
     outputs = model.outputs
-    chosen = choose_targets(contigs(), targets.of, outputs, reach_bp, options.max_targets, circular)
+    intervals: Callable[[str, int], NDArray[np.int64]] = targets.of
+    lacking = "no call to find motifs in; lower the threshold of the calls"
+    if not targets.calls:
+        intervals = best_intervals(contigs(), model, targets.of, circular)
+        lacking = "no region reaches the threshold of a class; give others, or make calls"
+    if reach_bp is None:
+        reach_bp = measure_context(contigs, model, intervals, circular)
+        logger.info("searching %d bases on either side of each target", reach_bp)
+    chosen, totals = choose_targets(
+        contigs(), intervals, outputs, reach_bp, options.max_targets, circular
+    )
     if not chosen:
-        raise MotifError(
-            "no call or region to find motifs in; lower the threshold of the calls, or give regions"
-        )
+        raise MotifError(lacking)
+    for name, total in totals.items():
+        if total > options.max_targets:
+            logger.info("%s: %d of %d targets are explained", name, options.max_targets, total)
     lengths: dict[str, int] = {}
 
     def measured() -> Iterable[Contig]:
@@ -121,8 +136,9 @@ def find_motifs(
                 len(own),
             )
     if not found:
+        noun = "target" if len(chosen) == 1 else "targets"
         raise MotifError(
-            f"no motif with {options.min_sites} sites or more in {len(chosen)} targets; give more "
+            f"no motif with {options.min_sites} sites or more in {len(chosen)} {noun}; give more "
             "calls or regions, or lower --min-sites"
         )
     return Discovery(found, _table(chosen, model), reach_bp)

@@ -62,8 +62,8 @@ _UNIFORM_SHARE = 0.1
 have is not impossible."""
 _ANCHORED_BP, _ANCHORED_SHARE = 2, 0.5
 _JOINED_BP = 3
-_LEAST_TARGETS = 3
-"""A spacing in fewer targets is not reported."""
+_LEAST_TARGETS, _LEAST_SHARE = 3, 0.01
+"""A spacing in fewer targets, or in a smaller share of those of the class, is not reported."""
 _ORIENTATIONS = ("same", "opposite")
 
 
@@ -117,6 +117,7 @@ class _Frame(NamedTuple):
     middles: NDArray[np.int64]  # (n,)
     lengths: NDArray[np.int64]  # (n,)
     signs: NDArray[np.int64]  # (n,): -1 for "-", else 1
+    targets: int  # of the class
     both_ways: bool  # targets have no strand, so that each is laid over the others in both ways
     reach_bp: int
 
@@ -154,7 +155,9 @@ def _by_class(discovery: Discovery) -> dict[str, _Frame]:
     for name in dict.fromkeys(motif.class_name for motif in discovery.motifs):
         of_class = targets.filter(pl.col("class") == name)
         both_ways = bool((of_class["strand"] == ".").any())
-        frames[name] = _Frame(middles, lengths, signs, both_ways, discovery.reach_bp)
+        frames[name] = _Frame(
+            middles, lengths, signs, of_class.height, both_ways, discovery.reach_bp
+        )
     return frames
 
 
@@ -398,7 +401,7 @@ def _tested(pair: _Pair) -> tuple[list[_Spacing], int]:
     for place, first, count in zip(
         *np.unique(once[0], return_index=True, return_counts=True), strict=True
     ):
-        if count < _LEAST_TARGETS:
+        if count < max(_LEAST_TARGETS, _LEAST_SHARE * pair.frame.targets):
             continue
         orientation, offset = divmod(int(place), 2 * most + 1)
         share = min(float(shares[orientation, offset]), 1 - 1e-12)

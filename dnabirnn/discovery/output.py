@@ -214,7 +214,10 @@ def _write_table(table: pl.DataFrame, path: PathLike, file: BinaryIO) -> None:
     if name.endswith(".parquet"):
         table.write_parquet(file)
         return
-    table = table.with_columns(cs.float().round_sig_figs(_DIGITS))
+    table = table.with_columns(
+        pl.Series(name, [None if x is None else f"{x:.{_DIGITS}g}" for x in table[name]], pl.String)
+        for name in cs.expand_selector(table, cs.float())
+    )
     csv = re.search(r"\.csv(?:\.b?gz)?$", name) is not None
     file.write(table.write_csv(separator="," if csv else "\t").encode())
 

@@ -55,10 +55,11 @@ _LEAST_RATIO = 3
 """Matches of a motif, compared with those of its columns in another order."""
 _LEAST_IMPORTANCE = 0.01
 """Smallest sum of contributions of a motif, as a share of that of the first motif."""
-_LEAST_SHARE = 0.12
-"""Smallest contribution of the best base of a column, as a share of that of the best columns."""
-_LEAST_BITS = 0.15
-"""Smallest information of a column."""
+_LEAST_SHARE, _LEAST_BITS = 0.25, 0.15
+"""Smallest contribution of the best base of a column, as a share of that of the best columns, and
+smallest information of the column."""
+_LOW_SHARE, _MANY_BITS = 0.12, 0.7
+"""The same for a column that matters little, but is nearly the same in all sites."""
 
 
 class Surroundings:
@@ -138,7 +139,7 @@ class Aligned(NamedTuple):
 def search_motifs(around: Surroundings, options: DiscoveryOptions) -> list[Aligned]:
     """Return the motifs of a class, those with the largest sums of contributions first."""
     search = _Search(around, options)
-    return search.settled(search.distinct(search.found()))
+    return search.settled(search.distinct(search.found()))[: options.max_motifs]
 
 
 class _Places(NamedTuple):
@@ -197,7 +198,7 @@ class _Search:
                 for other in wide
             ) and not any(is_same(one.matrix, other.matrix) for other in kept):
                 kept.append(one)
-        return kept[: self._options.max_motifs]
+        return kept
 
     def settled(self, motifs: list[Aligned]) -> list[Aligned]:
         """Return motifs with the sites for which they compete."""
@@ -298,10 +299,12 @@ class _Search:
         shares = (one.counts + background) / (one.counts.sum(axis=1, keepdims=True) + 1)
         bits = (shares * np.log2(shares / background)).sum(axis=1)
         strength = one.matrix.max(axis=1)
-        least = _LEAST_SHARE * np.sort(strength)[-5:].mean()
-        kept = np.flatnonzero((strength >= least) & (strength > 0) & (bits >= _LEAST_BITS))
-        if not len(kept):
+        best = np.sort(strength)[-5:].mean()
+        if best <= 0:
             return None
+        strong = (strength >= _LEAST_SHARE * best) & (bits >= _LEAST_BITS)
+        constant = (strength >= _LOW_SHARE * best) & (bits >= _MANY_BITS)
+        kept = np.flatnonzero(strong | constant)
         groups = np.split(kept, np.flatnonzero(np.diff(kept) > _GAP_BP + 1) + 1)
         group = max(groups, key=lambda own: strength[own].sum())
         first, last = int(group[0]), int(group[-1]) + 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from dnabirnn.sequences import Contig
 
 __all__ = ["Target", "around", "choose_targets"]
-
-logger = logging.getLogger(__name__)
 
 _LONGEST_BP = 1_000
 """Longest target. Of a longer interval, the middle is explained."""
@@ -72,7 +69,7 @@ def choose_targets(
     reach_bp: int,
     max_targets: int,
     circular: Container[str] = (),
-) -> list[Target]:
+) -> tuple[list[Target], dict[str, int]]:
     """Return the targets, or of each class a sample if there are more than `max_targets`.
 
     The sample consists of the targets whose bases have the smallest digests. So it does not depend
@@ -93,6 +90,8 @@ def choose_targets(
     -------
     targets : list of Target
         In the order of the contigs, then by start, end and output.
+    totals : dict of class name to int
+        Targets of each class before sampling.
     """
     classes = list(dict.fromkeys(output.class_name for output in outputs))
     # By class, a heap of the smallest digests: the largest of them comes first.
@@ -119,11 +118,9 @@ def choose_targets(
                     heapq.heappush(kept[of_class], entry)
                 else:
                     heapq.heappushpop(kept[of_class], entry)
-    for name, total in zip(classes, totals, strict=True):
-        if total > max_targets:
-            logger.info("%s: %d of %d targets are explained", name, max_targets, total)
     found = [entry[-1] for heap in kept for entry in heap]
-    return sorted(found, key=lambda one: (order[one.contig], *one[1:]))
+    found.sort(key=lambda one: (order[one.contig], *one[1:]))
+    return found, dict(zip(classes, totals, strict=True))
 
 
 def _middle(start: int, end: int) -> tuple[int, int]:
@@ -141,14 +138,3 @@ def _digest(bases: Codes, strand: str) -> int:
         int.from_bytes(hashlib.blake2b(way.tobytes(), digest_size=8).digest(), "big")
         for way in ways
     )
-
-
-def spans_of(targets: Sequence[Target], reach_bp: int) -> dict[str, dict[int, NDArray[np.int64]]]:
-    """Return the intervals of targets by contig and output: (n, 2) int64, by start."""
-    rows: dict[str, dict[int, list[tuple[int, int]]]] = {}
-    for contig, start, end, output in targets:
-        rows.setdefault(contig, {}).setdefault(output, []).append((start, end))
-    return {
-        contig: {output: np.array(sorted(some), np.int64) for output, some in own.items()}
-        for contig, own in rows.items()
-    }
