@@ -11,7 +11,7 @@ from dnabirnn.cli import mutate, options
 from dnabirnn.cli.command import command, option
 from dnabirnn.cli.output_names import check_ending
 from dnabirnn.cli.progress import ProgressBar
-from dnabirnn.errors import OptionError
+from dnabirnn.errors import MotifError, OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -150,6 +150,12 @@ _TABLES = (".tsv", ".csv", ".parquet", ".txt")
     show_default=True,
     help="Largest number of motifs of a class.",
 )
+@option(
+    "--allow-empty",
+    group=_SEARCH,
+    is_flag=True,
+    help="If there is no call or no motif, write files without motifs, and warn.",
+)
 @options.calls
 @options.chrom_alias
 @options.circular
@@ -180,6 +186,7 @@ def discover(
     max_sites: int,
     min_sites: int,
     max_motifs: int,
+    allow_empty: bool,
     chrom_alias: str | None,
     circular: tuple[str, ...] | None,
     threads: int,
@@ -194,6 +201,7 @@ def discover(
         DiscoveryFiles,
         DiscoveryOptions,
         check_outputs,
+        empty_discovery,
         find_motifs,
         write_discovery,
     )
@@ -250,14 +258,20 @@ def discover(
         targets = _own_targets(loaded, files, rules, circles, quiet=quiet)
     else:
         _check_rules(rules)
-    discovery = find_motifs(
-        lambda: checked_contigs(loaded.contigs(*files), files, [targets, circles]),
-        loaded,
-        targets,
-        reach_bp,
-        search,
-        circles or (),
-    )
+    try:
+        discovery = find_motifs(
+            lambda: checked_contigs(loaded.contigs(*files), files, [targets, circles]),
+            loaded,
+            targets,
+            reach_bp,
+            search,
+            circles or (),
+        )
+    except MotifError as error:
+        if not allow_empty:
+            raise
+        logger.warning("%s", error)
+        discovery = empty_discovery(reach_bp)
     comparison = None
     if known is not None:
         comparison = _compared(discovery, known, str(database), threads)

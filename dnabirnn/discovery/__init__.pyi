@@ -5,7 +5,11 @@ from .default_sites import (
     sites_of_calls as sites_of_calls,
 )
 from .find import find_motifs as find_motifs
-from .found_motif import Discovery as Discovery, FoundMotif as FoundMotif
+from .found_motif import (
+    Discovery as Discovery,
+    FoundMotif as FoundMotif,
+    empty_discovery as empty_discovery,
+)
 from .grammar import grammar_table as grammar_table
 from .logos import (
     LogoPanel as LogoPanel,

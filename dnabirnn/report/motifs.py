@@ -114,6 +114,9 @@ def motif_blocks(samples: Mapping[str, FoundMotifs]) -> Iterator[Element]:
 
 def _of_sample(found: FoundMotifs, of: str) -> Iterator[Element]:
     plain = found.plain
+    if not plain["motifs"]:
+        yield Text(f"No motif was found{of}.", finding=True)
+        return
     for entry in plain["classes"]:
         yield Text(_finding(entry, plain), finding=True)
     yield _motif_table(plain, of)
@@ -135,10 +138,10 @@ def _finding(entry: Mapping[str, Any], plain: Mapping[str, Any]) -> str:
     name = entry["class"]
     own = [motif for motif in plain["motifs"] if motif["class"] == name]
     if not own:
-        return f"{name}: no motif was found in {entry['targets']:,} calls."
+        return f"{name}: no motif was found in {entry['targets']:,} {_kind(plain)}."
     motifs = "1 motif explains" if len(own) == 1 else f"{len(own)} motifs explain"
     share = _percent(entry["explained"])
-    text = f"{name}: {motifs} {share} of {entry['targets']:,} calls."
+    text = f"{name}: {motifs} {share} of {entry['targets']:,} {_kind(plain)}."
     pairs = [row for row in plain["grammar"] if row["class"] == name]
     if pairs:
         row = max(pairs, key=lambda row: row["targets"])
@@ -147,6 +150,10 @@ def _finding(entry: Mapping[str, Any], plain: Mapping[str, Any]) -> str:
             f"{row['targets']:,} of them; {row['expected']:,.1f} are expected by chance."
         )
     return text
+
+
+def _kind(plain: Mapping[str, Any]) -> str:
+    return "regions" if plain.get("kind") == "regions" else "calls"
 
 
 def _place(row: Mapping[str, Any]) -> str:
@@ -179,7 +186,7 @@ def _percent(share: float | None) -> str:
 
 def _motif_table(plain: Mapping[str, Any], of: str) -> Table:
     best = _best_matches(plain)
-    compared = plain.get("database") is not None
+    compared, kind = plain.get("database") is not None, _kind(plain)
     rows = []
     for motif in plain["motifs"]:
         row = [
@@ -197,13 +204,13 @@ def _motif_table(plain: Mapping[str, Any], of: str) -> Table:
             match = best.get(motif["name"])
             row.append(_NONE if match is None else _match_cell(match))
         rows.append(row)
-    head = ["class", "motif", "consensus", "sites", "calls explained", "bits", "importance"]
+    head = ["class", "motif", "consensus", "sites", "explained", "bits", "importance"]
     head += ["distance", "same strand", *(["like"] if compared else [])]
     return Table(
-        f"Motifs{of}. Calls explained: share of the calls with a site in them or within "
-        f"{plain['reach']:,} bp. Importance: mean of the sites, in log-odds summed over the call. "
-        "Distance: median, in bp, from the middle of a site to the middle of its call. Same "
-        "strand: share of the sites on the strand of their call."
+        f"Motifs{of}. Explained: share of the {kind} with a site in them or within "
+        f"{plain['reach']:,} bp. Importance: mean of the sites, in log-odds summed over the "
+        f"{kind[:-1]}. Distance: median, in bp, from the middle of a site to the middle of its "
+        f"{kind[:-1]}. Same strand: share of the sites on the strand of their {kind[:-1]}."
         + (" Like: the most similar motif of the database, with its q-value." if compared else ""),
         head,
         rows,
@@ -231,9 +238,9 @@ def _grammar_table(plain: Mapping[str, Any], of: str) -> Table:
     ]
     return Table(
         f"Spacings of pairs of motifs{of} that are more frequent than by chance (q < 0.05). Place: "
-        "bases between the two, and the side on the strand of the first. Calls: with the pair at "
-        "this spacing. Share: of the calls with both motifs.",
-        ("first", "second", "strand", "place", "calls", "expected", "share", "q-value"),
+        "bases between the two, and the side on the strand of the first. Seen: number of "
+        f"{_kind(plain)} with the pair at this spacing. Share: of those with both motifs.",
+        ("first", "second", "strand", "place", "seen", "expected", "share", "q-value"),
         rows,
         text_columns=4,
     )

@@ -151,7 +151,7 @@ rule discover:
         "exec 2> {log:q}; set -x; "
         "dnabirnn discover {input.fasta:q} -m {input.model:q} --calls {input.calls:q} "
         "-o {output.motifs:q} --sites {output.sites:q} --table {output.table:q} "
-        "--grammar {output.grammar:q} --json {output.summary:q} --logos {output.logos:q} "
+        "--grammar {output.grammar:q} --json {output.summary:q} --logos {output.logos:q} --allow-empty "
         "{params.options} {params.files} {params.hardware} --threads {threads} "
         "--provenance {output.provenance:q}"
 
