@@ -107,13 +107,18 @@ def check_outputs(wanted: DiscoveryFiles) -> None:
         If a file cannot be written.
     """
     motif_format(wanted.motifs, wanted.form)
-    for path in (wanted.motifs, wanted.sites, wanted.table, wanted.grammar, wanted.matches):
-        if path is not None:
-            check_target(path)
-    if wanted.summary is not None:
-        check_target(wanted.summary)
+    given = (wanted.motifs, wanted.sites, wanted.table, wanted.grammar, wanted.matches)
+    paths = [path for path in (*given, wanted.summary) if path is not None]
+    for number, path in enumerate(paths):
+        check_target(path)
+        if any(_is_same(path, other) for other in paths[:number]):
+            raise OutputError(f"{path}: two outputs have this name; give each a different one")
     if wanted.logos is not None:
         _check_folder(Path(wanted.logos))
+
+
+def _is_same(path: PathLike, other: PathLike) -> bool:
+    return os.path.realpath(path) == os.path.realpath(other) != os.devnull
 
 
 def write_discovery(
