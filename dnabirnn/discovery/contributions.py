@@ -82,92 +82,125 @@ def explain_targets(
     circular : container of str
         Names of circular contigs.
     """
-    by_contig: dict[str, list[int]] = {}
-    for number, target in enumerate(targets):
-        by_contig.setdefault(target.contig, []).append(number)
-    outputs = len(model.outputs)
-    sums: dict[int, NDArray[np.float64]] = {}
+    sums = _Sums(targets, reach_bp)
+    codes: dict[str, Codes] = {}
 
     def watched() -> Iterator[Contig]:
         for contig in contigs:
-            if contig.name in by_contig:
-                lengths[contig.name] = contig.codes
+            if sums.numbers(contig.name):
+                codes[contig.name] = contig.codes
                 yield contig
 
-    lengths: dict[str, Codes] = {}
-
-    def spans(name: str, output: int) -> NDArray[np.int64]:
-        own = [targets[number] for number in by_contig.get(name, [])]
-        rows = [(one.start, one.end) for one in own if one.output == output]
-        return np.array(rows, np.int64).reshape(-1, 2)
-
     def wanted(name: str, length: int) -> NDArray[np.int64]:
-        return near_targets(name, length, spans, outputs, reach_bp, name in circular)
+        outputs = len(model.outputs)
+        return near_targets(name, length, sums.spans, outputs, reach_bp, name in circular)
 
     def finished(name: str) -> Iterator[Explained]:
-        codes = lengths.pop(name)
-        for number in by_contig[name]:
-            yield _framed(
-                number, targets[number], codes, sums.pop(number), model, reach_bp, name in circular
-            )
+        of_contig = codes.pop(name)
+        for number in sums.numbers(name):
+            target = targets[number]
+            start, end = target.start - reach_bp, target.end + reach_bp
+            bases = around(of_contig, start, end, name in circular)
+            strand = model.outputs[target.output].strand
+            yield _framed(number, strand, start, bases, sums.pop(number))
 
-    mutagenesis = Mutagenesis(reach_bp, profiles=True)
     before = ""
-    for block in effects(watched(), model, mutagenesis, wanted, circular):
+    for block in effects(watched(), model, Mutagenesis(reach_bp, profiles=True), wanted, circular):
         if before and block.name != before:
             yield from finished(before)
         before = block.name
-        length = len(lengths[block.name])
-        for number in by_contig[block.name]:
-            target = targets[number]
-            if number not in sums:
-                sums[number] = np.zeros((target.end - target.start + 2 * reach_bp, 4))
-            turns = (-length, 0, length) if block.name in circular else (0,)
-            for turn in turns:
-                _add(sums[number], block, target, turn, reach_bp)
+        length = len(codes[before])
+        for turn in (-length, 0, length) if before in circular else (0,):
+            sums.add(block, turn)
     if before:
         yield from finished(before)
 
 
-def _add(
-    sums: NDArray[np.float64], block: EffectBlock, target: Target, turn: int, reach_bp: int
-) -> None:
-    """Add the effects of a block on a target to `sums` (m, 4), whose rows begin at its reach."""
-    left = target.start + turn - reach_bp
+class _Sums:
+    """Changes of the scores of targets by the substitutions around them, block by block.
+
+    Parameters
+    ----------
+    targets : sequence of Target
+        Sorted by start within a contig.
+    reach_bp : int
+    """
+
+    def __init__(self, targets: Sequence[Target], reach_bp: int) -> None:
+        self._targets, self._reach_bp = targets, reach_bp
+        self._numbers: dict[str, list[int]] = {}
+        for number, target in enumerate(targets):
+            self._numbers.setdefault(target.contig, []).append(number)
+        self._starts = {
+            name: np.array([targets[number].start for number in own])
+            for name, own in self._numbers.items()
+        }
+        self._longest = max((one.end - one.start for one in targets), default=0)
+        self._sums: dict[int, NDArray[np.float64]] = {}
+
+    def numbers(self, name: str) -> list[int]:
+        """Return the indexes of the targets of a contig."""
+        return self._numbers.get(name, [])
+
+    def spans(self, name: str, output: int) -> NDArray[np.int64]:
+        """Return the targets of a contig for an output: (n, 2) int64."""
+        own = [self._targets[number] for number in self.numbers(name)]
+        rows = [(one.start, one.end) for one in own if one.output == output]
+        return np.array(rows, np.int64).reshape(-1, 2)
+
+    def add(self, block: EffectBlock, turn: int) -> None:
+        """Add the effects of a block on the targets near it, which are moved by `turn` bases."""
+        first = block.start - turn - self._reach_bp - self._longest
+        last = block.start - turn + len(block.codes) + self._reach_bp
+        near = np.searchsorted(self._starts[block.name], [first, last])
+        for number in self._numbers[block.name][int(near[0]) : int(near[1])]:
+            target = self._targets[number]
+            sums = self._of(number)
+            _add(sums, block, target.output, target.start + turn, target.end + turn)
+
+    def pop(self, number: int) -> NDArray[np.float64]:
+        """Return the sums of a target, (m, 4), and forget them; the first row is at its reach."""
+        sums = self._of(number)
+        del self._sums[number]
+        return sums
+
+    def _of(self, number: int) -> NDArray[np.float64]:
+        target = self._targets[number]
+        size = target.end - target.start + 2 * self._reach_bp
+        return self._sums.setdefault(number, np.zeros((size, 4)))
+
+
+def _add(sums: NDArray[np.float64], block: EffectBlock, output: int, start: int, end: int) -> None:
+    """Add the effects of a block on a target to `sums` (m, 4)."""
+    reach_bp = (len(sums) - (end - start)) // 2
+    left = start - reach_bp
     first = max(block.start, left)
     last = min(block.start + len(block.codes), left + len(sums))
     if first >= last:
         return
     profiles = block.substitutions.profiles[first - block.start : last - block.start]
-    profiles = profiles[..., target.output]  # (n, 4, columns)
-    places = np.arange(first, last)
-    columns = target.start + turn - places[:, None] + np.arange(target.end - target.start)
-    columns = columns + reach_bp  # (n, w)
-    inside = (columns >= 0) & (columns < profiles.shape[2])
-    columns = np.where(inside, columns, 0)
-    kept = np.take_along_axis(profiles, columns[:, None], axis=2).astype(np.float64)
-    kept = np.where(inside[:, None], kept, 0)
-    # Bases at the same distance from both ends are added first: the opposite strand has equal sums.
+    profiles = profiles[..., output]  # (n, 4, columns)
+    places = np.arange(first, last)[:, None]
+    if end - start < profiles.shape[2]:  # gather the columns of the target
+        index = np.arange(start, end) - places + reach_bp
+        inside = (index >= 0) & (index < profiles.shape[2])
+        profiles = np.take_along_axis(profiles, np.where(inside, index, 0)[:, None], axis=2)
+    else:
+        columns = places + np.arange(-reach_bp, reach_bp + 1)
+        inside = (columns >= start) & (columns < end)
+    kept = np.where(inside[:, None], profiles, 0).astype(np.float64)
+    # Columns that the opposite strand exchanges are added first: it then has equal sums.
     sums[first - left : last - left] += (kept + kept[..., ::-1]).sum(axis=2) / 2
 
 
 def _framed(
-    number: int,
-    target: Target,
-    codes: Codes,
-    sums: NDArray[np.float64],
-    model: Model,
-    reach_bp: int,
-    circular: bool,
+    number: int, strand: str, start: int, bases: Codes, sums: NDArray[np.float64]
 ) -> Explained:
-    start = target.start - reach_bp
-    bases = around(codes, start, target.end + reach_bp, circular)
+    """Return a target in its frame."""
     changes = np.where((bases < AMBIGUOUS)[:, None], sums, 0.0)
-    changes = np.nan_to_num(changes)
     mean = ((changes[:, 0] + changes[:, 3]) + (changes[:, 1] + changes[:, 2])) / 4
     found = ((changes - mean[:, None]) * (4 / 3)).astype(np.float32)
     opposite = reverse_complement(bases), np.ascontiguousarray(found[::-1, ::-1])
-    strand = model.outputs[target.output].strand
     turned = strand == "-"
     if strand == ".":
         turned = (opposite[0].tobytes(), opposite[1].tobytes()) < (bases.tobytes(), found.tobytes())
