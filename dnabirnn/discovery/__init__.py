@@ -11,7 +11,7 @@ Modules, in reading order:
 - `matching`: matches of a motif in contributions
 - `search`: motifs in the contributions of the targets of a class
 - `find`: the whole search
-- `default_sites`: targets for which no calls or regions are given
+- `default_targets`: targets for which no calls or regions are given
 - `model`: `Model`, the face of the library
 - `table`: figures of motifs
 - `significance`: p-values of counts, and q-values

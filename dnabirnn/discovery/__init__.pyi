@@ -1,5 +1,5 @@
 from .comparison import check_tomtom as check_tomtom, compare_motifs as compare_motifs
-from .default_sites import (
+from .default_targets import (
     default_sites as default_sites,
     own_targets as own_targets,
     sites_of_calls as sites_of_calls,

@@ -75,7 +75,7 @@ class Model(explanation.Model):
         """
         import polars as pl
 
-        from dnabirnn.discovery.default_sites import default_sites, sites_of_calls
+        from dnabirnn.discovery.default_targets import default_sites, sites_of_calls
         from dnabirnn.discovery.find import find_motifs
         from dnabirnn.discovery.options import DiscoveryOptions
         from dnabirnn.explanation import Sites

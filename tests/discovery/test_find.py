@@ -9,7 +9,7 @@ from matrix_models import log_odds_of, matrix_checkpoint, with_sites
 from random_models import random_checkpoint
 
 from dnabirnn.alphabet import decode, encode, reverse_complement
-from dnabirnn.discovery.default_sites import sites_of_calls
+from dnabirnn.discovery.default_targets import sites_of_calls
 from dnabirnn.discovery.find import find_motifs
 from dnabirnn.discovery.found_motif import Discovery
 from dnabirnn.discovery.model import Model
