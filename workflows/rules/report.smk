@@ -133,7 +133,8 @@ rule report:
                 scatteritem=[shards(sample)[0] for sample in SCORED],
             )
             + expand([str(path) for path in rules.call.log], sample=SCORED)
-        ),
+        )
+        + expand([str(path) for path in rules.discover.log], sample=DISCOVERED),
         options=options(*(["labels"] if TRUTHS else []), "call", "report"),
         hardware=hardware("device", "engine"),
     shell:
