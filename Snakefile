@@ -46,6 +46,7 @@ rule all:
         expand("<results>/scores/{sample}.bed.gz", sample=SCORED),
         expand("<results>/calls/{sample}.bed", sample=SCORED),
         expand("<results>/importance/{sample}", sample=IMPORTANCE),
+        expand("<results>/motifs/{sample}.meme", sample=DISCOVERED),
         expand("<results>/qvalues/{sample}.tsv", sample=SCORED if ASSESSED else []),
         expand("<results>/metrics/{truth}.json", truth=TRUTHS),
         expand("<results>/variants/{sample}.vcf.gz", sample=VARIED),

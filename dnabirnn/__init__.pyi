@@ -4,8 +4,8 @@ from .alphabet import (
     one_hot as one_hot,
     reverse_complement as reverse_complement,
 )
+from .discovery import Model as Model, load as load
 from .errors import DnabirnnError as DnabirnnError
-from .explanation import Model as Model, load as load
 from .intervals import read_bed as read_bed
 from .report import summarize_calls as summarize_calls
 from .sequences import read_fasta as read_fasta

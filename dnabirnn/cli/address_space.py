@@ -34,7 +34,7 @@ _NEEDED_KIB = {
     **dict.fromkeys(
         ("score", "call", "explain", "mutate", "variants", "prior", "review"), _SCORES_KIB
     ),
-    **dict.fromkeys(("evaluate", "report"), _PLOTS_KIB),
+    **dict.fromkeys(("discover", "evaluate", "report"), _PLOTS_KIB),
     **dict.fromkeys(("train", "selfcheck"), _TORCH_KIB),
 }
 _MERGING_KIB = {

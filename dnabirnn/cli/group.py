@@ -28,7 +28,7 @@ __all__ = ["main", "run"]
 
 _SECTIONS = {
     "From labels to calls": ("encode", "train", "score", "call", "evaluate", "report"),
-    "Why": ("explain", "mutate", "variants"),
+    "Why": ("explain", "mutate", "variants", "discover"),
     "Labels and frequencies": ("review", "prior"),
     "Outputs": ("summary", "mask", "merge", "hub"),
     "Models": ("models", "info", "convert", "export", "selfcheck"),
@@ -40,6 +40,7 @@ _COMMANDS = tuple(name for names in _SECTIONS.values() for name in names)
 _WRITING = {
     *("encode", "train", "score", "call", "evaluate", "review", "report", "explain", "mutate"),
     *("variants", "summary", "mask", "merge", "hub", "convert", "export", "scan", "simulate"),
+    "discover",
 }
 """Commands with the option `--provenance`."""
 

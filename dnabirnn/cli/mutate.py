@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from dnabirnn.scoring import Model
     from dnabirnn.sequences import Circular
 
-__all__ = ["EFFECTS", "calls", "explained", "mutate", "reach", "shard"]
+__all__ = [
+    "EFFECTS",
+    "calls",
+    "explained",
+    "mutate",
+    "reach",
+    "read_sites",
+    "shard",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -166,7 +174,7 @@ def explained(
     priors = dict(given["priors"])
     model = load(given["model"], **{key: given[key] for key in keys}, priors=priors)
     circles = None if given["circular"] is None else Circular(given["circular"])
-    sites = _sites(model, files, regions, called, given["chrom_alias"])
+    sites = read_sites(model, files, regions, called, given["chrom_alias"])
     logger.info("computing on %s, threads: %d", model.engine.device, model.threads)
     found = _reach(given["reach"], model, files, sites, circles)
     logger.info("%s", found.line())
@@ -209,7 +217,7 @@ def explained(
         logger.info("%s", line)
 
 
-def _sites(
+def read_sites(
     model: Model,
     fasta: Sequence[PathLike],
     regions: str | None,

@@ -25,6 +25,7 @@ _WRITTEN = {"out", "hub_folder"}
 """Parameters that name outputs: files, folders or standard output."""
 _ALSO_WRITTEN = {
     *(("train", "log"), ("evaluate", "curves"), ("review", "session"), ("scan", "partly")),
+    *(("discover", name) for name in ("sites", "table", "grammar", "matches", "logos", "summary")),
 }
 """Commands and parameters that name outputs only there."""
 

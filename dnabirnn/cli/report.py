@@ -120,6 +120,13 @@ _RUN = "Parts of the report"
     "once for all, or once per --assembly, in their order.",
 )
 @option(
+    "--discovered",
+    group=_RUN,
+    multiple=True,
+    metavar="JSON",
+    help="Motifs written by `dnabirnn discover --json`. Can be repeated.",
+)
+@option(
     "--link",
     "links",
     group=_RUN,
@@ -207,6 +214,7 @@ def report(
     curves: tuple[str, ...],
     assemblies: tuple[str, ...],
     sizes: tuple[str, ...],
+    discovered: tuple[str, ...],
     links: tuple[str, ...],
     fasta: tuple[str, ...],
     sample: str,
@@ -238,7 +246,8 @@ def report(
     from dnabirnn.scoring import load
     from dnabirnn.sequences import prefixed
 
-    inputs = [model, *log, *metrics, *curves, *command_log, *assemblies, *fasta, *labels]
+    inputs = [model, *log, *metrics, *curves, *command_log, *assemblies, *discovered]
+    inputs += [*fasta, *labels]
     read = [
         *inputs,
         *sizes,
@@ -279,6 +288,7 @@ def report(
     for link in links:
         if not os.path.exists(link):
             raise OptionError(f"--link {link}: no such file; check the path")
+    folder = "." if is_stream(out) else os.path.dirname(out) or "."
     material = Material.read(
         model=model,
         encoded=encoded,
@@ -289,10 +299,9 @@ def report(
         seed=seed,
         assemblies=assemblies,
         sizes=sizes,
-        links=[
-            os.path.relpath(link, "." if is_stream(out) else os.path.dirname(out) or ".")
-            for link in links
-        ],
+        discovered=discovered,
+        beside=folder,
+        links=[os.path.relpath(link, folder) for link in links],
     )
     calling = _calling(material, rules)
     material = replace(material, calling=calling, sample=sample)

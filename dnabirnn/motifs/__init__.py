@@ -5,6 +5,7 @@ Modules, in reading order:
 - `matrix`: matrix of a motif as a file has it
 - `plain`, `meme`, `transfac`: readers of families of formats
 - `motif`: `Motif`: matrices from files of all formats
+- `output`: motifs as files of three formats
 - `class_motifs`: motifs of the classes of a network, from a file and from a model
 - `scanner`: matches of a matrix on both strands, with exact p-values
 - `search`: which motifs to look for, and how strict to be

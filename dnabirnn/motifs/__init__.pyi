@@ -11,9 +11,15 @@ from .consensus import (
     simulate_repeats as simulate_repeats,
 )
 from .motif import (
+    Motif as Motif,
     built_in_motifs as built_in_motifs,
     find_motif as find_motif,
     read_motifs as read_motifs,
+)
+from .output import (
+    MotifFormat as MotifFormat,
+    motif_format as motif_format,
+    motifs_text as motifs_text,
 )
 from .search import PVALUE as PVALUE, MotifSearch as MotifSearch, read_search as read_search
 from .simulation import (

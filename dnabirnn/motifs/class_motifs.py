@@ -171,7 +171,9 @@ def write_class_motifs(checkpoint: Checkpoint, source: str, path: PathLike) -> i
         raise ModelFileError(
             f"{source}: a matrix is not finite; the file is damaged: copy it again, or train again"
         )
-    write_text(path, meme_text(motifs, background))
+    # The format has no names with white space.
+    named = {"_".join(name.split()): columns for name, columns in motifs.items()}
+    write_text(path, meme_text(named, background))
     return len(motifs)
 
 

@@ -155,29 +155,37 @@ def _read_matrix(
     return rows
 
 
-def meme_text(motifs: Mapping[str, NDArray[np.float64]], background: NDArray[np.float64]) -> str:
+def meme_text(
+    motifs: Mapping[str, NDArray[np.float64]],
+    background: NDArray[np.float64],
+    sites: Mapping[str, float] | None = None,
+) -> str:
     """Return motifs as a minimal file in MEME's format.
 
     Parameters
     ----------
     motifs : mapping of str to ndarray, (W, 4) float64
-        Probabilities of A, C, G and T in each column, by name. The format has no names with white
-        space; underscores replace it.
+        Probabilities of A, C, G and T in each column, by name, or by identifier and name with a
+        space between.
     background : ndarray, (4,) float64
         Share of each base in the background.
+    sites : mapping of str to float, optional
+        Number of sites of each motif; 1000 where it is not given. There is no E-value in the file:
+        the format makes it optional.
 
     Examples
     --------
     >>> import numpy as np
-    >>> text = meme_text({"my motif": np.array([[0.7, 0.1, 0.1, 0.1]])}, np.full(4, 0.25))
+    >>> text = meme_text({"m1": np.array([[0.7, 0.1, 0.1, 0.1]])}, np.full(4, 0.25))
     >>> text.splitlines()[-3], text.splitlines()[-1]
-    ('MOTIF my_motif', ' 0.700000 0.100000 0.100000 0.100000')
+    ('MOTIF m1', ' 0.700000 0.100000 0.100000 0.100000')
     """
     shares = " ".join(f"{base} {share:.6f}" for base, share in zip("ACGT", background, strict=True))
     lines = ["MEME version 4", "", "ALPHABET= ACGT", "", "strands: + -", ""]
     lines += ["Background letter frequencies", shares]
     for name, columns in motifs.items():
-        lines += ["", f"MOTIF {'_'.join(name.split())}"]
-        lines.append(f"letter-probability matrix: alength= 4 w= {len(columns)} nsites= {_SITES}")
+        lines += ["", f"MOTIF {name}"]
+        number = max(round((sites or {}).get(name, _SITES)), 1)
+        lines.append(f"letter-probability matrix: alength= 4 w= {len(columns)} nsites= {number}")
         lines += ["".join(f" {share:.6f}" for share in column) for column in columns.tolist()]
     return "\n".join([*lines, ""])

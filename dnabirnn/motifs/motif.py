@@ -56,6 +56,11 @@ BACKGROUND_SHARE = 0.01
 """Weight of the background in each column. A base that a motif never has costs 6.6 bits. The weight
 does not depend on the number of sites of the motif, because formats and tools do not agree on how
 to give that number."""
+_IUPAC = {
+    **{base: base for base in "ACGT"},
+    **{"AC": "M", "AG": "R", "AT": "W", "CG": "S", "CT": "Y", "GT": "K"},
+    **{"ACG": "V", "ACT": "H", "AGT": "D", "CGT": "B", "ACGT": "N"},
+}
 _MAX_SITES = 1e15
 """Limit for counts; above it, sums of counts are no longer exact in float64."""
 _SITES = 1_000_000
@@ -91,6 +96,49 @@ class Motif(NamedTuple):
         """Share of each base in each column: (W, 4)."""
         shares: NDArray[np.float64] = self.counts / self.counts.sum(axis=1, keepdims=True)
         return shares
+
+    @property
+    def bits(self) -> NDArray[np.float64]:
+        """Information of each column, for a background of equal shares: (W,), from 0 to 2.
+
+        It is 2 + sum of p log2 p over the four bases, without a correction for few sites.
+
+        Examples
+        --------
+        >>> Motif("m", "m", np.array([[5.0, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1]])).bits.tolist()
+        [2.0, 1.0, 0.0]
+        """
+        shares = self.frequencies
+        logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)
+        return np.asarray(2 + (shares * logs).sum(axis=1), dtype=np.float64)
+
+    @property
+    def consensus(self) -> str:
+        """Consensus in IUPAC letters, by the rules of TRANSFAC (Cavener 1987).
+
+        One base if it has more than half of a column, and more than twice the share of the next;
+        two if they have more than three quarters together; three if the fourth does not occur; else
+        N. doi:10.1093/nar/15.4.1353
+
+        Examples
+        --------
+        >>> counts = [[9.0, 1, 0, 0], [4, 0, 4, 1], [3, 3, 3, 0], [1, 1, 1, 1], [0, 0, 6, 4]]
+        >>> Motif("m", "m", np.array(counts)).consensus
+        'ARVNK'
+        """
+        letters = []
+        for column in self.frequencies:
+            order = np.argsort(-column, kind="stable")
+            first, second, _, last = column[order]
+            kept = 4
+            if first > 0.5 and first > 2 * second:
+                kept = 1
+            elif first + second > 0.75:
+                kept = 2
+            elif last == 0:
+                kept = 3
+            letters.append(_IUPAC["".join(sorted("ACGT"[base] for base in order[:kept]))])
+        return "".join(letters)
 
     def shares(self, background: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the share of each base in each column, with 1 % of the background: (W, 4).

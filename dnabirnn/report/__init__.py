@@ -13,6 +13,7 @@ Modules, in reading order:
 - `sites`: labelled sites beside calls
 - `effects`: strongest effects in the examples
 - `examples`: examples chosen for the report
+- `motifs`: motifs that the model has learned
 - `tables`: the tables
 - `assemblies`: the section of the calls of assemblies
 - `methods`: text to paste: command lines, methods and citation

@@ -2,46 +2,31 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dnabirnn.drawing import DARK, LIGHT, empty, styled
 from dnabirnn.tracks import COLOURS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from dnabirnn.evaluation import Curve
-    from dnabirnn.files import PathLike
 
 __all__ = [
-    "DARK",
-    "LIGHT",
     "blank",
     "class_colours",
     "comparison_figure",
-    "empty",
     "plain_log_axis",
     "precision_recall_figure",
     "reliability_figure",
-    "save",
-    "styled",
     "tidy",
 ]
 
-DARK, LIGHT = "#333333", "#B0B0B0"
-_STYLE: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "dnabirnn",
-    "path.simplify": False,
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-}
-_DPI = 150
 _PANEL_COLUMNS = 3
 _LEGEND_ROWS = 22
 _LARGE = 1000
@@ -172,27 +157,6 @@ def _steps(axes: Axes, curve: Curve, colour: str, label: str) -> None:
     )
 
 
-def save(figure: Figure, target: PathLike | IO[bytes], form: str) -> None:
-    """Write a figure to a file. The same figure always gives the same bytes.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-    target : str, PathLike or binary file
-    form : str
-        "png" or "svg". Text in SVG stays text.
-    """
-    from matplotlib.text import Text
-
-    for text in figure.findobj(Text):
-        # A "$" in the name of a class or contig is text. Only tick labels are mathematics.
-        if "$" in text.get_text() and r"\mathdefault" not in text.get_text():
-            text.set_parse_math(False)
-    no_date = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
-    with styled():
-        figure.savefig(target, format=form, dpi=_DPI, metadata=no_date)
-
-
 def class_colours(names: Iterable[str]) -> dict[str, str]:
     """Assign a colour to each class, by its position among the names.
 
@@ -236,26 +200,6 @@ def blank(
     for panel in axes.flat:
         tidy(panel)
     return figure, axes
-
-
-def empty(size: tuple[float, float], layout: Any = None) -> Figure:
-    """Make a figure without axes; `size` is its width and height in inches."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with styled():
-        figure = Figure(figsize=size, layout=layout)
-        FigureCanvasAgg(figure)
-    return figure
-
-
-@contextmanager
-def styled() -> Iterator[None]:
-    """Apply the style of the report, whatever the matplotlib settings of the user are."""
-    import matplotlib
-
-    with matplotlib.rc_context(_STYLE):
-        yield
 
 
 def plain_log_axis(axes: Axes, which: str, *, decades: bool = False) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from dnabirnn.drawing import save
 from dnabirnn.files import OutputFiles, is_stream
-from dnabirnn.report.curves import precision_recall_figure, reliability_figure, save
+from dnabirnn.report.curves import precision_recall_figure, reliability_figure
 
 if TYPE_CHECKING:
     from dnabirnn.evaluation import Report

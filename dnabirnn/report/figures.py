@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from dnabirnn.report.curves import DARK, LIGHT, blank, class_colours, plain_log_axis
+from dnabirnn.drawing import DARK, LIGHT
+from dnabirnn.report.curves import blank, class_colours, plain_log_axis
 from dnabirnn.tracks import COLOURS
 
 if TYPE_CHECKING:

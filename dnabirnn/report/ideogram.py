@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from dnabirnn.report.curves import DARK, LIGHT, blank
+from dnabirnn.drawing import DARK, LIGHT
+from dnabirnn.report.curves import blank
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

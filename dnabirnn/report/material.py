@@ -19,6 +19,7 @@ from dnabirnn.evaluation import Curve, PrecisionRecall, Reliability
 from dnabirnn.files import listed, parse_json, read_text
 from dnabirnn.network import find_model, load_checkpoint
 from dnabirnn.report.ideogram import Assembly
+from dnabirnn.report.motifs import FoundMotifs, read_found_motifs
 from dnabirnn.report.summary import contig_sizes, sample_names
 from dnabirnn.tracks import read_calls
 
@@ -91,6 +92,8 @@ class Material:
         Calls of assemblies, with or without labels, by sample.
     assembly_inputs : list of dict
         Name and SHA-256 of the files of these calls.
+    discovered : mapping of str to FoundMotifs
+        Motifs that the model has learned, by sample.
     links : sequence of str
         Files to link, as paths relative to the page.
     """
@@ -107,6 +110,7 @@ class Material:
     seed: int = 0
     assemblies: Mapping[str, Assembly] = field(default_factory=dict)
     assembly_inputs: Sequence[Mapping[str, str]] = ()
+    discovered: Mapping[str, FoundMotifs] = field(default_factory=dict)
     links: Sequence[str] = ()
 
     @classmethod
@@ -123,12 +127,14 @@ class Material:
         seed: int = 0,
         assemblies: Sequence[PathLike] = (),
         sizes: Sequence[PathLike] = (),
+        discovered: Sequence[PathLike] = (),
+        beside: PathLike = ".",
         links: Sequence[str] = (),
     ) -> Material:
         """Read the files of a report; each gets the name of its file without the extension.
 
         `sizes` has the contig lengths of the assemblies: one file for all, one per assembly, or
-        none.
+        none. `beside` is the folder of the page, for links to files of `discovered`.
 
         Raises
         ------
@@ -152,6 +158,7 @@ class Material:
                 for name, path, own in zip_longest(sample_names(assemblies), assemblies, lengths)
             },
             assembly_inputs=listed(digests),
+            discovered=_by_name(discovered, lambda path: read_found_motifs(path, beside)),
             links=links,
         )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from urllib.parse import quote
 
-from dnabirnn.report.curves import save
+from dnabirnn.drawing import save
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dnabirnn.alphabet import decode
+from dnabirnn.alphabet import AMBIGUOUS, decode
+from dnabirnn.drawing import BASE_COLOURS, DARK, draw_letters, empty, letter_shape, styled
 from dnabirnn.labels import runs
 from dnabirnn.motif_classes import MAX_SCORE
-from dnabirnn.report.curves import DARK, class_colours, empty, styled
+from dnabirnn.report.curves import class_colours
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,14 +37,11 @@ _SCORED_CALLS = 12
 _ARROWS = 60
 """Intervals are drawn as arrows only in lanes with at most this many."""
 
-_BASE_COLOURS = {"A": "#009E73", "C": "#0072B2", "G": "#B87800", "T": "#D55E00", "N": "#888888"}
 _WIDTH, _RIGHT = 9.8, 0.35
 # Left margin for the names of lanes, which include the class if several classes are shown.
 _LEFT_OF_ONE, _LEFT_OF_SEVERAL = 0.8, 1.4
 _LANE, _SCORES, _LETTERS, _GAP, _BELOW, _ABOVE = 0.2, 0.85, 0.2, 0.06, 0.5, 0.08
 _IMPORTANCE = 0.85
-_LOWEST_LETTER = 0.01
-"""Letters lower than this share of the highest one could not be seen, and are left out."""
 _SHOWN_FROM = 0.5
 
 
@@ -348,37 +346,10 @@ def _steps(
 
 def _importance(axes: Axes, view: View, importance: NDArray[np.float32]) -> None:
     """Draw letters of the + strand as high as their importance; negative ones hang upside down."""
-    from matplotlib.collections import PathCollection
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.path import Path
-    from matplotlib.textpath import TextPath
-    from matplotlib.transforms import Affine2D
-
-    letters = np.array(list(decode(view.codes)))
-    heights = np.nan_to_num(importance)
-    top, bottom = max(float(heights.max()), 0.0), min(float(heights.min()), 0.0)
-    seen = np.abs(heights) > _LOWEST_LETTER * max(top, -bottom)
-    font = FontProperties(family="DejaVu Sans", weight="bold")
-    for letter, colour in _BASE_COLOURS.items():
-        places = np.flatnonzero((letters == letter) & seen)
-        if not places.size:
-            continue
-        shape = TextPath((0, 0), letter, size=10, prop=font)
-        box = shape.get_extents()
-        # One unit wide and high, and then one base wide with a narrow gap.
-        unit = Affine2D().translate(-box.x0, -box.y0).scale(0.94 / box.width, 1 / box.height)
-        drawn = [
-            shape.transformed(
-                unit + Affine2D().scale(1, heights[place]).translate(view.start + place + 0.03, 0)
-            )
-            for place in places.tolist()
-        ]
-        one = Path.make_compound_path(*drawn)
-        axes.add_collection(
-            PathCollection([one], facecolors=colour, edgecolors="none"), autolim=False
-        )
-    room = 0.04 * (top - bottom) or 1.0
-    axes.set_ylim(bottom - (room if bottom else 0), top + room)
+    known = view.codes < AMBIGUOUS
+    heights = np.zeros((len(view.codes), 4))
+    heights[known, view.codes[known]] = importance[known]
+    draw_letters(axes, heights, view.start)
     axes.axhline(0, color="#999999", linewidth=0.8)
     axes.spines["left"].set(visible=True, color="#999999")
     axes.locator_params(axis="y", nbins=3)
@@ -387,8 +358,6 @@ def _importance(axes: Axes, view: View, importance: NDArray[np.float32]) -> None
 
 def _letters(axes: Axes, view: View, width: float) -> None:
     """Draw the + strand, one letter per base, as shapes that need no font in the browser."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.text import TextPath
     from matplotlib.transforms import Affine2D
 
     letters = np.array(list(decode(view.codes)))
@@ -397,13 +366,12 @@ def _letters(axes: Axes, view: View, width: float) -> None:
     axes.set_ylabel("")
     room_pt = width * 72 / max(1, len(letters))
     size = min(10.0, room_pt * 1.02)
-    font = FontProperties(family="DejaVu Sans", weight="bold")
-    height = TextPath((0, 0), "A", size=10, prop=font).get_extents().height
-    for letter, colour in _BASE_COLOURS.items():
+    height = letter_shape("A").get_extents().height
+    for letter, colour in BASE_COLOURS.items():
         places = np.flatnonzero(letters == letter)
         if not places.size:
             continue
-        shape = TextPath((0, 0), letter, size=10, prop=font)
+        shape = letter_shape(letter)
         box = shape.get_extents()
         centred = Affine2D().translate(-(box.x0 + box.x1) / 2, -height / 2).scale(1 / 10)
         axes.plot(

@@ -16,6 +16,7 @@ from dnabirnn.report.curves import comparison_figure, reliability_figure
 from dnabirnn.report.effects import effect_table
 from dnabirnn.report.figures import MAX_CLASSES, boundary_figure, length_figure, training_figure
 from dnabirnn.report.methods import citation, methods_text, wrapped_commands
+from dnabirnn.report.motifs import motif_blocks
 from dnabirnn.report.page import Element, Figure, Heading, Links, Listing, Section, Text, render
 from dnabirnn.report.region import region_figure
 from dnabirnn.report.sites import KINDS, boundary_errors
@@ -70,7 +71,14 @@ def _blocks(make: Callable[[Material], Iterator[Element]], material: Material) -
         return list(make(material))
     except (AttributeError, LookupError, ArithmeticError, TypeError, ValueError) as cause:
         named = material.model.name if material.model else ""
-        files = [named, *material.encoded, *material.logs, *material.metrics, *material.curves]
+        files = [
+            named,
+            *material.discovered,
+            *material.encoded,
+            *material.logs,
+            *material.metrics,
+            *material.curves,
+        ]
         raise ReportError(
             f"{', '.join(filter(None, files)) or 'report'}: a value is missing or invalid "
             f"({type(cause).__name__}: {cause}); create the files again with dnabirnn"
@@ -356,6 +364,11 @@ def _verdict(site: Mapping[str, Any]) -> str:
     )
 
 
+def _motifs(material: Material) -> Iterator[Element]:
+    if material.discovered:
+        yield from motif_blocks(material.discovered)
+
+
 def _figures(material: Material) -> Iterator[Element]:
     if not material.metrics:
         return
@@ -388,6 +401,7 @@ _SECTIONS = (
     ("reliability", "Calibration", _reliability),
     ("calls", "Calls", _calls),
     ("regions", "Example regions", _regions),
+    ("motifs", "Motifs that the model reads", _motifs),
     ("figures", "All figures", _figures),
     ("absent", "False positives of absent classes", _absent),
     ("files", "Files", _links),

@@ -28,7 +28,11 @@ from .segments import (
 )
 from .self_check import selfcheck as selfcheck
 from .sequence_file import check_sequences as check_sequences
-from .sequences import ScoredSequence as ScoredSequence, score_sequences as score_sequences
+from .sequences import (
+    ScoredSequence as ScoredSequence,
+    best_interval as best_interval,
+    score_sequences as score_sequences,
+)
 from .stream import (
     measured as measured,
     ordered_map as ordered_map,

@@ -11,10 +11,11 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
+from dnabirnn.drawing import save
 from dnabirnn.evaluation.bootstrap import Curve
 from dnabirnn.evaluation.metrics import PrecisionRecall
 from dnabirnn.evaluation.reliability import Reliability
-from dnabirnn.report.curves import precision_recall_figure, reliability_figure, save
+from dnabirnn.report.curves import precision_recall_figure, reliability_figure
 
 FIGURES = [precision_recall_figure, reliability_figure]
 
@@ -140,9 +141,9 @@ def test_the_legend_is_beside_axes_of_full_size(draw, names):
 
 def test_no_global_state_is_touched_and_matplotlib_waits():
     code = (
-        "import sys, io; from dnabirnn.report import curves as plots;"
+        "import sys, io; from dnabirnn import drawing; from dnabirnn.report import curves as plots;"
         "assert 'matplotlib' not in sys.modules;"
-        "figure = plots.precision_recall_figure([]); plots.save(figure, io.BytesIO(), 'svg');"
+        "figure = plots.precision_recall_figure([]); drawing.save(figure, io.BytesIO(), 'svg');"
         "assert 'matplotlib.pyplot' not in sys.modules;"
         "import matplotlib as m; assert m.rcParams['svg.fonttype'] == 'path'"
     )

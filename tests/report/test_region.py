@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from matplotlib.collections import PolyCollection
 
+from dnabirnn.drawing import save
 from dnabirnn.explanation.importance import SiteEffects
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.network.architecture import Architecture
-from dnabirnn.report.curves import save
 from dnabirnn.report.region import LETTERS_UP_TO_BP, Span, View, region_figure
 
 OUTPUTS = Architecture((MotifClass("M", True), MotifClass("U", False))).outputs

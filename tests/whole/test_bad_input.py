@@ -88,6 +88,7 @@ FASTA_COMMANDS = (
     "evaluate BAD --labels sites.bed -m m.safetensors -o out.json",
     "mutate BAD -m m.safetensors -o out.parquet",
     "explain BAD -m m.safetensors -o out.bw --regions sites.bed --reach 9",
+    "discover BAD -m m.safetensors -o out.meme",
     "variants variants.vcf --fasta BAD -m m.safetensors -o out.vcf.gz",
 )
 TWICE = r"genome.fa, line 1: record 'a' occurs twice, first in genome.fa"
@@ -127,6 +128,7 @@ BED_COMMANDS = (
     "evaluate genome.fa --labels sites.bed -m m.safetensors --regions BAD -o out.json",
     "evaluate genome.fa --labels sites.bed -m m.safetensors --exclude BAD -o out.json",
     "mutate genome.fa -m m.safetensors --regions BAD -o out.npz",
+    "discover genome.fa -m m.safetensors --regions BAD -o out.meme",
 )
 
 
@@ -188,6 +190,7 @@ MODEL_COMMANDS = (
     "evaluate genome.fa --labels sites.bed -m BAD -o out.json",
     "train set -o out.safetensors --init BAD",
     "mutate genome.fa -m BAD -o out.parquet",
+    "discover genome.fa -m BAD -o out.meme",
 )
 
 
@@ -703,6 +706,73 @@ OPTIONS = {
     "evaluate: negative seed": Case(
         "evaluate genome.fa --labels sites.bed -m m.safetensors -o out.json --seed -1", "-1 is not"
     ),
+    # discover
+    "discover: no calls": Case(
+        "discover genome.fa -m m.safetensors --calls BAD -o out.meme --logos out",
+        "no call to find motifs in",
+        "",
+    ),
+    "discover: calls and regions": Case(
+        "discover genome.fa -m m.safetensors --calls sites.bed --regions sites.bed -o out.meme",
+        "--regions and --calls: give one of them",
+    ),
+    "discover: rules of calls that are given": Case(
+        "discover genome.fa -m m.safetensors --calls sites.bed --threshold 0.9 -o out.meme",
+        "--threshold: sets how calls are made, but --calls or --regions gives what is explained",
+    ),
+    "discover: reach": Case(
+        "discover genome.fa -m m.safetensors --calls sites.bed --reach far -o out.meme",
+        "--reach far: must be a number of bases",
+    ),
+    "discover: format": Case(
+        "discover genome.fa -m m.safetensors --calls sites.bed -o out.txt",
+        "out.txt: no format of motifs has this ending",
+    ),
+    "discover: one site": Case(
+        "discover genome.fa -m m.safetensors --calls sites.bed -o out.meme --min-sites 1",
+        "--min-sites 1: must be 2 or more",
+    ),
+    "discover: matches without a database": Case(
+        "discover genome.fa -m m.safetensors --calls sites.bed -o out.meme --matches out.tsv",
+        "--matches: needs known motifs",
+    ),
+    "discover: two outputs in one": Case(
+        "discover genome.fa -m m.safetensors -o out.meme --table out.tsv --grammar ./out.tsv",
+        "out.tsv: two outputs have this name",
+    ),
+    "discover: logos into a file": Case(
+        "discover genome.fa -m m.safetensors -o out.meme --logos sites.bed",
+        "sites.bed: is a file; name a folder",
+    ),
+    "discover: logos into no folder": Case(
+        "discover genome.fa -m m.safetensors -o out.meme --logos no/logos",
+        "no/logos: there is no folder no",
+    ),
+    "discover: into no folder": Case(
+        "discover genome.fa -m m.safetensors -o out.meme --sites no/out.bed",
+        "no/out.bed: there is no folder",
+    ),
+    "discover: standard input": Case(
+        "discover - -m m.safetensors -o out.meme", "FASTA: is read several times"
+    ),
+    "discover: chrom-alias": Case(
+        "discover genome.fa -m m.safetensors -o out.meme --chrom-alias BAD",
+        "--chrom-alias: only applies to --regions",
+        "",
+    ),
+    "discover: proteins": Case(
+        "discover genome.fa -m m.safetensors -o out.meme --database BAD",
+        "BAD, line 3: MEME motifs of proteins; give motifs of DNA or RNA",
+        "MEME version 4\n\nALPHABET= ACDEFGHIKLMNPQRSTVWY\n\nMOTIF x\n",
+    ),
+    "report: motifs of another file": Case(
+        "report --discovered BAD -o out.html",
+        "BAD: not a file of motifs that a model has learned; give",
+        "{}",
+    ),
+    "report: damaged motifs": Case(
+        "report --discovered BAD -o out.html", "BAD: not valid JSON", '{"format": '
+    ),
     # info, and no command
     "info: nothing": Case("info", "Missing argument 'MODEL'"),
     "info: two": Case("info m.safetensors m.safetensors", "unexpected extra argument"),
@@ -723,6 +793,8 @@ OVERWRITING = {
     "call model": "call scores.bed -m m.safetensors -o m.safetensors",
     "evaluate": "evaluate genome.fa --labels sites.bed -m m.safetensors -o sites.bed",
     "evaluate model": "evaluate genome.fa --labels sites.bed -m m.safetensors -o ./m.safetensors",
+    "discover": "discover genome.fa -m m.safetensors -o m.safetensors --format meme",
+    "discover table": "discover genome.fa -m m.safetensors -o out.meme --table genome.fa",
     "train log": "train set -o out --init m.safetensors --log m.safetensors --hidden 8",
 }
 
@@ -778,7 +850,16 @@ def assert_fails(
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
     commands = ("encode", "train", "score", "call", "evaluate", "info", "mask", "merge", "hub")
-    known = words[0] in (*commands, "export", "scan", "explain", "mutate", "variants")
+    known = words[0] in (
+        *commands,
+        "export",
+        "scan",
+        "explain",
+        "mutate",
+        "variants",
+        "discover",
+        "report",
+    )
     prefix = f"dnabirnn {words[0]}: error: " if known else "dnabirnn: error: "
     assert line.startswith(prefix)
     assert re.search(message, line.removeprefix(prefix)), line

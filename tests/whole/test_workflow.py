@@ -20,9 +20,11 @@ import click
 import pytest
 import yaml
 from commands import succeed, write_model
+from matrix_models import log_odds_of, matrix_checkpoint, with_sites
 from planted import write_genome
 from variant_files import write_vcf
 
+from dnabirnn.alphabet import decode, encode
 from dnabirnn.cli import main
 from dnabirnn.encoded import encoded_set as encoded
 from dnabirnn.network import checkpoint
@@ -503,6 +505,34 @@ def test_importance_of_the_calls(tmp_path: Path) -> None:
         assert found == (tmp_path / name).read_bytes()
     config["explain"]["reach"] = 30
     assert planned(tmp_path, config=config) == {"explain": 1}
+
+
+@needs_snakemake
+def test_motifs_of_the_calls(tmp_path: Path) -> None:
+    data, model = tmp_path / "data", tmp_path / "m.safetensors"
+    data.mkdir()
+    matrix = log_odds_of(encode("ACGTTGCAACCAGGT"), 0.97)
+    (data / "some.fa").write_text(f">x\n{decode(with_sites(matrix, 40)[0])}\n")
+    (data / "none.fa").write_text(f">y\n{'AC' * 200}\n")
+    write_sheet(data, "some some.fa", "none none.fa", columns="sample fasta")
+    matrix_checkpoint(matrix).save(model)
+    config: dict[str, Any] = {"samples": "data/samples.tsv", "threads": 1, "model": str(model)}
+    assert "discover" not in planned(tmp_path, config=config)
+    config["discover"] = {"motifs": True, "reach": 20}
+    done(tmp_path, config=config)
+    motifs, calls = tmp_path / "results/motifs", tmp_path / "results/calls/some.bed"
+    own = ["discover", data / "some.fa", "-m", model, "--calls", calls, "--reach", 20]
+    succeed(*own, "-o", tmp_path / "own.meme", "--sites", tmp_path / "own.bed")
+    for ending in ("meme", "bed"):
+        assert (motifs / f"some.{ending}").read_bytes() == (tmp_path / f"own.{ending}").read_bytes()
+    assert [path.name for path in (motifs / "some").glob("*.svg")] == ["A_1.svg"]
+    assert (motifs / "none.bed").read_text() == ""
+    page = (tmp_path / "results/report.html").read_text()
+    assert "Motifs that the model reads" in page
+    assert 'href="motifs/some.bed"' in page
+    assert "No motif was found of none." in page
+    config["discover"]["min_sites"] = 30
+    assert planned(tmp_path, config=config) == {"discover": 2, "report": 1}
 
 
 @needs_snakemake

@@ -21,6 +21,7 @@ CONDA = "../envs/dnabirnn.yaml"
 FILES = (
     "chrom_alias",
     "corrections",
+    "database",
     "exclude",
     "init",
     "matrix",
@@ -113,6 +114,12 @@ def explain_options():
     """Return the options of `explain`, including those for sequences."""
     reach = options("explain", only=["method", "reach"])
     return f"{reach} {options('sequences', only=['circular'])}".strip()
+
+
+def discover_options():
+    """Return the options of `discover`, including those for sequences."""
+    search = options("discover", only=["reach", "max_sites", "min_sites", "max_motifs"])
+    return f"{search} {options('sequences', only=['circular'])}".strip()
 
 
 def track_options():
@@ -348,6 +355,8 @@ TRAINING = (
 SCORED = [s for s, row in SAMPLES.items() if row["role"] != "train"]
 # Samples whose calls are explained.
 IMPORTANCE = SCORED if config["explain"]["importance"] else []
+# Samples in whose calls motifs are looked for.
+DISCOVERED = SCORED if config["discover"]["motifs"] else []
 VARIED = [s for s in SCORED if SAMPLES[s]["variants"]]
 ENCODED = [
     f"<results>/encoded/{NAME}/{file}"

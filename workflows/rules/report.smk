@@ -92,6 +92,7 @@ rule report:
         model=MODEL,
         encoded=ENCODED if TRAINING else [],
         log=rules.train.output.curve if TRAINING else [],
+        discovered=expand("<results>/motifs/{sample}.json", sample=DISCOVERED),
         assembly=expand("<results>/calls/{sample}.bed", sample=SCORED),
         sizes=[SAMPLES[sample]["fasta"] for sample in SCORED],
         link=linked_files(),
@@ -132,7 +133,8 @@ rule report:
                 scatteritem=[shards(sample)[0] for sample in SCORED],
             )
             + expand([str(path) for path in rules.call.log], sample=SCORED)
-        ),
+        )
+        + expand([str(path) for path in rules.discover.log], sample=DISCOVERED),
         options=options(*(["labels"] if TRUTHS else []), "call", "report"),
         hardware=hardware("device", "engine"),
     shell:

@@ -119,6 +119,43 @@ rule explain:
         "--provenance {output.provenance:q}"
 
 
+rule discover:
+    input:
+        fasta=lambda wildcards: SAMPLES[wildcards.sample]["fasta"],
+        model=MODEL,
+        calls="<results>/calls/{sample}.bed",
+        database=file_named("discover", "database"),
+    output:
+        motifs="<results>/motifs/{sample}.meme",
+        sites="<results>/motifs/{sample}.bed",
+        table="<results>/motifs/{sample}.tsv",
+        grammar="<results>/motifs/{sample}.grammar.tsv",
+        summary="<results>/motifs/{sample}.json",
+        logos=directory("<results>/motifs/{sample}"),
+        provenance="<results>/provenance/discover/{sample}.json",
+    log:
+        "<logs>/discover/{sample}.log",
+    benchmark:
+        "<benchmarks>/discover/{sample}.tsv"
+    conda:
+        CONDA
+    threads: config["threads"]
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(240),
+    params:
+        options=discover_options(),
+        files=lambda wildcards, input: file_options(input),
+        hardware=hardware("device", "engine"),
+    shell:
+        "exec 2> {log:q}; set -x; "
+        "dnabirnn discover {input.fasta:q} -m {input.model:q} --calls {input.calls:q} "
+        "-o {output.motifs:q} --sites {output.sites:q} --table {output.table:q} "
+        "--grammar {output.grammar:q} --json {output.summary:q} --logos {output.logos:q} --allow-empty "
+        "{params.options} {params.files} {params.hardware} --threads {threads} "
+        "--provenance {output.provenance:q}"
+
+
 if ASSESSED:
 
     rule assess:

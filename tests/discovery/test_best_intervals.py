@@ -1,0 +1,59 @@
+"""Regions and whole sequences as targets."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matrix_models import log_odds_of, matrix_checkpoint, with_sites
+
+from dnabirnn.alphabet import encode
+from dnabirnn.discovery.best_intervals import best_intervals
+from dnabirnn.discovery.find import find_motifs
+from dnabirnn.discovery.model import Model
+from dnabirnn.errors import MotifError
+from dnabirnn.explanation import Sites
+from dnabirnn.network.log_odds import LogOddsMap
+from dnabirnn.network.sequence_scores import SequenceRule, SequenceScores
+from dnabirnn.sequences.survey import Stretch
+
+MATRIX = log_odds_of(encode("ACGTTGCAACCAGGT"), 0.97)
+
+
+def model(whole: bool = False) -> Model:
+    checkpoint = matrix_checkpoint(MATRIX)
+    if whole:
+        rules = {"A": SequenceRule(LogOddsMap(1.0, 0.0), 0.9)}
+        checkpoint = replace(checkpoint, sequences=SequenceScores(8, 80, rules), calls={})
+    return Model(checkpoint, device="cpu", engine="fused")
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_best_interval_of_a_region_is_its_site(whole: bool) -> None:
+    codes, sites = with_sites(MATRIX, 30)
+    regions = np.array([[100 * n + 5, 100 * n + 95] for n in range(1, 30)])
+    of = best_intervals([Stretch("x", codes)], model(whole), lambda name, output: regions)
+    found = [
+        (start, end, strand) for o, strand in enumerate("+-") for start, end in of("x", o).tolist()
+    ]
+    assert sorted(found) == sites[1:]
+    assert of("y", 0).shape == (0, 2)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_regions_without_a_site_have_no_target(whole: bool) -> None:
+    codes = np.random.default_rng(0).integers(0, 4, 600, dtype=np.uint8)
+    contigs = [Stretch("x", codes), Stretch("empty", codes[:0])]
+    of = best_intervals(contigs, model(whole), lambda name, output: np.array([[0, 1 << 40]]))
+    assert of("x", 0).size == of("x", 1).size == of("empty", 0).size == 0
+    with pytest.raises(MotifError, match=r"^no region reaches the threshold of a class; "):
+        find_motifs(lambda: contigs, model(whole), Sites.everything())
+
+
+def test_the_motif_of_whole_sequences() -> None:
+    codes, sites = with_sites(MATRIX, 40)
+    records = [Stretch(f"r{n}", codes[100 * n : 100 * n + 100]) for n in range(40)]
+    discovery = find_motifs(lambda: records, model(whole=True), Sites.everything())
+    (motif,) = discovery.motifs
+    expected = [(start % 100, start % 100 + 15, strand) for start, _, strand in sites]
+    assert motif.sites.select("start", "end", "strand").rows() == expected
+    assert motif.sites["contig"].to_list() == [f"r{n}" for n in range(40)]
