@@ -21,7 +21,7 @@ import polars as pl
 
 from benchmarks.tasks import TASKS
 from dnabirnn.alphabet import AMBIGUOUS, reverse_complement
-from dnabirnn.evaluation import average_precision
+from dnabirnn.evaluation import ranking_precision
 from dnabirnn.intervals import Regions, read_bed
 from dnabirnn.network import call_settings
 from dnabirnn.scoring import Assessment, Decoys, load, score_genome
@@ -148,14 +148,11 @@ def _ranking(calls: pl.DataFrame, sites: _Sites) -> dict[str, Any]:
         calls["chrom"].to_list(), calls["start"].to_numpy(), calls["end"].to_numpy(), sites
     )
     return {
-        f"ap_by_{key}": _ap(calls[key].to_numpy(), true) if 0 < true.sum() < true.size else None
+        f"ap_by_{key}": ranking_precision(calls[key].to_numpy(), true)
+        if 0 < true.sum() < true.size
+        else None
         for key in ("evidence", "score")
     }
-
-
-def _ap(score: NDArray[np.int64], true: NDArray[np.bool_]) -> float:
-    _, place = np.unique(score, return_inverse=True)
-    return float(average_precision(np.bincount(place, true), np.bincount(place, ~true)))
 
 
 def _search(
