@@ -97,11 +97,7 @@ def _lines(checkpoint: Checkpoint) -> list[str]:
 
 def _ranking(pooling: Pooling | None) -> str:
     """Return how the evidence of calls is pooled; nothing for the plain sum."""
-    if pooling is None or (pooling.kind == "sum" and not pooling.power):
-        return ""
-    if pooling.kind == "mean":
-        return ", ranked by mean score"
-    return f", ranked by the sum of evidence over length^{pooling.power:g}"
+    return "" if pooling is None or pooling.kind == "sum" else ", ranked by mean score"
 
 
 def _whole_sequences(checkpoint: Checkpoint, name: str) -> list[str]:

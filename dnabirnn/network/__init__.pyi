@@ -24,7 +24,6 @@ from .checkpoint import (
 from .dna_brnn import convert as convert
 from .evidence import (
     HIGHEST_FLOOR as HIGHEST_FLOOR,
-    POWERS as POWERS,
     EvidenceScale as EvidenceScale,
     Pooling as Pooling,
     PoolingKind as PoolingKind,

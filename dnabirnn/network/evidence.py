@@ -11,14 +11,14 @@ same number in whatever order it is added up, and on either strand. Scores of ne
 depend on one another. Evidence therefore ranks the calls of a class, and is not a probability.
 
 Because bases depend on one another, the sum can count length too much: a long false call of medium
-scores then ranks before a short true one. So the evidence of a call of n bases is pooled in the way
-that ranks true calls before false ones best on validation sequence (`Pooling`)::
+scores then ranks before a short true one. For classes of which validation sequence shows this, the
+evidence of a call follows from the mean of its scores instead (`Pooling`)::
 
-    sum     (sum over the bases) (L / n)^power       power 0, 1/4, 1/2, 3/4 or 1
-    mean    L (logit(mean score) - logit(prior))     the order of the mean scores
+    sum     sum of the evidence of the bases
+    mean    L (logit(mean score) - logit(prior))
 
-L is the length of a typical site, so that a call of this length has about the same evidence in all
-of them. Power 0 is the plain sum.
+L is the length of a typical site, so that a call of this length has about the same evidence in
+both. By the mean, calls have the order of their mean scores.
 
 Bases without a row in a track are absent: their score is low, or unknown. All of them, and those
 that score below `floor`, have one value, so that evidence does not depend on `--min-score` as long
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HIGHEST_FLOOR",
-    "POWERS",
     "EvidenceScale",
     "Pooling",
     "PoolingKind",
@@ -56,9 +55,6 @@ HIGHEST_FLOOR = 100
 _CLIP = 0.5
 _SMALLEST_SHARE = 1e-9
 _MOST_MILLINATS = 100_000
-POWERS = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Powers of the length that a pooling may have. They need square roots only, which are the same
-number on every machine."""
 _LONGEST_BP = 10**12
 
 
@@ -124,21 +120,17 @@ class Pooling(NamedTuple):
     Attributes
     ----------
     kind : PoolingKind
-    power : float
-        One of `POWERS`; for `PoolingKind.SUM`.
     length_bp : int
-        Length of a typical site.
+        Length of a typical site, for `PoolingKind.MEAN`.
     """
 
     kind: PoolingKind = PoolingKind.SUM
-    power: float = 0.0
     length_bp: int = 1
 
     def evidence(
         self,
         total: NDArray[np.int64],
         mean: NDArray[np.int64],
-        length_bp: NDArray[np.int64],
         prior: int,
     ) -> NDArray[np.int64]:
         """Return the evidence of calls in millinats, (n,) int64.
@@ -149,30 +141,24 @@ class Pooling(NamedTuple):
             Sum of the evidence of the bases of each call.
         mean : ndarray, (n,) int64
             Mean scores of their bases, 0 to 1000.
-        length_bp : ndarray, (n,) int64
         prior : int
             Log-odds of the share of the class, in millinats.
 
         Examples
         --------
-        >>> total, mean, length = np.array([[8000, 9000], [700, 500], [4, 16]])
-        >>> Pooling().evidence(total, mean, length, -2000).tolist()
+        >>> total, mean = np.array([[8000, 9000], [700, 500]])
+        >>> Pooling().evidence(total, mean, -2000).tolist()
         [8000, 9000]
-        >>> Pooling(power=0.5, length_bp=4).evidence(total, mean, length, -2000).tolist()
-        [8000, 4500]
-        >>> Pooling(PoolingKind.MEAN, length_bp=4).evidence(total, mean, length, -2000).tolist()
+        >>> Pooling(PoolingKind.MEAN, 4).evidence(total, mean, -2000).tolist()
         [11388, 8000]
         """
         if self.kind is PoolingKind.MEAN:
             return np.asarray(self.length_bp * (base_log_odds()[mean] - prior))
-        if not self.power:
-            return total
-        return np.rint(total * _power(self.length_bp / length_bp, self.power)).astype(np.int64)
+        return total
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for the model file."""
-        power = {"power": self.power} if self.kind is PoolingKind.SUM else {}
-        return {"kind": self.kind.value, "length_bp": self.length_bp, **power}
+        return {"kind": self.kind.value, "length_bp": self.length_bp}
 
     @classmethod
     def from_json(cls, plain: Any) -> Pooling:
@@ -183,31 +169,10 @@ class Pooling(NamedTuple):
         KeyError, TypeError, ValueError
             A value is missing or out of range.
         """
-        kind = PoolingKind(plain["kind"])
-        power = plain["power"] if kind is PoolingKind.SUM else 0.0
         length_bp = plain["length_bp"]
-        if power not in POWERS:
-            raise ValueError(f"calls: {power!r} is not a power of lengths")
         if not (isinstance(length_bp, int) and 1 <= length_bp <= _LONGEST_BP):
             raise ValueError(f"calls: {length_bp!r} is not a length in bases")
-        return cls(kind, float(power), length_bp)
-
-
-def _power(ratio: NDArray[np.float64], power: float) -> NDArray[np.float64]:
-    """Return ratios to one of `POWERS`.
-
-    Examples
-    --------
-    >>> [float(_power(np.array([16.0]), power)[0]) for power in POWERS]
-    [1.0, 2.0, 4.0, 8.0, 16.0]
-    """
-    root = np.sqrt(ratio)
-    result = np.ones_like(ratio) if power < 1 else ratio
-    if power in (0.5, 0.75):
-        result = result * root
-    if power in (0.25, 0.75):
-        result = result * np.sqrt(root)
-    return result
+        return cls(PoolingKind(plain["kind"]), length_bp)
 
 
 class EvidenceScale(NamedTuple):

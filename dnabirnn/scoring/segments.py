@@ -128,7 +128,7 @@ class Segments(NamedTuple):
         """Return the evidence of the intervals, in millinats, (n,) int64."""
         length_bp = self.end - self.start
         means = _quotients(self.present_after - self.present_before, length_bp)
-        return scale.pooling.evidence(self.evidence_sums(scale), means, length_bp, scale.prior)
+        return scale.pooling.evidence(self.evidence_sums(scale), means, scale.prior)
 
 
 def _quotients(total: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -247,14 +247,14 @@ def test_a_class_called_by_evidence_has_a_format_of_its_own(tmp_path: Path) -> N
         random_checkpoint(),
         calls=rules,
         absent={"A": -1500},
-        poolings={"A": Pooling(power=0.5, length_bp=40), "B": Pooling(PoolingKind.MEAN, 0, 7)},
+        poolings={"A": Pooling(length_bp=40), "B": Pooling(PoolingKind.MEAN, 7)},
         training={"prevalence": told},
     )
     plain = checkpoint.description()
     assert plain["format_version"] == 4
     assert plain["calls"]["A"] == {
         "threshold": 300, "min_length_bp": 2, "merge_gap_bp": 1, "least_evidence": 7000,
-        "absent": -1500, "evidence": {"kind": "sum", "power": 0.5, "length_bp": 40},
+        "absent": -1500, "evidence": {"kind": "sum", "length_bp": 40},
     }  # fmt: skip
     assert plain["calls"]["B"] == {
         "threshold": 400, "min_length_bp": 1, "merge_gap_bp": 0,
@@ -267,7 +267,7 @@ def test_a_class_called_by_evidence_has_a_format_of_its_own(tmp_path: Path) -> N
     assert loaded.to_bytes() == checkpoint.to_bytes()
     # the share of B is no share, and is as if it were missing
     assert loaded.evidence_scales() == {
-        "A": EvidenceScale(millinats(0.2), -1500, 100, Pooling(power=0.5, length_bp=40))
+        "A": EvidenceScale(millinats(0.2), -1500, 100, Pooling(length_bp=40))
     }
     moved = loaded.with_prior({"A": 0.01})
     assert moved.evidence_scales()["A"].prior == millinats(0.01)
@@ -278,8 +278,7 @@ def test_a_class_called_by_evidence_has_a_format_of_its_own(tmp_path: Path) -> N
         ("absent", "low"),
         ("evidence", "sum"),
         ("evidence", {"kind": "middle", "length_bp": 7}),
-        ("evidence", {"kind": "sum", "length_bp": 7}),
-        ("evidence", {"kind": "sum", "power": 0.3, "length_bp": 7}),
+        ("evidence", {"kind": "sum"}),
         ("evidence", {"kind": "mean", "length_bp": 0}),
         ("evidence", {"kind": "mean", "length_bp": "7"}),
     ):

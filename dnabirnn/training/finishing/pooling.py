@@ -4,13 +4,14 @@ The calls of a class on validation sequence are true or false: true if they matc
 at 50 % reciprocal overlap. Each pooling (`dnabirnn.network.Pooling`) orders them, and the average
 precision says how far the true ones come first.
 
-The mean score ranks most classes well, and the sum counts length too much for some of them, such as
-promoters, of which false calls are long. The sum is better for others: of arrays, the long ones are
-true, and a short call of a terminator is often false. So the order of the mean scores is kept
-unless a sum gains more than 0.01 of average precision over it. Of the sums that are about as good
-as the best, the one with the smallest power is taken, which is closest to the plain sum.
+The mean score ranks most classes well. The sum counts length too much for some, such as promoters,
+of which false calls are long. So the evidence of a class follows from the mean score, unless the
+sum gains more than 0.01 of average precision over it, and more than two standard errors of the
+difference. The errors come from a bootstrap of the calls. Smaller gains are chance: a class has a
+few hundred calls on validation sequence, and often a few tens.
 
-With fewer than three true or three false calls, nothing is known, and the plain sum is kept.
+With fewer than three true or three false calls, nothing is known, and the sum is kept. These are
+mostly classes of a few long arrays.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnabirnn.evaluation import ranking_precision
-from dnabirnn.network import POWERS, Pooling, PoolingKind
+from dnabirnn.network import Pooling, PoolingKind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +33,8 @@ logger = logging.getLogger(__name__)
 
 _FEWEST = 3
 _MARGIN = 0.01
-_SAME = 0.005
+_ERRORS = 2
+_REPLICATES = 200
 
 
 class RankedCalls(NamedTuple):
@@ -44,14 +46,12 @@ class RankedCalls(NamedTuple):
         Sums of the evidence of their bases, in millinats.
     mean : ndarray, int64
         Mean scores.
-    length_bp : ndarray, int64
     true : ndarray, bool
         Whether each call matches a site.
     """
 
     total: NDArray[np.int64]
     mean: NDArray[np.int64]
-    length_bp: NDArray[np.int64]
     true: NDArray[np.bool_]
 
 
@@ -72,26 +72,34 @@ def chosen_pooling(name: str, calls: RankedCalls, prior: int, length_bp: int) ->
     if min(count, calls.true.size - count) < _FEWEST:
         return Pooling()
 
-    def precision(pooling: Pooling) -> float:
-        values = pooling.evidence(calls.total, calls.mean, calls.length_bp, prior)
-        return ranking_precision(values, calls.true)
-
-    by_mean = Pooling(PoolingKind.MEAN, length_bp=length_bp)
-    sums = [Pooling(PoolingKind.SUM, power, length_bp) for power in POWERS]
-    of_mean, of_sums = precision(by_mean), np.array([precision(pooling) for pooling in sums])
-    best = float(of_sums.max())
-    chosen = by_mean
-    if best > of_mean + _MARGIN:
-        chosen = sums[int(np.argmax(of_sums >= best - _SAME))]
+    by_mean = Pooling(PoolingKind.MEAN, length_bp)
+    values = by_mean.evidence(calls.total, calls.mean, prior)
+    of_sum, of_mean = (ranking_precision(value, calls.true) for value in (calls.total, values))
+    gain = of_sum - of_mean
+    better = gain > _MARGIN and gain > _ERRORS * _error(calls.total, values, calls.true)
+    chosen = Pooling() if better else by_mean
     logger.info(
         "%s: average precision of %d calls on validation sequence, of which %d are true: %.3f "
-        "ranked by the sum of evidence, %.3f by the mean score, %.3f by evidence pooled as %s",
+        "ranked by the sum of evidence, %.3f by the mean score; ranked by the %s",
         name,
         calls.true.size,
         count,
-        of_sums[0],
+        of_sum,
         of_mean,
-        precision(chosen),
-        "mean" if chosen is by_mean else f"sum over lengths to the power of {chosen.power:g}",
+        "sum" if better else "mean score",
     )
     return chosen
+
+
+def _error(total: NDArray[np.int64], values: NDArray[np.int64], true: NDArray[np.bool_]) -> float:
+    """Return the standard error of the difference in average precision of two rankings."""
+    random = np.random.default_rng(0)
+    differences = []
+    for _ in range(_REPLICATES):
+        drawn = random.integers(true.size, size=true.size)
+        if true[drawn].any():
+            of_total, of_values = (
+                ranking_precision(ranked[drawn], true[drawn]) for ranked in (total, values)
+            )
+            differences.append(of_total - of_values)
+    return float(np.std(differences))

@@ -264,11 +264,7 @@ class _Search:
             found = self._calls(self._above(output, rule), rule)
             true = np.zeros(found.start.size, dtype=np.bool_)
             true[match_calls(np.column_stack((found.start, found.end)), sites).calls] = True
-            parts.append(
-                RankedCalls(
-                    found.evidence_sums(scale), found.means(), found.end - found.start, true
-                )
-            )
+            parts.append(RankedCalls(found.evidence_sums(scale), found.means(), true))
         return RankedCalls(*map(np.concatenate, zip(*parts, strict=True)))
 
     def _above(self, output: int, rule: CallRule) -> Segments:
