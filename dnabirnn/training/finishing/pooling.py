@@ -10,8 +10,9 @@ sum gains more than 0.01 of average precision over it, and more than two standar
 difference. The errors come from a bootstrap of the calls. Smaller gains are chance: a class has a
 few hundred calls on validation sequence, and often a few tens.
 
-With fewer than three true or three false calls, nothing is known, and the sum is kept. These are
-mostly classes of a few long arrays.
+With fewer than three true or three false calls, nothing is known. A class with ten training sites or
+more, of about one length, then follows from the mean, since length says little about it. Other classes keep
+the sum: these are mostly classes of arrays, of which the long ones are certain.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ __all__ = ["RankedCalls", "chosen_pooling"]
 logger = logging.getLogger(__name__)
 
 _FEWEST = 3
+_FEWEST_SITES = 10
+_LENGTH_QUANTILES = (0.05, 0.95)
+_ALIKE = 2
 _MARGIN = 0.01
 _ERRORS = 2
 _REPLICATES = 200
@@ -55,7 +59,9 @@ class RankedCalls(NamedTuple):
     true: NDArray[np.bool_]
 
 
-def chosen_pooling(name: str, calls: RankedCalls, prior: int, length_bp: int) -> Pooling:
+def chosen_pooling(
+    name: str, calls: RankedCalls, prior: int, lengths_bp: NDArray[np.int64]
+) -> Pooling:
     """Return the pooling of a class, given its calls on validation sequence.
 
     Parameters
@@ -65,14 +71,16 @@ def chosen_pooling(name: str, calls: RankedCalls, prior: int, length_bp: int) ->
     calls : RankedCalls
     prior : int
         Log-odds of the share of the class, in millinats.
-    length_bp : int
-        Length of a typical site.
+    lengths_bp : ndarray, (n,) int64
+        Lengths of the training sites.
     """
+    by_mean = Pooling(PoolingKind.MEAN, max(round(float(np.median(lengths_bp))), 1))
     count = int(calls.true.sum())
     if min(count, calls.true.size - count) < _FEWEST:
-        return Pooling()
+        short, long = np.quantile(lengths_bp, _LENGTH_QUANTILES)
+        alike = lengths_bp.size >= _FEWEST_SITES and long <= _ALIKE * short
+        return by_mean if alike else Pooling()
 
-    by_mean = Pooling(PoolingKind.MEAN, length_bp)
     values = by_mean.evidence(calls.total, calls.mean, prior)
     of_sum, of_mean = (ranking_precision(value, calls.true) for value in (calls.total, values))
     gain = of_sum - of_mean

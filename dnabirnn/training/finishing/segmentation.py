@@ -215,8 +215,7 @@ class _Search:
             "" if taken else "; not better, left as it is",
         )
         rule = rule if taken else self._rule
-        typical_bp = max(round(float(np.median(lengths_bp))), 1)
-        return Chosen(rule, chosen_pooling(name, self._ranked(rule), self._scale.prior, typical_bp))
+        return Chosen(rule, chosen_pooling(name, self._ranked(rule), self._scale.prior, lengths_bp))
 
     def _with_threshold(self) -> tuple[CallRule, float]:
         """Return the rule with the best threshold and K, and its F1."""

@@ -23,10 +23,15 @@ def calls(*groups: tuple[int, int, int, int, bool]) -> RankedCalls:
     return RankedCalls(total, mean, true.astype(np.bool_))
 
 
+def sites(length_bp: int, longest_bp: int = 0) -> np.ndarray:
+    """Return lengths of training sites."""
+    return np.array([length_bp] * 9 + [longest_bp or length_bp] * 2)
+
+
 def test_long_false_calls_are_ranked_last_by_the_mean() -> None:
     found = calls((9, 40, 900, 6000, True), (9, 200, 300, 3000, False))
     assert ranking_precision(found.total, found.true) < 0.6
-    pooling = chosen_pooling("A", found, PRIOR, 40)
+    pooling = chosen_pooling("A", found, PRIOR, sites(40))
     assert pooling == Pooling(PoolingKind.MEAN, 40)
     values = pooling.evidence(found.total, found.mean, PRIOR)
     assert ranking_precision(values, found.true) == 1
@@ -34,7 +39,7 @@ def test_long_false_calls_are_ranked_last_by_the_mean() -> None:
 
 def test_short_false_calls_are_ranked_last_by_the_sum() -> None:
     found = calls((9, 1000, 800, 5000, True), (9, 30, 950, 7000, False))
-    assert chosen_pooling("A", found, PRIOR, 1000) == Pooling()
+    assert chosen_pooling("A", found, PRIOR, sites(1000)) == Pooling()
 
 
 def test_a_gain_of_the_sum_that_may_be_chance_is_not_taken() -> None:
@@ -42,17 +47,21 @@ def test_a_gain_of_the_sum_that_may_be_chance_is_not_taken() -> None:
     found = calls((8, 50, 900, 6000, True), (2, 50, 700, 4000, False), (1, 20, 950, 7000, False))
     of_sum, of_mean = (ranking_precision(of, found.true) for of in (found.total, found.mean))
     assert of_sum > of_mean + 0.05
-    assert chosen_pooling("A", found, PRIOR, 50).kind is PoolingKind.MEAN
+    assert chosen_pooling("A", found, PRIOR, sites(50)).kind is PoolingKind.MEAN
     more = RankedCalls(*(np.repeat(column, 20) for column in found))
-    assert chosen_pooling("A", more, PRIOR, 50) == Pooling()
+    assert chosen_pooling("A", more, PRIOR, sites(50)) == Pooling()
 
 
 @pytest.mark.parametrize("few", [True, False])
-def test_the_sum_is_kept_with_few_calls(few: bool) -> None:
+@pytest.mark.parametrize(("longest_bp", "kind"), [(80, "mean"), (81, "sum"), (9000, "sum")])
+def test_with_few_calls_the_lengths_of_sites_decide(few: bool, longest_bp: int, kind: str) -> None:
     found = calls((2, 40, 900, 6000, few), (9, 200, 300, 3000, not few))
-    assert chosen_pooling("A", found, PRIOR, 40) == Pooling()
+    pooling = chosen_pooling("A", found, PRIOR, sites(40, longest_bp))
+    assert pooling == (Pooling(PoolingKind.MEAN, 40) if kind == "mean" else Pooling())
+    # A few sites may have one length by chance.
+    assert chosen_pooling("A", found, PRIOR, np.array([40] * 9)) == Pooling()
 
 
 def test_equal_rankings_are_those_of_the_mean() -> None:
     found = calls((9, 40, 900, 6000, True), (9, 40, 300, 3000, False))
-    assert chosen_pooling("A", found, PRIOR, 40).kind is PoolingKind.MEAN
+    assert chosen_pooling("A", found, PRIOR, sites(40)).kind is PoolingKind.MEAN
