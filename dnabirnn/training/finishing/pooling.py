@@ -10,9 +10,9 @@ sum gains more than 0.01 of average precision over it, and more than two standar
 difference. The errors come from a bootstrap of the calls. Smaller gains are chance: a class has a
 few hundred calls on validation sequence, and often a few tens.
 
-With fewer than three true or three false calls, nothing is known. A class with ten training sites or
-more, of about one length, then follows from the mean, since length says little about it. Other classes keep
-the sum: these are mostly classes of arrays, of which the long ones are certain.
+With fewer than three true or three false calls, nothing is known. A class with ten training sites
+or more, of about one length, then follows from the mean, since length says little about it. Other
+classes keep the sum: these are mostly classes of arrays, of which the long ones are certain.
 """
 
 from __future__ import annotations
