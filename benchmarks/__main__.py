@@ -266,6 +266,26 @@ def fdr(seeds: int, threads: int) -> None:
 
 
 @main.command()
+@click.argument("tasks", nargs=-1, type=click.Choice([*TASKS, "all"]), required=True)
+@_folder
+@_options
+@_on
+@click.option("--threads", default=2, show_default=True, help="Number of threads.")
+def ranking(
+    tasks: tuple[str, ...], folder: Path | None, options: str, on: str, threads: int
+) -> None:
+    """Average precision of calls ranked by evidence, by its plain sum, and by the mean score.
+
+    Shipped models are used where there are any.
+    """
+    from benchmarks.ranking import ranking as rows
+
+    chosen = list(TASKS) if "all" in tasks else tasks
+    found = rows(chosen, _work_folder(folder), shlex.split(options), on, threads)
+    _save_tests("ranking", found, on)
+
+
+@main.command()
 @_folder
 def presets(folder: Path | None) -> None:
     """Accuracy and speed of each preset."""

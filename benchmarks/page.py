@@ -43,6 +43,7 @@ _TITLES = {
     "estimates": "Estimates",
     "windows": "Scoring windows",
     "fdr": "q-values",
+    "ranking": "Ranking of calls",
 }
 _COLUMNS: dict[str, dict[str, str]] = {
     "speed": {
@@ -132,8 +133,16 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "power": "share of sites found",
         "all_loci": "loci without a limit",
         "least_evalue": "least E-value",
-        "ap_by_evidence": "AP of calls by evidence",
+    },
+    "ranking": {
+        "task": "task",
+        "on": "test sequence",
+        "class": "class",
+        "calls": "calls",
+        "true": "true ones",
+        "ap_by_evidence": "AP by evidence",
         "ap_by_score": "AP by mean score",
+        "ap_by_sum": "AP by the plain sum",
     },
 }
 
@@ -276,25 +285,38 @@ def _log_axes(panel: Axes, across: str, title: str) -> None:
 
 
 def _fdr(rows: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
-    taken = [row for row in rows if row.get("standard_error") is not None]
-    figure, panel = plt.subplots(figsize=(4.2, 3.4), layout="constrained")
-    stated = [row["stated"] for row in taken]
-    panel.plot([0, max(stated)], [0, max(stated)], ":", color="0.4", label="observed as stated")
-    panel.errorbar(
+    figure, panels = plt.subplots(1, 2, figsize=(8.4, 3.4), sharey=True, layout="constrained")
+    simulated = [row for row in rows if row.get("standard_error") is not None]
+    stated = [row["stated"] for row in simulated]
+    panels[0].errorbar(
         stated,
-        [row["observed"] for row in taken],
-        [2 * row["standard_error"] for row in taken],
+        [row["observed"] for row in simulated],
+        [2 * row["standard_error"] for row in simulated],
         fmt="o-",
         color=COLOURS[0],
         label="false loci, two standard errors",
     )
-    panel.plot(
-        stated, [row["power"] for row in taken], "s--", color=COLOURS[1], label="sites found"
+    panels[0].plot(
+        stated, [row["power"] for row in simulated], "s--", color=COLOURS[1], label="sites found"
     )
-    panel.set(xlabel="largest q-value", ylabel="share", ylim=(0, 1))
-    panel.grid(alpha=0.3)
-    panel.legend(frameon=False)
-    return figure, "False discovery rates stated and observed in simulated genomes"
+    real = [row for row in rows if row.get("standard_error") is None and row["loci"]]
+    cases = list(dict.fromkeys((row["case"], row["class"]) for row in real))
+    for number, case in enumerate(cases):
+        own = [row for row in real if (row["case"], row["class"]) == case]
+        panels[1].plot(
+            [row["stated"] for row in own],
+            [row["observed"] for row in own],
+            "osD^v"[number // len(COLOURS)] + "-",
+            color=COLOURS[number % len(COLOURS)],
+            label=", ".join(case),
+        )
+    for panel, title in zip(panels, ("simulated genomes", "real sequence"), strict=True):
+        panel.plot([0, 0.2], [0, 0.2], ":", color="0.4", label="observed as stated")
+        panel.set(xlabel="largest q-value", ylim=(0, 1), title=title)
+        panel.grid(alpha=0.3)
+        panel.legend(frameon=False, fontsize=7)
+    panels[0].set_ylabel("share")
+    return figure, "False discovery rates stated and observed"
 
 
 _FIGURES = {

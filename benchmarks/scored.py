@@ -185,13 +185,13 @@ class Prepared:
             place.fasta,
             self.truth(place),
             regions=place.regions,
-            exclude=self._excluded_regions(),
+            exclude=self.excluded_regions(),
         )
 
     def scored(self, models: Sequence[Path], place: Place) -> Iterator[ScoredContig]:
         """Yield the scores of the contigs of a place."""
         loaded = [load(path, threads=self._threads) for path in models]
-        truth, exclude = self.truth(place), self._excluded_regions()
+        truth, exclude = self.truth(place), self.excluded_regions()
         wanted = None if place.regions is None else place.regions.of
         for record in read_fasta(*place.fasta):
             regions = np.array([[0, len(record.codes)]]) if wanted is None else wanted(record.name)
@@ -216,7 +216,7 @@ class Prepared:
             truth,
             calls=call_settings(loaded.checkpoint, fdr=fdr),
             regions=place.regions,
-            exclude=self._excluded_regions(),
+            exclude=self.excluded_regions(),
         )
 
     def truth(self, place: Place, *seen: Path) -> Labels:
@@ -239,7 +239,8 @@ class Prepared:
         rows = (row for frame in frames for row in frame.select("chrom", "start", "end").rows())
         return "".join(f"{chrom}\t{start}\t{end}\n" for chrom, start, end in rows)
 
-    def _excluded_regions(self) -> Regions | None:
+    def excluded_regions(self) -> Regions | None:
+        """Return the regions that do not count; None if the task has none."""
         return None if self._exclude is None else Regions.read(self._exclude)
 
     def _regions(self, name: str, rows: str) -> Regions | None:

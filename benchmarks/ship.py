@@ -21,7 +21,7 @@ from dnabirnn.sequences import contig_lengths
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ship"]
+__all__ = ["ship", "shipped_for"]
 
 _ROOT = Path(__file__).parent.parent
 _FOLDER = _ROOT / "dnabirnn" / "models"
@@ -146,6 +146,11 @@ _MODELS = {
         },
     ),
 }
+
+
+def shipped_for(task: str) -> str | None:
+    """Return the name of the shipped model that was trained for a task; None if there is none."""
+    return next((name for name, model in _MODELS.items() if model.task == task), None)
 
 
 def ship(folder: Path) -> None:

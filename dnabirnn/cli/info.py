@@ -17,7 +17,7 @@ from dnabirnn.tuning import TUNED_OPTIONS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dnabirnn.network import Checkpoint, Member
+    from dnabirnn.network import Checkpoint, Member, Pooling
 
 __all__ = ["info"]
 
@@ -84,6 +84,7 @@ def _lines(checkpoint: Checkpoint) -> list[str]:
                 if rule.least_evidence is None
                 else f", by evidence of {rule.least_evidence / 1000:,g} nats and more"
             )
+            + _ranking(checkpoint.poolings.get(name))
         )
         if figures is not None:
             lines.append(
@@ -92,6 +93,11 @@ def _lines(checkpoint: Checkpoint) -> list[str]:
                 f"{figures['positives']:,} positive)"
             )
     return lines
+
+
+def _ranking(pooling: Pooling | None) -> str:
+    """Return how the evidence of calls is pooled; nothing for the plain sum."""
+    return "" if pooling is None or pooling.kind == "sum" else ", ranked by mean score"
 
 
 def _whole_sequences(checkpoint: Checkpoint, name: str) -> list[str]:

@@ -31,6 +31,7 @@ from .metrics import (
     ScoreCounts as ScoreCounts,
     average_precision as average_precision,
     bin_means as bin_means,
+    ranking_precision as ranking_precision,
 )
 from .reliability import Reliability as Reliability, logistic_fit as logistic_fit
 from .review import (

@@ -51,6 +51,7 @@ __all__ = [
     "bin_edges",
     "bin_means",
     "bin_of",
+    "ranking_precision",
     "thresholded",
 ]
 
@@ -165,6 +166,23 @@ def average_precision(positives: Counts, negatives: Counts) -> NDArray[np.float6
     called = found + np.cumsum(negatives[..., ::-1], axis=-1)
     precision = _divide(found, called, empty=0.0)
     return _divide(np.sum(positives[..., ::-1] * precision, axis=-1), found[..., -1])
+
+
+def ranking_precision(values: NDArray[np.int64], true: NDArray[np.bool_]) -> float:
+    """Return the average precision of items that are ranked by a value; equal values are ties.
+
+    Parameters
+    ----------
+    values : ndarray, (n,) int64
+    true : ndarray, (n,) bool
+
+    Examples
+    --------
+    >>> round(ranking_precision(np.array([9, 7, 7, 1]), np.array([True, True, False, True])), 3)
+    0.806
+    """
+    _, place = np.unique(values, return_inverse=True)
+    return float(average_precision(np.bincount(place, true), np.bincount(place, ~true)))
 
 
 def auroc(positives: Counts, negatives: Counts) -> NDArray[np.float64]:

@@ -25,6 +25,8 @@ from .dna_brnn import convert as convert
 from .evidence import (
     HIGHEST_FLOOR as HIGHEST_FLOOR,
     EvidenceScale as EvidenceScale,
+    Pooling as Pooling,
+    PoolingKind as PoolingKind,
     base_log_odds as base_log_odds,
     millinats as millinats,
 )

@@ -18,7 +18,7 @@ from dnabirnn.files import OutputFiles, check_state, load_arrays, look, note_rea
 from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.network.architecture import Architecture, Ensemble
 from dnabirnn.network.call_rules import CallLengths, CallRule, discoveries_of
-from dnabirnn.network.evidence import EvidenceScale, absent_of
+from dnabirnn.network.evidence import EvidenceScale, Pooling, absent_of
 from dnabirnn.network.log_odds import LogOddsMap, check_priors, prior_shift
 from dnabirnn.network.members import Member, joined_weights, member_prefix, members_of
 from dnabirnn.network.scoring_window import ScoringWindow
@@ -82,6 +82,8 @@ class Checkpoint:
     absent : mapping of class name to int
         Evidence of a base that is absent from a track, in millinats. A class without it gets the
         value of a score of 0.
+    poolings : mapping of class name to Pooling
+        How the evidence of calls is pooled. A class without it gets the plain sum.
     sequences : SequenceScores, optional
         Given if the model learned labels of whole sequences. Its scores of bases are not
         calibrated, and no class has a threshold for bases.
@@ -100,6 +102,7 @@ class Checkpoint:
     card: Mapping[str, str] = field(default_factory=dict)
     unlearned: Mapping[str, CallLengths] = field(default_factory=dict)
     absent: Mapping[str, int] = field(default_factory=dict)
+    poolings: Mapping[str, Pooling] = field(default_factory=dict)
     sequences: SequenceScores | None = None
 
     def description(self) -> dict[str, Any]:
@@ -109,10 +112,7 @@ class Checkpoint:
             "architecture": self.architecture.to_json(),
             "outputs": [list(output) for output in self.architecture.outputs],
             "training_window_bp": self.training_window_bp,
-            "scoring_window": {
-                "length_bp": self.scoring_window.length_bp,
-                "halo_bp": self.scoring_window.halo_bp,
-            },
+            "scoring_window": dict(vars(self.scoring_window)),
             "mask": self.mask,
             "log_odds": {
                 motif_class.name: log_odds._asdict()
@@ -127,9 +127,11 @@ class Checkpoint:
             **({} if self.sequences is None else {"whole_sequences": self.sequences.to_json()}),
         }
 
-    def _plain_rule(self, name: str) -> dict[str, int]:
-        plain = {key: value for key, value in vars(self.calls[name]).items() if value is not None}
-        return plain | ({"absent": self.absent[name]} if name in self.absent else {})
+    def _plain_rule(self, name: str) -> dict[str, Any]:
+        pooling = self.poolings.get(name)
+        own = {"absent": self.absent.get(name), "evidence": pooling and pooling.to_json()}
+        own |= vars(self.calls[name])
+        return {key: value for key, value in own.items() if value is not None}
 
     def _format_version(self) -> int:
         shape = self.architecture
@@ -193,9 +195,10 @@ class Checkpoint:
 
     def evidence_scales(self) -> dict[str, EvidenceScale]:
         """Return how the evidence of each class is measured, of those whose share is known."""
+        absent, poolings, scale = self.absent, self.poolings, EvidenceScale.of
         lowest = {name: rule.threshold for name, rule in self.calls.items()}
         return {
-            name: EvidenceScale.of(share, lowest.get(name, MAX_SCORE), self.absent.get(name))
+            name: scale(share, lowest.get(name, MAX_SCORE), absent.get(name), poolings.get(name))
             for name, share in self.calibrated_shares().items()
             if 0 < share < 1
         }
@@ -423,49 +426,49 @@ def _from_plain(plain: dict[str, Any]) -> Checkpoint:
     if plain["outputs"] != [list(output) for output in architecture.outputs]:
         raise ValueError("the outputs do not match the classes")
     names = [motif_class.name for motif_class in architecture.classes]
-    scoring = plain["scoring_window"]
     maps = tuple(
         LogOddsMap(float(plain["log_odds"][name]["slope"]), float(plain["log_odds"][name]["shift"]))
         for name in names
     )
     if not all(0 < slope < math.inf and math.isfinite(shift) for slope, shift in maps):
         raise ValueError("log_odds: a number is not finite, or a slope is not above 0")
-    calls, unlearned, absent = {}, {}, {}
+    calls, unlearned, absent, poolings = {}, {}, {}, {}
     for name in names:
         own = plain["calls"][name]
-        least = own.get("least_evidence")
-        threshold = own["threshold"]
+        least, threshold = own.get("least_evidence"), own["threshold"]
         # The lengths are checked for all classes.
         rule = CallRule(
-            threshold=1 if threshold is None else int(threshold),
-            min_length_bp=int(own["min_length_bp"]),
-            merge_gap_bp=int(own["merge_gap_bp"]),
-            least_evidence=None if least is None else int(least),
+            1 if threshold is None else int(threshold),
+            int(own["min_length_bp"]),
+            int(own["merge_gap_bp"]),
+            None if least is None else int(least),
         )
         if own.get("absent") is not None:
             absent[name] = absent_of(own["absent"])
+        if "evidence" in own:
+            poolings[name] = Pooling.from_json(own["evidence"])
         if threshold is None:
             unlearned[name] = CallLengths(rule.min_length_bp, rule.merge_gap_bp)
         else:
             calls[name] = rule
-    known = [name for name in names if name in plain["discoveries"]]
-    whole = plain.get("whole_sequences")
+    rates, whole = plain["discoveries"], plain.get("whole_sequences")
     if plain["mask"] not in ("none", "loss", "hard"):
         raise ValueError(f"mask {plain['mask']!r} is not none, loss or hard")
     return Checkpoint(
         architecture=architecture,
         weights={},
         training_window_bp=int(plain["training_window_bp"]),
-        scoring_window=ScoringWindow(int(scoring["length_bp"]), int(scoring["halo_bp"])),
+        scoring_window=ScoringWindow(**{k: int(v) for k, v in plain["scoring_window"].items()}),
         mask=plain["mask"],
         maps=maps,
         calls=calls,
-        discoveries={name: discoveries_of(plain["discoveries"][name]) for name in known},
+        discoveries={name: discoveries_of(rates[name]) for name in names if name in rates},
         training=dict(plain["training"]),
         metrics=dict(plain["metrics"]),
         card={str(key): str(text) for key, text in plain.get("card", {}).items()},
         unlearned=unlearned,
         absent=absent,
+        poolings=poolings,
         sequences=None if whole is None else SequenceScores.from_json(whole, names),
     )
 

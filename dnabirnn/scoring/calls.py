@@ -4,12 +4,13 @@ Calls of each output are made in up to three steps: find segments with method "t
 "evidence" (see `dnabirnn.scoring.segments`), join segments that lie close together
 (`merge_gap_bp`), and drop calls that are too short (`min_length_bp`).
 
-Each call carries its evidence, the sum of what its bases say; see `dnabirnn.network.evidence`.
+Each call carries its evidence, pooled from what its bases say; see `dnabirnn.network.evidence`.
 
 Classes of an exclusive model. A base has at most one class, but calls of two classes or strands can
-overlap where one bridges a gap. Of calls that overlap, those with more evidence are kept: a call is
-dropped if calls with more evidence than its own, which are kept themselves, cover half of it or
-more. Calls with equal evidence do not drop each other, so that strands can be exchanged.
+overlap where one bridges a gap. Of calls that overlap, those whose bases have a larger sum of
+evidence are kept: a call is dropped if calls with a larger sum than its own, which are kept
+themselves, cover half of it or more. Calls with equal sums do not drop each other, so that strands
+can be exchanged. The plain sum is compared, because classes may be pooled in different ways.
 """
 
 from __future__ import annotations
@@ -103,21 +104,23 @@ class Caller:
                 self._calls.append((output, stream.finish()))
         found = chain([segments for _, segments in self._calls])
         sizes = [segments.start.size for _, segments in self._calls]
-        evidence = [
-            stream.evidence(segments)
-            for output, segments in self._calls
-            if (stream := self._streams[output]) is not None
-        ]
+        sums, evidence = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for output, segments in self._calls:
+            stream = self._streams[output]
+            if stream is not None:
+                sums.append(segments.evidence_sums(stream.scale))
+                evidence.append(segments.evidence(stream.scale))
         columns = np.repeat(np.array([o for o, _ in self._calls], dtype=np.uint8), sizes)
         self._begun.clear()
         self._calls.clear()
         order = np.lexsort((self._ranks[columns], found.end, found.start))
-        extra = {"evidence": np.concatenate([np.empty(0, np.int64), *evidence])}
-        calls = Rows(
-            chrom, columns, found.start, found.end, _means(found), 0, True, extra=extra
-        ).take(order)
+        extra = {"evidence": np.concatenate(evidence)}
+        means = found.means().astype(np.int16)
+        calls = Rows(chrom, columns, found.start, found.end, means, 0, True, extra=extra)
+        calls = calls.take(order)
         if self._exclusive:
-            calls = calls.take(_kept(calls.start, calls.end, extra["evidence"][order]))
+            total = np.concatenate(sums)[order]
+            calls = calls.take(_kept(calls.start, calls.end, total))
         return calls if self._summits is None else calls._replace(summit=self._summits.of(calls))
 
 
@@ -174,14 +177,6 @@ def evidence_of(calls: Rows) -> NDArray[np.int64]:
     return evidence
 
 
-def _means(segments: Segments) -> NDArray[np.int16]:
-    """Mean scores, rounded half up in integer arithmetic."""
-    length = segments.end - segments.start
-    total = segments.after - segments.before
-    means: NDArray[np.int16] = ((2 * total + length) // (2 * length)).astype(np.int16)
-    return means
-
-
 class _Stream:
     """Calls of one output from its scores, contig after contig."""
 
@@ -189,8 +184,7 @@ class _Stream:
         rule, method = settings.rules[class_name], settings.method_of(class_name)
         scale = settings.scale_of(class_name)
         self._rule = rule
-        self._absent = scale.absent
-        self._gains = scale.gains()
+        self.scale = scale
         self._stages: list[Stage] = [Join(rule.merge_gap_bp)]
         # `Maximal` and `Decoded` need segments that do not touch; rows of different scores do.
         if method is CallMethod.MSS:
@@ -205,7 +199,7 @@ class _Stream:
             return NO_SEGMENTS
         rule = self._rule
         segments, self._sums = above(
-            rows, rule.threshold, rule.merge_gap_bp, self._gains, self._sums
+            rows, rule.threshold, rule.merge_gap_bp, self.scale, self._sums
         )
         return self._run(segments, finish=False)
 
@@ -213,11 +207,6 @@ class _Stream:
         """Return the calls that were held back, and get ready for the next contig."""
         self._sums = Sums()
         return self._run(NO_SEGMENTS, finish=True)
-
-    def evidence(self, segments: Segments) -> NDArray[np.int64]:
-        """Return the evidence of segments, in millinats, (n,) int64."""
-        gained = segments.gained_after - segments.gained_before
-        return gained + self._absent * (segments.end - segments.start)
 
     def _run(self, segments: Segments, *, finish: bool) -> Segments:
         segments = passed(segments, self._stages, finish=finish)

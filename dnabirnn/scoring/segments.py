@@ -86,8 +86,9 @@ class Segments(NamedTuple):
     All fields are (n,) int64. `before` and `after` are the sums of the contig's scores up to the
     start and up to the end of each interval. Absent bases score 0, so differences of these sums
     give the total score of any stretch. `gained_before` and `gained_after` are the same sums of
-    what the scores gain over those of absent bases (`EvidenceScale.gains`). `piece` is the number
-    of stretches of absent bases before the interval that are too long for a call to span.
+    what the scores gain over those of absent bases (`EvidenceScale.gains`), and `present_before`
+    and `present_after` those of the scores that are not below the floor. `piece` is the number of
+    stretches of absent bases before the interval that are too long for a call to span.
     """
 
     start: NDArray[np.int64]
@@ -96,6 +97,8 @@ class Segments(NamedTuple):
     after: NDArray[np.int64]
     gained_before: NDArray[np.int64]
     gained_after: NDArray[np.int64]
+    present_before: NDArray[np.int64]
+    present_after: NDArray[np.int64]
     piece: NDArray[np.int64]
 
     def take(self, which: _Which) -> Segments:
@@ -105,7 +108,32 @@ class Segments(NamedTuple):
     def spans(self, first: _Which, last: _Which) -> Segments:
         """Return intervals from the start of one segment to the end of the same or a later one."""
         begun, ended = self.take(first), self.take(last)
-        return begun._replace(end=ended.end, after=ended.after, gained_after=ended.gained_after)
+        return begun._replace(
+            end=ended.end,
+            after=ended.after,
+            gained_after=ended.gained_after,
+            present_after=ended.present_after,
+        )
+
+    def means(self) -> NDArray[np.int64]:
+        """Return the mean scores of the intervals, (n,) int64, rounded half up."""
+        return _quotients(self.after - self.before, self.end - self.start)
+
+    def evidence_sums(self, scale: EvidenceScale) -> NDArray[np.int64]:
+        """Return the sums of the evidence of the bases of each interval, in millinats, (n,)."""
+        gained = self.gained_after - self.gained_before
+        return gained + scale.absent * (self.end - self.start)
+
+    def evidence(self, scale: EvidenceScale) -> NDArray[np.int64]:
+        """Return the evidence of the intervals, in millinats, (n,) int64."""
+        length_bp = self.end - self.start
+        means = _quotients(self.present_after - self.present_before, length_bp)
+        return scale.pooling.evidence(self.evidence_sums(scale), means, scale.prior)
+
+
+def _quotients(total: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return quotients, rounded half up in integer arithmetic."""
+    return np.asarray((2 * total + length) // (2 * length))
 
 
 NO_SEGMENTS = Segments(*(np.empty(0, dtype=np.int64) for _ in Segments._fields))
@@ -124,8 +152,8 @@ class Sums(NamedTuple):
 
     Attributes
     ----------
-    total, gained : int
-        Sums of scores and of gains.
+    total, gained, present : int
+        Sums of scores, of gains, and of scores that are not below the floor.
     end : int
         End of the last row.
     piece : int
@@ -134,12 +162,13 @@ class Sums(NamedTuple):
 
     total: int = 0
     gained: int = 0
+    present: int = 0
     end: int = 0
     piece: int = 0
 
 
 def above(
-    rows: Rows, threshold: int, gap_bp: int, gains: NDArray[np.int64], sums: Sums
+    rows: Rows, threshold: int, gap_bp: int, scale: EvidenceScale, sums: Sums
 ) -> tuple[Segments, Sums]:
     """Return the rows of one output that reach the threshold, and the sums after all its rows.
 
@@ -148,14 +177,15 @@ def above(
     rows : Rows
         The next rows; scores are 1 or more, and there is at least one row.
     threshold, gap_bp : int
-    gains : ndarray, (1001,) int64
-        Evidence of each score above that of an absent base.
+    scale : EvidenceScale
     sums : Sums
         Sums over the rows before.
     """
     length = rows.end - rows.start
     after = np.cumsum(rows.score.astype(np.int64) * length) + sums.total
-    gained = np.cumsum(gains[rows.score] * length) + sums.gained
+    gained = np.cumsum(scale.gains()[rows.score] * length) + sums.gained
+    high = np.where(rows.score < scale.floor, 0, rows.score)
+    present = np.cumsum(high * length) + sums.present
     absent = rows.start - np.append(sums.end, rows.end[:-1])
     pieces = sums.piece + np.cumsum(absent > gap_bp)
     segments = Segments(
@@ -165,9 +195,12 @@ def above(
         after,
         np.append(sums.gained, gained[:-1]),
         gained,
+        np.append(sums.present, present[:-1]),
+        present,
         pieces,
     )
-    last = Sums(int(after[-1]), int(gained[-1]), int(rows.end[-1]), int(pieces[-1]))
+    ends = (int(of[-1]) for of in (after, gained, present, rows.end, pieces))
+    last = Sums(*ends)
     return segments.take(rows.score >= threshold), last
 
 
@@ -273,7 +306,11 @@ class Maximal:
                 at = links[at]
             while at >= 0 and candidates[at].right < new.right:
                 new = candidates[at]._replace(
-                    end=new.end, after=new.after, gained_after=new.gained_after, right=new.right
+                    end=new.end,
+                    after=new.after,
+                    gained_after=new.gained_after,
+                    present_after=new.present_after,
+                    right=new.right,
                 )
                 del candidates[at:]
                 at = links[at]
@@ -299,6 +336,8 @@ class _Candidate(NamedTuple):
     after: int
     gained_before: int
     gained_after: int
+    present_before: int
+    present_after: int
     piece: int
     left: int
     right: int

@@ -15,7 +15,7 @@ from dnabirnn.motif_classes import MotifClass
 from dnabirnn.network.architecture import Cell
 from dnabirnn.network.call_rules import CallLengths, CallRule
 from dnabirnn.network.checkpoint import load_checkpoint, mapped_weights, weight_shapes
-from dnabirnn.network.evidence import EvidenceScale, millinats
+from dnabirnn.network.evidence import EvidenceScale, Pooling, PoolingKind, millinats
 from dnabirnn.network.log_odds import LogOddsMap
 from dnabirnn.network.torch_network import Network, load_weights, weights_of
 from dnabirnn.scoring.model import Model
@@ -244,25 +244,44 @@ def test_a_class_called_by_evidence_has_a_format_of_its_own(tmp_path: Path) -> N
     rules = {"A": CallRule(300, 2, 1, least_evidence=7000), "B": CallRule(400)}
     told = {"A": {"sequence": 0.1, "sampled": 0.5, "calibrated": 0.2}, "B": {"calibrated": 1.5}}
     checkpoint = dataclasses.replace(
-        random_checkpoint(), calls=rules, absent={"A": -1500}, training={"prevalence": told}
+        random_checkpoint(),
+        calls=rules,
+        absent={"A": -1500},
+        poolings={"A": Pooling(length_bp=40), "B": Pooling(PoolingKind.MEAN, 7)},
+        training={"prevalence": told},
     )
     plain = checkpoint.description()
     assert plain["format_version"] == 4
     assert plain["calls"]["A"] == {
         "threshold": 300, "min_length_bp": 2, "merge_gap_bp": 1, "least_evidence": 7000,
-        "absent": -1500,
+        "absent": -1500, "evidence": {"kind": "sum", "length_bp": 40},
     }  # fmt: skip
-    assert plain["calls"]["B"] == {"threshold": 400, "min_length_bp": 1, "merge_gap_bp": 0}
+    assert plain["calls"]["B"] == {
+        "threshold": 400, "min_length_bp": 1, "merge_gap_bp": 0,
+        "evidence": {"kind": "mean", "length_bp": 7},
+    }  # fmt: skip
     checkpoint.save(tmp_path / "m.safetensors")
     loaded = load_checkpoint(tmp_path / "m.safetensors")
     assert (loaded.calls, loaded.absent) == (rules, {"A": -1500})
+    assert loaded.poolings == checkpoint.poolings
     assert loaded.to_bytes() == checkpoint.to_bytes()
     # the share of B is no share, and is as if it were missing
-    assert loaded.evidence_scales() == {"A": EvidenceScale(millinats(0.2), -1500, 100)}
+    assert loaded.evidence_scales() == {
+        "A": EvidenceScale(millinats(0.2), -1500, 100, Pooling(length_bp=40))
+    }
     moved = loaded.with_prior({"A": 0.01})
     assert moved.evidence_scales()["A"].prior == millinats(0.01)
     assert loaded.training["prevalence"]["A"]["calibrated"] == 0.2
-    for name, value in (("least_evidence", -1), ("absent", 1e9), ("absent", "low")):
+    for name, value in (
+        ("least_evidence", -1),
+        ("absent", 1e9),
+        ("absent", "low"),
+        ("evidence", "sum"),
+        ("evidence", {"kind": "middle", "length_bp": 7}),
+        ("evidence", {"kind": "sum"}),
+        ("evidence", {"kind": "mean", "length_bp": 0}),
+        ("evidence", {"kind": "mean", "length_bp": "7"}),
+    ):
         damaged = checkpoint.description()
         damaged["calls"]["A"] = {**plain["calls"]["A"], name: value}
         text = {"dnabirnn": json.dumps(damaged)}

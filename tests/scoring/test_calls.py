@@ -16,7 +16,12 @@ from hypothesis import example, given, settings, strategies as st
 from dnabirnn.errors import OptionError
 from dnabirnn.motif_classes import Output
 from dnabirnn.network.call_rules import CallMethod, CallRule, CallSettings
-from dnabirnn.network.evidence import EvidenceScale, base_log_odds
+from dnabirnn.network.evidence import (
+    EvidenceScale,
+    Pooling,
+    PoolingKind,
+    base_log_odds,
+)
 from dnabirnn.scoring import runs
 from dnabirnn.scoring.calls import Caller, _kept, calls_frame, evidence_of, find_calls
 from dnabirnn.scoring.runs import find_runs
@@ -443,11 +448,13 @@ def test_table_of_no_calls() -> None:
     assert calls_frame([], BOTH).schema == pl.Schema([*ROW_SCHEMA.items(), ("evidence", pl.Int64)])
 
 
+POOLINGS = st.builds(Pooling, st.sampled_from(PoolingKind), st.integers(1, 50))
 EVIDENCE_SCALES = st.builds(
     EvidenceScale,
     prior=st.sampled_from([-6000, 0]),
     absent=st.sampled_from([-9000, -500]),
     floor=st.just(100),
+    pooling=POOLINGS,
 )
 
 
@@ -459,7 +466,7 @@ EVIDENCE_SCALES = st.builds(
     cuts=CUTS,
     least=st.sampled_from([1, 50]),
 )
-def test_evidence_is_the_sum_over_the_bases_of_a_call(
+def test_evidence_is_pooled_from_the_bases_of_a_call(
     scores: list[int],
     rule: CallRule,
     method: CallMethod,
@@ -480,8 +487,15 @@ def test_evidence_is_the_sum_over_the_bases_of_a_call(
             for start, end, evidence in zip(calls.start, calls.end, evidence_of(calls), strict=True)
         ]
 
+    def pooled(start: int, end: int) -> int:
+        kind, typical_bp = scale.pooling
+        if kind is PoolingKind.MEAN:
+            present = [score if score >= floor else 0 for score in scores[start:end]]
+            return int(typical_bp * weights[math.floor(sum(present) / len(present) + 0.5)])
+        return sum(told[start:end])
+
     found = of(scores, cuts, min(least, floor))
-    assert [evidence for *_, evidence in found] == [sum(told[s:e]) for s, e, _ in found]
+    assert [evidence for *_, evidence in found] == [pooled(s, e) for s, e, _ in found]
     size = len(scores)
     mirrored = of(scores[::-1], [], min(least, floor))
     assert found == [(size - end, size - start, e) for start, end, e in mirrored[::-1]]

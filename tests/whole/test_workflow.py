@@ -321,6 +321,7 @@ class TestTrainedModel:
         with gzip.open(tmp_path / "results/scores/s0.bed.gz") as file:
             assert file.read() == scores.read_bytes()
         assert not (tmp_path / "results/shards").exists()
+        assert 'href="qvalues/s0.tsv"' in (tmp_path / "results/report.html").read_text()
 
     def test_labels_are_evaluated_and_not_trained_on(self, tmp_path: Path) -> None:
         config = self.write(tmp_path, 3)

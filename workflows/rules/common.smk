@@ -297,6 +297,7 @@ def linked_files():
     return [
         "<results>/summary.tsv",
         *expand("<results>/calls/{sample}.bed", sample=SCORED),
+        *(expand("<results>/qvalues/{sample}.tsv", sample=SCORED) if ASSESSED else []),
         *([] if stored else expand("<results>/scores/{sample}.bed.gz", sample=SCORED)),
         *expand("<results>/browser/{sample}/igv_session.xml", sample=browsable),
         *expand("<results>/browser/{sample}/jbrowse2.json", sample=browsable),

@@ -14,6 +14,7 @@ from dnabirnn.network import (
     Checkpoint,
     EvidenceScale,
     Network,
+    Pooling,
     prior_shift,
     weights_of,
 )
@@ -28,7 +29,7 @@ from dnabirnn.training.finishing.calibration import (
 )
 from dnabirnn.training.finishing.false_discovery import base_thresholds, call_thresholds
 from dnabirnn.training.finishing.finish_sequences import finish_sequences
-from dnabirnn.training.finishing.segmentation import absent_evidence, evidence_rules
+from dnabirnn.training.finishing.segmentation import Chosen, absent_evidence, evidence_rules
 from dnabirnn.training.finishing.stacking import stacked
 from dnabirnn.training.matrices import compare, precision_of
 from dnabirnn.training.sampling import Sampler
@@ -140,7 +141,8 @@ def finish(
     scales = {
         name: EvidenceScale.of(there[name], rules[name].threshold, absent[name]) for name in learned
     }
-    rules |= measure.by_evidence(network, maps, rules, scales, site_lengths_bp)
+    chosen = measure.by_evidence(network, maps, rules, scales, site_lengths_bp)
+    rules |= {name: of.rule for name, of in chosen.items()}
     metrics = {
         name: {
             "ap_stranded": histogram.average_precision(),
@@ -170,6 +172,7 @@ def finish(
         calls={name: rule for name, rule in rules.items() if name in learned},
         unlearned=_unlearned(rules, learned),
         absent=absent,
+        poolings={n: of.pooling for n, of in chosen.items() if of.pooling != Pooling()},
         discoveries=measure.discoveries(network, maps, counts, rules, rarer),
         training={
             **plan,
@@ -238,8 +241,8 @@ class _Measure:
         rules: Mapping[str, CallRule],
         scales: Mapping[str, EvidenceScale],
         site_lengths_bp: Mapping[str, NDArray[np.int64]],
-    ) -> dict[str, CallRule]:
-        """Return rules for calls by evidence, of the classes of `scales` with validation sites."""
+    ) -> dict[str, Chosen]:
+        """Return rules for calls, of the classes of `scales` with validation sites."""
         if self._validation.split != "val":
             return {}
         part = Validation(self._encoded, _CALLS_BP, piece_bp=_CALLS_PIECE_BP)

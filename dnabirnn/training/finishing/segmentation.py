@@ -16,6 +16,9 @@ F1 is often the same over a wide range of K, since a class can have few sites. T
 then not equally safe: with the smallest, false calls are nearly made, and with the largest, true
 ones are nearly lost. The middle of the range, on a scale of logarithms, is taken.
 
+With the rule, the pooling of the evidence of calls is chosen, for calls by threshold too
+(`dnabirnn.training.finishing.pooling`).
+
 Classes without validation sites keep the default rule. On training sequence a network is too sure,
 so that hardly any K would be needed.
 
@@ -30,7 +33,7 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -39,6 +42,7 @@ from dnabirnn.labels import intervals_of, output_masks
 from dnabirnn.scoring import NO_SEGMENTS, Decoded, Join, Sums, above, find_runs, passed
 from dnabirnn.tracks import joined
 from dnabirnn.training.finishing.false_discovery import by_contig
+from dnabirnn.training.finishing.pooling import RankedCalls, chosen_pooling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,12 +52,12 @@ if TYPE_CHECKING:
     from dnabirnn.engine import Engine
     from dnabirnn.evaluation import Intervals, ScoreCounts
     from dnabirnn.motif_classes import Output
-    from dnabirnn.network import CallRule, EvidenceScale, ScoringWindow
+    from dnabirnn.network import CallRule, EvidenceScale, Pooling, ScoringWindow
     from dnabirnn.scoring import Segments, Stage
     from dnabirnn.tracks import Rows
     from dnabirnn.training.validation import Validation
 
-__all__ = ["absent_evidence", "evidence_rules"]
+__all__ = ["Chosen", "absent_evidence", "evidence_rules"]
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +68,13 @@ _LEAST_NATS = (0, *(m * 10**e for e in range(5) for m in (1, 2, 5)), 100_000)
 _GAP_FACTORS = (0, 0.5, 1, 2, 4)
 _SHORT_QUANTILE = 0.05
 _LENGTH_STEPS = 6
+
+
+class Chosen(NamedTuple):
+    """What is chosen for a class: its rule, and how the evidence of its calls is pooled."""
+
+    rule: CallRule
+    pooling: Pooling
 
 
 def absent_evidence(counts: ScoreCounts, floor: int) -> int:
@@ -92,8 +103,10 @@ def evidence_rules(
     scales: Mapping[str, EvidenceScale],
     site_lengths_bp: Mapping[str, NDArray[np.int64]],
     threads: int,
-) -> dict[str, CallRule]:
+) -> dict[str, Chosen]:
     """Return the rules, those of some classes replaced by rules for calls by evidence.
+
+    Beside them, return how evidence is pooled.
 
     Parameters
     ----------
@@ -164,8 +177,8 @@ class _Search:
 
     def chosen(
         self, name: str, lengths_bp: NDArray[np.int64], counted: NDArray[np.int32]
-    ) -> CallRule:
-        """Return the best rule.
+    ) -> Chosen:
+        """Return the best rule, and the pooling of its calls.
 
         Parameters
         ----------
@@ -201,7 +214,8 @@ class _Search:
             rule.merge_gap_bp,
             "" if taken else "; not better, left as it is",
         )
-        return rule if taken else self._rule
+        rule = rule if taken else self._rule
+        return Chosen(rule, chosen_pooling(name, self._ranked(rule), self._scale.prior, lengths_bp))
 
     def _with_threshold(self) -> tuple[CallRule, float]:
         """Return the rule with the best threshold and K, and its F1."""
@@ -235,12 +249,22 @@ class _Search:
                 key = (rule.threshold, rule.merge_gap_bp)
                 if key not in found:
                     found[key] = self._above(output, rule)
-                calls = self._calls(found[key], rule)
-                inside = self._counted[calls[:, 1]] - self._counted[calls[:, 0]]
-                calls = calls[2 * inside >= calls[:, 1] - calls[:, 0]]
+                segments = self._calls(found[key], rule)
+                calls = np.column_stack((segments.start, segments.end))
                 counts[number] += [match_calls(calls, sites).calls.size, len(calls)]
         true = sum(len(sites) for (sites,) in self._sites.values())
         return np.asarray(2 * counts[:, 0] / np.maximum(counts[:, 1] + true, 1))
+
+    def _ranked(self, rule: CallRule) -> RankedCalls:
+        """Return the calls of a rule with what their evidence can be made from."""
+        scale = self._scale_of(rule)
+        parts = []
+        for output, (sites,) in self._sites.items():
+            found = self._calls(self._above(output, rule), rule)
+            true = np.zeros(found.start.size, dtype=np.bool_)
+            true[match_calls(np.column_stack((found.start, found.end)), sites).calls] = True
+            parts.append(RankedCalls(found.evidence_sums(scale), found.means(), true))
+        return RankedCalls(*map(np.concatenate, zip(*parts, strict=True)))
 
     def _above(self, output: int, rule: CallRule) -> Segments:
         """Return the segments at or above the threshold of a rule, joined where they touch."""
@@ -248,16 +272,18 @@ class _Search:
         present = [rows.at_least(scale.floor) for rows in self._rows.get(output, [])]
         if not present or not present[0].start.size:
             return NO_SEGMENTS
-        segments, _ = above(present[0], rule.threshold, rule.merge_gap_bp, scale.gains(), Sums())
+        segments, _ = above(present[0], rule.threshold, rule.merge_gap_bp, scale, Sums())
         return passed(segments, [Join(0)], finish=True)
 
-    def _calls(self, segments: Segments, rule: CallRule) -> Intervals:
+    def _calls(self, segments: Segments, rule: CallRule) -> Segments:
+        """Return the counted calls of a rule."""
         stages: list[Stage] = [Join(rule.merge_gap_bp)]
         if rule.least_evidence is not None:
             stages.insert(0, Decoded(rule, self._scale_of(rule)))
         found = passed(segments, stages, finish=True)
-        calls = np.column_stack((found.start, found.end))
-        return calls[found.end - found.start >= rule.min_length_bp]
+        length_bp = found.end - found.start
+        counted_bp = self._counted[found.end] - self._counted[found.start]
+        return found.take((length_bp >= rule.min_length_bp) & (2 * counted_bp >= length_bp))
 
     def _scale_of(self, rule: CallRule) -> EvidenceScale:
         return self._scale._replace(floor=min(self._scale.floor, rule.threshold))

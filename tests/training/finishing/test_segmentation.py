@@ -30,7 +30,7 @@ def chosen(scores: Sites, truth: list[tuple[int, int, str]]) -> CallRule:
     rules = evidence_rules(
         told(scores, truth), engine, window, OUTPUTS, {"A": RULE}, {"A": SCALE}, lengths, 1
     )
-    return rules["A"]
+    return rules["A"].rule
 
 
 def f1(scores: Sites, truth: list[tuple[int, int, str]], rule: CallRule) -> float:
