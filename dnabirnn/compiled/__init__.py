@@ -2,7 +2,7 @@
 
 Modules, in reading order:
 
-- `kernel`: the decorator `kernel`, and the key of the kept code
+- `kernels`: the decorator `kernel`, and the key of the kept code
 - `deferred`: names that kernels need only to be compiled, and the decorator `inlined`
 - `arguments`: arguments of kernels, as machine code takes them
 - `kept_code`: the folder of the code, and files that are checked before they are read

@@ -3,4 +3,4 @@ from .deferred import (
     deferred_names as deferred_names,
     inlined as inlined,
 )
-from .kernel import kernel as kernel
+from .kernels import kernel as kernel

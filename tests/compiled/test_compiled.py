@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import dnabirnn
-from dnabirnn.compiled.kernel import digest_of, sources
+from dnabirnn.compiled.kernels import digest_of, sources
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="owners and modes are those of POSIX")
 

@@ -129,8 +129,8 @@ def run_in_copy(folder: Path, **environment: str) -> str:
     """Score with a copy of the package; what the kernels say of compiling."""
     code = (
         "import logging, sys; logging.basicConfig(level=logging.INFO, stream=sys.stdout)\n"
-        "import dnabirnn.compiled.kernel\n"
-        "sys.modules['dnabirnn.compiled.kernel']._SECONDS_BEFORE_NOTICE = 0.05\n"
+        "import dnabirnn.compiled.kernels\n"
+        "sys.modules['dnabirnn.compiled.kernels']._SECONDS_BEFORE_NOTICE = 0.05\n"
         f"sys.path.insert(0, {str(SUPPORT)!r})\n"
         "import numpy as np\n"
         "from random_models import CELLS, random_checkpoint\n"
