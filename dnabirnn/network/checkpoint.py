@@ -378,11 +378,9 @@ def load_checkpoint(path: PathLike) -> Checkpoint:
             f"{path}: the model's description is damaged; copy the file again, or train again"
         ) from error
     if format_version > FORMAT_VERSION:
-        from importlib.metadata import version
-
         raise ModelFileError(
             f"{path}: model format {format_version} is newer than format {FORMAT_VERSION}, which "
-            f"dnabirnn {version('dnabirnn')} reads; upgrade dnabirnn"
+            "this version of dnabirnn reads; upgrade dnabirnn"
         )
     try:
         checkpoint = _from_plain(plain)

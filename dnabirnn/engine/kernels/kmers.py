@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
-    from dnabirnn.engine.kernels.intrinsics import Numbers
 
 __all__ = ["FURTHER", "GROUP", "find_places", "fold"]
 
@@ -98,12 +97,12 @@ def _find_places(
 
 @kernel
 def fold(
-    table: Numbers,
+    table: NDArray[np.float32],
     rows: NDArray[np.int64],
     columns: NDArray[np.int64],
     factors: NDArray[np.float64],
-    of_bases: Numbers,
-    out: Numbers,
+    of_bases: NDArray[np.float32],
+    out: NDArray[np.float32],
 ) -> None:
     """Add up the sums of each row.
 
