@@ -14,7 +14,7 @@ from dnabirnn.explanation.model import Model
 from dnabirnn.explanation.options import ImportanceMethod
 from dnabirnn.network.architecture import MatrixShape
 from dnabirnn.network.scoring_window import ScoringWindow
-from dnabirnn.network.torch_network import _kmer_shares
+from dnabirnn.network.torch_network import kmer_shares
 from dnabirnn.scoring.grid import lay
 from dnabirnn.sequences.survey import Stretch
 
@@ -83,7 +83,7 @@ def test_mixtures_of_one_base_are_the_network(shape):
 def test_shares_of_kmers_are_products():
     mixtures = np.random.default_rng(0).dirichlet(np.ones(4), (1, 6)).astype(np.float32)
     mixtures[0, 4] = 0  # an unknown base
-    shares = _kmer_shares(torch.from_numpy(mixtures), 3)[0].numpy()
+    shares = kmer_shares(torch.from_numpy(mixtures), 3)[0].numpy()
     for base in range(6):
         for number, word in enumerate(itertools.product(range(4), repeat=3)):
             places = range(base - 1, base + 2)

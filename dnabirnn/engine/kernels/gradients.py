@@ -32,7 +32,8 @@ from dnabirnn.alphabet import PADDING
 from dnabirnn.compiled import inlined, kernel
 from dnabirnn.engine.kernels.head import project
 from dnabirnn.engine.kernels.kmers import GROUP, add_to_rows
-from dnabirnn.engine.kernels.simd import load, store, total, zeros
+from dnabirnn.engine.kernels.letters import Letters, add_letters
+from dnabirnn.engine.kernels.simd import fma, load, store, total, zeros
 from dnabirnn.engine.kernels.tiles import COLUMNS, ROWS, outer, product4
 from dnabirnn.engine.kernels.vectors import LANES, VECTOR
 
@@ -45,6 +46,8 @@ __all__ = [
     "STEPS",
     "TILE",
     "Sums",
+    "Target",
+    "add_target",
     "add_up",
     "carry",
     "drop",
@@ -137,6 +140,30 @@ def carry(
             store(memory, first + number * VECTOR, sums[number])
 
 
+class Target(NamedTuple):
+    """Number per window that is differentiated: a sum over bases of shares times weighted features.
+
+    Attributes
+    ----------
+    shares : ndarray, (L * LANES,) float32
+        Empty if the gradient of the features is given otherwise.
+    weights : ndarray, (H * LANES,) float32
+        Weights of one direction's features.
+    """
+
+    shares: NDArray[np.float32]
+    weights: NDArray[np.float32]
+
+
+@inlined
+def add_target(target: Target, t: int, hidden: int, memory: NDArray[np.float32]) -> None:
+    """Add the gradient of a target by the features of base t to that of a state in `memory`."""
+    for v in range(0, LANES, VECTOR):
+        share = load(target.shares, t * LANES + v)
+        for at in range(v, hidden * LANES, LANES):
+            store(memory, at, fma(share, load(target.weights, at), load(memory, at)))
+
+
 class Sums(NamedTuple):
     """Inputs of one direction of a layer, and gradients summed over all steps.
 
@@ -157,6 +184,12 @@ class Sums(NamedTuple):
     of_kmers : ndarray, ((4**k + FURTHER) * width,) float32
         Gradients of the table of k-mers, to add to: a row starts with the rows of deltas whose sum
         has a product of the input. Empty without k-mers.
+    letters : Letters
+        Gradients by the letters of the sequence; its table is empty if they are not needed.
+    kept : ndarray, (L * rows * LANES,) float32
+        Output: the deltas of sums that have a product of the input; empty if not needed.
+
+    The gradients of weights are not computed if `of_states` is empty.
     """
 
     below: NDArray[np.float32]
@@ -168,6 +201,8 @@ class Sums(NamedTuple):
     of_biases: NDArray[np.float32]
     places: NDArray[np.int64]
     of_kmers: NDArray[np.float32]
+    letters: Letters
+    kept: NDArray[np.float32]
 
 
 @kernel
@@ -211,7 +246,14 @@ def sum_gradients(
     # The state before the first step is 0, so that step adds nothing to the gradient of U.
     products = min(steps, length - 1 - done)
     half = size if reverse else 0
-    if products > 0:
+    if sums.kept.size:
+        for k in range(steps):
+            at, place = k * delta_step, (first + k * onward) * rows * LANES
+            sums.kept[place : place + rows * LANES] = deltas[at : at + rows * LANES]
+    if sums.letters.table.size:
+        add_letters(deltas, steps, delta_step, rows, reverse, first, sums.letters)
+    weighted = sums.of_states.size > 0
+    if weighted and products > 0:
         for i in range(0, rows, ROWS):
             for j in range(0, hidden, COLUMNS):
                 outer(
@@ -225,7 +267,7 @@ def sum_gradients(
                     sums.of_states,
                     (i // ROWS * (hidden // COLUMNS) + j // COLUMNS) * _NUMBERS,
                 )
-    for i in range(0, rows, ROWS):
+    for i in range(0, rows if weighted else 0, ROWS):
         for j in range(0, below_rows, COLUMNS):
             outer(
                 deltas,
@@ -238,7 +280,7 @@ def sum_gradients(
                 sums.of_inputs,
                 (i // ROWS * (below_rows // COLUMNS) + j // COLUMNS) * _NUMBERS,
             )
-    for row in range(delta_rows):
+    for row in range(delta_rows if weighted else 0):
         of_row = load(sums.of_biases, row * VECTOR)
         for k in range(steps):
             at = k * delta_step + row * LANES

@@ -40,7 +40,7 @@ import numpy as np
 
 from dnabirnn.compiled import inlined, kernel
 from dnabirnn.engine.kernels.activation import exp2
-from dnabirnn.engine.kernels.gradients import STEPS, carry, sum_gradients
+from dnabirnn.engine.kernels.gradients import STEPS, add_target, carry, sum_gradients
 from dnabirnn.engine.kernels.head import project
 from dnabirnn.engine.kernels.kmers import GROUP, take_kmers
 from dnabirnn.engine.kernels.layers import Backward, Direction, Gates, pack_direction
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
-    from dnabirnn.engine.kernels.gradients import Sums
+    from dnabirnn.engine.kernels.gradients import Sums, Target
 
 __all__ = ["BACKWARD", "MEMORY", "SAVED_STATES", "STATE_ROWS", "UNITS", "backward", "pack", "run"]
 
@@ -267,6 +267,7 @@ def backward(
     saved: NDArray[np.float32],
     features: NDArray[np.float32],
     feature_gradient: NDArray[np.float32],
+    target: Target,
     states: NDArray[np.float32],
     sums: Sums,
     deltas: NDArray[np.float32],
@@ -283,7 +284,9 @@ def backward(
     features : ndarray, (L * 2 * H * LANES,) float32
         States of both directions.
     feature_gradient : ndarray, as `features`
-        Gradient of the features from the layers above.
+        Gradient of the features from the layers above, or empty.
+    target : Target
+        Weights of the features in a target that is differentiated, or empty arrays.
     states : ndarray, (H / TILE * rows * TILE,) float32
         Transposed weights of the states.
     sums : Sums
@@ -303,6 +306,8 @@ def backward(
             first = done + k == length - 1  # first step in reading order: its previous state is 0
             a, b = load_codes(codes, t * LANES), load_codes(codes, t * LANES + VECTOR)
             bases = join((a, b, a, b))
+            if target.shares.size:
+                add_target(target, t, hidden, memory)
             for at in range(0, size, 4 * VECTOR):
                 here = t * wide + half + at
                 s, d = t * 4 * size + at, k * 4 * size + at
@@ -310,7 +315,9 @@ def backward(
                 nothing, one = like(r, np.float32(0)), like(r, _ONE)
                 n, of_state = load4(saved, s + 2 * size), load4(saved, s + 3 * size)
                 h = nothing if first else load4(features, here + onward * wide)
-                of_new = load4(feature_gradient, here) + load4(memory, at)
+                of_new = load4(memory, at)
+                if feature_gradient.size:
+                    of_new = load4(feature_gradient, here) + of_new
                 of_new = zero_where_padding(of_new, bases)
                 of_n = of_new * (one - z) * (one - n * n)
                 store(deltas, d, of_n)

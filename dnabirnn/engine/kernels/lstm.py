@@ -26,7 +26,7 @@ import numpy as np
 
 from dnabirnn.compiled import inlined, kernel
 from dnabirnn.engine.kernels.activation import exp2
-from dnabirnn.engine.kernels.gradients import STEPS, carry, sum_gradients
+from dnabirnn.engine.kernels.gradients import STEPS, add_target, carry, sum_gradients
 from dnabirnn.engine.kernels.head import project
 from dnabirnn.engine.kernels.kmers import take_kmers
 from dnabirnn.engine.kernels.layers import Backward, Direction, Gates, pack_direction
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
-    from dnabirnn.engine.kernels.gradients import Sums
+    from dnabirnn.engine.kernels.gradients import Sums, Target
 
 __all__ = ["BACKWARD", "MEMORY", "SAVED_STATES", "STATE_ROWS", "UNITS", "backward", "pack", "run"]
 
@@ -220,6 +220,7 @@ def backward(
     saved: NDArray[np.float32],
     features: NDArray[np.float32],
     feature_gradient: NDArray[np.float32],
+    target: Target,
     states: NDArray[np.float32],
     sums: Sums,
     deltas: NDArray[np.float32],
@@ -236,6 +237,8 @@ def backward(
             first = done + k == length - 1  # first step in reading order: its previous cell is 0
             a, b = load_codes(codes, t * LANES), load_codes(codes, t * LANES + VECTOR)
             bases = join((a, b, a, b))
+            if target.shares.size:
+                add_target(target, t, hidden, memory)
             for at in range(0, size, 4 * VECTOR):
                 here = t * wide + half + at
                 s, d = t * 6 * size + at, 4 * k * size + at
@@ -245,7 +248,9 @@ def backward(
                 before = s + (onward * 6 + 4) * size
                 c = nothing if first else load4(saved, before)
                 of_cell = load4(saved, s + 5 * size)
-                of_h = load4(feature_gradient, here) + load4(memory, at)
+                of_h = load4(memory, at)
+                if feature_gradient.size:
+                    of_h = load4(feature_gradient, here) + of_h
                 of_h = zero_where_padding(of_h, bases)
                 of_c = fma(of_h * o, one - of_cell * of_cell, load4(memory, size + at))
                 of_c = zero_where_padding(of_c, bases)

@@ -1,0 +1,512 @@
+"""Gradients of summed log-odds by the letters of windows, by compiled kernels on CPUs.
+
+A block of `LANES` windows is computed side by side, as for scores. Each window has a target: a sum
+over its bases of shares times the log-odds of one output. In a network of one layer, a direction
+reads the block and then goes back at once, so that values are saved for one direction only.
+
+Gradients are those of the multilinear extension of a network to mixtures of bases, see
+`dnabirnn.network.Network.forward`. At a sequence, the kernels do all of the work. At mixtures,
+torch computes the sums that the first layer would look up for a k-mer. The kernels read them as a
+table with one row per base and window, and keep the deltas, which are the gradients by these rows.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from dnabirnn.alphabet import AMBIGUOUS, ONE_HOT, PADDING
+from dnabirnn.engine.fused_engine import FusedEngine
+from dnabirnn.engine.kernels import gradients
+from dnabirnn.engine.kernels.kmers import FURTHER, find_places
+from dnabirnn.engine.kernels.letters import COLUMNS, Letters, by_letter, no_letters
+from dnabirnn.engine.kernels.packing import PackedNetwork, transposed
+from dnabirnn.engine.kernels.vectors import LANES, VECTOR, aligned
+from dnabirnn.engine.torch_engine import torch_network
+from dnabirnn.network import Ensemble, kmer_shares, matrix_terms, members_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.engine.choose import Engine
+    from dnabirnn.network import Checkpoint, Member, Network
+
+    Floats = NDArray[np.float32]
+
+__all__ = ["InputGradients", "make_input_gradients"]
+
+# Bytes of the shares of k-mers in a step of torch, which keeps about four times as many.
+_STEP_BYTES = 1 << 24
+
+
+def make_input_gradients(checkpoint: Checkpoint, engine: Engine) -> InputGradients | None:
+    """Return gradients by compiled kernels, or None if only torch can compute them.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    engine : Engine
+        Engine that scores with the model. torch computes gradients if it computes scores.
+    """
+    members = members_of(checkpoint.architecture, checkpoint.weights)
+    trained = all(member.architecture.cell.trains_compiled for member in members)
+    return InputGradients(checkpoint) if trained and isinstance(engine, FusedEngine) else None
+
+
+class InputGradients:
+    """Gradients of targets by the letters of windows.
+
+    A target is the sum over the bases of a window of shares times the log-odds of one output. For
+    exclusive classes, they are relative to the background. The gradient of a window does not depend
+    on the other windows, and the opposite strand has the mirrored gradient, to the last bit.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        All its cells have kernels of backward passes.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        shape = checkpoint.architecture
+        members = members_of(shape, checkpoint.scoring_weights())
+        if isinstance(shape, Ensemble):
+            places = [shape.places(member.architecture) for member in members]
+            shares = np.array(shape.shares())
+        else:
+            shares = np.ones(len(shape.outputs) + shape.exclusive)
+            places = [[*range(len(shares))]]
+        modules: Any = [None] * len(members)
+        if any(any(member.architecture.matrices) for member in members):
+            module: Any = torch_network(checkpoint, "cpu")
+            modules = module.member if isinstance(shape, Ensemble) else [module]
+        self._networks = [
+            _Network(member, own, shares, module)
+            for member, own, module in zip(members, places, modules, strict=True)
+        ]
+        self._local = threading.local()
+
+    def at_sequences(self, codes: Codes, shares: Floats, outputs: NDArray[np.int64]) -> Floats:
+        """Return the gradients at sequences.
+
+        Parameters
+        ----------
+        codes : ndarray, (n, L) uint8
+            Windows of one length, without padding.
+        shares : ndarray, (n, L) float32
+        outputs : ndarray, (n,) int64
+
+        Returns
+        -------
+        gradients : ndarray, (n, L, 4) float32
+            By the share of each letter; 0 at bases of code 4.
+        """
+        found = np.zeros((*codes.shape, 4), np.float32)
+        for block in _blocks(len(codes)):
+            for network, arrays in self._arrays(codes.shape[1]):
+                arrays.begin(codes[block], shares[block], outputs[block])
+                found[block] += arrays.at_sequences(codes[block])
+                if network.module is not None:
+                    mixtures = ONE_HOT[codes[block]]
+                    own = codes[block], mixtures, shares[block], outputs[block]
+                    _, gradient = network.of_matrices(*own)
+                    found[block] += gradient * (codes[block] < AMBIGUOUS)[..., None]
+        return found
+
+    def at_mixtures(
+        self, codes: Codes, mixtures: Floats, shares: Floats, outputs: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], Floats]:
+        """Return the targets and their gradients at mixtures of bases.
+
+        Parameters
+        ----------
+        codes, shares, outputs
+            As for `at_sequences`. The codes say which bases are known.
+        mixtures : ndarray, (n, L, 4) float32
+            Shares of the four letters, which add up to 1; 0 at bases of code 4.
+
+        Returns
+        -------
+        values : ndarray, (n,) float64
+            The targets, except for the biases of the log-odds, which are the same for all mixtures.
+        gradients : ndarray, (n, L, 4) float32
+        """
+        values, found = np.zeros(len(codes)), np.zeros((*codes.shape, 4), np.float32)
+        for block in _blocks(len(codes)):
+            for network, arrays in self._arrays(codes.shape[1]):
+                arrays.begin(codes[block], shares[block], outputs[block])
+                value, gradient = arrays.at_mixtures(codes[block], mixtures[block])
+                values[block] += value
+                found[block] += gradient
+                if network.module is not None:
+                    own = codes[block], mixtures[block], shares[block], outputs[block]
+                    value, gradient = network.of_matrices(*own)
+                    values[block] += value
+                    found[block] += gradient
+        return values, found
+
+    def _arrays(self, length: int) -> Iterator[tuple[_Network, _Arrays]]:
+        """Yield networks with the arrays of this thread, which windows of one length share."""
+        kept: dict[int, list[_Arrays]] = getattr(self._local, "arrays", {})
+        if length not in kept:
+            kept = {length: [_Arrays(network, length) for network in self._networks]}
+            self._local.arrays = kept
+        yield from zip(self._networks, kept[length], strict=True)
+
+
+def _blocks(windows: int) -> list[slice]:
+    return [slice(first, first + LANES) for first in range(0, windows, LANES)]
+
+
+class _Tables(NamedTuple):
+    """Weights of one direction of a first layer, by k-mer.
+
+    Attributes
+    ----------
+    sums : Tensor, (4**k + FURTHER, width) float32
+        Sums that the kernels take from a table of k-mers, in their order.
+    letters : ndarray, ((4**k + FURTHER) * width,) float32
+        Weights, see `Letters`.
+    width : int
+        Numbers per row of `letters`.
+    of_bases : ndarray, (4 / TILE * rows * TILE,) float32
+        Transposed weights of the bases; empty if there are k-mers.
+    """
+
+    sums: torch.Tensor
+    letters: Floats
+    width: int
+    of_bases: Floats
+
+
+class _Network:
+    """One network with its share of the targets.
+
+    Parameters
+    ----------
+    member : Member
+    places : list of int
+        Number among the columns of the mean of each of the network's log-odds.
+    shares : ndarray, (M,)
+        Share of the network in each column of the mean.
+    module : Network or None
+        The network in torch, if the matrices of any network have to be differentiated.
+    """
+
+    def __init__(
+        self, member: Member, places: list[int], shares: NDArray[np.float64], module: Network | None
+    ) -> None:
+        architecture, weights = member
+        self.architecture = architecture
+        self.packed = PackedNetwork(architecture, weights)
+        self.module = module if any(architecture.matrices) else None
+        self._places, self._shares = places, shares
+        of_outputs = self._of_outputs()
+        self.targets = of_outputs.astype(np.float32)  # (outputs, 2, H)
+        # Without k-mers, mixtures need a table of sums by base.
+        names = [name for name in weights if name.endswith("weight_hh_l0")]
+        wide = dict(weights)
+        self.with_table = self.packed
+        if architecture.kmer == 1:
+            for name in names[: 1 if architecture.tied else 2]:
+                rows = np.zeros((4, weights[name].shape[0]), np.float32)
+                wide[name.replace("weight_hh", "weight_kmer")] = rows
+            self.with_table = PackedNetwork(architecture, wide)
+        self.tables = [self._tables(wide, reverse) for reverse in (False, True)]
+
+    def _of_outputs(self) -> NDArray[np.float64]:
+        """Return the weights of the features in the log-odds of each output: (outputs, 2, H)."""
+        head, hidden = self.packed.head, self.packed.hidden
+        halves = [
+            half.reshape(-1, hidden, 2).transpose(0, 2, 1).reshape(-1, hidden)
+            for half in (head.forward, head.reverse)
+        ]
+        rows = np.stack(halves, axis=1).astype(np.float64)  # (rows, 2, H)
+        columns = np.zeros((len(self._shares), 2, hidden))
+        columns[self._places] = (rows[head.first] + rows[head.second]) / 2
+        columns *= self._shares[:, None, None]
+        return columns[1:] - columns[:1] if head.exclusive else columns
+
+    def _tables(self, weights: dict[str, Any], reverse: bool) -> _Tables:
+        packed, kmer = self.with_table, self.architecture.kmer
+        order, hidden, number = list(packed.cell.BACKWARD.of_inputs), packed.hidden, 4**kmer
+        gates = packed.gates(weights, 0, reverse)
+        if reverse:
+            gates = gates.of_reverse_complement(self.architecture.tied)
+        rows = len(order) * hidden
+        of_bases = gates.inputs[order].reshape(rows, 4)
+        width = -(-rows // COLUMNS) * COLUMNS
+        table = np.zeros((number + FURTHER, width), np.float32)
+        assert gates.kmers is not None
+        of_kmers = np.zeros((number, len(order), hidden), np.float32)
+        own = gates.kmers.table[gates.kmers.rows].reshape(number, len(order), -1)
+        of_kmers[:, :, : own.shape[2]] = own[:, order]
+        middle = np.arange(number) // 4 ** (kmer // 2) % 4
+        table[:number, :rows] = of_kmers.reshape(number, rows) + of_bases.T[middle]
+        table[number : number + 4, :rows] = of_bases.T
+        sums = packed.layers[0][reverse].packed.kmers.reshape(number + FURTHER, -1)
+        none = aligned(0)
+        return _Tables(
+            torch.from_numpy(sums),
+            table.reshape(-1),
+            width,
+            transposed(of_bases) if kmer == 1 else none,
+        )
+
+    def of_matrices(
+        self, codes: Codes, mixtures: Floats, shares: Floats, outputs: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], Floats]:
+        """Return what the matrices add to targets and gradients, as `at_mixtures`."""
+        assert self.module is not None
+        batch = torch.from_numpy(mixtures).requires_grad_()
+        first = int(self.architecture.exclusive)
+        factors = np.zeros((len(self._shares), len(self._places)), np.float32)
+        factors[self._places, range(len(self._places))] = self._shares[self._places]
+        factors = factors[1:] - factors[:1] if first else factors
+        with torch.enable_grad():
+            terms = matrix_terms(
+                torch.from_numpy(codes).long(), batch, self.module.matrix, self.architecture
+            )
+            own = terms * torch.from_numpy(factors[outputs])[:, None]
+            value = (own.sum(dim=2).double() * torch.from_numpy(shares)).sum(dim=1)
+            (gradient,) = torch.autograd.grad(value.sum(), batch)
+        return value.detach().numpy(), gradient.numpy()
+
+
+class _Arrays:
+    """Flat arrays for the passes of one network over a block of windows of one length."""
+
+    def __init__(self, network: _Network, length: int) -> None:
+        self._network, self._length = network, length
+        packed = network.packed
+        backward, hidden, layers = packed.cell.BACKWARD, packed.hidden, len(packed.layers)
+        wide, half = length * 2 * hidden * LANES, network.architecture.kmer // 2
+        tables = network.tables[0]
+        self._none = aligned(0)
+        self._rows = len(backward.of_inputs) * hidden
+        self._codes = np.empty(length * LANES, np.uint8)
+        self._numbers = np.empty(length * LANES, np.int64)
+        self._features = [aligned(wide) for _ in range(layers)]
+        # A network of one layer saves values for one direction at a time.
+        sides = 1 if layers == 1 else 2
+        saved = length * backward.saved * hidden * LANES
+        self._saved = [[aligned(saved) for _ in range(sides)] * (3 - sides) for _ in range(layers)]
+        self._gradients = [aligned(wide if n < layers - 1 else 0) for n in range(2)]
+        slack = VECTOR * LANES  # for what `add_letters` reads beyond the last step
+        self._deltas = aligned(gradients.STEPS * backward.deltas * hidden * LANES + slack)
+        self._memory = aligned(3 * hidden * LANES)
+        self._targets = aligned(2, hidden * LANES)
+        self._shares = aligned(length * LANES)
+        self._scratch = aligned(gradients.STEPS * VECTOR * tables.width)
+        self._by_own = aligned(2, LANES * (length + 2 * half) * 4)
+        self._of_bases = aligned(length * 4 * LANES)
+        self._kept = self._none
+
+    def begin(self, codes: Codes, shares: Floats, outputs: NDArray[np.int64]) -> None:
+        """Take at most `LANES` windows, and their targets."""
+        windows, kmer = len(codes), self._network.architecture.kmer
+        lanes = np.full((self._length, LANES), PADDING, np.uint8)
+        lanes[:, :windows] = codes.T
+        self._codes[:] = lanes.reshape(-1)
+        find_places(self._codes, self._length, kmer, 1, self._numbers)
+        of_lanes = self._shares.reshape(self._length, LANES)
+        of_lanes[:] = 0
+        of_lanes[:, :windows] = shares.T
+        targets = self._targets.reshape(2, -1, LANES)
+        targets[:] = 0
+        targets[:, :, :windows] = self._network.targets[outputs].transpose(1, 2, 0)
+
+    def at_sequences(self, codes: Codes) -> Floats:
+        """Return the gradients of the block at its sequences: (W, L, 4)."""
+        network, length = self._network, self._length
+        kmer, packed = network.architecture.kmer, network.packed
+        places = self._numbers * packed.kmer_width if kmer > 1 else self._numbers[:0]
+        self._by_own[:] = 0
+        kmers = [weights.packed.kmers for weights in packed.layers[0]]
+        self._both_passes(packed, places, kmers, keep=False)
+        out = np.empty((*codes.shape, 4), np.float32)
+        if kmer > 1:
+            both = self._by_own.reshape(2, LANES, -1, 4)
+            by_letter(codes, kmer // 2, *both, out)
+        else:
+            of_lanes = self._of_bases.reshape(length, 4, LANES)[:, :, : len(codes)]
+            out[:] = of_lanes.transpose(2, 0, 1) * (codes < AMBIGUOUS)[..., None]
+        return out
+
+    def at_mixtures(self, codes: Codes, mixtures: Floats) -> tuple[NDArray[np.float64], Floats]:
+        """Return the targets and gradients of the block at mixtures: (W,) and (W, L, 4)."""
+        network, length, windows = self._network, self._length, len(codes)
+        packed, half = network.with_table, network.architecture.kmer // 2
+        if not self._kept.size:
+            self._kept = aligned(2, length * self._rows * LANES)
+            self._sums = aligned(2, LANES * length * packed.kmer_width)
+        sums = torch.from_numpy(self._sums.reshape(2, LANES, length, -1))
+        padded = torch.from_numpy(np.pad(mixtures, ((0, 0), (half, half), (0, 0))))
+        steps = list(self._steps(codes, padded))
+        with torch.inference_mode():
+            for first, last, part, known in steps:
+                shares = self._kmer_shares(part)
+                for side, tables in zip(sums, network.tables, strict=True):
+                    side[:windows, first:last] = self._sums_of(shares, part, known, tables)
+        # One row per base and window.
+        places = (np.arange(LANES) * length + np.arange(length)[:, None]) * packed.kmer_width
+        self._both_passes(packed, places.reshape(-1), list(self._sums), keep=True)
+        values = self._values(windows)
+        out = np.zeros((windows, length + 2 * half, 4), np.float32)
+        for first, last, part, known in steps:
+            out[:, first : last + 2 * half] += self._by_shares(first, last, part, known)
+        return values, out[:, half : half + length]
+
+    def _steps(
+        self, codes: Codes, padded: torch.Tensor
+    ) -> Iterator[tuple[int, int, torch.Tensor, torch.Tensor]]:
+        """Yield first and last base, mixtures with neighbors, and which bases have a k-mer."""
+        kmer, length = self._network.architecture.kmer, self._length
+        known = np.lib.stride_tricks.sliding_window_view(
+            np.pad(codes < AMBIGUOUS, ((0, 0), (kmer // 2, kmer // 2))), kmer, axis=1
+        ).all(axis=2)
+        size = max(1, _STEP_BYTES // (4 * LANES * 4**kmer))
+        for first in range(0, length, size):
+            last = min(first + size, length)
+            part = padded[:, first : last + kmer - 1]
+            yield first, last, part, torch.from_numpy(known[:, first:last, None])
+
+    def _kmer_shares(self, part: torch.Tensor) -> torch.Tensor:
+        half = self._network.architecture.kmer // 2
+        return kmer_shares(part, 2 * half + 1)[:, half : part.shape[1] - half]
+
+    def _sums_of(
+        self, shares: torch.Tensor, part: torch.Tensor, known: torch.Tensor, tables: _Tables
+    ) -> torch.Tensor:
+        """Return the sums of the first layer at mixtures."""
+        half, number = self._network.architecture.kmer // 2, len(tables.sums) - FURTHER
+        alone = part[:, half : part.shape[1] - half]
+        of_bases = alone @ tables.sums[number : number + 4]
+        of_bases += (1 - alone.sum(dim=2, keepdim=True)) * tables.sums[number + 4]
+        return torch.where(known, shares @ tables.sums[:number], of_bases)
+
+    def _by_shares(
+        self, first: int, last: int, part: torch.Tensor, known: torch.Tensor
+    ) -> NDArray[np.float32]:
+        """Return the gradient of the mixtures of some bases and their neighbors, from deltas."""
+        half, windows = self._network.architecture.kmer // 2, len(part)
+        kept = self._kept.reshape(2, self._length, self._rows, LANES)[:, first:last, :, :windows]
+        batch = part.clone().requires_grad_()
+        with torch.enable_grad():
+            shares = self._kmer_shares(batch)
+            alone = batch[:, half : part.shape[1] - half]
+        number = shares.shape[2]
+        of_shares, of_bases = torch.zeros_like(shares), torch.zeros_like(alone)
+        for tables, deltas in zip(self._network.tables, kept, strict=True):
+            table = torch.from_numpy(tables.letters).reshape(number + FURTHER, -1)[:, : self._rows]
+            rows = torch.from_numpy(np.ascontiguousarray(deltas.transpose(2, 0, 1)))
+            of_shares += rows @ table[:number].T
+            of_bases += rows @ table[number : number + 4].T
+        of_shares, of_bases = of_shares * known, of_bases * ~known
+        torch.autograd.backward([shares, alone], [of_shares, of_bases])
+        gradient: Floats = batch.grad.numpy()  # type: ignore[union-attr]
+        return gradient
+
+    def _values(self, windows: int) -> NDArray[np.float64]:
+        """Return the targets of the block after a forward pass, without biases."""
+        hidden = self._network.packed.hidden
+        features = self._features[-1].reshape(self._length, 2, hidden, LANES)[..., :windows]
+        shares = self._shares.reshape(self._length, LANES)[:, :windows]
+        targets = self._targets.reshape(2, hidden, LANES)[..., :windows]
+        values: NDArray[np.float64] = np.einsum(
+            "tduw,duw,tw->w", features, targets, shares, dtype=np.float64, optimize=True
+        )
+        return values
+
+    def _both_passes(
+        self, network: PackedNetwork, places: NDArray[np.int64], kmers: list[Floats], *, keep: bool
+    ) -> None:
+        """Run the forward and the backward pass of all layers over the block."""
+        last = len(network.layers) - 1
+        for layer in range(last):
+            for reverse in (False, True):
+                self._forward(network, layer, reverse, places, kmers)
+        for reverse in (False, True):
+            self._forward(network, last, reverse, places, kmers)
+            self._backward(network, last, reverse, keep)
+        for layer in reversed(range(last)):
+            for reverse in (False, True):
+                self._backward(network, layer, reverse, keep)
+
+    def _forward(
+        self,
+        network: PackedNetwork,
+        layer: int,
+        reverse: bool,
+        places: NDArray[np.int64],
+        kmers: list[Floats],
+    ) -> None:
+        weights = network.layers[layer][reverse].packed
+        if not layer:
+            weights = weights._replace(kmers=kmers[reverse])
+        network.cell.run(
+            self._codes,
+            places,
+            self._length,
+            reverse,
+            True,
+            *weights,
+            network.hidden,
+            self._features[layer - 1] if layer else self._none,
+            self._features[layer],
+            self._none,
+            0,
+            self._none,
+            self._memory,
+            self._saved[layer][reverse],
+        )
+
+    def _backward(self, network: PackedNetwork, layer: int, reverse: bool, keep: bool) -> None:
+        weights, none = network.layers[layer][reverse], self._none
+        tables, last = self._network.tables[reverse], layer == len(network.layers) - 1
+        inputs, below, letters = weights.inputs, self._gradients[(layer + 1) % 2], no_letters(np.float32)
+        if not layer and not keep:
+            if self._network.architecture.kmer > 1:
+                letters = Letters(
+                    self._network.architecture.kmer,
+                    self._numbers,
+                    tables.letters,
+                    tables.width,
+                    self._scratch,
+                    self._by_own[int(reverse)],
+                )
+            else:
+                inputs, below = tables.of_bases, self._of_bases
+        sums = gradients.Sums(
+            none,
+            2 * network.hidden if layer else 4,
+            inputs,
+            below,
+            none,
+            none,
+            none,
+            self._numbers[:0],
+            none,
+            letters,
+            self._kept[int(reverse)] if keep and not layer else none,
+        )
+        target = gradients.Target(self._shares if last else none, self._targets[int(reverse)])
+        network.cell.backward(
+            self._codes,
+            self._length,
+            reverse,
+            network.hidden,
+            self._saved[layer][reverse],
+            self._features[layer],
+            none if last else self._gradients[layer % 2],
+            target,
+            weights.states,
+            sums,
+            self._deltas,
+            self._memory,
+        )
