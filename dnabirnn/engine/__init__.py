@@ -8,6 +8,8 @@ Modules, in reading order:
 - `fused_engine`: the network as compiled kernels, on CPUs
 - `mutant_engine`: changed windows, from what is kept of the unchanged ones
 - `differentiable`: loss and gradients by compiled kernels, for training
+- `torch_gradients`: gradients by the letters of windows, in torch
+- `input_gradients`: the same gradients by compiled kernels
 - `kernels`: the compiled kernels
 """
 

@@ -26,6 +26,7 @@ from dnabirnn.engine.kernels.letters import COLUMNS, Letters, by_letter, no_lett
 from dnabirnn.engine.kernels.packing import PackedNetwork, transposed
 from dnabirnn.engine.kernels.vectors import LANES, VECTOR, aligned
 from dnabirnn.engine.torch_engine import torch_network
+from dnabirnn.engine.torch_gradients import TorchGradients
 from dnabirnn.network import Ensemble, kmer_shares, matrix_terms, members_of
 
 if TYPE_CHECKING:
@@ -39,24 +40,32 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["InputGradients", "make_input_gradients"]
+__all__ = ["InputGradients", "has_gradient_kernels", "make_input_gradients"]
 
 # Bytes of the shares of k-mers in a step of torch, which keeps about four times as many.
 _STEP_BYTES = 1 << 24
 
 
-def make_input_gradients(checkpoint: Checkpoint, engine: Engine) -> InputGradients | None:
-    """Return gradients by compiled kernels, or None if only torch can compute them.
+def make_input_gradients(checkpoint: Checkpoint, engine: Engine) -> InputGradients | TorchGradients:
+    """Create what computes the gradients of a model: compiled kernels, or torch.
 
     Parameters
     ----------
     checkpoint : Checkpoint
     engine : Engine
-        Engine that scores with the model. torch computes gradients if it computes scores.
+        Engine that scores with the model. torch computes gradients if it computes scores, and for
+        cells without kernels of backward passes.
     """
+    if has_gradient_kernels(checkpoint, engine):
+        return InputGradients(checkpoint)
+    return TorchGradients(checkpoint, engine.device.split(" ")[0])
+
+
+def has_gradient_kernels(checkpoint: Checkpoint, engine: Engine) -> bool:
+    """Return whether compiled kernels compute the gradients of a model."""
     members = members_of(checkpoint.architecture, checkpoint.weights)
     trained = all(member.architecture.cell.trains_compiled for member in members)
-    return InputGradients(checkpoint) if trained and isinstance(engine, FusedEngine) else None
+    return trained and isinstance(engine, FusedEngine)
 
 
 class InputGradients:
@@ -305,7 +314,7 @@ class _Arrays:
         self._scratch = aligned(gradients.STEPS * VECTOR * tables.width)
         self._by_own = aligned(2, LANES * (length + 2 * half) * 4)
         self._of_bases = aligned(length * 4 * LANES)
-        self._kept = self._none
+        self._sums = self._none
 
     def begin(self, codes: Codes, shares: Floats, outputs: NDArray[np.int64]) -> None:
         """Take at most `LANES` windows, and their targets."""
@@ -342,12 +351,14 @@ class _Arrays:
         """Return the targets and gradients of the block at mixtures: (W,) and (W, L, 4)."""
         network, length, windows = self._network, self._length, len(codes)
         packed, half = network.with_table, network.architecture.kmer // 2
-        if not self._kept.size:
-            self._kept = aligned(2, length * self._rows * LANES)
+        if not self._sums.size:
             self._sums = aligned(2, LANES * length * packed.kmer_width)
         sums = torch.from_numpy(self._sums.reshape(2, LANES, length, -1))
         padded = torch.from_numpy(np.pad(mixtures, ((0, 0), (half, half), (0, 0))))
         steps = list(self._steps(codes, padded))
+        if torch.get_num_threads() != 1:
+            # As for scores: callers run one thread for each core that they want to use.
+            torch.set_num_threads(1)
         with torch.inference_mode():
             for first, last, part, known in steps:
                 shares = self._kmer_shares(part)
@@ -395,7 +406,8 @@ class _Arrays:
     ) -> NDArray[np.float32]:
         """Return the gradient of the mixtures of some bases and their neighbors, from deltas."""
         half, windows = self._network.architecture.kmer // 2, len(part)
-        kept = self._kept.reshape(2, self._length, self._rows, LANES)[:, first:last, :, :windows]
+        kept = self._sums[:, : self._length * self._rows * LANES]
+        kept = kept.reshape(2, self._length, self._rows, LANES)[:, first:last, :, :windows]
         batch = part.clone().requires_grad_()
         with torch.enable_grad():
             shares = self._kmer_shares(batch)
@@ -493,7 +505,8 @@ class _Arrays:
             self._numbers[:0],
             none,
             letters,
-            self._kept[int(reverse)] if keep and not layer else none,
+            # Sums are not read again after the forward pass.
+            self._sums[int(reverse)] if keep and not layer else none,
         )
         target = gradients.Target(self._shares if last else none, self._targets[int(reverse)])
         network.cell.backward(
