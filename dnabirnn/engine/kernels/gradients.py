@@ -50,6 +50,7 @@ __all__ = [
     "add_target",
     "add_up",
     "carry",
+    "carry_tile",
     "drop",
     "enter",
     "head_backward",
@@ -124,20 +125,33 @@ def carry(
         The gradient of the state is at its start.
     """
     for tile in range(hidden // TILE):
-        first = tile * TILE * LANES
-        sums = (
-            load(memory, first),
-            load(memory, first + VECTOR),
-            load(memory, first + LANES),
-            load(memory, first + LANES + VECTOR),
-            load(memory, first + 2 * LANES),
-            load(memory, first + 2 * LANES + VECTOR),
-            load(memory, first + 3 * LANES),
-            load(memory, first + 3 * LANES + VECTOR),
-        )
-        sums = product4(transposed, tile * count * TILE, deltas, at, count, sums)
-        for number in range(2 * TILE):
-            store(memory, first + number * VECTOR, sums[number])
+        carry_tile(transposed, tile, count, deltas, at, memory)
+
+
+@inlined
+def carry_tile(
+    transposed: NDArray[np.float32],
+    tile: int,
+    count: int,
+    deltas: NDArray[np.float32],
+    at: int,
+    memory: NDArray[np.float32],
+) -> None:
+    """Do what `carry` does for the units of one tile."""
+    first = tile * TILE * LANES
+    sums = (
+        load(memory, first),
+        load(memory, first + VECTOR),
+        load(memory, first + LANES),
+        load(memory, first + LANES + VECTOR),
+        load(memory, first + 2 * LANES),
+        load(memory, first + 2 * LANES + VECTOR),
+        load(memory, first + 3 * LANES),
+        load(memory, first + 3 * LANES + VECTOR),
+    )
+    sums = product4(transposed, tile * count * TILE, deltas, at, count, sums)
+    for number in range(2 * TILE):
+        store(memory, first + number * VECTOR, sums[number])
 
 
 class Target(NamedTuple):

@@ -40,7 +40,7 @@ import numpy as np
 
 from dnabirnn.compiled import inlined, kernel
 from dnabirnn.engine.kernels.activation import exp2
-from dnabirnn.engine.kernels.gradients import STEPS, add_target, carry, sum_gradients
+from dnabirnn.engine.kernels.gradients import STEPS, TILE, add_target, carry_tile, sum_gradients
 from dnabirnn.engine.kernels.head import project
 from dnabirnn.engine.kernels.kmers import GROUP, take_kmers
 from dnabirnn.engine.kernels.layers import Backward, Direction, Gates, pack_direction
@@ -52,6 +52,8 @@ from dnabirnn.engine.kernels.simd import (
     load8,
     load_codes,
     minimum,
+    prefetch_to_read,
+    prefetch_to_write,
     store,
     take_rows,
     zero_where_padding,
@@ -78,6 +80,7 @@ SAVED_STATES = ()
 BACKWARD = Backward(saved=4, deltas=4, of_inputs=(2, 0, 1), first_of_states=1)
 """Saved values: r, z, n and U_n h. Deltas: of W_n x, r, z and U_n h."""
 _ROWS, _BOTH = 3 * UNITS, 2 * UNITS  # of all gates of a tile, and of r and z
+_SAVED_ROWS = 4 * TILE  # saved values per tile of the backward pass
 _COLUMNS = -(-_ROWS // GROUP) * GROUP  # of a tile in the table of k-mers
 _WIDE = 2 * UNITS  # vectors of one gate of a tile
 _FIRST_N, _FIRST_N_OF_STATE = 2 * UNITS * TABLE_ENTRIES, _ROWS * TABLE_ENTRIES
@@ -212,7 +215,7 @@ def run(
     if begins:
         memory[: 2 * size] = 0
     now, then = 0, size
-    half = size if reverse else 0
+    half, onward = size if reverse else 0, -1 if reverse else 1
     for step in range(length):
         t = length - 1 - step if reverse else step
         a, b = load_codes(codes, t * LANES), load_codes(codes, t * LANES + VECTOR)
@@ -250,10 +253,18 @@ def run(
             else:
                 place = t * BACKWARD.saved * size + unit
                 h = _next_and_save(r, z, of_input, of_states, h, saved, place, size)
+                following = place + onward * BACKWARD.saved * size
+                if 0 <= following < saved.size:
+                    for gate in range(BACKWARD.saved):
+                        prefetch_to_write(saved, following + gate * size, UNITS)
             h = zero_where_padding(h, bases)
             store(memory, then + unit, h)
             if above.size:
-                store(above, t * 2 * size + half + unit, h)
+                place = t * 2 * size + half + unit
+                store(above, place, h)
+                following = place + onward * 2 * size
+                if 0 <= following < above.size:
+                    prefetch_to_write(above, following, UNITS)
         now, then = then, now
         project(head, rows, hidden, memory, now, answers, t * rows * LANES, reverse)
 
@@ -325,6 +336,12 @@ def backward(
                 store(deltas, d + 2 * size, of_new * (h - n) * (z * (one - z)))
                 store(deltas, d + 3 * size, of_n * r)
                 store(memory, at, of_new * z)
-            carry(states, hidden, 3 * hidden, deltas, (4 * k + 1) * size, memory)
+            next_saved, next_h = (t + onward) * 4 * size, (t + 2 * onward) * wide + half
+            if not 0 <= next_h < features.size:
+                next_saved, next_h = t * 4 * size, t * wide + half
+            for tile in range(hidden // TILE):
+                carry_tile(states, tile, 3 * hidden, deltas, (4 * k + 1) * size, memory)
+                prefetch_to_read(saved, next_saved + tile * _SAVED_ROWS * LANES, _SAVED_ROWS)
+                prefetch_to_read(features, next_h + tile * TILE * LANES, TILE)
         rows = (4 * hidden, hidden, 3 * hidden)
         sum_gradients(length, reverse, done, steps, hidden, *rows, deltas, features, sums)
