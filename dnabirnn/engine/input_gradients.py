@@ -22,6 +22,7 @@ from dnabirnn.alphabet import AMBIGUOUS, ONE_HOT, PADDING
 from dnabirnn.engine.fused_engine import FusedEngine
 from dnabirnn.engine.kernels import gradients
 from dnabirnn.engine.kernels.kmers import FURTHER, find_places
+from dnabirnn.engine.kernels.layers import flat
 from dnabirnn.engine.kernels.letters import COLUMNS, Letters, by_letter, no_letters
 from dnabirnn.engine.kernels.packing import PackedNetwork, transposed
 from dnabirnn.engine.kernels.vectors import LANES, VECTOR, aligned
@@ -100,7 +101,13 @@ class InputGradients:
         ]
         self._local = threading.local()
 
-    def at_sequences(self, codes: Codes, shares: Floats, outputs: NDArray[np.int64]) -> Floats:
+    def at_sequences(
+        self,
+        codes: Codes,
+        shares: Floats,
+        outputs: NDArray[np.int64],
+        wanted: NDArray[np.int64] | None = None,
+    ) -> Floats:
         """Return the gradients at sequences.
 
         Parameters
@@ -109,22 +116,39 @@ class InputGradients:
             Windows of one length, without padding.
         shares : ndarray, (n, L) float32
         outputs : ndarray, (n,) int64
+        wanted : ndarray, (n, 2) int64, optional
+            First base, and the one after the last base, whose gradients are needed; by default all.
 
         Returns
         -------
         gradients : ndarray, (n, L, 4) float32
-            By the share of each letter; 0 at bases of code 4.
+            By the share of each letter, up to a number per base that all letters have in common. 0
+            at bases of code 4, and at those outside the wanted bases and the shares.
         """
+        length = codes.shape[1]
+        if wanted is None:
+            wanted = np.tile(np.array([0, length], np.int64), (len(codes), 1))
+        needed = _needed(shares, wanted)
+        # Only the part of a block that some window needs is computed, so windows with similar
+        # parts are put together.
+        order = np.argsort(needed[:, 0], kind="stable")
         found = np.zeros((*codes.shape, 4), np.float32)
-        for block in _blocks(len(codes)):
-            for network, arrays in self._arrays(codes.shape[1]):
+        for part in _blocks(len(codes)):
+            block = order[part]
+            first, last = int(needed[block, 0].min()), int(needed[block, 1].max())
+            total = np.zeros((len(block), last - first, 4), np.float32)
+            for network, arrays in self._arrays(length):
                 arrays.begin(codes[block], shares[block], outputs[block])
-                found[block] += arrays.at_sequences(codes[block])
+                total += arrays.at_sequences(codes[block], first, last)
                 if network.module is not None:
                     mixtures = ONE_HOT[codes[block]]
                     own = codes[block], mixtures, shares[block], outputs[block]
                     _, gradient = network.of_matrices(*own)
-                    found[block] += gradient * (codes[block] < AMBIGUOUS)[..., None]
+                    known = codes[block, first:last] < AMBIGUOUS
+                    total += gradient[:, first:last] * known[..., None]
+            for window, gradient in zip(block.tolist(), total, strict=True):
+                start, end = needed[window]
+                found[window, start:end] = gradient[start - first : end - first]
         return found
 
     def at_mixtures(
@@ -170,6 +194,17 @@ class InputGradients:
 
 def _blocks(windows: int) -> list[slice]:
     return [slice(first, first + LANES) for first in range(0, windows, LANES)]
+
+
+def _needed(shares: Floats, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the intervals of windows that have wanted bases and shares: (n, 2)."""
+    counted = shares != 0
+    first, last = counted.argmax(axis=1), shares.shape[1] - counted[:, ::-1].argmax(axis=1)
+    needed = wanted.copy()
+    some = counted.any(axis=1)
+    needed[some, 0] = np.minimum(first, wanted[:, 0])[some]
+    needed[some, 1] = np.maximum(last, wanted[:, 1])[some]
+    return needed
 
 
 class _Tables(NamedTuple):
@@ -262,7 +297,7 @@ class _Network:
         none = aligned(0)
         return _Tables(
             torch.from_numpy(sums),
-            table.reshape(-1),
+            flat(table),
             width,
             transposed(of_bases) if kmer == 1 else none,
         )
@@ -272,19 +307,23 @@ class _Network:
     ) -> tuple[NDArray[np.float64], Floats]:
         """Return what the matrices add to targets and gradients, as `at_mixtures`."""
         assert self.module is not None
-        batch = torch.from_numpy(mixtures).requires_grad_()
         first = int(self.architecture.exclusive)
         factors = np.zeros((len(self._shares), len(self._places)), np.float32)
         factors[self._places, range(len(self._places))] = self._shares[self._places]
         factors = factors[1:] - factors[:1] if first else factors
-        with torch.enable_grad():
-            terms = matrix_terms(
-                torch.from_numpy(codes).long(), batch, self.module.matrix, self.architecture
-            )
-            own = terms * torch.from_numpy(factors[outputs])[:, None]
-            value = (own.sum(dim=2).double() * torch.from_numpy(shares)).sum(dim=1)
-            (gradient,) = torch.autograd.grad(value.sum(), batch)
-        return value.detach().numpy(), gradient.numpy()
+        values, found = np.zeros(len(codes)), np.empty_like(mixtures)
+        # One window at a time: a convolution of torch depends on how many there are.
+        for number, output in enumerate(outputs.tolist()):
+            one = slice(number, number + 1)
+            batch = torch.from_numpy(mixtures[one]).requires_grad_()
+            read = torch.from_numpy(codes[one]).long()
+            with torch.enable_grad():
+                terms = matrix_terms(read, batch, self.module.matrix, self.architecture)
+                own = (terms * torch.from_numpy(factors[output])).sum(dim=2).double()
+                value = (own * torch.from_numpy(shares[one])).sum()
+                (gradient,) = torch.autograd.grad(value, batch)
+            values[number], found[one] = value.item(), gradient.numpy()
+        return values, found
 
 
 class _Arrays:
@@ -330,22 +369,24 @@ class _Arrays:
         targets[:] = 0
         targets[:, :, :windows] = self._network.targets[outputs].transpose(1, 2, 0)
 
-    def at_sequences(self, codes: Codes) -> Floats:
-        """Return the gradients of the block at its sequences: (W, L, 4)."""
+    def at_sequences(self, codes: Codes, first: int, last: int) -> Floats:
+        """Return the gradients of the block at its sequences, (W, L, 4), from `first` to `last`."""
         network, length = self._network, self._length
         kmer, packed = network.architecture.kmer, network.packed
         places = self._numbers * packed.kmer_width if kmer > 1 else self._numbers[:0]
-        self._by_own[:] = 0
+        part = self._part(first, last)
+        self._of_own(part)[:] = 0
         kmers = [weights.packed.kmers for weights in packed.layers[0]]
-        self._both_passes(packed, places, kmers, keep=False)
-        out = np.empty((*codes.shape, 4), np.float32)
+        self._both_passes(packed, places, kmers, part, keep=False)
+        inside = slice(*part)
+        read = np.ascontiguousarray(codes[:, inside])
+        out = np.empty((*read.shape, 4), np.float32)
         if kmer > 1:
-            both = self._by_own.reshape(2, LANES, -1, 4)
-            by_letter(codes, kmer // 2, *both, out)
+            by_letter(read, kmer // 2, *self._of_own(part).reshape(2, LANES, -1, 4), out)
         else:
-            of_lanes = self._of_bases.reshape(length, 4, LANES)[:, :, : len(codes)]
-            out[:] = of_lanes.transpose(2, 0, 1) * (codes < AMBIGUOUS)[..., None]
-        return out
+            of_lanes = self._of_bases.reshape(length, 4, LANES)[inside, :, : len(codes)]
+            out[:] = of_lanes.transpose(2, 0, 1) * (read < AMBIGUOUS)[..., None]
+        return out[:, first - part[0] : last - part[0]]
 
     def at_mixtures(self, codes: Codes, mixtures: Floats) -> tuple[NDArray[np.float64], Floats]:
         """Return the targets and gradients of the block at mixtures: (W,) and (W, L, 4)."""
@@ -366,7 +407,7 @@ class _Arrays:
                     side[:windows, first:last] = self._sums_of(shares, part, known, tables)
         # One row per base and window.
         places = (np.arange(LANES) * length + np.arange(length)[:, None]) * packed.kmer_width
-        self._both_passes(packed, places.reshape(-1), list(self._sums), keep=True)
+        self._both_passes(packed, places.reshape(-1), list(self._sums), (0, length), keep=True)
         values = self._values(windows)
         out = np.zeros((windows, length + 2 * half, 4), np.float32)
         for first, last, part, known in steps:
@@ -435,20 +476,39 @@ class _Arrays:
         )
         return values
 
+    def _part(self, first: int, last: int) -> tuple[int, int]:
+        """Return the part of the windows to go back over, for bases from `first` to `last`.
+
+        It has one base more than the k-mers of these bases need: at the first base of a part, the
+        state before it is taken for 0. Steps are taken `STEPS` at a time in any part, so that sums
+        do not depend on it.
+        """
+        if len(self._network.packed.layers) > 1:
+            return 0, self._length
+        more = self._network.architecture.kmer // 2 + 1
+        before, after = max(first - more, 0), max(self._length - last - more, 0)
+        return before - before % gradients.STEPS, self._length - (after - after % gradients.STEPS)
+
     def _both_passes(
-        self, network: PackedNetwork, places: NDArray[np.int64], kmers: list[Floats], *, keep: bool
+        self,
+        network: PackedNetwork,
+        places: NDArray[np.int64],
+        kmers: list[Floats],
+        part: tuple[int, int],
+        *,
+        keep: bool,
     ) -> None:
-        """Run the forward and the backward pass of all layers over the block."""
+        """Run the forward pass of all layers over the block, and the backward pass over a part."""
         last = len(network.layers) - 1
         for layer in range(last):
             for reverse in (False, True):
-                self._forward(network, layer, reverse, places, kmers)
+                self._forward(network, layer, reverse, places, kmers, part)
         for reverse in (False, True):
-            self._forward(network, last, reverse, places, kmers)
-            self._backward(network, last, reverse, keep)
+            self._forward(network, last, reverse, places, kmers, part)
+            self._backward(network, last, reverse, part, keep)
         for layer in reversed(range(last)):
             for reverse in (False, True):
-                self._backward(network, layer, reverse, keep)
+                self._backward(network, layer, reverse, part, keep)
 
     def _forward(
         self,
@@ -457,43 +517,53 @@ class _Arrays:
         reverse: bool,
         places: NDArray[np.int64],
         kmers: list[Floats],
+        part: tuple[int, int],
     ) -> None:
+        """Run a direction up to the end of a part; save the values of the part."""
         weights = network.layers[layer][reverse].packed
         if not layer:
             weights = weights._replace(kmers=kmers[reverse])
-        network.cell.run(
-            self._codes,
-            places,
-            self._length,
-            reverse,
-            True,
-            *weights,
-            network.hidden,
-            self._features[layer - 1] if layer else self._none,
-            self._features[layer],
-            self._none,
-            0,
-            self._none,
-            self._memory,
-            self._saved[layer][reverse],
-        )
+        before = (part[1], self._length) if reverse else (0, part[0])
+        for first, last in (before, part) if before[0] < before[1] else (part,):
+            saves = (first, last) == part
+            network.cell.run(
+                _rows(self._codes, first, last, 1),
+                _rows(places, first, last, 1),
+                last - first,
+                reverse,
+                not saves or before[0] == before[1],
+                *weights,
+                network.hidden,
+                self._features[layer - 1] if layer else self._none,
+                _rows(self._features[layer], first, last, 2 * network.hidden)
+                if saves
+                else self._none,
+                self._none,
+                0,
+                self._none,
+                self._memory,
+                self._saved[layer][reverse] if saves else None,
+            )
 
-    def _backward(self, network: PackedNetwork, layer: int, reverse: bool, keep: bool) -> None:
-        weights, none = network.layers[layer][reverse], self._none
-        tables, last = self._network.tables[reverse], layer == len(network.layers) - 1
-        inputs, below, letters = weights.inputs, self._gradients[(layer + 1) % 2], no_letters(np.float32)
+    def _backward(
+        self, network: PackedNetwork, layer: int, reverse: bool, part: tuple[int, int], keep: bool
+    ) -> None:
+        weights, none, side = network.layers[layer][reverse], self._none, int(reverse)
+        tables, top = self._network.tables[reverse], layer == len(network.layers) - 1
+        inputs, below = weights.inputs, self._gradients[(layer + 1) % 2]
+        letters = no_letters(np.dtype(np.float32))
         if not layer and not keep:
             if self._network.architecture.kmer > 1:
                 letters = Letters(
                     self._network.architecture.kmer,
-                    self._numbers,
+                    _rows(self._numbers, *part, 1),
                     tables.letters,
                     tables.width,
                     self._scratch,
-                    self._by_own[int(reverse)],
+                    self._of_own(part)[side],
                 )
             else:
-                inputs, below = tables.of_bases, self._of_bases
+                inputs, below = tables.of_bases, _rows(self._of_bases, *part, 4)
         sums = gradients.Sums(
             none,
             2 * network.hidden if layer else 4,
@@ -506,20 +576,29 @@ class _Arrays:
             none,
             letters,
             # Sums are not read again after the forward pass.
-            self._sums[int(reverse)] if keep and not layer else none,
+            self._sums[side] if keep and not layer else none,
         )
-        target = gradients.Target(self._shares if last else none, self._targets[int(reverse)])
         network.cell.backward(
-            self._codes,
-            self._length,
+            _rows(self._codes, *part, 1),
+            part[1] - part[0],
             reverse,
             network.hidden,
             self._saved[layer][reverse],
-            self._features[layer],
-            none if last else self._gradients[layer % 2],
-            target,
+            _rows(self._features[layer], *part, 2 * network.hidden),
+            none if top else self._gradients[layer % 2],
+            gradients.Target(_rows(self._shares, *part, 1) if top else none, self._targets[side]),
             weights.states,
             sums,
             self._deltas,
             self._memory,
         )
+
+    def _of_own(self, part: tuple[int, int]) -> Floats:
+        """Return the gradients by own letter of both directions, flat, for a part."""
+        bases = part[1] - part[0] + 2 * (self._network.architecture.kmer // 2)
+        return self._by_own[:, : LANES * bases * 4]
+
+
+def _rows(array: NDArray[Any], first: int, last: int, rows: int) -> NDArray[Any]:
+    """Return the bases from `first` to `last` of an array of `rows` rows per base."""
+    return array[first * rows * LANES : last * rows * LANES]

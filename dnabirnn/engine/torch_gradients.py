@@ -43,7 +43,13 @@ class TorchGradients:
         members = members_of(shape, checkpoint.weights)
         self._entries = max(4**member.architecture.kmer for member in members)
 
-    def at_sequences(self, codes: Codes, shares: Floats, outputs: NDArray[np.int64]) -> Floats:
+    def at_sequences(
+        self,
+        codes: Codes,
+        shares: Floats,
+        outputs: NDArray[np.int64],
+        wanted: NDArray[np.int64] | None = None,
+    ) -> Floats:
         """Return the gradients at sequences, as `InputGradients.at_sequences`."""
         return self.at_mixtures(codes, ONE_HOT[codes], shares, outputs)[1]
 

@@ -102,6 +102,7 @@ class _Job(NamedTuple):
     start: int
     codes: Codes
     shares: NDArray[np.float32]
+    wanted: tuple[int, int]  # first base of the window that refers to the site, and last one + 1
 
 
 def contribution_blocks(
@@ -211,14 +212,12 @@ class _Gradients:
                     if share.any():
                         site = (number, output, start, end)
                         shares[site] = share
-                        jobs += _jobs(piece, site)
+                        jobs += _jobs(piece, site, share)
         residuals = np.zeros(len(pieces))
         for job, letters, residual in self._computed(jobs):
             number, output = job.site[:2]
             piece, share = pieces[number], shares[job.site]
-            length = len(piece.layout.codes)
-            places = np.arange(job.start, job.start + len(job.codes)) - piece.layout.flank_bp
-            places = places % length - piece.start
+            places = _places(piece, job.start, job.start + len(job.codes))
             inside = (places >= 0) & (places < len(share))
             sums = np.zeros((len(share), 4))
             np.add.at(sums, places[inside], letters[inside])
@@ -245,7 +244,8 @@ class _Gradients:
         for job in jobs:
             by_length.setdefault(len(job.codes), []).append(job)
         for same in by_length.values():
-            gradients = self._engine.at_sequences(*_arguments(same))
+            wanted = np.array([job.wanted for job in same], np.int64)
+            gradients = self._engine.at_sequences(*_arguments(same), wanted)
             _check(gradients)
             for job, gradient in zip(same, gradients, strict=True):
                 wide = gradient.astype(np.float64)
@@ -294,10 +294,19 @@ def _check(*arrays: NDArray[np.floating[Any]]) -> None:
         )
 
 
-def _jobs(piece: _Piece, site: tuple[int, int, int, int]) -> Iterator[_Job]:
-    """Yield the windows that keep bases of a site and have bases of a piece.
+def _places(piece: _Piece, first: int, last: int) -> NDArray[np.int64]:
+    """Return where the bases of a window are in a piece."""
+    inside: NDArray[np.int64] = np.arange(first, last) - piece.layout.flank_bp
+    return inside % len(piece.layout.codes) - piece.start
 
-    Bases of code 4 do not count.
+
+def _jobs(
+    piece: _Piece, site: tuple[int, int, int, int], of_site: NDArray[np.float64]
+) -> Iterator[_Job]:
+    """Yield the windows that keep bases of a site and have bases of a piece that refer to it.
+
+    `of_site` is the share of each base of the piece that refers to the site. Bases of code 4 do not
+    count in the target.
     """
     layout = piece.layout
     length, flank_bp = len(layout.codes), layout.flank_bp
@@ -317,8 +326,15 @@ def _jobs(piece: _Piece, site: tuple[int, int, int, int]) -> Iterator[_Job]:
             own = shares.setdefault((first, last), np.zeros(last - first, np.float32))
             own[segment.start - first : segment.end - first] = 1 / len(segment.windows)
     for (first, last), own in shares.items():
+        places = _places(piece, first, last)
+        inside = (places >= 0) & (places < len(of_site))
+        inside[inside] = of_site[places[inside]] > 0
+        refers = np.flatnonzero(inside)
+        if not len(refers):
+            continue
         codes = layout.extended[first:last]
-        yield _Job(site, first, codes, np.where(codes < AMBIGUOUS, own, 0).astype(np.float32))
+        counted = np.where(codes < AMBIGUOUS, own, 0).astype(np.float32)
+        yield _Job(site, first, codes, counted, (int(refers[0]), int(refers[-1]) + 1))
 
 
 def _baseline(codes: Codes) -> NDArray[np.float64]:

@@ -137,6 +137,21 @@ def test_gradients_do_not_depend_on_other_windows(name):
         np.testing.assert_array_equal(alone, together[some])
 
 
+@pytest.mark.parametrize("name", ["gru 5", "lstm 1", "rnn 5", "two layers"])
+def test_a_part_of_a_window_has_the_gradients_of_the_whole_window(name):
+    gradients = InputGradients(checkpoint_of(SHAPES[name]))
+    codes, shares, outputs = windows_of(LANES + 3, 150)
+    rng = np.random.default_rng(0)
+    wanted = np.sort(rng.integers(0, 151, (len(codes), 2)), axis=1)
+    sites = np.sort(rng.integers(0, 151, (len(codes), 2)), axis=1)
+    places = np.arange(150)
+    shares *= (places >= sites[:, :1]) & (places < sites[:, 1:])
+    whole = gradients.at_sequences(codes, shares, outputs)
+    part = gradients.at_sequences(codes, shares, outputs, wanted)
+    inside = (places >= wanted[:, :1]) & (places < wanted[:, 1:])
+    np.testing.assert_array_equal(part[inside], whole[inside])
+
+
 @pytest.mark.parametrize(
     ("shape", "engine", "expected"),
     [

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "Letters", "add_letters", "by_letter", "no_letters"]
 
-COLUMNS = 2 * VECTOR
+COLUMNS = 3 * VECTOR
 """Rows of the table of a `Letters` are filled up with zeros to a multiple of it."""
 _I64 = ir.IntType(64)
 
@@ -183,7 +183,7 @@ def _neighbors(kmer):
 
                 def columns(block, sums):
                     at = builder.mul(block, _I64(COLUMNS))
-                    for v in (0, VECTOR):
+                    for v in range(0, COLUMNS, VECTOR):
                         here = builder.add(at, _I64(v))
                         delta = load_vector(builder, builder.gep(own, [here]), vector)
                         sums = [
