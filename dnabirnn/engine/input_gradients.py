@@ -183,6 +183,22 @@ class InputGradients:
                     found[block] += gradient
         return values, found
 
+    def thread_bytes(self, length_bp: int, *, mixed: bool) -> int:
+        """Return the bytes that a thread needs for windows of `length_bp`, at mixtures or not."""
+        numbers = 0
+        for network in self._networks:
+            packed = network.packed
+            layers, hidden = len(packed.layers), packed.hidden
+            rows = (
+                2 * layers + packed.cell.BACKWARD.saved * (2 * layers if layers > 1 else 1)
+            ) * hidden
+            rows += 4 * hidden if layers > 1 else 0
+            rows += 32  # shares, numbers of k-mers, gradients
+            if mixed:
+                rows += 2 * network.with_table.kmer_width
+            numbers += rows * length_bp * LANES
+        return 4 * numbers + (4 * _STEP_BYTES if mixed else 0)
+
     def _arrays(self, length: int) -> Iterator[tuple[_Network, _Arrays]]:
         """Yield networks with the arrays of this thread, which windows of one length share."""
         kept: dict[int, list[_Arrays]] = getattr(self._local, "arrays", {})
@@ -382,7 +398,8 @@ class _Arrays:
         read = np.ascontiguousarray(codes[:, inside])
         out = np.empty((*read.shape, 4), np.float32)
         if kmer > 1:
-            by_letter(read, kmer // 2, *self._of_own(part).reshape(2, LANES, -1, 4), out)
+            both = self._of_own(part).reshape(2, LANES, -1, 4)
+            by_letter(read, kmer // 2, both[0], both[1], out)
         else:
             of_lanes = self._of_bases.reshape(length, 4, LANES)[inside, :, : len(codes)]
             out[:] = of_lanes.transpose(2, 0, 1) * (read < AMBIGUOUS)[..., None]
@@ -419,7 +436,7 @@ class _Arrays:
     ) -> Iterator[tuple[int, int, torch.Tensor, torch.Tensor]]:
         """Yield first and last base, mixtures with neighbors, and which bases have a k-mer."""
         kmer, length = self._network.architecture.kmer, self._length
-        known = np.lib.stride_tricks.sliding_window_view(
+        known: NDArray[np.bool_] = np.lib.stride_tricks.sliding_window_view(
             np.pad(codes < AMBIGUOUS, ((0, 0), (kmer // 2, kmer // 2))), kmer, axis=1
         ).all(axis=2)
         size = max(1, _STEP_BYTES // (4 * LANES * 4**kmer))

@@ -127,7 +127,9 @@ def test_gradients_are_those_of_finite_differences(shape, engine):
 def test_integrated_gradients_are_complete(shape, engine):
     checkpoint = random_checkpoint(scoring=LONG, spread=0.3, **shape)
     codes = random_codes(np.random.default_rng(2), 90)
-    letters, residual = found(make_model(checkpoint, engine), codes, ImportanceMethod.INTEGRATED_GRADIENTS)
+    letters, residual = found(
+        make_model(checkpoint, engine), codes, ImportanceMethod.INTEGRATED_GRADIENTS
+    )
     assert residual <= 0.01
     network = torch_network(checkpoint, "cpu").double()
     exclusive = checkpoint.architecture.exclusive

@@ -86,9 +86,7 @@ class PackedNetwork:
         number = self._number(layer, reverse)
         return Gates.of(weights, number, gates, self.hidden, first=not layer)
 
-    def _weights(
-        self, weights: Mapping[str, Any], layer: int, reverse: bool
-    ) -> DirectionWeights:
+    def _weights(self, weights: Mapping[str, Any], layer: int, reverse: bool) -> DirectionWeights:
         tied, hidden, order = self.architecture.tied, self.hidden, self.cell.BACKWARD.of_inputs
         gates = self.gates(weights, layer, reverse)
         inputs = aligned(0, dtype=self.dtype)
