@@ -183,4 +183,4 @@ def _with_kmers(checkpoint: Checkpoint, kmer: int) -> Checkpoint:
         for name, shape in weight_shapes(architecture).items()
         if name not in checkpoint.weights
     }
-    return replace(checkpoint, architecture=architecture, weights=checkpoint.weights | added)
+    return replace(checkpoint, architecture=architecture, weights={**checkpoint.weights, **added})

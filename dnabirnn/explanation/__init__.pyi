@@ -25,7 +25,7 @@ from .options import (
     check_reach as check_reach,
 )
 from .plan import MUTATION_REMEDIES as MUTATION_REMEDIES, MutationPlan as MutationPlan
-from .reach import Reach as Reach, measure_reach as measure_reach
+from .reach import Reach as Reach, measure_reach as measure_reach, reach_of as reach_of
 from .stream import EffectBlock as EffectBlock, Mutagenesis as Mutagenesis, effects as effects
 from .targets import Sites as Sites
 from .variants.annotate import (

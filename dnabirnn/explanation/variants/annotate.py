@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnabirnn.errors import OptionError, VariantError
-from dnabirnn.explanation.options import AUTO, check_reach
-from dnabirnn.explanation.reach import Reach, measure_reach
+from dnabirnn.explanation.reach import reach_of
 from dnabirnn.explanation.variants.output import frame_of, open_variants
 from dnabirnn.explanation.variants.stream import Contigs, VariantSettings, variant_changes
 from dnabirnn.explanation.variants.vcf import VariantFile
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from dnabirnn.explanation.reach import Reach
     from dnabirnn.explanation.variants.alleles import Skipped
     from dnabirnn.explanation.variants.stream import Annotated
     from dnabirnn.explanation.variants.vcf import Row
@@ -265,14 +265,10 @@ def distance_of(
     Raises
     ------
     OptionError
-        If it is not a positive integer, or a FASTA that must be read twice is a pipe.
+        If it is not a positive integer, or a FASTA is a pipe.
     """
-    if given != AUTO:
-        number = int(given) if isinstance(given, str) and given.isdecimal() else given
-        window_bp = model.checkpoint.scoring_window.length_bp
-        return Reach(check_reach(number, window_bp, "--max-distance"))
     check_fasta(fasta)
-    return measure_reach(model.contigs(*fasta), contig_lengths(*fasta), model, None, circular or ())
+    return reach_of(given, model, fasta, None, circular, "--max-distance")
 
 
 def check_fasta(fasta: Sequence[PathLike]) -> None:
