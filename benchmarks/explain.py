@@ -176,7 +176,8 @@ def gradients(quick: bool = False) -> Iterator[dict[str, Any]]:
 
 def _with_kmers(checkpoint: Checkpoint, kmer: int) -> Checkpoint:
     """Return a model with a random table of k-mers."""
-    architecture = replace(checkpoint.architecture, kmer=kmer)
+    (member,) = checkpoint.members
+    architecture = replace(member.architecture, kmer=kmer)
     random = np.random.default_rng(0)
     added = {
         name: random.uniform(-0.2, 0.2, shape).astype(np.float32)

@@ -436,9 +436,9 @@ class _Arrays:
     ) -> Iterator[tuple[int, int, torch.Tensor, torch.Tensor]]:
         """Yield first and last base, mixtures with neighbors, and which bases have a k-mer."""
         kmer, length = self._network.architecture.kmer, self._length
-        known: NDArray[np.bool_] = np.lib.stride_tricks.sliding_window_view(
-            np.pad(codes < AMBIGUOUS, ((0, 0), (kmer // 2, kmer // 2))), kmer, axis=1
-        ).all(axis=2)
+        inside = np.pad(codes < AMBIGUOUS, ((0, 0), (kmer // 2, kmer // 2)))
+        views = np.lib.stride_tricks.sliding_window_view(inside, kmer, axis=1)
+        known: NDArray[np.bool_] = np.all(views, axis=2)
         size = max(1, _STEP_BYTES // (4 * LANES * 4**kmer))
         for first in range(0, length, size):
             last = min(first + size, length)

@@ -36,3 +36,4 @@ from .variants.annotate import (
     variant_table as variant_table,
 )
 from .variants.output import variant_format as variant_format
+from .variants.plan import VARIANT_REMEDIES as VARIANT_REMEDIES, VariantPlan as VariantPlan

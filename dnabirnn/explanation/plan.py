@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dnabirnn.scoring import Model
     from dnabirnn.sequences import Circular, Shard
 
-__all__ = ["MUTATION_REMEDIES", "MutationPlan"]
+__all__ = ["MUTATION_REMEDIES", "MutationPlan", "memory_of_effects"]
 
 MUTATION_REMEDIES = {
     "memory": "free some, ask the cluster for more, use fewer --threads, or cut the longest contig",
@@ -49,6 +49,33 @@ _GRADIENT_BYTES = 700 * MB
 _TORCH_BYTES = 350 * MB
 _REHEARSAL_SECONDS = 2.0
 _WARM_UP_BP, _MOST_BP = 300, 20_000
+
+
+def memory_of_effects(
+    model: Model, reach_bp: int, result_bytes: int, longest_bp: int, *, parquet: bool
+) -> int:
+    """Return the bytes for effects of changes.
+
+    Parameters
+    ----------
+    model : Model
+    reach_bp : int
+    result_bytes : int
+        Bytes of the results of a task.
+    longest_bp : int
+        Length of the longest contig.
+    parquet : bool
+        Whether a table is written.
+    """
+    threads, length_bp = model.threads, model.checkpoint.scoring_window.length_bp
+    kept = 0
+    mutants = make_mutant_engine(model.engine)
+    if mutants is not None:
+        own = max(KEPT_BYTES, mutants.kept_bytes(length_bp))
+        kept = threads * (own + mutants.thread_bytes(length_bp, reach_bp))
+    results = (3 * threads + 2) * result_bytes
+    program = model.engine.memory_bytes(length_bp, threads)
+    return program + kept + results + longest_bp + _PARQUET_BYTES * parquet
 
 
 class Write(Protocol):
@@ -186,18 +213,12 @@ class MutationPlan:
     def _memory(self, longest_bp: int) -> int:
         model, window = self.model, self.model.checkpoint.scoring_window
         outputs, threads = len(model.outputs), model.threads
-        program = model.engine.memory_bytes(window.length_bp, threads)
         if self._by_gradients:
+            program = model.engine.memory_bytes(window.length_bp, threads)
             return program + self._gradient_bytes(threads) + longest_bp
-        kept = 0
-        mutants = make_mutant_engine(model.engine)
-        if mutants is not None:
-            own = max(KEPT_BYTES, mutants.kept_bytes(window.length_bp))
-            kept = threads * (own + mutants.thread_bytes(window.length_bp, self.reach.bp))
         one = max(RESULT_BYTES, self._mutagenesis.bytes_a_base(outputs))
-        results = (3 * threads + 2) * one
-        parquet = _PARQUET_BYTES * (effect_format(self.out) is EffectFormat.PARQUET)
-        return program + kept + results + longest_bp + parquet
+        parquet = effect_format(self.out) is EffectFormat.PARQUET
+        return memory_of_effects(model, self.reach.bp, one, longest_bp, parquet=parquet)
 
     def _gradient_bytes(self, threads: int) -> int:
         """Return the bytes for gradients, with torch."""

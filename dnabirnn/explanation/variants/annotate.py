@@ -161,7 +161,7 @@ class VariantRun:
         contigs = Contigs(lambda: iter(self.model.contigs(*self.fasta)), lengths)
         settings = VariantSettings(self.max_distance_bp, self.calls, self.skip_mismatch, column)
         names: dict[str, None] = {}
-        rows = _watched(self._of_shard(source), names)
+        rows = _watched(self.rows(source), names)
         circles: Container[str] = self.circular or ()
         for annotated in variant_changes(
             rows, contigs, self.model, settings, found.skipped, circles, self.name_of
@@ -175,7 +175,8 @@ class VariantRun:
                 "names with --chrom-alias"
             )
 
-    def _of_shard(self, source: VariantFile) -> Iterator[Row]:
+    def rows(self, source: VariantFile) -> Iterator[Row]:
+        """Yield the rows of the shard."""
         if self.shard is None:
             yield from source
             return
