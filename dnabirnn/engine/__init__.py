@@ -9,7 +9,8 @@ Modules, in reading order:
 - `mutant_engine`: changed windows, from what is kept of the unchanged ones
 - `differentiable`: loss and gradients by compiled kernels, for training
 - `torch_gradients`: gradients by the letters of windows, in torch
-- `input_gradients`: the same gradients by compiled kernels
+- `gradient_network`: a network as the kernels of these gradients read it
+- `input_gradients`: these gradients by compiled kernels
 - `kernels`: the compiled kernels
 """
 

@@ -1,0 +1,165 @@
+"""A network as the kernels of gradients by letters read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from dnabirnn.engine.kernels.kmers import FURTHER
+from dnabirnn.engine.kernels.layers import flat
+from dnabirnn.engine.kernels.letters import COLUMNS
+from dnabirnn.engine.kernels.packing import PackedNetwork, transposed
+from dnabirnn.engine.kernels.vectors import aligned
+from dnabirnn.engine.torch_engine import torch_network
+from dnabirnn.network import Ensemble, matrix_terms, members_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dnabirnn.alphabet import Codes
+    from dnabirnn.network import Checkpoint, Member, Network
+
+    Floats = NDArray[np.float32]
+
+__all__ = ["GradientNetwork", "Tables", "gradient_networks"]
+
+
+def gradient_networks(checkpoint: Checkpoint) -> list[GradientNetwork]:
+    """Return the networks of a model, with their shares of the mean of log-odds."""
+    shape = checkpoint.architecture
+    members = members_of(shape, checkpoint.scoring_weights())
+    if isinstance(shape, Ensemble):
+        places = [shape.places(member.architecture) for member in members]
+        shares = np.array(shape.shares())
+    else:
+        shares = np.ones(len(shape.outputs) + shape.exclusive)
+        places = [[*range(len(shares))]]
+    modules: Any = [None] * len(members)
+    if any(any(member.architecture.matrices) for member in members):
+        module: Any = torch_network(checkpoint, "cpu")
+        modules = module.member if isinstance(shape, Ensemble) else [module]
+    return [
+        GradientNetwork(member, own, shares, module)
+        for member, own, module in zip(members, places, modules, strict=True)
+    ]
+
+
+class Tables(NamedTuple):
+    """Weights of one direction of a first layer, by k-mer.
+
+    Attributes
+    ----------
+    sums : Tensor, (4**k + FURTHER, width) float32
+        Sums that the kernels take from a table of k-mers, in their order.
+    letters : ndarray, ((4**k + FURTHER) * width,) float32
+        Weights, see `Letters`.
+    width : int
+        Numbers per row of `letters`.
+    of_bases : ndarray, (4 / TILE * rows * TILE,) float32
+        Transposed weights of the bases; empty if there are k-mers.
+    """
+
+    sums: torch.Tensor
+    letters: Floats
+    width: int
+    of_bases: Floats
+
+
+class GradientNetwork:
+    """One network with its share of the targets.
+
+    Parameters
+    ----------
+    member : Member
+    places : list of int
+        Number among the columns of the mean of each of the network's log-odds.
+    shares : ndarray, (M,)
+        Share of the network in each column of the mean.
+    module : Network or None
+        The network in torch, if the matrices of any network have to be differentiated.
+    """
+
+    def __init__(
+        self, member: Member, places: list[int], shares: NDArray[np.float64], module: Network | None
+    ) -> None:
+        architecture, weights = member
+        self.architecture = architecture
+        self.packed = PackedNetwork(architecture, weights)
+        self.module = module if any(architecture.matrices) else None
+        self._places, self._shares = places, shares
+        of_outputs = self._of_outputs()
+        self.targets = of_outputs.astype(np.float32)  # (outputs, 2, H)
+        # Without k-mers, mixtures need a table of sums by base.
+        names = [name for name in weights if name.endswith("weight_hh_l0")]
+        wide = dict(weights)
+        self.with_table = self.packed
+        if architecture.kmer == 1:
+            for name in names[: 1 if architecture.tied else 2]:
+                rows = np.zeros((4, weights[name].shape[0]), np.float32)
+                wide[name.replace("weight_hh", "weight_kmer")] = rows
+            self.with_table = PackedNetwork(architecture, wide)
+        self.tables = [self._tables(wide, reverse) for reverse in (False, True)]
+
+    def _of_outputs(self) -> NDArray[np.float64]:
+        """Return the weights of the features in the log-odds of each output: (outputs, 2, H)."""
+        head, hidden = self.packed.head, self.packed.hidden
+        halves = [
+            half.reshape(-1, hidden, 2).transpose(0, 2, 1).reshape(-1, hidden)
+            for half in (head.forward, head.reverse)
+        ]
+        rows = np.stack(halves, axis=1).astype(np.float64)  # (rows, 2, H)
+        columns = np.zeros((len(self._shares), 2, hidden))
+        columns[self._places] = (rows[head.first] + rows[head.second]) / 2
+        columns *= self._shares[:, None, None]
+        return columns[1:] - columns[:1] if head.exclusive else columns
+
+    def _tables(self, weights: dict[str, Any], reverse: bool) -> Tables:
+        packed, kmer = self.with_table, self.architecture.kmer
+        order, hidden, number = list(packed.cell.BACKWARD.of_inputs), packed.hidden, 4**kmer
+        gates = packed.gates(weights, 0, reverse)
+        if reverse:
+            gates = gates.of_reverse_complement(self.architecture.tied)
+        rows = len(order) * hidden
+        of_bases = gates.inputs[order].reshape(rows, 4)
+        width = -(-rows // COLUMNS) * COLUMNS
+        table = np.zeros((number + FURTHER, width), np.float32)
+        assert gates.kmers is not None
+        of_kmers = np.zeros((number, len(order), hidden), np.float32)
+        own = gates.kmers.table[gates.kmers.rows].reshape(number, len(order), -1)
+        of_kmers[:, :, : own.shape[2]] = own[:, order]
+        middle = np.arange(number) // 4 ** (kmer // 2) % 4
+        table[:number, :rows] = of_kmers.reshape(number, rows) + of_bases.T[middle]
+        table[number : number + 4, :rows] = of_bases.T
+        sums = packed.layers[0][reverse].packed.kmers.reshape(number + FURTHER, -1)
+        none = aligned(0)
+        return Tables(
+            torch.from_numpy(sums),
+            flat(table),
+            width,
+            transposed(of_bases) if kmer == 1 else none,
+        )
+
+    def of_matrices(
+        self, codes: Codes, mixtures: Floats, shares: Floats, outputs: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], Floats]:
+        """Return what the matrices add to targets and gradients, as `at_mixtures`."""
+        assert self.module is not None
+        first = int(self.architecture.exclusive)
+        factors = np.zeros((len(self._shares), len(self._places)), np.float32)
+        factors[self._places, range(len(self._places))] = self._shares[self._places]
+        factors = factors[1:] - factors[:1] if first else factors
+        values, found = np.zeros(len(codes)), np.empty_like(mixtures)
+        # One window at a time: a convolution of torch depends on how many there are.
+        for number, output in enumerate(outputs.tolist()):
+            one = slice(number, number + 1)
+            batch = torch.from_numpy(mixtures[one]).requires_grad_()
+            read = torch.from_numpy(codes[one]).long()
+            with torch.enable_grad():
+                terms = matrix_terms(read, batch, self.module.matrix, self.architecture)
+                own = (terms * torch.from_numpy(factors[output])).sum(dim=2).double()
+                value = (own * torch.from_numpy(shares[one])).sum()
+                (gradient,) = torch.autograd.grad(value, batch)
+            values[number], found[one] = value.item(), gradient.numpy()
+        return values, found
