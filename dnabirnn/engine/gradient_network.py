@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
+from dnabirnn.alphabet import AMBIGUOUS, ONE_HOT
 from dnabirnn.engine.kernels.kmers import FURTHER
 from dnabirnn.engine.kernels.layers import flat
 from dnabirnn.engine.kernels.letters import COLUMNS
 from dnabirnn.engine.kernels.packing import PackedNetwork, transposed
 from dnabirnn.engine.kernels.vectors import aligned
+from dnabirnn.engine.kmer_paths import coefficients, gradients_of_bases, powers
 from dnabirnn.engine.torch_engine import torch_network
 from dnabirnn.network import Ensemble, matrix_terms, members_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
@@ -23,7 +27,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["GradientNetwork", "Tables", "gradient_networks"]
+__all__ = ["GradientNetwork", "Path", "Tables", "gradient_networks"]
+
+# Bytes of the coefficients of k-mers in a step of torch, which keeps a few times as many.
+_STEP_BYTES = 1 << 23
 
 
 def gradient_networks(checkpoint: Checkpoint) -> list[GradientNetwork]:
@@ -163,3 +170,123 @@ class GradientNetwork:
                 (gradient,) = torch.autograd.grad(value, batch)
             values[number], found[one] = value.item(), gradient.numpy()
         return values, found
+
+    def of_matrices_on_path(
+        self,
+        codes: Codes,
+        baseline: Floats,
+        shares: Floats,
+        output: int,
+        places: NDArray[np.float64],
+        weights: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what the matrices add to `InputGradients.along_path`."""
+        mixtures = baseline + places[:, None, None] * (ONE_HOT[codes] - baseline)
+        values, gradients = self.of_matrices(
+            np.tile(codes, (len(places), 1)),
+            mixtures.astype(np.float32),
+            np.tile(shares, (len(places), 1)),
+            np.full(len(places), output),
+        )
+        return values, np.tensordot(weights, gradients, axes=1)
+
+
+class Path:
+    """Sums of a first layer along a path from a baseline to a sequence, and gradients by bases.
+
+    Parameters
+    ----------
+    network : GradientNetwork
+    codes : ndarray, (L,) uint8
+        Of the sequence.
+    baseline : ndarray, (L, 4) float32
+    """
+
+    def __init__(self, network: GradientNetwork, codes: Codes, baseline: Floats) -> None:
+        self._tables = network.tables
+        self._kmer, self._length = network.architecture.kmer, len(codes)
+        self._rows = len(network.packed.cell.BACKWARD.of_inputs) * network.packed.hidden
+        half = self._kmer // 2
+        inside = np.pad(codes < AMBIGUOUS, half)
+        known = np.lib.stride_tricks.sliding_window_view(inside, self._kmer).all(axis=1)
+        self._known = torch.from_numpy(known)
+        # Mixtures at both ends of the path, of all k-mers: (L, k, 4).
+        self._ends = [
+            torch.from_numpy(np.pad(one, ((half, half), (0, 0)))).unfold(0, self._kmer, 1).mT
+            for one in (baseline.astype(np.float32), ONE_HOT[codes])
+        ]
+        self._coefficients, self._linear = self._sums()
+        self._by_power = torch.zeros(2, self._length, self._rows, self._kmer)
+        self._alone = torch.zeros(2, self._length, self._rows)
+
+    def _steps(self) -> Iterator[slice]:
+        size = max(1, _STEP_BYTES // (4 * (self._kmer + 1) * 4**self._kmer))
+        for first in range(0, self._length, size):
+            yield slice(first, min(first + size, self._length))
+
+    @torch.inference_mode()
+    def _sums(self) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Return the coefficients of the sums, (k + 1, L, width), and the sums of bases alone.
+
+        Those of bases alone are at both ends of the path, (2, L, width).
+        """
+        number, middle = 4**self._kmer, self._kmer // 2
+        alone = torch.stack([end[:, middle] for end in self._ends])
+        polynomials, linear = [], []
+        for tables in self._tables:
+            width = tables.sums.shape[1]
+            polynomials.append(torch.empty(self._kmer + 1, self._length, width))
+            of_bases = alone @ tables.sums[number : number + 4]
+            of_bases += (1 - alone.sum(dim=2, keepdim=True)) * tables.sums[number + 4]
+            linear.append(of_bases)
+        for step in self._steps():
+            found = coefficients(*(end[step] for end in self._ends))
+            for tables, out in zip(self._tables, polynomials, strict=True):
+                out[:, step] = (found @ tables.sums[:number]).transpose(0, 1)
+        return polynomials, linear
+
+    @torch.inference_mode()
+    def write_sums(self, places: NDArray[np.float64], out: Floats) -> None:
+        """Write the sums at places: (2, places, L, width)."""
+        at = torch.from_numpy(places).float()
+        factors, ends = powers(at, self._kmer), powers(at, 1)
+        for side, polynomial, linear in zip(out, self._coefficients, self._linear, strict=True):
+            sums = torch.from_numpy(side)
+            sums[:] = (factors @ polynomial.flatten(1)).reshape(sums.shape)
+            # Bases without a k-mer.
+            sums[:, ~self._known] = torch.einsum("ae,elw->alw", ends, linear[:, ~self._known])
+
+    @torch.inference_mode()
+    def add_deltas(
+        self, places: NDArray[np.float64], weights: NDArray[np.float64], kept: Floats
+    ) -> None:
+        """Add the deltas at places, times weights; `kept` is (2, L, rows, LANES)."""
+        at, of_place = (torch.from_numpy(one).float() for one in (places, weights))
+        factors = powers(at, self._kmer - 1) * of_place[:, None]
+        deltas = torch.from_numpy(kept)[..., : len(places)]
+        self._by_power += deltas @ factors
+        self._alone[:, ~self._known] += deltas[:, ~self._known] @ of_place
+
+    @torch.inference_mode()
+    def gradients(self) -> NDArray[np.float64]:
+        """Return the gradients by the shares of the bases, summed over places: (L, 4)."""
+        number, half = 4**self._kmer, self._kmer // 2
+        by_place = torch.zeros(self._length + 2 * half, 4, dtype=torch.float64)
+        letters = [
+            torch.from_numpy(tables.letters).reshape(number + FURTHER, -1)[:, : self._rows]
+            for tables in self._tables
+        ]
+        for step in self._steps():
+            of_shares = sum(
+                deltas[step].transpose(1, 2) @ table[:number].T
+                for deltas, table in zip(self._by_power, letters, strict=True)
+            )
+            assert isinstance(of_shares, torch.Tensor)
+            of_shares *= self._known[step, None, None]
+            found = gradients_of_bases(of_shares, *(end[step] for end in self._ends))
+            for base in range(self._kmer):
+                by_place[step.start + base : step.stop + base] += found[:, base]
+        inside = by_place[half : half + self._length]
+        for deltas, table in zip(self._alone, letters, strict=True):
+            inside += deltas @ table[number : number + 4].T
+        return inside.numpy()

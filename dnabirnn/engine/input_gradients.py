@@ -5,9 +5,10 @@ over its bases of shares times the log-odds of one output. In a network of one l
 reads the block and then goes back at once, so that values are saved for one direction only.
 
 Gradients are those of the multilinear extension of a network to mixtures of bases, see
-`dnabirnn.network.Network.forward`. At a sequence, the kernels do all of the work. At mixtures,
-torch computes the sums that the first layer would look up for a k-mer. The kernels read them as a
-table with one row per base and window, and keep the deltas, which are the gradients by these rows.
+`dnabirnn.network.Network.forward`. At a sequence, the kernels do all of the work. On a path of
+mixtures, torch computes the sums that the first layer would look up for a k-mer (`Path`). The
+kernels read them as a table with one row per base and place on the path, and keep the deltas, which
+are the gradients by these rows.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ import torch
 
 from dnabirnn.alphabet import AMBIGUOUS, ONE_HOT, PADDING
 from dnabirnn.engine.fused_engine import FusedEngine
-from dnabirnn.engine.gradient_network import GradientNetwork, Tables, gradient_networks
+from dnabirnn.engine.gradient_network import GradientNetwork, Path, gradient_networks
 from dnabirnn.engine.kernels import gradients
-from dnabirnn.engine.kernels.kmers import FURTHER, find_places
+from dnabirnn.engine.kernels.kmers import find_places
 from dnabirnn.engine.kernels.letters import Letters, by_letter, no_letters
 from dnabirnn.engine.kernels.packing import PackedNetwork
 from dnabirnn.engine.kernels.vectors import LANES, VECTOR, aligned
 from dnabirnn.engine.torch_gradients import TorchGradients
-from dnabirnn.network import kmer_shares, members_of
+from dnabirnn.network import members_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 __all__ = ["InputGradients", "has_gradient_kernels", "make_input_gradients"]
-
-# Bytes of the shares of k-mers in a step of torch, which keeps about four times as many.
-_STEP_BYTES = 1 << 24
 
 
 def make_input_gradients(checkpoint: Checkpoint, engine: Engine) -> InputGradients | TorchGradients:
@@ -135,36 +133,49 @@ class InputGradients:
                 found[window, start:end] = gradient[start - first : end - first]
         return found
 
-    def at_mixtures(
-        self, codes: Codes, mixtures: Floats, shares: Floats, outputs: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], Floats]:
-        """Return the targets and their gradients at mixtures of bases.
+    def along_path(
+        self,
+        codes: Codes,
+        baseline: Floats,
+        shares: Floats,
+        output: int,
+        places: NDArray[np.float64],
+        weights: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return targets along the path from a baseline to a sequence, and the summed gradient.
 
         Parameters
         ----------
-        codes, shares, outputs
-            As for `at_sequences`. The codes say which bases are known.
-        mixtures : ndarray, (n, L, 4) float32
+        codes : ndarray, (L,) uint8
+            A window without padding.
+        baseline : ndarray, (L, 4) float32
             Shares of the four letters, which add up to 1; 0 at bases of code 4.
+        shares : ndarray, (L,) float32
+        output : int
+        places : ndarray, (n,) float64
+            Places on the path: 0 is the baseline, 1 the sequence.
+        weights : ndarray, (n,) float64
+            Factors of the gradients at the places.
 
         Returns
         -------
         values : ndarray, (n,) float64
-            The targets, except for the biases of the log-odds, which are the same for all mixtures.
-        gradients : ndarray, (n, L, 4) float32
+            The targets, except for the biases of the log-odds, which are the same everywhere.
+        gradients : ndarray, (L, 4) float64
+            Sum of the gradients by the share of each letter, times the weights; as those of
+            `at_sequences`.
         """
-        values, found = np.zeros(len(codes)), np.zeros((*codes.shape, 4), np.float32)
-        for block in _blocks(len(codes)):
-            for network, arrays in self._arrays(codes.shape[1]):
-                arrays.begin(codes[block], shares[block], outputs[block])
-                value, gradient = arrays.at_mixtures(codes[block], mixtures[block])
-                values[block] += value
-                found[block] += gradient
-                if network.module is not None:
-                    own = codes[block], mixtures[block], shares[block], outputs[block]
-                    value, gradient = network.of_matrices(*own)
-                    values[block] += value
-                    found[block] += gradient
+        values, found = np.zeros(len(places)), np.zeros((len(codes), 4))
+        for network, arrays in self._arrays(len(codes)):
+            value, gradient = arrays.along_path(codes, baseline, shares, output, places, weights)
+            values += value
+            found += gradient
+            if network.module is not None:
+                value, gradient = network.of_matrices_on_path(
+                    codes, baseline, shares, output, places, weights
+                )
+                values += value
+                found += gradient
         return values, found
 
     def thread_bytes(self, length_bp: int, *, mixed: bool) -> int:
@@ -179,9 +190,12 @@ class InputGradients:
             rows += 4 * hidden if layers > 1 else 0
             rows += 32  # shares, numbers of k-mers, gradients
             if mixed:
-                rows += 2 * network.with_table.kmer_width
+                width = network.with_table.kmer_width
+                rows += 2 * width
+                # Coefficients of the sums, and deltas by power.
+                numbers += 4 * width * (network.architecture.kmer + 1) * length_bp
             numbers += rows * length_bp * LANES
-        return 4 * numbers + (4 * _STEP_BYTES if mixed else 0)
+        return 4 * numbers
 
     def _arrays(self, length: int) -> Iterator[tuple[GradientNetwork, _Arrays]]:
         """Yield networks with the arrays of this thread, which windows of one length share."""
@@ -270,82 +284,38 @@ class _Arrays:
             out[:] = of_lanes.transpose(2, 0, 1) * (read < AMBIGUOUS)[..., None]
         return out[:, first - part[0] : last - part[0]]
 
-    def at_mixtures(self, codes: Codes, mixtures: Floats) -> tuple[NDArray[np.float64], Floats]:
-        """Return the targets and gradients of the block at mixtures: (W,) and (W, L, 4)."""
-        network, length, windows = self._network, self._length, len(codes)
-        packed, half = network.with_table, network.architecture.kmer // 2
-        if not self._sums.size:
-            self._sums = aligned(2, LANES * length * packed.kmer_width)
-        sums = torch.from_numpy(self._sums.reshape(2, LANES, length, -1))
-        padded = torch.from_numpy(np.pad(mixtures, ((0, 0), (half, half), (0, 0))))
-        steps = list(self._steps(codes, padded))
+    def along_path(
+        self,
+        codes: Codes,
+        baseline: Floats,
+        shares: Floats,
+        output: int,
+        places: NDArray[np.float64],
+        weights: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what `InputGradients.along_path` does, without matrices."""
         if torch.get_num_threads() != 1:
             # As for scores: callers run one thread for each core that they want to use.
             torch.set_num_threads(1)
-        with torch.inference_mode():
-            for first, last, part, known in steps:
-                shares = self._kmer_shares(part)
-                for side, tables in zip(sums, network.tables, strict=True):
-                    side[:windows, first:last] = self._sums_of(shares, part, known, tables)
+        path = Path(self._network, codes, baseline)
+        length, rows, width = self._length, self._rows, self._network.with_table.kmer_width
+        if not self._sums.size:
+            self._sums = aligned(2, LANES * length * width)
         # One row per base and window.
-        places = (np.arange(LANES) * length + np.arange(length)[:, None]) * packed.kmer_width
-        self._both_passes(packed, places.reshape(-1), list(self._sums), (0, length), keep=True)
-        values = self._values(windows)
-        out = np.zeros((windows, length + 2 * half, 4), np.float32)
-        for first, last, part, known in steps:
-            out[:, first : last + 2 * half] += self._by_shares(first, last, part, known)
-        return values, out[:, half : half + length]
-
-    def _steps(
-        self, codes: Codes, padded: torch.Tensor
-    ) -> Iterator[tuple[int, int, torch.Tensor, torch.Tensor]]:
-        """Yield first and last base, mixtures with neighbors, and which bases have a k-mer."""
-        kmer, length = self._network.architecture.kmer, self._length
-        inside = np.pad(codes < AMBIGUOUS, ((0, 0), (kmer // 2, kmer // 2)))
-        views = np.lib.stride_tricks.sliding_window_view(inside, kmer, axis=1)
-        known: NDArray[np.bool_] = np.all(views, axis=2)
-        size = max(1, _STEP_BYTES // (4 * LANES * 4**kmer))
-        for first in range(0, length, size):
-            last = min(first + size, length)
-            part = padded[:, first : last + kmer - 1]
-            yield first, last, part, torch.from_numpy(known[:, first:last, None])
-
-    def _kmer_shares(self, part: torch.Tensor) -> torch.Tensor:
-        half = self._network.architecture.kmer // 2
-        return kmer_shares(part, 2 * half + 1)[:, half : part.shape[1] - half]
-
-    def _sums_of(
-        self, shares: torch.Tensor, part: torch.Tensor, known: torch.Tensor, tables: Tables
-    ) -> torch.Tensor:
-        """Return the sums of the first layer at mixtures."""
-        half, number = self._network.architecture.kmer // 2, len(tables.sums) - FURTHER
-        alone = part[:, half : part.shape[1] - half]
-        of_bases = alone @ tables.sums[number : number + 4]
-        of_bases += (1 - alone.sum(dim=2, keepdim=True)) * tables.sums[number + 4]
-        return torch.where(known, shares @ tables.sums[:number], of_bases)
-
-    def _by_shares(
-        self, first: int, last: int, part: torch.Tensor, known: torch.Tensor
-    ) -> NDArray[np.float32]:
-        """Return the gradient of the mixtures of some bases and their neighbors, from deltas."""
-        half, windows = self._network.architecture.kmer // 2, len(part)
-        kept = self._sums[:, : self._length * self._rows * LANES]
-        kept = kept.reshape(2, self._length, self._rows, LANES)[:, first:last, :, :windows]
-        batch = part.clone().requires_grad_()
-        with torch.enable_grad():
-            shares = self._kmer_shares(batch)
-            alone = batch[:, half : part.shape[1] - half]
-        number = shares.shape[2]
-        of_shares, of_bases = torch.zeros_like(shares), torch.zeros_like(alone)
-        for tables, deltas in zip(self._network.tables, kept, strict=True):
-            table = torch.from_numpy(tables.letters).reshape(number + FURTHER, -1)[:, : self._rows]
-            rows = torch.from_numpy(np.ascontiguousarray(deltas.transpose(2, 0, 1)))
-            of_shares += rows @ table[:number].T
-            of_bases += rows @ table[number : number + 4].T
-        of_shares, of_bases = of_shares * known, of_bases * ~known
-        torch.autograd.backward([shares, alone], [of_shares, of_bases])
-        gradient: Floats = batch.grad.numpy()  # type: ignore[union-attr]
-        return gradient
+        at = ((np.arange(LANES) * length + np.arange(length)[:, None]) * width).reshape(-1)
+        values = []
+        for first in range(0, len(places), LANES):
+            some = places[first : first + LANES]
+            number = len(some)
+            many = np.tile(codes, (number, 1))
+            self.begin(many, np.tile(shares, (number, 1)), np.full(number, output))
+            path.write_sums(some, self._sums.reshape(2, LANES, length, width)[:, :number])
+            kmers = list(self._sums)
+            self._both_passes(self._network.with_table, at, kmers, (0, length), keep=True)
+            kept = self._sums[:, : length * rows * LANES].reshape(2, length, rows, LANES)
+            path.add_deltas(some, weights[first : first + LANES], kept)
+            values.append(self._values(number))
+        return np.concatenate(values), path.gradients()
 
     def _values(self, windows: int) -> NDArray[np.float64]:
         """Return the targets of the block after a forward pass, without biases."""

@@ -53,10 +53,43 @@ class TorchGradients:
         """Return the gradients at sequences, as `InputGradients.at_sequences`."""
         return self.at_mixtures(codes, ONE_HOT[codes], shares, outputs)[1]
 
+    def along_path(
+        self,
+        codes: Codes,
+        baseline: Floats,
+        shares: Floats,
+        output: int,
+        places: NDArray[np.float64],
+        weights: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return targets along a path and the summed gradient, as `InputGradients.along_path`."""
+        mixtures = baseline + places[:, None, None] * (ONE_HOT[codes] - baseline)
+        number = len(places)
+        values, gradients = self.at_mixtures(
+            np.tile(codes, (number, 1)),
+            mixtures.astype(np.float32),
+            np.tile(shares, (number, 1)),
+            np.full(number, output),
+        )
+        return values, np.tensordot(weights, gradients, axes=1)
+
     def at_mixtures(
         self, codes: Codes, mixtures: Floats, shares: Floats, outputs: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], Floats]:
-        """Return targets and gradients at mixtures, as `InputGradients.at_mixtures`."""
+        """Return targets and gradients at mixtures.
+
+        Parameters
+        ----------
+        codes, shares, outputs
+            As for `at_sequences`. The codes say where padding is.
+        mixtures : ndarray, (n, L, 4) float32
+            Shares of the four letters.
+
+        Returns
+        -------
+        values : ndarray, (n,) float64
+        gradients : ndarray, (n, L, 4) float32
+        """
         length = mixtures.shape[1]
         if self._device.type == "cpu" and torch.get_num_threads() != 1:
             # As for scores: callers run one thread for each core that they want to use.

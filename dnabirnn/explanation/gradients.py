@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS, ONE_HOT, reverse_complement
-from dnabirnn.engine import make_input_gradients
+from dnabirnn.engine import LANES, make_input_gradients
 from dnabirnn.errors import ScoreError
 from dnabirnn.explanation.importance import copies, find_targets, near_targets
 from dnabirnn.explanation.layout import Layout
@@ -46,8 +46,9 @@ __all__ = ["ContributionBlock", "contribution_blocks"]
 
 _SHUFFLES_OF_A_STRAND = 10
 _MOST_RESIDUAL = 0.01
-# Points of the path: doubled until the residual is small enough.
-_FIRST_POINTS, _MOST_POINTS = 16, 512
+# Points of the path. The first ones fill the lanes of a block, with both ends of the path. Then
+# more, until the residual is small enough.
+_FIRST_POINTS, _NEXT_POINTS, _MOST_POINTS = LANES - 2, 64, 512
 # Bases of a block; sites near its ends are computed for both blocks.
 _BLOCK_BP = 1 << 17
 # Windows of a task. Kernels compute `LANES` of them side by side, the last ones with empty lanes.
@@ -257,24 +258,22 @@ class _Gradients:
         points, difference = _FIRST_POINTS, math.nan
         while True:
             places, weights = np.polynomial.legendre.leggauss(points)
-            path = (places + 1) / 2
+            path, factors = (places + 1) / 2, weights / 2
             if math.isnan(difference):
-                path = np.concatenate([path, [1.0, 0.0]])  # the ends, for their targets
-            mixtures = baseline + path[:, None, None] * (sequence - baseline)
-            codes, shares, outputs = _arguments([job] * len(path))
-            values, gradients = self._engine.at_mixtures(
-                codes, mixtures.astype(np.float32), shares, outputs
+                # The ends of the path, only for their targets.
+                path, factors = np.append(path, [1.0, 0.0]), np.append(factors, [0.0, 0.0])
+            values, mean = self._engine.along_path(
+                job.codes, baseline.astype(np.float32), job.shares, job.site[1], path, factors
             )
-            _check(values, gradients)
+            _check(values, mean)
             if math.isnan(difference):
                 difference = float(values[-2] - values[-1])
-            mean = np.tensordot(weights / 2, gradients[:points].astype(np.float64), axes=1)
             letters = mean - (baseline * mean).sum(axis=1, keepdims=True)  # (L, 4)
             total = float((letters * sequence).sum())
             residual = abs(total - difference) / max(abs(difference), 1e-6)
             if residual <= _MOST_RESIDUAL or points >= _MOST_POINTS:
                 return letters, residual
-            points *= 2
+            points = max(2 * points, _NEXT_POINTS)
 
 
 def _arguments(jobs: list[_Job]) -> tuple[Codes, NDArray[np.float32], NDArray[np.int64]]:

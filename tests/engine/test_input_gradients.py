@@ -76,20 +76,32 @@ def test_gradients_are_those_of_torch(shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_gradients_at_mixtures_are_those_of_torch(shape):
+def test_gradients_along_a_path_are_those_of_torch(shape):
     checkpoint = checkpoint_of(shape)
-    codes, shares, outputs = windows_of(LANES + 3)
+    codes, shares, _ = windows_of(1)
+    codes, shares = codes[0], shares[0]
+    codes[20] = AMBIGUOUS
     rng = np.random.default_rng(0)
-    mixtures = rng.dirichlet(np.ones(4), codes.shape) * (codes < AMBIGUOUS)[..., None]
-    mixtures = mixtures.astype(np.float32)
-    gradients = InputGradients(checkpoint)
-    values, found = gradients.at_mixtures(codes, mixtures, shares, outputs)
-    expected_values, expected = by_torch(checkpoint, codes, mixtures, shares, outputs)
-    agree(found, expected, codes)
-    others, _ = gradients.at_mixtures(codes, ONE_HOT[codes], shares, outputs)
-    expected_others, _ = by_torch(checkpoint, codes, ONE_HOT[codes], shares, outputs)
-    # Without the biases, which do not change between mixtures.
-    np.testing.assert_allclose(values - others, expected_values - expected_others, atol=1e-4)
+    baseline = rng.dirichlet(np.ones(4), LENGTH) * (codes < AMBIGUOUS)[:, None]
+    baseline = baseline.astype(np.float32)
+    places, weights = rng.random(LANES + 3), rng.random(LANES + 3)
+    places[:2], weights[:2] = (0, 1), 0
+    values, found = InputGradients(checkpoint).along_path(
+        codes, baseline, shares, 1, places, weights
+    )
+    many = np.tile(codes, (len(places), 1))
+    mixtures = baseline + places[:, None, None] * (ONE_HOT[codes] - baseline)
+    expected_values, gradients = by_torch(
+        checkpoint, many, mixtures, np.tile(shares, (len(places), 1)), np.ones(len(places), int)
+    )
+    agree(found[None], np.tensordot(weights, gradients, axes=1)[None], codes[None])
+    # Without the biases, which are the same everywhere.
+    np.testing.assert_allclose(values - values[0], expected_values - expected_values[0], atol=1e-4)
+    theirs = TorchGradients(checkpoint, "cpu").along_path(
+        codes, baseline, shares, 1, places, weights
+    )
+    np.testing.assert_allclose(theirs[0], expected_values, atol=1e-4)
+    agree(theirs[1][None], found[None], codes[None])
 
 
 def test_gradients_of_an_ensemble_are_those_of_torch():
