@@ -45,6 +45,8 @@ _TITLES = {
     "windows": "Scoring windows",
     "fdr": "q-values",
 }
+_COMMANDS = {"gradients": "explain"}
+"""Commands that write a table of another name."""
 _COLUMNS: dict[str, dict[str, str]] = {
     "speed": {
         "cell": "cell",
@@ -168,7 +170,8 @@ def write_page() -> None:
         found = json.loads(path.read_text())
         figure = _FIGURES.get(name)
         machine = describe_machine(found["machine"])
-        parts.append(f"## {title}\n\n`python -m benchmarks {name}`, on {machine}.\n")
+        command = _COMMANDS.get(name, name)
+        parts.append(f"## {title}\n\n`python -m benchmarks {command}`, on {machine}.\n")
         if figure is not None:
             parts.append(save_figure(name, figure, found["rows"]))
         parts.append(table(_COLUMNS[name], found["rows"]))
