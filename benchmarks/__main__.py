@@ -81,9 +81,10 @@ def train(quick: bool) -> None:
 @main.command()
 @click.option("--quick", is_flag=True, help="Measure only a GRU of 32 units, on one thread.")
 def explain(quick: bool) -> None:
-    """Speed of mutagenesis, compared with scoring whole windows again and with torch."""
-    from benchmarks.explain import explain as rows
+    """Speed of mutagenesis and gradients, compared with scoring whole windows and with torch."""
+    from benchmarks.explain import explain as rows, gradients
 
+    _save("gradients", gradients(quick))
     _save("explain", rows(quick))
 
 

@@ -1,8 +1,10 @@
-"""Speed of mutagenesis, compared with scoring whole windows again and with a bare loop of torch."""
+"""Speed of mutagenesis and of gradients, compared with scoring whole windows and with torch."""
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -13,15 +15,23 @@ import torch
 from benchmarks.bare_torch import CELLS, Loop
 from benchmarks.material import model_of
 from benchmarks.measure import seconds_of
-from dnabirnn.engine import LANES, Mutants, make_engine, make_mutant_engine
-from dnabirnn.network import Cell
+from dnabirnn.engine import (
+    LANES,
+    InputGradients,
+    Mutants,
+    make_engine,
+    make_input_gradients,
+    make_mutant_engine,
+)
+from dnabirnn.network import Cell, weight_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dnabirnn.engine import Engine, KeptWindow, MutantEngine
+    from dnabirnn.network import Checkpoint
 
-__all__ = ["explain"]
+__all__ = ["explain", "gradients"]
 
 _WINDOW_BP, _CORE_BP = 4000, 3700
 _BLOCKS = 8  # of mutants per run of a thread
@@ -113,3 +123,65 @@ def _changes(engine: MutantEngine, kept: KeptWindow, reach_bp: int) -> None:
         block.begin()
         block.add([(kept, 0)], low, high)
         block.extremes(out)
+
+
+def gradients(quick: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield one row per cell, hidden size and k-mer: bases of windows per second, on one thread.
+
+    A gradient is by the letters of all bases of a window. Its target is the sum of the log-odds
+    over the window, or over a site of 40 bases in the middle, with 60 bases on either side. All
+    rates of a row are measured in turn, in processor time.
+    """
+    cases = [(Cell.GRU, 32, 5), (Cell.GRU, 32, 1), (Cell.GRU, 64, 5)]
+    if not quick:
+        cases += [(Cell.GRU, 64, 1), (Cell.LSTM, 32, 5), (Cell.RNN, 32, 5)]
+    torch.set_num_threads(1)
+    for cell, hidden, kmer in cases:
+        checkpoint = _with_kmers(model_of(cell, hidden), kmer)
+        engine = make_engine(checkpoint, "fused", "cpu")
+        kernels = InputGradients(checkpoint)
+        by_torch = make_input_gradients(checkpoint, make_engine(checkpoint, "torch", "cpu"))
+        codes = np.random.default_rng(0).integers(0, 4, (LANES, _WINDOW_BP), dtype=np.uint8)
+        outputs, middle = np.zeros(LANES, np.int64), _WINDOW_BP // 2
+        whole, site = np.ones(codes.shape, np.float32), np.zeros(codes.shape, np.float32)
+        site[:, middle - 20 : middle + 20] = 1
+        near = np.tile(np.array([middle - 80, middle + 80]), (LANES, 1))
+        scoring, all_bases, of_site = seconds_of(
+            [
+                partial(engine.score, codes),
+                partial(kernels.at_sequences, codes, whole, outputs),
+                partial(kernels.at_sequences, codes, site, outputs, near),
+            ],
+            3 * _REPEATS,
+            time.thread_time,
+        )
+        few = slice(2)
+        (bare,) = seconds_of(
+            [partial(by_torch.at_sequences, codes[few], whole[few], outputs[few])],
+            3,
+            time.thread_time,
+        )
+        yield {
+            "cell": cell.value,
+            "hidden": hidden,
+            "kmer": kmer,
+            "score_mbs": codes.size / scoring / 1e6,
+            "gradient_mbs": codes.size / all_bases / 1e6,
+            "ratio": scoring / all_bases,
+            "site_mbs": codes.size / of_site / 1e6,
+            "site_ratio": scoring / of_site,
+            "torch_mbs": codes[few].size / bare / 1e6,
+        }
+
+
+def _with_kmers(checkpoint: Checkpoint, kmer: int) -> Checkpoint:
+    """Return a model with a random table of k-mers."""
+    (member,) = checkpoint.members
+    architecture = replace(member.architecture, kmer=kmer)
+    random = np.random.default_rng(0)
+    added = {
+        name: random.uniform(-0.2, 0.2, shape).astype(np.float32)
+        for name, shape in weight_shapes(architecture).items()
+        if name not in checkpoint.weights
+    }
+    return replace(checkpoint, architecture=architecture, weights={**checkpoint.weights, **added})

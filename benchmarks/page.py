@@ -35,6 +35,7 @@ _TITLES = {
     "train": "Training",
     "devices": "GPUs",
     "explain": "Mutagenesis",
+    "gradients": "Gradients",
     "score": "The command",
     "start": "Start",
     "io": "Steps outside the network",
@@ -45,6 +46,8 @@ _TITLES = {
     "fdr": "q-values",
     "ranking": "Ranking of calls",
 }
+_COMMANDS = {"gradients": "explain"}
+"""Commands that write a table of another name."""
 _COLUMNS: dict[str, dict[str, str]] = {
     "speed": {
         "cell": "cell",
@@ -93,6 +96,17 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "whole_s": "whole windows, mutants/s",
         "torch_s": "torch, mutants/s",
         "ratio": "ratio to whole windows",
+    },
+    "gradients": {
+        "cell": "cell",
+        "hidden": "hidden",
+        "kmer": "k-mers",
+        "score_mbs": "scoring, Mb/s",
+        "gradient_mbs": "gradients of windows, Mb/s",
+        "ratio": "ratio to scoring",
+        "site_mbs": "gradients of sites, Mb/s",
+        "site_ratio": "ratio to scoring",
+        "torch_mbs": "torch, Mb/s",
     },
     "score": {
         "case": "case",
@@ -165,7 +179,8 @@ def write_page() -> None:
         found = json.loads(path.read_text())
         figure = _FIGURES.get(name)
         machine = describe_machine(found["machine"])
-        parts.append(f"## {title}\n\n`python -m benchmarks {name}`, on {machine}.\n")
+        command = _COMMANDS.get(name, name)
+        parts.append(f"## {title}\n\n`python -m benchmarks {command}`, on {machine}.\n")
         if figure is not None:
             parts.append(save_figure(name, figure, found["rows"]))
         parts.append(table(_COLUMNS[name], found["rows"]))

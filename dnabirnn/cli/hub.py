@@ -41,9 +41,22 @@ __all__ = ["hub"]
     metavar="FASTA",
     help="Sequences of an assembly that UCSC lacks, in place of --genome: FASTA or 2bit.",
 )
+@option(
+    "--importance",
+    group=options.INPUT,
+    multiple=True,
+    metavar="BIGWIG",
+    help="Importance of bases, from `dnabirnn explain`; a hub draws it as letters. Can be "
+    "repeated.",
+)
 @options.email
 def hub(
-    tracks: tuple[str, ...], out: str, genome: str | None, fasta: str | None, email: str | None
+    tracks: tuple[str, ...],
+    out: str,
+    genome: str | None,
+    fasta: str | None,
+    importance: tuple[str, ...],
+    email: str | None,
 ) -> None:
     """Run `dnabirnn hub`."""
     from dnabirnn.tracks import write_hub, write_sessions
@@ -54,8 +67,8 @@ def hub(
             "sequences"
         )
     if genome is not None:
-        write_hub(tracks, out, genome, email=email)
+        write_hub(tracks, out, genome, email=email, importance=importance)
     elif fasta is not None:
         if email is not None:
             raise OptionError("--email: only applies to a track hub; remove it")
-        write_sessions(tracks, out, fasta)
+        write_sessions(tracks, out, fasta, importance=importance)

@@ -16,10 +16,9 @@ from dnabirnn.errors import OptionError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dnabirnn.explanation import Reach, Sites
+    from dnabirnn.explanation import Sites
     from dnabirnn.files import PathLike
     from dnabirnn.scoring import Model
-    from dnabirnn.sequences import Circular
 
 __all__ = [
     "EFFECTS",
@@ -155,6 +154,7 @@ def explained(
         effect_format,
         load,
         mutate_genome,
+        reach_of,
     )
     from dnabirnn.sequences import Circular, Shard, prefixed
 
@@ -176,7 +176,7 @@ def explained(
     circles = None if given["circular"] is None else Circular(given["circular"])
     sites = read_sites(model, files, regions, called, given["chrom_alias"])
     logger.info("computing on %s, threads: %d", model.engine.device, model.threads)
-    found = _reach(given["reach"], model, files, sites, circles)
+    found = reach_of(given["reach"], model, files, sites, circles)
     logger.info("%s", found.line())
 
     def write(paths: Sequence[PathLike], to: PathLike, **more: Any) -> Any:
@@ -238,28 +238,3 @@ def read_sites(
         wanted = read_aliases(chrom_alias, fasta).regions(wanted)
     assert wanted is not None
     return Sites.of_regions(wanted, model.outputs)
-
-
-def _reach(
-    text: str,
-    model: Model,
-    fasta: Sequence[PathLike],
-    sites: Sites | None,
-    circles: Circular | None,
-) -> Reach:
-    """Return the reach, which is measured on all contigs, whatever the shard."""
-    from dnabirnn.explanation import AUTO, Reach, check_reach, measure_reach
-    from dnabirnn.files import is_stream
-    from dnabirnn.sequences import checked_contigs, contig_lengths
-
-    if text != AUTO:
-        number = int(text) if text.isdecimal() else text
-        return Reach(check_reach(number, model.checkpoint.scoring_window.length_bp))
-    if any(map(is_stream, fasta)):
-        raise OptionError(
-            "--reach auto: reads the FASTA twice, which standard input and pipes do not allow; "
-            "give a number of bases"
-        )
-    contigs = checked_contigs(model.contigs(*fasta), fasta, [sites, circles])
-    wanted = None if sites is None else sites.wanted(0, ())
-    return measure_reach(contigs, contig_lengths(*fasta), model, wanted, circles or ())

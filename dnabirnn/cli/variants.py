@@ -9,6 +9,7 @@ import click
 
 from dnabirnn.cli import options
 from dnabirnn.cli.command import command, option
+from dnabirnn.cli.look_ahead import look_ahead
 from dnabirnn.cli.progress import ProgressBar
 
 __all__ = ["variants"]
@@ -93,6 +94,7 @@ _EFFECTS = "Effects"
 @options.engine
 @options.precision
 @options.prior
+@options.dry_run
 @click.pass_obj
 def variants(
     quiet: bool,
@@ -115,10 +117,13 @@ def variants(
     fdr: float | None,
     min_length: int | None,
     merge_gap: int | None,
+    dry_run: bool,
     **computing: Any,
 ) -> None:
     """Run `dnabirnn variants`."""
     from dnabirnn.explanation import (
+        VARIANT_REMEDIES,
+        VariantPlan,
         VariantRun,
         annotate_variants,
         distance_of,
@@ -159,6 +164,11 @@ def variants(
         part,
         str if chrom_alias is None else read_aliases(chrom_alias, fasta).name,
     )
+    with ProgressBar("surveyed", quiet=quiet, unit="rows") as progress:
+        plan = VariantPlan(run, out, progress.add)
+        go_on = look_ahead(plan, VARIANT_REMEDIES, dry_run=dry_run)
+    if not go_on:
+        return
     with ProgressBar("annotated", quiet=quiet, unit="rows") as progress:
         done = annotate_variants(run, out, index=index, progress=progress.add)
     for line in done.lines():

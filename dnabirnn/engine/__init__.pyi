@@ -15,6 +15,11 @@ from .devices import (
     set_precision as set_precision,
 )
 from .differentiable import FusedNetwork as FusedNetwork, Snapshot as Snapshot
+from .input_gradients import (
+    InputGradients as InputGradients,
+    has_gradient_kernels as has_gradient_kernels,
+    make_input_gradients as make_input_gradients,
+)
 from .kernels.matrix_scan import best_scores as best_scores
 from .kernels.vectors import LANES as LANES
 from .mutant_engine import (

@@ -25,7 +25,7 @@ from .options import (
     check_reach as check_reach,
 )
 from .plan import MUTATION_REMEDIES as MUTATION_REMEDIES, MutationPlan as MutationPlan
-from .reach import Reach as Reach, measure_reach as measure_reach
+from .reach import Reach as Reach, measure_reach as measure_reach, reach_of as reach_of
 from .stream import EffectBlock as EffectBlock, Mutagenesis as Mutagenesis, effects as effects
 from .targets import Sites as Sites
 from .variants.annotate import (
@@ -36,3 +36,4 @@ from .variants.annotate import (
     variant_table as variant_table,
 )
 from .variants.output import variant_format as variant_format
+from .variants.plan import VARIANT_REMEDIES as VARIANT_REMEDIES, VariantPlan as VariantPlan

@@ -1,9 +1,9 @@
 """Contributions of bases to the log-odds of sites, from gradients.
 
 The target is the sum of the log-odds over a site, in the windows that keep its bases; a base that
-two windows keep has the mean of both. torch differentiates it by the shares of the four bases at
-each place. For this, the network is extended to mixtures of bases (see `Network.forward`): with one
-base at each place, it is the network itself.
+two windows keep has the mean of both. It is differentiated by the shares of the four bases at each
+place. For this, the network is extended to mixtures of bases (see `Network.forward`): with one base
+at each place, it is the network itself.
 
 With g for the gradient, and b for the shares of the baseline, the contribution of letter c is
 
@@ -18,18 +18,17 @@ strand, so that the opposite strand has the mirrored baseline.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 
 from dnabirnn.alphabet import AMBIGUOUS, ONE_HOT, reverse_complement
-from dnabirnn.engine import torch_network
+from dnabirnn.engine import LANES, make_input_gradients
 from dnabirnn.errors import ScoreError
 from dnabirnn.explanation.importance import copies, find_targets, near_targets
 from dnabirnn.explanation.layout import Layout
 from dnabirnn.explanation.options import ImportanceMethod
-from dnabirnn.network import members_of
 from dnabirnn.scoring import ordered_map
 from dnabirnn.sequences import shuffled
 
@@ -47,13 +46,13 @@ __all__ = ["ContributionBlock", "contribution_blocks"]
 
 _SHUFFLES_OF_A_STRAND = 10
 _MOST_RESIDUAL = 0.01
-# Points of the path: doubled until the residual is small enough.
-_FIRST_POINTS, _MOST_POINTS = 16, 512
+# Points of the path. The first ones fill the lanes of a block, with both ends of the path. Then
+# more, until the residual is small enough.
+_FIRST_POINTS, _NEXT_POINTS, _MOST_POINTS = LANES - 2, 64, 512
 # Bases of a block; sites near its ends are computed for both blocks.
-_BLOCK_BP = 1 << 14
-_JOBS_OF_A_TASK = 32
-# Bytes of the shares of k-mers in a batch. torch keeps about four times as many.
-_BATCH_BYTES = 1 << 26
+_BLOCK_BP = 1 << 17
+# Windows of a task. Kernels compute `LANES` of them side by side, the last ones with empty lanes.
+_WINDOWS_OF_A_TASK = 128
 
 
 class ContributionBlock(NamedTuple):
@@ -104,6 +103,7 @@ class _Job(NamedTuple):
     start: int
     codes: Codes
     shares: NDArray[np.float32]
+    wanted: tuple[int, int]  # first base of the window that refers to the site, and last one + 1
 
 
 def contribution_blocks(
@@ -117,8 +117,8 @@ def contribution_blocks(
     """Yield the contributions of the bases within reach of targets.
 
     A base refers to the same target as for `importance_blocks`. Contributions do not depend on the
-    reach: it limits which bases are returned. They are computed by torch, on the device of the
-    model.
+    reach: it limits which bases are returned. Compiled kernels compute them, or torch on the device
+    of the model.
 
     Parameters
     ----------
@@ -154,10 +154,10 @@ def _tasks(
     targets: TargetsOf,
     circular: Container[str],
 ) -> Iterator[list[_Piece]]:
-    """Gather pieces of contigs, with about as many sites as fit in a batch."""
+    """Gather pieces of contigs, with about as many windows as fit in a few blocks."""
     outputs = len(model.outputs)
     task: list[_Piece] = []
-    sites = 0
+    windows, core_bp = 0, model.checkpoint.scoring_window.core_bp
     for contig in contigs:
         length, turned = len(contig.codes), contig.name in circular
         layout = Layout(contig, turned, model.checkpoint.scoring_window)
@@ -172,26 +172,26 @@ def _tasks(
                     for own in every
                 ]
                 task.append(_Piece(layout, start, end, near))
-                sites += sum(map(len, near))
-                if sites >= _JOBS_OF_A_TASK:
+                windows += sum(_windows_of(own, start, end, core_bp) for own in near)
+                if windows >= _WINDOWS_OF_A_TASK:
                     yield task
-                    task, sites = [], 0
+                    task, windows = [], 0
     if task:
         yield task
 
 
+def _windows_of(sites: NDArray[np.int64], start: int, end: int, core_bp: int) -> int:
+    """Return about how many windows sites take within a piece."""
+    inside = sites.clip(start, end)
+    return int((1 + (inside[:, 1] - inside[:, 0]) // core_bp).sum())
+
+
 class _Gradients:
-    """A network of torch that is differentiated by its input."""
+    """A model whose targets are differentiated by its input."""
 
     def __init__(self, model: Model, method: ImportanceMethod) -> None:
-        shape = model.checkpoint.architecture
-        device = model.engine.device.split(" ")[0]
-        self._network = torch_network(model.checkpoint, device).requires_grad_(False)
-        self._device = torch.device(device)
-        self._exclusive = shape.exclusive
+        self._engine = make_input_gradients(model.checkpoint, model.engine)
         self._method = method
-        members = members_of(shape, model.checkpoint.weights)
-        self._entries = max(4**member.architecture.kmer for member in members)
 
     def blocks(self, pieces: list[_Piece], reach_bp: int) -> list[ContributionBlock]:
         """Return a block per piece."""
@@ -213,14 +213,12 @@ class _Gradients:
                     if share.any():
                         site = (number, output, start, end)
                         shares[site] = share
-                        jobs += _jobs(piece.layout, site)
+                        jobs += _jobs(piece, site, share)
         residuals = np.zeros(len(pieces))
         for job, letters, residual in self._computed(jobs):
             number, output = job.site[:2]
             piece, share = pieces[number], shares[job.site]
-            length = len(piece.layout.codes)
-            places = np.arange(job.start, job.start + len(job.codes)) - piece.layout.flank_bp
-            places = places % length - piece.start
+            places = _places(piece, job.start, job.start + len(job.codes))
             inside = (places >= 0) & (places < len(share))
             sums = np.zeros((len(share), 4))
             np.add.at(sums, places[inside], letters[inside])
@@ -247,83 +245,95 @@ class _Gradients:
         for job in jobs:
             by_length.setdefault(len(job.codes), []).append(job)
         for same in by_length.values():
-            mixtures = np.stack([ONE_HOT[job.codes] for job in same])
-            _, gradients = self._differentiated(same, mixtures)
+            wanted = np.array([job.wanted for job in same], np.int64)
+            gradients = self._engine.at_sequences(*_arguments(same), wanted)
+            _check(gradients)
             for job, gradient in zip(same, gradients, strict=True):
-                yield job, gradient - gradient.mean(axis=1, keepdims=True), 0.0
+                wide = gradient.astype(np.float64)
+                yield job, wide - wide.mean(axis=1, keepdims=True), 0.0
 
     def _integrated(self, job: _Job) -> tuple[NDArray[np.float64], float]:
         """Return the integrated gradients of the letters of a window, (L, 4), and the residual."""
         sequence, baseline = ONE_HOT[job.codes].astype(np.float64), _baseline(job.codes)
-        ends = np.stack([sequence, baseline]).astype(np.float32)
-        values, _ = self._differentiated([job, job], ends)
-        difference = float(values[0] - values[1])
-        points = _FIRST_POINTS
+        points, difference = _FIRST_POINTS, math.nan
         while True:
             places, weights = np.polynomial.legendre.leggauss(points)
-            path = (places[:, None, None] + 1) / 2
-            mixtures = (baseline + path * (sequence - baseline)).astype(np.float32)
-            _, gradients = self._differentiated([job] * points, mixtures)
-            mean = np.tensordot(weights / 2, gradients, axes=1)  # (L, 4)
-            letters = mean - (baseline * mean).sum(axis=1, keepdims=True)
+            path, factors = (places + 1) / 2, weights / 2
+            if math.isnan(difference):
+                # The ends of the path, only for their targets.
+                path, factors = np.append(path, [1.0, 0.0]), np.append(factors, [0.0, 0.0])
+            values, mean = self._engine.along_path(
+                job.codes, baseline.astype(np.float32), job.shares, job.site[1], path, factors
+            )
+            _check(values, mean)
+            if math.isnan(difference):
+                difference = float(values[-2] - values[-1])
+            letters = mean - (baseline * mean).sum(axis=1, keepdims=True)  # (L, 4)
             total = float((letters * sequence).sum())
             residual = abs(total - difference) / max(abs(difference), 1e-6)
             if residual <= _MOST_RESIDUAL or points >= _MOST_POINTS:
                 return letters, residual
-            points *= 2
-
-    def _differentiated(
-        self, jobs: list[_Job], mixtures: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the targets of windows of one length, (n,), and their gradients, (n, L, 4)."""
-        length = mixtures.shape[1]
-        if self._device.type == "cpu" and torch.get_num_threads() != 1:
-            # As for scores: callers run one thread for each core that they want to use.
-            torch.set_num_threads(1)
-        size = max(1, _BATCH_BYTES // (8 * length * self._entries))
-        values, gradients = [], []
-        for first in range(0, len(jobs), size):
-            some = jobs[first : first + size]
-            batch = torch.from_numpy(mixtures[first : first + size]).to(self._device)
-            batch.requires_grad_()
-            codes = torch.from_numpy(np.stack([job.codes for job in some])).to(self._device)
-            shares = torch.from_numpy(np.stack([job.shares for job in some])).to(self._device)
-            # cuDNN cannot differentiate networks that are not being trained.
-            with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
-                logits = self._network(codes, mixtures=batch)  # (n, L, O)
-                columns = torch.tensor([job.site[1] for job in some], device=self._device)
-                if self._exclusive:
-                    logits = logits[..., 1:] - logits[..., :1]
-                own = logits.gather(2, columns[:, None, None].expand(-1, length, 1))[..., 0]
-                value = (own.double() * shares).sum(dim=1)
-                (gradient,) = torch.autograd.grad(value.sum(), batch)
-            values.append(value.detach().cpu().numpy())
-            gradients.append(gradient.double().cpu().numpy())
-        found = np.concatenate(values), np.concatenate(gradients)
-        if not all(np.isfinite(array).all() for array in found):
-            raise ScoreError(
-                "the log-odds or their gradients are not finite numbers; the model's weights are "
-                "too large: train it again, with a lower --lr"
-            )
-        return found
+            points = max(2 * points, _NEXT_POINTS)
 
 
-def _jobs(layout: Layout, site: tuple[int, int, int, int]) -> Iterator[_Job]:
-    """Yield the windows that keep bases of a site; bases of code 4 do not count."""
-    length = len(layout.codes)
+def _arguments(jobs: list[_Job]) -> tuple[Codes, NDArray[np.float32], NDArray[np.int64]]:
+    """Return the codes, shares and outputs of windows of one length."""
+    return (
+        np.stack([job.codes for job in jobs]),
+        np.stack([job.shares for job in jobs]),
+        np.array([job.site[1] for job in jobs], np.int64),
+    )
+
+
+def _check(*arrays: NDArray[np.floating[Any]]) -> None:
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise ScoreError(
+            "the log-odds or their gradients are not finite numbers; the model's weights are too "
+            "large: train it again, with a lower --lr"
+        )
+
+
+def _places(piece: _Piece, first: int, last: int) -> NDArray[np.int64]:
+    """Return where the bases of a window are in a piece."""
+    inside: NDArray[np.int64] = np.arange(first, last) - piece.layout.flank_bp
+    return inside % len(piece.layout.codes) - piece.start
+
+
+def _jobs(
+    piece: _Piece, site: tuple[int, int, int, int], of_site: NDArray[np.float64]
+) -> Iterator[_Job]:
+    """Yield the windows that keep bases of a site and have bases of a piece that refer to it.
+
+    `of_site` is the share of each base of the piece that refers to the site. Bases of code 4 do not
+    count in the target.
+    """
+    layout = piece.layout
+    length, flank_bp = len(layout.codes), layout.flank_bp
     _, _, start, end = site
     turns = -(start // length) * length if layout.circular else 0  # a copy is on another turn
     start, end = max(start + turns, 0), min(end + turns, length)
     shares: dict[tuple[int, int], NDArray[np.float32]] = {}
-    for segment in layout.segments(start + layout.flank_bp, end + layout.flank_bp):
+    for segment in layout.segments(start + flank_bp, end + flank_bp):
         for window in segment.windows:
-            own = shares.setdefault(window[:2], np.zeros(window.end - window.start, np.float32))
-            own[segment.start - window.start : segment.end - window.start] = 1 / len(
-                segment.windows
-            )
+            first, last = window[:2]
+            # Flanks of circular contigs are copies, one turn before or after.
+            if not any(
+                first - flank_bp + turn < piece.end and piece.start < last - flank_bp + turn
+                for turn in (-length, 0, length)
+            ):
+                continue
+            own = shares.setdefault((first, last), np.zeros(last - first, np.float32))
+            own[segment.start - first : segment.end - first] = 1 / len(segment.windows)
     for (first, last), own in shares.items():
+        places = _places(piece, first, last)
+        inside = (places >= 0) & (places < len(of_site))
+        inside[inside] = of_site[places[inside]] > 0
+        refers = np.flatnonzero(inside)
+        if not len(refers):
+            continue
         codes = layout.extended[first:last]
-        yield _Job(site, first, codes, np.where(codes < AMBIGUOUS, own, 0).astype(np.float32))
+        counted = np.where(codes < AMBIGUOUS, own, 0).astype(np.float32)
+        yield _Job(site, first, codes, counted, (int(refers[0]), int(refers[-1]) + 1))
 
 
 def _baseline(codes: Codes) -> NDArray[np.float64]:

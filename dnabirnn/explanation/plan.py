@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from dnabirnn.engine import make_mutant_engine
+from dnabirnn.engine import LANES, InputGradients, has_gradient_kernels, make_mutant_engine
 from dnabirnn.explanation.mutate import EffectFormat, effect_format
 from dnabirnn.explanation.options import ImportanceMethod
 from dnabirnn.explanation.stream import KEPT_BYTES, RESULT_BYTES, Mutagenesis
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dnabirnn.scoring import Model
     from dnabirnn.sequences import Circular, Shard
 
-__all__ = ["MUTATION_REMEDIES", "MutationPlan"]
+__all__ = ["MUTATION_REMEDIES", "MutationPlan", "memory_of_effects"]
 
 MUTATION_REMEDIES = {
     "memory": "free some, ask the cluster for more, use fewer --threads, or cut the longest contig",
@@ -45,8 +45,37 @@ _BYTES_PER_ROW = 40  # of Parquet, before it is compressed
 # Memory of torch per thread while it computes gradients, itself included: measured with one thread,
 # windows of 4,000 bp and 5-mers.
 _GRADIENT_BYTES = 700 * MB
+# Memory of torch and of what is gathered of sites: measured with 32 and 64 units and 5-mers.
+_TORCH_BYTES = 350 * MB
 _REHEARSAL_SECONDS = 2.0
 _WARM_UP_BP, _MOST_BP = 300, 20_000
+
+
+def memory_of_effects(
+    model: Model, reach_bp: int, result_bytes: int, longest_bp: int, *, parquet: bool
+) -> int:
+    """Return the bytes for effects of changes.
+
+    Parameters
+    ----------
+    model : Model
+    reach_bp : int
+    result_bytes : int
+        Bytes of the results of a task.
+    longest_bp : int
+        Length of the longest contig.
+    parquet : bool
+        Whether a table is written.
+    """
+    threads, length_bp = model.threads, model.checkpoint.scoring_window.length_bp
+    kept = 0
+    mutants = make_mutant_engine(model.engine)
+    if mutants is not None:
+        own = max(KEPT_BYTES, mutants.kept_bytes(length_bp))
+        kept = threads * (own + mutants.thread_bytes(length_bp, reach_bp))
+    results = (3 * threads + 2) * result_bytes
+    program = model.engine.memory_bytes(length_bp, threads)
+    return program + kept + results + longest_bp + _PARQUET_BYTES * parquet
 
 
 class Write(Protocol):
@@ -131,9 +160,11 @@ class MutationPlan:
             return Estimate(self._memory(longest), {self._folder: 0}, reading)
         start, _ = self._timed(sample, _WARM_UP_BP)
         if self._by_gradients:
-            # A site takes whole windows, so time grows with these and not with bases.
+            # A site takes whole windows, so time grows with these and not with bases. Compiled
+            # kernels take as long for one window as for a full block.
             some = min(self.model.checkpoint.scoring_window.length_bp, len(sample.codes))
-            times = windows / len(self.model.outputs)
+            in_blocks = self._kernels and self.method is ImportanceMethod.GRADIENT
+            times = windows / (LANES if in_blocks else len(self.model.outputs))
         else:
             trial, _ = self._timed(sample, _WARM_UP_BP)
             some = min(int(_WARM_UP_BP * _REHEARSAL_SECONDS / max(trial, 1e-3)), _MOST_BP)
@@ -148,6 +179,11 @@ class MutationPlan:
     @property
     def _by_gradients(self) -> bool:
         return self.method is not ImportanceMethod.MUTAGENESIS
+
+    @property
+    def _kernels(self) -> bool:
+        """Whether compiled kernels compute gradients."""
+        return has_gradient_kernels(self.model.checkpoint, self.model.engine)
 
     def _windows(self, name: str, length: int) -> int:
         """Return about how many windows the sites of a contig take, over all outputs."""
@@ -177,18 +213,21 @@ class MutationPlan:
     def _memory(self, longest_bp: int) -> int:
         model, window = self.model, self.model.checkpoint.scoring_window
         outputs, threads = len(model.outputs), model.threads
-        program = model.engine.memory_bytes(window.length_bp, threads)
         if self._by_gradients:
-            return program + threads * _GRADIENT_BYTES + longest_bp
-        kept = 0
-        mutants = make_mutant_engine(model.engine)
-        if mutants is not None:
-            own = max(KEPT_BYTES, mutants.kept_bytes(window.length_bp))
-            kept = threads * (own + mutants.thread_bytes(window.length_bp, self.reach.bp))
+            program = model.engine.memory_bytes(window.length_bp, threads)
+            return program + self._gradient_bytes(threads) + longest_bp
         one = max(RESULT_BYTES, self._mutagenesis.bytes_a_base(outputs))
-        results = (3 * threads + 2) * one
-        parquet = _PARQUET_BYTES * (effect_format(self.out) is EffectFormat.PARQUET)
-        return program + kept + results + longest_bp + parquet
+        parquet = effect_format(self.out) is EffectFormat.PARQUET
+        return memory_of_effects(model, self.reach.bp, one, longest_bp, parquet=parquet)
+
+    def _gradient_bytes(self, threads: int) -> int:
+        """Return the bytes for gradients, with torch."""
+        if not self._kernels:
+            return threads * _GRADIENT_BYTES
+        mixed = self.method is ImportanceMethod.INTEGRATED_GRADIENTS
+        engine = InputGradients(self.model.checkpoint)
+        length_bp = self.model.checkpoint.scoring_window.length_bp
+        return _TORCH_BYTES + threads * engine.thread_bytes(length_bp, mixed=mixed)
 
     @rehearsing()
     def _timed(self, sample: Stretch, bases: int) -> tuple[float, int]:

@@ -17,20 +17,26 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnabirnn.engine import make_mutant_engine
+from dnabirnn.errors import OptionError
 from dnabirnn.explanation.edits import substitutions
 from dnabirnn.explanation.layout import Layout
+from dnabirnn.explanation.options import AUTO, check_reach
 from dnabirnn.explanation.stream import Methods, Piece
+from dnabirnn.files import is_stream
 from dnabirnn.scoring import ordered_map
+from dnabirnn.sequences import checked_contigs, contig_lengths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from dnabirnn.explanation.targets import Sites
+    from dnabirnn.files import PathLike
     from dnabirnn.scoring import Model
-    from dnabirnn.sequences import Contig
+    from dnabirnn.sequences import Circular, Contig
 
-__all__ = ["TOLERANCE", "Reach", "measure_reach"]
+__all__ = ["TOLERANCE", "Reach", "measure_reach", "reach_of"]
 
 TOLERANCE = 0.01
 """Change of the log-odds that does not count."""
@@ -68,6 +74,45 @@ class Reach(NamedTuple):
             f"{self.beyond} of them change log-odds by more than {TOLERANCE:g}, at most by "
             f"{self.log_odds:.2g}"
         )
+
+
+def reach_of(
+    given: int | str,
+    model: Model,
+    fasta: Sequence[PathLike],
+    sites: Sites | None = None,
+    circular: Circular | None = None,
+    option: str = "--reach",
+) -> Reach:
+    """Return the reach that an option gives; "auto" measures it on all contigs.
+
+    Parameters
+    ----------
+    given : int or str
+    model : Model
+    fasta : sequence of str or PathLike
+    sites : Sites, optional
+        Intervals that the sample is taken from; by default all bases.
+    circular : Circular, optional
+    option : str
+        Name of the option, for errors.
+
+    Raises
+    ------
+    OptionError
+        If it is not a number of bases, or a FASTA that must be read twice is a pipe.
+    """
+    if given != AUTO:
+        number = int(given) if isinstance(given, str) and given.isdecimal() else given
+        return Reach(check_reach(number, model.checkpoint.scoring_window.length_bp, option))
+    if any(map(is_stream, fasta)):
+        raise OptionError(
+            f"{option} auto: reads the FASTA twice, which standard input and pipes do not allow; "
+            "give a number of bases"
+        )
+    contigs = checked_contigs(model.contigs(*fasta), fasta, [sites, circular])
+    wanted = None if sites is None else sites.wanted(0, ())
+    return measure_reach(contigs, contig_lengths(*fasta), model, wanted, circular or ())
 
 
 def measure_reach(

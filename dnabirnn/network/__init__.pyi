@@ -36,6 +36,7 @@ from .log_odds import (
     check_priors as check_priors,
     prior_shift as prior_shift,
 )
+from .matrix_scores import matrix_terms as matrix_terms
 from .members import (
     Member as Member,
     joined_weights as joined_weights,
@@ -54,6 +55,7 @@ from .torch_network import (
     Dropout as Dropout,
     Network as Network,
     head_rows as head_rows,
+    kmer_shares as kmer_shares,
     load_weights as load_weights,
     to_probabilities as to_probabilities,
     weights_of as weights_of,

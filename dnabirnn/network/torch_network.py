@@ -54,6 +54,7 @@ __all__ = [
     "Network",
     "RecurrentStates",
     "head_rows",
+    "kmer_shares",
     "load_weights",
     "to_probabilities",
     "weights_of",
@@ -256,7 +257,7 @@ class Network(nn.Module):
         else:
             turned = _take(mixtures.flip(2), flip.unsqueeze(2)) * real.unsqueeze(2)
             lanes = torch.cat([mixtures, turned])
-            kmers = _kmer_shares(lanes, self.architecture.kmer)
+            kmers = kmer_shares(lanes, self.architecture.kmer)
         real = real.unsqueeze(2).to(lanes.dtype)  # (B, L, 1)
         at_last = (lengths - 1).clamp(min=0).unsqueeze(2)
         last_hidden: list[Tensor] = []
@@ -349,7 +350,7 @@ def _kmer_rows(bases: Tensor, kmer: int) -> Tensor:
     return rows.masked_fill(~known, 4**kmer)
 
 
-def _kmer_shares(mixtures: Tensor, kmer: int) -> Tensor:
+def kmer_shares(mixtures: Tensor, kmer: int) -> Tensor:
     """Return the share of every k-mer around each base: (B, L, 4**kmer).
 
     It is the product of the shares of its bases. It is 0 beyond the ends of a window, and where a

@@ -14,7 +14,7 @@ from dnabirnn.explanation.model import Model
 from dnabirnn.explanation.options import ImportanceMethod
 from dnabirnn.network.architecture import MatrixShape
 from dnabirnn.network.scoring_window import ScoringWindow
-from dnabirnn.network.torch_network import _kmer_shares
+from dnabirnn.network.torch_network import kmer_shares
 from dnabirnn.scoring.grid import lay
 from dnabirnn.sequences.survey import Stretch
 
@@ -34,8 +34,8 @@ def of_contig(name, output):
     return np.array(SITE[output], np.int64)
 
 
-def make_model(checkpoint):
-    return Model(checkpoint, device="cpu", engine="torch")
+def make_model(checkpoint, engine="torch"):
+    return Model(checkpoint, device="cpu", engine=engine)
 
 
 def found(model, codes, method, of=of_contig, reach=99, circular=()):
@@ -83,7 +83,7 @@ def test_mixtures_of_one_base_are_the_network(shape):
 def test_shares_of_kmers_are_products():
     mixtures = np.random.default_rng(0).dirichlet(np.ones(4), (1, 6)).astype(np.float32)
     mixtures[0, 4] = 0  # an unknown base
-    shares = _kmer_shares(torch.from_numpy(mixtures), 3)[0].numpy()
+    shares = kmer_shares(torch.from_numpy(mixtures), 3)[0].numpy()
     for base in range(6):
         for number, word in enumerate(itertools.product(range(4), repeat=3)):
             places = range(base - 1, base + 2)
@@ -96,11 +96,12 @@ def test_shares_of_kmers_are_products():
             assert shares[base, number] == pytest.approx(share, abs=1e-7)
 
 
+@pytest.mark.parametrize("engine", ["torch", "fused"])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_gradients_are_those_of_finite_differences(shape):
+def test_gradients_are_those_of_finite_differences(shape, engine):
     checkpoint = random_checkpoint(scoring=WINDOW, spread=0.3, **shape)
     codes = random_codes(np.random.default_rng(1), 90)
-    letters, residual = found(make_model(checkpoint), codes, ImportanceMethod.GRADIENT)
+    letters, residual = found(make_model(checkpoint, engine), codes, ImportanceMethod.GRADIENT)
     assert residual == 0
     network = torch_network(checkpoint, "cpu").double()
     one_hot, step = ONE_HOT[codes].astype(np.float64), 1e-6
@@ -121,11 +122,14 @@ def test_gradients_are_those_of_finite_differences(shape):
             np.testing.assert_allclose(letters[base, :, output], expected, atol=2e-3, rtol=2e-3)
 
 
+@pytest.mark.parametrize("engine", ["torch", "fused"])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_integrated_gradients_are_complete(shape):
+def test_integrated_gradients_are_complete(shape, engine):
     checkpoint = random_checkpoint(scoring=LONG, spread=0.3, **shape)
     codes = random_codes(np.random.default_rng(2), 90)
-    letters, residual = found(make_model(checkpoint), codes, ImportanceMethod.INTEGRATED_GRADIENTS)
+    letters, residual = found(
+        make_model(checkpoint, engine), codes, ImportanceMethod.INTEGRATED_GRADIENTS
+    )
     assert residual <= 0.01
     network = torch_network(checkpoint, "cpu").double()
     exclusive = checkpoint.architecture.exclusive

@@ -277,14 +277,18 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, genome: dict[str, str], out: s
 def test_a_dry_run_counts_the_memory_of_gradients(tmp_path: Path, genome: dict[str, str]) -> None:
     calls = write_calls(tmp_path)
 
-    def megabytes(method: str) -> int:
+    def megabytes(method: str, engine: str) -> float:
         model, out = tmp_path / "m.safetensors", tmp_path / "e.bw"
         options = ("--reach", 9, "--calls", calls, "--method", method, "--threads", 1, "--dry-run")
-        result = succeed("explain", tmp_path / "g.fa", "-m", model, "-o", out, *options)
-        return int(result.stdout.split()[1])
+        result = succeed(
+            *("explain", tmp_path / "g.fa", "-m", model, "-o", out, "--engine", engine), *options
+        )
+        number, unit = result.stdout.split()[1:3]
+        return float(number) * {"MB": 1, "GB": 1000}[unit]
 
-    # Each thread of torch takes hundreds of MB; kept states take much less for a small model.
-    assert megabytes("gradient") > megabytes("mutagenesis") + 300
+    # Kernels need torch too, but each thread of torch takes hundreds of MB more.
+    assert megabytes("gradient", "torch") > megabytes("gradient", "fused") + 300
+    assert megabytes("integrated-gradients", "fused") > megabytes("gradient", "fused") > 400
 
 
 @pytest.mark.parametrize(

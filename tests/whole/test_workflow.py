@@ -490,10 +490,11 @@ class TestSheetAndConfig:
 @needs_snakemake
 def test_importance_of_the_calls(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    write_assembly(data, "some", {"d": 2_000})
+    write_assembly(data, "some", {"d": 2_000, "e": 1_000})
     write_sheet(data, "some some.fa", columns="sample fasta")
     model = write_model(tmp_path / "m.safetensors", threshold=900)
     config: dict[str, Any] = {"samples": "data/samples.tsv", "threads": 1, "model": str(model)}
+    config["shards"] = 2
     assert "explain" not in planned(tmp_path, config=config)
     config["explain"] = {"importance": True, "reach": 20}
     done(tmp_path, config=config)
@@ -505,7 +506,7 @@ def test_importance_of_the_calls(tmp_path: Path) -> None:
         found = (results / "importance/some" / name).read_bytes()
         assert found == (tmp_path / name).read_bytes()
     config["explain"]["reach"] = 30
-    assert planned(tmp_path, config=config) == {"explain": 1}
+    assert planned(tmp_path, config=config) == {"explain": 2, "gather_importance": 1}
 
 
 @needs_snakemake

@@ -95,12 +95,12 @@ rule explain:
         model=MODEL,
         calls="<results>/calls/{sample}.bed",
     output:
-        folder=directory("<results>/importance/{sample}"),
-        provenance="<results>/provenance/explain/{sample}.json",
+        folder=temp(directory("<results>/shards/{sample}/{scatteritem}.importance")),
+        provenance="<results>/provenance/explain/{sample}/{scatteritem}.json",
     log:
-        "<logs>/explain/{sample}.log",
+        "<logs>/explain/{sample}/{scatteritem}.log",
     benchmark:
-        "<benchmarks>/explain/{sample}.tsv"
+        "<benchmarks>/explain/{sample}/{scatteritem}.tsv"
     conda:
         CONDA
     threads: config["threads"]
@@ -114,9 +114,41 @@ rule explain:
         "exec 2> {log:q}; set -x; "
         "mkdir -p {output.folder:q}; "
         "dnabirnn explain {input.fasta:q} -m {input.model:q} --calls {input.calls:q} "
-        "-o {output.folder:q}/{wildcards.sample}.bw {params.options} "
-        "{params.hardware} --threads {threads} "
+        "-o {output.folder:q}/{wildcards.sample}.bw --shard {wildcards.scatteritem} "
+        "{params.options} {params.hardware} --threads {threads} "
         "--provenance {output.provenance:q}"
+
+
+# The shards of each track are joined, and recorded, on their own.
+rule gather_importance:
+    input:
+        lambda wildcards: expand(
+            "<results>/shards/{sample}/{scatteritem}.importance",
+            sample=wildcards.sample,
+            scatteritem=shards(wildcards.sample),
+        ),
+    output:
+        folder=directory("<results>/importance/{sample}"),
+        provenance=directory("<results>/provenance/gather_importance/{sample}"),
+    log:
+        "<logs>/gather_importance/{sample}.log",
+    benchmark:
+        "<benchmarks>/gather_importance/{sample}.tsv"
+    conda:
+        CONDA
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(60),
+    shell:
+        "exec 2> {log:q}; set -x; "
+        "mkdir -p {output.folder:q} {output.provenance:q}; "
+        "for track in {input[0]:q}/*.bw; do "
+        'name="${{track##*/}}"; parts=(); '
+        'for folder in {input:q}; do parts+=("$folder/$name"); done; '
+        'dnabirnn merge "${{parts[@]}}" -o {output.folder:q}/"$name" '
+        '--provenance {output.provenance:q}/"$name".json; '
+        "done"
 
 
 rule discover:

@@ -9,6 +9,7 @@ Modules, in reading order:
 - `kmers`: look-up of k-mers in a first layer
 - `layers`: weights of a layer, packed for the kernels
 - `head`: from hidden states to probabilities
+- `letters`: gradients by the letters of k-mers
 - `gradients`: what the backward passes of all cells share
 - `rnn`: plain recurrent units
 - `gru`: gated recurrent units

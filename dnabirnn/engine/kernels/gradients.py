@@ -33,6 +33,7 @@ from dnabirnn.compiled import inlined, kernel
 from dnabirnn.engine.kernels.head import project
 from dnabirnn.engine.kernels.intrinsics import (
     add_to_rows,
+    fma,
     load,
     outer,
     product4,
@@ -41,6 +42,7 @@ from dnabirnn.engine.kernels.intrinsics import (
     zeros,
 )
 from dnabirnn.engine.kernels.kmers import GROUP
+from dnabirnn.engine.kernels.letters import Letters, add_letters
 from dnabirnn.engine.kernels.vectors import LANES, OUTER_COLUMNS, OUTER_ROWS, VECTOR
 
 if TYPE_CHECKING:
@@ -52,8 +54,11 @@ __all__ = [
     "STEPS",
     "TILE",
     "Sums",
+    "Target",
+    "add_target",
     "add_up",
     "carry",
+    "carry_tile",
     "drop",
     "enter",
     "head_backward",
@@ -128,20 +133,57 @@ def carry(
         The gradient of the state is at its start.
     """
     for tile in range(hidden // TILE):
-        first = tile * TILE * LANES
-        sums = (
-            load(memory, first),
-            load(memory, first + VECTOR),
-            load(memory, first + LANES),
-            load(memory, first + LANES + VECTOR),
-            load(memory, first + 2 * LANES),
-            load(memory, first + 2 * LANES + VECTOR),
-            load(memory, first + 3 * LANES),
-            load(memory, first + 3 * LANES + VECTOR),
-        )
-        sums = product4(transposed, tile * count * TILE, deltas, at, count, sums)
-        for number in range(2 * TILE):
-            store(memory, first + number * VECTOR, sums[number])
+        carry_tile(transposed, tile, count, deltas, at, memory)
+
+
+@inlined
+def carry_tile(
+    transposed: NDArray[np.float32],
+    tile: int,
+    count: int,
+    deltas: NDArray[np.float32],
+    at: int,
+    memory: NDArray[np.float32],
+) -> None:
+    """Do what `carry` does for the units of one tile."""
+    first = tile * TILE * LANES
+    sums = (
+        load(memory, first),
+        load(memory, first + VECTOR),
+        load(memory, first + LANES),
+        load(memory, first + LANES + VECTOR),
+        load(memory, first + 2 * LANES),
+        load(memory, first + 2 * LANES + VECTOR),
+        load(memory, first + 3 * LANES),
+        load(memory, first + 3 * LANES + VECTOR),
+    )
+    sums = product4(transposed, tile * count * TILE, deltas, at, count, sums)
+    for number in range(2 * TILE):
+        store(memory, first + number * VECTOR, sums[number])
+
+
+class Target(NamedTuple):
+    """Number per window that is differentiated: a sum over bases of shares times weighted features.
+
+    Attributes
+    ----------
+    shares : ndarray, (L * LANES,) float32
+        Empty if the gradient of the features is given otherwise.
+    weights : ndarray, (H * LANES,) float32
+        Weights of one direction's features.
+    """
+
+    shares: NDArray[np.float32]
+    weights: NDArray[np.float32]
+
+
+@inlined
+def add_target(target: Target, t: int, hidden: int, memory: NDArray[np.float32]) -> None:
+    """Add the gradient of a target by the features of base t to that of a state in `memory`."""
+    for v in range(0, LANES, VECTOR):
+        share = load(target.shares, t * LANES + v)
+        for at in range(v, hidden * LANES, LANES):
+            store(memory, at, fma(share, load(target.weights, at), load(memory, at)))
 
 
 class Sums(NamedTuple):
@@ -164,6 +206,12 @@ class Sums(NamedTuple):
     of_kmers : ndarray, ((4**k + FURTHER) * width,) float32
         Gradients of the table of k-mers, to add to: a row starts with the rows of deltas whose sum
         has a product of the input. Empty without k-mers.
+    letters : Letters
+        Gradients by the letters of the sequence; its table is empty if they are not needed.
+    kept : ndarray, (L * rows * LANES,) float32
+        Output: the deltas of sums that have a product of the input; empty if not needed.
+
+    The gradients of weights are not computed if `of_states` is empty.
     """
 
     below: NDArray[np.float32]
@@ -175,6 +223,8 @@ class Sums(NamedTuple):
     of_biases: NDArray[np.float32]
     places: NDArray[np.int64]
     of_kmers: NDArray[np.float32]
+    letters: Letters
+    kept: NDArray[np.float32]
 
 
 @kernel
@@ -218,7 +268,15 @@ def sum_gradients(
     # The state before the first step is 0, so that step adds nothing to the gradient of U.
     products = min(steps, length - 1 - done)
     half = size if reverse else 0
-    if products > 0:
+    if sums.kept.size:
+        for k in range(steps):
+            at, place = k * delta_step, (first + k * onward) * rows * LANES
+            for i in range(rows * LANES):
+                sums.kept[place + i] = deltas[at + i]
+    if sums.letters.table.size:
+        add_letters(deltas, steps, delta_step, rows, reverse, first, sums.letters)
+    weighted = sums.of_states.size > 0
+    if weighted and products > 0:
         for i in range(0, rows, OUTER_ROWS):
             for j in range(0, hidden, OUTER_COLUMNS):
                 outer(
@@ -232,7 +290,7 @@ def sum_gradients(
                     sums.of_states,
                     (i // OUTER_ROWS * (hidden // OUTER_COLUMNS) + j // OUTER_COLUMNS) * _NUMBERS,
                 )
-    for i in range(0, rows, OUTER_ROWS):
+    for i in range(0, rows if weighted else 0, OUTER_ROWS):
         for j in range(0, below_rows, OUTER_COLUMNS):
             outer(
                 deltas,
@@ -245,7 +303,7 @@ def sum_gradients(
                 sums.of_inputs,
                 (i // OUTER_ROWS * (below_rows // OUTER_COLUMNS) + j // OUTER_COLUMNS) * _NUMBERS,
             )
-    for row in range(delta_rows):
+    for row in range(delta_rows if weighted else 0):
         of_row = load(sums.of_biases, row * VECTOR)
         for k in range(steps):
             at = k * delta_step + row * LANES

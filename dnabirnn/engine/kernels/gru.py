@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnabirnn.compiled import inlined, kernel
-from dnabirnn.engine.kernels.gradients import STEPS, carry, sum_gradients
+from dnabirnn.engine.kernels.gradients import STEPS, TILE, add_target, carry_tile, sum_gradients
 from dnabirnn.engine.kernels.head import project
 from dnabirnn.engine.kernels.intrinsics import (
     exp2,
@@ -50,6 +50,8 @@ from dnabirnn.engine.kernels.intrinsics import (
     load8,
     load_codes,
     minimum,
+    prefetch_to_read,
+    prefetch_to_write,
     product6,
     product12,
     store,
@@ -65,7 +67,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
-    from dnabirnn.engine.kernels.gradients import Sums
+    from dnabirnn.engine.kernels.gradients import Sums, Target
     from dnabirnn.engine.kernels.intrinsics import Vector
 
 __all__ = ["BACKWARD", "MEMORY", "SAVED_STATES", "STATE_ROWS", "UNITS", "backward", "pack", "run"]
@@ -81,6 +83,7 @@ SAVED_STATES = ()
 BACKWARD = Backward(saved=4, deltas=4, of_inputs=(2, 0, 1), first_of_states=1)
 """Saved values: r, z, n and U_n h. Deltas: of W_n x, r, z and U_n h."""
 _ROWS, _BOTH = 3 * UNITS, 2 * UNITS  # of all gates of a tile, and of r and z
+_SAVED_ROWS = 4 * TILE  # saved values per tile of the backward pass
 _COLUMNS = -(-_ROWS // GROUP) * GROUP  # of a tile in the table of k-mers
 _WIDE = 2 * UNITS  # vectors of one gate of a tile
 _FIRST_N, _FIRST_N_OF_STATE = 2 * UNITS * TABLE_ENTRIES, _ROWS * TABLE_ENTRIES
@@ -215,7 +218,7 @@ def run(
     if begins:
         memory[: 2 * size] = 0
     now, then = 0, size
-    half = size if reverse else 0
+    half, onward = size if reverse else 0, -1 if reverse else 1
     for step in range(length):
         t = length - 1 - step if reverse else step
         a, b = load_codes(codes, t * LANES), load_codes(codes, t * LANES + VECTOR)
@@ -253,10 +256,18 @@ def run(
             else:
                 place = t * BACKWARD.saved * size + unit
                 h = _next_and_save(r, z, of_input, of_states, h, saved, place, size)
+                following = place + onward * BACKWARD.saved * size
+                if 0 <= following < saved.size:
+                    for gate in range(BACKWARD.saved):
+                        prefetch_to_write(saved, following + gate * size, UNITS)
             h = zero_where_padding(h, bases)
             store(memory, then + unit, h)
             if above.size:
-                store(above, t * 2 * size + half + unit, h)
+                place = t * 2 * size + half + unit
+                store(above, place, h)
+                following = place + onward * 2 * size
+                if 0 <= following < above.size:
+                    prefetch_to_write(above, following, UNITS)
         now, then = then, now
         project(head, rows, hidden, memory, now, answers, t * rows * LANES, reverse)
 
@@ -270,6 +281,7 @@ def backward(
     saved: NDArray[np.float32],
     features: NDArray[np.float32],
     feature_gradient: NDArray[np.float32],
+    target: Target,
     states: NDArray[np.float32],
     sums: Sums,
     deltas: NDArray[np.float32],
@@ -286,7 +298,9 @@ def backward(
     features : ndarray, (L * 2 * H * LANES,) float32
         States of both directions.
     feature_gradient : ndarray, as `features`
-        Gradient of the features from the layers above.
+        Gradient of the features from the layers above, or empty.
+    target : Target
+        Weights of the features in a target that is differentiated, or empty arrays.
     states : ndarray, (H / TILE * rows * TILE,) float32
         Transposed weights of the states.
     sums : Sums
@@ -306,6 +320,8 @@ def backward(
             first = done + k == length - 1  # first step in reading order: its previous state is 0
             a, b = load_codes(codes, t * LANES), load_codes(codes, t * LANES + VECTOR)
             bases = join((a, b, a, b))
+            if target.shares.size:
+                add_target(target, t, hidden, memory)
             for at in range(0, size, 4 * VECTOR):
                 here = t * wide + half + at
                 s, d = t * 4 * size + at, k * 4 * size + at
@@ -313,7 +329,9 @@ def backward(
                 nothing, one = like(r, np.float32(0)), like(r, _ONE)
                 n, of_state = load4(saved, s + 2 * size), load4(saved, s + 3 * size)
                 h = nothing if first else load4(features, here + onward * wide)
-                of_new = load4(feature_gradient, here) + load4(memory, at)
+                of_new = load4(memory, at)
+                if feature_gradient.size:
+                    of_new = load4(feature_gradient, here) + of_new
                 of_new = zero_where_padding(of_new, bases)
                 of_n = of_new * (one - z) * (one - n * n)
                 store(deltas, d, of_n)
@@ -321,6 +339,12 @@ def backward(
                 store(deltas, d + 2 * size, of_new * (h - n) * (z * (one - z)))
                 store(deltas, d + 3 * size, of_n * r)
                 store(memory, at, of_new * z)
-            carry(states, hidden, 3 * hidden, deltas, (4 * k + 1) * size, memory)
+            next_saved, next_h = (t + onward) * 4 * size, (t + 2 * onward) * wide + half
+            if not 0 <= next_h < features.size:
+                next_saved, next_h = t * 4 * size, t * wide + half
+            for tile in range(hidden // TILE):
+                carry_tile(states, tile, 3 * hidden, deltas, (4 * k + 1) * size, memory)
+                prefetch_to_read(saved, next_saved + tile * _SAVED_ROWS * LANES, _SAVED_ROWS)
+                prefetch_to_read(features, next_h + tile * TILE * LANES, TILE)
         rows = (4 * hidden, hidden, 3 * hidden)
         sum_gradients(length, reverse, done, steps, hidden, *rows, deltas, features, sums)

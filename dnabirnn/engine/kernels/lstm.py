@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnabirnn.compiled import inlined, kernel
-from dnabirnn.engine.kernels.gradients import STEPS, carry, sum_gradients
+from dnabirnn.engine.kernels.gradients import STEPS, add_target, carry, sum_gradients
 from dnabirnn.engine.kernels.head import project
 from dnabirnn.engine.kernels.intrinsics import (
     exp2,
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
-    from dnabirnn.engine.kernels.gradients import Sums
+    from dnabirnn.engine.kernels.gradients import Sums, Target
     from dnabirnn.engine.kernels.intrinsics import CodeVector, Vector
 
 __all__ = ["BACKWARD", "MEMORY", "SAVED_STATES", "STATE_ROWS", "UNITS", "backward", "pack", "run"]
@@ -222,6 +222,7 @@ def backward(
     saved: NDArray[np.float32],
     features: NDArray[np.float32],
     feature_gradient: NDArray[np.float32],
+    target: Target,
     states: NDArray[np.float32],
     sums: Sums,
     deltas: NDArray[np.float32],
@@ -238,6 +239,8 @@ def backward(
             first = done + k == length - 1  # first step in reading order: its previous cell is 0
             a, b = load_codes(codes, t * LANES), load_codes(codes, t * LANES + VECTOR)
             bases = join((a, b, a, b))
+            if target.shares.size:
+                add_target(target, t, hidden, memory)
             for at in range(0, size, 4 * VECTOR):
                 here = t * wide + half + at
                 s, d = t * 6 * size + at, 4 * k * size + at
@@ -247,7 +250,9 @@ def backward(
                 before = s + (onward * 6 + 4) * size
                 c = nothing if first else load4(saved, before)
                 of_cell = load4(saved, s + 5 * size)
-                of_h = load4(feature_gradient, here) + load4(memory, at)
+                of_h = load4(memory, at)
+                if feature_gradient.size:
+                    of_h = load4(feature_gradient, here) + of_h
                 of_h = zero_where_padding(of_h, bases)
                 of_c = fma(of_h * o, one - of_cell * of_cell, load4(memory, size + at))
                 of_c = zero_where_padding(of_c, bases)

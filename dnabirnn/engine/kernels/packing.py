@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.floating[Any]]
 
-__all__ = ["DirectionWeights", "PackedNetwork"]
+__all__ = ["DirectionWeights", "PackedNetwork", "transposed"]
 
 
 class DirectionWeights(NamedTuple):
@@ -80,9 +80,15 @@ class PackedNetwork:
         """Return the number in the names of the weights of a direction of a layer."""
         return layer if self.architecture.tied else 2 * layer + reverse
 
-    def _weights(self, weights: Any, layer: int, reverse: bool) -> DirectionWeights:
+    def gates(self, weights: Mapping[str, Any], layer: int, reverse: bool) -> Gates:
+        """Return the weights of a direction of a layer, for inputs in its own coordinates."""
+        gates = len(self.cell.BACKWARD.of_inputs)
+        number = self._number(layer, reverse)
+        return Gates.of(weights, number, gates, self.hidden, first=not layer)
+
+    def _weights(self, weights: Mapping[str, Any], layer: int, reverse: bool) -> DirectionWeights:
         tied, hidden, order = self.architecture.tied, self.hidden, self.cell.BACKWARD.of_inputs
-        gates = Gates.of(weights, self._number(layer, reverse), len(order), hidden, first=not layer)
+        gates = self.gates(weights, layer, reverse)
         inputs = aligned(0, dtype=self.dtype)
         if layer:
             read = gates.inputs
@@ -90,10 +96,10 @@ class PackedNetwork:
             # features is in the order [forward, reverse].
             if reverse and tied:
                 read = np.roll(read, hidden, axis=2)
-            inputs = _transposed(read[list(order)].reshape(-1, 2 * hidden))
+            inputs = transposed(read[list(order)].reshape(-1, 2 * hidden))
         if reverse:
             gates = gates.of_reverse_complement(tied)
-        states = _transposed(gates.states.reshape(-1, hidden))
+        states = transposed(gates.states.reshape(-1, hidden))
         return DirectionWeights(self.cell.pack(gates), states, inputs)
 
     def _transposed_head(self) -> Array:
@@ -103,7 +109,7 @@ class PackedNetwork:
         ]
         rows = np.zeros((self.head_rows, 2 * self.hidden), self.dtype)
         rows[: self.head.rows] = np.concatenate(halves, axis=1)
-        return _transposed(rows)
+        return transposed(rows)
 
     # Gradients of weights, from the sums of the kernels.
 
@@ -163,7 +169,7 @@ class PackedNetwork:
             yield f"{prefix}weight_kmer_l0", table.reshape(len(table), -1)
 
 
-def _transposed(rows: Array) -> Array:
+def transposed(rows: Array) -> Array:
     """Pack rows (count, n) for `gradients.carry`: (n / TILE, count, TILE), flat."""
     count, n = rows.shape
     tiles = rows.reshape(count, n // gradients.TILE, gradients.TILE)

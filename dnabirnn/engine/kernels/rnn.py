@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnabirnn.compiled import kernel
-from dnabirnn.engine.kernels.gradients import STEPS, carry, sum_gradients
+from dnabirnn.engine.kernels.gradients import STEPS, add_target, carry, sum_gradients
 from dnabirnn.engine.kernels.head import project
 from dnabirnn.engine.kernels.intrinsics import (
     join,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
-    from dnabirnn.engine.kernels.gradients import Sums
+    from dnabirnn.engine.kernels.gradients import Sums, Target
 
 __all__ = ["BACKWARD", "MEMORY", "SAVED_STATES", "STATE_ROWS", "UNITS", "backward", "pack", "run"]
 
@@ -119,6 +119,7 @@ def backward(
     saved: NDArray[np.float32],
     features: NDArray[np.float32],
     feature_gradient: NDArray[np.float32],
+    target: Target,
     states: NDArray[np.float32],
     sums: Sums,
     deltas: NDArray[np.float32],
@@ -134,10 +135,14 @@ def backward(
             t = done + k if reverse else length - 1 - done - k
             a, b = load_codes(codes, t * LANES), load_codes(codes, t * LANES + VECTOR)
             bases = join((a, b, a, b))
+            if target.shares.size:
+                add_target(target, t, hidden, memory)
             for at in range(0, size, 4 * VECTOR):
                 here = t * wide + half + at
                 h = load4(features, here)
-                of_h = load4(feature_gradient, here) + load4(memory, at)
+                of_h = load4(memory, at)
+                if feature_gradient.size:
+                    of_h = load4(feature_gradient, here) + of_h
                 of_sum = of_h * (like(h, np.float32(1)) - h * h)
                 store(deltas, k * size + at, zero_where_padding(of_sum, bases))
                 store(memory, at, like(h, np.float32(0)))

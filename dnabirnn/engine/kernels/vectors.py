@@ -64,6 +64,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AVX512",
     "LANES",
+    "LETTER_COLUMNS",
     "OUTER_COLUMNS",
     "OUTER_ROWS",
     "TABLE_ENTRIES",
@@ -92,6 +93,8 @@ OUTER_ROWS = 4
 """Rows per tile of `outer`, see `intrinsics.tiles`."""
 OUTER_COLUMNS = 4 if VECTOR == 16 else 2
 """Columns per tile of `outer`. AVX-512 has 32 registers; other processors have 16."""
+LETTER_COLUMNS = 3 * VECTOR
+"""Rows of a table of `letters.Letters` are filled up with zeros to a multiple of it."""
 _ALIGNMENT = 64
 
 

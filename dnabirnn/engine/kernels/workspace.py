@@ -9,6 +9,7 @@ import numpy as np
 from dnabirnn.alphabet import PADDING
 from dnabirnn.engine.kernels import gradients
 from dnabirnn.engine.kernels.kmers import find_places
+from dnabirnn.engine.kernels.letters import no_letters
 from dnabirnn.engine.kernels.loss import cross_entropy, log_odds_of, spread
 from dnabirnn.engine.kernels.matrix_scan import matrix_terms, room
 from dnabirnn.engine.kernels.vectors import LANES, VECTOR, aligned
@@ -235,6 +236,8 @@ class Workspace:
             self.bias_sums,
             self.places,
             self.none if layer else self.kmer_sums,
+            no_letters(network.dtype),
+            self.none,
         )
         for gradient in (sums.of_states, sums.of_inputs, sums.of_biases, sums.of_kmers):
             gradient[:] = 0
@@ -246,6 +249,7 @@ class Workspace:
             self.saved[layer][reverse],
             self.features[layer],
             mine,
+            gradients.Target(self.none, self.none),
             weights.states,
             sums,
             self.deltas,

@@ -11,4 +11,5 @@ Modules, in reading order:
 - `stream`: rows to changes, in threads
 - `output`: VCF, BCF, TSV and Parquet
 - `annotate`: whole files
+- `plan`: memory, disk and time of a run, estimated
 """

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnabirnn.errors import OptionError, VariantError
-from dnabirnn.explanation.options import AUTO, check_reach
-from dnabirnn.explanation.reach import Reach, measure_reach
+from dnabirnn.explanation.reach import reach_of
 from dnabirnn.explanation.variants.output import frame_of, open_variants
 from dnabirnn.explanation.variants.stream import Contigs, VariantSettings, variant_changes
 from dnabirnn.explanation.variants.vcf import VariantFile
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from dnabirnn.explanation.reach import Reach
     from dnabirnn.explanation.variants.alleles import Skipped
     from dnabirnn.explanation.variants.stream import Annotated
     from dnabirnn.explanation.variants.vcf import Row
@@ -161,7 +161,7 @@ class VariantRun:
         contigs = Contigs(lambda: iter(self.model.contigs(*self.fasta)), lengths)
         settings = VariantSettings(self.max_distance_bp, self.calls, self.skip_mismatch, column)
         names: dict[str, None] = {}
-        rows = _watched(self._of_shard(source), names)
+        rows = _watched(self.rows(source), names)
         circles: Container[str] = self.circular or ()
         for annotated in variant_changes(
             rows, contigs, self.model, settings, found.skipped, circles, self.name_of
@@ -175,7 +175,8 @@ class VariantRun:
                 "names with --chrom-alias"
             )
 
-    def _of_shard(self, source: VariantFile) -> Iterator[Row]:
+    def rows(self, source: VariantFile) -> Iterator[Row]:
+        """Yield the rows of the shard."""
         if self.shard is None:
             yield from source
             return
@@ -265,14 +266,10 @@ def distance_of(
     Raises
     ------
     OptionError
-        If it is not a positive integer, or a FASTA that must be read twice is a pipe.
+        If it is not a positive integer, or a FASTA is a pipe.
     """
-    if given != AUTO:
-        number = int(given) if isinstance(given, str) and given.isdecimal() else given
-        window_bp = model.checkpoint.scoring_window.length_bp
-        return Reach(check_reach(number, window_bp, "--max-distance"))
     check_fasta(fasta)
-    return measure_reach(model.contigs(*fasta), contig_lengths(*fasta), model, None, circular or ())
+    return reach_of(given, model, fasta, None, circular, "--max-distance")
 
 
 def check_fasta(fasta: Sequence[PathLike]) -> None:

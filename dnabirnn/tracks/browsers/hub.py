@@ -15,7 +15,13 @@ from dnabirnn.errors import OptionError
 from dnabirnn.files import OutputFiles, PathLike
 from dnabirnn.names import is_printable, printable
 from dnabirnn.tracks.browsers.sessions import session_files
-from dnabirnn.tracks.browsers.shown import Kind, check_tracks, kind_of, shown_tracks
+from dnabirnn.tracks.browsers.shown import (
+    Kind,
+    check_importance,
+    check_tracks,
+    kind_of,
+    shown_tracks,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,13 +37,19 @@ _LONGEST_SHORT_LABEL = 17  # UCSC shows no more characters
 
 
 def write_hub(
-    tracks: Sequence[PathLike], folder: PathLike, genome: str, *, email: str | None = None
+    tracks: Sequence[PathLike],
+    folder: PathLike,
+    genome: str,
+    *,
+    email: str | None = None,
+    importance: Sequence[PathLike] = (),
 ) -> None:
     """Write the files of a hub and of sessions into the folder of the tracks.
 
     They are hub.txt, genomes.txt, trackDb.txt, igv_session.xml and jbrowse2.json. Scores are shown
     as one overlay, with one colour per class. Calls are shown in the colours that their file
-    contains. Paths are relative, so the folder can be moved and served unchanged.
+    contains. Importance is drawn as letters. Paths are relative, so the folder can be moved and
+    served unchanged.
 
     Parameters
     ----------
@@ -48,6 +60,8 @@ def write_hub(
         Name of the assembly at UCSC, such as hs1.
     email : str, optional
         Address of the person responsible for the hub. UCSC requires one.
+    importance : sequence of path, optional
+        bigWig files in the folder with the importance of bases.
 
     Raises
     ------
@@ -56,9 +70,10 @@ def write_hub(
     OutputError
         The folder cannot be written.
     """
-    check_hub(tracks, folder, genome)
-    check_tracks(tracks)
-    shown = shown_tracks(tracks, folder)
+    check_importance(importance)
+    check_hub([*tracks, *importance], folder, genome)
+    check_tracks([*tracks, *importance])
+    shown = shown_tracks(tracks, folder, importance)
     name = f"dnabirnn_{genome}"
     hub = {
         "hub": re.sub(r"\W", "_", name),
@@ -116,7 +131,8 @@ def check_hub(tracks: Sequence[PathLike], folder: PathLike, genome: str | None) 
 
 def _track_db(shown: Sequence[ShownTrack]) -> Iterator[dict[str, str]]:
     """Yield the stanzas of trackDb.txt."""
-    scores = [track for track in shown if track.kind is Kind.BIGWIG]
+    scores = [track for track in shown if track.kind is Kind.BIGWIG and not track.importance]
+    importance = [track for track in shown if track.importance]
     calls = [track for track in shown if track.kind is Kind.BIGBED]
     if scores:
         yield {
@@ -151,6 +167,21 @@ def _track_db(shown: Sequence[ShownTrack]) -> Iterator[dict[str, str]]:
             "longLabel": f"{track.label}: motifs called by dnabirnn",
             "visibility": "pack",
             "itemRgb": "on",
+        }
+    for number, track in enumerate(importance, 1):
+        yield {
+            "track": f"dnabirnnImportance{number}",
+            "type": "bigWig",
+            "bigDataUrl": track.url,
+            "shortLabel": track.label[:_LONGEST_SHORT_LABEL],
+            "longLabel": f"{track.label} of bases, by dnabirnn",
+            "visibility": "full",
+            # Letters of the sequence, as high as the value (a dynseq track).
+            "logo": "on",
+            "autoScale": "on",
+            "alwaysZero": "on",
+            "maxHeightPixels": "128:64:16",
+            "color": track.colour,
         }
 
 

@@ -13,7 +13,13 @@ from urllib.parse import quote
 from dnabirnn.errors import OptionError
 from dnabirnn.files import OutputFiles
 from dnabirnn.names import is_printable
-from dnabirnn.tracks.browsers.shown import Kind, check_tracks, kind_of, shown_tracks
+from dnabirnn.tracks.browsers.shown import (
+    Kind,
+    check_importance,
+    check_tracks,
+    kind_of,
+    shown_tracks,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +47,12 @@ _TABIX = {
 
 
 def write_sessions(
-    tracks: Sequence[PathLike], folder: PathLike, fasta: PathLike, *, place: str = ""
+    tracks: Sequence[PathLike],
+    folder: PathLike,
+    fasta: PathLike,
+    *,
+    place: str = "",
+    importance: Sequence[PathLike] = (),
 ) -> None:
     """Write igv_session.xml and jbrowse2.json for the tracks of an assembly.
 
@@ -57,6 +68,8 @@ def write_sessions(
         Sequences of the assembly: FASTA or 2bit.
     place : str
         Region to show first, such as "chr1:1,000-2,000".
+    importance : sequence of path, optional
+        bigWig files with the importance of bases.
 
     Raises
     ------
@@ -71,10 +84,12 @@ def write_sessions(
         )
     if not os.path.isfile(fasta):
         raise OptionError(f"--fasta {fasta}: no such file; check the path")
-    check_tracks(tracks)
+    check_importance(importance)
+    check_tracks([*tracks, *importance])
     os.makedirs(folder, exist_ok=True)
     sequences = os.path.relpath(os.path.realpath(fasta), os.path.realpath(folder))
-    texts = session_files(shown_tracks(tracks, folder), sequences, folder=folder, place=place)
+    shown = shown_tracks(tracks, folder, importance)
+    texts = session_files(shown, sequences, folder=folder, place=place)
     with OutputFiles() as outputs:
         for file, text in texts.items():
             outputs.open(Path(folder, file)).write(text.encode())
@@ -124,7 +139,9 @@ def _igv(shown: Sequence[ShownTrack], genome: str, place: str) -> str:
         own = ElementTree.SubElement(
             panel, "Track", id=track.path, name=track.label, color=track.colour, visible="true"
         )
-        if track.kind is Kind.BIGWIG:
+        if track.importance:
+            own.set("autoScale", "true")
+        elif track.kind is Kind.BIGWIG:
             own.set("autoScale", "false")
             ElementTree.SubElement(
                 own, "DataRange", minimum="0.0", baseline="0.0", maximum="1.0", type="LINEAR"

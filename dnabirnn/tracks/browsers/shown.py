@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.files import PathLike
 
-__all__ = ["Kind", "ShownTrack", "check_tracks", "kind_of", "shown_tracks"]
+__all__ = ["Kind", "ShownTrack", "check_importance", "check_tracks", "kind_of", "shown_tracks"]
 
 _STRAND_OF_LABEL = {"plus": "+", "minus": "-", "both": "."}
 _SPLIT_NAME = re.compile(r"\.([^.]+)\.(plus|minus|both)\.\w+$")
@@ -59,12 +59,15 @@ class ShownTrack(NamedTuple):
     colour : str
         "red,green,blue", each 0 to 255.
     kind : Kind
+    importance : bool
+        Whether it is the importance of bases, which is not a probability.
     """
 
     url: str
     label: str
     colour: str
     kind: Kind
+    importance: bool = False
 
     @property
     def path(self) -> str:
@@ -110,8 +113,30 @@ def check_tracks(tracks: Sequence[PathLike]) -> None:
                 raise OptionError(f"{track}: is not {kind.title}, but is named like one; rename it")
 
 
-def shown_tracks(tracks: Sequence[PathLike], folder: PathLike) -> list[ShownTrack]:
-    """Return the tracks with labels and colours: scores first, in one colour per class."""
+def shown_tracks(
+    tracks: Sequence[PathLike], folder: PathLike, importance: Sequence[PathLike] = ()
+) -> list[ShownTrack]:
+    """Return the tracks with labels and colours: scores first, in one colour per class.
+
+    bigWig files of the importance of bases come last.
+    """
+    shown = _scores_and_others(tracks, folder)
+    return shown + [
+        track._replace(label=f"{track.label} importance", importance=True)
+        for track in _scores_and_others(importance, folder)
+    ]
+
+
+def check_importance(importance: Sequence[PathLike]) -> None:
+    """Raise OptionError for importance that is not in a bigWig file."""
+    for track in importance:
+        if kind_of(track) is not Kind.BIGWIG:
+            raise OptionError(
+                f"--importance {track}: must be a bigWig; write it with dnabirnn explain -o NAME.bw"
+            )
+
+
+def _scores_and_others(tracks: Sequence[PathLike], folder: PathLike) -> list[ShownTrack]:
     scores: list[tuple[str, str, str]] = []
     others: list[ShownTrack] = []
     for path in tracks:

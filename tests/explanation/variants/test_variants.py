@@ -15,7 +15,10 @@ from variant_files import Variant, random_variant, write_vcf
 
 from dnabirnn.alphabet import decode
 from dnabirnn.explanation.model import load
+from dnabirnn.explanation.variants import plan
+from dnabirnn.explanation.variants.annotate import VariantRun
 from dnabirnn.motif_classes import MotifClass
+from dnabirnn.network.call_choice import call_settings
 from dnabirnn.tracks.schema import VARIANT_SCHEMA
 
 OUTPUTS = [("A b,c", "+"), ("A b,c", "-"), ("B", ".")]
@@ -293,3 +296,45 @@ def test_no_rows(tmp_path: Path, variants: list[Variant]) -> None:
     assert pl.read_parquet(annotate(tmp_path, "o.parquet", vcf="e.vcf")).schema == VARIANT_SCHEMA
     text = annotate(tmp_path, "o.vcf.gz", "--index", vcf="e.vcf").read_bytes()
     assert gzip.decompress(text).decode().splitlines()[-1].startswith("#CHROM")
+
+
+@pytest.mark.parametrize("out", ["o.vcf", "o.vcf.gz", "o.parquet", "-"])
+def test_a_dry_run_writes_nothing(tmp_path: Path, variants: list[Variant], out: str) -> None:
+    before = sorted(tmp_path.iterdir())
+    result = succeed(
+        *("variants", tmp_path / "v.vcf", "--fasta", tmp_path / "g.fa", "--dry-run"),
+        *("-m", tmp_path / "m.safetensors", "-o", out if out == "-" else tmp_path / out),
+        *("--max-distance", 30),
+    )
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["memory", "disk", "time"]
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_dry_run_estimates_the_size_of_the_output(
+    tmp_path: Path, variants: list[Variant], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "_FEW_ROWS", 4)
+    monkeypatch.setattr(plan, "_MORE_ROWS", 20)
+    written = annotate(tmp_path, "o.vcf").stat().st_size
+    model = load(tmp_path / "m.safetensors", device="cpu")
+    run_of = VariantRun(
+        model, tmp_path / "v.vcf", [tmp_path / "g.fa"], 30, call_settings(model.checkpoint)
+    )
+    rows: list[int] = []
+    estimate = plan.VariantPlan(run_of, tmp_path / "x.vcf", rows.append).estimate()
+    assert sum(rows) == len(variants)
+    (disk,) = estimate.disk_bytes.values()
+    assert 0.7 * written < disk < 1.4 * written
+    assert estimate.seconds is not None
+
+
+def test_a_dry_run_finds_what_the_run_would(tmp_path: Path, variants: list[Variant]) -> None:
+    (tmp_path / "v.vcf").write_text("nothing\n")
+    options = ("--max-distance", 30, "-o", tmp_path / "o.vcf", "--dry-run")
+    common = ("--fasta", tmp_path / "g.fa", "-m", tmp_path / "m.safetensors", *options)
+    result = run("variants", tmp_path / "v.vcf", *common)
+    assert result.exit_code == 1
+    assert "no header line" in result.stderr.splitlines()[-1]
+    result = run("variants", "-", *common)
+    assert result.exit_code == 1
+    assert "--dry-run: reads the variants twice" in result.stderr.splitlines()[-1]

@@ -127,3 +127,31 @@ def test_what_can_be_no_hub(folder: Path, command: str, message: str) -> None:
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not list(Path("hub").iterdir())
+
+
+def test_importance_is_drawn_as_letters(folder: Path) -> None:
+    shared = ("g.fa", "-m", "m.safetensors")
+    succeed("score", *shared, "-o", "hub/s.bw")
+    Path("r.bed").write_text("chr1\t100\t120\n")
+    succeed("explain", *shared, "--regions", "r.bed", "--reach", "9", "-o", "hub/i.bw")
+    scores = sorted(map(str, Path("hub").glob("s.*.bw")))
+    importance = sorted(map(str, Path("hub").glob("i.*.bw")))
+    given = [part for file in importance for part in ("--importance", file)]
+    succeed("hub", *scores, *given, "-o", "hub", "--genome", "hs1")
+    tracks = stanzas(Path("hub/trackDb.txt"))
+    letters = [track for track in tracks if track.get("logo") == "on"]
+    assert [Path(unquote(track["bigDataUrl"])).name for track in letters] == [
+        Path(file).name for file in importance
+    ]
+    assert all("parent" not in track and track["autoScale"] == "on" for track in letters)
+    assert len(tracks) == 1 + len(scores) + len(importance)
+    session = ElementTree.parse("hub/igv_session.xml").getroot()
+    scales = [track.get("autoScale") for track in session.iter("Track")]
+    assert scales == ["false"] * len(scores) + ["true"] * len(importance)
+
+
+def test_importance_must_be_bigwig(folder: Path) -> None:
+    Path("hub/c.bed").write_text("chr1\t0\t9\n")
+    line = run("hub", "hub/c.bed", "--importance", "hub/c.bed", "-o", "hub", "--fasta", "g.fa")
+    assert line.exit_code
+    assert "--importance hub/c.bed: must be a bigWig" in line.output

@@ -7,6 +7,7 @@ Modules, in reading order:
 - `simd`: operations on vectors
 - `tiles`: tiles of matrix products
 - `kmers`: look-up of k-mers
+- `letters`: gradients by the letters of k-mers
 - `activation`: activation functions
 
 All of these import Numba. They are imported when a kernel is compiled.
@@ -17,6 +18,7 @@ from dnabirnn.compiled import deferred_names
 _MODULES = {
     "activation": ("exp", "exp2", "half_logistic", "logistic", "tanh"),
     "kmers": ("add_to_rows", "take_kmers"),
+    "letters": ("add3", "add5", "add7", "transpose"),
     "simd": (
         "by_lane",
         "choose",
@@ -30,6 +32,8 @@ _MODULES = {
         "load_codes",
         "maximum",
         "minimum",
+        "prefetch_to_read",
+        "prefetch_to_write",
         "scale",
         "splat",
         "split",

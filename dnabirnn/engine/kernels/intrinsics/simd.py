@@ -42,6 +42,8 @@ __all__ = [
     "load_codes",
     "maximum",
     "minimum",
+    "prefetch_to_read",
+    "prefetch_to_write",
     "scale",
     "splat",
     "split",
@@ -122,6 +124,35 @@ def store(typing, array, at, value):
         return context.get_dummy_value()
 
     return types.void(array, types.int64, value), code
+
+
+def _prefetch(writes):
+    """Define a function that fetches rows of `LANES` numbers to the cache, to write or read them.
+
+    Values of many bases do not fit in the cache. The processor fetches what is next to what was
+    read, but groups of values of one base are far apart.
+    """
+
+    def typed(typing, array, at, rows):
+        line = 64 // (array.dtype.bitwidth // 8)
+
+        def code(context, builder, signature, args):
+            place = pointer(context, builder, signature.args[0], args[0], args[1])
+            byte = ir.IntType(8).as_pointer()
+            kind = ir.FunctionType(ir.VoidType(), [byte, _I32, _I32, _I32])
+            function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+            for n in range(0, rows.literal_value * 2 * VECTOR, line):
+                there = builder.bitcast(builder.gep(place, [_I64(n)]), byte)
+                builder.call(function, [there, _I32(int(writes)), _I32(3), _I32(1)])
+            return context.get_dummy_value()
+
+        return types.void(array, types.int64, rows), code
+
+    return typed
+
+
+prefetch_to_read = intrinsic(prefer_literal=True)(_prefetch(False))
+prefetch_to_write = intrinsic(prefer_literal=True)(_prefetch(True))
 
 
 @intrinsic

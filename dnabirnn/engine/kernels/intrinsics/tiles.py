@@ -43,17 +43,17 @@ from dnabirnn.engine.kernels.intrinsics.generate import (
 from dnabirnn.engine.kernels.intrinsics.vector_types import FLOATS, VECTOR_OF
 from dnabirnn.engine.kernels.vectors import LANES, OUTER_COLUMNS, OUTER_ROWS, VECTOR
 
-__all__ = ["outer", "product2", "product4", "product6", "product8", "product12"]
+__all__ = ["loop", "outer", "product2", "product4", "product6", "product8", "product12"]
 
 _I64 = ir.IntType(64)
 
 
-def _loop(builder, count, sums, step):
+def loop(builder, count, sums, step):
     """Generate a loop of `count` steps, at least one: `sums = step(k, sums)`; return the sums."""
     entry = builder.block
-    loop, done = builder.append_basic_block(), builder.append_basic_block()
-    builder.branch(loop)
-    builder.position_at_end(loop)
+    begin, done = builder.append_basic_block(), builder.append_basic_block()
+    builder.branch(begin)
+    builder.position_at_end(begin)
     k = builder.phi(_I64)
     k.add_incoming(_I64(0), entry)
     before = [builder.phi(value.type) for value in sums]
@@ -61,9 +61,10 @@ def _loop(builder, count, sums, step):
         total.add_incoming(value, entry)
     after = step(k, before)
     following = builder.add(k, _I64(1))
+    end = builder.block  # a step may have loops of its own
     for phi, value in zip([k, *before], [following, *after], strict=True):
-        phi.add_incoming(value, loop)
-    builder.cbranch(builder.icmp_signed("<", following, count), loop, done)
+        phi.add_incoming(value, end)
+    builder.cbranch(builder.icmp_signed("<", following, count), begin, done)
     builder.position_at_end(done)
     return after
 
@@ -105,7 +106,7 @@ def _product(rows):
                 return after
 
             before = [builder.extract_value(args[5], i) for i in range(2 * rows)]
-            return context.make_tuple(builder, tile, _loop(builder, args[4], before, step))
+            return context.make_tuple(builder, tile, loop(builder, args[4], before, step))
 
         place = types.int64
         return tile(weights, place, states, place, place, tile), code
@@ -154,7 +155,7 @@ def outer(typing, left, at, left_step, right, first, right_step, count, sums, pl
 
         places = [builder.gep(tile, [_I64(n * VECTOR)]) for n in range(OUTER_ROWS * OUTER_COLUMNS)]
         before = [load_vector(builder, one, vector) for one in places]
-        for one, value in zip(places, _loop(builder, args[6], before, step), strict=True):
+        for one, value in zip(places, loop(builder, args[6], before, step), strict=True):
             builder.store(value, builder.bitcast(one, vector.as_pointer()), align=4)
         return context.get_dummy_value()
 
