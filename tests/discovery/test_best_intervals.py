@@ -45,9 +45,7 @@ def test_regions_without_a_site_have_no_target(whole: bool) -> None:
     contigs = [Stretch("x", codes), Stretch("empty", codes[:0])]
     of = best_intervals(contigs, model(whole), lambda name, output: np.array([[0, 1 << 40]]))
     assert of("x", 0).size == of("x", 1).size == of("empty", 0).size == 0
-    with pytest.raises(
-        MotifError, match=r"^no region reaches the threshold of a class; "
-    ):
+    with pytest.raises(MotifError, match=r"^no region reaches the threshold of a class; "):
         find_motifs(lambda: contigs, model(whole), Sites.everything())
 
 
