@@ -183,8 +183,7 @@ class _Search:
             one = self._refined(*seed)
             if one is not None:
                 found.append(one)
-                for start in one.starts.tolist():
-                    self._values[start : start + one.width] = 0
+                self._values = self._without(one)
         self._values = self._around.values.copy()
         return found
 
@@ -285,12 +284,21 @@ class _Search:
         if len(places.starts) < self._options.min_sites:
             return None
         assert one is not None
-        by_chance = [
-            len(self._matches(matrix, _SEED_COSINE).starts) for matrix in shuffles(one.matrix)
-        ]
-        if len(places.starts) < _LEAST_RATIO * np.mean(by_chance):
-            return None
-        return self._aligned(places, width, 0)
+        found = self._aligned(places, width, 0)
+        kept = self._values
+        # Its own sites are often matches of a short motif in another order, too.
+        self._values = self._without(found)
+        by_chance = np.mean(
+            [len(self._matches(other, _SEED_COSINE).starts) for other in shuffles(one.matrix)]
+        )
+        self._values = kept
+        return found if len(places.starts) >= _LEAST_RATIO * by_chance else None
+
+    def _without(self, motif: Aligned) -> NDArray[np.float64]:
+        """Return the contributions without those of the sites of a motif."""
+        values = self._values.copy()
+        values[(motif.starts[:, None] + np.arange(motif.width)).ravel()] = 0
+        return values
 
     def _aligned(self, places: _Places, width: int, flank: int) -> Aligned:
         """Return the motif of places of `width` bases and flanks."""
