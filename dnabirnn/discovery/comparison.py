@@ -53,8 +53,8 @@ def check_tomtom() -> Callable[..., Any]:
         from memelite import tomtom
     except ImportError as cause:
         raise OptionError(
-            "--database: comparing motifs needs the package memelite; install it with "
-            "`pip install dnabirnn[discover]`"
+            "comparing motifs needs the package memelite, which is not installed; install it with "
+            '`pip install ".[discover]"` in the folder of the source code'
         ) from cause
     return tomtom  # type: ignore[no-any-return]
 

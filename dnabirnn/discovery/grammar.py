@@ -167,7 +167,11 @@ def _sites(found: FoundMotif, frame: _Frame) -> _Sites:
     middles = frame.middles[targets]
     starts, ends = (2 * found.sites[name].to_numpy() - middles for name in ("start", "end"))
     signs = np.where((found.sites["strand"] == "-").to_numpy(), -1, 1)
-    return _Sites(targets, np.where(turn > 0, starts, -ends), signs * turn, found.motif.width_bp)
+    width = found.motif.width_bp
+    sites = _Sites(targets, np.where(turn > 0, starts, -ends), signs * turn, width)
+    # On a circular contig, a site beyond the origin looks as if it were far away.
+    reach = frame.lengths[targets] + 2 * (frame.reach_bp + width)
+    return sites.of(np.abs(sites.lefts) <= reach)
 
 
 class _Seen(NamedTuple):

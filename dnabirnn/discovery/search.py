@@ -44,12 +44,12 @@ _SEED_COSINE = 0.7
 as those of CTCF and YY1, become one."""
 _SITE_COSINE = 0.6
 """Smallest cosine of a site. All motifs compete for the sites, so that it can be lower."""
-_SAME_COSINE = 0.85
-_CONTAINED_COSINE = 0.8
-_CONTAINED_ENERGY = 0.7
-_CONTAINED_SHARE = 0.25
-"""A motif whose columns are those of part of another one, and that matters less than a quarter as
-much in all, consists of sites of that motif that vary."""
+_PART_COSINE, _PART_ENERGY = 0.8, 0.7
+"""A motif is part of another one if its columns, without at most 30 % of what they matter, are like
+columns of the other one."""
+_PART_SHARE = 0.25
+"""If a part matters less than a quarter as much in all, it is left out: its sites are those of the
+other motif that vary."""
 _SHUFFLES = 10
 _LEAST_RATIO = 3
 """Matches of a motif, compared with those of its columns in another order."""
@@ -58,7 +58,7 @@ _LEAST_IMPORTANCE = 0.01
 _LEAST_SHARE, _LEAST_BITS = 0.25, 0.15
 """Smallest contribution of the best base of a column, as a share of that of the best columns, and
 smallest information of the column."""
-_LOW_SHARE, _MANY_BITS = 0.12, 0.7
+_LOW_SHARE, _MANY_BITS = 0.1, 0.65
 """The same for a column that matters little, but is nearly the same in all sites."""
 
 
@@ -183,43 +183,59 @@ class _Search:
             one = self._refined(*seed)
             if one is not None:
                 found.append(one)
-                for start in one.starts.tolist():
-                    self._values[start : start + one.width] = 0
+                self._values = self._without(one)
         self._values = self._around.values.copy()
         return found
 
     def distinct(self, found: list[Aligned]) -> list[Aligned]:
-        """Return the motifs that are not part of others, those that matter most first."""
+        """Return the motifs that are not part of others, those that matter most first.
+
+        When they were found, bases of motifs before them did not count. They do when motifs are
+        compared: what was left over of another motif is then like that motif.
+        """
         kept: list[Aligned] = []
         for one in sorted(found, key=lambda motif: -motif.total):
-            wide = (self._aligned(_of(other), other.width, _FLANK_BP) for other in kept)
-            if not any(
-                is_part(one.matrix, other.matrix) and one.total < _CONTAINED_SHARE * other.total
-                for other in wide
-            ) and not any(is_same(one.matrix, other.matrix) for other in kept):
-                kept.append(one)
+            whole = self._aligned(_of(one), one.width, 0)
+            if not any(self._repeats(whole, one.total, other) for other in kept):
+                kept.append(whole)
         return kept
+
+    def _repeats(self, one: Aligned, total: float, other: Aligned) -> bool:
+        """Return whether a motif is like another one, or like part of it and matters much less."""
+        wide = self._aligned(_of(other), other.width, _FLANK_BP)
+        if not is_part(one.matrix, wide.matrix):
+            return False
+        return total < _PART_SHARE * other.total or is_part(other.matrix, one.matrix)
 
     def settled(self, motifs: list[Aligned]) -> list[Aligned]:
         """Return motifs with the sites for which they compete."""
         for _ in range(_SETTLING):
-            every = [self._matches(one.matrix, _SITE_COSINE) for one in motifs]
-            if not every:
-                break
-            numbers = [len(own.starts) for own in every]
-            widths = np.repeat([one.width for one in motifs], numbers)
-            joined = _Places(*(np.concatenate(part) for part in zip(*every, strict=True)))
-            owners = np.repeat(np.arange(len(every)), numbers)
-            order = np.lexsort((joined.minus, joined.starts, owners, -joined.scores))
-            chosen = best_apart(order, joined.starts, widths, len(self._values))
-            again = []
-            for number, one in enumerate(motifs):
-                own = joined.chosen(np.flatnonzero(chosen & (owners == number)))
-                if len(own.starts) >= self._options.min_sites:
-                    again.append(self._aligned(own, one.width, 0))
-            again.sort(key=lambda motif: -motif.total)
-            motifs = [one for one in again if one.total >= _LEAST_IMPORTANCE * again[0].total]
+            # The sites of all motifs together tell better which columns matter.
+            wide = [self._aligned(_of(one), one.width, _flank(one.width)) for one in motifs]
+            motifs = [
+                self._trimmed(one) or narrow for one, narrow in zip(wide, motifs, strict=True)
+            ]
+            motifs = self._competed(self.distinct(motifs))
         return motifs
+
+    def _competed(self, motifs: list[Aligned]) -> list[Aligned]:
+        """Return motifs with the best matches that do not overlap, of all motifs together."""
+        every = [self._matches(one.matrix, _SITE_COSINE) for one in motifs]
+        if not every:
+            return []
+        numbers = [len(own.starts) for own in every]
+        widths = np.repeat([one.width for one in motifs], numbers)
+        joined = _Places(*(np.concatenate(part) for part in zip(*every, strict=True)))
+        owners = np.repeat(np.arange(len(every)), numbers)
+        order = np.lexsort((joined.minus, joined.starts, owners, -joined.scores))
+        chosen = best_apart(order, joined.starts, widths, len(self._values))
+        found = []
+        for number, one in enumerate(motifs):
+            own = joined.chosen(np.flatnonzero(chosen & (owners == number)))
+            if len(own.starts) >= self._options.min_sites:
+                found.append(self._aligned(own, one.width, 0))
+        found.sort(key=lambda motif: -motif.total)
+        return [one for one in found if one.total >= _LEAST_IMPORTANCE * found[0].total]
 
     def _noise(self) -> float:
         """Return the smallest sum of contributions of a site.
@@ -268,12 +284,21 @@ class _Search:
         if len(places.starts) < self._options.min_sites:
             return None
         assert one is not None
-        by_chance = [
-            len(self._matches(matrix, _SEED_COSINE).starts) for matrix in shuffles(one.matrix)
-        ]
-        if len(places.starts) < _LEAST_RATIO * np.mean(by_chance):
-            return None
-        return self._aligned(places, width, 0)
+        found = self._aligned(places, width, 0)
+        kept = self._values
+        # Its own sites are often matches of a short motif in another order, too.
+        self._values = self._without(found)
+        by_chance = np.mean(
+            [len(self._matches(other, _SEED_COSINE).starts) for other in shuffles(one.matrix)]
+        )
+        self._values = kept
+        return found if len(places.starts) >= _LEAST_RATIO * by_chance else None
+
+    def _without(self, motif: Aligned) -> NDArray[np.float64]:
+        """Return the contributions without those of the sites of a motif."""
+        values = self._values.copy()
+        values[(motif.starts[:, None] + np.arange(motif.width)).ravel()] = 0
+        return values
 
     def _aligned(self, places: _Places, width: int, flank: int) -> Aligned:
         """Return the motif of places of `width` bases and flanks."""
@@ -380,13 +405,7 @@ def is_part(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
     energy = (one**2).sum()
     for own, its in overlaps(one, other):
         inside, across = (own**2).sum(), (its**2).sum()
-        least = _CONTAINED_COSINE * np.sqrt(inside * across)
-        if inside >= _CONTAINED_ENERGY * energy and least > 0 and (own * its).sum() >= least:
+        least = _PART_COSINE * np.sqrt(inside * across)
+        if inside >= _PART_ENERGY * energy and least > 0 and (own * its).sum() >= least:
             return True
     return False
-
-
-def is_same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    """Return whether two matrices are alike as a whole."""
-    both = np.sqrt((one**2).sum() * (other**2).sum())
-    return any((own * its).sum() >= _SAME_COSINE * both for own, its in overlaps(one, other))

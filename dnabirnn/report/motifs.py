@@ -145,8 +145,9 @@ def _finding(entry: Mapping[str, Any], plain: Mapping[str, Any]) -> str:
     pairs = [row for row in plain["grammar"] if row["class"] == name]
     if pairs:
         row = max(pairs, key=lambda row: row["targets"])
+        second = row["second"] if row["first"] != row["second"] else f"Another {row['second']}"
         text += (
-            f" {row['second']} stands {_place(row)} of {row['first']}, {_strand(row)}, in "
+            f" {second} stands {_place(row)} of {row['first']}, {_strand(row)}, in "
             f"{row['targets']:,} of them; {row['expected']:,.1f} are expected by chance."
         )
     return text
@@ -178,6 +179,17 @@ def _gaps(row: Mapping[str, Any]) -> tuple[int, int]:
 
 def _strand(row: Mapping[str, Any]) -> str:
     return "on the same strand" if row["orientation"] == "same" else "on the other strand"
+
+
+def _q(value: float) -> str:
+    """Return a q-value as text.
+
+    Examples
+    --------
+    >>> _q(0.00123), _q(0.0)
+    ('1.2e-03', '< 1e-300')
+    """
+    return f"{value:.1e}" if value >= 1e-300 else "< 1e-300"
 
 
 def _percent(share: float | None) -> str:
@@ -219,7 +231,7 @@ def _motif_table(plain: Mapping[str, Any], of: str) -> Table:
 
 
 def _match_cell(match: Mapping[str, Any]) -> TableCell:
-    return TableCell(f"{match['match_name']} ({match['match']})", f"q {match['qvalue']:.1e}")
+    return TableCell(f"{match['match_name']} ({match['match']})", f"q {_q(match['qvalue'])}")
 
 
 def _grammar_table(plain: Mapping[str, Any], of: str) -> Table:
@@ -227,12 +239,12 @@ def _grammar_table(plain: Mapping[str, Any], of: str) -> Table:
         [
             TableCell(row["first"]),
             TableCell(row["second"]),
-            TableCell(f"{row['orientation']} strand" if row["orientation"] == "same" else "other"),
+            TableCell("same" if row["orientation"] == "same" else "other"),
             TableCell(_place(row)),
             TableCell(f"{row['targets']:,}"),
             TableCell(f"{row['expected']:,.1f}"),
             TableCell(_percent(row["share"])),
-            TableCell(f"{row['qvalue']:.1e}"),
+            TableCell(_q(row["qvalue"])),
         ]
         for row in plain["grammar"]
     ]
@@ -272,7 +284,7 @@ def _logo(
             "Bottom",
             f"Middle: {match['match_name']} ({match['match']}) of "
             f"{os.path.basename(str(plain['database']))}, the most similar motif "
-            f"(q {match['qvalue']:.1e}){turned}. Bottom",
+            f"(q {_q(match['qvalue'])}){turned}. Bottom",
         )
     panels.append(importance_panel(np.array(motif["importance_of_bases"], np.float32)))
     return Figure(logo_figure(panels), f"Logo of {name}{of}.", caption)

@@ -121,6 +121,18 @@ def test_two_targets_are_too_few():
     assert grammar_table(made_discovery(0, Planted(spacing=40, share=1.0, targets=2))).is_empty()
 
 
+def test_sites_beyond_the_origin_of_a_circle_are_left_out():
+    discovery = made_discovery(2, FIXED[0])
+    first, second = discovery.motifs
+    far = second.sites.head(3).with_columns(
+        start=pl.col("start") + 10**9, end=pl.col("end") + 10**9
+    )
+    more = type(second)("X", second.motif, second.importance, pl.concat([second.sites, far]))
+    assert_frame_equal(
+        grammar_table(discovery._replace(motifs=[first, more])), grammar_table(discovery)
+    )
+
+
 def test_motifs_of_different_classes_are_no_pair():
     discovery = made_discovery(1, FIXED[0])
     first, second = discovery.motifs
