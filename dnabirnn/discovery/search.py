@@ -36,7 +36,8 @@ _FLANK_BP = 15
 """Bases on either side of a motif that may be added to it at a time."""
 _GAP_BP = 8
 """Most columns in a row inside a motif that do not matter."""
-_SHORTEST_BP = 4
+_SHORTEST_BP, _LEAST_INFORMATION = 4, 8.0
+"""Fewest columns and bits of a motif. With less than 8 bits, random bases match once in 256."""
 _ROUNDS, _SETTLING, _TRIES = 30, 2, 60
 """Most rounds of a motif, rounds of the competition for sites, and k-mers that are tried."""
 _SEED_COSINE = 0.7
@@ -58,7 +59,7 @@ _LEAST_IMPORTANCE = 0.01
 _LEAST_SHARE, _LEAST_BITS = 0.25, 0.15
 """Smallest contribution of the best base of a column, as a share of that of the best columns, and
 smallest information of the column."""
-_LOW_SHARE, _MANY_BITS = 0.1, 0.65
+_LOW_SHARE, _MANY_BITS = 0.1, 0.6
 """The same for a column that matters little, but is nearly the same in all sites."""
 
 
@@ -333,7 +334,7 @@ class _Search:
         groups = np.split(kept, np.flatnonzero(np.diff(kept) > _GAP_BP + 1) + 1)
         group = max(groups, key=lambda own: strength[own].sum())
         first, last = int(group[0]), int(group[-1]) + 1
-        if last - first < _SHORTEST_BP:
+        if last - first < _SHORTEST_BP or bits[first:last].sum() < _LEAST_INFORMATION:
             return None
         starts = one.starts + np.where(one.minus, one.width - last, first)
         return Aligned(starts, one.minus, one.counts[first:last], one.matrix[first:last])
