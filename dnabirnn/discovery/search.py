@@ -59,7 +59,7 @@ _LEAST_IMPORTANCE = 0.01
 _LEAST_SHARE, _LEAST_BITS = 0.25, 0.15
 """Smallest contribution of the best base of a column, as a share of that of the best columns, and
 smallest information of the column."""
-_LOW_SHARE, _MANY_BITS = 0.1, 0.6
+_LOW_SHARE, _MANY_BITS = 0.05, 0.65
 """The same for a column that matters little, but is nearly the same in all sites."""
 
 
@@ -181,7 +181,7 @@ class _Search:
             if seed is None:
                 break
             tried.add(seed[0])
-            one = self._refined(*seed)
+            one = self._refined(*seed[1:])
             if one is not None:
                 found.append(one)
                 self._values = self._without(one)
@@ -213,9 +213,7 @@ class _Search:
         for _ in range(_SETTLING):
             # The sites of all motifs together tell better which columns matter.
             wide = [self._aligned(_of(one), one.width, _flank(one.width)) for one in motifs]
-            motifs = [
-                self._trimmed(one) or narrow for one, narrow in zip(wide, motifs, strict=True)
-            ]
+            motifs = [one for one in map(self._trimmed, wide) if one is not None]
             motifs = self._competed(self.distinct(motifs))
         return motifs
 
@@ -267,7 +265,7 @@ class _Search:
                 return (width, word), own, width
         return None
 
-    def _refined(self, key: tuple[int, int], places: _Places, width: int) -> Aligned | None:
+    def _refined(self, places: _Places, width: int) -> Aligned | None:
         """Return the motif that copies of a k-mer lead to, or None if there is none."""
         seen: set[bytes] = set()
         one = None
@@ -337,7 +335,13 @@ class _Search:
         if last - first < _SHORTEST_BP or bits[first:last].sum() < _LEAST_INFORMATION:
             return None
         starts = one.starts + np.where(one.minus, one.width - last, first)
-        return Aligned(starts, one.minus, one.counts[first:last], one.matrix[first:last])
+        # A motif may grow beyond the surroundings of a target.
+        owners = self._around.owners
+        ends = starts + last - first - 1
+        whole = (starts >= 0) & (ends < len(owners))
+        whole[whole] = owners[starts[whole]] == owners[ends[whole]]
+        matrix = one.matrix[first:last]
+        return Aligned(starts[whole], one.minus[whole], one.counts[first:last], matrix)
 
     def _matches(self, matrix: NDArray[np.float64], least_cosine: float) -> _Places:
         """Return the matches of a motif that do not overlap, the best of those that do."""
