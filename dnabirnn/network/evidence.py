@@ -21,7 +21,7 @@ L is the length of a typical site, so that a call of this length has about the s
 both. By the mean, calls have the order of their mean scores.
 
 Bases without a row in a track are absent: their score is low, or unknown. All of them, and those
-that score below `floor`, have one value, so that evidence does not depend on `--min-score` as long
+that score below `floor`, have one value, so that the sum does not depend on `--min-score` as long
 as that is not above the floor. The value is learned: the logarithm of how much rarer absent bases
 are inside sites than outside.
 """

@@ -86,9 +86,8 @@ class Segments(NamedTuple):
     All fields are (n,) int64. `before` and `after` are the sums of the contig's scores up to the
     start and up to the end of each interval. Absent bases score 0, so differences of these sums
     give the total score of any stretch. `gained_before` and `gained_after` are the same sums of
-    what the scores gain over those of absent bases (`EvidenceScale.gains`), and `present_before`
-    and `present_after` those of the scores that are not below the floor. `piece` is the number of
-    stretches of absent bases before the interval that are too long for a call to span.
+    what the scores gain over those of absent bases (`EvidenceScale.gains`). `piece` is the number
+    of stretches of absent bases before the interval that are too long for a call to span.
     """
 
     start: NDArray[np.int64]
@@ -97,8 +96,6 @@ class Segments(NamedTuple):
     after: NDArray[np.int64]
     gained_before: NDArray[np.int64]
     gained_after: NDArray[np.int64]
-    present_before: NDArray[np.int64]
-    present_after: NDArray[np.int64]
     piece: NDArray[np.int64]
 
     def take(self, which: _Which) -> Segments:
@@ -108,16 +105,12 @@ class Segments(NamedTuple):
     def spans(self, first: _Which, last: _Which) -> Segments:
         """Return intervals from the start of one segment to the end of the same or a later one."""
         begun, ended = self.take(first), self.take(last)
-        return begun._replace(
-            end=ended.end,
-            after=ended.after,
-            gained_after=ended.gained_after,
-            present_after=ended.present_after,
-        )
+        return begun._replace(end=ended.end, after=ended.after, gained_after=ended.gained_after)
 
     def means(self) -> NDArray[np.int64]:
         """Return the mean scores of the intervals, (n,) int64, rounded half up."""
-        return _quotients(self.after - self.before, self.end - self.start)
+        total, length = self.after - self.before, self.end - self.start
+        return np.asarray((2 * total + length) // (2 * length))
 
     def evidence_sums(self, scale: EvidenceScale) -> NDArray[np.int64]:
         """Return the sums of the evidence of the bases of each interval, in millinats, (n,)."""
@@ -126,14 +119,7 @@ class Segments(NamedTuple):
 
     def evidence(self, scale: EvidenceScale) -> NDArray[np.int64]:
         """Return the evidence of the intervals, in millinats, (n,) int64."""
-        length_bp = self.end - self.start
-        means = _quotients(self.present_after - self.present_before, length_bp)
-        return scale.pooling.evidence(self.evidence_sums(scale), means, scale.prior)
-
-
-def _quotients(total: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return quotients, rounded half up in integer arithmetic."""
-    return np.asarray((2 * total + length) // (2 * length))
+        return scale.pooling.evidence(self.evidence_sums(scale), self.means(), scale.prior)
 
 
 NO_SEGMENTS = Segments(*(np.empty(0, dtype=np.int64) for _ in Segments._fields))
@@ -152,8 +138,8 @@ class Sums(NamedTuple):
 
     Attributes
     ----------
-    total, gained, present : int
-        Sums of scores, of gains, and of scores that are not below the floor.
+    total, gained : int
+        Sums of scores and of gains.
     end : int
         End of the last row.
     piece : int
@@ -162,7 +148,6 @@ class Sums(NamedTuple):
 
     total: int = 0
     gained: int = 0
-    present: int = 0
     end: int = 0
     piece: int = 0
 
@@ -184,8 +169,6 @@ def above(
     length = rows.end - rows.start
     after = np.cumsum(rows.score.astype(np.int64) * length) + sums.total
     gained = np.cumsum(scale.gains()[rows.score] * length) + sums.gained
-    high = np.where(rows.score < scale.floor, 0, rows.score)
-    present = np.cumsum(high * length) + sums.present
     absent = rows.start - np.append(sums.end, rows.end[:-1])
     pieces = sums.piece + np.cumsum(absent > gap_bp)
     segments = Segments(
@@ -195,12 +178,9 @@ def above(
         after,
         np.append(sums.gained, gained[:-1]),
         gained,
-        np.append(sums.present, present[:-1]),
-        present,
         pieces,
     )
-    ends = (int(of[-1]) for of in (after, gained, present, rows.end, pieces))
-    last = Sums(*ends)
+    last = Sums(int(after[-1]), int(gained[-1]), int(rows.end[-1]), int(pieces[-1]))
     return segments.take(rows.score >= threshold), last
 
 
@@ -306,11 +286,7 @@ class Maximal:
                 at = links[at]
             while at >= 0 and candidates[at].right < new.right:
                 new = candidates[at]._replace(
-                    end=new.end,
-                    after=new.after,
-                    gained_after=new.gained_after,
-                    present_after=new.present_after,
-                    right=new.right,
+                    end=new.end, after=new.after, gained_after=new.gained_after, right=new.right
                 )
                 del candidates[at:]
                 at = links[at]
@@ -336,8 +312,6 @@ class _Candidate(NamedTuple):
     after: int
     gained_before: int
     gained_after: int
-    present_before: int
-    present_after: int
     piece: int
     left: int
     right: int

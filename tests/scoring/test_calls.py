@@ -478,6 +478,7 @@ def test_evidence_is_pooled_from_the_bases_of_a_call(
     weights = base_log_odds() - scale.prior
     floor = min(100, rule.threshold)
     told = [int(weights[s]) if s >= floor else scale.absent for s in scores]
+    lowest = min(least, floor)
 
     def of(values: list[int], cuts: list[int], least: int) -> list[tuple[int, int, int]]:
         rows = find_runs(blocks(column(values), cuts), min_score=least)
@@ -490,7 +491,7 @@ def test_evidence_is_pooled_from_the_bases_of_a_call(
     def pooled(start: int, end: int) -> int:
         kind, typical_bp = scale.pooling
         if kind is PoolingKind.MEAN:
-            present = [score if score >= floor else 0 for score in scores[start:end]]
+            present = [score if score >= lowest else 0 for score in scores[start:end]]
             return int(typical_bp * weights[math.floor(sum(present) / len(present) + 0.5)])
         return sum(told[start:end])
 
