@@ -7,6 +7,7 @@ Modules, in reading order:
 - `best_intervals`: targets in regions and whole sequences
 - `targets`: intervals whose scores are explained, or a sample of them
 - `contributions`: what the bases around targets contribute to their scores
+- `pooled`: how much each base of a whole sequence counts
 - `reach`: how far from a target bases matter
 - `matching`: matches of a motif in contributions
 - `search`: motifs in the contributions of the targets of a class

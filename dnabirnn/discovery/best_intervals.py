@@ -1,4 +1,4 @@
-"""Regions and whole sequences as targets: of each, the best interval of every class that it has."""
+"""Regions and whole sequences as targets: the part of each that has the site of a class."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dnabirnn.scoring import Model
     from dnabirnn.sequences import Contig
 
-__all__ = ["best_intervals"]
+__all__ = ["best_intervals", "log_odds_of", "rows_of"]
 
 _SITE_BP = 8
 """Shortest best interval, as for labels of whole sequences."""
@@ -34,12 +34,14 @@ def best_intervals(
     regions: Callable[[str, int], NDArray[np.int64]],
     circular: Container[str] = (),
 ) -> Callable[[str, int], NDArray[np.int64]]:
-    """Find the best interval of each class in regions.
+    """Find the targets of each class in regions.
 
     If the model learned labels of whole sequences, a region has a class if its probability reaches
-    the threshold of the class, and the best interval is that of `score --per-sequence`. Otherwise,
-    it is the interval of one strand with the largest sum of log-odds, compared with those of the
-    threshold of calls, and the region has the class if this sum is above 0.
+    the threshold of the class. Its target is the region, or as much of it around the best interval
+    of `score --per-sequence` as the sequences that the model is calibrated for are long.
+
+    Otherwise, the target is the interval of one strand with the largest sum of log-odds, compared
+    with those of the threshold of calls. The region has the class if this sum is above 0.
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ def best_intervals(
     find = _sequence_best if model.checkpoint.sequences is not None else _base_best
     found: dict[tuple[str, int], list[tuple[int, int]]] = {}
     blocks = model.blocks(contigs, wanted=lambda name: regions(name, 0), circular=circular)
-    for region in _rows(blocks, regions):
+    for _, region in rows_of(blocks, lambda name: regions(name, 0)):
         for output, start, end in find(region, model):
             key = (region.name, output)
             found.setdefault(key, []).append((region.start + start, region.start + end))
@@ -68,13 +70,13 @@ def best_intervals(
     return intervals
 
 
-def _rows(
-    blocks: Iterable[Block], regions: Callable[[str, int], NDArray[np.int64]]
-) -> Iterator[Block]:
-    """Yield the scores of each region as one block."""
+def rows_of(
+    blocks: Iterable[Block], regions: Callable[[str], NDArray[np.int64]]
+) -> Iterator[tuple[int, Block]]:
+    """Yield the number of each region of a contig, with its scores as one block."""
     parts: dict[int, list[Block]] = {}
     for block in blocks:
-        intervals = regions(block.name, 0)
+        intervals = regions(block.name)
         end = block.start + len(block.codes)
         near = np.flatnonzero((intervals[:, 0] < end) & (intervals[:, 1] > block.start))
         for number in near.tolist():
@@ -90,17 +92,20 @@ def _rows(
         done = [n for n in parts if block.last or intervals[n, 1] <= end]
         for number in sorted(done):
             some = parts.pop(number)
-            yield Block(
-                block.name,
-                some[0].start,
-                np.concatenate([one.probabilities for one in some]),
-                np.concatenate([one.codes for one in some]),
-                last=True,
+            yield (
+                number,
+                Block(
+                    block.name,
+                    some[0].start,
+                    np.concatenate([one.probabilities for one in some]),
+                    np.concatenate([one.codes for one in some]),
+                    last=True,
+                ),
             )
 
 
 def _sequence_best(region: Block, model: Model) -> Iterator[tuple[int, int, int]]:
-    """Yield output, start and end of the best interval of each class that a sequence has."""
+    """Yield output, start and end of the target of each class that a sequence has."""
     scores, classes = model.checkpoint.sequences, model.checkpoint.architecture.classes
     assert scores is not None
     alone = region._replace(start=0)
@@ -108,14 +113,35 @@ def _sequence_best(region: Block, model: Model) -> Iterator[tuple[int, int, int]
         probabilities = scores.probabilities(one.log_odds[None])[0]
         for best, probability, (name, _) in zip(one.best, probabilities, classes, strict=True):
             if best is not None and probability >= scores.rules[name].threshold:
-                yield model.outputs.index((name, best.strand)), best.start, best.end
+                output = model.outputs.index((name, best.strand))
+                yield output, *_around(best.start, best.end, len(region.codes), scores.length_bp)
+
+
+def _around(start: int, end: int, length: int, wanted: int) -> tuple[int, int]:
+    """Return an interval with bases on both sides, about `wanted` bases of `length`.
+
+    Examples
+    --------
+    >>> _around(40, 48, 100, 30), _around(2, 10, 100, 30), _around(2, 10, 20, 30)
+    ((29, 59), (0, 30), (0, 20))
+    """
+    flank = max(0, -((end - start - wanted) // 2))
+    size = end - start + 2 * flank
+    first = min(max(0, start - flank), max(0, length - size))
+    return first, min(length, first + size)
+
+
+def log_odds_of(block: Block) -> NDArray[np.float64]:
+    """Return the log-odds of bases, (m, O), very low ones for code 4."""
+    p = np.clip(block.probabilities.astype(np.float64), *PROBABILITY_BOUNDS)
+    log_odds = np.log(p) - np.log1p(-p)
+    log_odds[block.codes >= AMBIGUOUS] = _UNKNOWN
+    return np.asarray(log_odds)
 
 
 def _base_best(region: Block, model: Model) -> Iterator[tuple[int, int, int]]:
     """Yield the same, from the thresholds of calls."""
-    p = np.clip(region.probabilities.astype(np.float64), *PROBABILITY_BOUNDS)
-    log_odds = np.log(p) - np.log1p(-p)
-    log_odds[region.codes >= AMBIGUOUS] = _UNKNOWN
+    log_odds = log_odds_of(region)
     for name, _ in model.checkpoint.architecture.classes:
         rule = model.checkpoint.calls.get(name)
         if rule is None:

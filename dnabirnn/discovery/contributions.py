@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS, reverse_complement
-from dnabirnn.discovery.targets import around
+from dnabirnn.discovery.targets import around, outputs_of
 from dnabirnn.explanation import Mutagenesis, effects, near_targets
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def explain_targets(
     targets: Sequence[Target],
     reach_bp: int,
     circular: Container[str] = (),
+    shares: Sequence[NDArray[np.float64]] | None = None,
 ) -> Iterator[Explained]:
     """Yield targets with the contributions of the bases in them and within reach of them.
 
@@ -81,8 +82,11 @@ def explain_targets(
     reach_bp : int
     circular : container of str
         Names of circular contigs.
+    shares : sequence of ndarray, (w, S), optional
+        How much each base of a target counts, on the S strands of its class; see `pooled_shares`.
+        By default, all bases count the same, on the strand of the target.
     """
-    sums = _Sums(targets, reach_bp)
+    sums = _Sums(model, targets, reach_bp, shares)
     codes: dict[str, Codes] = {}
 
     def watched() -> Iterator[Contig]:
@@ -121,13 +125,22 @@ class _Sums:
 
     Parameters
     ----------
+    model : Model
     targets : sequence of Target
         Sorted by start within a contig.
     reach_bp : int
+    shares : sequence of ndarray, optional
     """
 
-    def __init__(self, targets: Sequence[Target], reach_bp: int) -> None:
-        self._targets, self._reach_bp = targets, reach_bp
+    def __init__(
+        self,
+        model: Model,
+        targets: Sequence[Target],
+        reach_bp: int,
+        shares: Sequence[NDArray[np.float64]] | None,
+    ) -> None:
+        self._targets, self._reach_bp, self._shares = targets, reach_bp, shares
+        self._outputs = [outputs_of(model, number) for number in range(len(model.outputs))]
         self._numbers: dict[str, list[int]] = {}
         for number, target in enumerate(targets):
             self._numbers.setdefault(target.contig, []).append(number)
@@ -155,8 +168,12 @@ class _Sums:
         near = np.searchsorted(self._starts[block.name], [first, last])
         for number in self._numbers[block.name][int(near[0]) : int(near[1])]:
             target = self._targets[number]
-            sums = self._of(number)
-            _add(sums, block, target.output, target.start + turn, target.end + turn)
+            sums, start, end = self._of(number), target.start + turn, target.end + turn
+            if self._shares is None:
+                _add(sums, block, [target.output], start, end, np.ones((end - start, 1)))
+            else:
+                of_class = self._outputs[target.output]
+                _add(sums, block, of_class, start, end, self._shares[number])
 
     def pop(self, number: int) -> NDArray[np.float64]:
         """Return the sums of a target, (m, 4), and forget them; the first row is at its reach."""
@@ -170,27 +187,50 @@ class _Sums:
         return self._sums.setdefault(number, np.zeros((size, 4)))
 
 
-def _add(sums: NDArray[np.float64], block: EffectBlock, output: int, start: int, end: int) -> None:
-    """Add the effects of a block on a target to `sums` (m, 4)."""
+def _add(
+    sums: NDArray[np.float64],
+    block: EffectBlock,
+    outputs: Sequence[int],
+    start: int,
+    end: int,
+    shares: NDArray[np.float64],
+) -> None:
+    """Add the effects of a block on a target to `sums` (m, 4).
+
+    Parameters
+    ----------
+    sums : ndarray, (m, 4) float64
+    block : EffectBlock
+    outputs : sequence of int
+        S outputs that count.
+    start, end : int
+        The target, of w bases.
+    shares : ndarray, (w, S) float64
+    """
     reach_bp = (len(sums) - (end - start)) // 2
     left = start - reach_bp
     first = max(block.start, left)
     last = min(block.start + len(block.codes), left + len(sums))
     if first >= last:
         return
-    profiles = block.substitutions.profiles[first - block.start : last - block.start]
-    profiles = profiles[..., output]  # (n, 4, columns)
+    every = block.substitutions.profiles[first - block.start : last - block.start]
     places = np.arange(first, last)[:, None]
-    if end - start < profiles.shape[2]:  # gather the columns of the target
-        index = np.arange(start, end) - places + reach_bp
-        inside = (index >= 0) & (index < profiles.shape[2])
-        profiles = np.take_along_axis(profiles, np.where(inside, index, 0)[:, None], axis=2)
+    # Each base acts on the bases within reach; the target has these, or fewer.
+    if end - start < every.shape[2]:
+        targets = np.arange(start, end) + np.zeros_like(places)
     else:
-        columns = places + np.arange(-reach_bp, reach_bp + 1)
-        inside = (columns >= start) & (columns < end)
-    kept = np.where(inside[:, None], profiles, 0).astype(np.float64)
-    # Columns that the opposite strand exchanges are added first: it then has equal sums.
-    sums[first - left : last - left] += (kept + kept[..., ::-1]).sum(axis=2) / 2
+        targets = places + np.arange(-reach_bp, reach_bp + 1)
+    columns = targets - places + reach_bp
+    inside = (columns >= 0) & (columns < every.shape[2]) & (targets >= start) & (targets < end)
+    columns = np.where(inside, columns, 0)[:, None]
+    bases = np.where(inside, targets - start, 0)
+    found = np.zeros((last - first, 4))
+    for output, own in zip(outputs, shares.T, strict=True):
+        kept = np.take_along_axis(every[..., output], columns, axis=2)
+        kept = kept * np.where(inside, own[bases], 0)[:, None]
+        # Columns that the opposite strand exchanges are added first: it then has equal sums.
+        found += (kept + kept[..., ::-1]).sum(axis=2) / 2
+    sums[first - left : last - left] += found
 
 
 def _framed(

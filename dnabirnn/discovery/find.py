@@ -13,6 +13,7 @@ from dnabirnn.discovery.contributions import explain_targets
 from dnabirnn.discovery.found_motif import Discovery, FoundMotif
 from dnabirnn.discovery.matching import best_apart, opposite
 from dnabirnn.discovery.options import DiscoveryOptions
+from dnabirnn.discovery.pooled import pooled_shares
 from dnabirnn.discovery.reach import measure_context
 from dnabirnn.discovery.search import Surroundings, search_motifs
 from dnabirnn.discovery.targets import choose_targets
@@ -64,7 +65,7 @@ def find_motifs(
         Returns the contigs, such as `lambda: model.contigs("genome.fa")`. Called several times.
     model : Model
     targets : Sites
-        Calls, or regions: of these, the best interval of each class that they have is a target (see
+        Calls, or regions, in which the targets of the classes that they have are found (see
         `best_intervals`). Of a target of more than 1,000 bases, the middle is explained.
     reach_bp : int, optional
         Bases on either side of a target that are searched too; see `measure_context` for the
@@ -110,7 +111,10 @@ def find_motifs(
             yield contig
 
     by_class: dict[str, list[Explained]] = {output.class_name: [] for output in outputs}
-    for one in explain_targets(measured(), model, chosen, reach_bp, circular):
+    shares = None
+    if model.checkpoint.sequences is not None and not targets.calls:
+        shares = pooled_shares(contigs(), model, chosen, circular)
+    for one in explain_targets(measured(), model, chosen, reach_bp, circular, shares):
         by_class[outputs[chosen[one.target].output].class_name].append(one)
     found: list[FoundMotif] = []
     for class_name, own in by_class.items():

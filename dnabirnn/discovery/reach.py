@@ -23,6 +23,7 @@ __all__ = ["measure_context"]
 _SAMPLE = 30
 """Targets of each class."""
 _LONGEST_BP = 200
+_SEQUENCE_BP = 100
 _SHARE = 0.99
 _STEP_BP = 10
 
@@ -36,7 +37,8 @@ def measure_context(
     """Return the distance from targets within which nearly all importance lies.
 
     It is measured on a sample of targets, up to 200 bases: the shortest distance, in tens of bases,
-    that has 99 % of the importance there, without signs.
+    that has 99 % of the importance there, without signs. If the model learned labels of whole
+    sequences, it is the length of these, up to 100 bases: bases matter inside the targets.
 
     Parameters
     ----------
@@ -51,6 +53,8 @@ def measure_context(
     -------
     reach_bp : int
     """
+    if model.checkpoint.sequences is not None:
+        return min(_SEQUENCE_BP, model.checkpoint.sequences.length_bp)
     longest = max(1, min(_LONGEST_BP, model.checkpoint.scoring_window.length_bp - 1))
     sample, _ = choose_targets(contigs(), intervals, model.outputs, longest, _SAMPLE, circular)
     by_distance: list[list[float]] = [[] for _ in range(longest + 1)]

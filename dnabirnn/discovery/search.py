@@ -36,7 +36,8 @@ _FLANK_BP = 15
 """Bases on either side of a motif that may be added to it at a time."""
 _GAP_BP = 8
 """Most columns in a row inside a motif that do not matter."""
-_SHORTEST_BP = 4
+_SHORTEST_BP, _LEAST_INFORMATION = 4, 8.0
+"""Fewest columns and bits of a motif. With less than 8 bits, random bases match once in 256."""
 _ROUNDS, _SETTLING, _TRIES = 30, 2, 60
 """Most rounds of a motif, rounds of the competition for sites, and k-mers that are tried."""
 _SEED_COSINE = 0.7
@@ -58,7 +59,7 @@ _LEAST_IMPORTANCE = 0.01
 _LEAST_SHARE, _LEAST_BITS = 0.25, 0.15
 """Smallest contribution of the best base of a column, as a share of that of the best columns, and
 smallest information of the column."""
-_LOW_SHARE, _MANY_BITS = 0.1, 0.65
+_LOW_SHARE, _MANY_BITS = 0.05, 0.65
 """The same for a column that matters little, but is nearly the same in all sites."""
 
 
@@ -180,7 +181,7 @@ class _Search:
             if seed is None:
                 break
             tried.add(seed[0])
-            one = self._refined(*seed)
+            one = self._refined(*seed[1:])
             if one is not None:
                 found.append(one)
                 self._values = self._without(one)
@@ -212,9 +213,7 @@ class _Search:
         for _ in range(_SETTLING):
             # The sites of all motifs together tell better which columns matter.
             wide = [self._aligned(_of(one), one.width, _flank(one.width)) for one in motifs]
-            motifs = [
-                self._trimmed(one) or narrow for one, narrow in zip(wide, motifs, strict=True)
-            ]
+            motifs = [one for one in map(self._trimmed, wide) if one is not None]
             motifs = self._competed(self.distinct(motifs))
         return motifs
 
@@ -266,7 +265,7 @@ class _Search:
                 return (width, word), own, width
         return None
 
-    def _refined(self, key: tuple[int, int], places: _Places, width: int) -> Aligned | None:
+    def _refined(self, places: _Places, width: int) -> Aligned | None:
         """Return the motif that copies of a k-mer lead to, or None if there is none."""
         seen: set[bytes] = set()
         one = None
@@ -333,10 +332,16 @@ class _Search:
         groups = np.split(kept, np.flatnonzero(np.diff(kept) > _GAP_BP + 1) + 1)
         group = max(groups, key=lambda own: strength[own].sum())
         first, last = int(group[0]), int(group[-1]) + 1
-        if last - first < _SHORTEST_BP:
+        if last - first < _SHORTEST_BP or bits[first:last].sum() < _LEAST_INFORMATION:
             return None
         starts = one.starts + np.where(one.minus, one.width - last, first)
-        return Aligned(starts, one.minus, one.counts[first:last], one.matrix[first:last])
+        # A motif may grow beyond the surroundings of a target.
+        owners = self._around.owners
+        ends = starts + last - first - 1
+        whole = (starts >= 0) & (ends < len(owners))
+        whole[whole] = owners[starts[whole]] == owners[ends[whole]]
+        matrix = one.matrix[first:last]
+        return Aligned(starts[whole], one.minus[whole], one.counts[first:last], matrix)
 
     def _matches(self, matrix: NDArray[np.float64], least_cosine: float) -> _Places:
         """Return the matches of a motif that do not overlap, the best of those that do."""

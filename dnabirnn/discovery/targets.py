@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from dnabirnn.alphabet import Codes
     from dnabirnn.motif_classes import Output
+    from dnabirnn.scoring import Model
     from dnabirnn.sequences import Contig
 
-__all__ = ["Target", "around", "choose_targets"]
+__all__ = ["Target", "around", "choose_targets", "outputs_of"]
 
 _LONGEST_BP = 1_000
 """Longest target. Of a longer interval, the middle is explained."""
@@ -138,3 +139,9 @@ def _digest(bases: Codes, strand: str) -> int:
         int.from_bytes(hashlib.blake2b(way.tobytes(), digest_size=8).digest(), "big")
         for way in ways
     )
+
+
+def outputs_of(model: Model, output: int) -> list[int]:
+    """Return all outputs of the class of an output."""
+    name = model.outputs[output].class_name
+    return [n for n, one in enumerate(model.outputs) if one.class_name == name]

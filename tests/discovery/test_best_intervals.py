@@ -28,14 +28,22 @@ def model(whole: bool = False) -> Model:
 
 
 @pytest.mark.parametrize("whole", [False, True])
-def test_the_best_interval_of_a_region_is_its_site(whole: bool) -> None:
+def test_the_target_of_a_region_is_its_site_or_what_is_around_it(whole: bool) -> None:
     codes, sites = with_sites(MATRIX, 30)
     regions = np.array([[100 * n + 5, 100 * n + 95] for n in range(1, 30)])
     of = best_intervals([Stretch("x", codes)], model(whole), lambda name, output: regions)
     found = [
         (start, end, strand) for o, strand in enumerate("+-") for start, end in of("x", o).tolist()
     ]
-    assert sorted(found) == sites[1:]
+    if not whole:
+        assert sorted(found) == sites[1:]
+    else:
+        # The model is calibrated for sequences of 80 bases.
+        assert all(end - start in (80, 81) for start, end, _ in found)
+        assert all(
+            a <= start and end <= b and strand == own
+            for (a, b, own), (start, end, strand) in zip(sorted(found), sites[1:], strict=True)
+        )
     assert of("y", 0).shape == (0, 2)
 
 
@@ -53,6 +61,7 @@ def test_the_motif_of_whole_sequences() -> None:
     codes, sites = with_sites(MATRIX, 40)
     records = [Stretch(f"r{n}", codes[100 * n : 100 * n + 100]) for n in range(40)]
     discovery = find_motifs(lambda: records, model(whole=True), Sites.everything())
+    assert discovery.reach_bp == 80
     (motif,) = discovery.motifs
     expected = [(start % 100, start % 100 + 15, strand) for start, _, strand in sites]
     assert motif.sites.select("start", "end", "strand").rows() == expected
