@@ -66,7 +66,12 @@ def explain(quick: bool = False) -> Iterator[dict[str, Any]]:
 
 
 def _rates(functions: list[Callable[[], object]], threads: int, count: int) -> list[float]:
-    """Return how many of `count` per call are done per second, by as many threads at once."""
+    """Return how many of `count` per call are done per second, by as many threads at once.
+
+    For one thread, it is processor time.
+    """
+    if threads == 1:
+        return [count / seconds for seconds in seconds_of(functions, _REPEATS, time.thread_time)]
     with ThreadPoolExecutor(threads) as pool:
 
         def on_all(function: Callable[[], object]) -> Callable[[], object]:
@@ -88,7 +93,8 @@ def _torch(cell: Cell, hidden: int, threads: int) -> float | None:
     if cell.value not in CELLS:
         return None
     torch.set_num_threads(threads)
-    (seconds,) = seconds_of([Loop(cell.value, hidden, 1, (LANES, _WINDOW_BP))], 3)
+    clock = time.thread_time if threads == 1 else time.perf_counter
+    (seconds,) = seconds_of([Loop(cell.value, hidden, 1, (LANES, _WINDOW_BP))], 3, clock)
     torch.set_num_threads(1)
     return LANES / seconds
 
