@@ -62,7 +62,7 @@ _LEAST_IMPORTANCE = 0.01
 _LEAST_SHARE, _LEAST_BITS = 0.25, 0.15
 """Smallest contribution of the best base of a column, as a share of that of the best columns, and
 smallest information of the column."""
-_LOW_SHARE, _MANY_BITS = 0.05, 0.65
+_LOW_SHARE, _MANY_BITS = 0.05, 0.75
 """The same for a column that matters little, but is nearly the same in all sites."""
 
 
