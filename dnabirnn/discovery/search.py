@@ -45,6 +45,9 @@ _SEED_COSINE = 0.7
 as those of CTCF and YY1, become one."""
 _SITE_COSINE = 0.6
 """Smallest cosine of a site. All motifs compete for the sites, so that it can be lower."""
+_SEED_SCORE, _SITE_SCORE = 0.5, 0.3
+"""Smallest score of a match while motifs grow, and of a site: its cosine times its importance, as a
+share of the median of all of them. Columns are chosen by the stronger ones."""
 _PART_COSINE, _PART_ENERGY = 0.8, 0.7
 """A motif is part of another one if its columns, without at most 30 % of what they matter, are like
 columns of the other one."""
@@ -59,7 +62,7 @@ _LEAST_IMPORTANCE = 0.01
 _LEAST_SHARE, _LEAST_BITS = 0.25, 0.15
 """Smallest contribution of the best base of a column, as a share of that of the best columns, and
 smallest information of the column."""
-_LOW_SHARE, _MANY_BITS = 0.05, 0.65
+_LOW_SHARE, _MANY_BITS = 0.05, 0.75
 """The same for a column that matters little, but is nearly the same in all sites."""
 
 
@@ -210,10 +213,9 @@ class _Search:
 
     def settled(self, motifs: list[Aligned]) -> list[Aligned]:
         """Return motifs with the sites for which they compete."""
+        wide = [self._aligned(_of(one), one.width, _flank(one.width)) for one in motifs]
+        motifs = [one for one in map(self._trimmed, wide) if one is not None]
         for _ in range(_SETTLING):
-            # The sites of all motifs together tell better which columns matter.
-            wide = [self._aligned(_of(one), one.width, _flank(one.width)) for one in motifs]
-            motifs = [one for one in map(self._trimmed, wide) if one is not None]
             motifs = self._competed(self.distinct(motifs))
         return motifs
 
@@ -361,6 +363,10 @@ class _Search:
         order = np.lexsort((every.minus, every.starts, -every.scores))
         apart = best_apart(order, every.starts, np.full(len(order), width), len(self._values))
         kept = every.chosen(np.flatnonzero(apart))
+        if len(kept.scores):
+            share = _SEED_SCORE if least_cosine == _SEED_COSINE else _SITE_SCORE
+            least = share * np.median(kept.scores)
+            kept = kept.chosen(np.flatnonzero(kept.scores >= least))
         return kept.chosen(np.argsort(kept.starts, kind="stable"))
 
 
