@@ -28,7 +28,7 @@ GUE_TASKS = (
     *(f"mouse_{number}" for number in (0, 2, 3, 4)),
     *("prom_prom_core_all", "prom_prom_core_tata", "prom_prom_300_tata"),
 )
-RECIPE = ("--kmer", "3")
+RECIPE = ("--kmer", "3", "--bases", "10M")
 """Options of `dnabirnn train`: with 5-mers, a network has 100,000 weights."""
 _CLASS = "site"
 _SPLITS = {"val": "dev", "test": "test"}
@@ -44,6 +44,8 @@ def gue(
     threads: int = 1,
 ) -> Iterator[dict[str, Any]]:
     """Yield one row per task: means and standard deviations over seeds.
+
+    A run whose figures are in the folder, from the same options, is not repeated.
 
     Parameters
     ----------
@@ -66,26 +68,48 @@ def gue(
         With "weights" of a network, and "cpu_s", the median of the CPU seconds of a training.
     """
     for task in tasks:
-        encoded = folder / f"{task}.enc"
-        tables = (
-            *("--sequence-labels", f"train={_file(task, 'train')}"),
-            *("--sequence-labels", f"val={_file(task, 'dev')}"),
-        )
-        _run("encode", *tables, "--class", _CLASS, "-o", encoded)
-        found, spent, weights = [], [], 0
-        for seed in range(seeds):
-            model, out = folder / f"{task}.{seed}.safetensors", folder / f"{task}.{seed}.json"
-            given = ("-o", model, *RECIPE, *options, "--seed", seed, "--threads", threads)
-            spent.append(_run("train", encoded, *given, "--resume", "never"))
-            truth = ("--sequence-labels", _file(task, _SPLITS[on]), "--class", _CLASS)
-            _run("evaluate", *truth, "-m", model, "-o", out, "--threads", threads)
-            found.append(json.loads(out.read_text())["sequences"][_CLASS])
-            weights = sum(array.size for array in load_checkpoint(model).weights.values())
+        found = [_seed(task, seed, folder, options, on, threads) for seed in range(seeds)]
         row = {"task": task, "on": on, "options": " ".join([*RECIPE, *options]), "seeds": seeds}
         for key in _FIGURES:
             values = [one[key] for one in found]
             row |= {key: statistics.fmean(values), f"{key}_sd": statistics.pstdev(values)}
-        yield row | {"weights": weights, "cpu_s": statistics.median(spent)}
+        cpu_s = statistics.median(one["cpu_s"] for one in found)
+        yield row | {"weights": found[-1]["weights"], "cpu_s": cpu_s}
+
+
+def _seed(
+    task: str, seed: int, folder: Path, options: Sequence[str], on: str, threads: int
+) -> dict[str, Any]:
+    """Return the figures of a model on a task."""
+    model, out = folder / f"{task}.{seed}.safetensors", folder / f"{task}.{seed}.json"
+    kept = folder / f"{task}.{seed}.{on}.kept.json"
+    settings = [*RECIPE, *options]
+    if kept.exists() and (plain := json.loads(kept.read_text()))["options"] == settings:
+        return dict(plain["figures"])
+    encoded = folder / f"{task}.enc"
+    tables = (
+        *("--sequence-labels", f"train={_file(task, 'train')}"),
+        *("--sequence-labels", f"val={_file(task, 'dev')}"),
+    )
+    if not encoded.exists():
+        _run("encode", *tables, "--class", _CLASS, "-o", encoded)
+    given = ("-o", model, *settings, "--seed", seed, "--threads", threads)
+    spent = _run("train", encoded, *given, "--resume", "never")
+    truth = ("--sequence-labels", _file(task, _SPLITS[on]), "--class", _CLASS)
+    _run("evaluate", *truth, "-m", model, "-o", out, "--threads", threads)
+    figures = json.loads(out.read_text())["sequences"][_CLASS]
+    found = {key: figures[key] for key in _FIGURES} | {"cpu_s": spent, "weights": _weights(model)}
+    kept.write_text(json.dumps({"options": settings, "figures": found}))
+    return found
+
+
+def _weights(path: Path) -> int:
+    """Return the number of weights of a model, of the network and of words."""
+    checkpoint = load_checkpoint(path)
+    arrays = [*checkpoint.weights.values()]
+    if checkpoint.sequences is not None:
+        arrays += checkpoint.sequences.arrays().values()
+    return sum(array.size for array in arrays)
 
 
 def _file(task: str, split: str) -> str:

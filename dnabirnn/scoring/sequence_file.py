@@ -71,7 +71,8 @@ class SequenceFile:
             )
         self._classes = checkpoint.architecture.classes
         self._path = path
-        self._reader = SequenceReader(self._classes, self._scores.site_bp, self._scores.length_bp)
+        scores = self._scores
+        self._reader = SequenceReader(self._classes, scores.site_bp, scores.length_bp, scores.words)
         self._file: BinaryIO | None = None
 
     def open(self, outputs: OutputFiles) -> None:
