@@ -111,10 +111,8 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     "--kmer",
     group=_NETWORK,
     type=int,
-    default=DEFAULT_KMER,
-    show_default=True,
     help="Length of the k-mer around each base that the first layer also reads, an odd number from "
-    "1 to 7; 1 reads the base alone.",
+    f"1 to 7; 1 reads the base alone.  [default: {DEFAULT_KMER}; 3 for labels of whole sequences]",
 )
 @option(
     "--untied",
@@ -308,7 +306,7 @@ def train(
     cell: str,
     hidden: int,
     layers: int,
-    kmer: int,
+    kmer: int | None,
     untied: bool,
     exclusive: bool,
     window: int | None,
@@ -349,6 +347,7 @@ def train(
         Hardware,
         SamplingSettings,
         TrainingPlan,
+        default_kmer,
         default_mutation_rate,
         default_window_bp,
         train_members as fit,
@@ -374,7 +373,13 @@ def train(
     data = EncodedSet.open(encoded)
     parts: dict[str, Any] = {
         "architecture": Architecture(
-            data.classes, Cell(cell), hidden, layers, not untied, exclusive, kmer
+            data.classes,
+            Cell(cell),
+            hidden,
+            layers,
+            not untied,
+            exclusive,
+            default_kmer(data) if kmer is None else kmer,
         ),
         "sampling": SamplingSettings(
             default_window_bp(data) if window is None else window,

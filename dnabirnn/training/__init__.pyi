@@ -1,4 +1,5 @@
 from .defaults import (
+    default_kmer as default_kmer,
     default_mutation_rate as default_mutation_rate,
     default_window_bp as default_window_bp,
 )

@@ -24,18 +24,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnabirnn.encoded import LabelledSites
+from dnabirnn.network import DEFAULT_KMER
 from dnabirnn.training.matrices import FEW_SITES
 
 if TYPE_CHECKING:
     from dnabirnn.encoded import EncodedSet
 
-__all__ = ["default_bases", "default_mutation_rate", "default_window_bp"]
+__all__ = ["default_bases", "default_kmer", "default_mutation_rate", "default_window_bp"]
 
 _LEAST_BASES, _MOST_BASES = 30_000_000, 80_000_000
 _WINDOW_BP, _LONG_WINDOW_BP = 200, 400
 _SHORT_SITE_BP = 60
 _LONGEST_SEQUENCE_BP = 500
 _MUTATION_RATE = 0.1
+_KMER_OF_SEQUENCES = 3
 
 
 def default_bases(classes: int) -> int:
@@ -49,6 +51,15 @@ def default_bases(classes: int) -> int:
     [30, 40, 80]
     """
     return min(max(20_000_000 + 10_000_000 * classes, _LEAST_BASES), _MOST_BASES)
+
+
+def default_kmer(encoded: EncodedSet) -> int:
+    """Return the length of the k-mers of a network for an encoded set.
+
+    It is shorter for labels of whole sequences, which have weights of words as well: one label per
+    sequence says less than one per base, and a table of 5-mers has 98,304 weights.
+    """
+    return _KMER_OF_SEQUENCES if encoded.whole_sequences else DEFAULT_KMER
 
 
 def default_mutation_rate(encoded: EncodedSet) -> float:
