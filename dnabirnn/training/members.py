@@ -31,7 +31,8 @@ from dnabirnn.network import (
     weights_of,
 )
 from dnabirnn.training.defaults import (
-    default_kmer,
+    default_architecture,
+    default_dropout,
     default_mutation_rate,
     default_window_bp,
 )
@@ -176,11 +177,11 @@ def train_members(
     KeyboardInterrupt, SystemExit
         Of a signal. A note says at which step of which network the run stopped, and what is kept.
     """
-    architecture = architecture or Architecture(encoded.classes, kmer=default_kmer(encoded))
+    architecture = architecture or default_architecture(encoded)
     sampling = sampling or SamplingSettings(
         default_window_bp(encoded), mutation_rate=default_mutation_rate(encoded)
     )
-    settings = settings or FitSettings()
+    settings = settings or FitSettings(dropout=default_dropout(encoded))
     hardware = hardware or Hardware()
     priors = dict(priors or {})
     members = planned_members(encoded, architecture, sampling, ensemble, separate)

@@ -17,7 +17,7 @@ from dnabirnn.evaluation import learn_baseline
 from dnabirnn.network import Architecture, load_checkpoint
 from dnabirnn.training import FitSettings, Hardware, SamplingSettings, train
 
-QUICK = ("--hidden", "16", "--kmer", "3", "--mutate", "0", "--threads", "1")
+QUICK = ("--hidden", "16", "--threads", "1")
 
 
 @pytest.fixture(scope="module")
