@@ -99,15 +99,16 @@ _GUE = {
     "cpu_s": "training, CPU s",
 }
 _GUE_ABOUT = (
-    "Labels of whole sequences ([sequence-labels.md](sequence-labels.md)): factors of human (tf) "
-    "and mouse, and promoters, of the GUE benchmark (Zhou and others, DNABERT-2, ICLR 2024), on "
-    "the published test splits. Mean over seeds, and the standard deviation. Settings were chosen on "
-    "the dev splits of tf_0, tf_3 and mouse_4. The best of five is the highest AUROC of DNABERT-2, "
-    "NT-v2, HyenaDNA, Caduceus-Ph and GROVER with frozen weights and a random forest (Nature "
-    "Communications 2025, doi:10.1038/s41467-025-65823-8); which of its mouse factors is which is "
-    "an assumption. DNABERT-2's MCC is that of all its 117 million weights after fine-tuning, "
-    "rounded; we quote it without access to its table. Sequences of tf_4 and mouse_2 often share "
-    "24 bases with a training sequence: 46 % and 35 % of those of the dev splits."
+    "Labels of whole sequences ([sequence-labels.md](sequence-labels.md)): factors of human "
+    "(tf) and mouse, and promoters, of the GUE benchmark (Zhou and others, DNABERT-2, ICLR "
+    "2024), on the published test splits. Mean over seeds, and the standard deviation. Settings"
+    " were chosen on the dev splits of tf_0, tf_3 and mouse_4. The best of five is the highest "
+    "AUROC of DNABERT-2, NT-v2, HyenaDNA, Caduceus-Ph and GROVER with frozen weights and a "
+    "random forest (Nature Communications 2025, doi:10.1038/s41467-025-65823-8); which of its "
+    "mouse factors is which is an assumption. DNABERT-2's MCC is that of all its 117 million "
+    "weights after fine-tuning, rounded; we quote it without access to its table. Sequences of "
+    "tf_4 and mouse_2 often share 24 bases with a training sequence: 46 % and 35 % of those of "
+    "the dev splits."
 )
 _SPREAD = (
     *("auroc", "mcc"),

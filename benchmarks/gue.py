@@ -87,7 +87,8 @@ def gue(
         row = {"task": task, "on": on, "options": " ".join(options), "seeds": seeds}
         for key in _FIGURES:
             values = [one[key] for one in found]
-            row |= {key: statistics.fmean(values), f"{key}_sd": statistics.pstdev(values)}
+            spread = statistics.stdev(values) if seeds > 1 else None
+            row |= {key: statistics.fmean(values), f"{key}_sd": spread}
         cpu_s = statistics.median(one["cpu_s"] for one in found)
         yield row | {"weights": found[-1]["weights"], "cpu_s": cpu_s}
 

@@ -197,7 +197,7 @@ class _Fit:
         weights = np.pad(self.weights(terms), ((0, 0), (0, 1)))  # unknown words have 0
         gradient = np.zeros_like(weights)
         loss, shift = 0.0, 0.0
-        rows = max(_WORDS_AT_ONCE // self._numbers[0].shape[1], 1)
+        rows = max(_WORDS_AT_ONCE // max(self._numbers[0].shape[1], 1), 1)
         for first in range(0, len(self._truth), rows):
             truth = self._truth[first : first + rows]
             parts = [one[first : first + rows] for one in self._numbers]

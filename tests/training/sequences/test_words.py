@@ -92,6 +92,16 @@ def test_no_more_sequences_are_read_than_there_is_time_for(tmp_path, monkeypatch
     assert not truth.all()
 
 
+def test_sequences_shorter_than_a_word_have_none(tmp_path):
+    write_fasta(tmp_path / "p.fa", {f"p{n}": "ACGT" for n in range(9)})
+    write_fasta(tmp_path / "n.fa", {f"n{n}": "TTAC" for n in range(9)})
+    files = ("--positives", f"M={tmp_path}/p.fa", "--negatives", tmp_path / "n.fa")
+    fractions = ("--split-fractions", "0.5,0.5,0")
+    succeed("encode", *files, "-o", tmp_path / "set", *fractions)
+    for words in fitted_words(EncodedSet.open(tmp_path / "set"), 4):
+        assert not words.weights.any()
+
+
 def words_of(value: float) -> Words:
     return Words(PATTERNS, np.full((1, 2, WORDS), value, np.float32))
 
