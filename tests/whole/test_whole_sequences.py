@@ -91,6 +91,7 @@ def test_the_model_says_what_it_is(trained):
     shown = succeed("info", trained / "m.safetensors").output
     assert "of whole sequences of 100 bp" in shown
     assert "scores of bases are not calibrated" in shown
+    assert "with weights of words (1111111, 111010111); AUROC of the network alone 0.9" in shown
     checkpoint = load_checkpoint(trained / "m.safetensors")
     assert checkpoint.description()["format_version"] == 5
     assert checkpoint.sequences is not None
