@@ -104,12 +104,18 @@ def _whole_sequences(checkpoint: Checkpoint, name: str) -> list[str]:
     """Return lines about a class of a model that learned labels of whole sequences."""
     sequences, figures = checkpoint.sequences, checkpoint.metrics["classes"][name]
     assert sequences is not None
+    words = []
+    if sequences.words is not None:
+        patterns = ", ".join(sequences.words.patterns)
+        alone = _figure(figures.get("auroc_without_words"))
+        words = [f"  with weights of words ({patterns}); AUROC of the network alone {alone}"]
     return [
         f"class {name}: of whole sequences of {sequences.length_bp:,} bp, threshold "
         f"{sequences.rules[name].threshold:.3f}; scores of bases are not calibrated",
         f"  on {checkpoint.metrics['split']}: AUROC {_figure(figures['auroc'])}, AP "
         f"{_figure(figures['ap'])}, MCC {_figure(figures['mcc'])} "
         f"({figures['sequences']:,} sequences, {figures['positives']:,} positive)",
+        *words,
     ]
 
 

@@ -21,8 +21,9 @@ logger = logging.getLogger(__name__)
 
     SHARDS are files that `dnabirnn score`, `mutate` or `variants` wrote with --shard, in the order
     of their shard numbers. All have the same format and belong to the same output; each may be
-    compressed or not. Calls that were scored with --qvalue, which have a file of evidence beside
-    each shard, get the E-values and q-values of the whole.
+    compressed or not. Tables of --per-sequence are merged too. Calls that were scored with
+    --qvalue, which have a file of evidence beside each shard, get the E-values and q-values of the
+    whole.
     """,
     "dnabirnn merge scores.1.bed.gz scores.2.bed.gz scores.3.bed.gz -o scores.bed.gz",
 )

@@ -103,18 +103,14 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     "--layers",
     group=_NETWORK,
     type=int,
-    default=1,
-    show_default=True,
-    help="Number of recurrent layers.",
+    help="Number of recurrent layers.  [default: 1; 2 for labels of whole sequences]",
 )
 @option(
     "--kmer",
     group=_NETWORK,
     type=int,
-    default=DEFAULT_KMER,
-    show_default=True,
     help="Length of the k-mer around each base that the first layer also reads, an odd number from "
-    "1 to 7; 1 reads the base alone.",
+    f"1 to 7; 1 reads the base alone.  [default: {DEFAULT_KMER}; 1 for labels of whole sequences]",
 )
 @option(
     "--untied",
@@ -222,9 +218,8 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     "--dropout",
     group=_FITTING,
     type=float,
-    default=0.1,
-    show_default=True,
-    help="Dropout rate between layers and before the head.",
+    help="Dropout rate between layers and before the head.  [default: 0.1; 0.2 for labels of whole "
+    "sequences]",
 )
 @option(
     "--positive-share",
@@ -307,8 +302,8 @@ def train(
     preset: str,
     cell: str,
     hidden: int,
-    layers: int,
-    kmer: int,
+    layers: int | None,
+    kmer: int | None,
     untied: bool,
     exclusive: bool,
     window: int | None,
@@ -317,7 +312,7 @@ def train(
     lr: float,
     weight_decay: float,
     clip: float,
-    dropout: float,
+    dropout: float | None,
     positive_share: float,
     mutate: float | None,
     matrix: str,
@@ -349,6 +344,9 @@ def train(
         Hardware,
         SamplingSettings,
         TrainingPlan,
+        default_dropout,
+        default_kmer,
+        default_layers,
         default_mutation_rate,
         default_window_bp,
         train_members as fit,
@@ -374,7 +372,13 @@ def train(
     data = EncodedSet.open(encoded)
     parts: dict[str, Any] = {
         "architecture": Architecture(
-            data.classes, Cell(cell), hidden, layers, not untied, exclusive, kmer
+            data.classes,
+            Cell(cell),
+            hidden,
+            default_layers(data) if layers is None else layers,
+            not untied,
+            exclusive,
+            default_kmer(data) if kmer is None else kmer,
         ),
         "sampling": SamplingSettings(
             default_window_bp(data) if window is None else window,
@@ -384,7 +388,12 @@ def train(
             default_mutation_rate(data) if mutate is None else mutate,
         ),
         "settings": FitSettings(
-            bases, lr, weight_decay, clip, dropout, scale=2 if preset in _TWICE_THE_BASES else 1
+            bases,
+            lr,
+            weight_decay,
+            clip,
+            default_dropout(data) if dropout is None else dropout,
+            scale=2 if preset in _TWICE_THE_BASES else 1,
         ),
         "hardware": Hardware(device, devices, nodes, precision, threads, engine),
         "initial": None if init is None else load_checkpoint(init),

@@ -73,7 +73,7 @@ def evaluate_sequences(
             "classes with --positives NAME=FILE or --class NAME"
         )
     blocks = watched(model.blocks(sequences.records), progress)
-    found = list(score_sequences(blocks, classes, scores.site_bp, scores.length_bp))
+    found = list(score_sequences(blocks, classes, scores.site_bp, scores.length_bp, scores.words))
     probabilities = scores.probabilities(np.stack([one.log_odds for one in found]))
     metrics = {}
     for name in sequences.names:

@@ -45,9 +45,13 @@ from .members import (
 from .onnx_export import write_onnx as write_onnx
 from .scoring_window import MAX_WINDOW_BP as MAX_WINDOW_BP, ScoringWindow as ScoringWindow
 from .sequence_scores import (
+    WORD_BASES as WORD_BASES,
+    WORDS as WORDS,
     SequenceRule as SequenceRule,
     SequenceScores as SequenceScores,
+    Words as Words,
     log_odds_of_any as log_odds_of_any,
+    word_numbers as word_numbers,
 )
 from .shipped import find_model as find_model, shipped_models as shipped_models
 from .torch_ensemble import EnsembleNetwork as EnsembleNetwork

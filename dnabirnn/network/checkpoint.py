@@ -40,10 +40,10 @@ __all__ = [
     "weight_shapes",
 ]
 
-FORMAT_VERSION = 4
-"""Newest version of the format. A file has the lowest version that describes it: 4 with scores of
-whole sequences or a class that is called by evidence, or else 3 with several networks or a class
-that has no threshold, or else 2 with k-mers or matrices."""
+FORMAT_VERSION = 5
+"""Newest version of the format. A file has the lowest version that describes it: 5 with words, or
+else 4 with scores of whole sequences or a class that is called by evidence, or else 3 with several
+networks or a class that has no threshold, or else 2 with k-mers or matrices."""
 _KEY = "dnabirnn"
 
 
@@ -137,7 +137,7 @@ class Checkpoint:
         shape = self.architecture
         by_evidence = any(rule.least_evidence is not None for rule in self.calls.values())
         if self.sequences is not None or by_evidence:
-            return 4
+            return 5 if self.sequences is not None and self.sequences.words else 4
         if isinstance(shape, Ensemble) or self.unlearned:
             return 3
         return 2 if shape.kmer > 1 or any(shape.matrices) else 1
@@ -178,8 +178,7 @@ class Checkpoint:
                     f"--prior {' '.join(shares)}: the model file does not have the share of "
                     f"{name} in training; train the model again"
                 )
-        # Only an overlapping class without a new share can be missing here. Its share is the same
-        # before and after, so its value does not matter.
+        # Only an overlapping class without a new share can be missing here: it stays the same.
         before = [trained.get(name, 0.5) for name in names]
         after = [shares.get(name, share) for name, share in zip(names, before, strict=True)]
         shifts = prior_shift(self.architecture, before, after)
@@ -226,16 +225,11 @@ class Checkpoint:
         from safetensors.numpy import save
 
         text = json.dumps(self.description(), sort_keys=True, allow_nan=False)
-        return save({n: np.ascontiguousarray(w) for n, w in self.weights.items()}, {_KEY: text})
+        arrays = {**self.weights, **(self.sequences.arrays() if self.sequences else {})}
+        return save({n: np.ascontiguousarray(w) for n, w in arrays.items()}, {_KEY: text})
 
     def save(self, path: PathLike) -> None:
-        """Write the complete model file, or nothing.
-
-        Raises
-        ------
-        OutputError
-            If the path cannot be written.
-        """
+        """Write the complete model file, or nothing; raise OutputError if that fails."""
         with OutputFiles() as files:
             files.open(path).write(self.to_bytes())
 
@@ -358,8 +352,7 @@ def load_checkpoint(path: PathLike) -> Checkpoint:
     Raises
     ------
     ModelFileError
-        If there is no such file, or it is not a dnabirnn model, is damaged, has a newer format, or
-        changes while it is read.
+        There is no such file, or it is no model, is damaged, has a newer format, or changes.
     """
     path = find_model(path)
     state = note_read(path, error=ModelFileError)
@@ -389,9 +382,13 @@ def load_checkpoint(path: PathLike) -> Checkpoint:
             f"{path}: the model's description is damaged ({type(error).__name__}: {error}); "
             "copy the file again, or train again"
         ) from error
-    _check_shapes(path, checkpoint.architecture, contents.shapes)
+    whole = checkpoint.sequences
+    further = {} if whole is None else whole.array_shapes()
+    _check_shapes(path, checkpoint.architecture, further, contents.shapes)
     try:
-        checkpoint = replace(checkpoint, weights=load_arrays(path, contents.shapes))
+        weights = load_arrays(path, contents.shapes)
+        whole = whole and whole.with_arrays({name: weights.pop(name) for name in further})
+        checkpoint = replace(checkpoint, weights=weights, sequences=whole)
         _check_slopes(checkpoint)
     except (OSError, ValueError) as error:
         raise ModelFileError(
@@ -479,9 +476,12 @@ def _check_slopes(checkpoint: Checkpoint) -> None:
 
 
 def _check_shapes(
-    path: Path, architecture: Architecture | Ensemble, found: Mapping[str, tuple[int, ...]]
+    path: Path,
+    architecture: Architecture | Ensemble,
+    further: dict[str, tuple[int, ...]],
+    found: Mapping[str, tuple[int, ...]],
 ) -> None:
-    """Raise if the weights in a file do not fit the architecture; no weight is read yet."""
+    """Raise if the arrays in a file are not the weights and `further`; none is read yet."""
     # With a false number of layers, the names of the weights alone could fill the memory.
     layers = sum(member.layers for member, _ in members_of(architecture, {}))
     if layers > len(found):
@@ -489,7 +489,7 @@ def _check_shapes(
             f"{path}: the description gives {layers} layers, but the file has "
             f"{len(found)} weights; the file is damaged: copy it again, or train again"
         )
-    expected = weight_shapes(architecture)
+    expected = weight_shapes(architecture) | further
     if found != expected:
         names = sorted(expected.keys() | found.keys())
         name = next(one for one in names if expected.get(one) != found.get(one))

@@ -16,6 +16,7 @@ import numpy as np
 from dnabirnn.errors import OptionError
 from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.scoring.sequences import SequenceReader
+from dnabirnn.tracks import SEQUENCE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from dnabirnn.tracks import Block
 
 __all__ = ["SequenceFile", "check_sequences"]
-
-_COLUMNS = ("name", "length", "class", "probability", "called", "start", "end", "strand", "score")
 
 
 def check_sequences(checkpoint: Checkpoint) -> SequenceScores:
@@ -71,13 +70,14 @@ class SequenceFile:
             )
         self._classes = checkpoint.architecture.classes
         self._path = path
-        self._reader = SequenceReader(self._classes, self._scores.site_bp, self._scores.length_bp)
+        scores = self._scores
+        self._reader = SequenceReader(self._classes, scores.site_bp, scores.length_bp, scores.words)
         self._file: BinaryIO | None = None
 
     def open(self, outputs: OutputFiles) -> None:
         """Open the file, and write the header."""
         names = [name for name, _ in self._classes]
-        head = [*_COLUMNS, *(f"probability_{name}" for name in names if len(names) > 1)]
+        head = [*SEQUENCE_COLUMNS, *(f"probability_{name}" for name in names if len(names) > 1)]
         self._file = outputs.open(self._path)
         self._write(head)
 

@@ -23,7 +23,9 @@ from dnabirnn.network import PROBABILITY_BOUNDS, log_odds_of_any
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from dnabirnn.alphabet import Codes
     from dnabirnn.motif_classes import MotifClass
+    from dnabirnn.network import Words
     from dnabirnn.tracks import Block
 
 __all__ = [
@@ -63,7 +65,7 @@ class ScoredSequence(NamedTuple):
     name : str
     length_bp : int
     log_odds : ndarray, (K,) float64
-        Log-odds of each class, before calibration.
+        Log-odds of each class, with the words, before calibration.
     best : list of BestInterval or None
         Best interval of each class; None for a sequence without a base.
     """
@@ -75,7 +77,11 @@ class ScoredSequence(NamedTuple):
 
 
 def score_sequences(
-    blocks: Iterable[Block], classes: Sequence[MotifClass], site_bp: int, length_bp: int
+    blocks: Iterable[Block],
+    classes: Sequence[MotifClass],
+    site_bp: int,
+    length_bp: int,
+    words: Words | None = None,
 ) -> Iterator[ScoredSequence]:
     """Yield the scores of sequences, in the order of the blocks.
 
@@ -83,10 +89,10 @@ def score_sequences(
     ----------
     blocks : iterable of Block
     classes : sequence of MotifClass
-    site_bp, length_bp : int
+    site_bp, length_bp, words
         As in `dnabirnn.network.SequenceScores`.
     """
-    reader = SequenceReader(classes, site_bp, length_bp)
+    reader = SequenceReader(classes, site_bp, length_bp, words)
     for block in blocks:
         found = reader.add(block)
         if found is not None:
@@ -96,14 +102,20 @@ def score_sequences(
 class SequenceReader:
     """Scores of sequences whose blocks come one by one; parameters as for `score_sequences`."""
 
-    def __init__(self, classes: Sequence[MotifClass], site_bp: int, length_bp: int) -> None:
-        self._classes, self._site_bp, self._length_bp = classes, site_bp, length_bp
+    def __init__(
+        self,
+        classes: Sequence[MotifClass],
+        site_bp: int,
+        length_bp: int,
+        words: Words | None = None,
+    ) -> None:
+        self._settings = (classes, site_bp, length_bp, words)
         self._reading: _Reading | None = None
 
     def add(self, block: Block) -> ScoredSequence | None:
         """Add a block; return the scores of its sequence if the block is the last one of it."""
         if self._reading is None:
-            self._reading = _Reading(block.name, self._classes, self._site_bp, self._length_bp)
+            self._reading = _Reading(block.name, *self._settings)
         self._reading.add(block)
         if not block.last:
             return None
@@ -115,24 +127,33 @@ class _Reading:
     """A sequence of which some blocks have been read."""
 
     def __init__(
-        self, name: str, classes: Sequence[MotifClass], site_bp: int, length_bp: int
+        self,
+        name: str,
+        classes: Sequence[MotifClass],
+        site_bp: int,
+        length_bp: int,
+        words: Words | None,
     ) -> None:
-        self._name, self._classes = name, classes
+        self._name, self._classes, self._words = name, classes, words
         self._site_bp, self._length_bp = site_bp, length_bp
         outputs = sum(1 + stranded for _, stranded in classes)
-        self._rows = np.empty((0, outputs))  # log-odds of the bases since `_start`
+        # The bases since `_start`, and their log-odds.
+        self._codes: Codes = np.empty(0, np.uint8)
+        self._rows = np.empty((0, outputs))
         self._start = self._end = 0
-        self._highest = np.full(len(classes), -1.0)
+        self._highest = np.full(len(classes), -np.inf)
         self._best: list[tuple[int, NDArray[np.float64]]] = [(0, self._rows)] * len(classes)
 
     def add(self, block: Block) -> None:
         """Add a block, and keep what the next windows need."""
         self._rows = np.concatenate([self._rows, _log_odds(block)])
+        self._codes = np.concatenate([self._codes, block.codes])
         self._end += len(block.codes)
         if len(self._rows) >= self._length_bp:
             self._look()
             kept = self._length_bp - 1
             self._start += len(self._rows) - kept
+            self._codes = self._codes[len(self._rows) - kept :]
             self._rows = self._rows[len(self._rows) - kept :]
 
     def finish(self) -> ScoredSequence:
@@ -144,7 +165,9 @@ class _Reading:
             start, rows = self._best[number]
             if len(rows):
                 best[number] = _best_of(rows[:, own], start, self._site_bp)
-        return ScoredSequence(self._name, self._end, log_odds_of_any(self._highest), best)
+        if not self._end:
+            self._highest = log_odds_of_any(np.zeros(len(self._classes)))
+        return ScoredSequence(self._name, self._end, self._highest, best)
 
     def _columns(self) -> Iterator[slice]:
         first = 0
@@ -157,11 +180,14 @@ class _Reading:
         window = min(self._length_bp, len(self._rows))
         site = min(self._site_bp, window)
         sites = np.logaddexp(0, _means(self._rows, site))  # log(1 + exp(z))
+        words = None if self._words is None else self._words.sums(self._codes, window)
         for number, own in enumerate(self._columns()):
-            sums = _sums(sites[:, own].sum(axis=1), window - site + 1)
-            place = int(np.argmax(sums))
-            if sums[place] > self._highest[number]:
-                self._highest[number] = sums[place]
+            log_odds = log_odds_of_any(_sums(sites[:, own].sum(axis=1), window - site + 1))
+            if words is not None:
+                log_odds = log_odds + words[:, number]
+            place = int(np.argmax(log_odds))
+            if log_odds[place] > self._highest[number]:
+                self._highest[number] = log_odds[place]
                 rows = self._rows[place : place + window].copy()
                 self._best[number] = (self._start + place, rows)
 

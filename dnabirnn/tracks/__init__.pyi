@@ -17,6 +17,7 @@ from .formats import (
 from .lines import Lines as Lines
 from .merge import (
     EVIDENCE_ENDING as EVIDENCE_ENDING,
+    SEQUENCE_COLUMNS as SEQUENCE_COLUMNS,
     format_of_shards as format_of_shards,
     is_with_evidence as is_with_evidence,
     merge_shards as merge_shards,

@@ -24,11 +24,21 @@ if TYPE_CHECKING:
     from dnabirnn.tracks.big_read import BigReader
     from dnabirnn.tracks.big_rows import BigRows
 
-__all__ = ["EVIDENCE_ENDING", "format_of_shards", "is_with_evidence", "merge_shards"]
+__all__ = [
+    "EVIDENCE_ENDING",
+    "SEQUENCE_COLUMNS",
+    "format_of_shards",
+    "is_with_evidence",
+    "merge_shards",
+]
 
 EVIDENCE_ENDING = ".evidence"
 """Ending of the file beside the calls of a shard that was scored with `--qvalue`."""
-
+SEQUENCE_COLUMNS = (
+    *("name", "length", "class", "probability", "called"),
+    *("start", "end", "strand", "score"),
+)
+"""First columns of a table of whole sequences (`dnabirnn score --per-sequence`)."""
 _READ_BYTES = 1 << 22
 
 
@@ -47,8 +57,8 @@ def merge_shards(
     Parameters
     ----------
     shards : sequence of str or PathLike
-        Files of one format, compressed or not: of scores, calls, effects or variants. A shard may
-        have no rows.
+        Files of one format, compressed or not: of scores, calls, effects or variants, or tables of
+        whole sequences. A shard may have no rows.
     out : str or PathLike
         File of the same format. Text is compressed if the name ends in .gz.
     form : str, optional
@@ -74,8 +84,15 @@ def merge_shards(
     if form is None and is_vcf(out):
         _merge_vcf(shards, out, index=index, progress=progress)
         return
-    target = format_of_shards(shards, out, form)
     contigs = _Contigs()
+    if form is None and shards and _is_of_sequences(shards[0]):
+        if index:
+            raise OptionError(f"--index: {shards[0]} is a table of whole sequences; remove it")
+        header = "\t".join(SEQUENCE_COLUMNS)
+        with OutputFiles() as files:
+            _merge_text(files.open(out), shards, header, contigs, progress)
+        return
+    target = format_of_shards(shards, out, form)
     with OutputFiles() as files:
         if target is TrackFormat.BIGWIG:
             _merge_big(files, shards, out, ".bw", contigs, progress)
@@ -84,7 +101,7 @@ def merge_shards(
         elif target is TrackFormat.PARQUET:
             _merge_parquet(files, shards, out, contigs, progress)
         else:
-            _merge_text(files.open(out), shards, target, contigs, progress)
+            _merge_text(files.open(out), shards, header_of(target), contigs, progress)
         if index:
             add_index(files, out, target)
 
@@ -147,11 +164,12 @@ class _Contigs:
 def _merge_text(
     file: BinaryIO,
     shards: Sequence[PathLike],
-    form: TrackFormat,
+    known: str,
     contigs: _Contigs,
     progress: Callable[[int], None],
 ) -> None:
-    needed = header_of(form).encode().rstrip()
+    """Merge text; `known` is what the header begins with, or empty."""
+    needed = known.encode().rstrip()
     header: bytes | None = None
     for shard in shards:
         first = True
@@ -172,7 +190,12 @@ def _merge_text(
             file.write(lines)
         progress(1)
     if header is None:
-        file.write(header_of(form).encode())
+        file.write(known.encode())
+
+
+def _is_of_sequences(shard: PathLike) -> bool:
+    """Return whether a file is a table of whole sequences."""
+    return next(_whole_lines(shard), b"").startswith("\t".join(SEQUENCE_COLUMNS).encode())
 
 
 def _header(lines: bytes, needed: bytes, shard: PathLike) -> bytes:

@@ -1,4 +1,8 @@
 from .defaults import (
+    DEFAULT_DROPOUT as DEFAULT_DROPOUT,
+    default_dropout as default_dropout,
+    default_kmer as default_kmer,
+    default_layers as default_layers,
     default_mutation_rate as default_mutation_rate,
     default_window_bp as default_window_bp,
 )

@@ -20,7 +20,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from dnabirnn.engine import FusedNetwork, bases_that_fit, check_lstm, free_cache, set_precision
 from dnabirnn.errors import OptionError, TrainingError
 from dnabirnn.network import Dropout
-from dnabirnn.training.defaults import default_bases
+from dnabirnn.training.defaults import DEFAULT_DROPOUT, default_bases
 from dnabirnn.training.device_batches import Resident
 from dnabirnn.training.sampling import Sampler
 from dnabirnn.training.schedule import Schedule
@@ -80,7 +80,7 @@ class FitSettings:
     learning_rate: float = 8e-3
     weight_decay: float = 0.01
     clip_norm: float = 1.0
-    dropout: float = 0.1
+    dropout: float = DEFAULT_DROPOUT
     scale: int = 1
 
     def __post_init__(self) -> None:

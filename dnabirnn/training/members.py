@@ -20,7 +20,6 @@ import torch
 
 from dnabirnn.errors import OptionError, TrainingError
 from dnabirnn.network import (
-    DEFAULT_KMER,
     Architecture,
     Ensemble,
     EnsembleNetwork,
@@ -31,7 +30,12 @@ from dnabirnn.network import (
     mapped_weights,
     weights_of,
 )
-from dnabirnn.training.defaults import default_mutation_rate, default_window_bp
+from dnabirnn.training.defaults import (
+    default_architecture,
+    default_dropout,
+    default_mutation_rate,
+    default_window_bp,
+)
 from dnabirnn.training.finishing.calibration import scoring_windows
 from dnabirnn.training.finishing.finish import VALIDATION_BP, finish
 from dnabirnn.training.finishing.stacking import stacked
@@ -173,11 +177,11 @@ def train_members(
     KeyboardInterrupt, SystemExit
         Of a signal. A note says at which step of which network the run stopped, and what is kept.
     """
-    architecture = architecture or Architecture(encoded.classes, kmer=DEFAULT_KMER)
+    architecture = architecture or default_architecture(encoded)
     sampling = sampling or SamplingSettings(
         default_window_bp(encoded), mutation_rate=default_mutation_rate(encoded)
     )
-    settings = settings or FitSettings()
+    settings = settings or FitSettings(dropout=default_dropout(encoded))
     hardware = hardware or Hardware()
     priors = dict(priors or {})
     members = planned_members(encoded, architecture, sampling, ensemble, separate)

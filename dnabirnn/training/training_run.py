@@ -13,14 +13,18 @@ import numpy as np
 from dnabirnn.engine import engine_of
 from dnabirnn.errors import OutputError, TrainingError
 from dnabirnn.network import (
-    DEFAULT_KMER,
     Architecture,
     Checkpoint,
     LogOddsMap,
     load_weights,
     weights_of,
 )
-from dnabirnn.training.defaults import default_mutation_rate, default_window_bp
+from dnabirnn.training.defaults import (
+    default_architecture,
+    default_dropout,
+    default_mutation_rate,
+    default_window_bp,
+)
 from dnabirnn.training.finishing.calibration import scoring_windows
 from dnabirnn.training.finishing.finish import VALIDATION_BP, finish
 from dnabirnn.training.fit import Fit, FitSettings
@@ -107,8 +111,7 @@ def train(
     model_path : str or PathLike
         Model file. Until it is written, the state to resume from is kept beside it.
     architecture : Architecture, optional
-        With the classes of `encoded`. By default, a strand-tied GRU with 32 hidden
-        units and k-mers of length 5.
+        With the classes of `encoded`. By default, `default_architecture`.
     sampling : SamplingSettings, optional
         By default, with windows of `default_window_bp` and `default_mutation_rate`.
     settings : FitSettings, optional
@@ -156,11 +159,11 @@ def train(
     KeyboardInterrupt, SystemExit
         Of a signal. A note says at which step the run stopped, and what is kept.
     """
-    architecture = architecture or Architecture(encoded.classes, kmer=DEFAULT_KMER)
+    architecture = architecture or default_architecture(encoded)
     sampling = sampling or SamplingSettings(
         default_window_bp(encoded), mutation_rate=default_mutation_rate(encoded)
     )
-    settings = settings or FitSettings()
+    settings = settings or FitSettings(dropout=default_dropout(encoded))
     hardware = hardware or Hardware()
     priors = dict(priors or {})
     check_whole_sequences(encoded, architecture, teacher, priors, matrix)

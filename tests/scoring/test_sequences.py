@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from dnabirnn.motif_classes import MotifClass
+from dnabirnn.network import WORDS, Words, word_numbers
 from dnabirnn.scoring import score_sequences
 from dnabirnn.scoring.sequences import best_interval
 from dnabirnn.tracks import Block
@@ -56,6 +57,26 @@ def test_scores_are_those_of_the_best_window_whatever_the_blocks(length, cuts):
     (whole,) = score_sequences(blocks_of("x", p, codes, []), CLASSES, 4, 11)
     assert whole.best == found.best
     assert whole.log_odds == pytest.approx(found.log_odds, rel=1e-12)
+
+
+def test_words_are_added_in_every_window():
+    rng = np.random.default_rng(0)
+    words = Words(("1111111",), rng.normal(size=(1, 1, WORDS)).astype(np.float32))
+    p = rng.uniform(0.01, 0.6, (40, 2)).astype(np.float32)
+    codes = rng.integers(4, size=40).astype(np.uint8)
+    (found,) = score_sequences(blocks_of("x", p, codes, [7, 30]), CLASSES, 4, 11, words)
+    each = []
+    for start in range(30):
+        part = slice(start, start + 11)
+        added = words.weights[0, 0, word_numbers(codes[part], "1111111")].sum()
+        each.append(naive(p[part].astype(np.float64), codes[part], 4, 11) + added)
+    assert found.log_odds[0] == pytest.approx(max(each))
+    best = found.best[0]
+    assert best is not None
+    first = int(np.argmax(each))
+    assert first <= best.start < best.end <= first + 11
+    (without,) = score_sequences(blocks_of("x", p, codes, []), CLASSES, 4, 11)
+    assert without.log_odds[0] != found.log_odds[0]
 
 
 @given(

@@ -17,7 +17,7 @@ from dnabirnn.evaluation import learn_baseline
 from dnabirnn.network import Architecture, load_checkpoint
 from dnabirnn.training import FitSettings, Hardware, SamplingSettings, train
 
-QUICK = ("--hidden", "16", "--kmer", "3", "--mutate", "0", "--threads", "1")
+QUICK = ("--hidden", "16", "--threads", "1")
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +91,9 @@ def test_the_model_says_what_it_is(trained):
     shown = succeed("info", trained / "m.safetensors").output
     assert "of whole sequences of 100 bp" in shown
     assert "scores of bases are not calibrated" in shown
+    assert "with weights of words (1111111, 111010111); AUROC of the network alone 0.9" in shown
     checkpoint = load_checkpoint(trained / "m.safetensors")
-    assert checkpoint.description()["format_version"] == 4
+    assert checkpoint.description()["format_version"] == 5
     assert checkpoint.sequences is not None
     assert checkpoint.sequences.length_bp == 100
     assert not checkpoint.calls
@@ -201,6 +202,28 @@ def test_several_classes_and_several_networks(tmp_path):
     assert found.columns[-2:] == ["probability_G", "probability_M"]
     best = found.select(pl.max_horizontal("probability_G", "probability_M")).to_series()
     assert best.to_list() == found["probability"].to_list()
+
+
+def test_tables_of_shards_merge_to_that_of_the_whole(trained, tmp_path):
+    def score(name: str, *options: str) -> Path:
+        table = tmp_path / f"{name}.tsv"
+        given = ("-m", trained / "m.safetensors", "-o", tmp_path / f"{name}.bed")
+        succeed("score", trained / "test.fa", *given, "--per-sequence", table, *options)
+        return table
+
+    shards = [score(f"s{number}", "--shard", f"{number}-of-3") for number in (1, 2, 3)]
+    succeed("merge", *shards, "-o", tmp_path / "merged.tsv")
+    assert (tmp_path / "merged.tsv").read_bytes() == score("whole").read_bytes()
+    twice = run("merge", shards[0], shards[0], "-o", tmp_path / "twice.tsv")
+    assert twice.exit_code != 0
+    assert "rows of s0, which" in twice.stderr
+    mixed = run("merge", shards[0], tmp_path / "s2.bed", "-o", tmp_path / "mixed.tsv")
+    assert mixed.exit_code != 0
+    assert "line 1: does not begin with" in mixed.stderr
+    indexed = run("merge", *shards, "-o", tmp_path / "indexed.tsv", "--index")
+    assert indexed.exit_code != 0
+    assert "is a table of whole sequences" in indexed.stderr
+    assert not [*tmp_path.glob("twice*"), *tmp_path.glob("mixed*"), *tmp_path.glob("indexed*")]
 
 
 def test_no_matrix_is_made_of_whole_sequences(trained):

@@ -241,5 +241,6 @@ def _genomic(
     ]
     columns = {"chrom": pl.String, "start": pl.Int64, "end": pl.Int64}
     taken = Regions(pl.DataFrame(spans, columns, orient="row"))
-    drawn = draw_negatives(read_fasta(*genome), lengths, positives, taken, seed)
+    records = read_fasta(*genome, case=hard_mask)
+    drawn = draw_negatives(records, lengths, positives, taken, seed, hard_mask=hard_mask)
     return list(cut_out(read_fasta(*genome, case=True, hard_mask=hard_mask), drawn))

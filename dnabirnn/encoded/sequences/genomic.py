@@ -4,7 +4,8 @@ A negative is drawn for each positive, with the same length and about the same G
 network would otherwise learn the composition of peaks, and not their motifs. For each positive,
 `_DRAWN` windows are drawn at random from the whole genome. Windows that overlap a positive, or have
 a larger share of N than it, are left out. The window whose GC content is nearest is taken, unless
-another positive has taken it.
+another positive has taken it. Where lower case is read as N, masked bases do not count in the GC
+content, and the share of masked bases is matched as well.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dnabirnn.names import shortened
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from dnabirnn.alphabet import Codes
     from dnabirnn.intervals import Regions
     from dnabirnn.sequences import Record
 
@@ -107,19 +109,23 @@ def draw_negatives(
     positives: Sequence[LabelledSequence],
     taken: Regions,
     seed: int,
+    *,
+    hard_mask: bool = False,
 ) -> list[Interval]:
     """Draw an interval for each positive, with its length and about its GC content.
 
     Parameters
     ----------
     genome : iterable of Record
-        Contigs are read one at a time.
+        With case if `hard_mask`, and not masked. Contigs are read one at a time.
     lengths : mapping of str to int
         Length of each contig in bases.
     positives : sequence of LabelledSequence
     taken : Regions
         Intervals of the positives.
     seed : int
+    hard_mask : bool
+        The positives were read with lower case as N, and negatives will be.
 
     Returns
     -------
@@ -144,9 +150,16 @@ def draw_negatives(
         first, last = starts[rows, columns], starts[rows, columns] + sizes[rows]
         inside = last <= len(record.codes)
         rows, columns, first, last = rows[inside], columns[inside], first[inside], last[inside]
-        gc, unknown = _compositions(record, first, last)
+        gc, unknown = _compositions(record.codes, first, last)
         free = ~_overlap(first, last, taken.of(record.name)) & (unknown <= most_n[rows])
-        away[rows, columns] = np.where(free, np.abs(gc - wanted_gc[rows]), np.inf)
+        if hard_mask:
+            assert record.lower is not None, "read with case=True"
+            codes = np.where(record.lower, np.uint8(AMBIGUOUS), record.codes)
+            gc, unknown = _compositions(codes, first, last)
+        distance = np.abs(gc - wanted_gc[rows])
+        if hard_mask:
+            distance += np.abs(unknown - most_n[rows])
+        away[rows, columns] = np.where(free, distance, np.inf)
     names, found, used = [*lengths], [], set()
     for row in range(len(positives)):
         for column in np.argsort(away[row], kind="stable").tolist():
@@ -173,10 +186,9 @@ def _composition(codes: NDArray[np.uint8]) -> tuple[float, float]:
 
 
 def _compositions(
-    record: Record, first: NDArray[np.int64], last: NDArray[np.int64]
+    codes: Codes, first: NDArray[np.int64], last: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the composition of stretches of a contig, as `_composition` does for one."""
-    codes = record.codes
     gc, unknown = (
         np.concatenate([[0], np.cumsum(mask, dtype=np.int64)])
         for mask in ((codes == 1) | (codes == 2), codes == AMBIGUOUS)

@@ -1,5 +1,6 @@
 """Turn a network that learned labels of whole sequences into a model: calibrate its sequences.
 
+Words are weighed beside the network (`dnabirnn.training.sequences.words`), if they help.
 The log-odds of sequences are calibrated on validation sequences, in their natural composition of
 classes. Those of bases are not, because no label is about a base: the maps of the model are
 identities, and its classes have no threshold for bases.
@@ -25,6 +26,7 @@ from dnabirnn.network import (
 from dnabirnn.training.finishing.calibration import scoring_windows
 from dnabirnn.training.sequences.loss import SITE_BP
 from dnabirnn.training.sequences.validation import SequenceValidation
+from dnabirnn.training.sequences.words import chosen_words, fitted_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +90,16 @@ def finish_sequences(
     maps = (LogOddsMap(1.0, 0.0),) * len(architecture.classes)
     window = scoring_windows(settings.window_bp)[-1]
     validation = SequenceValidation(encoded, settings.window_bp)
-    log_odds = validation.log_odds(engine_of(network, maps), window, threads)
+    engine = engine_of(network, maps)
+    log_odds = validation.log_odds(engine, window, threads)
+    candidates = [
+        (words, validation.word_log_odds(words))
+        for words in fitted_words(encoded, settings.window_bp)
+    ]
+    words = chosen_words(candidates, log_odds, validation.truth)
+    network_alone = log_odds
+    if words is not None:
+        log_odds = validation.log_odds(engine, window, threads, words)
     site_bp = min(SITE_BP, settings.window_bp)
     rules, metrics = {}, {}
     for number, (name, _) in enumerate(architecture.classes):
@@ -98,7 +109,10 @@ def finish_sequences(
         probabilities = alone.probabilities(own[:, None])[:, 0]
         threshold = best_mcc_threshold(probabilities)
         rules[name] = SequenceRule(fitted, threshold)
-        metrics[name] = sequence_metrics(probabilities, truth, threshold)
+        metrics[name] = {
+            **sequence_metrics(probabilities, truth, threshold),
+            "auroc_without_words": sequence_metrics(network_alone[:, number], truth, 0.0)["auroc"],
+        }
     return Checkpoint(
         architecture=architecture,
         weights=weights_of(network),
@@ -110,5 +124,5 @@ def finish_sequences(
         unlearned={name: CallLengths(site_bp, 0) for name, _ in architecture.classes},
         training={**plan, "inputs": encoded.manifest["inputs"], "prevalence": {}},
         metrics={"split": validation.split, "classes": metrics},
-        sequences=SequenceScores(site_bp, settings.window_bp, rules),
+        sequences=SequenceScores(site_bp, settings.window_bp, rules, words),
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dnabirnn.alphabet import Codes
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.engine import Engine
-    from dnabirnn.network import ScoringWindow
+    from dnabirnn.network import ScoringWindow, Words
 
 __all__ = ["SequenceValidation"]
 
@@ -65,7 +65,9 @@ class SequenceValidation:
             for start, end in spans.tolist()
         ]
 
-    def log_odds(self, engine: Engine, scoring: ScoringWindow, threads: int) -> NDArray[np.float64]:
+    def log_odds(
+        self, engine: Engine, scoring: ScoringWindow, threads: int, words: Words | None = None
+    ) -> NDArray[np.float64]:
         """Return the log-odds of all sequences by class: (n, K).
 
         Raises
@@ -76,10 +78,19 @@ class SequenceValidation:
         columns = sum(1 + stranded for _, stranded in self.classes)
         blocks = score(self.contigs, engine, scoring, columns, threads=threads)
         try:
-            found = score_sequences(blocks, self.classes, SITE_BP, self.length_bp)
+            found = score_sequences(blocks, self.classes, SITE_BP, self.length_bp, words)
             return np.stack([one.log_odds for one in found])
         except ScoreError as error:
             raise TrainingError(f"validation: {error}") from error
+
+    def word_log_odds(self, words: Words) -> NDArray[np.float64]:
+        """Return what the words add to the log-odds, at most: (n, K)."""
+        return np.stack(
+            [
+                words.sums(one.codes, min(self.length_bp, len(one.codes))).max(axis=0)
+                for one in self.contigs
+            ]
+        )
 
     def average_precision(
         self, engine: Engine, scoring: ScoringWindow, threads: int

@@ -130,6 +130,35 @@ def test_genomic_negatives_match_length_and_gc_and_avoid_positives(tmp_path):
     assert sum(one.place.contig == of_length[len(one.codes)] for one in negatives) >= 18
 
 
+def test_genomic_negatives_match_the_gc_of_bases_that_are_not_masked(tmp_path):
+    rng = np.random.default_rng(0)
+    halves = ("acgt"[:2] * 25, "GC" * 15 + "AT" * 10)  # masked, then of GC content 0.6
+
+    def contig(unmasked: float) -> str:
+        pieces = []
+        for _ in range(60):
+            pieces.append("".join(rng.choice([*"acgt"], 50)))
+            share = [(1 - unmasked) / 2, unmasked / 2, unmasked / 2, (1 - unmasked) / 2]
+            pieces.append("".join(rng.choice([*"ACGT"], 50, p=share)))
+        return "".join(pieces)
+
+    genome = {"low": contig(0.2), "high": contig(0.6), "p": "".join(halves) * 10}
+    write_fasta(tmp_path / "genome.fa", genome)
+    rows = "".join(f"p\t{start}\t{start + 100}\n" for start in range(0, 1000, 100))
+    (tmp_path / "p.bed").write_text(rows)
+    found = read_sequences(
+        positives=[f"{tmp_path}/p.bed"],
+        negatives="genomic",
+        genome=[tmp_path / "genome.fa"],
+        hard_mask=True,
+    )
+    negatives = [one for one in found.sequences if not one.classes]
+    assert len(negatives) == 10
+    assert sum(one.place.contig == "high" for one in negatives) >= 9
+    for one in negatives:
+        assert 0.4 < (one.codes == 4).mean() < 0.6
+
+
 def test_tables(folder):
     found = read_sequences(tables=[f"{folder}/t.csv"])
     assert texts(found) == {"x": ("ACGT", ["1"]), "y": ("GGNA", []), "z": ("TTTT", ["2"])}
