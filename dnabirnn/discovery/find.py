@@ -117,10 +117,11 @@ def find_motifs(
     for one in explain_targets(measured(), model, chosen, reach_bp, circular, shares):
         by_class[outputs[chosen[one.target].output].class_name].append(one)
     found: list[FoundMotif] = []
+    lacks: list[str] = []
     for class_name, own in by_class.items():
         if len(own) < 2:
             some = "no target" if not own else "only one target"
-            logger.warning("%s: %s, so that no motif can be found", class_name, some)
+            lacks.append(f"{class_name}: {some}, so that no motif can be found")
             continue
         # The opposite strand has the same targets, in another order.
         own.sort(key=lambda one: (one.codes.tobytes(), one.contributions.tobytes()))
@@ -133,11 +134,9 @@ def find_motifs(
                 where.found(_oriented(motif, stranded), class_name, f"{class_name}_{number}")
             )
         if not aligned:
-            logger.warning(
-                "%s: no motif with %d sites or more in %d targets",
-                class_name,
-                options.min_sites,
-                len(own),
+            lacks.append(
+                f"{class_name}: no motif with {options.min_sites} sites or more in {len(own)} "
+                "targets"
             )
     if not found:
         noun = "target" if len(chosen) == 1 else "targets"
@@ -145,6 +144,8 @@ def find_motifs(
             f"no motif with {options.min_sites} sites or more in {len(chosen)} {noun}; give more "
             "calls or regions, or lower --min-sites"
         )
+    for lack in lacks:
+        logger.warning("%s", lack)
     return Discovery(found, _table(chosen, model), reach_bp)
 
 

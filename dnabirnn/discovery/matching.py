@@ -68,7 +68,6 @@ def match(
         sums[start] = total
 
 
-@kernel
 def best_apart(
     order: NDArray[np.int64], starts: NDArray[np.int64], widths: NDArray[np.int64], size: int
 ) -> NDArray[np.bool_]:
@@ -86,8 +85,20 @@ def best_apart(
     -------
     chosen : ndarray, (n,) bool
     """
-    taken = np.zeros(size, np.bool_)
     chosen = np.zeros(order.size, np.bool_)
+    _choose(order, starts, widths, np.zeros(size, np.bool_), chosen)
+    return chosen
+
+
+@kernel
+def _choose(
+    order: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    widths: NDArray[np.int64],
+    taken: NDArray[np.bool_],
+    chosen: NDArray[np.bool_],
+) -> None:
+    """Choose places; `taken` (size,) and `chosen` (n,) are all False, and updated."""
     for k in order:
         free = True
         for i in range(starts[k], starts[k] + widths[k]):
@@ -98,4 +109,3 @@ def best_apart(
             chosen[k] = True
             for i in range(starts[k], starts[k] + widths[k]):
                 taken[i] = True
-    return chosen

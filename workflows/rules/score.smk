@@ -143,10 +143,10 @@ rule gather_importance:
     shell:
         "exec 2> {log:q}; set -x; "
         "mkdir -p {output.folder:q} {output.provenance:q}; "
-        "for track in {input[0]:q}/*.bw; do "
-        'name="${{track##*/}}"; parts=(); '
-        'for folder in {input:q}; do parts+=("$folder/$name"); done; '
-        'dnabirnn merge "${{parts[@]}}" -o {output.folder:q}/"$name" '
+        "folders=({input:q}); "
+        'for track in "${{folders[0]}}"/*.bw; do '
+        'name="${{track##*/}}"; '
+        'dnabirnn merge "${{folders[@]/%//$name}}" -o {output.folder:q}/"$name" '
         '--provenance {output.provenance:q}/"$name".json; '
         "done"
 
