@@ -51,6 +51,7 @@ LISTS = {
     ("summary", "by"),
     ("summary", "names"),
     ("explain", "circular"),
+    ("discover", "circular"),
     ("mutate", "circular"),
     ("variants", "circular"),
     ("mask", "classes"),

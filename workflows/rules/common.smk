@@ -12,7 +12,7 @@ from snakemake.exceptions import WorkflowError
 
 # Versions of the formats that the rules write, as parameters of these rules. A higher number makes
 # Snakemake create the files again. A new release of dnabirnn with the same format does not.
-FORMAT = {"encoded": 2, "model": 4, "scores": 1, "variants": 1}
+FORMAT = {"encoded": 2, "model": 5, "scores": 1, "variants": 1}
 
 CONDA = "../envs/dnabirnn.yaml"
 

@@ -127,7 +127,7 @@ def weighed(
     --------
     >>> truth = np.array([False, True] * 50)
     >>> rng = np.random.default_rng(0)
-    >>> weighed(rng.normal(size=100), truth + rng.normal(size=100), truth)[0] > 0.5
+    >>> bool(weighed(rng.normal(size=100), truth + rng.normal(size=100), truth)[0] > 0.5)
     True
     """
     positives = truth.astype(np.int64)
