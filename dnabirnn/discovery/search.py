@@ -56,7 +56,7 @@ _PART_SHARE = 0.25
 other motif that vary."""
 _SHUFFLES = 10
 _LEAST_RATIO = 3
-"""Matches of a motif, compared with those of its columns in another order."""
+"""Matches of a motif, compared with those of its columns in other orders that are unlike it."""
 _LEAST_IMPORTANCE = 0.01
 """Smallest sum of contributions of a motif, as a share of that of the first motif."""
 _LEAST_SHARE, _LEAST_BITS = 0.25, 0.15
@@ -289,11 +289,13 @@ class _Search:
         kept = self._values
         # Its own sites are often matches of a short motif in another order, too.
         self._values = self._without(found)
-        by_chance = np.mean(
-            [len(self._matches(other, _SEED_COSINE).starts) for other in shuffles(one.matrix)]
-        )
+        # Other orders of a few columns with the same bases are often the motif itself.
+        others = [other for other in shuffles(one.matrix) if not is_part(other, one.matrix)]
+        by_chance = [len(self._matches(other, _SEED_COSINE).starts) for other in others]
         self._values = kept
-        return found if len(places.starts) >= _LEAST_RATIO * by_chance else None
+        if by_chance and len(places.starts) < _LEAST_RATIO * np.mean(by_chance):
+            return None
+        return found
 
     def _without(self, motif: Aligned) -> NDArray[np.float64]:
         """Return the contributions without those of the sites of a motif."""
