@@ -83,16 +83,24 @@ def _common_key() -> str:
     """Return what the code of all kernels depends on."""
     from dnabirnn.compiled.machine_code import machine
 
-    numba = importlib.util.find_spec("numba")
-    # The version, without the time that it takes to import Numba or to search for its metadata.
-    version = Path(str(numba and numba.origin)).with_name("_version.py").read_bytes()
     options = sorted(
         item
         for item in os.environ.items()
         if item[0].startswith("NUMBA_") and item[0] != "NUMBA_CACHE_DIR"
     )
-    parts = (digest_of(_PACKAGE), sys.version, machine(), version, options)
-    return repr(parts)
+    return repr((digest_of(_PACKAGE), sys.version, machine(), _numba_version(), options))
+
+
+def _numba_version() -> str:
+    """Return what the version of Numba is, without the time that it takes to import Numba."""
+    found = importlib.util.find_spec("numba")
+    if found is not None and found.origin is not None:
+        file = Path(found.origin).with_name("_version.py")
+        if file.is_file():
+            return file.read_text()
+    from importlib.metadata import version
+
+    return version("numba")
 
 
 class Kernel(Deferred):
@@ -120,8 +128,9 @@ class Kernel(Deferred):
         kind = tuple(map(kind_of, arguments))
         loaded = self._loaded.get(kind)
         if loaded is None:
-            with _lock:
-                loaded = self._loaded[kind] = self._load(arguments)
+            with _lock:  # another thread may have loaded it meanwhile
+                loaded = self._loaded.get(kind) or self._load(arguments)
+                self._loaded[kind] = loaded
         return loaded(arguments)
 
     def _load(self, arguments: Sequence[Any]) -> Loaded:

@@ -63,13 +63,15 @@ class Loaded:
 
     def __init__(self, code: MachineCode, kinds: Sequence[Kind]) -> None:
         # Each object file has an LLVM engine of its own, so that names in two files cannot clash.
-        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target().machine())
+        machine()
+        target = llvm.Target.from_default_triple().create_target_machine(jit=True)
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(code.data))
         self._engine.finalize_object()
         address = self._engine.get_function_address(code.name)
         if not address:
             raise RuntimeError(f"no function {code.name}")
-        signature = (_Pointer, _Pointer, *c_types(kinds))
+        signature = (ctypes.c_void_p, ctypes.c_void_p, *c_types(kinds))
         self._function = ctypes.CFUNCTYPE(ctypes.c_int32, *signature)(address)
         self._returned = _RETURNED[code.returned]
 
@@ -93,25 +95,15 @@ class Loaded:
         return result.value
 
 
-_Pointer = ctypes.c_void_p
-
-
-class _Target(NamedTuple):
-    description: str
-
-    def machine(self) -> llvm.TargetMachine:
-        return llvm.Target.from_default_triple().create_target_machine(jit=True)
-
-
 @cache
-def _target() -> _Target:
+def machine() -> str:
+    """Return what machine code depends on: the version of LLVM, the processor and its features.
+
+    LLVM is ready to load code after the first call.
+    """
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     features = llvm.get_host_cpu_features().flatten()
-    parts = (llvmlite.__version__, llvm.get_default_triple(), llvm.get_host_cpu_name(), features)
-    return _Target(" ".join(map(str, parts)))
-
-
-def machine() -> str:
-    """Return what machine code depends on: the version of LLVM, the processor and its features."""
-    return _target().description
+    return " ".join(
+        (llvmlite.__version__, llvm.get_default_triple(), llvm.get_host_cpu_name(), features)
+    )

@@ -352,7 +352,7 @@ def load_checkpoint(path: PathLike) -> Checkpoint:
     Raises
     ------
     ModelFileError
-        There is no such file, or it is no model, is damaged, has a newer format, or changes.
+        There is no such file, or it is not a model, is damaged, has a newer format, or changes.
     """
     path = find_model(path)
     state = note_read(path, error=ModelFileError)

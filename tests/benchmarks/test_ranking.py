@@ -1,4 +1,4 @@
-"""Ranking of calls: which are true, and the three orders, with scores that are told."""
+"""Ranking of calls: which calls are true, and three orders of them, on given scores."""
 
 from __future__ import annotations
 
