@@ -8,6 +8,7 @@ Modules, in reading order:
 - `fused_engine`: the network as compiled kernels, on CPUs
 - `mutant_engine`: changed windows, from what is kept of the unchanged ones
 - `differentiable`: loss and gradients by compiled kernels, for training
+- `mixture_path`: the path from a baseline to a sequence
 - `torch_gradients`: gradients by the letters of windows, in torch
 - `kmer_paths`: sums of k-mers along a path of mixtures
 - `gradient_network`: a network as the kernels of these gradients read it

@@ -22,6 +22,7 @@ from .input_gradients import (
 )
 from .kernels.matrix_scan import best_scores as best_scores
 from .kernels.vectors import LANES as LANES
+from .mixture_path import MixturePath as MixturePath
 from .mutant_engine import (
     KeptWindow as KeptWindow,
     MutantEngine as MutantEngine,

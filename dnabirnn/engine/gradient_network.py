@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["GradientNetwork", "Path", "Tables", "gradient_networks"]
+__all__ = ["GradientNetwork", "PathSums", "Tables", "gradient_networks"]
 
 # Bytes of the coefficients of k-mers in a step of torch, which keeps a few times as many.
 _STEP_BYTES = 1 << 23
@@ -170,27 +170,8 @@ class GradientNetwork:
             values[number], found[one] = value.item(), gradient.numpy()
         return values, found
 
-    def of_matrices_on_path(
-        self,
-        codes: Codes,
-        baseline: Floats,
-        shares: Floats,
-        output: int,
-        places: NDArray[np.float64],
-        weights: NDArray[np.float64],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return what the matrices add to `InputGradients.along_path`."""
-        mixtures = baseline + places[:, None, None] * (ONE_HOT[codes] - baseline)
-        values, gradients = self.of_matrices(
-            np.tile(codes, (len(places), 1)),
-            mixtures.astype(np.float32),
-            np.tile(shares, (len(places), 1)),
-            np.full(len(places), output),
-        )
-        return values, np.tensordot(weights, gradients, axes=1)
 
-
-class Path:
+class PathSums:
     """Sums of a first layer along a path from a baseline to a sequence, and gradients by bases.
 
     Parameters

@@ -6,7 +6,7 @@ reads the block and then goes back at once, so that values are saved for one dir
 
 Gradients are those of the multilinear extension of a network to mixtures of bases, see
 `dnabirnn.network.Network.forward`. At a sequence, the kernels do all of the work. On a path of
-mixtures, torch computes the sums that the first layer would look up for a k-mer (`Path`). The
+mixtures, torch computes the sums that the first layer would look up for a k-mer (`PathSums`). The
 kernels read them as a table with one row per base and place on the path, and keep the deltas, which
 are the gradients by these rows.
 """
@@ -21,7 +21,7 @@ import torch
 
 from dnabirnn.alphabet import AMBIGUOUS, ONE_HOT, PADDING
 from dnabirnn.engine.fused_engine import FusedEngine
-from dnabirnn.engine.gradient_network import GradientNetwork, Path, gradient_networks
+from dnabirnn.engine.gradient_network import GradientNetwork, PathSums, gradient_networks
 from dnabirnn.engine.kernels import gradients
 from dnabirnn.engine.kernels.kmers import find_places
 from dnabirnn.engine.kernels.letters import Letters, by_letter, no_letters
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.alphabet import Codes
     from dnabirnn.engine.choose import Engine
+    from dnabirnn.engine.mixture_path import MixturePath
     from dnabirnn.network import Checkpoint
 
     Floats = NDArray[np.float32]
@@ -133,29 +134,8 @@ class InputGradients:
                 found[window, start:end] = gradient[start - first : end - first]
         return found
 
-    def along_path(
-        self,
-        codes: Codes,
-        baseline: Floats,
-        shares: Floats,
-        output: int,
-        places: NDArray[np.float64],
-        weights: NDArray[np.float64],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def along_path(self, path: MixturePath) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return targets along the path from a baseline to a sequence, and the summed gradient.
-
-        Parameters
-        ----------
-        codes : ndarray, (L,) uint8
-            A window without padding.
-        baseline : ndarray, (L, 4) float32
-            Shares of the four letters, which add up to 1; 0 at bases of code 4.
-        shares : ndarray, (L,) float32
-        output : int
-        places : ndarray, (n,) float64
-            Places on the path: 0 is the baseline, 1 the sequence.
-        weights : ndarray, (n,) float64
-            Factors of the gradients at the places.
 
         Returns
         -------
@@ -165,15 +145,12 @@ class InputGradients:
             Sum of the gradients by the share of each letter, times the weights; as those of
             `at_sequences`.
         """
-        values, found = np.zeros(len(places)), np.zeros((len(codes), 4))
-        for network, arrays in self._arrays(len(codes)):
-            value, gradient = arrays.along_path(codes, baseline, shares, output, places, weights)
-            values += value
-            found += gradient
+        values, found = np.zeros(len(path.places)), np.zeros((len(path.codes), 4))
+        for network, arrays in self._arrays(len(path.codes)):
+            parts = [arrays.along_path(path)]
             if network.module is not None:
-                value, gradient = network.of_matrices_on_path(
-                    codes, baseline, shares, output, places, weights
-                )
+                parts.append(path.summed(network.of_matrices))
+            for value, gradient in parts:
                 values += value
                 found += gradient
         return values, found
@@ -284,38 +261,30 @@ class _Arrays:
             out[:] = of_lanes.transpose(2, 0, 1) * (read < AMBIGUOUS)[..., None]
         return out[:, first - part[0] : last - part[0]]
 
-    def along_path(
-        self,
-        codes: Codes,
-        baseline: Floats,
-        shares: Floats,
-        output: int,
-        places: NDArray[np.float64],
-        weights: NDArray[np.float64],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def along_path(self, path: MixturePath) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what `InputGradients.along_path` does, without matrices."""
         if torch.get_num_threads() != 1:
             # As for scores: callers run one thread for each core that they want to use.
             torch.set_num_threads(1)
-        path = Path(self._network, codes, baseline)
+        sums = PathSums(self._network, path.codes, path.baseline)
         length, rows, width = self._length, self._rows, self._network.with_table.kmer_width
         if not self._sums.size:
             self._sums = aligned(2, LANES * length * width)
         # One row per base and window.
         at = ((np.arange(LANES) * length + np.arange(length)[:, None]) * width).reshape(-1)
         values = []
-        for first in range(0, len(places), LANES):
-            some = places[first : first + LANES]
+        for first in range(0, len(path.places), LANES):
+            some = path.places[first : first + LANES]
             number = len(some)
-            many = np.tile(codes, (number, 1))
-            self.begin(many, np.tile(shares, (number, 1)), np.full(number, output))
-            path.write_sums(some, self._sums.reshape(2, LANES, length, width)[:, :number])
+            many = np.tile(path.codes, (number, 1))
+            self.begin(many, np.tile(path.shares, (number, 1)), np.full(number, path.output))
+            sums.write_sums(some, self._sums.reshape(2, LANES, length, width)[:, :number])
             kmers = list(self._sums)
             self._both_passes(self._network.with_table, at, kmers, (0, length), keep=True)
             kept = self._sums[:, : length * rows * LANES].reshape(2, length, rows, LANES)
-            path.add_deltas(some, weights[first : first + LANES], kept)
+            sums.add_deltas(some, path.weights[first : first + LANES], kept)
             values.append(self._values(number))
-        return np.concatenate(values), path.gradients()
+        return np.concatenate(values), sums.gradients()
 
     def _values(self, windows: int) -> NDArray[np.float64]:
         """Return the targets of the block after a forward pass, without biases."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
+    from dnabirnn.engine.mixture_path import MixturePath
     from dnabirnn.network import Checkpoint
 
     Floats = NDArray[np.float32]
@@ -53,25 +54,9 @@ class TorchGradients:
         """Return the gradients at sequences, as `InputGradients.at_sequences`."""
         return self.at_mixtures(codes, ONE_HOT[codes], shares, outputs)[1]
 
-    def along_path(
-        self,
-        codes: Codes,
-        baseline: Floats,
-        shares: Floats,
-        output: int,
-        places: NDArray[np.float64],
-        weights: NDArray[np.float64],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def along_path(self, path: MixturePath) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return targets along a path and the summed gradient, as `InputGradients.along_path`."""
-        mixtures = baseline + places[:, None, None] * (ONE_HOT[codes] - baseline)
-        number = len(places)
-        values, gradients = self.at_mixtures(
-            np.tile(codes, (number, 1)),
-            mixtures.astype(np.float32),
-            np.tile(shares, (number, 1)),
-            np.full(number, output),
-        )
-        return values, np.tensordot(weights, gradients, axes=1)
+        return path.summed(self.at_mixtures)
 
     def at_mixtures(
         self, codes: Codes, mixtures: Floats, shares: Floats, outputs: NDArray[np.int64]

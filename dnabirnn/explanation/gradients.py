@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS, ONE_HOT, reverse_complement
-from dnabirnn.engine import LANES, make_input_gradients
+from dnabirnn.engine import LANES, MixturePath, make_input_gradients
 from dnabirnn.errors import ScoreError
 from dnabirnn.explanation.importance import copies, find_targets, near_targets
 from dnabirnn.explanation.layout import Layout
@@ -262,8 +262,9 @@ class _Gradients:
             if math.isnan(difference):
                 # The ends of the path, only for their targets.
                 path, factors = np.append(path, [1.0, 0.0]), np.append(factors, [0.0, 0.0])
+            start = baseline.astype(np.float32)
             values, mean = self._engine.along_path(
-                job.codes, baseline.astype(np.float32), job.shares, job.site[1], path, factors
+                MixturePath(job.codes, start, job.shares, job.site[1], path, factors)
             )
             _check(values, mean)
             if math.isnan(difference):

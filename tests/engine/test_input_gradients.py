@@ -9,6 +9,7 @@ from dnabirnn.alphabet import AMBIGUOUS, COMPLEMENT, ONE_HOT, reverse_complement
 from dnabirnn.engine.choose import make_engine
 from dnabirnn.engine.input_gradients import InputGradients, make_input_gradients
 from dnabirnn.engine.kernels.vectors import LANES
+from dnabirnn.engine.mixture_path import MixturePath
 from dnabirnn.engine.torch_engine import torch_network
 from dnabirnn.engine.torch_gradients import TorchGradients
 from dnabirnn.network.architecture import Cell, MatrixShape
@@ -86,9 +87,8 @@ def test_gradients_along_a_path_are_those_of_torch(shape):
     baseline = baseline.astype(np.float32)
     places, weights = rng.random(LANES + 3), rng.random(LANES + 3)
     places[:2], weights[:2] = (0, 1), 0
-    values, found = InputGradients(checkpoint).along_path(
-        codes, baseline, shares, 1, places, weights
-    )
+    path = MixturePath(codes, baseline, shares, 1, places, weights)
+    values, found = InputGradients(checkpoint).along_path(path)
     many = np.tile(codes, (len(places), 1))
     mixtures = baseline + places[:, None, None] * (ONE_HOT[codes] - baseline)
     expected_values, gradients = by_torch(
@@ -97,9 +97,7 @@ def test_gradients_along_a_path_are_those_of_torch(shape):
     agree(found[None], np.tensordot(weights, gradients, axes=1)[None], codes[None])
     # Without the biases, which are the same everywhere.
     np.testing.assert_allclose(values - values[0], expected_values - expected_values[0], atol=1e-4)
-    theirs = TorchGradients(checkpoint, "cpu").along_path(
-        codes, baseline, shares, 1, places, weights
-    )
+    theirs = TorchGradients(checkpoint, "cpu").along_path(path)
     np.testing.assert_allclose(theirs[0], expected_values, atol=1e-4)
     agree(theirs[1][None], found[None], codes[None])
 
