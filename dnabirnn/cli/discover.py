@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,7 @@ from dnabirnn.cli import mutate, options
 from dnabirnn.cli.command import command, option
 from dnabirnn.cli.output_names import check_ending
 from dnabirnn.cli.progress import ProgressBar
-from dnabirnn.errors import MotifError, OptionError
+from dnabirnn.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -201,7 +202,6 @@ def discover(
         DiscoveryFiles,
         DiscoveryOptions,
         check_outputs,
-        empty_discovery,
         find_motifs,
         write_discovery,
     )
@@ -230,7 +230,6 @@ def discover(
         matches=matches,
         logos=logos,
         summary=summary,
-        kind="calls" if regions is None else "regions",
     )
     check_outputs(wanted)
     check_ending("--sites", sites, "a BED file", ".bed")
@@ -249,8 +248,7 @@ def discover(
     )
     reach_bp = None
     if reach != AUTO:
-        number = int(reach) if reach.isdecimal() else reach
-        reach_bp = check_reach(number, loaded.checkpoint.scoring_window.length_bp)
+        reach_bp = check_reach(reach, loaded.checkpoint.scoring_window.length_bp)
     circles = None if circular is None else Circular(circular)
     logger.info("computing on %s, threads: %d", loaded.engine.device, loaded.threads)
     targets = mutate.read_sites(loaded, files, regions, calls, chrom_alias)
@@ -258,24 +256,20 @@ def discover(
         targets = _own_targets(loaded, files, rules, circles, quiet=quiet)
     else:
         _check_rules(rules)
-    try:
-        discovery = find_motifs(
-            lambda: checked_contigs(loaded.contigs(*files), files, [targets, circles]),
-            loaded,
-            targets,
-            reach_bp,
-            search,
-            circles or (),
-        )
-    except MotifError as error:
-        if not allow_empty:
-            raise
-        logger.warning("%s", error)
-        discovery = empty_discovery(reach_bp)
+    discovery = find_motifs(
+        lambda: checked_contigs(loaded.contigs(*files), files, [targets, circles]),
+        loaded,
+        targets,
+        reach_bp,
+        search,
+        circles or (),
+        allow_empty=allow_empty,
+    )
     comparison = None
     if known is not None:
         comparison = _compared(discovery, known, str(database), threads)
-    write_discovery(discovery, wanted, comparison)
+    kind = "calls" if targets.calls else "regions"
+    write_discovery(discovery, replace(wanted, kind=kind), comparison)
     for line in _lines(discovery, comparison, out):
         logger.info("%s", line)
 
@@ -290,11 +284,16 @@ def _read_database(path: str) -> list[Motif]:
 
 def _check_rules(rules: Mapping[str, Any]) -> None:
     """Raise for options of calls that are not made."""
-    for name in (name for name, value in rules.items() if value not in (None, ())):
+    for name in _given(rules):
         raise OptionError(
             f"--{name.replace('_', '-')}: sets how calls are made, but --calls or --regions gives "
             "what is explained; remove one of the two"
         )
+
+
+def _given(rules: Mapping[str, Any]) -> list[str]:
+    """Return the names of options of calls that are given."""
+    return [name for name, value in rules.items() if value not in (None, ())]
 
 
 def _own_targets(
@@ -308,7 +307,7 @@ def _own_targets(
     from dnabirnn.discovery import own_targets
     from dnabirnn.explanation import Sites
 
-    if model.checkpoint.sequences is not None and not any(rules.values()):
+    if model.checkpoint.sequences is not None and not _given(rules):
         return Sites.everything()
     settings = options.call_settings(model.checkpoint, rules, wanted=True)
     with ProgressBar("scored", quiet=quiet) as progress:
@@ -337,4 +336,5 @@ def _lines(discovery: Discovery, comparison: Comparison | None, out: str) -> lis
         f"targets{best.get(row['name'], '')}"
         for row in motif_table(discovery).to_dicts()
     ]
-    return [*lines, f"{out}: {len(lines)} motifs"]
+    noun = "motif" if len(lines) == 1 else "motifs"
+    return [*lines, f"{out}: {len(lines)} {noun}"]

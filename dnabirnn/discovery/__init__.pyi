@@ -2,13 +2,11 @@ from .comparison import check_tomtom as check_tomtom, compare_motifs as compare_
 from .default_targets import (
     default_sites as default_sites,
     own_targets as own_targets,
-    sites_of_calls as sites_of_calls,
 )
 from .find import find_motifs as find_motifs
 from .found_motif import (
     Discovery as Discovery,
     FoundMotif as FoundMotif,
-    empty_discovery as empty_discovery,
 )
 from .grammar import grammar_table as grammar_table
 from .logos import (

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.motif_classes import MAX_SCORE
-from dnabirnn.network import PROBABILITY_BOUNDS
-from dnabirnn.scoring import best_interval, score_sequences
+from dnabirnn.scoring import best_interval, log_odds_of, score_sequences
 from dnabirnn.tracks import Block
 
 if TYPE_CHECKING:
@@ -20,12 +18,10 @@ if TYPE_CHECKING:
     from dnabirnn.scoring import Model
     from dnabirnn.sequences import Contig
 
-__all__ = ["best_intervals", "log_odds_of", "rows_of"]
+__all__ = ["best_intervals", "rows_of"]
 
 _SITE_BP = 8
 """Shortest best interval, as for labels of whole sequences."""
-_UNKNOWN = -1e6
-"""Log-odds of a base that is not known: no interval gains from it."""
 
 
 def best_intervals(
@@ -109,7 +105,7 @@ def _sequence_best(region: Block, model: Model) -> Iterator[tuple[int, int, int]
     scores, classes = model.checkpoint.sequences, model.checkpoint.architecture.classes
     assert scores is not None
     alone = region._replace(start=0)
-    for one in score_sequences([alone], classes, scores.site_bp, scores.length_bp):
+    for one in score_sequences([alone], classes, scores.site_bp, scores.length_bp, scores.words):
         probabilities = scores.probabilities(one.log_odds[None])[0]
         for best, probability, (name, _) in zip(one.best, probabilities, classes, strict=True):
             if best is not None and probability >= scores.rules[name].threshold:
@@ -129,14 +125,6 @@ def _around(start: int, end: int, length: int, wanted: int) -> tuple[int, int]:
     size = end - start + 2 * flank
     first = min(max(0, start - flank), max(0, length - size))
     return first, min(length, first + size)
-
-
-def log_odds_of(block: Block) -> NDArray[np.float64]:
-    """Return the log-odds of bases, (m, O), very low ones for code 4."""
-    p = np.clip(block.probabilities.astype(np.float64), *PROBABILITY_BOUNDS)
-    log_odds = np.log(p) - np.log1p(-p)
-    log_odds[block.codes >= AMBIGUOUS] = _UNKNOWN
-    return np.asarray(log_odds)
 
 
 def _base_best(region: Block, model: Model) -> Iterator[tuple[int, int, int]]:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from dnabirnn.explanation import Sites
-from dnabirnn.intervals import Regions
 from dnabirnn.network import default_min_score
 from dnabirnn.scoring import calls_frame, find_calls, find_runs, watched
 
@@ -15,12 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from dnabirnn.files import PathLike
-    from dnabirnn.motif_classes import Output
     from dnabirnn.network import CallSettings
     from dnabirnn.scoring import Model
     from dnabirnn.sequences import Circular, Contig
 
-__all__ = ["default_sites", "own_targets", "sites_of_calls"]
+__all__ = ["default_sites", "own_targets"]
 
 
 def default_sites(model: Model, *fasta: PathLike, circular: Iterable[str] = ()) -> Sites:
@@ -36,7 +32,7 @@ def default_sites(model: Model, *fasta: PathLike, circular: Iterable[str] = ()) 
     """
     if model.checkpoint.sequences is not None:
         return Sites.everything()
-    return sites_of_calls(model.calls(*fasta, circular=circular), model.outputs)
+    return Sites.of_frame(model.calls(*fasta, circular=circular), model.outputs)
 
 
 def own_targets(
@@ -70,21 +66,4 @@ def own_targets(
     blocks = watched(model.blocks(contigs, circular=circular or ()), progress)
     lowest = default_min_score([*model.checkpoint.calls.values(), *settings.rules.values()])
     calls = find_calls(find_runs(blocks, min_score=lowest), model.outputs, settings)
-    return sites_of_calls(calls_frame(calls, model.outputs), model.outputs)
-
-
-def sites_of_calls(calls: pl.DataFrame, outputs: Iterable[Output]) -> Sites:
-    """Return calls as targets.
-
-    Parameters
-    ----------
-    calls : DataFrame
-        Has the columns chrom, start, end, class and strand, as from `Model.calls`.
-    outputs : iterable of Output
-    """
-    lines = calls.with_row_index("line", offset=1)
-    by_output = [
-        Regions(calls.filter((pl.col("class") == name) & (pl.col("strand") == strand)))
-        for name, strand in outputs
-    ]
-    return Sites(by_output, Regions(lines, "calls"), calls=True)
+    return Sites.of_frame(calls_frame(calls, model.outputs), model.outputs)

@@ -53,6 +53,8 @@ def find_motifs(
     reach_bp: int | None = None,
     options: DiscoveryOptions | None = None,
     circular: Container[str] = (),
+    *,
+    allow_empty: bool = False,
 ) -> Discovery:
     """Find the motifs that a model reads in and around targets.
 
@@ -73,6 +75,8 @@ def find_motifs(
     options : DiscoveryOptions, optional
     circular : container of str
         Names of circular contigs.
+    allow_empty : bool
+        Log a warning if there is no target, or no motif, instead of raising an error.
 
     Returns
     -------
@@ -81,17 +85,17 @@ def find_motifs(
     Raises
     ------
     MotifError
-        If there is no target, or no motif.
+        If there is no target, or no motif, unless `allow_empty`.
     ScoreError
         If the log-odds are not finite numbers.
     """
     options = options or DiscoveryOptions()
     outputs = model.outputs
     intervals: Callable[[str, int], NDArray[np.int64]] = targets.of
-    lacking = "no call to find motifs in; lower the threshold of the calls"
+    lacking = "no call to find motifs in; make calls with a lower threshold"
     if not targets.calls:
         intervals = best_intervals(contigs(), model, targets.of, circular)
-        lacking = "no region reaches the threshold of a class; give others, or make calls"
+        lacking = "no region reaches the threshold of a class; give other regions, or calls"
     if reach_bp is None:
         reach_bp = measure_context(contigs, model, intervals, circular)
         logger.info("searching %d bases on either side of each target", reach_bp)
@@ -99,7 +103,7 @@ def find_motifs(
         contigs(), intervals, outputs, reach_bp, options.max_targets, circular
     )
     if not chosen:
-        raise MotifError(lacking)
+        return _nothing(lacking, chosen, model, reach_bp, allow_empty)
     for name, total in totals.items():
         if total > options.max_targets:
             logger.info("%s: %d of %d targets are explained", name, options.max_targets, total)
@@ -121,32 +125,47 @@ def find_motifs(
     for class_name, own in by_class.items():
         if len(own) < 2:
             some = "no target" if not own else "only one target"
-            lacks.append(f"{class_name}: {some}, so that no motif can be found")
+            lacks.append(f"{class_name}: {some}; a motif needs two or more")
             continue
         # The opposite strand has the same targets, in another order.
         own.sort(key=lambda one: (one.codes.tobytes(), one.contributions.tobytes()))
         around = Surroundings(own)
         aligned = search_motifs(around, options)
         stranded = outputs[chosen[own[0].target].output].strand != "."
-        for number, motif in enumerate(aligned, 1):
-            where = _Where(own, around, chosen, lengths, circular)
-            found.append(
-                where.found(_oriented(motif, stranded), class_name, f"{class_name}_{number}")
-            )
-        if not aligned:
+        where = _Where(own, around, chosen, lengths, circular)
+        number = 0
+        for motif in aligned:
+            name = f"{class_name}_{number + 1}"
+            of_sites = where.found(_oriented(motif, stranded), class_name, name)
+            # Targets that lie near each other share sites, which count once.
+            if of_sites.sites.height >= options.min_sites:
+                found.append(of_sites)
+                number += 1
+        if not number:
             lacks.append(
                 f"{class_name}: no motif with {options.min_sites} sites or more in {len(own)} "
                 "targets"
             )
     if not found:
         noun = "target" if len(chosen) == 1 else "targets"
-        raise MotifError(
+        text = (
             f"no motif with {options.min_sites} sites or more in {len(chosen)} {noun}; give more "
             "calls or regions, or lower --min-sites"
         )
+        return _nothing(text, chosen, model, reach_bp, allow_empty)
     for lack in lacks:
         logger.warning("%s", lack)
     return Discovery(found, _table(chosen, model), reach_bp)
+
+
+def _nothing(
+    text: str, targets: Sequence[Target], model: Model, reach_bp: int, allowed: bool
+) -> Discovery:
+    """Return a discovery without motifs, with a warning, or raise an error."""
+    if not allowed:
+        raise MotifError(text)
+    logger.warning("%s", text)
+    return Discovery([], _table(targets, model), reach_bp)
 
 
 def _oriented(motif: Aligned, stranded: bool) -> Aligned:

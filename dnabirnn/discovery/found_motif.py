@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.motifs import Motif
 
-__all__ = ["Discovery", "FoundMotif", "empty_discovery"]
+__all__ = ["Discovery", "FoundMotif"]
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,3 @@ class Discovery(NamedTuple):
     motifs: Sequence[FoundMotif]
     targets: pl.DataFrame
     reach_bp: int
-
-
-def empty_discovery(reach_bp: int | None = None) -> Discovery:
-    """Return a discovery without targets and motifs."""
-    import polars as pl
-
-    kinds = {"contig": pl.String, "start": pl.Int64, "end": pl.Int64}
-    targets = pl.DataFrame(schema={**kinds, "strand": pl.String, "class": pl.String})
-    return Discovery([], targets, reach_bp or 0)

@@ -75,7 +75,7 @@ class Model(explanation.Model):
         """
         import polars as pl
 
-        from dnabirnn.discovery.default_targets import default_sites, sites_of_calls
+        from dnabirnn.discovery.default_targets import default_sites
         from dnabirnn.discovery.find import find_motifs
         from dnabirnn.discovery.options import DiscoveryOptions
         from dnabirnn.explanation import Sites
@@ -92,7 +92,7 @@ class Model(explanation.Model):
         if regions is not None:
             sites = Sites.of_regions(Regions.read(regions), self.outputs)
         elif isinstance(calls, pl.DataFrame):
-            sites = sites_of_calls(calls, self.outputs)
+            sites = Sites.of_frame(calls, self.outputs)
         elif calls is not None:
             sites = Sites.of_calls(calls, self.outputs)
         else:

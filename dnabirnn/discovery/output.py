@@ -18,7 +18,7 @@ from polars import selectors as cs
 from dnabirnn.discovery.grammar import grammar_table
 from dnabirnn.discovery.table import explained_share, motif_table
 from dnabirnn.errors import OutputError
-from dnabirnn.files import OutputFiles, check_target, failures_of
+from dnabirnn.files import OutputFiles, check_target, failures_of, is_stream
 from dnabirnn.intervals import write_bed
 from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.motifs import motif_format, motifs_text
@@ -140,7 +140,8 @@ def write_discovery(
         If a file cannot be written.
     """
     form = motif_format(wanted.motifs, wanted.form)
-    grammar = grammar_table(discovery)
+    needed = wanted.grammar is not None or wanted.summary is not None
+    grammar = grammar_table(discovery) if needed else None
     made = _made_folder(wanted.logos)
     try:
         with OutputFiles() as files:  # the first is renamed last
@@ -262,7 +263,7 @@ def _file_names(discovery: Discovery) -> list[str]:
 
 def _plain(
     discovery: Discovery,
-    grammar: pl.DataFrame,
+    grammar: pl.DataFrame | None,
     comparison: Comparison | None,
     wanted: DiscoveryFiles,
 ) -> dict[str, Any]:
@@ -299,17 +300,17 @@ def _plain(
             {
                 **row,
                 "counts": found.motif.counts.round(6).tolist(),
-                "importance_of_bases": np.nan_to_num(found.importance.astype(np.float64))
-                .round(5)
-                .tolist(),
+                "importance_of_bases": _numbers(found.importance),
             }
             for row, found in zip(rows, discovery.motifs, strict=True)
         ],
-        "grammar": grammar.to_dicts(),
+        "grammar": [] if grammar is None else grammar.to_dicts(),
         "database": None if comparison is None else comparison.source,
         "matches": matches,
         "files": {
-            kind: os.path.relpath(path, folder) for kind, path in files.items() if path is not None
+            kind: os.path.relpath(path, folder)
+            for kind, path in files.items()
+            if path is not None and not is_stream(path)
         },
     }
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dnabirnn.discovery.best_intervals import log_odds_of, rows_of
+from dnabirnn.discovery.best_intervals import rows_of
 from dnabirnn.discovery.targets import outputs_of
+from dnabirnn.scoring import log_odds_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence

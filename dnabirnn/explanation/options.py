@@ -23,13 +23,15 @@ class ImportanceMethod(StrEnum):
 
 
 def check_reach(reach: int | str, window_bp: int, option: str = "--reach") -> int:
-    """Return a reach that is given as a number, at most that of a scoring window.
+    """Return a reach that is given as a number or its digits, at most that of a scoring window.
 
     Raises
     ------
     OptionError
         If it is not a positive integer. The message names the option.
     """
+    if isinstance(reach, str) and reach.isdecimal():
+        reach = int(reach)
     if isinstance(reach, str) or reach < 1:
         raise OptionError(f"{option} {reach}: must be a number of bases, 1 or more, or {AUTO}")
     # No change acts further than a window is long.

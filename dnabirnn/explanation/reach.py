@@ -103,8 +103,7 @@ def reach_of(
         If it is not a number of bases, or a FASTA that must be read twice is a pipe.
     """
     if given != AUTO:
-        number = int(given) if isinstance(given, str) and given.isdecimal() else given
-        return Reach(check_reach(number, model.checkpoint.scoring_window.length_bp, option))
+        return Reach(check_reach(given, model.checkpoint.scoring_window.length_bp, option))
     if any(map(is_stream, fasta)):
         raise OptionError(
             f"{option} auto: reads the FASTA twice, which standard input and pipes do not allow; "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from dnabirnn.errors import LabelError
 from dnabirnn.explanation.importance import near_targets
 from dnabirnn.intervals import Regions
 from dnabirnn.tracks import read_calls
@@ -57,8 +58,30 @@ class Sites:
         TrackError, LabelError
             As `read_calls`.
         """
-        calls = read_calls(path, outputs)
         source = Regions.read(path, may_be_empty=True)
+        return cls._by_class(read_calls(path, outputs), source, outputs)
+
+    @classmethod
+    def of_frame(cls, calls: pl.DataFrame, outputs: Sequence[Output]) -> Sites:
+        """Return calls with the columns chrom, start, end, class and strand, as `Model.calls` has.
+
+        Raises
+        ------
+        LabelError
+            A class or strand is not an output of the model.
+        """
+        known = {(output.class_name, output.strand) for output in outputs}
+        for name, strand in calls.select("class", "strand").unique().rows():
+            if (name, strand) not in known:
+                raise LabelError(
+                    f"calls: {name} on strand {strand} is not an output of the model; give calls "
+                    "that it made"
+                )
+        source = Regions(calls.with_row_index("line", offset=1), "calls")
+        return cls._by_class(calls, source, outputs)
+
+    @classmethod
+    def _by_class(cls, calls: pl.DataFrame, source: Regions, outputs: Sequence[Output]) -> Sites:
         by_output = [
             Regions(calls.filter((pl.col("class") == name) & (pl.col("strand") == strand)))
             for name, strand in outputs

@@ -110,15 +110,6 @@ class Words:
     patterns: tuple[str, ...]
     weights: NDArray[np.float32]
 
-    def of_bases(self, codes: Codes) -> list[NDArray[np.float64]]:
-        """Return the weights of the words that begin at each base: (m, K) for each pattern."""
-        found = []
-        for number, pattern in enumerate(self.patterns):
-            own = self.weights[:, number].astype(np.float64)
-            own = np.concatenate([own, np.zeros((len(own), 1))], axis=1)  # of unknown words
-            found.append(own[:, word_numbers(codes, pattern)].T)
-        return found
-
     def sums(self, codes: Codes, window_bp: int) -> NDArray[np.float64]:
         """Return the sums over the words of each stretch of `window_bp` bases.
 
@@ -133,7 +124,9 @@ class Words:
         sums : ndarray, (m - window_bp + 1, K) float64
         """
         total = np.zeros((len(codes) - window_bp + 1, len(self.weights)))
-        for pattern, values in zip(self.patterns, self.of_bases(codes), strict=True):
+        padded = np.pad(self.weights.astype(np.float64), ((0, 0), (0, 0), (0, 1)))  # unknown: 0
+        for number, pattern in enumerate(self.patterns):
+            values = padded[:, number, word_numbers(codes, pattern)].T  # (m, K)
             inside = window_bp - len(pattern) + 1
             if inside > 0:
                 runs = np.lib.stride_tricks.sliding_window_view(values, inside, axis=0)

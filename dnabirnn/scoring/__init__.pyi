@@ -31,6 +31,7 @@ from .sequence_file import check_sequences as check_sequences
 from .sequences import (
     ScoredSequence as ScoredSequence,
     best_interval as best_interval,
+    log_odds_of as log_odds_of,
     score_sequences as score_sequences,
 )
 from .stream import (

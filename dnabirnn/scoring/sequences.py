@@ -33,6 +33,7 @@ __all__ = [
     "ScoredSequence",
     "SequenceReader",
     "best_interval",
+    "log_odds_of",
     "score_sequences",
 ]
 
@@ -81,7 +82,7 @@ def score_sequences(
     classes: Sequence[MotifClass],
     site_bp: int,
     length_bp: int,
-    words: Words | None = None,
+    words: Words | None,
 ) -> Iterator[ScoredSequence]:
     """Yield the scores of sequences, in the order of the blocks.
 
@@ -146,7 +147,7 @@ class _Reading:
 
     def add(self, block: Block) -> None:
         """Add a block, and keep what the next windows need."""
-        self._rows = np.concatenate([self._rows, _log_odds(block)])
+        self._rows = np.concatenate([self._rows, log_odds_of(block)])
         self._codes = np.concatenate([self._codes, block.codes])
         self._end += len(block.codes)
         if len(self._rows) >= self._length_bp:
@@ -192,8 +193,8 @@ class _Reading:
                 self._best[number] = (self._start + place, rows)
 
 
-def _log_odds(block: Block) -> NDArray[np.float64]:
-    """Return the log-odds of the bases of a block: (m, O)."""
+def log_odds_of(block: Block) -> NDArray[np.float64]:
+    """Return the log-odds of the bases of a block, very low ones for code 4: (m, O) float64."""
     p = np.clip(block.probabilities.astype(np.float64), *PROBABILITY_BOUNDS)
     found = np.log(p) - np.log1p(-p)
     found[block.codes >= AMBIGUOUS] = _UNKNOWN

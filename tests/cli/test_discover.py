@@ -106,7 +106,7 @@ def test_output_to_standard_output(folder):
 def test_the_log_names_the_motifs(folder):
     result = succeed(*DISCOVER, "--calls", "calls.bed", "-o", "m.meme")
     assert f"A_1: {WORD}, {SITES} sites in 100.0% of the targets" in result.stderr
-    assert "m.meme: 1 motifs" in result.stderr
+    assert "m.meme: 1 motif" in result.stderr
 
 
 def test_without_motifs(folder):

@@ -13,7 +13,7 @@ from dnabirnn.discovery.model import Model
 from dnabirnn.errors import MotifError
 from dnabirnn.explanation import Sites
 from dnabirnn.network.log_odds import LogOddsMap
-from dnabirnn.network.sequence_scores import SequenceRule, SequenceScores
+from dnabirnn.network.sequence_scores import WORDS, SequenceRule, SequenceScores, Words
 from dnabirnn.sequences.survey import Stretch
 
 MATRIX = log_odds_of(encode("ACGTTGCAACCAGGT"), 0.97)
@@ -55,6 +55,20 @@ def test_regions_without_a_site_have_no_target(whole: bool) -> None:
     assert of("x", 0).size == of("x", 1).size == of("empty", 0).size == 0
     with pytest.raises(MotifError, match=r"^no region reaches the threshold of a class; "):
         find_motifs(lambda: contigs, model(whole), Sites.everything())
+
+
+@pytest.mark.parametrize(("added", "count"), [(0.0, 29), (-100.0, 0)])
+def test_words_count_as_in_the_scores_of_sequences(added: float, count: int) -> None:
+    codes, _ = with_sites(MATRIX, 30)
+    reader = model(whole=True)
+    scores = reader.checkpoint.sequences
+    assert scores is not None
+    weights = np.full((1, 1, WORDS), added, np.float32)
+    scores = replace(scores, words=Words(("1111111",), weights))
+    reader = Model(replace(reader.checkpoint, sequences=scores), device="cpu", engine="fused")
+    regions = np.array([[100 * n + 5, 100 * n + 95] for n in range(1, 30)])
+    of = best_intervals([Stretch("x", codes)], reader, lambda name, output: regions)
+    assert len(of("x", 0)) + len(of("x", 1)) == count
 
 
 def test_the_motif_of_whole_sequences() -> None:

@@ -9,12 +9,12 @@ from matrix_models import log_odds_of, matrix_checkpoint, with_sites
 from random_models import random_checkpoint
 
 from dnabirnn.alphabet import decode, encode, reverse_complement
-from dnabirnn.discovery.default_targets import sites_of_calls
 from dnabirnn.discovery.find import find_motifs
 from dnabirnn.discovery.found_motif import Discovery
 from dnabirnn.discovery.model import Model
 from dnabirnn.discovery.options import DiscoveryOptions
-from dnabirnn.errors import MotifError, OptionError
+from dnabirnn.errors import LabelError, MotifError, OptionError
+from dnabirnn.explanation import Sites
 from dnabirnn.sequences.survey import Stretch
 
 WORD = encode("ACGTTGCAACCAGGT")
@@ -51,7 +51,7 @@ def found(
     return find_motifs(
         lambda: [Stretch("x", codes)],
         reader,
-        sites_of_calls(calls, reader.outputs),
+        Sites.of_frame(calls, reader.outputs),
         reach,
         DiscoveryOptions(**options),
         circular,
@@ -181,7 +181,7 @@ def test_two_classes_have_their_own_motifs() -> None:
     discovery = find_motifs(
         lambda: [Stretch("x", first), Stretch("y", second)],
         reader,
-        sites_of_calls(calls, reader.outputs),
+        Sites.of_frame(calls, reader.outputs),
         10,
     )
     assert [(one.class_name, one.motif.name) for one in discovery.motifs] == [
@@ -198,16 +198,31 @@ def test_a_class_without_calls_or_motifs_gets_one_line(caplog: pytest.LogCapture
     reader = model(MATRIX, OTHER)
     with caplog.at_level(logging.WARNING):
         discovery = find_motifs(
-            lambda: [Stretch("x", codes)], reader, sites_of_calls(calls_of(sites), reader.outputs)
+            lambda: [Stretch("x", codes)], reader, Sites.of_frame(calls_of(sites), reader.outputs)
         )
     assert [one.class_name for one in discovery.motifs] == ["A"]
-    assert caplog.messages == ["B: no target, so that no motif can be found"]
+    assert caplog.messages == ["B: no target; a motif needs two or more"]
+
+
+def test_calls_of_another_model_are_an_error() -> None:
+    codes, sites = with_sites(MATRIX, 40)
+    calls = calls_of(sites).with_columns(pl.lit("Z").alias("class"))
+    with pytest.raises(LabelError, match=r"Z on strand [+-] is not an output of the model"):
+        found(codes, calls)
+
+
+def test_sites_that_targets_share_count_once() -> None:
+    codes, sites = with_sites(MATRIX, 21)
+    calls = calls_of(sites)
+    nearby = calls.with_columns(pl.col("start") + 16, pl.col("end") + 16)
+    with pytest.raises(MotifError, match="no motif with 22 sites or more in 42 targets"):
+        found(codes, pl.concat([calls, nearby]), min_sites=22)
 
 
 @pytest.mark.parametrize(
     ("count", "message"),
     [
-        (0, "no call to find motifs in; lower the threshold of the calls"),
+        (0, "no call to find motifs in; make calls with a lower threshold"),
         (1, "no motif with 20 sites or more in 1 target; "),
         (19, "no motif with 20 sites or more in 19 targets; "),
     ],
@@ -223,7 +238,7 @@ def test_a_model_without_motifs() -> None:
     codes, sites = with_sites(MATRIX, 40)
     checkpoint = random_checkpoint(scoring=None, spread=0.1, seed=5)
     reader = Model(checkpoint, device="cpu", engine="fused")
-    calls = sites_of_calls(calls_of(sites), reader.outputs)
+    calls = Sites.of_frame(calls_of(sites), reader.outputs)
     with pytest.raises(MotifError, match="no motif with 39 sites or more in 40 targets; give more"):
         find_motifs(lambda: [Stretch("x", codes)], reader, calls, 5, DiscoveryOptions(min_sites=39))
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from made_discovery import Planted, made_discovery
 
-from dnabirnn.discovery import Comparison, DiscoveryFiles, empty_discovery, write_discovery
+from dnabirnn.discovery import Comparison, DiscoveryFiles, write_discovery
 from dnabirnn.discovery.comparison import MATCH_SCHEMA
 from dnabirnn.discovery.found_motif import FoundMotif
 from dnabirnn.discovery.output import check_outputs, site_rows
@@ -159,8 +159,8 @@ def test_names_that_are_no_file_names(discovery, tmp_path):
     ]
 
 
-def test_without_motifs(files, tmp_path):
-    write_discovery(empty_discovery(), files)
+def test_without_motifs(discovery, files, tmp_path):
+    write_discovery(discovery._replace(motifs=[]), files)
     assert (tmp_path / "m.meme").read_text().startswith("MEME version 4")
     assert (tmp_path / "s.bed").read_text() == ""
     assert len((tmp_path / "t.tsv").read_text().splitlines()) == 1

@@ -49,12 +49,12 @@ def test_scores_are_those_of_the_best_window_whatever_the_blocks(length, cuts):
     codes[length // 2] = 4
     p[length // 2] = 0
     blocks = blocks_of("x", p, codes, [cut for cut in cuts if cut < length])
-    (found,) = score_sequences(blocks, CLASSES, 4, 11)
+    (found,) = score_sequences(blocks, CLASSES, 4, 11, None)
     assert found.length_bp == length
     if length > 4:
         oracle = naive(p.astype(np.float64), codes, 4, 11)
         assert found.log_odds[0] == pytest.approx(oracle, rel=1e-9)
-    (whole,) = score_sequences(blocks_of("x", p, codes, []), CLASSES, 4, 11)
+    (whole,) = score_sequences(blocks_of("x", p, codes, []), CLASSES, 4, 11, None)
     assert whole.best == found.best
     assert whole.log_odds == pytest.approx(found.log_odds, rel=1e-12)
 
@@ -75,7 +75,7 @@ def test_words_are_added_in_every_window():
     assert best is not None
     first = int(np.argmax(each))
     assert first <= best.start < best.end <= first + 11
-    (without,) = score_sequences(blocks_of("x", p, codes, []), CLASSES, 4, 11)
+    (without,) = score_sequences(blocks_of("x", p, codes, []), CLASSES, 4, 11, None)
     assert without.log_odds[0] != found.log_odds[0]
 
 
@@ -98,7 +98,7 @@ def test_the_best_interval_is_that_of_the_site(strand, start):
     p = np.full((100, 2), 0.01, np.float32)
     p[start : start + 12, "+-".index(strand)] = 0.9
     codes = np.zeros(100, np.uint8)
-    (found,) = score_sequences(blocks_of("x", p, codes, [50]), CLASSES, 8, 60)
+    (found,) = score_sequences(blocks_of("x", p, codes, [50]), CLASSES, 8, 60, None)
     assert found.best[0] is not None
     assert found.best[0][:3] == (start, start + 12, strand)
     assert found.best[0].score == pytest.approx(0.9)
@@ -107,7 +107,7 @@ def test_the_best_interval_is_that_of_the_site(strand, start):
 def test_records_without_bases_and_several_records():
     empty = Block("e", 0, np.empty((0, 2), np.float32), np.empty(0, np.uint8), last=True)
     p, codes = np.full((20, 2), 0.2, np.float32), np.zeros(20, np.uint8)
-    found = list(score_sequences([empty, *blocks_of("x", p, codes, [])], CLASSES, 8, 20))
+    found = list(score_sequences([empty, *blocks_of("x", p, codes, [])], CLASSES, 8, 20, None))
     assert [one.name for one in found] == ["e", "x"]
     assert [len(one.best) for one in found] == [1, 1]
     assert found[0].best == [None]

@@ -41,8 +41,8 @@ __all__ = ["finish_sequences", "fitted_sequence_map"]
 
 logger = logging.getLogger(__name__)
 
-# A slope below this, or above its reciprocal, is a sign that the fit has failed.
-_MIN_SLOPE = 0.05
+# The fit has failed if calibrated log-odds vary by less than this, or by more than its reciprocal.
+_LEAST_SPREAD = 0.05
 
 
 def fitted_sequence_map(log_odds: NDArray[np.float64], truth: NDArray[np.bool_]) -> LogOddsMap:
@@ -57,11 +57,12 @@ def fitted_sequence_map(log_odds: NDArray[np.float64], truth: NDArray[np.bool_])
     Returns
     -------
     map : LogOddsMap
-        With slope 1 if the fitted slope is not from 0.05 to 20.
+        With slope 1 if the standard deviation of the calibrated log-odds is not from 0.05 to 20.
     """
     positives = truth.astype(np.int64)
     slope, shift = logistic_fit(log_odds, positives, 1 - positives)
-    if _MIN_SLOPE <= slope <= 1 / _MIN_SLOPE:
+    # What words add can be large beside a network, so that the slope itself says nothing.
+    if _LEAST_SPREAD <= slope * (float(log_odds.std()) or 1.0) <= 1 / _LEAST_SPREAD:
         return LogOddsMap(slope, shift)
     return LogOddsMap(1.0, 0.0)
 
@@ -92,11 +93,14 @@ def finish_sequences(
     validation = SequenceValidation(encoded, settings.window_bp)
     engine = engine_of(network, maps)
     log_odds = validation.log_odds(engine, window, threads)
-    candidates = [
-        (words, validation.word_log_odds(words))
-        for words in fitted_words(encoded, settings.window_bp)
-    ]
-    words = chosen_words(candidates, log_odds, validation.truth)
+    words = None
+    # On training sequences, any words would seem to help.
+    if validation.split == "val":
+        candidates = [
+            (words, validation.word_log_odds(words))
+            for words in fitted_words(encoded, settings.window_bp)
+        ]
+        words = chosen_words(candidates, log_odds, validation.truth)
     network_alone = log_odds
     if words is not None:
         log_odds = validation.log_odds(engine, window, threads, words)

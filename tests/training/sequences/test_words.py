@@ -9,7 +9,8 @@ import pytest
 from commands import succeed, write_fasta
 
 from dnabirnn.encoded import EncodedSet
-from dnabirnn.network import WORDS, Words, word_numbers
+from dnabirnn.network import WORDS, LogOddsMap, Words, word_numbers
+from dnabirnn.training.finishing.finish_sequences import fitted_sequence_map
 from dnabirnn.training.sequences import words as fitting
 from dnabirnn.training.sequences.words import PATTERNS, chosen_words, fitted_words, weighed
 
@@ -121,6 +122,30 @@ def test_words_are_weighed_beside_the_network():
     assert chosen.weights == pytest.approx(2 * factor)
     nothing = [(words_of(1), np.zeros((2_000, 1)))]
     assert chosen_words(nothing, network[:, None], truth[:, None]) is None
+
+
+def test_words_that_are_noise_are_not_used():
+    rng = np.random.default_rng(0)
+    used = 0
+    for _ in range(40):
+        truth = np.arange(200) % 2 == 0
+        network = 2.0 * truth + rng.normal(size=200)
+        candidates = [(words_of(1), rng.normal(size=(200, 1))) for _ in range(3)]
+        used += chosen_words(candidates, network[:, None], truth[:, None]) is not None
+    assert used <= 4
+
+
+def test_words_beside_a_network_of_noise_are_calibrated():
+    rng = np.random.default_rng(0)
+    truth = rng.random(1_000) < 0.5
+    network, words = 5 * rng.normal(size=1_000), truth + 0.5 * rng.normal(size=1_000)
+    factor, loss = weighed(network, words, truth)
+    total = network + factor * words
+    fitted = fitted_sequence_map(total, truth)
+    assert fitted != LogOddsMap(1.0, 0.0)
+    sign = 1 - 2 * truth
+    calibrated = np.logaddexp(0, sign * (fitted.slope * total + fitted.shift)).mean()
+    assert calibrated == pytest.approx(loss, rel=0.01)
 
 
 @pytest.mark.parametrize("truth", [[True] * 4, [False] * 4])
