@@ -52,28 +52,19 @@ class Deferred:
         return self.resolve()(*arguments)
 
 
-def deferred_names(package: str, *modules: str) -> Callable[[str], Deferred]:
+def deferred_names(modules: Mapping[str, str]) -> Callable[[str], Deferred]:
     """Return the `__getattr__` of a subpackage whose modules import Numba.
 
     Parameters
     ----------
-    package : str
-    *modules : str
-        Modules with the names, which are those in their `__all__`.
+    modules : mapping
+        Module by name.
     """
 
     def getattr_(name: str) -> Deferred:
-        if name in modules or name.startswith("__"):
+        if name not in modules:
             raise AttributeError(name)
-
-        def resolve() -> Any:
-            for module in modules:
-                found = importlib.import_module(f"{package}.{module}")
-                if name in found.__all__:
-                    return getattr(found, name)
-            raise AttributeError(f"{package} has no name {name!r}")
-
-        return Deferred(resolve)
+        return Deferred(lambda: getattr(importlib.import_module(modules[name]), name))
 
     return getattr_
 

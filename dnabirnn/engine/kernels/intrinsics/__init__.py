@@ -15,4 +15,41 @@ All of these import Numba. They are imported when a kernel is compiled.
 
 from dnabirnn.compiled import deferred_names
 
-__getattr__ = deferred_names(__name__, "simd", "tiles", "kmers", "letters", "activation")
+_MODULES = {
+    "activation": ("exp", "exp2", "half_logistic", "logistic", "tanh"),
+    "kmers": ("add_to_rows", "take_kmers"),
+    "letters": ("add3", "add5", "add7", "transpose"),
+    "simd": (
+        "by_lane",
+        "choose",
+        "fma",
+        "fraction",
+        "join",
+        "like",
+        "load",
+        "load4",
+        "load8",
+        "load_codes",
+        "maximum",
+        "minimum",
+        "prefetch_to_read",
+        "prefetch_to_write",
+        "scale",
+        "splat",
+        "split",
+        "square_root",
+        "store",
+        "take",
+        "take_rows",
+        "total",
+        "where_padding",
+        "zero_where_n",
+        "zero_where_padding",
+        "zeros",
+    ),
+    "tiles": ("outer", "product2", "product4", "product6", "product8", "product12"),
+}
+
+__getattr__ = deferred_names(
+    {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
+)
