@@ -24,6 +24,7 @@ import click
 from licences import licence_faults
 from packages import (
     DEV_LOCK,
+    RUN_EXTRAS,
     RUN_LOCK,
     Locked,
     declared,
@@ -60,7 +61,7 @@ def main(service: str, ignored: Path) -> None:
     faults = [
         *pin_faults(pinned(), locks, [r for part in declared().values() for r in part]),
         *(f"{name} is in both locks; run `make lock`" for name in sorted(run.keys() & dev.keys())),
-        *missing_faults(needed("workflow"), run, RUN_LOCK.name),
+        *missing_faults(needed(*RUN_EXTRAS), run, RUN_LOCK.name),
         *missing_faults(needed("dev"), locks, DEV_LOCK.name),
         *installed_faults(installed_versions(), locks),
         *licence_faults(),

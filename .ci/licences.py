@@ -65,10 +65,13 @@ _COPYLEFT = re.compile(r"GPL|MPL|EPL|CDDL|EUPL")
 
 _GROUPS = [
     ("To run", ()),
+    ("The extra `discover`", ("discover",)),
     ("The extra `index`", ("index",)),
     ("The extra `motifs`", ("motifs",)),
     ("The extra `onnx`", ("onnx",)),
+    ("The extra `remote`", ("remote",)),
     ("The extra `workflow`", ("workflow",)),
+    ("The extra `cluster`", ("cluster",)),
     ("To develop", ("dev",)),
 ]
 

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packages import CONSTRAINTS, DEV_LOCK, PYTHONS, RUN_LOCK, locked, needed
+from packages import CONSTRAINTS, DEV_LOCK, PYTHONS, RUN_EXTRAS, RUN_LOCK, locked, needed
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
@@ -30,8 +30,9 @@ _HOLDS = f"""\
 # Written by `make lock`. Valid on Linux and macOS, for Python {PYTHONS[0]} to {PYTHONS[-1]}.
 """
 _RUN_HEADER = f"""{_HOLDS}\
-# Packages needed to run dnabirnn with the extra `workflow`. On Linux, torch from PyPI also needs
-# CUDA libraries. It pins them itself, so they are not listed here: docs/dependencies.md.
+# Packages needed to run dnabirnn with the extras {", ".join(f"`{extra}`" for extra in RUN_EXTRAS)}.
+# On Linux, torch from PyPI also needs CUDA libraries. It pins them itself, so they are not listed
+# here: docs/dependencies.md.
 """
 _DEV_HEADER = f"""{_HOLDS}\
 # Further packages needed by the extra `dev`.
@@ -55,7 +56,7 @@ def main() -> None:
     lines = sorted((f"{name}=={version}" for name, version in pins.values()), key=str.casefold)
     hashes = hashes_of({name: Version(version) for name, (_, version) in pins.items()})
     CONSTRAINTS.write_text("\n".join([*header, *lines]) + "\n")
-    run = needed("workflow")
+    run = needed(*RUN_EXTRAS)
     for path, text, part in [(RUN_LOCK, _RUN_HEADER, run), (DEV_LOCK, _DEV_HEADER, names - run)]:
         path.write_text(text + "".join(entry(*pins[name], hashes[name]) for name in sorted(part)))
 

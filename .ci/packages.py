@@ -22,7 +22,10 @@ CONSTRAINTS = ROOT / "constraints.txt"
 RUN_LOCK = ROOT / "requirements.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
 
-PYTHONS = ("3.11", "3.12", "3.13")
+RUN_EXTRAS = ("cluster", "discover", "index", "remote", "workflow")
+"""Extras that the lock for runs covers. The image is installed from it."""
+
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = (
     ("linux", "Linux", "x86_64"),
     ("linux", "Linux", "aarch64"),
