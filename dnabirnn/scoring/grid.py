@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-__all__ = ["Window", "lay", "stitch", "windows_keeping"]
+__all__ = ["Piece", "Window", "lay", "stitch", "windows_keeping"]
 
 
 class Window(NamedTuple):
@@ -49,6 +49,37 @@ class Window(NamedTuple):
     end: int
     keep_start: int
     keep_end: int
+
+
+class Piece(NamedTuple):
+    """Scores of neighbouring bases of a contig.
+
+    Attributes
+    ----------
+    start : int
+        0-based position of the first base.
+    scores : ndarray, (m, O) float32
+    highest : ndarray, uint32, or None
+        As `dnabirnn.tracks.Block.highest`.
+    """
+
+    start: int
+    scores: NDArray[np.float32]
+    highest: NDArray[np.uint32] | None = None
+
+    @property
+    def end(self) -> int:
+        """Position after the last base."""
+        return self.start + len(self.scores)
+
+    def part(self, start: int, end: int) -> Piece:
+        """Return the bases of a stretch of the contig; those outside the piece are left out."""
+        first, last = max(start, self.start), min(end, self.end)
+        if (first, last) == (self.start, self.end):
+            return self
+        # Stretches are counted from the first base.
+        highest = self.highest if first == self.start else None
+        return Piece(first, self.scores[first - self.start : last - self.start], highest)
 
 
 def lay(length_bp: int, scoring: ScoringWindow) -> Iterator[Window]:
@@ -145,49 +176,42 @@ def _left_window(k: int, scoring: ScoringWindow) -> Window:
     return Window(start, end, start + scoring.halo_bp if k else 0, end - scoring.halo_bp)
 
 
-def stitch(
-    kept: Iterable[NDArray[np.float32]], length_bp: int, scoring: ScoringWindow
-) -> Iterator[tuple[int, NDArray[np.float32]]]:
+def stitch(kept: Iterable[Piece], length_bp: int, scoring: ScoringWindow) -> Iterator[Piece]:
     """Join the scores that the windows of a contig keep, so that each base has one score.
 
     Parameters
     ----------
-    kept : iterable of ndarray, (keep_end - keep_start, O) float32
-        One array per window, in the order of `lay`.
+    kept : iterable of Piece
+        What windows keep, in the order of `lay`; each of one window, or of several where the kept
+        parts are adjacent.
     length_bp : int
         Length of the contig.
     scoring : ScoringWindow
 
     Yields
     ------
-    start : int
-        0-based position of the first base of a block; blocks are adjacent.
-    scores : ndarray, (m, O) float32
-        Scores of the block; the mean where two windows keep the same base.
+    piece : Piece
+        Adjacent pieces; scores are the mean where two windows keep the same base.
     """
-    windows = zip(lay(length_bp, scoring), kept, strict=True)
     if length_bp <= scoring.length_bp:
-        yield from ((window.keep_start, scores) for window, scores in windows)
+        yield from kept
         return
-    pairs = _pairs(length_bp, scoring)
     # The left half keeps [0, end) and the right half [start, length), so they share [start, end).
-    end = pairs * scoring.core_bp + scoring.halo_bp
+    end = _pairs(length_bp, scoring) * scoring.core_bp + scoring.halo_bp
     start = length_bp - end
     shared: NDArray[np.float32] | None = None
-    for number, (window, scores) in enumerate(windows):
+    to_come = 2 * (end - start)
+    for piece in kept:
         if shared is None:
-            shared = np.zeros((end - start, scores.shape[1]), np.float32)
-        if window.keep_start < start:
-            yield window.keep_start, scores[: start - window.keep_start]
-        first, last = max(window.keep_start, start), min(window.keep_end, end)
-        if first < last:
+            shared = np.zeros((end - start, piece.scores.shape[1]), np.float32)
+        if piece.start < start:
+            yield piece.part(0, start)
+        if max(piece.start, start) < min(piece.end, end):
+            part = piece.part(start, end)
             # Halving is exact and addition commutes, so the mirrored contig gets the same mean.
-            part = scores[first - window.keep_start : last - window.keep_start]
-            shared[first - start : last - start] += part / 2
-        if number >= pairs and window.keep_end >= end:
-            if len(shared):
-                yield start, shared
-                shared = shared[:0]
-            if window.keep_end > end:
-                beyond = max(window.keep_start, end)
-                yield beyond, scores[beyond - window.keep_start :]
+            shared[part.start - start : part.end - start] += part.scores / 2
+            to_come -= len(part.scores)
+            if not to_come:
+                yield Piece(start, shared)
+        if piece.end > end:
+            yield piece.part(end, length_bp)

@@ -1,7 +1,9 @@
 """Runs of neighbouring bases with equal integer score, the rows of a BED6 track.
 
-One compiled pass over the probabilities makes integer scores and finds the runs. Most bases of a
-genome have scores below `min_score`, and so no row: a stretch in which all have is skipped.
+Most bases of a genome have scores below `min_score`, and so no row. So the highest probability of
+each stretch of some bases is computed first (`highest_of`), by the threads that compute the
+probabilities. Then one compiled pass makes integer scores and finds the runs, and passes over
+stretches without a row.
 """
 
 from __future__ import annotations
@@ -20,13 +22,12 @@ if TYPE_CHECKING:
 
     from dnabirnn.tracks import Block
 
-__all__ = ["find_runs"]
+__all__ = ["find_runs", "highest_of"]
 
 _ABSENT = -1
-_LOWEST = int(np.iinfo(np.int32).min)
 # Number of scores per call of the kernel. Its arrays of rows then stay in the L2 cache.
 _SLICE_SCORES = 1 << 15
-# Number of scores that are skipped at a time.
+# Number of scores per stretch, which is passed over if it has no row.
 _STRETCH_SCORES = 256
 _ALL_PRESENT = np.zeros(0, np.bool_)
 
@@ -61,11 +62,38 @@ def find_runs(
         n_outputs = block.probabilities.shape[1]
         if runs.outputs != n_outputs:
             runs = _Runs(n_outputs, min_score, single_base)
+        highest = highest_of(block.probabilities) if block.highest is None else block.highest
+        if not runs.may_begin(highest):
+            yield runs.none(block)
+            continue
         inside = None if regions is None else regions(block.name)
-        step = max(1, _SLICE_SCORES // n_outputs)
-        for begin in range(0, max(1, block.codes.size), step):
-            end = min(begin + step, block.codes.size)
-            yield runs.add(block, begin, end, _present(block, begin, end, min_score, inside))
+        for begin in range(0, max(1, block.codes.size), runs.slice_bp):
+            end = min(begin + runs.slice_bp, block.codes.size)
+            present = _present(block, begin, end, min_score, inside)
+            yield runs.add(block, begin, end, present, highest)
+
+
+def highest_of(probabilities: NDArray[np.float32]) -> NDArray[np.uint32]:
+    """Return the bits of the highest probability of each stretch of bases, for `Block.highest`.
+
+    Bits of floating-point numbers from 0 on have the order of the numbers, and bits of NaN are
+    above those of all numbers.
+
+    Parameters
+    ----------
+    probabilities : ndarray, (m, O) float32
+        From 0 to 1, or NaN.
+    """
+    bases, outputs = probabilities.shape
+    stretch = _stretch_bp(outputs)
+    highest = np.empty(-(-bases // stretch), np.uint32)
+    bits = np.ascontiguousarray(probabilities).view(np.uint32).reshape(-1)
+    _find_highest(bits, stretch * outputs, highest)
+    return highest
+
+
+def _stretch_bp(outputs: int) -> int:
+    return max(1, _STRETCH_SCORES // max(1, outputs))
 
 
 def _present(
@@ -97,32 +125,50 @@ class _Runs:
     def __init__(self, outputs: int, min_score: int, single_base: bool) -> None:
         self.outputs = outputs
         self._single_base = single_base
-        self._least = lowest_probability(min_score).view(np.int32)
-        self._stretch = max(1, _STRETCH_SCORES // max(1, outputs))
+        # No probability is below 0, so 0 keeps all of them.
+        self._least = np.maximum(lowest_probability(min_score), np.float32(0)).view(np.uint32)
+        self._stretch = _stretch_bp(outputs)
+        self.slice_bp = max(1, _SLICE_SCORES // (self._stretch * max(1, outputs))) * self._stretch
         self._score = np.full(outputs, _ABSENT, dtype=np.int16)
         self._start = np.zeros(outputs, dtype=np.int64)
         # Each output can end one run more than the slice has bases.
-        most = max(1, _SLICE_SCORES // max(1, outputs)) * outputs + outputs
+        most = (self.slice_bp + 1) * outputs
         self._rows = (
             np.empty(most, np.uint8),
             np.empty(most, np.int64),
             np.empty(most, np.int64),
             np.empty(most, np.int16),
         )
-        self._highest = np.empty(most // self._stretch + 1, np.int32)
 
-    def add(self, block: Block, begin: int, end: int, present: NDArray[np.bool_]) -> Rows:
+    def may_begin(self, highest: NDArray[np.uint32]) -> bool:
+        """Return whether a block with these probabilities may end or begin a run."""
+        return bool(highest.max(initial=0) >= self._least or (self._score != _ABSENT).any())
+
+    def none(self, block: Block) -> Rows:
+        """Return the rows of a block without runs: none."""
+        output, start, stop, score = (column[:0] for column in self._rows)
+        end = block.start + block.codes.size
+        return Rows(block.name, output, start, stop, score, end, block.last)
+
+    def add(
+        self,
+        block: Block,
+        begin: int,
+        end: int,
+        present: NDArray[np.bool_],
+        highest: NDArray[np.uint32],
+    ) -> Rows:
         """Return the runs that end within bases `begin` to `end` of a block."""
         last = block.last and end == block.codes.size
         count = _find(
-            np.ascontiguousarray(block.probabilities[begin:end]).view(np.int32).reshape(-1),
+            np.ascontiguousarray(block.probabilities[begin:end]).view(np.uint32).reshape(-1),
             self._least,
             present,
             block.start + begin,
             self._single_base,
             last,
             self._stretch,
-            self._highest,
+            highest[begin // self._stretch :],
             self._score,
             self._start,
             *self._rows,
@@ -143,15 +189,25 @@ class _Runs:
 
 
 @kernel
+def _find_highest(bits: NDArray[np.uint32], scores: int, highest: NDArray[np.uint32]) -> None:
+    """Find the highest number of each stretch of `scores` numbers."""
+    for k in range(highest.size):
+        most = np.uint32(0)
+        for n in range(k * scores, min((k + 1) * scores, bits.size)):
+            most = max(most, bits[n])
+        highest[k] = most
+
+
+@kernel
 def _find(
-    bits: NDArray[np.int32],
-    least: np.int32,
+    bits: NDArray[np.uint32],
+    least: np.uint32,
     present: NDArray[np.bool_],
     first: int,
     single_base: bool,
     last: bool,
     stretch: int,
-    highest: NDArray[np.int32],
+    highest: NDArray[np.uint32],
     open_score: NDArray[np.int16],
     open_start: NDArray[np.int64],
     output: NDArray[np.uint8],
@@ -163,10 +219,9 @@ def _find(
 
     Parameters
     ----------
-    bits : ndarray, (m * O,) int32
-        Bits of probabilities (m, O) in float32. As integers they have the same order, and their
-        maximum can be computed with vectors.
-    least : int32
+    bits : ndarray, (m * O,) uint32
+        Bits of probabilities (m, O) in float32. As integers they have the same order.
+    least : uint32
         Bits of the lowest probability that has a row.
     present : ndarray, (m,) bool
         Mask of the bases that may have a row; empty if all may.
@@ -177,9 +232,9 @@ def _find(
     last : bool
         Whether the contig ends after this slice, and all open runs with it.
     stretch : int
-        Bases whose maximum is computed first, so that those without a run are passed over.
-    highest : ndarray, int32
-        Work space: a number per stretch.
+        Bases per stretch.
+    highest : ndarray, uint32
+        Highest number of each stretch; those without a run are passed over.
     open_score, open_start : ndarray, (O,) int16 and int64
         Score and start of each output's open run; the score is -1 without one. They are updated.
     output, start, end, score : ndarray
@@ -194,11 +249,6 @@ def _find(
     bases = bits.size // outputs
     stretches = -(-bases // stretch)
     values = bits.view(np.float32)
-    for k in range(stretches):
-        most = np.int32(_LOWEST)
-        for n in range(k * stretch * outputs, min((k + 1) * stretch, bases) * outputs):
-            most = max(most, bits[n])
-        highest[k] = most
     for o in range(outputs):
         now, since = open_score[o], open_start[o]
         for k in range(stretches):

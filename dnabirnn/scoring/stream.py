@@ -17,6 +17,10 @@ batch shapes, and then a rounded score differs now and then. Batches therefore h
 
 The fused kernels compute a window in the same way in any batch, and skip windows of padding.
 
+Threads compute whatever does not need the scores of other batches: they also join the scores of
+neighbouring windows of a batch, and find the highest of each stretch, so that the one thread that
+joins batches and finds rows has little to do per base (docs/benchmarks.md, "Threads").
+
 Windows of many contigs share batches. A batch that fills too slowly is sent before it is full, so
 that scores waiting for it do not take much memory.
 """
@@ -26,7 +30,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
@@ -34,7 +37,8 @@ import numpy as np
 
 from dnabirnn.alphabet import PADDING
 from dnabirnn.errors import ScoreError
-from dnabirnn.scoring.grid import Window, lay, stitch
+from dnabirnn.scoring.grid import Piece, Window, lay, stitch
+from dnabirnn.scoring.runs import highest_of
 from dnabirnn.sequences import Contig, with_flanks
 from dnabirnn.tracks import Block
 
@@ -65,6 +69,7 @@ _UNSCORED_WINDOWS = 64
 # Scores per block: 0.5 MiB, which fits in the L2 cache.
 _BLOCK_SCORES = 1 << 17
 _EMPTY = Window(0, 0, 0, 0)
+_HIGHEST_BITS = np.float32(1).view(np.uint32)
 
 
 class _FlankedContig(NamedTuple):
@@ -95,8 +100,11 @@ class _OpenBatch(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    task: _Task
-    scores: NDArray[np.float32]  # (keep_end - keep_start, O)
+    """Scores that windows of a contig keep, one window or several whose kept parts are adjacent."""
+
+    first: _Task
+    windows: int
+    piece: Piece
 
 
 def watched(blocks: Iterable[Block], progress: Callable[[int], object]) -> Iterator[Block]:
@@ -170,12 +178,15 @@ def _cut(
 ) -> Iterator[_Task]:
     """Cut all contigs into numbered windows; an empty contig gets one empty window."""
     number = 0
+    padded_bp_of: dict[int, int] = {}
     for contig_number, contig in enumerate(contigs):
         intervals = None if wanted is None else wanted(contig.name) + contig.flank_bp
         for window in lay(len(contig.codes), scoring) if len(contig.codes) else [_EMPTY]:
             padded_bp = 0
             if _touches(window, intervals):
-                padded_bp = _padded_length(window.end - window.start, scoring)
+                size = window.end - window.start
+                padded_bp = padded_bp_of.get(size, 0) or _padded_length(size, scoring)
+                padded_bp_of[size] = padded_bp
             yield _Task(number, contig_number, contig, window, padded_bp)
             number += 1
 
@@ -189,7 +200,6 @@ def _touches(window: Window, intervals: NDArray[np.int64] | None) -> bool:
     return after < len(intervals) and bool(intervals[after, 0] < window.keep_end)
 
 
-@cache
 def _padded_length(length_bp: int, scoring: ScoringWindow) -> int:
     """Length that a window is padded to; it depends only on the window's own length.
 
@@ -216,21 +226,28 @@ def _fill(tasks: Iterable[_Task], engine: Engine, waiting_bp: int) -> Iterator[_
     """
     filling: dict[int, list[_Task]] = {}
     since: dict[int, int] = {}
-    seen_bp = 0
+    sizes: dict[int, int] = {0: _UNSCORED_WINDOWS}
+    seen_bp, due_bp = 0, waiting_bp
     for task in tasks:
         padded = task.padded_bp
-        filling.setdefault(padded, []).append(task)
-        since.setdefault(padded, seen_bp)
+        waiting = filling.get(padded)
+        if waiting is None:
+            waiting = filling[padded] = []
+            since[padded] = seen_bp
+            if padded not in sizes:
+                sizes[padded] = engine.batch_windows(padded)
+        waiting.append(task)
         seen_bp += _kept_bp(task.window)
-        full = len(filling[padded]) == (
-            engine.batch_windows(padded) if padded else _UNSCORED_WINDOWS
-        )
+        full = len(waiting) == sizes[padded]
+        if not full and seen_bp <= due_bp:
+            continue
         late = [length for length, bases in since.items() if seen_bp - bases > waiting_bp]
         for length in dict.fromkeys([padded, *late] if full else late):
             del since[length]
             yield _batch(filling.pop(length), length, engine)
-    for length, waiting in filling.items():
-        yield _batch(waiting, length, engine)
+        due_bp = min(since.values(), default=seen_bp) + waiting_bp
+    for length, of_length in filling.items():
+        yield _batch(of_length, length, engine)
 
 
 def _batch(tasks: list[_Task], padded_bp: int, engine: Engine) -> _OpenBatch:
@@ -245,29 +262,47 @@ def _batch(tasks: list[_Task], padded_bp: int, engine: Engine) -> _OpenBatch:
 
 
 def _run(engine: Engine, batch: _OpenBatch, outputs: int) -> list[_Kept]:
-    if not len(batch.codes):
-        return [
-            _Kept(task, np.zeros((_kept_bp(task.window), outputs), np.float32))
-            for task in batch.tasks
-        ]
-    scores = engine.score(batch.codes)  # (B, P, O)
-    kept = [
-        _Kept(task, row[task.window.keep_start - task.window.start :][: _kept_bp(task.window)])
-        for row, task in zip(scores, batch.tasks, strict=False)
-    ]
-    for window in kept:
-        # No score is above 1, so the sum is finite if and only if all scores are.
-        if not np.isfinite(window.scores.sum()):
-            raise _not_finite(window)
-    return kept
+    scores = engine.score(batch.codes) if len(batch.codes) else None  # (B, P, O)
+    found = []
+    for first, last in _adjacent(batch.tasks):
+        tasks = batch.tasks[first:last]
+        start, end = tasks[0].window.keep_start, tasks[-1].window.keep_end
+        if scores is None:
+            joined = np.zeros((end - start, outputs), np.float32)
+        else:
+            kept = [
+                row[task.window.keep_start - task.window.start :][: _kept_bp(task.window)]
+                for row, task in zip(scores[first:last], tasks, strict=True)
+            ]
+            joined = kept[0] if len(kept) == 1 else np.concatenate(kept)
+        highest = highest_of(joined)
+        # The bits of NaN are above those of all numbers.
+        if highest.max(initial=0) > _HIGHEST_BITS and not np.isfinite(joined).all():
+            raise _not_finite(tasks[0], joined)
+        found.append(_Kept(tasks[0], last - first, Piece(start, joined, highest)))
+    return found
 
 
-def _not_finite(kept: _Kept) -> ScoreError:
-    task = kept.task
-    place = task.window.keep_start + int(np.isfinite(kept.scores).all(axis=1).argmin())
-    place = (place - task.contig.flank_bp) % task.contig.length_bp
+def _adjacent(tasks: list[_Task]) -> Iterator[tuple[int, int]]:
+    """Yield the first and last numbers of tasks that are neighbours, and keep adjacent bases."""
+    first = 0
+    for n in range(1, len(tasks) + 1):
+        before = tasks[n - 1]
+        if (
+            n == len(tasks)
+            or tasks[n].number != before.number + 1
+            or tasks[n].contig_number != before.contig_number
+            or tasks[n].window.keep_start != before.window.keep_end
+        ):
+            yield first, n
+            first = n
+
+
+def _not_finite(first: _Task, scores: NDArray[np.float32]) -> ScoreError:
+    place = first.window.keep_start + int(np.isfinite(scores).all(axis=1).argmin())
+    place = (place - first.contig.flank_bp) % first.contig.length_bp
     return ScoreError(
-        f"record {task.contig.name!r}, base {place} (0-based): the score is not a finite number; "
+        f"record {first.contig.name!r}, base {place} (0-based): the score is not a finite number; "
         "the model's weights are too large: train it again, with a lower --lr"
     )
 
@@ -302,54 +337,55 @@ def _in_order(scored: Iterable[list[_Kept]]) -> Iterator[_Kept]:
     early: dict[int, _Kept] = {}
     number = 0
     for results in scored:
-        early.update((kept.task.number, kept) for kept in results)
+        early.update((kept.first.number, kept) for kept in results)
         while number in early:
-            yield early.pop(number)
-            number += 1
+            kept = early.pop(number)
+            yield kept
+            number += kept.windows
 
 
 def _join(windows: Iterable[_Kept], scoring: ScoringWindow) -> Iterator[Block]:
     """Join the windows of each contig to blocks; windows come contig by contig."""
-    for _, of_contig in groupby(windows, key=lambda kept: kept.task.contig_number):
+    for _, of_contig in groupby(windows, key=lambda kept: kept.first.contig_number):
         first = next(of_contig)
-        contig = first.task.contig
+        contig = first.first.contig
         if not len(contig.codes):
-            yield Block(contig.name, 0, first.scores, contig.codes, last=True)
+            yield Block(contig.name, 0, first.piece.scores, contig.codes, last=True)
             continue
-        kept = (window.scores for window in chain([first], of_contig))
+        kept = (windows.piece for windows in chain([first], of_contig))
         pieces = _without_flanks(stitch(kept, len(contig.codes), scoring), contig)
         codes = contig.codes[contig.flank_bp : contig.flank_bp + contig.length_bp]
-        for start, scores in _gather(pieces):
-            end = start + len(scores)
-            yield Block(contig.name, start, scores, codes[start:end], end == contig.length_bp)
+        for piece in _gather(pieces):
+            part, last = codes[piece.start : piece.end], piece.end == contig.length_bp
+            yield Block(contig.name, piece.start, piece.scores, part, last, piece.highest)
 
 
-def _without_flanks(
-    pieces: Iterable[tuple[int, NDArray[np.float32]]], contig: _FlankedContig
-) -> Iterator[tuple[int, NDArray[np.float32]]]:
+def _without_flanks(pieces: Iterable[Piece], contig: _FlankedContig) -> Iterator[Piece]:
     """Drop the scores of flanks, and shift positions to those on the contig itself."""
-    for flanked_start, scores in pieces:
-        start = flanked_start - contig.flank_bp
-        first, last = max(start, 0), min(start + len(scores), contig.length_bp)
-        if first < last:
-            yield first, scores[first - start : last - start]
+    for flanked in pieces:
+        piece = flanked._replace(start=flanked.start - contig.flank_bp)
+        if piece.start < contig.length_bp and piece.end > 0:
+            yield piece.part(0, contig.length_bp)
 
 
-def _gather(
-    pieces: Iterable[tuple[int, NDArray[np.float32]]],
-) -> Iterator[tuple[int, NDArray[np.float32]]]:
+def _gather(pieces: Iterable[Piece]) -> Iterator[Piece]:
     """Join neighbouring pieces to larger blocks, to spread the fixed cost of a block."""
-    held: list[NDArray[np.float32]] = []
-    begin = size = 0
-    for start, scores in pieces:
-        begin = start if not held else begin
-        held.append(scores)
-        size += scores.size
+    held: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += piece.scores.size
         if size >= _BLOCK_SCORES:
-            yield begin, np.concatenate(held)
+            yield _joined(held)
             held, size = [], 0
     if held:
-        yield begin, held[0] if len(held) == 1 else np.concatenate(held)
+        yield _joined(held)
+
+
+def _joined(pieces: list[Piece]) -> Piece:
+    if len(pieces) == 1:
+        return pieces[0]
+    return Piece(pieces[0].start, np.concatenate([piece.scores for piece in pieces]))
 
 
 class Held(Generic[_Contig]):

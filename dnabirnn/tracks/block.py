@@ -33,6 +33,8 @@ class Block(NamedTuple):
     codes : ndarray, (m,) uint8
     last : bool
         True for the contig's final block.
+    highest : ndarray, uint32, or None
+        From `dnabirnn.scoring.runs.highest_of`, if it was computed with the probabilities.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Block(NamedTuple):
     probabilities: NDArray[np.float32]
     codes: Codes
     last: bool
+    highest: NDArray[np.uint32] | None = None
 
 
 def integer_scores(probabilities: NDArray[np.float32]) -> NDArray[np.int16]:

@@ -222,7 +222,7 @@ def test_calls_are_those_of_the_definition(
     size: int,
     single: bool,
 ) -> None:
-    with mock.patch.object(runs, "_SLICE_SCORES", size):
+    with mock.patch.multiple(runs, _SLICE_SCORES=size, _STRETCH_SCORES=size):
         rows = find_runs(blocks(column(scores), cuts), min_score=1, single_base=single)
         found = calls_of(rows, settings_of(rule, method))
     assert found == naive([max(0, s) for s in scores], rule, method)

@@ -4,7 +4,7 @@ from hypothesis import given, strategies as st
 
 from dnabirnn.errors import OptionError
 from dnabirnn.network.scoring_window import MAX_WINDOW_BP, ScoringWindow
-from dnabirnn.scoring.grid import Window, lay, stitch, windows_keeping
+from dnabirnn.scoring.grid import Piece, Window, lay, stitch, windows_keeping
 
 grids = st.integers(0, 9).flatmap(
     lambda halo: st.builds(
@@ -56,23 +56,47 @@ def test_windows_stay_on_the_contig_and_have_one_length(
             assert window.keep_end - window.keep_start == scoring.core_bp
 
 
-@given(st.integers(0, 500), grids)
-def test_cut_and_stitch_give_each_base_once(length_bp: int, scoring: ScoringWindow) -> None:
+@given(st.integers(0, 500), grids, st.integers(1, 5))
+def test_cut_and_stitch_give_each_base_once(
+    length_bp: int, scoring: ScoringWindow, together: int
+) -> None:
     values = np.random.default_rng(length_bp).random((length_bp, 2), dtype=np.float32)
-    kept = [values[w.keep_start : w.keep_end] for w in lay(length_bp, scoring)]
-    blocks = list(stitch(kept, length_bp, scoring))
-    ends = [start + len(block) for start, block in blocks]
-    assert [start for start, _ in blocks] == [0, *ends][: len(blocks)]
-    assert all(len(block) for _, block in blocks)
-    joined = np.concatenate([block for _, block in blocks]) if blocks else values
+    kept = adjacent(
+        [Piece(w.keep_start, values[w.keep_start : w.keep_end]) for w in lay(length_bp, scoring)],
+        together,
+    )
+    pieces = list(stitch(kept, length_bp, scoring))
+    assert [piece.start for piece in pieces] == [0, *(p.end for p in pieces)][: len(pieces)]
+    assert all(len(piece.scores) for piece in pieces)
+    joined = np.concatenate([piece.scores for piece in pieces]) if pieces else values
     np.testing.assert_array_equal(joined, values)
+    for piece in pieces:
+        if piece.highest is not None:
+            np.testing.assert_array_equal(piece.highest[:1], piece.scores[:1, 0].view(np.uint32))
+
+
+def adjacent(pieces: list[Piece], most: int) -> list[Piece]:
+    """Join up to `most` adjacent pieces; `highest` has the bits of the first score."""
+    found: list[list[Piece]] = []
+    for piece in pieces:
+        if not found or found[-1][-1].end != piece.start or len(found[-1]) == most:
+            found.append([])
+        found[-1].append(piece)
+    joined = [np.concatenate([piece.scores for piece in group]) for group in found]
+    return [
+        Piece(group[0].start, scores, scores[:1, 0].view(np.uint32))
+        for group, scores in zip(found, joined, strict=True)
+    ]
 
 
 def test_middle_is_the_mean_of_both_halves() -> None:
     scoring = ScoringWindow(length_bp=10, halo_bp=2)
     windows = list(lay(17, scoring))
-    kept = [np.full((w.keep_end - w.keep_start, 1), i, np.float32) for i, w in enumerate(windows)]
-    values = np.concatenate([block for _, block in stitch(kept, 17, scoring)])[:, 0]
+    kept = [
+        Piece(w.keep_start, np.full((w.keep_end - w.keep_start, 1), i, np.float32))
+        for i, w in enumerate(windows)
+    ]
+    values = np.concatenate([piece.scores for piece in stitch(kept, 17, scoring)])[:, 0]
     # Kept: 0 has [0, 8), 1 has [8, 14), 2 has [3, 9), 3 has [9, 17).
     expected = [0] * 3 + [1] * 5 + [1.5] + [2] * 5 + [3] * 3
     np.testing.assert_array_equal(values, np.array(expected, np.float32))

@@ -19,7 +19,7 @@ from dnabirnn.network.architecture import Cell
 from dnabirnn.network.checkpoint import Checkpoint
 from dnabirnn.network.scoring_window import ScoringWindow
 from dnabirnn.network.torch_network import Network, load_weights, to_probabilities
-from dnabirnn.scoring.grid import lay, stitch
+from dnabirnn.scoring.grid import Piece, lay, stitch
 from dnabirnn.scoring.stream import score
 from dnabirnn.tracks.block import Block
 
@@ -87,8 +87,10 @@ def naive_scores(checkpoint: Checkpoint, codes: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
             logits = network(torch.from_numpy(codes[None, window.start : window.end]))
             p = to_probabilities(logits, checkpoint.architecture)[0].clamp(1e-6, 1 - 1e-6).numpy()
-        kept.append(p[window.keep_start - window.start : window.keep_end - window.start])
-    joined = np.concatenate([s for _, s in stitch(kept, len(codes), checkpoint.scoring_window)])
+        part = p[window.keep_start - window.start : window.keep_end - window.start]
+        kept.append(Piece(window.keep_start, part))
+    pieces = stitch(kept, len(codes), checkpoint.scoring_window)
+    joined = np.concatenate([piece.scores for piece in pieces])
     joined[codes == AMBIGUOUS] = 0
     return joined
 

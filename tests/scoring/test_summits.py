@@ -39,7 +39,7 @@ def test_the_summit_is_the_first_highest_base(
     scores = {
         each.name: np.where(each.codes[:, np.newaxis] == 4, 0, each.scores) for each in genome
     }
-    with mock.patch.object(runs, "_SLICE_SCORES", size):
+    with mock.patch.multiple(runs, _SLICE_SCORES=size, _STRETCH_SCORES=size):
         rows = find_runs(blocks(genome, cuts), min_score=1, single_base=single)
         for calls in find_calls(rows, OUTPUTS, settings, summits=True):
             assert calls.summit is not None

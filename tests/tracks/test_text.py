@@ -30,7 +30,7 @@ def test_bed_is_that_of_a_scan_however_it_is_cut(
     genome: list[Contig], cuts: list[int], size: int, buffer: int, least: int, single: bool
 ) -> None:
     with (
-        mock.patch.object(runs, "_SLICE_SCORES", size),
+        mock.patch.multiple(runs, _SLICE_SCORES=size, _STRETCH_SCORES=size),
         mock.patch.object(lines, "_BUFFER_BYTES", buffer),
     ):
         found = bed(find_runs(blocks(genome, cuts), min_score=least, single_base=single))
@@ -43,7 +43,7 @@ def test_bedgraph_is_that_of_a_scan_however_it_is_cut(
 ) -> None:
     files = [io.BytesIO() for _ in OUTPUTS]
     track = BedGraphTracks(files)
-    with mock.patch.object(runs, "_SLICE_SCORES", size):
+    with mock.patch.multiple(runs, _SLICE_SCORES=size, _STRETCH_SCORES=size):
         for rows in find_runs(blocks(genome, cuts), min_score=0):
             track.add(rows)
     track.close()
@@ -66,7 +66,7 @@ def test_rows_of_a_score_or_more(
 @given(genomes(), CUTS, SMALL, st.booleans())
 def test_the_frontier_holds(genome: list[Contig], cuts: list[int], size: int, single: bool) -> None:
     frontier, contigs_ended = 0, []
-    with mock.patch.object(runs, "_SLICE_SCORES", size):
+    with mock.patch.multiple(runs, _SLICE_SCORES=size, _STRETCH_SCORES=size):
         for rows in find_runs(blocks(genome, cuts), min_score=1, single_base=single):
             assert rows.start.min(initial=1000) >= frontier
             frontier = 0 if rows.last else rows.frontier
@@ -147,7 +147,7 @@ def test_regions_leave_out_what_lies_outside(
     inside = np.zeros(100, dtype=bool)
     for start, end in intervals:
         inside[start:end] = True
-    with mock.patch.object(runs, "_SLICE_SCORES", size):
+    with mock.patch.multiple(runs, _SLICE_SCORES=size, _STRETCH_SCORES=size):
         found = find_runs(blocks(genome, cuts), min_score=0, regions=lambda name: intervals)
         rows = tuples(found)
     masked = [
