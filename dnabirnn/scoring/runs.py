@@ -146,9 +146,9 @@ class _Runs:
 
     def none(self, block: Block) -> Rows:
         """Return the rows of a block without runs: none."""
-        output, start, stop, score = (column[:0] for column in self._rows)
+        output, start, stop, score = self._rows
         end = block.start + block.codes.size
-        return Rows(block.name, output, start, stop, score, end, block.last)
+        return Rows(block.name, output[:0], start[:0], stop[:0], score[:0], end, block.last)
 
     def add(
         self,
