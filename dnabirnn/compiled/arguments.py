@@ -78,7 +78,7 @@ _POINTER, _COUNT = ctypes.c_void_p, ctypes.c_ssize_t
 
 def kind_of(argument: Any) -> Any:
     """Return what the kind of an argument depends on, which takes less time than its `Kind`."""
-    if type(argument) is np.ndarray:
+    if isinstance(argument, np.ndarray):
         flags = argument.flags.num
         return argument.dtype, argument.ndim, flags & _LAYOUT, flags & _WRITABLE
     if isinstance(argument, tuple):
