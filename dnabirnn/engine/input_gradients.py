@@ -17,7 +17,6 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from dnabirnn.alphabet import AMBIGUOUS, ONE_HOT, PADDING
 from dnabirnn.engine.fused_engine import FusedEngine
@@ -27,6 +26,7 @@ from dnabirnn.engine.kernels.kmers import find_places
 from dnabirnn.engine.kernels.letters import Letters, by_letter, no_letters
 from dnabirnn.engine.kernels.packing import PackedNetwork
 from dnabirnn.engine.kernels.vectors import LANES, VECTOR, aligned
+from dnabirnn.engine.torch_engine import use_one_thread
 from dnabirnn.engine.torch_gradients import TorchGradients
 from dnabirnn.network import members_of
 
@@ -263,9 +263,7 @@ class _Arrays:
 
     def along_path(self, path: MixturePath) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what `InputGradients.along_path` does, without matrices."""
-        if torch.get_num_threads() != 1:
-            # As for scores: callers run one thread for each core that they want to use.
-            torch.set_num_threads(1)
+        use_one_thread()
         sums = PathSums(self._network, path.codes, path.baseline)
         length, rows, width = self._length, self._rows, self._network.with_table.kmer_width
         if not self._sums.size:

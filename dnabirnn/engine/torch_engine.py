@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from dnabirnn.alphabet import Codes
     from dnabirnn.network import Checkpoint
 
-__all__ = ["TorchEngine", "torch_network"]
+__all__ = ["TorchEngine", "torch_network", "use_one_thread"]
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +81,12 @@ def _padded(member: Member) -> Member:
 def torch_network(checkpoint: Checkpoint, device: str = "auto") -> Network | EnsembleNetwork:
     """Create the networks of a model on a device, with its maps of log-odds applied."""
     return _network(checkpoint).eval().to(find_device(device))
+
+
+def use_one_thread() -> None:
+    """Let torch compute with one thread: callers run one for each core that they want to use."""
+    if torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
 
 
 def _network(checkpoint: Checkpoint) -> Network | EnsembleNetwork:
@@ -205,9 +211,7 @@ class TorchEngine:
                 out.copy_(answer, non_blocking=True)
                 torch.cuda.current_stream(self._device).synchronize()
                 return out.numpy()
-        if torch.get_num_threads() != 1:
-            # One thread per call: callers run one thread for each core that they want to use.
-            torch.set_num_threads(1)
+        use_one_thread()
         return function(torch.from_numpy(codes)).numpy()
 
     @torch.inference_mode()

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from dnabirnn.alphabet import ONE_HOT
-from dnabirnn.engine.torch_engine import torch_network
+from dnabirnn.engine.torch_engine import torch_network, use_one_thread
 from dnabirnn.network import members_of
 
 if TYPE_CHECKING:
@@ -76,9 +76,8 @@ class TorchGradients:
         gradients : ndarray, (n, L, 4) float32
         """
         length = mixtures.shape[1]
-        if self._device.type == "cpu" and torch.get_num_threads() != 1:
-            # As for scores: callers run one thread for each core that they want to use.
-            torch.set_num_threads(1)
+        if self._device.type == "cpu":
+            use_one_thread()
         size = max(1, _BATCH_BYTES // (8 * length * self._entries))
         values, gradients = [], []
         for first in range(0, len(codes), size):
