@@ -111,11 +111,7 @@ class GradientNetwork:
     def _of_outputs(self) -> NDArray[np.float64]:
         """Return the weights of the features in the log-odds of each output: (outputs, 2, H)."""
         head, hidden = self.packed.head, self.packed.hidden
-        halves = [
-            half.reshape(-1, hidden, 2).transpose(0, 2, 1).reshape(-1, hidden)
-            for half in (head.forward, head.reverse)
-        ]
-        rows = np.stack(halves, axis=1).astype(np.float64)  # (rows, 2, H)
+        rows = self.packed.head_halves().astype(np.float64)  # (rows, 2, H)
         columns = np.zeros((len(self._shares), 2, hidden))
         columns[self._places] = (rows[head.first] + rows[head.second]) / 2
         columns *= self._shares[:, None, None]

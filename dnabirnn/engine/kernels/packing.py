@@ -102,13 +102,17 @@ class PackedNetwork:
         states = transposed(gates.states.reshape(-1, hidden))
         return DirectionWeights(self.cell.pack(gates), states, inputs)
 
-    def _transposed_head(self) -> Array:
+    def head_halves(self) -> Array:
+        """Return the rows of the head for the states of each direction: (rows, 2, hidden)."""
         halves = [
             half.reshape(-1, self.hidden, 2).transpose(0, 2, 1).reshape(-1, self.hidden)
             for half in (self.head.forward, self.head.reverse)
         ]
+        return np.stack(halves, axis=1)
+
+    def _transposed_head(self) -> Array:
         rows = np.zeros((self.head_rows, 2 * self.hidden), self.dtype)
-        rows[: self.head.rows] = np.concatenate(halves, axis=1)
+        rows[: self.head.rows] = self.head_halves().reshape(self.head.rows, -1)
         return transposed(rows)
 
     # Gradients of weights, from the sums of the kernels.
