@@ -2,10 +2,8 @@
 
 Modules, in reading order:
 
-- `vectors`: vectors of the CPU as a Numba type
-- `simd`: operations on vectors
-- `tiles`: tiles of matrix products, whose sums stay in registers
-- `activation`: exp, tanh and the logistic function on vectors
+- `vectors`: size and alignment of vectors
+- `intrinsics`: operations on vectors, which are compiled into kernels
 - `kmers`: look-up of k-mers in a first layer
 - `layers`: weights of a layer, packed for the kernels
 - `head`: from hidden states to probabilities

@@ -18,8 +18,8 @@ then overwritten by those of the next steps::
     write deltas, then sum     | write deltas, then sum    | ...
 
 The gradients of weights and biases keep the lanes apart. A gradient of one weight is a vector of
-`VECTOR` partial sums, to which vectors are added (see `outer` in `tiles`). `add_up` sums the lanes
-once at the end.
+`VECTOR` partial sums, to which vectors are added (`outer` in `intrinsics.tiles`).
+`add_up` sums the lanes once at the end.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Pack the weights of a recurrent layer for the kernels.
 
-A kernel computes the rows of a layer in tiles (see `tiles`). A row is one gate of one unit. A tile
-has all gates of `units` units, gate by gate, so that the new states of these units can be computed
-as soon as the tile is complete. For a GRU with 2 units per tile, the rows of tile 0 are::
+A kernel computes the rows of a layer in tiles (`intrinsics.tiles`). A row is one gate of one unit.
+A tile has all gates of `units` units, gate by gate, so that the new states of these units can be
+computed as soon as the tile is complete. For a GRU with 2 units per tile, the rows of tile 0 are::
 
     r of unit 0, r of unit 1, z of unit 0, z of unit 1, n of unit 0, n of unit 1
 

@@ -45,8 +45,8 @@ register of AVX2, so that a look-up is one permute instruction::
     codes of lanes   [ 2  0  0  3  ... ]                            N = padding = bias
     take             [ G  A  A  T  ... ]
 
-The operations on vectors are in `simd`. Types are in `vectors.pyi` and `simd.pyi`, since a type
-checker cannot read the intrinsics of Numba.
+The operations on vectors are in `intrinsics.simd`. Their types are in `intrinsics/__init__.pyi`,
+since a type checker cannot read the intrinsics of Numba.
 """
 
 from __future__ import annotations
