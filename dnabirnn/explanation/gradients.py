@@ -27,7 +27,7 @@ from dnabirnn.alphabet import AMBIGUOUS, ONE_HOT, reverse_complement
 from dnabirnn.engine import LANES, MixturePath, make_input_gradients
 from dnabirnn.errors import ScoreError
 from dnabirnn.explanation.importance import copies, find_targets, near_targets
-from dnabirnn.explanation.layout import Layout
+from dnabirnn.explanation.layout import Layout, windows_of
 from dnabirnn.explanation.options import ImportanceMethod
 from dnabirnn.scoring import ordered_map
 from dnabirnn.sequences import shuffled
@@ -172,18 +172,12 @@ def _tasks(
                     for own in every
                 ]
                 task.append(_Piece(layout, start, end, near))
-                windows += sum(_windows_of(own, start, end, core_bp) for own in near)
+                windows += sum(windows_of(own, start, end, core_bp) for own in near)
                 if windows >= _WINDOWS_OF_A_TASK:
                     yield task
                     task, windows = [], 0
     if task:
         yield task
-
-
-def _windows_of(sites: NDArray[np.int64], start: int, end: int, core_bp: int) -> int:
-    """Return about how many windows sites take within a piece."""
-    inside = sites.clip(start, end)
-    return int((1 + (inside[:, 1] - inside[:, 0]) // core_bp).sum())
 
 
 class _Gradients:

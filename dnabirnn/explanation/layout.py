@@ -23,11 +23,14 @@ from dnabirnn.scoring import Window, windows_keeping
 from dnabirnn.sequences import with_flanks
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from dnabirnn.alphabet import Codes
     from dnabirnn.network import ScoringWindow
     from dnabirnn.sequences import Contig
 
-__all__ = ["Layout", "Segment"]
+__all__ = ["Layout", "Segment", "windows_of"]
 
 
 class Segment(NamedTuple):
@@ -121,3 +124,24 @@ class Layout:
             for segment in self.segments(first, last):
                 found |= {window[:2]: window for window in segment.windows}
         return list(found.values())
+
+
+def windows_of(sites: NDArray[np.int64], start: int, end: int, core_bp: int) -> int:
+    """Return about how many scoring windows sites take within a part of a contig.
+
+    Parameters
+    ----------
+    sites : ndarray, (n, 2) int64
+    start, end : int
+        The part.
+    core_bp : int
+        Length of the core of a window.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> windows_of(np.array([[10, 20], [90, 350]]), 0, 300, 100)
+    4
+    """
+    inside = sites.clip(start, end)
+    return int((1 + (inside[:, 1] - inside[:, 0]) // core_bp).sum())

@@ -9,12 +9,14 @@ import os
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from dnabirnn.engine import LANES, InputGradients, has_gradient_kernels, make_mutant_engine
+from dnabirnn.engine import LANES, make_mutant_engine
+from dnabirnn.explanation.layout import windows_of
 from dnabirnn.explanation.mutate import EffectFormat, effect_format
 from dnabirnn.explanation.options import ImportanceMethod
 from dnabirnn.explanation.stream import KEPT_BYTES, RESULT_BYTES, Mutagenesis
@@ -180,9 +182,11 @@ class MutationPlan:
     def _by_gradients(self) -> bool:
         return self.method is not ImportanceMethod.MUTAGENESIS
 
-    @property
+    @cached_property
     def _kernels(self) -> bool:
         """Whether compiled kernels compute gradients."""
+        from dnabirnn.engine import has_gradient_kernels  # imports torch
+
         return has_gradient_kernels(self.model.checkpoint, self.model.engine)
 
     def _windows(self, name: str, length: int) -> int:
@@ -190,8 +194,7 @@ class MutationPlan:
         assert self.sites is not None
         core = self.model.checkpoint.scoring_window.core_bp
         every = (self.sites.of(name, output) for output in range(len(self.model.outputs)))
-        sites = np.concatenate([own.clip(0, length) for own in every])
-        return int((1 + (sites[:, 1] - sites[:, 0]) // core).sum())
+        return sum(windows_of(own, 0, length, core) for own in every)
 
     @property
     def _mutagenesis(self) -> Mutagenesis:
@@ -215,13 +218,17 @@ class MutationPlan:
         outputs, threads = len(model.outputs), model.threads
         if self._by_gradients:
             program = model.engine.memory_bytes(window.length_bp, threads)
-            return program + self._gradient_bytes(threads) + longest_bp
+            return program + self._gradient_bytes + longest_bp
         one = max(RESULT_BYTES, self._mutagenesis.bytes_a_base(outputs))
         parquet = effect_format(self.out) is EffectFormat.PARQUET
         return memory_of_effects(model, self.reach.bp, one, longest_bp, parquet=parquet)
 
-    def _gradient_bytes(self, threads: int) -> int:
-        """Return the bytes for gradients, with torch."""
+    @cached_property
+    def _gradient_bytes(self) -> int:
+        """Bytes for gradients, with torch. The weights are packed to find them."""
+        from dnabirnn.engine import InputGradients  # imports torch
+
+        threads = self.model.threads
         if not self._kernels:
             return threads * _GRADIENT_BYTES
         mixed = self.method is ImportanceMethod.INTEGRATED_GRADIENTS
