@@ -19,7 +19,7 @@ from dnabirnn.names import shortened
 from dnabirnn.sequences import contig_lengths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Sequence
+    from collections.abc import Callable, Collection, Container, Iterator, Sequence
 
     import polars as pl
 
@@ -168,11 +168,23 @@ class VariantRun:
         ):
             found.add(annotated)
             yield annotated
+        self.check_names(names, lengths)
+
+    def check_names(self, names: Collection[str], lengths: Collection[str]) -> None:
+        """Raise VariantError if there are variants, but none on a contig of the FASTA.
+
+        Parameters
+        ----------
+        names : collection of str
+            Contigs of the variants.
+        lengths : collection of str
+            Contigs of the FASTA.
+        """
         if names and not any(self.name_of(name) in lengths for name in names):
             raise VariantError(
-                f"{source.path}: no contig in common with the FASTA: {shortened([*names])} and "
-                f"{shortened([*lengths])}; give the FASTA that the VCF was made for, or a table of "
-                "names with --chrom-alias"
+                f"{os.fspath(self.variants)}: no contig in common with the FASTA: "
+                f"{shortened([*names])} and {shortened([*lengths])}; give the FASTA that the VCF "
+                "was made for, or a table of names with --chrom-alias"
             )
 
     def rows(self, source: VariantFile) -> Iterator[Row]:

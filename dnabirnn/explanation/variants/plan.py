@@ -24,7 +24,7 @@ from dnabirnn.resources import Estimate, rehearsing
 from dnabirnn.sequences import contig_lengths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from dnabirnn.explanation.variants.annotate import VariantRun
     from dnabirnn.files import PathLike
@@ -78,26 +78,17 @@ class VariantPlan:
             )
         if not is_stream(self.out):
             check_target(self.out)
-        begun = time.monotonic()
+        form, begun = variant_format(self.out), time.monotonic()
         source = VariantFile(self.run.variants)
-        rows, last = 0, deque[bytes](maxlen=2 * _MORE_ROWS)
-        sample: list[bytes] = []
-        for row in self.run.rows(source):
-            rows += 1
-            last.append(row.line)
-            # The rows in the middle of those that have been read, each time these are doubled.
-            if rows >= 2 * _MORE_ROWS and rows & (rows - 1) == 0:
-                sample = [*last][:_MORE_ROWS]
-            self.progress(1)
-        sample = sample or [*last][:_MORE_ROWS]
-        reading = time.monotonic() - begun
         lengths = contig_lengths(*self.run.fasta)
+        rows, known, sample = self._read(source, lengths)
+        reading = time.monotonic() - begun
         memory = memory_of_effects(
             self.run.model,
             self.run.max_distance_bp,
             RESULT_BYTES,
             max(lengths.values(), default=0),
-            parquet=variant_format(self.out) is VariantFormat.PARQUET,
+            parquet=form is VariantFormat.PARQUET,
         )
         folder = Path(os.path.realpath(self.out)).parent
         if not rows:
@@ -105,15 +96,38 @@ class VariantPlan:
         few = sample[:_FEW_ROWS]
         self._timed(source, few[:1])  # the first run compiles kernels
         start, least = self._timed(source, few)
-        seconds, size = start, float(least)
-        left = rows - len(few)
-        if left:
+        seconds, of_row = start, least / len(few)
+        if known > len(few):
             more, largest = self._timed(source, sample)
-            further = max(len(sample) - len(few), 1)
-            seconds += max(more - start, 0) / further * left
-            size += max(largest - least, 0) / further * left
+            further = len(sample) - len(few)
+            seconds += max(more - start, 0) / further * (known - len(few))
+            of_row = max(largest - least, 0) / further
+        # VCF and BCF also have the rows of other contigs.
+        written = known if form in (VariantFormat.TSV, VariantFormat.PARQUET) else rows
+        size = least + of_row * (written - len(few))
         disk = 0 if is_stream(self.out) else round(size)
         return Estimate(memory, {folder: disk}, reading + seconds)
+
+    def _read(
+        self, source: VariantFile, lengths: Mapping[str, int]
+    ) -> tuple[int, int, list[bytes]]:
+        """Read all rows; return their number, that on contigs of the FASTA, and some of these."""
+        rows, known, last = 0, 0, deque[bytes](maxlen=2 * _MORE_ROWS)
+        sample: list[bytes] = []
+        names: dict[str, bool] = {}  # and whether the FASTA has them
+        for row in self.run.rows(source):
+            rows += 1
+            if row.chrom not in names:
+                names[row.chrom] = self.run.name_of(row.chrom) in lengths
+            if names[row.chrom]:
+                known += 1
+                last.append(row.line)
+                # The rows in the middle of those that have been read, each time these are doubled.
+                if known >= 2 * _MORE_ROWS and known & (known - 1) == 0:
+                    sample = [*last][:_MORE_ROWS]
+            self.progress(1)
+        self.run.check_names(names, lengths)
+        return rows, known, sample or [*last][:_MORE_ROWS]
 
     @rehearsing()
     def _timed(self, source: VariantFile, rows: list[bytes]) -> tuple[float, int]:

@@ -328,6 +328,27 @@ def test_a_dry_run_estimates_the_size_of_the_output(
     assert estimate.seconds is not None
 
 
+def test_a_dry_run_samples_rows_of_known_contigs(
+    tmp_path: Path, variants: list[Variant], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of other contigs take no time, but VCF has them too."""
+    monkeypatch.setattr(plan, "_FEW_ROWS", 4)
+    monkeypatch.setattr(plan, "_MORE_ROWS", 20)
+    model = load(tmp_path / "m.safetensors", device="cpu")
+    calls = call_settings(model.checkpoint)
+    disks = []
+    for number, name in enumerate(("z", "other")):
+        more = [(name, start, "A", "C") for start in range(200 * number)]
+        write_vcf(tmp_path / "w.vcf", [*more, *variants])
+        run_of = VariantRun(model, tmp_path / "w.vcf", [tmp_path / "g.fa"], 30, calls)
+        estimates = [
+            plan.VariantPlan(run_of, tmp_path / out).estimate() for out in ("x.vcf", "x.tsv")
+        ]
+        disks.append([*(disk for one in estimates for disk in one.disk_bytes.values())])
+    assert disks[1][0] > 1.5 * disks[0][0]
+    assert disks[1][1] == disks[0][1]
+
+
 def test_a_dry_run_finds_what_the_run_would(tmp_path: Path, variants: list[Variant]) -> None:
     (tmp_path / "v.vcf").write_text("nothing\n")
     options = ("--max-distance", 30, "-o", tmp_path / "o.vcf", "--dry-run")
@@ -335,6 +356,10 @@ def test_a_dry_run_finds_what_the_run_would(tmp_path: Path, variants: list[Varia
     result = run("variants", tmp_path / "v.vcf", *common)
     assert result.exit_code == 1
     assert "no header line" in result.stderr.splitlines()[-1]
+    write_vcf(tmp_path / "v.vcf", [("z", 0, "A", "C")])
+    result = run("variants", tmp_path / "v.vcf", *common)
+    assert result.exit_code == 1
+    assert "v.vcf: no contig in common with the FASTA: z and a, b" in result.stderr
     result = run("variants", "-", *common)
     assert result.exit_code == 1
     assert "--dry-run: reads the variants twice" in result.stderr.splitlines()[-1]
