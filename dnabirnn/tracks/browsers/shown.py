@@ -13,7 +13,7 @@ from dnabirnn.names import is_printable, printable
 from dnabirnn.tracks.colours import item_colours
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from dnabirnn.files import PathLike
 
@@ -118,13 +118,26 @@ def shown_tracks(
 ) -> list[ShownTrack]:
     """Return the tracks with labels and colours: scores first, in one colour per class.
 
-    bigWig files of the importance of bases come last.
+    bigWig files of the importance of bases come last, in the colours of the scores.
     """
-    shown = _scores_and_others(tracks, folder)
-    return shown + [
-        track._replace(label=f"{track.label} importance", importance=True)
-        for track in _scores_and_others(importance, folder)
-    ]
+    both = [path for path in (*tracks, *importance) if kind_of(path) is Kind.BIGWIG]
+    colours = item_colours(_class_and_strand(path)[0] for path in both)
+    scores, others = [], []
+    for path in tracks:
+        kind = kind_of(path)
+        assert kind is not None  # `check_tracks`
+        if kind is Kind.BIGWIG:
+            scores.append(_values(path, folder, colours))
+        else:
+            others.append(ShownTrack(_url(path, folder), _stem(path), _BLACK, kind))
+    return (
+        scores
+        + others
+        + [
+            track._replace(label=f"{track.label} importance", importance=True)
+            for track in (_values(path, folder, colours) for path in importance)
+        ]
+    )
 
 
 def check_importance(importance: Sequence[PathLike]) -> None:
@@ -136,31 +149,27 @@ def check_importance(importance: Sequence[PathLike]) -> None:
             )
 
 
-def _scores_and_others(tracks: Sequence[PathLike], folder: PathLike) -> list[ShownTrack]:
-    scores: list[tuple[str, str, str]] = []
-    others: list[ShownTrack] = []
-    for path in tracks:
-        kind = kind_of(path)
-        assert kind is not None  # `check_tracks`
-        url = quote(os.path.relpath(os.path.realpath(path), os.path.realpath(folder)))
-        base = os.path.basename(path)
-        if kind is not Kind.BIGWIG:
-            stem = re.sub(r"\.b?gz$", "", base, flags=re.IGNORECASE)
-            others.append(ShownTrack(url, os.path.splitext(stem)[0], _BLACK, kind))
-        elif named := _SPLIT_NAME.search(base):
-            scores.append((url, printable(unquote(named[1])), _STRAND_OF_LABEL[named[2]]))
-        else:
-            scores.append((url, os.path.splitext(base)[0], "."))
-    colours = item_colours(name for _, name, _ in scores)
-    return [
-        ShownTrack(
-            url,
-            name if strand == "." else f"{name} {strand}",
-            _shade(colours[name], strand),
-            Kind.BIGWIG,
-        )
-        for url, name, strand in scores
-    ] + others
+def _values(path: PathLike, folder: PathLike, colours: Mapping[str, str]) -> ShownTrack:
+    """Return the track of a bigWig, in the colour of its class and strand."""
+    name, strand = _class_and_strand(path)
+    label = name if strand == "." else f"{name} {strand}"
+    return ShownTrack(_url(path, folder), label, _shade(colours[name], strand), Kind.BIGWIG)
+
+
+def _class_and_strand(path: PathLike) -> tuple[str, str]:
+    """Return the class and strand that a bigWig is named after, else its name and "."."""
+    if named := _SPLIT_NAME.search(os.path.basename(path)):
+        return printable(unquote(named[1])), _STRAND_OF_LABEL[named[2]]
+    return _stem(path), "."
+
+
+def _stem(path: PathLike) -> str:
+    base = re.sub(r"\.b?gz$", "", os.path.basename(path), flags=re.IGNORECASE)
+    return os.path.splitext(base)[0]
+
+
+def _url(path: PathLike, folder: PathLike) -> str:
+    return quote(os.path.relpath(os.path.realpath(path), os.path.realpath(folder)))
 
 
 def _shade(colour: str, strand: str) -> str:

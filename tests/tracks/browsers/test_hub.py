@@ -144,6 +144,8 @@ def test_importance_is_drawn_as_letters(folder: Path) -> None:
         Path(file).name for file in importance
     ]
     assert all("parent" not in track and track["autoScale"] == "on" for track in letters)
+    shown = [track for track in tracks if track.get("parent") == "dnabirnnScores"]
+    assert [track["color"] for track in letters] == [track["color"] for track in shown]
     assert len(tracks) == 1 + len(scores) + len(importance)
     session = ElementTree.parse("hub/igv_session.xml").getroot()
     scales = [track.get("autoScale") for track in session.iter("Track")]
