@@ -11,8 +11,8 @@ Modules, in reading order:
 - `call_rules`: threshold, length and gap of calls, by class
 - `call_choice`: these rules, changed by options
 - `shipped`: models that come with the package
-- `members`: the networks of a model with their weights
-- `checkpoint`: the model file
+- `checkpoint`: a model: its networks with their weights, and all that its file says
+- `read_checkpoint`: the model file, read and checked
 - `layer_norm_gru`: dna-brnn's recurrent cell in torch
 - `matrix_scores`: scores of position weight matrices in torch
 - `torch_network`: the network in torch

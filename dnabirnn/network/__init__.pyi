@@ -17,8 +17,10 @@ from .call_rules import (
 )
 from .checkpoint import (
     Checkpoint as Checkpoint,
-    load_checkpoint as load_checkpoint,
+    Member as Member,
+    joined_weights as joined_weights,
     mapped_weights as mapped_weights,
+    members_of as members_of,
     weight_shapes as weight_shapes,
 )
 from .dna_brnn import convert as convert
@@ -37,12 +39,8 @@ from .log_odds import (
     prior_shift as prior_shift,
 )
 from .matrix_scores import matrix_terms as matrix_terms
-from .members import (
-    Member as Member,
-    joined_weights as joined_weights,
-    members_of as members_of,
-)
 from .onnx_export import write_onnx as write_onnx
+from .read_checkpoint import load_checkpoint as load_checkpoint
 from .scoring_window import MAX_WINDOW_BP as MAX_WINDOW_BP, ScoringWindow as ScoringWindow
 from .sequence_scores import (
     WORD_BASES as WORD_BASES,

@@ -17,8 +17,8 @@ from dnabirnn.alphabet import AMBIGUOUS, ONE_HOT, PADDING
 from dnabirnn.errors import OptionError
 from dnabirnn.files import OutputFiles
 from dnabirnn.network.architecture import PROBABILITY_BOUNDS, Cell, Ensemble
+from dnabirnn.network.checkpoint import members_of
 from dnabirnn.network.kmers import opposite_rows
-from dnabirnn.network.members import members_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.files import PathLike
     from dnabirnn.network.architecture import Architecture
-    from dnabirnn.network.checkpoint import Checkpoint
-    from dnabirnn.network.members import Member
+    from dnabirnn.network.checkpoint import Checkpoint, Member
 
     _Named = dict[str, NDArray[np.float32]]
     _Weights = Mapping[str, NDArray[np.float32]]

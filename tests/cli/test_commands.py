@@ -28,7 +28,7 @@ from dnabirnn.motif_classes import MotifClass
 from dnabirnn.motifs.motif import read_motifs
 from dnabirnn.network.architecture import Cell
 from dnabirnn.network.call_rules import CallLengths
-from dnabirnn.network.checkpoint import load_checkpoint
+from dnabirnn.network.read_checkpoint import load_checkpoint
 from dnabirnn.training import processes as workers
 
 COMMANDS = (

@@ -18,7 +18,7 @@ import pytest
 from commands import make_material, run, succeed
 
 from dnabirnn.cli.progress import ProgressBar
-from dnabirnn.network.checkpoint import load_checkpoint
+from dnabirnn.network.read_checkpoint import load_checkpoint
 
 ROOT = Path(__file__).parents[2]
 SCORE = ("score", "genome.fa", "-m", "m.safetensors", "--device", "cpu")

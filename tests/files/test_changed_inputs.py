@@ -253,7 +253,7 @@ def test_models_and_sets_that_change_while_they_are_opened(
         monkeypatch.setattr(f"{module}.{function}", spoiled)
 
     path = write_model(folder / "n.safetensors")
-    spoil("dnabirnn.network.checkpoint", "load_arrays", path)
+    spoil("dnabirnn.network.read_checkpoint", "load_arrays", path)
     with pytest.raises(ModelFileError, match=r"n\.safetensors: changed while it was read; "):
         load_checkpoint(path)
     spoil("dnabirnn.encoded.encoded_set", "_check_codes", folder / "set" / "codes.npy")

@@ -55,8 +55,8 @@ from dnabirnn.labels.formats.gff import read_gff3, read_gtf
 from dnabirnn.labels.formats.repeats import read_repeatmasker, read_rmsk
 from dnabirnn.motif_classes import Output
 from dnabirnn.motifs.motif import read_motifs
-from dnabirnn.network.checkpoint import load_checkpoint
 from dnabirnn.network.dna_brnn import convert
+from dnabirnn.network.read_checkpoint import load_checkpoint
 from dnabirnn.network.shipped import shipped_models
 from dnabirnn.sequences.fasta import parse_fasta
 from dnabirnn.sequences.fastq import parse_fastq

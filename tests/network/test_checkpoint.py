@@ -14,9 +14,10 @@ from dnabirnn.errors import ModelFileError, OptionError
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.network.architecture import Cell
 from dnabirnn.network.call_rules import CallLengths, CallRule
-from dnabirnn.network.checkpoint import load_checkpoint, mapped_weights, weight_shapes
+from dnabirnn.network.checkpoint import mapped_weights, weight_shapes
 from dnabirnn.network.evidence import EvidenceScale, Pooling, PoolingKind, millinats
 from dnabirnn.network.log_odds import LogOddsMap
+from dnabirnn.network.read_checkpoint import load_checkpoint
 from dnabirnn.network.torch_network import Network, load_weights, weights_of
 from dnabirnn.scoring.model import Model
 

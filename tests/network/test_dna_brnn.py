@@ -15,9 +15,9 @@ from random_models import random_codes
 from dnabirnn.alphabet import encode
 from dnabirnn.engine.choose import make_engine
 from dnabirnn.errors import ModelFileError, OptionError
-from dnabirnn.network.checkpoint import load_checkpoint
 from dnabirnn.network.dna_brnn import convert
 from dnabirnn.network.kann import Op, read_kann
+from dnabirnn.network.read_checkpoint import load_checkpoint
 from dnabirnn.scoring.model import Model
 
 

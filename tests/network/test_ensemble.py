@@ -15,7 +15,8 @@ from safetensors.numpy import save_file
 from dnabirnn.errors import ModelFileError
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.network.architecture import Architecture, Cell, Ensemble
-from dnabirnn.network.checkpoint import Checkpoint, load_checkpoint, weight_shapes
+from dnabirnn.network.checkpoint import Checkpoint, weight_shapes
+from dnabirnn.network.read_checkpoint import load_checkpoint
 from dnabirnn.network.torch_ensemble import EnsembleNetwork
 from dnabirnn.network.torch_network import weights_of
 

@@ -24,9 +24,10 @@ from dnabirnn.engine.torch_engine import TorchEngine
 from dnabirnn.errors import OptionError
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.network.architecture import Cell, MatrixShape
-from dnabirnn.network.checkpoint import Checkpoint, load_checkpoint
+from dnabirnn.network.checkpoint import Checkpoint
 from dnabirnn.network.log_odds import LogOddsMap
 from dnabirnn.network.onnx_export import IR_VERSION, OPSET, onnx_bytes
+from dnabirnn.network.read_checkpoint import load_checkpoint
 from dnabirnn.network.scoring_window import ScoringWindow
 from dnabirnn.scoring.model import Model
 

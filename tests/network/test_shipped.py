@@ -9,7 +9,7 @@ from commands import run, succeed, write_fasta, write_model
 
 from dnabirnn.errors import ModelFileError
 from dnabirnn.network.call_choice import call_settings
-from dnabirnn.network.checkpoint import load_checkpoint
+from dnabirnn.network.read_checkpoint import load_checkpoint
 from dnabirnn.network.shipped import find_model, shipped_models
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from random_models import random_checkpoint
 from dnabirnn.engine.fused_engine import FusedEngine
 from dnabirnn.errors import ScoreError
 from dnabirnn.network.architecture import Cell
-from dnabirnn.network.checkpoint import load_checkpoint
+from dnabirnn.network.read_checkpoint import load_checkpoint
 from dnabirnn.network.scoring_window import ScoringWindow
 from dnabirnn.network.torch_network import Network, weights_of
 from dnabirnn.scoring.self_check import selfcheck

@@ -10,9 +10,8 @@ import numpy as np
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.network.architecture import Architecture, Cell, Ensemble
 from dnabirnn.network.call_rules import CallRule
-from dnabirnn.network.checkpoint import Checkpoint, weight_shapes
+from dnabirnn.network.checkpoint import Checkpoint, joined_weights, weight_shapes
 from dnabirnn.network.log_odds import LogOddsMap
-from dnabirnn.network.members import joined_weights
 from dnabirnn.network.scoring_window import ScoringWindow
 
 CELLS = tuple(Cell)

@@ -17,7 +17,8 @@ from dnabirnn.encoded.splits import split_plan
 from dnabirnn.errors import OptionError
 from dnabirnn.labels.load import load_labels
 from dnabirnn.network.architecture import Architecture, Ensemble
-from dnabirnn.network.checkpoint import Checkpoint, load_checkpoint
+from dnabirnn.network.checkpoint import Checkpoint
+from dnabirnn.network.read_checkpoint import load_checkpoint
 from dnabirnn.scoring.model import Model
 from dnabirnn.training.fit import FitSettings
 from dnabirnn.training.members import planned_members, train_members

@@ -32,7 +32,8 @@ from dnabirnn.motifs.motif import Motif
 from dnabirnn.motifs.scanner import background_of
 from dnabirnn.network.architecture import Architecture, Cell, MatrixShape
 from dnabirnn.network.call_rules import CallSettings
-from dnabirnn.network.checkpoint import Checkpoint, load_checkpoint
+from dnabirnn.network.checkpoint import Checkpoint
+from dnabirnn.network.read_checkpoint import load_checkpoint
 from dnabirnn.network.scoring_window import ScoringWindow
 from dnabirnn.scoring.calls import calls_frame, find_calls
 from dnabirnn.scoring.grid import lay

@@ -14,7 +14,7 @@ from planted import encoded_set
 from dnabirnn.encoded.encoded_set import EncodedSet
 from dnabirnn.errors import OptionError, OutputError
 from dnabirnn.network.architecture import Architecture
-from dnabirnn.network.checkpoint import load_checkpoint
+from dnabirnn.network.read_checkpoint import load_checkpoint
 from dnabirnn.training.fit import FitSettings
 from dnabirnn.training.members import train_members
 from dnabirnn.training.plan import TrainingPlan

@@ -18,8 +18,8 @@ from random_models import combined, random_checkpoint, random_codes
 from dnabirnn.alphabet import reverse_complement
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.network.architecture import Architecture, Cell, MatrixShape
-from dnabirnn.network.checkpoint import load_checkpoint
 from dnabirnn.network.log_odds import LogOddsMap
+from dnabirnn.network.read_checkpoint import load_checkpoint
 from dnabirnn.network.scoring_window import ScoringWindow
 from dnabirnn.scoring.model import Model
 from dnabirnn.training.fit import FitSettings

@@ -92,7 +92,7 @@ def test_paths_of_a_provenance_are_escaped(tmp_path: Path) -> None:
 def test_a_card_is_escaped(tmp_path: Path) -> None:
     import dataclasses
 
-    from dnabirnn.network.checkpoint import load_checkpoint
+    from dnabirnn.network.read_checkpoint import load_checkpoint
 
     model = write_model(tmp_path / "m.safetensors")
     carded = dataclasses.replace(load_checkpoint(model), card={"data": "\x1b[2J"})

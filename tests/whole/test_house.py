@@ -94,8 +94,9 @@ def test_a_bare_import_is_light() -> None:
     assert not {"numpy", "polars", "torch"} & modules_after("import dnabirnn; dir(dnabirnn)")
 
 
-def test_reading_and_model_files_need_no_torch() -> None:
-    names = ["scoring.genome", "scoring.model", "network.checkpoint"]
+def test_reading_model_files_and_plans_need_no_torch() -> None:
+    names = ["scoring.genome", "scoring.model", "network.read_checkpoint"]
+    names += ["explanation.plan", "explanation.variants.plan"]
     statement = "import " + ", ".join(f"dnabirnn.{name}" for name in names)
     assert not {"torch", "matplotlib", "lightning_fabric"} & modules_after(statement)
 

@@ -22,10 +22,11 @@ from dnabirnn.motif_classes import MotifClass
 from dnabirnn.motifs.motif import parse_motifs
 from dnabirnn.network.architecture import Architecture, Cell
 from dnabirnn.network.call_rules import CallRule
-from dnabirnn.network.checkpoint import Checkpoint, load_checkpoint, weight_shapes
+from dnabirnn.network.checkpoint import Checkpoint, weight_shapes
 from dnabirnn.network.dna_brnn import convert
 from dnabirnn.network.kann import read_kann
 from dnabirnn.network.log_odds import LogOddsMap
+from dnabirnn.network.read_checkpoint import load_checkpoint
 from dnabirnn.network.scoring_window import ScoringWindow
 from dnabirnn.sequences.selection import Shard
 from dnabirnn.tracks.read import read_sizes
