@@ -20,7 +20,7 @@ WORKDIR /opt/dnabirnn
 COPY constraints.txt requirements.lock pyproject.toml README.md LICENSE ./
 COPY dnabirnn dnabirnn
 RUN pip install --no-deps --require-hashes --requirement requirements.lock && \
-    pip install --no-build-isolation --constraint constraints.txt ".[workflow]" && \
+    pip install --no-build-isolation --constraint constraints.txt ".[workflow,discover]" && \
     dnabirnn --version
 COPY Snakefile ./
 COPY profiles profiles

@@ -652,7 +652,9 @@ def test_formats_are_the_packages() -> None:
 def test_the_environment_installs_this_package() -> None:
     path = WORKFLOWS / "envs/dnabirnn.yaml"
     *_, pip = yaml.safe_load(path.read_text())["dependencies"]
-    assert (path.parent / pip["pip"][0] / "pyproject.toml").samefile(ROOT / "pyproject.toml")
+    folder, extra = pip["pip"][0].removesuffix("]").split("[")
+    assert (path.parent / folder / "pyproject.toml").samefile(ROOT / "pyproject.toml")
+    assert extra == "discover"  # to compare motifs with a database
     # The copy that Snakemake makes is as deep below the working directory as this file is.
     assert len(path.relative_to(ROOT).parts) == len(Path(".snakemake/conda/x.yaml").parts)
 
