@@ -9,16 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from polars import selectors as cs
 
 from dnabirnn.discovery.grammar import grammar_table
 from dnabirnn.discovery.table import explained_share, motif_table
 from dnabirnn.errors import OutputError
-from dnabirnn.files import OutputFiles, check_target, failures_of, is_stream
+from dnabirnn.files import OutputFiles, check_target, failures_of, is_stream, write_table
 from dnabirnn.intervals import write_bed
 from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.motifs import motif_format, motifs_text
@@ -158,7 +157,7 @@ def write_discovery(
             ]
             for path, table in tables:
                 if path is not None and table is not None:
-                    _write_table(table, path, files.open(path))
+                    write_table(table, path, files.open(path), digits=_DIGITS)
             if wanted.logos is not None:
                 for name, found in zip(_file_names(discovery), discovery.motifs, strict=True):
                     files.open(Path(wanted.logos, name)).write(found.logo().encode())
@@ -213,19 +212,6 @@ def _write_sites(rows: pl.DataFrame, file: StringIO) -> None:
     further = rest.write_csv(separator="\t", include_header=False, quote_style="never")
     for six, two in zip(first.getvalue().splitlines(), further.splitlines(), strict=True):
         file.write(f"{six}\t{two}\n")
-
-
-def _write_table(table: pl.DataFrame, path: PathLike, file: BinaryIO) -> None:
-    name = os.fspath(path).lower()
-    if name.endswith(".parquet"):
-        table.write_parquet(file)
-        return
-    table = table.with_columns(
-        pl.Series(name, [None if x is None else f"{x:.{_DIGITS}g}" for x in table[name]], pl.String)
-        for name in cs.expand_selector(table, cs.float())
-    )
-    csv = re.search(r"\.csv(?:\.b?gz)?$", name) is not None
-    file.write(table.write_csv(separator="," if csv else "\t").encode())
 
 
 def _check_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ Modules, in reading order:
 - `failures`: errors of the system when a file is written, with their remedy
 - `temporary`: temporary names beside an output, and what killed runs left behind
 - `write`: outputs that are complete or absent; bgzip; pipes
+- `tables`: tables as TSV, CSV or Parquet
 - `safe_json`: JSON from files that may be damaged or hostile
 - `tensors`: safetensors files, checked before they are loaded
 - `provenance`: command, versions and digests of a run, and their verification

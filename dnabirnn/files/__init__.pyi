@@ -21,6 +21,7 @@ from .read import (
     read_blocks as read_blocks,
 )
 from .safe_json import MOST_BYTES as MOST_BYTES, parse_json as parse_json, read_json as read_json
+from .tables import write_table as write_table
 from .temporary import Scratch as Scratch, temporary_path as temporary_path
 from .tensors import Contents as Contents, load_arrays as load_arrays, look as look
 from .text import (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from dnabirnn.errors import OptionError, TrackError
-from dnabirnn.files import OutputFiles
+from dnabirnn.files import OutputFiles, write_table
 from dnabirnn.names import shortened
 from dnabirnn.tracks import read_sizes
 
@@ -312,11 +312,5 @@ def write_summary(summary: pl.DataFrame, path: PathLike) -> None:
     OutputError
         As for `OutputFiles.open`.
     """
-    name = os.fspath(path).lower()
     with OutputFiles() as files:
-        file = files.open(path)
-        if name.endswith(".parquet"):
-            summary.write_parquet(file)
-            return
-        csv = re.search(r"\.csv(?:\.b?gz)?$", name) is not None
-        file.write(summary.write_csv(separator="," if csv else "\t").encode())
+        write_table(summary, path, files.open(path))
