@@ -1,15 +1,19 @@
-"""Text for a terminal: control characters in names from files are escaped."""
+"""Text for a terminal: names with control characters, tables, and long command lines."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["aligned", "is_printable", "printable", "shortened"]
+__all__ = ["aligned", "is_printable", "printable", "shortened", "wrapped_commands"]
 
 _SPACES_AND_UNKNOWN = {"Zs", "Cn", "Co"}
 """Unicode categories that `str.isprintable` rejects although terminals only display them: spaces
 other than " ", unassigned and private-use characters."""
+_WORD = re.compile(r"(?:'[^']*'|\"(?:\\.|[^\"\\])*\"|\\.|[^\s'\"\\])+")
+_WIDTH = 96
+_INDENT = "    "
 
 
 def is_printable(text: str) -> bool:
@@ -75,3 +79,41 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return [
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
     ]
+
+
+def wrapped_commands(text: str, width: int = _WIDTH) -> str:
+    r"""Break long command lines before options, so that they can still be pasted.
+
+    Parameters
+    ----------
+    text : str
+        Lines of a shell. Those that do not run `dnabirnn` are left as they are.
+    width : int
+        Longest line, in characters. A single option with its values may be longer.
+
+    Examples
+    --------
+    >>> print(wrapped_commands("dnabirnn train 'my set' --bases 30M --seed 1", width=32))
+    dnabirnn train 'my set' \
+        --bases 30M --seed 1
+    """
+    return "\n".join(_wrapped(line, width) for line in text.split("\n"))
+
+
+def _wrapped(line: str, width: int) -> str:
+    words = _WORD.findall(line)
+    if len(line) <= width or words[:1] != ["dnabirnn"] or " ".join(words) != line.strip():
+        return line
+    groups: list[list[str]] = [[]]
+    for word in words:
+        if re.match(r"--?[a-zA-Z]", word):
+            groups.append([])
+        groups[-1].append(word)
+    lines = [" ".join(groups[0])]
+    for group in groups[1:]:
+        own = " ".join(group)
+        if len(lines[-1]) + 1 + len(own) + 2 <= width:
+            lines[-1] += f" {own}"
+        else:
+            lines.append(f"{_INDENT}{own}")
+    return " \\\n".join(lines)

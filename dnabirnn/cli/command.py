@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
+from dnabirnn.names import wrapped_commands
+
 __all__ = ["Command", "Option", "WithExample", "command", "option"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -31,9 +33,10 @@ class WithExample(click.Command):
     example = ""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the example, one command per line."""
+        """Write the example, one command per line; long ones are broken before options."""
         with formatter.section("Example"):
-            formatter.write_text("\b\n" + self.example.strip())
+            width = formatter.width - formatter.current_indent
+            formatter.write_text("\b\n" + wrapped_commands(self.example.strip(), width))
 
 
 class Command(WithExample):

@@ -1,9 +1,8 @@
-"""Text to paste: command lines, a paragraph for the methods of a paper, and a citation."""
+"""Text to paste: a paragraph for the methods of a paper, and a citation."""
 
 from __future__ import annotations
 
 import platform
-import re
 from importlib.metadata import metadata, version
 from typing import TYPE_CHECKING
 
@@ -14,50 +13,9 @@ if TYPE_CHECKING:
 
     from dnabirnn.report.material import Material, NamedModel
 
-__all__ = ["citation", "methods_text", "wrapped_commands"]
+__all__ = ["citation", "methods_text"]
 
-_WORD = re.compile(r"(?:'[^']*'|\"(?:\\.|[^\"\\])*\"|\\.|[^\s'\"\\])+")
-_WIDTH = 96
-_INDENT = "    "
 _VERSIONS = ("numpy", "polars", "torch", "numba")
-
-
-def wrapped_commands(text: str, width: int = _WIDTH) -> str:
-    r"""Break long command lines before options, so that they can still be pasted.
-
-    Parameters
-    ----------
-    text : str
-        Lines of a shell. Those that do not run `dnabirnn` are left as they are.
-    width : int
-        Longest line, in characters. A single option with its values may be longer.
-
-    Examples
-    --------
-    >>> print(wrapped_commands("dnabirnn train 'my set' --bases 30M --seed 1", width=32))
-    dnabirnn train 'my set' \
-        --bases 30M --seed 1
-    """
-    return "\n".join(_wrapped(line, width) for line in text.split("\n"))
-
-
-def _wrapped(line: str, width: int) -> str:
-    words = _WORD.findall(line)
-    if len(line) <= width or words[:1] != ["dnabirnn"] or " ".join(words) != line.strip():
-        return line
-    groups: list[list[str]] = [[]]
-    for word in words:
-        if re.match(r"--?[a-zA-Z]", word):
-            groups.append([])
-        groups[-1].append(word)
-    lines = [" ".join(groups[0])]
-    for group in groups[1:]:
-        own = " ".join(group)
-        if len(lines[-1]) + 1 + len(own) + 2 <= width:
-            lines[-1] += f" {own}"
-        else:
-            lines.append(f"{_INDENT}{own}")
-    return " \\\n".join(lines)
 
 
 def citation() -> str:

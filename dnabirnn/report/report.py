@@ -10,12 +10,13 @@ import polars as pl
 from dnabirnn.alphabet import decode
 from dnabirnn.errors import ReportError
 from dnabirnn.motif_classes import MAX_SCORE
+from dnabirnn.names import wrapped_commands
 from dnabirnn.report import tables
 from dnabirnn.report.assemblies import assembly_blocks
 from dnabirnn.report.curves import comparison_figure, reliability_figure
 from dnabirnn.report.effects import effect_table
 from dnabirnn.report.figures import MAX_CLASSES, boundary_figure, length_figure, training_figure
-from dnabirnn.report.methods import citation, methods_text, wrapped_commands
+from dnabirnn.report.methods import citation, methods_text
 from dnabirnn.report.motifs import motif_blocks
 from dnabirnn.report.page import Element, Figure, Heading, Links, Listing, Section, Text, render
 from dnabirnn.report.region import region_figure
