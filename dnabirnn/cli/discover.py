@@ -108,7 +108,13 @@ _TABLES = (".tsv", ".csv", ".parquet", ".txt")
     help="With --database: its motifs that resemble those found, with q-values: TSV, CSV or "
     "Parquet.",
 )
-@mutate.calls
+@option(
+    "--calls",
+    group=options.INPUT,
+    metavar="BED",
+    help="Calls of this model, from `dnabirnn score --calls` or `dnabirnn call`. Motifs are "
+    "searched in them and within reach of them.",
+)
 @option(
     "--regions",
     group=options.INPUT,
@@ -124,7 +130,8 @@ _TABLES = (".tsv", ".csv", ".parquet", ".txt")
     show_default=True,
     metavar="BP",
     help="Bases on either side of a call in which motifs are searched too. auto measures it on a "
-    "sample: the distance within which 99 % of the importance lies, 200 at most.",
+    "sample: the distance within which 99 % of the importance lies, 200 at most. For models of "
+    "whole sequences, it is the length of these, 100 at most.",
 )
 @option(
     "--max-sites",
@@ -132,8 +139,8 @@ _TABLES = (".tsv", ".csv", ".parquet", ".txt")
     type=int,
     default=2000,
     show_default=True,
-    help="Largest number of calls or regions of a class that are explained; a sample if there are "
-    "more.",
+    help="Largest number of targets of a class that are explained, a sample if there are more. "
+    "Targets are calls, or the best interval of each region.",
 )
 @option(
     "--min-sites",
