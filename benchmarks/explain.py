@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -23,13 +22,12 @@ from dnabirnn.engine import (
     make_input_gradients,
     make_mutant_engine,
 )
-from dnabirnn.network import Cell, weight_shapes
+from dnabirnn.network import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dnabirnn.engine import Engine, KeptWindow, MutantEngine
-    from dnabirnn.network import Checkpoint
 
 __all__ = ["explain", "gradients"]
 
@@ -143,7 +141,7 @@ def gradients(quick: bool = False) -> Iterator[dict[str, Any]]:
         cases += [(Cell.GRU, 64, 1), (Cell.LSTM, 32, 5), (Cell.RNN, 32, 5)]
     torch.set_num_threads(1)
     for cell, hidden, kmer in cases:
-        checkpoint = _with_kmers(model_of(cell, hidden), kmer)
+        checkpoint = model_of(cell, hidden, kmer=kmer)
         engine = make_engine(checkpoint, "fused", "cpu")
         kernels = InputGradients(checkpoint)
         by_torch = make_input_gradients(checkpoint, make_engine(checkpoint, "torch", "cpu"))
@@ -178,16 +176,3 @@ def gradients(quick: bool = False) -> Iterator[dict[str, Any]]:
             "site_ratio": scoring / of_site,
             "torch_mbs": codes[few].size / bare / 1e6,
         }
-
-
-def _with_kmers(checkpoint: Checkpoint, kmer: int) -> Checkpoint:
-    """Return a model with a random table of k-mers."""
-    (member,) = checkpoint.members
-    architecture = replace(member.architecture, kmer=kmer)
-    random = np.random.default_rng(0)
-    added = {
-        name: random.uniform(-0.2, 0.2, shape).astype(np.float32)
-        for name, shape in weight_shapes(architecture).items()
-        if name not in checkpoint.weights
-    }
-    return replace(checkpoint, architecture=architecture, weights={**checkpoint.weights, **added})

@@ -48,6 +48,7 @@ def model_of(
     layers: int = 1,
     classes: int = 1,
     *,
+    kmer: int = 1,
     bias: float = -6.0,
     length_bp: int = 4000,
     halo_bp: int = 150,
@@ -59,7 +60,7 @@ def model_of(
     bias of 0, the scores of neighbouring bases differ, and a track has rows for nearly every base.
     """
     motifs = tuple(MotifClass(f"M{i}", True) for i in range(classes))
-    architecture = Architecture(motifs, cell, hidden, layers)
+    architecture = Architecture(motifs, cell, hidden, layers, kmer=kmer)
     random = np.random.default_rng(seed)
     weights = {
         name: random.uniform(-(hidden**-0.5), hidden**-0.5, shape).astype(np.float32)

@@ -90,9 +90,8 @@ def _ranked(model: Model, task: Prepared, place: Place) -> dict[str, NDArray[np.
             continue
         labels = painted_labels(record, truth, excluded)
         told = Truth.of(labels, codes=record.codes, regions=regions)
-        rows = list(find_runs(model.blocks([record], wanted), min_score=floor, regions=wanted))
-        both = (find_calls(rows, model.outputs, chosen) for chosen in (settings, plain))
-        for calls, sums in zip(*both, strict=True):
+        rows = find_runs(model.blocks([record], wanted), min_score=floor, regions=wanted)
+        for calls in find_calls(rows, model.outputs, plain):
             for number, output in enumerate(model.outputs):
                 own = np.flatnonzero(calls.output == number)
                 spans = np.column_stack((calls.start[own], calls.end[own]))
@@ -102,14 +101,10 @@ def _ranked(model: Model, task: Prepared, place: Place) -> dict[str, NDArray[np.
                 true = np.zeros(own.size, np.int64)
                 true[match_calls(kept, sites).calls] = 1
                 assert calls.extra is not None, "calls have evidence"
-                assert sums.extra is not None, "calls have evidence"
-                columns = (
-                    calls.extra["evidence"][own],
-                    sums.extra["evidence"][own],
-                    calls.score[own].astype(np.int64),
-                    true,
-                )
+                total, score = calls.extra["evidence"][own], calls.score[own].astype(np.int64)
                 if output.class_name in found:
-                    found[output.class_name].append(np.stack(columns))
+                    scale = settings.scale_of(output.class_name)
+                    evidence = scale.pooling.evidence(total, score, scale.prior)
+                    found[output.class_name].append(np.stack((evidence, total, score, true)))
     joined = {name: np.concatenate(parts, axis=1) for name, parts in found.items() if parts}
     return {name: calls for name, calls in joined.items() if 0 < calls[3].sum() < calls[3].size}

@@ -29,7 +29,7 @@ threshold are therefore exact, and use the same scores as calls do.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -51,6 +51,7 @@ __all__ = [
     "bin_edges",
     "bin_means",
     "bin_of",
+    "counts_by_value",
     "ranking_precision",
     "thresholded",
 ]
@@ -181,8 +182,30 @@ def ranking_precision(values: NDArray[np.int64], true: NDArray[np.bool_]) -> flo
     >>> round(ranking_precision(np.array([9, 7, 7, 1]), np.array([True, True, False, True])), 3)
     0.806
     """
-    _, place = np.unique(values, return_inverse=True)
-    return float(average_precision(np.bincount(place, true), np.bincount(place, ~true)))
+    return float(average_precision(*counts_by_value(values, true)))
+
+
+def counts_by_value(
+    values: NDArray[Any], true: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the numbers of positives and negatives by distinct value, in ascending order.
+
+    Parameters
+    ----------
+    values : ndarray, (n,)
+    true : ndarray, (n,) bool
+
+    Examples
+    --------
+    >>> both = counts_by_value(np.array([0.9, 0.7, 0.7]), np.array([True, True, False]))
+    >>> [counts.tolist() for counts in both]
+    [[1, 1], [1, 0]]
+    """
+    kinds, place = np.unique(values, return_inverse=True)
+    positives, negatives = (
+        np.bincount(place[mask], minlength=len(kinds)) for mask in (true, ~true)
+    )
+    return positives, negatives
 
 
 def auroc(positives: Counts, negatives: Counts) -> NDArray[np.float64]:

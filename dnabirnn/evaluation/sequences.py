@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dnabirnn.errors import OptionError
-from dnabirnn.evaluation.metrics import auroc, average_precision
+from dnabirnn.evaluation.metrics import auroc, average_precision, counts_by_value
 from dnabirnn.files import listed
 from dnabirnn.names import aligned, shortened
 from dnabirnn.scoring import check_sequences, score_sequences, watched
@@ -124,7 +124,7 @@ def sequence_metrics(
     >>> found["auroc"], round(found["ap"], 3), round(found["mcc"], 3), found["recall"]
     (0.75, 0.833, 0.577, 0.5)
     """
-    positives, negatives = _counts(scores, truth)
+    positives, negatives = counts_by_value(scores, truth)
     called = scores >= threshold
     true, false = int((called & truth).sum()), int((called & ~truth).sum())
     missed = int(truth.sum()) - true
@@ -238,17 +238,6 @@ def sequence_intervals(
         quantiles = np.quantile(values, [0.025, 0.975]).tolist() if values.size else None
         intervals[f"{name}_ci"] = quantiles
     return intervals
-
-
-def _counts(
-    scores: NDArray[np.float64], truth: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the numbers of positives and negatives by distinct score, in ascending order."""
-    kinds, place = np.unique(scores, return_inverse=True)
-    positives, negatives = (
-        np.bincount(place[mask], minlength=len(kinds)) for mask in (truth, ~truth)
-    )
-    return positives, negatives
 
 
 def _figure(value: float) -> float | None:
