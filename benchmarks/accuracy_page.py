@@ -91,9 +91,9 @@ _GUE = {
     "task": "task",
     "seeds": "seeds",
     "auroc": "AUROC",
-    "five": "best of five",
+    "five": "best of five, from a secondary source",
     "mcc": "MCC",
-    "tuned": "DNABERT-2, MCC",
+    "tuned": "DNABERT-2, MCC, from a secondary source",
     "ap": "AP",
     "weights": "weights",
     "cpu_s": "training, CPU s",
@@ -105,8 +105,9 @@ _GUE_ABOUT = (
     " were chosen on the dev splits of tf_0, tf_3 and mouse_4. The best of five is the highest "
     "AUROC of DNABERT-2, NT-v2, HyenaDNA, Caduceus-Ph and GROVER with frozen weights and a "
     "random forest (Nature Communications 2025, doi:10.1038/s41467-025-65823-8); which of its "
-    "mouse factors is which is an assumption. DNABERT-2's MCC is that of all its 117 million "
-    "weights after fine-tuning, rounded; we quote it without access to its table. Sequences of "
+    "factors is which is an assumption. DNABERT-2's MCC is that of all its 117 million weights "
+    "after fine-tuning, rounded. We quote the figures of others from secondary sources, and did "
+    "not look them up in the tables of the papers. Sequences of "
     "tf_4 and mouse_2 often share 24 bases with a training sequence: 46 % and 35 % of those of "
     "the dev splits."
 )
