@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip
 
-.PHONY: run test slow models check audit licences lock format clean
+.PHONY: run test slow models check audit licences lock format man clean
 
 # Run the workflow on the sample data, from FASTA and labels to results/report.html.
 run: .venv/installed
@@ -37,6 +37,10 @@ audit: .venv/installed
 
 licences: .venv/installed
 	$(BIN)/python .ci/licences.py
+
+# Write the man pages into build/man.
+man: .venv/installed
+	$(BIN)/python .ci/command_pages.py
 
 # Write pins and hashes. Use the oldest supported Python: newer ones may pin releases that do not
 # support it.

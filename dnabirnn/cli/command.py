@@ -6,17 +6,40 @@ Help texts are arguments and not docstrings, which Python removes with `-OO`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from dnabirnn.names import wrapped_commands
 
-__all__ = ["Command", "Option", "WithExample", "command", "option"]
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+__all__ = ["FILE_NAME", "Command", "Option", "WithExample", "command", "option"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _OTHER = "Other options"
+
+
+class _FileName(click.types.StringParamType):
+    """Text that shells complete to the name of a file, or of a model that comes with dnabirnn."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        if incomplete and (param.name == "model" or param.metavar == "MODEL"):
+            from dnabirnn.network import shipped_models
+
+            names = [name for name in shipped_models() if name.startswith(incomplete)]
+            if names:
+                return [CompletionItem(name) for name in names]
+        return [CompletionItem(incomplete, type="file")]
+
+
+FILE_NAME = _FileName()
 
 
 class Option(click.Option):
@@ -69,6 +92,9 @@ def command(text: str, example: str) -> Callable[[Callable[..., Any]], Command]:
     def decorated(function: Callable[..., Any]) -> Command:
         made = click.command(cls=Command, help=text)(function)
         made.example = example
+        for parameter in made.params:
+            if type(parameter.type) is click.types.StringParamType:
+                parameter.type = FILE_NAME
         return made
 
     return decorated

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from dnabirnn.cli.command import Option
+from dnabirnn.cli.command import FILE_NAME, Option
 from dnabirnn.cli.options import OUTPUT
 from dnabirnn.cli.output_names import check_ending
 
@@ -50,6 +50,7 @@ def recorded(command: click.Command) -> click.Command:
     option = Option(
         ["--provenance"],
         group=OUTPUT,
+        type=FILE_NAME,
         metavar="FILE",
         expose_value=False,
         callback=_remember,
