@@ -10,6 +10,14 @@ sequence sites lie, or to tell sequences apart by their ends. A part of a long s
 site. Sites of peaks lie near the summit, so if summits are known, parts of sequences longer than a
 window contain the summit.
 
+Sequences of one length are read whole. They are mostly cut around something, such as the start of
+transcription, and the place of a site then says much. AUROC on dev splits of GUE, seed 0, for parts
+and for whole sequences (means of seeds 0 and 1 for 300 bp)::
+
+    core promoters with TATA, 70 bp     0.844    0.945
+    promoters with TATA, 300 bp         0.848    0.837
+    tf_3, 101 bp                        0.840    0.835
+
 Pieces. In every fourth batch, windows are cut at random places into pieces, which the network reads
 one by one, and the scores of all pieces of a window are pooled. A network that reads a whole window
 can score anywhere: it remembers a site for many bases after it. Such a score is lost where a cut
@@ -41,6 +49,8 @@ __all__ = ["SequenceBatch", "SequenceSampler", "classes_of"]
 
 _TRAINING_STREAM = 0
 _SHORTEST_PART = 0.9
+# With this share of training sequences that have the length of a window, all count as alike.
+_ALIKE = 0.95
 # Pieces of a window: their number is a power of two, so that those of a window are in one block of
 # windows that the kernels compute at once, which has 8, 16 or 32.
 _SHORTEST_PIECE_BP = 32
@@ -140,6 +150,9 @@ class SequenceSampler:
                     f"{encoded.path}: the train split has no sequence "
                     f"{'without' if own.all() else 'with'} class {name}; encode again"
                 )
+        lengths = self._spans[:, 1] - self._spans[:, 0]
+        alike = (lengths == settings.window_bp).mean() >= _ALIKE
+        self._shortest_part = 1.0 if alike else _SHORTEST_PART
         self._having = [np.flatnonzero(own) for own in self._truth.T]
         without = np.flatnonzero(~self._truth.any(axis=1))
         self._others = without if without.size else np.arange(len(self._truth))
@@ -206,7 +219,7 @@ class SequenceSampler:
         """Return a part of each sequence."""
         first, last = self._spans[drawn].T
         most = np.minimum(last - first, self.settings.window_bp)
-        share = 1 - (1 - _SHORTEST_PART) * rng.random(len(drawn))
+        share = 1 - (1 - self._shortest_part) * rng.random(len(drawn))
         sizes = np.maximum(np.rint(share * most).astype(np.int64), 1)
         # The range of starts; with a summit, of those with which the part contains it.
         lowest, highest = first, last - sizes

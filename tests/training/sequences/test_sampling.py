@@ -81,6 +81,21 @@ def test_windows_are_parts_of_sequences_with_their_classes(mixed):
     assert 120 < drawn["a"] < 200  # classes are drawn evenly, however few sequences they have
 
 
+def test_windows_of_sequences_of_one_length_are_whole(tmp_path):
+    sequences = [some(f"a{n}", 40, "A") for n in range(10)]
+    sequences += [some(f"n{n}", 40) for n in range(9)] + [some("n9", 35)]
+    encoded = encoded_of(tmp_path, sequences)
+    known = set(texts(encoded).values())
+    batch = SequenceSampler(encoded, SETTINGS).batch(0)
+    assert {decode(row[row != PADDING]) for row in batch.codes} <= known
+
+    (tmp_path / "fewer").mkdir()
+    fewer = encoded_of(tmp_path / "fewer", [*sequences, some("n10", 38)])
+    batch = SequenceSampler(fewer, SETTINGS).batch(0)
+    sizes = (batch.codes != PADDING).sum(axis=1)
+    assert len(set(sizes.tolist())) > 3
+
+
 def test_windows_depend_on_the_seed_and_the_step_alone(mixed):
     one, other = SequenceSampler(mixed, SETTINGS), SequenceSampler(mixed, SETTINGS)
     other.batch(1)
