@@ -14,7 +14,6 @@ because their partner is missing, and no shuffle has such motifs.
 
 from __future__ import annotations
 
-import os
 import statistics
 import tempfile
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from benchmarks.material import data_folder
 from benchmarks.scored import run
 from benchmarks.tasks import TASKS, Sequences
 from dnabirnn.alphabet import AMBIGUOUS, reverse_complement
@@ -79,7 +79,7 @@ def fdr(seeds: int, threads: int) -> Iterator[dict[str, Any]]:
         Number of simulated genomes.
     threads : int
     """
-    data = Path(os.environ["DNABIRNN_DATA"])
+    data = data_folder()
     with tempfile.TemporaryDirectory(prefix="dnabirnn-fdr-") as name:
         folder = Path(name)
         model = load("ecoli-rep", threads=threads)

@@ -8,13 +8,13 @@ sequences calibrated, on the dev split. Figures on the dev split are therefore s
 from __future__ import annotations
 
 import json
-import os
 import resource
 import statistics
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.material import data_folder
 from dnabirnn.network import load_checkpoint
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _weights(path: Path) -> int:
 
 
 def _file(task: str, split: str) -> str:
-    return os.path.join(os.environ["DNABIRNN_DATA"], "gue", f"{task}.{split}.csv.gz")
+    return str(data_folder() / "gue" / f"{task}.{split}.csv.gz")
 
 
 def _run(*arguments: object) -> float:

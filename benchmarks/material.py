@@ -1,9 +1,12 @@
-"""Random genomes and models for benchmarks; a seed determines them."""
+"""Real data, and random genomes and models for benchmarks; a seed determines these."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import numpy as np
 
 from dnabirnn.motif_classes import MotifClass
@@ -19,11 +22,22 @@ from dnabirnn.network import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-__all__ = ["model_of", "write_genome"]
+__all__ = ["data_folder", "model_of", "write_genome"]
 
 _LINE_BP = 80
+
+
+def data_folder() -> Path:
+    """Return the folder of real data, which the environment variable DNABIRNN_DATA names."""
+    place = os.environ.get("DNABIRNN_DATA", "")
+    if not os.path.isdir(place):
+        raise click.UsageError(
+            f"DNABIRNN_DATA={place}: there is no such folder; set it to that of the data"
+            if place
+            else "DNABIRNN_DATA is not set; set it to the folder of the data"
+        )
+    return Path(place)
 
 
 def write_genome(path: Path, lengths: Sequence[int], seed: int = 0) -> Path:

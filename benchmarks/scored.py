@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from benchmarks.decoys import write_decoys
+from benchmarks.material import data_folder
 from benchmarks.novelty import SEEN, write_seen
 from benchmarks.tasks import TASKS
 from dnabirnn.encoded import EncodedSet
@@ -113,7 +114,7 @@ class Prepared:
         encode: Sequence[str] = (),
     ) -> None:
         self.task: Task = TASKS[name]
-        self.data = Path(os.environ["DNABIRNN_DATA"])
+        self.data = data_folder()
         self._stem = folder / ".".join([name, *classes])
         self._threads = threads or os.cpu_count() or 1
         self._train_fasta = self._paths(self.task.train.fasta)

@@ -7,10 +7,10 @@ docs/models.md shows the card of each file, and a test compares them.
 from __future__ import annotations
 
 import dataclasses
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.material import data_folder
 from benchmarks.measure import machine, seconds_of
 from benchmarks.presets import TIMED_BP, scoring
 from benchmarks.scored import Prepared, run
@@ -157,7 +157,7 @@ def ship(folder: Path) -> None:
     """Train, test and write all models, and write docs/models.md."""
     _FOLDER.mkdir(exist_ok=True)
     parts = [(_ROOT / "benchmarks" / "models.md").read_text()]
-    data = Path(os.environ["DNABIRNN_DATA"])
+    data = data_folder()
     for name, model in _MODELS.items():
         prepared = Prepared(model.task, folder)
         path = folder / f"{name}.safetensors"

@@ -109,9 +109,9 @@ def test_validation_sequence_is_evaluated_alone(made: Task, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_options_of_encode_are_for_validation_sequence(made: Task, tmp_path: Path) -> None:
-    printed = invoke(tmp_path, "--on", "val", "--encode", "--background markov --seed 1")
+    printed = invoke(tmp_path, "--on", "val", "--encode", "--background markov:50 --seed 1")
     rows = [line for line in printed.splitlines() if line.startswith("task rep  on val")]
-    assert all("  encode --background markov --seed 1  " in line for line in rows)
+    assert all("  encode --background markov:50 --seed 1  " in line for line in rows)
     assert rows
     manifest = json.loads((tmp_path / "work" / "rep.enc" / "manifest.json").read_text())
     assert manifest["background"]["seed"] == 1
