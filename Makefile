@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip
 
-.PHONY: run test slow models check audit licences lock format man clean
+.PHONY: run test slow models check audit licences lock format man package clean
 
 # Run the workflow on the sample data, from FASTA and labels to results/report.html.
 run: .venv/installed
@@ -27,7 +27,7 @@ check: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/snakefmt --check Snakefile workflows
+	$(BIN)/snakefmt --check Snakefile workflow workflows
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint --configfile sample_data/config.yaml
 	$(BIN)/python .ci/audit.py
 
@@ -50,10 +50,16 @@ lock:
 	build/lock/bin/python .ci/lock.py
 	rm -r build/lock
 
+# Build the sdist, and the wheel from it, in dist/. Check what PyPI would show.
+package: .venv/installed
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+	$(BIN)/python -m twine check --strict dist/*
+
 format: .venv/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt Snakefile workflows
+	$(BIN)/snakefmt Snakefile workflow workflows
 
 # 1. Download and install the build of torch that pip prefers on this machine. With a lock alone,
 #    pip would prefer the build from PyPI to one in a folder of wheels.
@@ -73,4 +79,4 @@ format: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .snakemake results build *.egg-info
+	rm -rf .venv .snakemake results build dist *.egg-info

@@ -26,11 +26,13 @@ from packages import (
     DEV_LOCK,
     RUN_EXTRAS,
     RUN_LOCK,
+    SCORE_LOCK,
     Locked,
     declared,
     installed_versions,
     locked,
     needed,
+    needed_to_score,
     pinned,
 )
 from packaging.utils import canonicalize_name
@@ -56,13 +58,15 @@ TIMEOUT_S = 5
 )
 def main(service: str, ignored: Path) -> None:
     """Check pins, locks, licences and vulnerabilities; fail if there are any faults."""
-    run, dev = locked(RUN_LOCK), locked(DEV_LOCK)
+    run, dev, score = (locked(path) for path in (RUN_LOCK, DEV_LOCK, SCORE_LOCK))
     locks = {**run, **dev}
     faults = [
         *pin_faults(pinned(), locks, [r for part in declared().values() for r in part]),
         *(f"{name} is in both locks; run `make lock`" for name in sorted(run.keys() & dev.keys())),
         *missing_faults(needed(*RUN_EXTRAS), run, RUN_LOCK.name),
         *missing_faults(needed("dev"), locks, DEV_LOCK.name),
+        *missing_faults(needed_to_score(), score, SCORE_LOCK.name),
+        *part_faults(score, run),
         *installed_faults(installed_versions(), locks),
         *licence_faults(),
     ]
@@ -101,6 +105,15 @@ def missing_faults(names: set[str], locks: Mapping[str, Locked], file: str) -> l
     """Return a line for each package that is needed on some platform and is in no lock."""
     missing = sorted(names - set(locks))
     return [f"{name} is needed but not in {file}; run `make lock`" for name in missing]
+
+
+def part_faults(part: Mapping[str, Locked], whole: Mapping[str, Locked]) -> list[str]:
+    """Return a line for each package that is locked otherwise in the lock for scoring."""
+    return [
+        f"{name} is not the same in {SCORE_LOCK.name} as in {RUN_LOCK.name}; run `make lock`"
+        for name in sorted(part)
+        if part[name] != whole.get(name)
+    ]
 
 
 def installed_faults(versions: Mapping[str, Version], locks: Mapping[str, Locked]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Write constraints.txt and the two locks from the packages installed in this environment.
+"""Write constraints.txt and the three locks from the packages installed in this environment.
 
 constraints.txt has the versions; the locks also have the hashes of the files of each release.
 `make lock` runs this script in a fresh environment after `pip install -c constraints.txt ".[dev]"`.
@@ -13,7 +13,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packages import CONSTRAINTS, DEV_LOCK, PYTHONS, RUN_EXTRAS, RUN_LOCK, locked, needed
+from packages import (
+    CONSTRAINTS,
+    DEV_LOCK,
+    PYTHONS,
+    RUN_EXTRAS,
+    RUN_LOCK,
+    SCORE_LOCK,
+    locked,
+    needed,
+    needed_to_score,
+)
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
@@ -38,10 +48,14 @@ _DEV_HEADER = f"""{_HOLDS}\
 # Further packages needed by the extra `dev`.
 -r {RUN_LOCK.name}
 """
+_SCORE_HEADER = f"""{_HOLDS}\
+# Packages needed for scoring alone, without torch: docs/dependencies.md. All of them are in
+# {RUN_LOCK.name}, too.
+"""
 
 
 def main() -> None:
-    """Write constraints.txt and the two locks."""
+    """Write constraints.txt and the three locks."""
     oldest = PYTHONS[0]
     if sys.version_info[:2] != tuple(map(int, oldest.split("."))):
         raise SystemExit(f"Python {oldest} is needed, the oldest version that the locks are for")
@@ -57,7 +71,12 @@ def main() -> None:
     hashes = hashes_of({name: Version(version) for name, (_, version) in pins.items()})
     CONSTRAINTS.write_text("\n".join([*header, *lines]) + "\n")
     run = needed(*RUN_EXTRAS)
-    for path, text, part in [(RUN_LOCK, _RUN_HEADER, run), (DEV_LOCK, _DEV_HEADER, names - run)]:
+    locks = [
+        (RUN_LOCK, _RUN_HEADER, run),
+        (DEV_LOCK, _DEV_HEADER, names - run),
+        (SCORE_LOCK, _SCORE_HEADER, needed_to_score()),
+    ]
+    for path, text, part in locks:
         path.write_text(text + "".join(entry(*pins[name], hashes[name]) for name in sorted(part)))
 
 

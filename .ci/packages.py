@@ -21,9 +21,23 @@ ROOT = Path(__file__).parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
 RUN_LOCK = ROOT / "requirements.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
+SCORE_LOCK = ROOT / "requirements-score.lock"
 
 RUN_EXTRAS = ("cluster", "discover", "index", "remote", "workflow")
 """Extras that the lock for runs covers. The image is installed from it."""
+
+SCORING = (
+    "biopython",
+    "click",
+    "lazy-loader",
+    "numba",
+    "numpy",
+    "polars",
+    "psutil",
+    "safetensors",
+    "tqdm",
+)
+"""Dependencies that scoring needs, without those that only training and figures need."""
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = (
@@ -69,7 +83,17 @@ def needed(*extras: str) -> set[str]:
     having none.
     """
     wanted = declared()
-    roots = [requirement for extra in ("", *extras) for requirement in wanted[extra]]
+    return _everywhere(requirement for extra in ("", *extras) for requirement in wanted[extra])
+
+
+def needed_to_score() -> set[str]:
+    """Return the names of all packages that scoring needs, on any platform."""
+    return _everywhere(wanted for wanted in declared()[""] if wanted.name in SCORING)
+
+
+def _everywhere(requirements: Iterable[Requirement]) -> set[str]:
+    """Return the names of packages, and of all that they need, on any platform."""
+    roots = list(requirements)
     return set().union(*(_reached(roots, environment) for environment in _ENVIRONMENTS))
 
 

@@ -11,6 +11,7 @@ import click
 
 from dnabirnn.cli import label_options, options, sequence_options
 from dnabirnn.cli.command import command, option
+from dnabirnn.cli.missing_packages import check_packages
 from dnabirnn.cli.output_names import check_ending
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.cli.streams import tell
@@ -137,6 +138,8 @@ def evaluate(
 
     inputs = [*fasta, *labels, model, regions, exclude, negatives, corrections, chrom_alias]
     options.check_apart([out, curves], inputs)
+    if plots:
+        check_packages("matplotlib")
     files = prefixed(fasta, name_prefixes)
     for name, path in (("-o", out), ("--curves", curves)):
         if path is not None:

@@ -18,6 +18,7 @@ import click
 from dnabirnn.cli.address_space import save_address_space, with_room
 from dnabirnn.cli.command import WithExample
 from dnabirnn.cli.look_ahead import BEGUN
+from dnabirnn.cli.missing_packages import missing_package
 from dnabirnn.cli.provenance_option import recorded, recording
 from dnabirnn.cli.signals import EndedError, receive_signals
 from dnabirnn.cli.streams import prepare_streams, settle_output, tell
@@ -140,6 +141,8 @@ def _one_line(ctx: click.Context) -> Iterator[None]:
     except Exception as error:
         if _is_out_of_memory(error):
             _fail(ctx, _OUT_OF_MEMORY)
+        if (needed := missing_package(error)) is not None:
+            _fail(ctx, needed)
         if not isinstance(error, OSError):
             raise
         where = error.filename

@@ -10,6 +10,7 @@ import click
 
 from dnabirnn.cli import label_options, options
 from dnabirnn.cli.command import command, option
+from dnabirnn.cli.missing_packages import check_packages
 from dnabirnn.cli.output_names import check_ending
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
@@ -261,6 +262,7 @@ def report(
         chrom_alias,
     ]
     options.check_apart([out], read)
+    check_packages("jinja2", "matplotlib")
     check_target(out)
     check_ending("-o", out, "an HTML report", ".html", ".htm", ".xhtml")
     given = {

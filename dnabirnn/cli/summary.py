@@ -29,8 +29,9 @@ _VALUES = ("calls", "bases", "share", "longest", "n50")
     "--out",
     group=options.OUTPUT,
     metavar="TABLE",
-    help="Table to write, ending in .tsv, .csv or .parquet; - writes TSV to standard output.  "
-    "[default: print aligned text]",
+    help="Table to write, ending in .tsv, .csv or .parquet, or a summary by class for other "
+    "programs, ending in .dnabirnn.json; - writes TSV to standard output.  [default: print aligned "
+    "text]",
 )
 @option(
     "--sizes",
@@ -39,6 +40,21 @@ _VALUES = ("calls", "bases", "share", "longest", "n50")
     metavar="FILE",
     help="Contig lengths, for the shares: a chrom.sizes or .fai file, or the sequences. Give it "
     "once for all CALLS, or once per file, in their order.",
+)
+@option(
+    "-m",
+    "--model",
+    group=options.INPUT,
+    metavar="MODEL",
+    help="Model that made the calls, to be named in a summary in JSON.",
+)
+@option(
+    "--metrics",
+    group=options.INPUT,
+    multiple=True,
+    metavar="FILE",
+    help="Metrics of `dnabirnn evaluate` for a summary in JSON. Give it once per file of calls, in "
+    "their order.",
 )
 @options.comma_list(
     "--names",
@@ -73,6 +89,8 @@ def summary(
     calls: tuple[str, ...],
     out: str | None,
     sizes: tuple[str, ...],
+    model: str | None,
+    metrics: tuple[str, ...],
     names: tuple[str, ...],
     by: tuple[str, ...] | None,
     wide: str | None,
@@ -84,16 +102,29 @@ def summary(
         contig_sizes,
         sample_names,
         summarize_calls,
+        summarize_run,
         summary_text,
         wide_summary,
+        write_run_summary,
         write_summary,
     )
     from dnabirnn.tracks import read_calls
 
-    options.check_apart([out], [*calls, *sizes])
+    options.check_apart([out], [*calls, *sizes, model, *metrics])
+    as_json = out is not None and out.lower().endswith(".json")
     if out is not None:
         check_target(out)
-        check_ending("-o", out, "a table", ".tsv", ".csv", ".parquet", ".txt")
+        check_ending("-o", out, "a table", ".tsv", ".csv", ".parquet", ".txt", ".json")
+    if as_json and (by or wide is not None):
+        raise OptionError(f"--by, --wide: {out} is by sample and class; leave these options out")
+    if not as_json and (model is not None or metrics):
+        raise OptionError(
+            "-m, --metrics: only a summary in JSON has these; give -o NAME.dnabirnn.json"
+        )
+    if metrics and len(metrics) != len(calls):
+        raise OptionError(
+            f"--metrics: {len(metrics)} files for {len(calls)} files of calls; give one for each"
+        )
     if calls.count("-") > 1:
         raise OptionError("-: standard input is given twice; give files")
     if names and (len(names) != len(calls) or len(set(names)) != len(names)):
@@ -109,13 +140,16 @@ def summary(
     samples = list(names) or sample_names(calls)
     lengths = {path: contig_sizes(path) for path in dict.fromkeys(sizes)}
     given = sizes * len(calls) if len(sizes) == 1 else sizes
+    own = {name: read_calls(path, form=form) for name, path in zip(samples, calls, strict=True)}
+    contigs = {name: lengths[path] for name, path in zip(samples, given, strict=False)}
+    if as_json:
+        assert out is not None
+        measured = dict(zip(samples, metrics, strict=False))
+        write_run_summary(summarize_run(own, contigs, model, measured), out)
+        return
     if by is None:
         by = ("class", "strand") if out is None else ("contig", "class", "strand")
-    table = summarize_calls(
-        {name: read_calls(path, form=form) for name, path in zip(samples, calls, strict=True)},
-        {name: lengths[path] for name, path in zip(samples, given, strict=False)},
-        [name for name in by if name != "sample"],
-    )
+    table = summarize_calls(own, contigs, [name for name in by if name != "sample"])
     if wide is not None:
         table = wide_summary(table, wide)
     if out is None:

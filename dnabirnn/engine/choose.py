@@ -8,6 +8,7 @@ therefore the same for any neighbours, threads and shards.
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import sys
 from typing import TYPE_CHECKING, Protocol
 
@@ -93,7 +94,7 @@ def make_engine(
     name : str
         One of `ENGINES`.
     device : str
-        "auto" (CUDA if available, else the CPU), "cpu", "cuda" or "cuda:1".
+        "auto" (CUDA if available and torch is installed, else the CPU), "cpu", "cuda" or "cuda:1".
     precision : str
         "f32", or with torch also "tf32" or "bf16".
 
@@ -105,7 +106,7 @@ def make_engine(
         If this machine does not have the device.
     """
     _check_name(name)
-    on_cpu = device == "cpu" or (device == "auto" and not _has_cuda())
+    on_cpu = device == "cpu" or (device == "auto" and not (_has_torch() and _has_cuda()))
     # Importing torch takes seconds, so import it only if the device may not be a CPU.
     if not on_cpu:
         from dnabirnn.engine.devices import find_device
@@ -198,6 +199,11 @@ def trains_fused(name: str, device_type: str, precision: str, cell: Cell = Cell.
 def _check_name(name: str) -> None:
     if name not in ENGINES:
         raise OptionError(f"--engine {name}: must be one of {', '.join(ENGINES)}")
+
+
+def _has_torch() -> bool:
+    """Return whether torch is installed, without importing it."""
+    return importlib.util.find_spec("torch") is not None
 
 
 def _has_cuda() -> bool:

@@ -18,6 +18,7 @@ Modules, in reading order:
 - `assemblies`: the section of the calls of assemblies
 - `methods`: text to paste: command lines, methods and citation
 - `report`: the sections, in order
+- `run_summary`: the summary of calls as JSON, with the model and the metrics
 """
 
 import lazy_loader

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from collections import defaultdict
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from commands import run, succeed, write_fasta
+from commands import run, succeed, write_fasta, write_model
 from hypothesis import given, strategies as st
 
 from dnabirnn.errors import OptionError, TrackError
+from dnabirnn.report.run_summary import FORMAT_VERSION
 from dnabirnn.report.summary import (
     GROUPS,
     SUMMARY_SCHEMA,
@@ -205,3 +207,65 @@ def test_it_needs_neither_torch_nor_matplotlib(folder: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert not {"torch", "matplotlib", "numba", "jinja2", "Bio"} & set(done.stdout.split())
+
+
+def test_summary_in_json(tmp_path: Path) -> None:
+    """Figures of all classes, the model and its metrics, as in docs/format.md."""
+    fasta = write_fasta(tmp_path / "g.fa", {"a": "ACGT" * 100, "b": "ACGT" * 25})
+    (tmp_path / "x.bed").write_text("a\t0\t10\tM\t900\t+\na\t5\t25\tM\t900\t-\n")
+    (tmp_path / "y.bed").write_text("b\t0\t10\tN\t900\t+\n")
+    metrics = tmp_path / "x.metrics.json"
+    figures = {"ap": 0.5, "bases": 500, "positives": 25, "recall": 0.25}
+    metrics.write_text(
+        json.dumps({"classes": {"M": figures, "N": None}, "calls": {"M": {"f1": 1}}})
+    )
+    out = tmp_path / "all.dnabirnn.json"
+    files = [tmp_path / "x.bed", tmp_path / "y.bed"]
+    model = write_model(tmp_path / "m.safetensors")
+    each = ["--metrics", metrics, "--metrics", metrics]
+    succeed("summary", *files, "--sizes", fasta, "-m", model, *each, "-o", out)
+    found = json.loads(out.read_text())
+    assert (found["format"], found["format_version"]) == ("dnabirnn summary", FORMAT_VERSION)
+    assert found["model"]["name"] == "m.safetensors"
+    assert found["model"]["classes"].keys() == {"M"}
+    x, y = found["samples"]["x"], found["samples"]["y"]
+    assert (x["contigs"], x["bases"]) == (2, 500)
+    row = {"calls": 2, "bases": 25, "share": 0.05, "longest": 20, "n50": 20}
+    assert x["classes"]["M"] == row
+    assert y["classes"]["M"]["calls"] == x["classes"]["N"]["calls"] == 0
+    assert x["metrics"].keys() == {"M"}
+    assert {key: x["metrics"]["M"][key] for key in ("ap", "recall", "mcc", "call_f1")} == {
+        "ap": 0.5,
+        "recall": 0.25,
+        "mcc": None,
+        "call_f1": 1,
+    }
+    succeed("summary", *files, "-o", out)
+    found = json.loads(out.read_text())
+    assert found["model"] is None
+    assert found["samples"]["x"]["bases"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-o", "o.json", "--by", "class"], "o.json is by sample and class; leave these"),
+        (["-o", "o.json", "--wide", "calls"], "o.json is by sample and class; leave these"),
+        (
+            ["-o", "o.tsv", "-m", "m"],
+            "only a summary in JSON has these; give -o NAME.dnabirnn.json",
+        ),
+        (["--metrics", "m.json"], "only a summary in JSON has these"),
+        (["-o", "o.json", *["--metrics", "m.json"] * 2], "2 files for 1 files of calls"),
+        (["-o", "o.json", "--metrics", "x.bed"], "x.bed"),
+    ],
+)
+def test_options_of_a_summary_in_json(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("x.bed").write_text("a\t0\t10\tM\t900\t+\n")
+    result = run("summary", "x.bed", *words)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert not Path("o.json").exists()

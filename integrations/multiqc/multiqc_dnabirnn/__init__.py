@@ -1,0 +1,1 @@
+"""MultiQC module for the summaries that `dnabirnn summary -o NAME.dnabirnn.json` writes."""
