@@ -10,6 +10,7 @@ import click
 
 from dnabirnn.cli import mutate, options
 from dnabirnn.cli.command import command, option
+from dnabirnn.cli.missing_packages import check_packages
 from dnabirnn.cli.output_names import check_ending
 from dnabirnn.cli.progress import ProgressBar
 from dnabirnn.errors import OptionError
@@ -218,6 +219,8 @@ def discover(
 
     read = [*fasta, model, calls, regions, chrom_alias, database]
     options.check_apart([out, sites, table, grammar, summary, matches], read)
+    if logos is not None:
+        check_packages("matplotlib")
     if any(map(is_stream, fasta)):
         raise OptionError(
             "FASTA: is read several times, which standard input and pipes do not allow; give a file"

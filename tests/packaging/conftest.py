@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 import sys
+import venv
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,3 +45,44 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
     assert done.returncode == 0, done.stdout + done.stderr
     (sdist,), (wheel,) = built.glob("*.tar.gz"), built.glob("*.whl")
     return Release(files, sdist, wheel)
+
+
+class Environment:
+    """A new virtual environment, and programs that run in it alone."""
+
+    def __init__(self, folder: Path) -> None:
+        venv.create(folder, with_pip=True)
+        self.folder = folder
+        self.programs = folder / "bin"
+        (self.packages,) = folder.glob("lib/python*/site-packages")
+
+    def run(
+        self, program: str, *words: object, cwd: Path, exit_code: int = 0
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program of the environment."""
+        variables = {key: value for key, value in os.environ.items() if "PYTHON" not in key}
+        variables["PATH"] = f"{self.programs}{os.pathsep}{variables['PATH']}"
+        done = subprocess.run(
+            [self.programs / program, *map(str, words)],
+            cwd=cwd,
+            env=variables,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == exit_code, done.stdout + done.stderr
+        return done
+
+    def install(self, *words: object) -> None:
+        """Install packages; skip the test if they cannot be fetched."""
+        command = [self.programs / "python", "-m", "pip", "install", "--quiet", *map(str, words)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if done.returncode and re.search(
+            "Retrying|No matching distribution|Connection|Temporary failure", done.stderr
+        ):
+            pytest.skip(f"cannot fetch {words[-1]}: {done.stderr.splitlines()[-1]}")
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    return Environment(tmp_path / "environment")
