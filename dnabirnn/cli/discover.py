@@ -100,7 +100,7 @@ _TABLES = (".tsv", ".csv", ".parquet", ".txt")
     group=options.MOTIFS,
     metavar="FILE",
     help="Known motifs to compare with, such as JASPAR's in MEME format. Needs the package "
-    'memelite: pip install ".[discover]" in the folder of the source code.',
+    'memelite: pip install "dnabirnn[discover]".',
 )
 @option(
     "--matches",

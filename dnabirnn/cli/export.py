@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
     """Export a model to ONNX, or its position weight matrices to MEME's motif format.
 
     The ONNX model reads base codes and returns calibrated probabilities. Needs the package onnx:
-    pip install ".[onnx]" in the folder of the source code.
+    pip install "dnabirnn[onnx]".
     """,
     "dnabirnn export model.safetensors -o model.onnx",
 )

@@ -54,7 +54,7 @@ def check_tomtom() -> Callable[..., Any]:
     except ImportError as cause:
         raise OptionError(
             "comparing motifs needs the package memelite, which is not installed; install it with "
-            '`pip install ".[discover]"` in the folder of the source code'
+            '`pip install "dnabirnn[discover]"`'
         ) from cause
     return tomtom  # type: ignore[no-any-return]
 

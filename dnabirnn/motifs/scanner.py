@@ -237,6 +237,6 @@ def _lightmotif() -> Any:
     except ModuleNotFoundError as error:
         raise OptionError(
             "scanning for motifs needs the package lightmotif, which is not installed; install it "
-            'with `pip install ".[motifs]"` in the folder of the source code'
+            'with `pip install "dnabirnn[motifs]"`'
         ) from error
     return lightmotif

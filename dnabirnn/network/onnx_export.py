@@ -105,7 +105,7 @@ def onnx_bytes(checkpoint: Checkpoint) -> bytes:
     except ModuleNotFoundError as error:
         raise OptionError(
             "export to ONNX needs the package onnx, which is not installed; install it with "
-            '`pip install ".[onnx]"` in the folder of the source code'
+            '`pip install "dnabirnn[onnx]"`'
         ) from error
     cells = [shape.cell for shape, _ in checkpoint.members]
     if cell := next((cell for cell in cells if cell not in _OPERATORS), None):

@@ -58,7 +58,7 @@ def _pysam() -> ModuleType:
     except ImportError as cause:
         raise OptionError(
             "--index: needs pysam, which is not installed; install it with "
-            '`pip install ".[index]"` in the folder of the source code'
+            '`pip install "dnabirnn[index]"`'
         ) from cause
     return pysam  # type: ignore[no-any-return, unused-ignore]
 

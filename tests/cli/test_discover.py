@@ -124,7 +124,7 @@ def test_a_package_that_is_missing(folder, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "memelite", None)
     result = run(*DISCOVER, "--calls", "calls.bed", "-o", "m.meme", "--database", "calls.bed")
     assert result.exit_code == 1
-    assert 'pip install ".[discover]"' in result.stderr
+    assert 'pip install "dnabirnn[discover]"' in result.stderr
     assert not (folder / "m.meme").exists()
 
 

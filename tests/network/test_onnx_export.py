@@ -227,7 +227,7 @@ def test_without_the_package_the_remedy_is_told(
     monkeypatch.setattr(builtins, "__import__", without_onnx)
     result = run("export", path, "-o", tmp_path / "m.onnx")
     assert result.exit_code == 1
-    assert 'not installed; install it with `pip install ".[onnx]"`' in result.stderr
+    assert 'not installed; install it with `pip install "dnabirnn[onnx]"`' in result.stderr
     assert content(tmp_path) == before
 
 

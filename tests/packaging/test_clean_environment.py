@@ -80,4 +80,4 @@ def test_the_wheel_and_the_workflow_of_the_sdist(release, environment, tmp_path:
     words = ("-m", "snakemake", "--cores", "2", "--show-failed-logs")
     environment.run("python", *words, cwd=tmp_path)
     assert (tmp_path / "results/calls/rep.bed").read_bytes() == CALLS.read_bytes()
-    assert (tmp_path / "results/report.html").stat().st_size > 100_000
+    assert "REP" in (tmp_path / "results/report.html").read_text()

@@ -178,8 +178,8 @@ def import_pysam(what: str) -> ModuleType:
         import pysam
     except ImportError as cause:
         raise OptionError(
-            f'{what} needs pysam, which is not installed; install it with `pip install ".[index]"` '
-            "in the folder of the source code, or use VCF"
+            f"{what} needs pysam, which is not installed; install it with "
+            '`pip install "dnabirnn[index]"`, or use VCF'
         ) from cause
     return pysam  # type: ignore[no-any-return, unused-ignore]
 
