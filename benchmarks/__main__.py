@@ -89,6 +89,29 @@ def explain(quick: bool) -> None:
 
 
 @main.command()
+@_folder
+@_repeats
+@click.option(
+    "--bases", default=20_000_000, show_default=True, help="Length of the genome, in bases."
+)
+def bf16(folder: Path | None, repeats: int, bases: int) -> None:
+    """Scoring speed with --precision bf16 on a CPU, compared with f32."""
+    from benchmarks.bf16 import speed as rows
+
+    _save("bf16", rows(_work_folder(folder), bases, repeats))
+
+
+@main.command()
+@_folder
+@click.option("--threads", default=2, show_default=True, help="Number of threads.")
+def bf16_accuracy(folder: Path | None, threads: int) -> None:
+    """Scores of the shipped models with --precision bf16, compared with f32."""
+    from benchmarks.bf16 import accuracy as rows
+
+    _save("bf16-accuracy", rows(_work_folder(folder), threads))
+
+
+@main.command()
 def devices() -> None:
     """Speed of scoring and training on a GPU."""
     from benchmarks.devices import devices as rows

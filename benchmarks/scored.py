@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from benchmarks.tasks import Sequences, Task
     from dnabirnn.evaluation import Baseline, Report
+    from dnabirnn.files import PathLike
     from dnabirnn.labels import Labels
     from dnabirnn.motif_classes import MotifClass
     from dnabirnn.tracks import Block
@@ -164,12 +165,14 @@ class Prepared:
             for number, (name, sequences) in enumerate(self.task.tests.items())
         ]
 
-    def evaluate(self, model: Path, place: Place, *, fdr: float | None = None) -> Report:
+    def evaluate(
+        self, model: PathLike, place: Place, *, fdr: float | None = None, precision: str = "f32"
+    ) -> Report:
         """Compare a model with the truth of a place.
 
         With `fdr`, thresholds are those for this false discovery rate.
         """
-        return self._evaluate(model, place, self.truth(place), fdr)
+        return self._evaluate(model, place, self.truth(place), fdr, precision)
 
     def evaluate_unseen(self, model: Path, place: Place) -> Report:
         """Evaluate without the bases of sites that a 31-mer of a training site covers."""
@@ -208,9 +211,14 @@ class Prepared:
                 )
 
     def _evaluate(
-        self, model: Path, place: Place, truth: Labels, fdr: float | None = None
+        self,
+        model: PathLike,
+        place: Place,
+        truth: Labels,
+        fdr: float | None = None,
+        precision: str = "f32",
     ) -> Report:
-        loaded = load(model, threads=self._threads)
+        loaded = load(model, threads=self._threads, precision=precision)
         return evaluate_genome(
             loaded,
             place.fasta,

@@ -20,28 +20,31 @@ if TYPE_CHECKING:
 
     from dnabirnn.network import Checkpoint
 
-__all__ = ["memory", "scaling", "score", "start"]
+__all__ = ["Bench", "memory", "scaling", "score", "start"]
 
 _MB = 1_000_000
 _CHRY_BP = 2_104_310
 
 
-class _Bench:
+class Bench:
     """A folder of genomes and models, and the commands that score them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def genome(self, name: str, lengths: Sequence[int]) -> Path:
+        """Return a FASTA of random contigs; it is written if it is not there."""
         path = self.folder / f"{name}.fa"
         return path if path.exists() else write_genome(path, lengths)
 
     def model(self, name: str, checkpoint: Checkpoint) -> Path:
+        """Write a model file."""
         path = self.folder / f"{name}.safetensors"
         checkpoint.save(path)
         return path
 
     def command(self, fasta: Path, model: Path, *options: str, out: str = "out.bed") -> list[str]:
+        """Return the command that scores a genome."""
         words = ["-q", "score", str(fasta), "-m", str(model), "-o", str(self.folder / out)]
         return [sys.executable, "-m", "dnabirnn", *words, "--device", "cpu", *options]
 
@@ -56,7 +59,7 @@ def score(folder: Path, bases: int, repeats: int) -> Iterator[dict[str, Any]]:
 
     Times of `dnabirnn score` include start-up; those of the bare loop do not.
     """
-    bench = _Bench(folder)
+    bench = Bench(folder)
     genome = bench.genome("long", [bases])
     model = bench.model("gru32", model_of())
     run(bench.command(genome, model), pinned(2))  # compiles the kernels, fills the disk cache
@@ -78,7 +81,7 @@ def score(folder: Path, bases: int, repeats: int) -> Iterator[dict[str, Any]]:
     yield from _kinds(bench, repeats)
 
 
-def _kinds(bench: _Bench, repeats: int) -> Iterator[dict[str, Any]]:
+def _kinds(bench: Bench, repeats: int) -> Iterator[dict[str, Any]]:
     """Yield rows for kinds of outputs and contigs, on one core; the commands run in turn."""
     model, cores = bench.model("gru32", model_of()), pinned(1)
     long = bench.genome("middle", [20 * _MB])
@@ -134,7 +137,7 @@ def _row(name: str, bases: int, cost: Cost) -> dict[str, Any]:
 
 def memory(folder: Path, longest: int) -> Iterator[dict[str, Any]]:
     """Yield peak memory by length and number of contigs, and by kind of output."""
-    bench = _Bench(folder)
+    bench = Bench(folder)
     model = bench.model("gru32", model_of())
     five = bench.genome("five", [5 * _MB])
     cores = pinned(2)
@@ -153,7 +156,7 @@ def memory(folder: Path, longest: int) -> Iterator[dict[str, Any]]:
 
 def scaling(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield time and memory by number of bases, contigs, classes and hidden units, on one core."""
-    bench = _Bench(folder)
+    bench = Bench(folder)
     cores, one = pinned(1), bench.model("gru32", model_of())
     ten = bench.genome("ten", [10 * _MB])
     cases: list[tuple[str, float, Path, Path, int]] = []
@@ -176,7 +179,7 @@ def scaling(folder: Path) -> Iterator[dict[str, Any]]:
 
 def start(folder: Path, repeats: int) -> Iterator[dict[str, Any]]:
     """Yield start-up times: help, imports, and scoring a file of 300 bases."""
-    bench = _Bench(folder)
+    bench = Bench(folder)
     model = bench.model("gru32", model_of())
     tiny = bench.genome("tiny", [300])
     python = sys.executable

@@ -297,7 +297,8 @@ precision = option(
     type=click.Choice(["f32", "tf32", "bf16"]),
     default="f32",
     show_default=True,
-    help="Floating-point precision. tf32 and bf16 are faster on GPUs and less exact.",
+    help="Floating-point precision. tf32 and bf16 are faster and less exact: tf32 on GPUs, bf16 on "
+    "GPUs, and for scores also on CPUs with AMX or AVX512-BF16.",
 )
 
 

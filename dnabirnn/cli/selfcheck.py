@@ -15,8 +15,8 @@ __all__ = ["selfcheck"]
     """Check a model's scores on this machine.
 
     Scores random contigs in ways that must not change the result: on the opposite strand, alone and
-    together, in another order, in parts, with more threads, and with torch. Prints one row per
-    check.
+    together, in another order, in parts, with more threads, and with torch, or for --precision
+    bf16 in f32. Prints one row per check.
     """,
     "dnabirnn selfcheck model.safetensors",
 )

@@ -4,6 +4,7 @@ Modules, in reading order:
 
 - `choose`: the protocol `Engine`, and which engine serves a model
 - `devices`: torch devices and precisions
+- `bf16`: whether this process can compute in bfloat16 on its CPU
 - `torch_engine`: the network in torch, on any device
 - `fused_engine`: the network as compiled kernels, on CPUs
 - `mutant_engine`: changed windows, from what is kept of the unchanged ones

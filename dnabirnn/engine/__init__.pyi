@@ -1,3 +1,4 @@
+from .bf16 import bf16_instructions as bf16_instructions
 from .choose import (
     ENGINES as ENGINES,
     Engine as Engine,

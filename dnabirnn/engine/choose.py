@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import logging
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
+from dnabirnn.engine.bf16 import lack_of_bf16
 from dnabirnn.errors import OptionError
 from dnabirnn.network import Cell
 
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from dnabirnn.network import Checkpoint, EnsembleNetwork, LogOddsMap, Network
 
 __all__ = ["ENGINES", "Engine", "engine_of", "make_engine", "trains_fused"]
+
+logger = logging.getLogger(__name__)
 
 ENGINES = ("auto", "fused", "torch")
 """Compiled kernels on CPUs, torch on any device; "auto" uses the kernels where possible."""
@@ -45,6 +50,10 @@ class Engine(Protocol):
     @property
     def device(self) -> str:
         """Name of the device, for messages."""
+
+    @property
+    def precision(self) -> str:
+        """Precision of products: "f32", "tf32" or "bf16"."""
 
     def batch_windows(self, length_bp: int) -> int:
         """Return the number of windows of `length_bp` per batch."""
@@ -96,7 +105,8 @@ def make_engine(
     device : str
         "auto" (CUDA if available and torch is installed, else the CPU), "cpu", "cuda" or "cuda:1".
     precision : str
-        "f32", or with torch also "tf32" or "bf16".
+        "f32" or "bf16", or on a GPU also "tf32". Compiled kernels compute in float32, and log a
+        warning, where they cannot compute in bfloat16; see `lack_of_bf16`.
 
     Raises
     ------
@@ -112,18 +122,28 @@ def make_engine(
         from dnabirnn.engine.devices import find_device
 
         on_cpu = find_device(device).type == "cpu"
-    if name == "torch" or (name == "auto" and not (on_cpu and precision == "f32")):
+    compiled = on_cpu and precision in ("f32", "bf16")
+    if name == "torch" or (name == "auto" and not compiled):
         from dnabirnn.engine.torch_engine import TorchEngine
 
         return TorchEngine.of_checkpoint(checkpoint, device, precision)
-    if not on_cpu or precision != "f32":
+    if not compiled:
         raise OptionError(
-            f"--engine fused: computes on CPUs in f32, not on {device} in {precision}; choose "
-            "--device cpu --precision f32, or --engine torch"
+            f"--engine fused: computes on CPUs in f32 or bf16, not on {device} in {precision}; "
+            "choose --device cpu and one of these, or --engine torch"
         )
     from dnabirnn.engine.fused_engine import FusedEngine
 
-    return FusedEngine.of_checkpoint(checkpoint)
+    if precision == "bf16" and (lack := lack_of_bf16(checkpoint.architecture)):
+        _warn(f"--precision bf16: {lack}; scores are computed in f32")
+        precision = "f32"
+    return FusedEngine.of_checkpoint(checkpoint, precision)
+
+
+@cache
+def _warn(message: str) -> None:
+    """Log a warning once per process: engines are made again and again."""
+    logger.warning(message)
 
 
 def engine_of(network: Network | EnsembleNetwork, maps: Sequence[LogOddsMap]) -> Engine:

@@ -1,4 +1,4 @@
-"""Scoring with compiled kernels on CPUs.
+"""Scoring with compiled kernels on CPUs, with products of float32 or bfloat16.
 
 A block of `LANES` windows is scored at a time, side by side in the lanes of SIMD vectors. In each
 layer, the forward direction runs over the whole block, then the reverse direction. A layer stores
@@ -26,11 +26,12 @@ from dnabirnn.network import Ensemble, members_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import ModuleType
 
     from numpy.typing import NDArray
 
     from dnabirnn.alphabet import Codes
-    from dnabirnn.network import Architecture, Checkpoint, Member
+    from dnabirnn.network import Architecture, Cell, Checkpoint, Member
 
 __all__ = ["FusedEngine", "Mean", "ScoringNetwork"]
 
@@ -47,7 +48,7 @@ class _Layer(NamedTuple):
 
 
 class FusedEngine:
-    """Engine that scores blocks of `LANES` windows on a CPU, in float32.
+    """Engine that scores blocks of `LANES` windows on a CPU.
 
     The scores of a window depend only on its own bases, since no operation mixes lanes.
 
@@ -57,10 +58,13 @@ class FusedEngine:
     weights : mapping
         Weights by the names in `dnabirnn.network.weight_shapes`, with the maps of log-odds already
         applied.
+    precision : str
+        Precision of the products with weights: "f32", or "bf16" if `lack_of_bf16` finds no lack.
 
     Attributes
     ----------
     architecture : Architecture or Ensemble
+    precision : str
     networks : list of ScoringNetwork
     mean : Mean
     """
@@ -71,16 +75,19 @@ class FusedEngine:
         self,
         architecture: Architecture | Ensemble,
         weights: Mapping[str, NDArray[np.float32]],
+        precision: str = "f32",
     ) -> None:
-        self.architecture = architecture
+        self.architecture, self.precision = architecture, precision
         self._outputs = len(architecture.outputs)
-        self.networks = [ScoringNetwork(member) for member in members_of(architecture, weights)]
+        self.networks = [
+            ScoringNetwork(member, precision) for member in members_of(architecture, weights)
+        ]
         self.mean = Mean.of(architecture, self.networks)
 
     @classmethod
-    def of_checkpoint(cls, checkpoint: Checkpoint) -> FusedEngine:
+    def of_checkpoint(cls, checkpoint: Checkpoint, precision: str = "f32") -> FusedEngine:
         """Create an engine for a model."""
-        return cls(checkpoint.architecture, checkpoint.scoring_weights())
+        return cls(checkpoint.architecture, checkpoint.scoring_weights(), precision)
 
     def workers(self, threads: int) -> int:
         """Return `threads`: each thread scores one batch at a time."""
@@ -172,13 +179,13 @@ class ScoringNetwork:
     Parameters
     ----------
     member : Member
+    precision : str
     """
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, member: Member, precision: str = "f32") -> None:
         architecture, weights = member
-        self.cell: Any = CELLS[architecture.cell]
+        self.cell: Any = _kernels_of(architecture.cell, precision)
         units = self.cell.UNITS
-        self.state_rows = np.array(self.cell.STATE_ROWS, np.int64)
         # `pack` recognizes a first layer by its 4 inputs, the bases. With at least 4 units, a
         # deeper layer has at least 8 inputs.
         self.hidden = max(-(-architecture.hidden // units) * units, 4)
@@ -194,14 +201,15 @@ class ScoringNetwork:
             )
             reverse = reverse.of_reverse_complement(architecture.tied)
             self.layers.append(_Layer(self.cell.pack(forward), self.cell.pack(reverse)))
+        # Numbers of the features of a base; pairs of bfloat16 take the place of one number.
+        self.features: int = (2 if precision == "f32" else 1) * self.hidden * LANES
         # Numbers in the table of k-mers of one direction, and in a row of it; 0 without k-mers.
         self.table: int = self.layers[0].forward.kmers.size
         self.width = self.table // (4**self.kmer + FURTHER)
 
     def thread_bytes(self, length_bp: int) -> int:
         """Return the bytes that a thread needs for windows of `length_bp`."""
-        wide: int = length_bp * 2 * self.hidden * LANES * 4  # bytes of a float32
-        features = wide * min(len(self.layers) - 1, 2)
+        features = length_bp * self.features * 4 * min(len(self.layers) - 1, 2)
         places = length_bp * LANES * 8 if self.table else 0
         return features + places + self._scanned_numbers(length_bp) * 4
 
@@ -251,6 +259,14 @@ class ScoringNetwork:
                 buffers.found,
                 buffers.terms,
             )
+
+
+def _kernels_of(cell: Cell, precision: str) -> ModuleType:
+    if precision == "f32":
+        return CELLS[cell]
+    from dnabirnn.engine.kernels.bf16.cells import BF16_CELLS
+
+    return BF16_CELLS[cell]
 
 
 class Mean(NamedTuple):
@@ -341,8 +357,8 @@ class _Buffers:
     """Flat arrays for the intermediate values of the kernels, for windows of one length."""
 
     def __init__(self, network: ScoringNetwork, length: int) -> None:
-        head, hidden, layers = network.head, network.hidden, len(network.layers)
-        wide = length * 2 * hidden * LANES
+        head, layers = network.head, len(network.layers)
+        wide = length * network.features
         self.none = aligned(0)
         self.places = np.empty(length * LANES if network.table else 0, np.int64)
         self.features = [aligned(wide if layers > 1 + n else 0) for n in range(2)]
@@ -352,4 +368,4 @@ class _Buffers:
         scanned = matrices.widths.any()
         self.terms = aligned(length * head.first.size * LANES if scanned else 0)
         self.found = aligned(room(length, matrices.widths) * LANES + VECTOR if scanned else 0)
-        self.memory = aligned(network.cell.MEMORY * hidden * LANES)
+        self.memory = aligned(network.cell.MEMORY * network.hidden * LANES)

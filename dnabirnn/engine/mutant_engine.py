@@ -49,10 +49,10 @@ def make_mutant_engine(engine: Engine) -> MutantEngine | None:
     Returns
     -------
     mutants : MutantEngine or None
-        None if whole windows must be scored again: for engines other than the compiled kernels, for
-        networks of several layers, and for untied networks of dna-brnn's cell.
+        None if whole windows must be scored again: for engines other than the compiled kernels of
+        float32, for networks of several layers, and for untied networks of dna-brnn's cell.
     """
-    if not isinstance(engine, FusedEngine):
+    if not isinstance(engine, FusedEngine) or engine.precision != "f32":
         return None
     shape = engine.architecture
     members = shape.members if isinstance(shape, Ensemble) else (shape,)
@@ -272,15 +272,15 @@ class _Pass:
         first, last = flank - half, flank + new + half
         if network.table:
             find_places(self.frame, self._columns, network.kmer, network.width, self._places)
-        layer = network.layers[0]
+        layer, state_rows = network.layers[0], np.array(network.cell.STATE_ROWS, np.int64)
         fill_rows(kept.forward_rows, -flank, at, begin, min(first, end), False, answers)
         if end > first:
-            put_states(kept.forward, -half, at, network.state_rows, self._memory)
+            put_states(kept.forward, -half, at, state_rows, self._memory)
             self._step(network, layer.forward, first, end, False, answers)
         if end < last:
             answers[end * rows * LANES : last * rows * LANES] = 0  # added to, but not used
         if begin < last:
-            put_states(kept.reverse, half, at + removed, network.state_rows, self._memory)
+            put_states(kept.reverse, half, at + removed, state_rows, self._memory)
             self._step(network, layer.reverse, begin, last, True, answers)
         after = at + removed - new
         fill_rows(kept.reverse_rows, -flank, after, max(last, begin), end, True, answers)

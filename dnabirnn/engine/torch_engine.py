@@ -128,7 +128,7 @@ class TorchEngine:
         self._device = next(network.parameters()).device
         set_precision(precision, self._device)
         check_lstm(network, precision, self._device)
-        self._precision = precision
+        self.precision = precision
         self._max_bp = bases_that_fit(self._device, network.architecture, training=False)
         self._max_windows = 1 << 62
         self._thread_local = threading.local()
@@ -203,7 +203,7 @@ class TorchEngine:
     def _apply(
         self, function: Callable[[torch.Tensor], torch.Tensor], codes: Codes
     ) -> NDArray[np.float32]:
-        set_precision(self._precision, self._device)
+        set_precision(self.precision, self._device)
         if self._device.type != "cpu":
             with torch.cuda.stream(self._stream()):
                 answer = function(torch.from_numpy(codes).to(self._device))
@@ -216,7 +216,7 @@ class TorchEngine:
 
     @torch.inference_mode()
     def _log_odds(self, codes: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             log_odds: torch.Tensor = self._network(codes)
         return log_odds.float()
 

@@ -47,7 +47,8 @@ class Model:
     threads : int
         Cores to use on a CPU. Results do not depend on it.
     precision : str
-        "f32"; on a GPU also "tf32" or "bf16", which are faster and less exact.
+        "f32"; or "bf16", which is faster and less exact, on GPUs and on CPUs with AMX or
+        AVX512-BF16; or "tf32" on GPUs. Where a CPU has no bf16, scores are computed in f32.
     """
 
     def __init__(

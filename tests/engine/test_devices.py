@@ -164,8 +164,7 @@ def test_reduced_precision_is_close_to_the_full(tmp_path: Path) -> None:
     checkpoint = random_checkpoint((MotifClass("A", True),), hidden=16)
     codes = np.stack([random_codes(np.random.default_rng(0), 64) for _ in range(16)])
     exact = make_engine(checkpoint, device="cpu").score(codes)
-    engine = make_engine(checkpoint, device="cpu", precision="bf16")
-    assert isinstance(engine, TorchEngine)
+    engine = make_engine(checkpoint, "torch", "cpu", "bf16")
     reduced = engine.score(codes)
     assert 1e-5 < np.abs(reduced - exact).max() < 0.03
 
@@ -177,8 +176,8 @@ def test_an_lstm_that_torch_lacks_is_an_error(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(torch.nn.LSTM, "forward", fail)
     lstm = random_checkpoint((MotifClass("A", True),), cell=Cell.LSTM)
     with pytest.raises(OptionError, match=r"--precision bf16: torch has no LSTM in bf16 for this"):
-        make_engine(lstm, device="cpu", precision="bf16")
-    make_engine(random_checkpoint((MotifClass("A", True),)), device="cpu", precision="bf16")
+        make_engine(lstm, "torch", "cpu", "bf16")
+    make_engine(random_checkpoint((MotifClass("A", True),)), "torch", "cpu", "bf16")
     make_engine(lstm, "torch", device="cpu")
 
 
@@ -188,8 +187,8 @@ def test_precisions_and_engines_that_do_not_go_together() -> None:
         make_engine(checkpoint, device="cpu", precision="tf32")
     with pytest.raises(OptionError, match=r"precision f16: must be one of f32, tf32, bf16"):
         make_engine(checkpoint, device="cpu", precision="f16")
-    with pytest.raises(OptionError, match=r"engine fused: computes on CPUs in f32"):
-        make_engine(checkpoint, "fused", "cpu", "bf16")
+    with pytest.raises(OptionError, match=r"engine fused: .* f32 or bf16, not on cpu in tf32"):
+        make_engine(checkpoint, "fused", "cpu", "tf32")
     with pytest.raises(OptionError, match=r"engine fused: trains on CPUs in f32"):
         trains_fused("fused", "cpu", "bf16")
     with pytest.raises(OptionError, match=r"must be one of auto, fused, torch"):

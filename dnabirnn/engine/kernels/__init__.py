@@ -14,6 +14,7 @@ Modules, in reading order:
 - `gru_ln`: dna-brnn's gated recurrent units with layer normalization
 - `lstm`: long short-term memory
 - `cells`: which kernels compute which cell
+- `bf16`: kernels of the cells with products of bfloat16
 - `matrix_scan`: position weight matrices, in lanes and on one sequence
 - `mutants`: changed sequence, from kept states
 - `loss`: the loss and its gradient with respect to the head

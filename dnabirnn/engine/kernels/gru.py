@@ -93,27 +93,27 @@ _load = load8 if UNITS == 4 else load4
 _product = product12 if UNITS == 4 else product6
 # Weights are multiplied so that sums are arguments of `exp2` without further work.
 _LOG2_E = 1.44269504088896341
-_FACTORS = np.array([-_LOG2_E, -_LOG2_E, -2 * _LOG2_E])
-_UNSCALED = np.float32(1 / _FACTORS[2])
+FACTORS = np.array([-_LOG2_E, -_LOG2_E, -2 * _LOG2_E])
+_UNSCALED = np.float32(1 / FACTORS[2])
 # Upper limits of these sums. A gate of 1 / (1 + 2**30) is as good as 0 in float32, and products of
 # two such numbers do not overflow. AVX-512 needs no limit for r: there, exp2(r) may be infinite.
 _HIGHEST, _HIGHEST_R = np.float32(30), np.float32(126)
 _ONE = np.float32(1)
 
 
-def pack(gates: Gates) -> Direction:
-    """Pack one direction. The table rows are r, z, W_n x and U_n h, `UNITS` of each."""
-    gates = gates.scaled(_FACTORS)
+def pack(gates: Gates, units: int = UNITS) -> Direction:
+    """Pack one direction. The table rows are r, z, W_n x and U_n h, `units` of each."""
+    gates = gates.scaled(FACTORS)
     both = gates.input_bias[:2] + gates.state_bias[:2]
     bias = np.concatenate([both, gates.input_bias[2:], gates.state_bias[2:]])
     if gates.inputs.shape[2] > 4:
-        return pack_direction(bias, None, gates.inputs, gates.states, UNITS)
+        return pack_direction(bias, None, gates.inputs, gates.states, units)
     of_base = np.concatenate([gates.inputs, np.zeros_like(gates.inputs[:1])])
-    return pack_direction(bias, of_base, None, gates.states, UNITS, kmers=gates.kmers)
+    return pack_direction(bias, of_base, None, gates.states, units, kmers=gates.kmers)
 
 
 @inlined
-def _next(
+def next_state(
     r: Vector,
     z: Vector,
     of_input: Vector,
@@ -252,7 +252,7 @@ def run(
             r, z, of_states = join(sums[_OF_R]), join(sums[_OF_Z]), join(sums[_OF_N])
             h = _load(memory, now + unit)
             if saved is None:
-                h = _next(r, z, of_input, of_states, h)
+                h = next_state(r, z, of_input, of_states, h)
             else:
                 place = t * BACKWARD.saved * size + unit
                 h = _next_and_save(r, z, of_input, of_states, h, saved, place, size)

@@ -72,21 +72,21 @@ _OF_I_AND_F, _OF_G_AND_O = slice(2 * _WIDE), slice(2 * _WIDE, 4 * _WIDE)
 _PARTS = 1 if VECTOR == 16 else 2
 # Weights are multiplied so that sums are arguments of `exp2` without further work.
 _LOG2_E = 1.44269504088896341
-_FACTORS = np.array([-_LOG2_E, -_LOG2_E, -2 * _LOG2_E, -_LOG2_E])
-_OF_CELL = np.float32(_FACTORS[2])
+FACTORS = np.array([-_LOG2_E, -_LOG2_E, -2 * _LOG2_E, -_LOG2_E])
+_OF_CELL = np.float32(FACTORS[2])
 # Upper limit of these sums. A gate of 1 / (1 + 2**30) is as good as 0 in float32, and products of
 # three such numbers do not overflow.
 _HIGHEST = np.float32(30)
 _ONE = np.float32(1)
 
 
-def pack(gates: Gates) -> Direction:
-    """Pack one direction. The rows are i, f, g and o, `UNITS` of each."""
-    gates = gates.scaled(_FACTORS)
+def pack(gates: Gates, units: int = UNITS, parts: int = _PARTS) -> Direction:
+    """Pack one direction. The rows are i, f, g and o, `units` of each; see `pack_direction`."""
+    gates = gates.scaled(FACTORS)
     bias = gates.input_bias + gates.state_bias
     if gates.inputs.shape[2] > 4:
-        return pack_direction(bias, None, gates.inputs, gates.states, UNITS, _PARTS)
-    return pack_direction(bias, gates.inputs, None, gates.states, UNITS, _PARTS, gates.kmers)
+        return pack_direction(bias, None, gates.inputs, gates.states, units, parts)
+    return pack_direction(bias, gates.inputs, None, gates.states, units, parts, gates.kmers)
 
 
 @inlined
@@ -113,7 +113,7 @@ def _product(
 
 
 @inlined
-def _next(
+def next_state(
     i_and_f: Vector,
     g_and_o: Vector,
     memory: NDArray[np.float32],
@@ -196,7 +196,7 @@ def run(
                 sums = _product(inputs, tile, wide, hidden, below, other, hidden, sums)
             sums = _product(states, tile, hidden, 0, memory, now, hidden, sums)
             unit = UNITS * tile * LANES
-            h = _next(
+            h = next_state(
                 join(sums[_OF_I_AND_F]),
                 join(sums[_OF_G_AND_O]),
                 memory,

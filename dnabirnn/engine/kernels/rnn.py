@@ -49,12 +49,12 @@ BACKWARD = Backward(saved=0, deltas=1, of_inputs=(0,), first_of_states=0)
 """The backward pass needs only the states, so nothing else is saved."""
 
 
-def pack(gates: Gates) -> Direction:
-    """Pack one direction. The rows are four units."""
+def pack(gates: Gates, units: int = UNITS) -> Direction:
+    """Pack one direction. The rows are `units` units."""
     bias = gates.input_bias + gates.state_bias
     if gates.inputs.shape[2] > 4:
-        return pack_direction(bias, None, gates.inputs, gates.states, UNITS)
-    return pack_direction(bias, gates.inputs, None, gates.states, UNITS, kmers=gates.kmers)
+        return pack_direction(bias, None, gates.inputs, gates.states, units)
+    return pack_direction(bias, gates.inputs, None, gates.states, units, kmers=gates.kmers)
 
 
 @kernel

@@ -62,12 +62,16 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
 __all__ = [
+    "AMX",
     "AVX512",
+    "AVX512_BF16",
     "LANES",
     "LETTER_COLUMNS",
     "OUTER_COLUMNS",
     "OUTER_ROWS",
     "TABLE_ENTRIES",
+    "TILE_PAIRS",
+    "TILE_ROWS",
     "VECTOR",
     "aligned",
 ]
@@ -83,6 +87,9 @@ def _has(feature: str) -> bool:
 
 # All processors with AVX-512 but Xeon Phi have AVX512DQ, which `fraction` needs.
 AVX512, _AVX2 = _has("avx512f") and _has("avx512dq"), _has("avx2")
+# Instructions for products of bfloat16, see `intrinsics.bf16_tiles`.
+AMX = AVX512 and _has("amx-tile") and _has("amx-bf16")
+AVX512_BF16 = AVX512 and _has("avx512bf16")
 VECTOR = 16 if AVX512 else 8 if _AVX2 else 4
 """Numbers per vector."""
 LANES = 2 * VECTOR
@@ -93,6 +100,8 @@ OUTER_ROWS = 4
 """Rows per tile of `outer`, see `intrinsics.tiles`."""
 OUTER_COLUMNS = 4 if VECTOR == 16 else 2
 """Columns per tile of `outer`. AVX-512 has 32 registers; other processors have 16."""
+TILE_ROWS, TILE_PAIRS = 16, 16
+"""Rows of a tile of weights in bfloat16, and pairs per row: a register of AMX."""
 LETTER_COLUMNS = 3 * VECTOR
 """Rows of a table of `letters.Letters` are filled up with zeros to a multiple of it."""
 _ALIGNMENT = 64

@@ -6,6 +6,7 @@ Modules, in reading order:
 - `generate`: generation of code
 - `simd`: operations on vectors
 - `tiles`: tiles of matrix products
+- `bf16_tiles`: tiles of matrix products of bfloat16
 - `kmers`: look-up of k-mers
 - `letters`: gradients by the letters of k-mers
 - `activation`: activation functions
@@ -17,7 +18,8 @@ from dnabirnn.compiled import deferred_names
 
 _MODULES = {
     "activation": ("exp", "exp2", "half_logistic", "logistic", "tanh"),
-    "kmers": ("add_to_rows", "take_kmers"),
+    "bf16_tiles": ("add_tile_product", "begin_tiles", "end_tiles", "store_pairs"),
+    "kmers": ("add_to_rows", "start_kmers", "take_kmers"),
     "letters": ("add3", "add5", "add7", "transpose"),
     "simd": (
         "by_lane",
@@ -38,6 +40,7 @@ _MODULES = {
         "splat",
         "split",
         "square_root",
+        "start_rows",
         "store",
         "take",
         "take_rows",

@@ -15,9 +15,9 @@ from dnabirnn.engine.kernels.intrinsics.generate import (
 )
 from dnabirnn.engine.kernels.intrinsics.vector_types import FLOATS, VECTOR_OF
 from dnabirnn.engine.kernels.kmers import GROUP
-from dnabirnn.engine.kernels.vectors import LANES, VECTOR
+from dnabirnn.engine.kernels.vectors import LANES, TILE_ROWS, VECTOR
 
-__all__ = ["add_to_rows", "take_kmers"]
+__all__ = ["add_to_rows", "start_kmers", "take_kmers"]
 
 _I64 = ir.IntType(64)
 _BLOCKS = range(0, VECTOR, GROUP)
@@ -76,6 +76,64 @@ def take_kmers(typing, table, at, rows, places, first):
         return context.make_tuple(builder, tile, taken)
 
     return tile(table, types.int64, rows, places, types.int64), code
+
+
+def _blocks_exchanged(builder, rows):
+    """Generate code for vectors of the first, second ... blocks of `GROUP` lanes of all rows."""
+    count = len(rows)
+    if count == 1:
+        return rows
+    half = count // 2 * GROUP
+    lanes = [list(range(half)), list(range(half, 2 * half))]
+    found = []
+    for own in lanes:  # the first blocks of all rows, then the others
+        both = [*own, *(n + 2 * half for n in own)]
+        found += [shuffle(builder, *pair, both) for pair in zip(rows[::2], rows[1::2], strict=True)]
+    if count == 2:
+        return found
+    lows, highs = found[:2], found[2:]
+    ends = [
+        [n + GROUP * block for block in (odd, odd + 2, odd + 4, odd + 6) for n in range(GROUP)]
+        for odd in range(2)
+    ]
+    return [shuffle(builder, *pair, places) for pair in (lows, highs) for places in ends]
+
+
+@intrinsic
+def start_kmers(typing, table, at, places, first, sums, place):
+    """Write the sums of all lanes from position `at` of the rows of a table to a tile of sums.
+
+    `places` has the places of the rows, from position `first`. `sums` has (TILE_ROWS, LANES)
+    numbers from position `place`. A whole vector of each row is loaded at a time, and blocks of
+    VECTOR lanes and sums are transposed.
+    """
+
+    def code(context, builder, signature, args):
+        row = pointer(context, builder, signature.args[0], args[0], args[1])
+        rows = pointer(context, builder, signature.args[2], args[2], args[3])
+        total = pointer(context, builder, signature.args[4], args[4], args[5])
+        vector, blocks = FLOATS[table.dtype], VECTOR // GROUP
+        for v in (0, VECTOR):
+            starts = [builder.gep(row, [n]) for n in _places(builder, rows, v)]
+            for column in range(0, TILE_ROWS, VECTOR):
+                loaded = [
+                    load_vector(builder, builder.gep(start, [_I64(column)]), vector)
+                    for start in starts
+                ]
+                by_group = [
+                    _blocks_exchanged(builder, [loaded[n + GROUP * b] for b in range(blocks)])
+                    for n in range(GROUP)
+                ]
+                for block in range(blocks):
+                    found = _transposed(builder, [group[block] for group in by_group])
+                    for n, value in enumerate(found):
+                        number = (column + block * GROUP + n) * LANES + v
+                        to = builder.gep(total, [_I64(number)])
+                        builder.store(value, builder.bitcast(to, vector.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    n = types.int64
+    return types.void(table, n, places, n, sums, n), code
 
 
 @intrinsic

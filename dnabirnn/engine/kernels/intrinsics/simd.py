@@ -27,7 +27,7 @@ from dnabirnn.engine.kernels.intrinsics.vector_types import (
     CodeVector,
     Vector,
 )
-from dnabirnn.engine.kernels.vectors import AVX512, TABLE_ENTRIES, VECTOR
+from dnabirnn.engine.kernels.vectors import AVX512, LANES, TABLE_ENTRIES, TILE_ROWS, VECTOR
 
 __all__ = [
     "by_lane",
@@ -48,6 +48,7 @@ __all__ = [
     "splat",
     "split",
     "square_root",
+    "start_rows",
     "store",
     "take",
     "take_rows",
@@ -296,6 +297,28 @@ def take_rows(typing, table, at, rows, a, b):
         return context.make_tuple(builder, tile, taken)
 
     return tile(table, types.int64, rows, a, b), code
+
+
+@intrinsic
+def start_rows(typing, table, at, a, b, sums, place):
+    """Look up the codes `a` and `b` in `TILE_ROWS` tables from position `at`, for a tile of sums.
+
+    `sums` has (TILE_ROWS, LANES) numbers from position `place`.
+    """
+
+    def code(context, builder, signature, args):
+        first = pointer(context, builder, signature.args[0], args[0], args[1])
+        total = pointer(context, builder, signature.args[4], args[4], args[5])
+        vector = FLOATS[table.dtype]
+        for row in range(TILE_ROWS):
+            entries = builder.gep(first, [_I64(row * TABLE_ENTRIES)])
+            for v, codes in ((0, args[2]), (VECTOR, args[3])):
+                to = builder.gep(total, [_I64(row * LANES + v)])
+                taken = _take(builder, entries, table.dtype, codes)
+                builder.store(taken, builder.bitcast(to, vector.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return types.void(table, types.int64, a, b, sums, types.int64), code
 
 
 def _zero_from(first_code):
