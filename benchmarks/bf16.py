@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ _WRITTEN = 100  # least score in thousandths of a row, by default
 
 
 def speed(folder: Path, bases: int, repeats: int) -> Iterator[dict[str, Any]]:
-    """Yield rows of kernels and of the whole command, on one thread.
+    """Yield rows of kernels and of the whole command, on one thread and in processor time.
 
     Rows of instructions that this processor does not have say so.
     """
@@ -63,8 +64,9 @@ def _kernel(cell: Cell, hidden: int, layers: int) -> dict[str, Any]:
     engines = [make_engine(checkpoint, "fused", "cpu", precision) for precision in _PRECISIONS]
     windows = engines[0].batch_windows(_WINDOW_BP)
     codes = np.random.default_rng(0).integers(0, 4, (windows, _WINDOW_BP), dtype=np.uint8)
-    times = seconds_of([partial(engine.score, codes) for engine in engines], _REPEATS)
-    return _row(cell, hidden, layers, *(codes.size / time / 1e6 for time in times))
+    scored = [partial(engine.score, codes) for engine in engines]
+    seconds = seconds_of(scored, _REPEATS, time.thread_time)
+    return _row(cell, hidden, layers, *(codes.size / one / 1e6 for one in seconds))
 
 
 def _command(folder: Path, hidden: int, bases: int, repeats: int) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def _command(folder: Path, hidden: int, bases: int, repeats: int) -> dict[str, A
         for precision in _PRECISIONS
     ]
     costs = interleaved(commands, pinned(1), repeats)
-    return _row(Cell.GRU, hidden, 1, *(bases / cost.wall_s / 1e6 for cost in costs))
+    return _row(Cell.GRU, hidden, 1, *(bases / cost.cpu_s / 1e6 for cost in costs))
 
 
 def _row(cell: Cell, hidden: int, layers: int, full: float, half: float) -> dict[str, Any]:

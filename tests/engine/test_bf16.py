@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from commands import run, write_fasta, write_model
 from hypothesis import given, strategies as st
 from random_models import combined, random_checkpoint, random_codes
 
@@ -393,6 +394,30 @@ def test_processors_and_cells_without_it(monkeypatch: pytest.MonkeyPatch) -> Non
     assert bf16.lack_of_bf16(other.architecture) == "kernels of gru-ln have no bf16"
     both = combined([random_checkpoint(), other])
     assert bf16.lack_of_bf16(both.architecture) == "kernels of gru-ln have no bf16"
+
+
+def test_score_says_that_it_computes_in_f32(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "AMX", False)
+    monkeypatch.setattr(vectors, "AVX512_BF16", False)
+    choose._warn.cache_clear()
+    fasta = write_fasta(tmp_path / "g.fa", {"a": "ACGT" * 200, "b": "GATTACA" * 70})
+    model = write_model(tmp_path / "m.safetensors")
+    tracks = []
+    for precision in ("f32", "bf16"):
+        out = tmp_path / f"{precision}.bed"
+        words = ("score", fasta, "-m", model, "-o", out, "--device", "cpu", "--min-score", 0)
+        result = run(*words, "--precision", precision)
+        assert result.exit_code == 0, result.output
+        lines = [line for line in result.stderr.splitlines() if "bf16" in line]
+        tracks.append(out.read_bytes())
+    assert lines == [
+        "dnabirnn: warning: --precision bf16: this processor has neither AMX nor AVX512-BF16; "
+        "scores are computed in f32"
+    ]
+    assert tracks[0] == tracks[1] != b""
+    choose._warn.cache_clear()
 
 
 def test_torch_computes_in_bf16_where_it_is_chosen() -> None:

@@ -142,7 +142,7 @@ def track_options():
             f"needs; set it to {called} or less"
         )
     if lowest is None and called < 100:
-        return f"--min-score {max(called, 1)}"
+        return f"--min-score {max(called, 1)} {options('score')}"
     return options("score")
 
 
