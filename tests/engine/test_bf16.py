@@ -33,9 +33,9 @@ from dnabirnn.engine.kernels.layers import Gates
 from dnabirnn.engine.kernels.vectors import LANES, TILE_PAIRS, TILE_ROWS, aligned
 from dnabirnn.engine.mutant_engine import make_mutant_engine
 from dnabirnn.engine.torch_engine import TorchEngine
+from dnabirnn.network import members_of
 from dnabirnn.network.architecture import Cell
 from dnabirnn.network.checkpoint import Checkpoint
-from dnabirnn.network.members import members_of
 from dnabirnn.scoring.self_check import selfcheck
 
 SUPPORT = Path(__file__).parents[1] / "support"
