@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip
 
-.PHONY: run test slow models check audit licences lock format man package clean
+.PHONY: run test slow models check audit licences lock format docs man notebooks package clean
 
 # Run the workflow on the sample data, from FASTA and labels to results/report.html.
 run: .venv/installed
@@ -35,18 +35,26 @@ check: .venv/installed
 audit: .venv/installed
 	$(BIN)/python .ci/audit.py
 
-licences: .venv/installed
+licences: .venv/docs
 	$(BIN)/python .ci/licences.py
+
+# Build the site in build/site: open build/site/index.html.
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --clean
 
 # Write the man pages into build/man.
 man: .venv/installed
 	$(BIN)/python .ci/command_pages.py
 
+# Run the notebooks of the site again, on the data in the folder DNABIRNN_DATA.
+notebooks: .venv/docs
+	PATH="$(CURDIR)/$(BIN):$$PATH" python .ci/notebooks.py
+
 # Write pins and hashes. Use the oldest supported Python: newer ones may pin releases that do not
-# support it.
+# support it. appnope is needed by the extra `docs` on macOS only, so it is named here.
 lock:
 	$(PYTHON) -m venv --clear build/lock
-	build/lock/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	build/lock/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,docs]" appnope
 	build/lock/bin/python .ci/lock.py
 	rm -r build/lock
 
@@ -76,6 +84,11 @@ format: .venv/installed
 	$(PIP) install --quiet --no-deps --require-hashes --requirement requirements-dev.lock
 	$(PIP) install --quiet --no-build-isolation --constraint constraints.txt --editable ".[dev]"
 	rm -r build/torch
+	touch $@
+
+# What the site and its notebooks need, beside the other packages.
+.venv/docs: .venv/installed requirements-docs.lock
+	$(PIP) install --quiet --no-deps --require-hashes --requirement requirements-docs.lock
 	touch $@
 
 clean:

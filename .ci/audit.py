@@ -24,6 +24,7 @@ import click
 from licences import licence_faults
 from packages import (
     DEV_LOCK,
+    DOCS_LOCK,
     RUN_EXTRAS,
     RUN_LOCK,
     SCORE_LOCK,
@@ -58,13 +59,14 @@ TIMEOUT_S = 5
 )
 def main(service: str, ignored: Path) -> None:
     """Check pins, locks, licences and vulnerabilities; fail if there are any faults."""
-    run, dev, score = (locked(path) for path in (RUN_LOCK, DEV_LOCK, SCORE_LOCK))
-    locks = {**run, **dev}
+    run, dev, docs, score = map(locked, (RUN_LOCK, DEV_LOCK, DOCS_LOCK, SCORE_LOCK))
+    locks = {**run, **dev, **docs}
     faults = [
         *pin_faults(pinned(), locks, [r for part in declared().values() for r in part]),
         *(f"{name} is in both locks; run `make lock`" for name in sorted(run.keys() & dev.keys())),
         *missing_faults(needed(*RUN_EXTRAS), run, RUN_LOCK.name),
-        *missing_faults(needed("dev"), locks, DEV_LOCK.name),
+        *missing_faults(needed("dev"), {**run, **dev}, DEV_LOCK.name),
+        *missing_faults(needed("docs"), locks, DOCS_LOCK.name),
         *missing_faults(needed_to_score(), score, SCORE_LOCK.name),
         *part_faults(score, run),
         *installed_faults(installed_versions(), locks),

@@ -34,9 +34,12 @@ ALLOWED = {
 
 _CORRECTIONS = {
     "conda-inject": "MIT",
+    "defusedxml": "PSF-2.0",
     "docutils": "Public domain AND BSD-2-Clause",  # GPL for a file for Emacs, not in the wheel
     "lightmotif": "GPL-3.0-or-later",
+    "mergedeep": "MIT",
     "packaging": "Apache-2.0 OR BSD-2-Clause",
+    "ptyprocess": "ISC",
     "py2bit": "MIT",
     "pybigwig": "MIT",
     "snakemake-interface-common": "MIT",
@@ -55,6 +58,7 @@ _SPDX_NAMES = {
     "BSD 3-Clause License": "BSD-3-Clause",
     "3-Clause BSD License": "BSD-3-Clause",
     "GNU Library or Lesser General Public License (LGPL)": "LGPL",
+    "ISC License (ISCL)": "ISC",
     "MIT License": "MIT",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "Python Software Foundation License": "PSF-2.0",
@@ -73,6 +77,7 @@ _GROUPS = [
     ("The extra `workflow`", ("workflow",)),
     ("The extra `cluster`", ("cluster",)),
     ("To develop", ("dev",)),
+    ("The site (the extra `docs`)", ("docs",)),
 ]
 
 _HEAD = """\

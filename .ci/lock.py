@@ -1,7 +1,8 @@
-"""Write constraints.txt and the three locks from the packages installed in this environment.
+"""Write constraints.txt and the locks from the packages installed in this environment.
 
 constraints.txt has the versions; the locks also have the hashes of the files of each release.
-`make lock` runs this script in a fresh environment after `pip install -c constraints.txt ".[dev]"`.
+`make lock` runs this script in a fresh environment, after
+`pip install -c constraints.txt ".[dev,docs]"`.
 Packages that are already pinned keep their version; new packages get a pin.
 """
 
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from packages import (
     CONSTRAINTS,
     DEV_LOCK,
+    DOCS_LOCK,
     PYTHONS,
     RUN_EXTRAS,
     RUN_LOCK,
@@ -48,6 +50,10 @@ _DEV_HEADER = f"""{_HOLDS}\
 # Further packages needed by the extra `dev`.
 -r {RUN_LOCK.name}
 """
+_DOCS_HEADER = f"""{_HOLDS}\
+# Further packages needed by the extra `docs`.
+-r {DEV_LOCK.name}
+"""
 _SCORE_HEADER = f"""{_HOLDS}\
 # Packages needed for scoring alone, without torch: docs/dependencies.md. All of them are in
 # {RUN_LOCK.name}, too.
@@ -55,11 +61,11 @@ _SCORE_HEADER = f"""{_HOLDS}\
 
 
 def main() -> None:
-    """Write constraints.txt and the three locks."""
+    """Write constraints.txt and the locks."""
     oldest = PYTHONS[0]
     if sys.version_info[:2] != tuple(map(int, oldest.split("."))):
         raise SystemExit(f"Python {oldest} is needed, the oldest version that the locks are for")
-    names = needed("dev")
+    names = needed("dev", "docs")
     found: dict[str, metadata.Distribution]
     found = {canonicalize_name(dist.name): dist for dist in metadata.distributions()}
     missing = sorted(names - found.keys())
@@ -70,10 +76,11 @@ def main() -> None:
     lines = sorted((f"{name}=={version}" for name, version in pins.values()), key=str.casefold)
     hashes = hashes_of({name: Version(version) for name, (_, version) in pins.items()})
     CONSTRAINTS.write_text("\n".join([*header, *lines]) + "\n")
-    run = needed(*RUN_EXTRAS)
+    run, dev = needed(*RUN_EXTRAS), needed("dev")
     locks = [
         (RUN_LOCK, _RUN_HEADER, run),
-        (DEV_LOCK, _DEV_HEADER, names - run),
+        (DEV_LOCK, _DEV_HEADER, dev - run),
+        (DOCS_LOCK, _DOCS_HEADER, names - dev),
         (SCORE_LOCK, _SCORE_HEADER, needed_to_score()),
     ]
     for path, text, part in locks:
@@ -99,7 +106,7 @@ def hashes_of(pins: dict[str, Version]) -> dict[str, set[str]]:
     files.
     """
     hashes: dict[str, set[str]] = {name: set() for name in pins}
-    for path in filter(Path.exists, (RUN_LOCK, DEV_LOCK)):
+    for path in filter(Path.exists, (RUN_LOCK, DEV_LOCK, DOCS_LOCK)):
         for name, (version, known) in locked(path).items():
             if pins.get(name) == version:
                 hashes[name] |= known

@@ -22,6 +22,7 @@ CONSTRAINTS = ROOT / "constraints.txt"
 RUN_LOCK = ROOT / "requirements.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
 SCORE_LOCK = ROOT / "requirements-score.lock"
+DOCS_LOCK = ROOT / "requirements-docs.lock"
 
 RUN_EXTRAS = ("cluster", "discover", "index", "remote", "workflow")
 """Extras that the lock for runs covers. The image is installed from it."""

@@ -108,3 +108,4 @@ class Model(explanation.Model):
 
 
 load = Model.load
+"""Load a model: see `Model.load`."""

@@ -42,7 +42,8 @@ __all__ = [
 ]
 
 _DIGITS = 6
-DISCOVERY_FORMAT, DISCOVERY_VERSION = "dnabirnn discovery", 1
+DISCOVERY_FORMAT = "dnabirnn discovery"
+DISCOVERY_VERSION = 1
 
 
 class Comparison(NamedTuple):

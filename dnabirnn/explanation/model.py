@@ -318,3 +318,4 @@ def _interval(start: int, end: int | None, length: int) -> tuple[int, int]:
 
 
 load = Model.load
+"""Load a model: see `Model.load`."""

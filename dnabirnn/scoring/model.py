@@ -263,3 +263,4 @@ def _lower_case(sequence: str | bytes) -> NDArray[np.bool_]:
 
 
 load = Model.load
+"""Load a model: see `Model.load`."""

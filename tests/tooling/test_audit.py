@@ -13,7 +13,7 @@ import click
 import pytest
 from audit import ignored_names, installed_faults, pin_faults, vulnerabilities
 from click.testing import CliRunner, Result
-from packages import DEV_LOCK, RUN_LOCK, Locked, declared, locked, pinned
+from packages import DEV_LOCK, DOCS_LOCK, RUN_LOCK, Locked, declared, locked, pinned
 from packaging.requirements import Requirement
 from packaging.version import Version
 from services import Service
@@ -42,7 +42,8 @@ def found(*names: str, **more: str) -> dict[str, Any]:
 
 def test_pins_locks_and_declared_ranges_agree() -> None:
     wanted = [requirement for part in declared().values() for requirement in part]
-    assert list(pin_faults(pinned(), {**locked(RUN_LOCK), **locked(DEV_LOCK)}, wanted)) == []
+    locks = {**locked(RUN_LOCK), **locked(DEV_LOCK), **locked(DOCS_LOCK)}
+    assert list(pin_faults(pinned(), locks, wanted)) == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import lock
 import packages
 import pytest
-from packages import CONSTRAINTS, DEV_LOCK, RUN_LOCK, locked, needed, pinned
+from packages import CONSTRAINTS, DEV_LOCK, DOCS_LOCK, RUN_LOCK, locked, needed, pinned
 from packaging.version import Version
 from services import Service
 
@@ -41,6 +41,7 @@ def test_all_files_of_a_version_and_those_known_before(
         path.write_text(lock.entry("torch", version, [number * 64]))
     monkeypatch.setattr(lock, "RUN_LOCK", tmp_path / "6.lock")
     monkeypatch.setattr(lock, "DEV_LOCK", tmp_path / "7.lock")
+    monkeypatch.setattr(lock, "DOCS_LOCK", tmp_path / "none.lock")
     for name, value in [
         ("PIP_CONFIG_FILE", os.devnull),
         ("PIP_INDEX_URL", f"{service.url}/simple"),
@@ -59,11 +60,13 @@ def test_needs_are_those_of_all_places() -> None:
 
 
 def test_a_package_is_locked_where_it_is_needed_first() -> None:
-    run, dev = locked(RUN_LOCK), locked(DEV_LOCK)
-    assert not run.keys() & dev.keys()
-    assert run.keys() | dev.keys() == pinned(CONSTRAINTS).keys()
+    run, dev, docs = (locked(path).keys() for path in (RUN_LOCK, DEV_LOCK, DOCS_LOCK))
+    assert not run & dev
+    assert not (run | dev) & docs
+    assert run | dev | docs == pinned(CONSTRAINTS).keys()
     assert "lightmotif" not in run  # its wheel is under the GPL
     assert f"-r {RUN_LOCK.name}\n" in DEV_LOCK.read_text()
+    assert f"-r {DEV_LOCK.name}\n" in DOCS_LOCK.read_text()
 
 
 def test_what_is_not_installed_has_nothing_behind_it() -> None:
