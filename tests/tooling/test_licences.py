@@ -9,7 +9,9 @@ import pytest
 
 def test_the_page_says_what_metadata_says() -> None:
     installed, pins = packages.installed_versions(), packages.pinned()
-    names = {name for name in packages.needed("dev", "docs") if installed.get(name) == pins.get(name)}
+    names = {
+        name for name in packages.needed("dev", "docs") if installed.get(name) == pins.get(name)
+    }
     lines = licences.PAGE.read_text().splitlines()
     assert [row for row in licences.rows(names) if row not in lines] == []
     if len(names) == len(pins):
