@@ -34,13 +34,27 @@ _LINK = re.compile(r"(?<!\!)(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
 
 
 def on_config(config: MkDocsConfig) -> None:
-    """Fill the parts of the navigation that follow from files: commands, subpackages, decisions."""
+    """Fill the parts of the navigation that follow from files: commands, subpackages, decisions.
+
+    Pages that the navigation does not name come last among the guides.
+    """
     parts = {
         "commands/": [_command_uri(page) for page in command_pages.pages()],
         "api/": ["api/dnabirnn.md", *(f"api/{room}.md" for room in rooms())],
         "adr/": ["adr/README.md", *(f"adr/{path.name}" for path in sorted(DOCS.glob("adr/0*.md")))],
     }
     config.nav = _filled(config.nav, parts)
+    named = set(_pages(config.nav))
+    guides = next(part["Guides"] for part in config.nav if "Guides" in part)
+    guides += [path.name for path in sorted(DOCS.glob("*.md")) if path.name not in named]
+
+
+def _pages(entry: Any) -> Iterator[str]:
+    if isinstance(entry, str):
+        yield entry
+    else:
+        for item in entry.values() if isinstance(entry, dict) else entry:
+            yield from _pages(item)
 
 
 def _filled(entry: Any, parts: dict[str, list[str]]) -> Any:
