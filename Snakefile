@@ -33,6 +33,7 @@ scattergather:
     score=config["shards"],
 
 
+include: "workflows/rules/orphans.smk"
 include: "workflows/rules/lock.smk"
 include: "workflows/rules/sheet.smk"
 include: "workflows/rules/common.smk"

@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import stat
 import subprocess
 import sys
@@ -221,6 +220,39 @@ class TestTrainAndScore:
         assert "continuing from step 7 of" in log
         assert model.read_bytes() == (trained / target).read_bytes()
         assert not (tmp_path / f"{target}.resume").exists()
+
+    @pytest.mark.parametrize("locked", [False, True])
+    def test_jobs_left_on_a_cluster_are_cancelled(
+        self, trained: Path, tmp_path: Path, locked: bool
+    ) -> None:
+        run, cancelled = "0f5a2b1c-1111-4222-8333-944455556666", tmp_path / "cancelled"
+        rows = [
+            f"12|{run}|{trained}",
+            f"13|mine_{run}|{trained}",
+            f"14|{run}|{trained}/results",
+            f"15|bash|{trained}",
+        ]
+        queue = "".join(f"echo '{row}'\n" for row in rows)
+        for name, text in (
+            ("squeue", f"#!/bin/sh\ntest -e {cancelled} || {{\n{queue}}}\n"),
+            ("scancel", f'#!/bin/sh\necho "$@" > {cancelled}\n'),
+        ):
+            (tmp_path / name).write_text(text)
+            (tmp_path / name).chmod(0o755)
+        lock = trained / ".snakemake/locks/9.input.lock"
+        if locked:
+            lock.parent.mkdir(exist_ok=True)
+            lock.write_text("of/another/workflow\n")
+        dry = done(trained, "--dry-run", config=TINY, path=str(tmp_path))
+        words = done(trained, config=TINY, path=str(tmp_path))
+        lock.unlink(missing_ok=True)
+        assert "Slurm jobs" not in dry
+        assert cancelled.exists() is not locked
+        if locked:
+            assert "Slurm jobs 12, 13 may be those of a Snakemake that was killed" in words
+        else:
+            assert "cancelling Slurm jobs 12, 13 of a Snakemake that was killed" in words
+            assert cancelled.read_text() == "12 13\n"
 
     def test_all_figures_are_of_the_same_calls(self, trained: Path) -> None:
         call = {"threshold": 0.95, "min_length": 30}
@@ -683,20 +715,6 @@ def test_the_image_runs_as_a_user_without_a_name(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-
-
-@needs_snakemake
-@pytest.mark.slow
-@pytest.mark.slurm
-def test_on_a_cluster(tmp_path: Path) -> None:
-    pytest.importorskip("snakemake_executor_plugin_slurm")
-    if not shutil.which("sinfo") or subprocess.run(["sinfo"], capture_output=True).returncode != 0:
-        pytest.skip("no Slurm controller answers")
-    write_material(tmp_path)
-    slurm = ("--workflow-profile", PROFILES / "slurm", "--slurm-status-command", "squeue")
-    words = done(tmp_path, *slurm, "--latency-wait", "5", config=TINY | {"shards": 1})
-    assert "has been submitted with SLURM jobid" in words
-    assert (tmp_path / "results/report.html").exists()
 
 
 @needs_snakemake

@@ -40,10 +40,11 @@ def unlock_after_kill():
             held.truncate(0)
             held.write(socket.gethostname())
             held.flush()
-    except (
-        OSError
-    ):  # another Snakemake is running, flock is not supported, or the file is another user's
+        cancel_orphans()
+    except BlockingIOError:  # another Snakemake is running
         pass
+    except OSError:  # flock is not supported, or the file is another user's
+        cancel_orphans()
     try:
         fcntl.flock(held, fcntl.LOCK_SH)
     except OSError:
