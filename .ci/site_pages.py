@@ -124,7 +124,10 @@ def _api_pages() -> Iterator[tuple[str, str]]:
     for room in ("", *rooms()):
         module = f"dnabirnn.{room}".rstrip(".")
         head = [f"# {module}", *_introduction(PACKAGE / room / "__init__.py")]
-        entries = [f"::: {module}.{name}" for name in names(PACKAGE / room / "__init__.pyi")]
+        # Users of `dnabirnn` itself see all methods of `Model` in one place.
+        more = "" if room else "\n    options:\n      inherited_members: true"
+        faces = names(PACKAGE / room / "__init__.pyi")
+        entries = [f"::: {module}.{name}{more}" for name in faces]
         yield f"api/{room or 'dnabirnn'}.md", "\n\n".join([*head, *entries]) + "\n"
 
 
