@@ -165,6 +165,19 @@ def scaling(folder: Path | None) -> None:
 
 @main.command()
 @_folder
+@click.option("--repeats", default=3, show_default=True, help="Number of runs of each case.")
+@click.option(
+    "--bases", default=50_000_000, show_default=True, help="Length of the genome, in bases."
+)
+def threads(folder: Path | None, repeats: int, bases: int) -> None:
+    """Speed-up by threads: measured, and predicted from the time of each part per base."""
+    from benchmarks.threads import threads as rows
+
+    _save("threads", rows(_work_folder(folder), bases, repeats))
+
+
+@main.command()
+@_folder
 def estimates(folder: Path | None) -> None:
     """Estimates of `--dry-run`, compared with the runs themselves."""
     from benchmarks.estimates import estimates as rows

@@ -79,13 +79,14 @@ _PEERS = {
     "ap": "AP",
     "best_f1_stranded": "best F1 by strand",
     "best_f1": "best F1",
-    "mbs": "Mb/s",
+    "mbs": "Mb/s per core",
 }
 _PEERS_ABOUT = (
     "REP elements of *E. coli*, with the split of rep. The models of nhmmer and cmsearch are made "
     "of an alignment of the training sites, and that of cmsearch has its best hairpin. The score "
-    "of a base is that of the best hit that covers it. Speeds are those of whole commands on one "
-    "thread, over both strands."
+    "of a base is that of the best hit that covers it. The torch loop and ONNX Runtime run the "
+    "network of seed 0 in the same windows. Speeds are bases per processor time of one thread, "
+    "over both strands: of whole commands, but without output for the torch loop and ONNX Runtime."
 )
 _GUE = {
     "task": "task",

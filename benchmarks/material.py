@@ -11,19 +11,21 @@ import numpy as np
 
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.network import (
+    DEFAULT_KMER,
     Architecture,
     CallRule,
     Cell,
     Checkpoint,
     LogOddsMap,
+    MatrixShape,
     ScoringWindow,
     weight_shapes,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["data_folder", "model_of", "write_genome"]
+__all__ = ["NETWORKS", "data_folder", "model_of", "write_genome"]
 
 _LINE_BP = 80
 
@@ -64,6 +66,7 @@ def model_of(
     *,
     kmer: int = 1,
     bias: float = -6.0,
+    columns: int = 0,
     length_bp: int = 4000,
     halo_bp: int = 150,
     seed: int = 0,
@@ -72,15 +75,20 @@ def model_of(
 
     With a bias of -6, hardly any base reaches a score of 100, as in a genome with few sites. With a
     bias of 0, the scores of neighbouring bases differ, and a track has rows for nearly every base.
+    With `columns`, each class has a position weight matrix of so many.
     """
     motifs = tuple(MotifClass(f"M{i}", True) for i in range(classes))
-    architecture = Architecture(motifs, cell, hidden, layers, kmer=kmer)
+    matrices = (MatrixShape(columns, 0),) * classes if columns else ()
+    architecture = Architecture(motifs, cell, hidden, layers, kmer=kmer, matrices=matrices)
     random = np.random.default_rng(seed)
     weights = {
         name: random.uniform(-(hidden**-0.5), hidden**-0.5, shape).astype(np.float32)
         for name, shape in weight_shapes(architecture).items()
     }
     weights["head.bias"][:] = bias
+    for number in range(len(matrices)):
+        weights[f"matrix.{number}.map"][:] = (1, -10, 0)  # slope, lowest score, shift
+        weights[f"matrix.{number}.log_odds"] -= 1
     return Checkpoint(
         architecture=architecture,
         weights=weights,
@@ -90,3 +98,10 @@ def model_of(
         maps=(LogOddsMap(1.0, 0.0),) * classes,
         calls={name: CallRule(500, 10, 10) for name, _ in motifs},
     )
+
+
+NETWORKS: Mapping[str, Callable[[], Checkpoint]] = {
+    "bases alone": model_of,
+    "5-mers and a matrix": lambda: model_of(kmer=DEFAULT_KMER, columns=20),
+}
+"""GRUs of 32 units by name: the smallest, and the default for a class with few sites."""

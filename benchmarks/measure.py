@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Cost", "interleaved", "machine", "pinned", "run", "seconds_of"]
+__all__ = ["Cost", "interleaved", "machine", "pinned", "run", "score_command", "seconds_of"]
 
 
 class Cost(NamedTuple):
@@ -32,6 +32,12 @@ class Cost(NamedTuple):
     wall_s: float
     cpu_s: float
     peak_mb: float
+
+
+def score_command(fasta: Path, model: Path, out: Path, *options: str, threads: int) -> list[str]:
+    """Return the words of a `dnabirnn score` command on the CPU."""
+    words = ["-q", "score", str(fasta), "-m", str(model), "-o", str(out), "--device", "cpu"]
+    return [sys.executable, "-m", "dnabirnn", *words, "--threads", str(threads), *options]
 
 
 def run(command: Sequence[str], cores: Sequence[int], stdin: Path | None = None) -> Cost:

@@ -1,30 +1,38 @@
 """Peers on REP: the profile search of HMMER and Infernal beside the network and the matrix.
 
-Their models are made of an alignment of the training sites. The score of a base is that of the best
-hit that covers it, on its strand. Speeds are those of whole commands on one thread.
+Their models are made of an alignment of the training sites. The score of a base is that of the
+best hit that covers it, on its strand. Other programs run the network itself (`runtimes`).
+dna-brnn, if it is installed, runs with its own network for satellites: only its speed can be
+compared.
+
+Speeds are bases per processor time of one thread: of a whole command, or, for the programs that
+run the network, of scoring without output.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import statistics
 import subprocess
-import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from benchmarks.alignment import aligned_sites, hairpin, write_stockholm
-from benchmarks.scored import Prepared, run
+from benchmarks.measure import pinned, run, score_command
+from benchmarks.runtimes import runtimes, seconds_to_score
+from benchmarks.scored import Prepared
 from dnabirnn.alphabet import decode
 from dnabirnn.encoded import EncodedSet
-from dnabirnn.evaluation import evaluate_blocks, painted_labels
+from dnabirnn.evaluation import evaluate_blocks, evaluate_genome, painted_labels
+from dnabirnn.network import call_settings
 from dnabirnn.sequences import read_fasta
 from dnabirnn.tracks import Block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -123,14 +131,24 @@ def peers(
         model, scores = folder / f"rep.{seed}.safetensors", folder / "scores.bed"
         task.train(model, [*options, "--seed", str(seed)])
         runs.append(task.evaluate(model, place).metrics["classes"]["REP"])
-        begun = time.perf_counter()
-        run("score", str(fasta), "-m", str(model), "-o", str(scores), "--threads", "1")
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(run(score_command(fasta, model, scores, threads=1), pinned(1)).cpu_s)
     means = {key: statistics.mean(entry[key] for entry in runs) for key in _FIGURES}
     speed = {"mbs": bases / statistics.median(seconds) / 1e6}
     yield {"peer": "dnabirnn", "on": place.name, "note": " ".join(options), **means, **speed}
     matrix = task.evaluate_matrices(place).metrics["classes"]["REP"]
     yield {"peer": "matrix", "on": place.name, "note": "", **_chosen(matrix)}
+    for name, version, loaded in runtimes(folder / "rep.0.safetensors"):
+        report = evaluate_genome(
+            loaded,
+            place.fasta,
+            task.truth(place),
+            calls=call_settings(loaded.checkpoint),
+            regions=place.regions,
+        )
+        figures = _chosen(report.metrics["classes"]["REP"])
+        speed = {"mbs": bases / seconds_to_score(loaded, fasta) / 1e6}
+        yield {"peer": name, "on": place.name, "note": f"{version}; seed 0", **figures, **speed}
+    yield {"peer": "dna-brnn", "on": place.name} | _dna_brnn(fasta, bases)
     rows, aligner = aligned_sites(EncodedSet.open(task.encoded), 0, folder)
     alignment = folder / "sites.sto"
     write_stockholm(alignment, rows, hairpin(rows))
@@ -143,13 +161,20 @@ def peers(
         paths |= {"MODEL": folder / "peer.model", "HITS": folder / "peer.hits"}
         for command in peer.build:
             _call(command, paths)
-        begun = time.perf_counter()
-        _call(peer.search, paths)
-        took = time.perf_counter() - begun
+        took = run([str(paths.get(word, word)) for word in peer.search], pinned(1)).cpu_s
         report = _evaluated(task, place, read_hits(paths["HITS"], peer.columns))
         note = f"{_version(peer.search[0])}; alignment by {aligner}"
         figures = _chosen(report.metrics["classes"]["REP"])
         yield first | {"note": note, **figures, "mbs": bases / took / 1e6}
+
+
+def _dna_brnn(fasta: Path, bases: int) -> dict[str, Any]:
+    """Return the speed of dna-brnn with its published network, which has other classes."""
+    if not shutil.which("dna-brnn"):
+        return {"note": "not built here"}
+    network = Path(os.environ["DNABIRNN_DATA"]) / "dna_brnn" / "attcc-alpha.knm"
+    took = run(["dna-brnn", "-A", "-i", str(network), "-t1", str(fasta)], pinned(1)).cpu_s
+    return {"note": "its network for satellites", "mbs": bases / took / 1e6}
 
 
 def _call(command: Sequence[str], paths: Mapping[str, Path]) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.bare_torch import BATCHES
-from benchmarks.material import model_of, write_genome
-from benchmarks.measure import Cost, interleaved, pinned, run
+from benchmarks.material import NETWORKS, model_of, write_genome
+from benchmarks.measure import Cost, interleaved, pinned, run, score_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,10 +43,11 @@ class Bench:
         checkpoint.save(path)
         return path
 
-    def command(self, fasta: Path, model: Path, *options: str, out: str = "out.bed") -> list[str]:
+    def command(
+        self, fasta: Path, model: Path, *options: str, out: str = "out.bed", threads: int = 1
+    ) -> list[str]:
         """Return the command that scores a genome."""
-        words = ["-q", "score", str(fasta), "-m", str(model), "-o", str(self.folder / out)]
-        return [sys.executable, "-m", "dnabirnn", *words, "--device", "cpu", *options]
+        return score_command(fasta, model, self.folder / out, *options, threads=threads)
 
 
 def _bare(threads: int, bases: int, batch: tuple[int, int]) -> list[str]:
@@ -61,23 +62,28 @@ def score(folder: Path, bases: int, repeats: int) -> Iterator[dict[str, Any]]:
     """
     bench = Bench(folder)
     genome = bench.genome("long", [bases])
-    model = bench.model("gru32", model_of())
-    run(bench.command(genome, model), pinned(2))  # compiles the kernels, fills the disk cache
+    models = {name: bench.model(name, make()) for name, make in NETWORKS.items()}
+    for model in models.values():  # compiles the kernels, fills the disk cache
+        run(bench.command(genome, model), pinned(2))
     for threads in (1, 2):
         cores = pinned(threads)
         batch = max(BATCHES, key=lambda b: _bare_rate(_bare(threads, 2 * _MB, b), cores))
-        ours, rates = [], []
+        ours: dict[str, list[Cost]] = {name: [] for name in models}
+        rates = []
         for _ in range(repeats):
-            ours.append(run(bench.command(genome, model, "--threads", str(threads)), cores))
+            for name, model in models.items():
+                ours[name].append(run(bench.command(genome, model, threads=threads), cores))
             rates.append(_bare_rate(_bare(threads, bases // 10, batch), cores))
-        cost = Cost(*map(statistics.median, zip(*ours, strict=True)))
-        mbs, bare = bases / cost.wall_s / _MB, statistics.median(rates) / _MB
-        yield _row(f"one contig, {threads} thread(s)", bases, cost) | {
-            "threads": threads,
-            "torch_mbs": bare,
-            "torch_batch": list(batch),
-            "ratio": mbs / bare,
-        }
+        bare = statistics.median(rates) / _MB
+        for name, costs in ours.items():
+            cost = Cost(*map(statistics.median, zip(*costs, strict=True)))
+            row = _row(f"one contig, {name}, {threads} thread(s)", bases, cost)
+            yield row | {
+                "threads": threads,
+                "torch_mbs": bare,
+                "torch_batch": list(batch),
+                "ratio": row["mbs"] / bare,
+            }
     yield from _kinds(bench, repeats)
 
 
@@ -93,7 +99,7 @@ def _kinds(bench: Bench, repeats: int) -> Iterator[dict[str, Any]]:
     def add(
         name: str, bases: int, fasta: Path, *options: str, out: str = "out.bed", of: Path = model
     ) -> None:
-        cases.append((name, bases, bench.command(fasta, of, "--threads", "1", *options, out=out)))
+        cases.append((name, bases, bench.command(fasta, of, *options, out=out)))
 
     add("BED, few rows", 20 * _MB, long)
     add("BED and calls", 20 * _MB, long, "--calls", str(bench.folder / "calls.bed"))
@@ -151,7 +157,8 @@ def memory(folder: Path, longest: int) -> Iterator[dict[str, Any]]:
         ("100,000 contigs", bench.genome("many", lengths), "out.bed", [], sum(lengths)),
     ]
     for name, fasta, out, options, bases in cases:
-        yield _row(name, bases, run(bench.command(fasta, model, *options, out=out), cores))
+        command = bench.command(fasta, model, *options, out=out, threads=2)
+        yield _row(name, bases, run(command, cores))
 
 
 def scaling(folder: Path) -> Iterator[dict[str, Any]]:
@@ -173,7 +180,7 @@ def scaling(folder: Path) -> Iterator[dict[str, Any]]:
         model = bench.model(f"hidden{hidden}", model_of(hidden=hidden))
         cases.append(("hidden", hidden, ten, model, 10 * _MB))
     for quantity, value, fasta, model, bases in cases:
-        cost = run(bench.command(fasta, model, "--threads", "1"), cores)
+        cost = run(bench.command(fasta, model), cores)
         yield _row(f"{quantity} {value:g}", bases, cost) | {"against": quantity, "value": value}
 
 

@@ -1,3 +1,4 @@
+from .arguments import address_of as address_of
 from .deferred import (
     INLINED as INLINED,
     deferred_names as deferred_names,

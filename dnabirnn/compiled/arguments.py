@@ -18,7 +18,18 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["ArrayKind", "Kind", "TupleKind", "c_types", "flattened", "kind_of", "kinds_of"]
+    from numpy.typing import NDArray
+
+__all__ = [
+    "ArrayKind",
+    "Kind",
+    "TupleKind",
+    "address_of",
+    "c_types",
+    "flattened",
+    "kind_of",
+    "kinds_of",
+]
 
 _WRITABLE = 0x400
 _LAYOUT = 0x1 | 0x100  # in C order, and aligned
@@ -74,6 +85,7 @@ _SCALARS = {
     "float64": ctypes.c_double,
 }
 _POINTER, _COUNT = ctypes.c_void_p, ctypes.c_ssize_t
+_NO_BYTES = ctypes.c_char * 0
 
 
 def kind_of(argument: Any) -> Any:
@@ -129,12 +141,25 @@ def c_types(kinds: Sequence[Kind]) -> Iterator[Any]:
             yield _POINTER if kind == "none" else _SCALARS[kind]
 
 
+def address_of(array: NDArray[Any]) -> int:
+    """Return the address of the first item of an array.
+
+    `from_buffer` takes a fifth of the time of `array.__array_interface__`, but only for arrays that
+    are in C order and writable.
+    """
+    try:
+        return ctypes.addressof(_NO_BYTES.from_buffer(array.data))
+    except (TypeError, ValueError, BufferError):
+        address: int = array.__array_interface__["data"][0]
+        return address
+
+
 def flattened(arguments: Sequence[Any]) -> list[Any]:
     """Return the numbers that arguments are passed as."""
     numbers: list[Any] = []
     for argument in arguments:
         if isinstance(argument, np.ndarray):
-            address = argument.__array_interface__["data"][0]
+            address = address_of(argument)
             numbers += (None, None, argument.size, argument.itemsize, address)
             numbers += argument.shape
             numbers += argument.strides

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -179,6 +179,7 @@ class Fit:
         at_once = bases_that_fit(fabric.device, network.architecture, training=True)
         self._slice_windows = max(min(share, at_once // self.window_bp), 1)
         self._helpers = min(threads, len(self._shares)) - 1 if self._on_cpu else 0
+        self._drawn: tuple[int, Future[Any]] | None = None  # a step, and its batch
         self._pool = ThreadPoolExecutor(
             max(self._helpers, 1),
             thread_name_prefix="dnabirnn-fit",
@@ -301,7 +302,7 @@ class Fit:
 
     def _own_gradient(self) -> Tensor:
         """Return loss and flat gradient of the windows of this process: (1 + weights,) float32."""
-        batch = self._windows.batch(self.step)
+        batch = self._batch()
         counted = len(batch.truth) if self._are_whole else max(int(batch.counted.sum()), 1)
         loss_of: _LossOf = self._loss
         by, snapshot = self._parameters, None
@@ -328,10 +329,21 @@ class Fit:
         work()
         for helper in helpers:
             helper.result()
+        if helpers and self.step + 1 < self.steps:
+            # Helpers have nothing to do until the weights are updated.
+            following = self.step + 1
+            self._drawn = following, self._pool.submit(self._windows.batch, following)
         total = torch.zeros(1 + self._weights.numel(), device=self._fabric.device)
         for part in parts:
             total = total + part
         return total
+
+    def _batch(self) -> Any:
+        """Return the windows of this step, which a helper may have drawn."""
+        drawn, self._drawn = self._drawn, None
+        if drawn is not None and drawn[0] == self.step:
+            return drawn[1].result()
+        return self._windows.batch(self.step)
 
     def _loss(
         self,

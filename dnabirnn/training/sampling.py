@@ -364,23 +364,28 @@ class Sampler:
         # so that each of the other three bases is equally likely.
         shape = (settings.batch_windows, settings.window_bp)
         bits = rng.integers(1 << 16, size=shape, dtype=np.uint16)
-        rates = self._mutation_rates(starts, ends)
-        mutations = np.zeros(shape, np.uint8)
-        for share in (1 / 3, 2 / 3, 1):
-            mutations += bits < np.rint(share * rates * (1 << 16))
+        mutations = _added(bits, settings.mutation_rate)
+        shares = [min(1.0, sites.median_bp / _LONG_SITE_BP) for sites in self._sites]
+        if min(shares) < 1:
+            rates = self._mutation_rates(starts, ends, shares)
+            lower = rates < settings.mutation_rate
+            mutations[lower] = _added(bits[lower], rates[lower])
         return mutations
 
     def _mutation_rates(
-        self, starts: NDArray[np.int64], ends: NDArray[np.int64]
+        self, starts: NDArray[np.int64], ends: NDArray[np.int64], shares: list[float]
     ) -> NDArray[np.float64]:
-        """Return the probability of a mutation of each base of windows: (B, L)."""
+        """Return the probability of a mutation of each base of windows: (B, L).
+
+        `shares` are those of the full rate inside sites of each class.
+        """
         places = starts[:, None] + np.arange(self.settings.window_bp)
         labels = self.encoded.labels[np.minimum(places, ends[:, None] - 1)]
         rates = np.full(labels.shape, self.settings.mutation_rate)
-        for number, sites in enumerate(self._sites):
-            inside = (labels & labels.dtype.type(class_bits(number, "."))) != 0
-            share = min(1.0, sites.median_bp / _LONG_SITE_BP)
-            rates[inside] = np.minimum(rates[inside], share * self.settings.mutation_rate)
+        for number, share in enumerate(shares):
+            if share < 1:
+                inside = (labels & labels.dtype.type(class_bits(number, "."))) != 0
+                rates[inside] = np.minimum(rates[inside], share * self.settings.mutation_rate)
         return rates
 
     def _positive_windows(self) -> int:
@@ -424,9 +429,12 @@ class Sampler:
     def _cut(self, drawn: Places, answers: NDArray[np.uint16] | None = None) -> TrainingBatch:
         starts, ends, turned, mutations = drawn
         places = starts[:, None] + np.arange(self.settings.window_bp)  # (B, L)
-        real = places < ends[:, None]
-        places = np.where(real, places, starts[:, None])
-        codes = np.where(real, self.encoded.codes[places], np.uint8(PADDING))
+        if (ends - starts == self.settings.window_bp).all():
+            codes = self.encoded.codes[places]
+        else:
+            real = places < ends[:, None]
+            places = np.where(real, places, starts[:, None])
+            codes = np.where(real, self.encoded.codes[places], np.uint8(PADDING))
         if mutations is not None:
             codes = np.where(codes < AMBIGUOUS, (codes + mutations) & 3, codes)
         labels = self.encoded.labels[places]
@@ -463,6 +471,14 @@ class Sampler:
         flanked = batch.flanked.copy()
         flanked[chosen] = reverse_complement(flanked[chosen])
         return TrainingBatch(codes, truth, counted, flanked)
+
+
+def _added(bits: NDArray[np.uint16], rate: float | NDArray[np.float64]) -> Codes:
+    """Return what mutations add to codes, given 16 random bits and the rate of each base."""
+    added = np.zeros(bits.shape, np.uint8)
+    for share in (1 / 3, 2 / 3, 1):
+        added += bits < np.rint(share * np.asarray(rate) * (1 << 16)).astype(np.uint16)
+    return added
 
 
 def _mixed(

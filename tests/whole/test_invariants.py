@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import re
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -228,6 +230,23 @@ def test_regions_have_the_values_of_the_whole(folder: Path) -> None:
         shard, _ = score(folder, f"shard{number}", records, *options)
         expected = {k: s for k, s in expected.items() if k not in bases_of(rows_of(shard))}
     assert not expected
+
+
+def test_processes_that_score_parts_of_a_contig_give_the_bytes_of_the_whole(folder: Path) -> None:
+    records = genome([1000])
+    (name,) = records
+    fasta, model = write_fasta(folder / "g.fa", records), folder / "m.safetensors"
+    options = ("-m", model, "-o", "-", "--single-base", "--min-score", 0)
+    words = [sys.executable, "-m", "dnabirnn", "-q", "score", fasta, *options]
+    processes = []
+    for number, (start, end) in enumerate([(0, 1), (1, 333), (333, 505), (505, 1000)]):
+        regions = folder / f"{number}.bed"
+        regions.write_text(f"{name}\t{start}\t{end}\n")
+        own = [*words, "--threads", 1 + number % 2, "--regions", regions]
+        processes.append(subprocess.Popen(list(map(str, own)), stdout=subprocess.PIPE))
+    parts = b"".join(process.communicate()[0] for process in processes)
+    assert not any(process.returncode for process in processes)
+    assert parts == succeed("score", fasta, *options).stdout.encode() != b""
 
 
 # ------------------------------------------------------------------------- round trips

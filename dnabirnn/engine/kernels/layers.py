@@ -173,7 +173,8 @@ class Gates(NamedTuple):
         for filled, name in zip(rows, names, strict=True):
             filled[:, :units] = weights.get(prefix + name, ones).reshape(gates, units)
         start = weights.get(f"{prefix}state_l0", np.zeros(0, states.dtype))
-        start = np.pad(start, (0, hidden - units if start.size else 0))
+        if start.size:
+            start = np.pad(start, (0, hidden - units))
         input_bias, state_bias, input_gain, state_gain = rows
         kmers, table = None, weights.get(f"{prefix}weight_kmer_l0")
         if table is not None:

@@ -58,6 +58,8 @@ from typing import TYPE_CHECKING, Any
 import llvmlite.binding as llvm
 import numpy as np
 
+from dnabirnn.compiled import address_of
+
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
@@ -111,5 +113,5 @@ def aligned(*shape: int, dtype: DTypeLike = np.float32) -> NDArray[Any]:
     """Return zeros aligned to a cache line, so that the load of a vector touches one line only."""
     size, number_size = math.prod(shape), np.dtype(dtype).itemsize
     room = np.zeros(size + _ALIGNMENT // number_size, dtype)
-    first = -room.ctypes.data % _ALIGNMENT // number_size
+    first = -address_of(room) % _ALIGNMENT // number_size
     return room[first : first + size].reshape(shape)
