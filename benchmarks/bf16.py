@@ -74,10 +74,7 @@ def _command(folder: Path, hidden: int, bases: int, repeats: int) -> dict[str, A
     bench = Bench(folder)
     genome = bench.genome(f"bf16_{bases}", [bases])
     model = bench.model(f"bf16_{hidden}", model_of(hidden=hidden, kmer=_KMER))
-    commands = [
-        bench.command(genome, model, "--threads", "1", "--precision", precision)
-        for precision in _PRECISIONS
-    ]
+    commands = [bench.command(genome, model, "--precision", precision) for precision in _PRECISIONS]
     costs = interleaved(commands, pinned(1), repeats)
     return _row(Cell.GRU, hidden, 1, *(bases / cost.cpu_s / 1e6 for cost in costs))
 
