@@ -81,6 +81,12 @@ def test_every_page_is_in_the_navigation(site: Path) -> None:
     assert pages - named == {"404.html"}
 
 
+def test_links_to_files_that_are_no_pages_lead_to_the_repository(site: Path) -> None:
+    pipeline = (site / "pipeline.html").read_text()
+    assert 'href="https://github.com/dnabirnn/dnabirnn/blob/main/workflows/config.yaml"' in pipeline
+    assert 'href="contributing.html"' in (site / "architecture.html").read_text()
+
+
 def test_a_broken_link_fails(tmp_path: Path) -> None:
     pytest.importorskip("material")
     docs = tmp_path / "docs"
