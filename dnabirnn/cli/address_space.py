@@ -103,7 +103,7 @@ def _cores() -> int:
 
 
 def _needed_kib(name: str, options: Mapping[str, Any]) -> int:
-    if options.get("engine") == "torch":
+    if options.get("engine") in ("torch", "triton"):
         return _TORCH_KIB
     if name == "encode" and options["backgrounds"]:
         return _SCORES_KIB

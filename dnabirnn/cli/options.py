@@ -288,8 +288,8 @@ engine = option(
     type=click.Choice(ENGINES),
     default="auto",
     show_default=True,
-    help="Implementation of the network: fused (compiled kernels, CPU), torch (any device), or "
-    "auto (the faster one that the device supports).",
+    help="Implementation of the network: fused (compiled kernels, CPU), torch (any device), triton "
+    "(one kernel per direction, GPU; scores only), or auto (fused on a CPU, else torch).",
 )
 precision = option(
     "--precision",

@@ -6,6 +6,9 @@ Modules, in reading order:
 - `devices`: torch devices and precisions
 - `bf16`: whether this process can compute in bfloat16 on its CPU
 - `torch_engine`: the network in torch, on any device
+- `triton_engine`: the same with a kernel in Triton, on GPUs
+- `triton_network`: a network as this kernel reads it
+- `triton_kernels`: the kernel
 - `fused_engine`: the network as compiled kernels, on CPUs
 - `mutant_engine`: changed windows, from what is kept of the unchanged ones
 - `differentiable`: loss and gradients by compiled kernels, for training

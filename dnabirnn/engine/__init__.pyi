@@ -30,4 +30,4 @@ from .mutant_engine import (
     Mutants as Mutants,
     make_mutant_engine as make_mutant_engine,
 )
-from .torch_engine import torch_network as torch_network
+from .torch_engine import TorchEngine as TorchEngine, torch_network as torch_network

@@ -31,8 +31,9 @@ __all__ = ["ENGINES", "Engine", "engine_of", "make_engine", "trains_fused"]
 
 logger = logging.getLogger(__name__)
 
-ENGINES = ("auto", "fused", "torch")
-"""Compiled kernels on CPUs, torch on any device; "auto" uses the kernels where possible."""
+ENGINES = ("auto", "fused", "torch", "triton")
+"""Compiled kernels on CPUs, torch on any device, a Triton kernel on GPUs; "auto" uses compiled
+kernels where possible, else torch."""
 
 
 class Engine(Protocol):
@@ -54,6 +55,10 @@ class Engine(Protocol):
     @property
     def precision(self) -> str:
         """Precision of products: "f32", "tf32" or "bf16"."""
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether scores are computed on a GPU. The engine is then a `TorchEngine`."""
 
     def batch_windows(self, length_bp: int) -> int:
         """Return the number of windows of `length_bp` per batch."""
@@ -106,7 +111,7 @@ def make_engine(
         "auto" (CUDA if available and torch is installed, else the CPU), "cpu", "cuda" or "cuda:1".
     precision : str
         "f32" or "bf16", or on a GPU also "tf32". Compiled kernels compute in float32, and log a
-        warning, where they cannot compute in bfloat16; see `lack_of_bf16`.
+        warning, where they cannot compute in bfloat16; see `lack_of_bf16`. Triton has no "bf16".
 
     Raises
     ------
@@ -116,6 +121,10 @@ def make_engine(
         If this machine does not have the device.
     """
     _check_name(name)
+    if name == "triton":
+        from dnabirnn.engine.triton_engine import TritonEngine
+
+        return TritonEngine.of_checkpoint(checkpoint, device, precision)
     on_cpu = device == "cpu" or (device == "auto" and not (_has_torch() and _has_cuda()))
     # Importing torch takes seconds, so import it only if the device may not be a CPU.
     if not on_cpu:
@@ -199,9 +208,15 @@ def trains_fused(name: str, device_type: str, precision: str, cell: Cell = Cell.
     Raises
     ------
     OptionError
-        If there is no such engine, or "fused" is chosen but not available.
+        If there is no such engine, "fused" is chosen but not available, or "triton", which does
+        not train, is chosen.
     """
     _check_name(name)
+    if name == "triton":
+        raise OptionError(
+            "--engine triton: scores, but does not train; leave out --engine, or choose --engine "
+            "torch"
+        )
     if name == "fused" and not cell.trains_compiled:
         raise OptionError(
             f"--engine fused: can score with --cell {cell}, but cannot train it; leave out "

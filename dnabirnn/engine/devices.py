@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PRECISIONS",
+    "bases_in_memory",
     "bases_that_fit",
     "check_lstm",
     "find_device",
@@ -112,10 +113,15 @@ def bases_that_fit(
     device: torch.device, architecture: Architecture | Ensemble, *, training: bool
 ) -> int:
     """Return a conservative estimate of the bases that fit a device's free memory at a time."""
+    return bases_in_memory(device, architecture.bytes_a_base(training=training))
+
+
+def bases_in_memory(device: torch.device, bytes_a_base: int) -> int:
+    """Return how many bases fit a device's free memory, if each takes some bytes."""
     if device.type != "cuda":
         return _UNBOUNDED
     free, _ = torch.cuda.mem_get_info(device)
-    return int(free * _SHARE_OF_MEMORY) // architecture.bytes_a_base(training=training)
+    return int(free * _SHARE_OF_MEMORY) // bytes_a_base
 
 
 def free_cache(device: torch.device) -> None:

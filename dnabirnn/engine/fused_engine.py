@@ -70,6 +70,7 @@ class FusedEngine:
     """
 
     device = "cpu"
+    on_gpu = False
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ Modules, in reading order:
 - `grid`: the mirror-exact grid of scoring windows: cut and stitch
 - `stream`: contigs to windows to batches to blocks of probabilities
 - `runs`: blocks to runs of equal integer score
+- `device_runs`: the same on a GPU, from contigs to runs
 - `summits`: where in a call the score is highest
 - `segments`: segments of high scores, found and joined
 - `calls`: runs to calls

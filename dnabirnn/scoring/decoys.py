@@ -31,7 +31,6 @@ from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.errors import OptionError
 from dnabirnn.labels import runs
 from dnabirnn.scoring.calls import evidence_of, find_calls
-from dnabirnn.scoring.runs import find_runs
 from dnabirnn.sequences import period_of, shuffled
 
 if TYPE_CHECKING:
@@ -211,6 +210,5 @@ class DecoySearch:
         return {name: np.concatenate(parts) for name, parts in self.evidence.items()}
 
     def _calls(self) -> Iterator[Rows]:
-        scored = self.model.blocks(self._waiting)
-        rows = find_runs(scored, min_score=self.min_score)
+        rows = self.model.runs(self._waiting, min_score=self.min_score)
         return find_calls(rows, self.model.outputs, self.settings)

@@ -14,8 +14,6 @@ from dnabirnn.motif_classes import Output
 from dnabirnn.network import default_min_score
 from dnabirnn.scoring.calls import find_calls
 from dnabirnn.scoring.genome import Found
-from dnabirnn.scoring.runs import find_runs
-from dnabirnn.scoring.stream import measured, watched
 from dnabirnn.sequences import contigs_of_shard
 from dnabirnn.tracks import Lines
 
@@ -76,10 +74,14 @@ def score_labels(
     wanted = None if regions is None else regions.of
     contigs = contigs_of_shard(model.contigs, fasta, shard, [regions, circular])
     sizes: dict[str, int] = {}
-    scored = watched(model.blocks(contigs, wanted, circular or ()), progress)
-    blocks = measured(scored, sizes)
-    lowest = default_min_score([*model.checkpoint.calls.values(), *calls.rules.values()])
-    runs = find_runs(blocks, min_score=lowest, regions=wanted)
+    runs = model.runs(
+        contigs,
+        min_score=default_min_score([*model.checkpoint.calls.values(), *calls.rules.values()]),
+        wanted=wanted,
+        circular=circular or (),
+        sizes=sizes,
+        progress=progress,
+    )
     label_of = _labels(model.outputs)
     shortest = {
         label_of[column]: calls.rules[output.class_name].min_length_bp

@@ -244,15 +244,24 @@ def score_genome(
     wanted = None if regions is None else regions.of
     sizes: dict[str, int] = {}
     summary = Found()
-    scored = model.blocks(held or contigs, wanted, circular or ())
-    blocks = measured(watched(scored, progress), sizes)
-    of_sequences = None
-    if sequences_out is not None:
-        of_sequences = SequenceFile(model.checkpoint, sequences_out, regions)
-        blocks = of_sequences.watched(blocks)
     # Formats with one file per output hold all scores; the others, scores of `floor` and above.
     lowest = 0 if split else floor
-    runs = find_runs(blocks, min_score=lowest, single_base=single_base, regions=wanted)
+    of_sequences = None
+    if sequences_out is None:
+        runs = model.runs(
+            held or contigs,
+            min_score=lowest,
+            single_base=single_base,
+            wanted=wanted,
+            circular=circular or (),
+            sizes=sizes,
+            progress=progress,
+        )
+    else:
+        of_sequences = SequenceFile(model.checkpoint, sequences_out, regions)
+        scored = model.blocks(held or contigs, wanted, circular or ())
+        blocks = of_sequences.watched(measured(watched(scored, progress), sizes))
+        runs = find_runs(blocks, min_score=lowest, single_base=single_base, regions=wanted)
     with OutputFiles() as outputs:
         track = track_to.open(outputs, model.outputs, sizes)
         columns = _CALL_COLUMNS + (_PERIOD_COLUMNS if periods else ())

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-__all__ = ["Piece", "Window", "lay", "stitch", "windows_keeping"]
+__all__ = ["Piece", "Window", "lay", "pairs_of", "stitch", "windows_keeping"]
 
 
 class Window(NamedTuple):
@@ -112,7 +112,7 @@ def lay(length_bp: int, scoring: ScoringWindow) -> Iterator[Window]:
         if length_bp > 0:
             yield Window(0, length_bp, 0, length_bp)
         return
-    pairs = _pairs(length_bp, scoring)
+    pairs = pairs_of(length_bp, scoring)
     for k in range(pairs):
         yield _left_window(k, scoring)
     for k in reversed(range(pairs)):
@@ -146,7 +146,7 @@ def windows_keeping(
     if length_bp <= scoring.length_bp:
         yield from lay(length_bp, scoring)
         return
-    pairs = _pairs(length_bp, scoring)
+    pairs = pairs_of(length_bp, scoring)
 
     def numbers(first: int, last: int) -> range:
         """Return the numbers of the left windows that keep one of the bases first to last."""
@@ -165,7 +165,7 @@ def _mirrored(window: Window, length_bp: int) -> Window:
     return Window(length_bp - end, length_bp - start, length_bp - keep_end, length_bp - keep_start)
 
 
-def _pairs(length_bp: int, scoring: ScoringWindow) -> int:
+def pairs_of(length_bp: int, scoring: ScoringWindow) -> int:
     """Smallest number of mirrored pairs whose left windows keep at least half of the contig."""
     return -(-(length_bp - 2 * scoring.halo_bp) // (2 * scoring.core_bp))
 
@@ -197,7 +197,7 @@ def stitch(kept: Iterable[Piece], length_bp: int, scoring: ScoringWindow) -> Ite
         yield from kept
         return
     # The left half keeps [0, end) and the right half [start, length), so they share [start, end).
-    end = _pairs(length_bp, scoring) * scoring.core_bp + scoring.halo_bp
+    end = pairs_of(length_bp, scoring) * scoring.core_bp + scoring.halo_bp
     start = length_bp - end
     shared: NDArray[np.float32] | None = None
     to_come = 2 * (end - start)

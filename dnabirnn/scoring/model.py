@@ -13,7 +13,7 @@ from dnabirnn.errors import OptionError
 from dnabirnn.network import call_settings, default_min_score, load_checkpoint
 from dnabirnn.scoring.calls import calls_frame, find_calls
 from dnabirnn.scoring.runs import find_runs
-from dnabirnn.scoring.stream import score
+from dnabirnn.scoring.stream import measured, score, watched
 from dnabirnn.sequences import Circular, Stretch, read_fasta
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dnabirnn.motif_classes import Output
     from dnabirnn.network import Checkpoint
     from dnabirnn.sequences import Contig, Record
-    from dnabirnn.tracks import Block
+    from dnabirnn.tracks import Block, Rows
 
 __all__ = ["Model", "load"]
 
@@ -43,7 +43,7 @@ class Model:
     device : str
         "auto" (CUDA where there is one, else the CPU), "cpu", "cuda" or "cuda:1".
     engine : str
-        "auto", "fused" (compiled kernels, on CPUs) or "torch".
+        "auto", "fused" (compiled kernels, on CPUs), "torch" or "triton" (a kernel for GPUs).
     threads : int
         Cores to use on a CPU. Results do not depend on it.
     precision : str
@@ -127,6 +127,56 @@ class Model:
             circular=circular,
         )
 
+    def runs(
+        self,
+        contigs: Iterable[Contig],
+        *,
+        min_score: int,
+        single_base: bool = False,
+        wanted: Callable[[str], NDArray[np.int64]] | None = None,
+        circular: Container[str] = (),
+        sizes: dict[str, int] | None = None,
+        progress: Callable[[int], object] = lambda bases: None,
+    ) -> Iterator[Rows]:
+        """Yield runs of bases with the same integer score; see `dnabirnn.scoring.find_runs`.
+
+        A GPU finds the runs itself, unless only some regions are wanted.
+
+        Parameters
+        ----------
+        contigs, wanted, circular
+            As for `blocks`.
+        min_score, single_base
+            As for `find_runs`.
+        sizes : dict, optional
+            The length of each contig is added, before its last rows.
+        progress : callable
+            Called with numbers of bases whose rows have been used.
+        """
+        if wanted is None and self._finds_runs_on_device():
+            from dnabirnn.engine import TorchEngine
+            from dnabirnn.scoring.device_runs import device_runs
+
+            assert isinstance(self.engine, TorchEngine)
+            return device_runs(
+                contigs,
+                self.engine,
+                self.checkpoint.scoring_window,
+                len(self.outputs),
+                min_score=min_score,
+                single_base=single_base,
+                circular=circular,
+                sizes=sizes,
+                progress=progress,
+            )
+        blocks = watched(self.blocks(contigs, wanted, circular), progress)
+        if sizes is not None:
+            blocks = measured(blocks, sizes)
+        return find_runs(blocks, min_score=min_score, single_base=single_base, regions=wanted)
+
+    def _finds_runs_on_device(self) -> bool:
+        return self.engine.on_gpu
+
     def codes(self, sequence: str | bytes | Codes) -> Codes:
         """Return the codes of a sequence as the network reads them.
 
@@ -204,7 +254,8 @@ class Model:
             0-based position of the block's first base; the blocks of a contig are adjacent.
         probabilities : ndarray, (m, O) float32
         """
-        for block in self._scanned(fasta, circular):
+        contigs, circles = self._with_circles(fasta, circular)
+        for block in self.blocks(contigs, circular=circles):
             yield block.name, block.start, block.probabilities
 
     def calls(
@@ -246,15 +297,19 @@ class Model:
             merge_gap_bp=merge_gap_bp,
         )
         lowest = default_min_score([*self.checkpoint.calls.values(), *settings.rules.values()])
-        runs = find_runs(self._scanned(fasta, circular), min_score=lowest)
+        contigs, circles = self._with_circles(fasta, circular)
+        runs = self.runs(contigs, min_score=lowest, circular=circles)
         return calls_frame(find_calls(runs, self.outputs, settings), self.outputs)
 
-    def _scanned(self, fasta: Iterable[PathLike], circular: Iterable[str]) -> Iterator[Block]:
+    def _with_circles(
+        self, fasta: Iterable[PathLike], circular: Iterable[str]
+    ) -> tuple[Iterator[Record], Container[str]]:
+        """Return the contigs of files, and those that are circular."""
         circles = tuple(circular) if not isinstance(circular, str) else (circular,)
         if not circles:
-            return self.blocks(self.contigs(*fasta))
+            return self.contigs(*fasta), ()
         chosen = Circular(circles)
-        return self.blocks(chosen.checked(self.contigs(*fasta)), circular=chosen)
+        return chosen.checked(self.contigs(*fasta)), chosen
 
 
 def _lower_case(sequence: str | bytes) -> NDArray[np.bool_]:

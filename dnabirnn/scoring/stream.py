@@ -55,7 +55,17 @@ _Contig = TypeVar("_Contig", bound=Contig)
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
-__all__ = ["Held", "measured", "ordered_map", "score", "watched"]
+__all__ = [
+    "FlankedContig",
+    "Held",
+    "flanked",
+    "measured",
+    "not_finite",
+    "ordered_map",
+    "padded_length",
+    "score",
+    "watched",
+]
 
 # Scores that may wait for a window in a batch that is not full yet: 8 MiB of float32, or the scores
 # of `_WAITING_BATCHES` full batches if these are more.
@@ -72,7 +82,7 @@ _EMPTY = Window(0, 0, 0, 0)
 _HIGHEST_BITS = np.float32(1).view(np.uint32)
 
 
-class _FlankedContig(NamedTuple):
+class FlankedContig(NamedTuple):
     """A contig to be cut into windows; a circular contig is extended by a flank at both ends."""
 
     name: str
@@ -81,6 +91,7 @@ class _FlankedContig(NamedTuple):
 
     @property
     def length_bp(self) -> int:
+        """Number of bases without flanks."""
         return len(self.codes) - 2 * self.flank_bp
 
 
@@ -89,7 +100,7 @@ class _Task(NamedTuple):
 
     number: int
     contig_number: int
-    contig: _FlankedContig
+    contig: FlankedContig
     window: Window
     padded_bp: int
 
@@ -152,8 +163,8 @@ def score(
     ScoreError
         If a score is not a finite number.
     """
-    flanked = (_flanked(contig, contig.name in circular, scoring) for contig in contigs)
-    tasks = _cut(flanked, scoring, wanted)
+    ready = (flanked(contig, contig.name in circular, scoring) for contig in contigs)
+    tasks = _cut(ready, scoring, wanted)
     batch_bp = engine.batch_windows(scoring.length_bp) * scoring.length_bp
     waiting_bp = max(_WAITING_SCORES // outputs, _WAITING_BATCHES * batch_bp)
     batches = _fill(tasks, engine, waiting_bp)
@@ -163,16 +174,17 @@ def score(
     return _join(_in_order(scored), scoring)
 
 
-def _flanked(contig: Contig, circular: bool, scoring: ScoringWindow) -> _FlankedContig:
+def flanked(contig: Contig, circular: bool, scoring: ScoringWindow) -> FlankedContig:
+    """Return a contig ready to be cut, with flanks if it is circular."""
     if not circular or not len(contig.codes):
-        return _FlankedContig(contig.name, contig.codes, 0)
+        return FlankedContig(contig.name, contig.codes, 0)
     # Both strands get the same flanks, so the grid stays its own mirror image.
     flank_bp = scoring.halo_bp
-    return _FlankedContig(contig.name, with_flanks(contig.codes, flank_bp), flank_bp)
+    return FlankedContig(contig.name, with_flanks(contig.codes, flank_bp), flank_bp)
 
 
 def _cut(
-    contigs: Iterable[_FlankedContig],
+    contigs: Iterable[FlankedContig],
     scoring: ScoringWindow,
     wanted: Callable[[str], NDArray[np.int64]] | None,
 ) -> Iterator[_Task]:
@@ -185,7 +197,7 @@ def _cut(
             padded_bp = 0
             if _touches(window, intervals):
                 size = window.end - window.start
-                padded_bp = padded_bp_of.get(size, 0) or _padded_length(size, scoring)
+                padded_bp = padded_bp_of.get(size, 0) or padded_length(size, scoring)
                 padded_bp_of[size] = padded_bp
             yield _Task(number, contig_number, contig, window, padded_bp)
             number += 1
@@ -200,7 +212,7 @@ def _touches(window: Window, intervals: NDArray[np.int64] | None) -> bool:
     return after < len(intervals) and bool(intervals[after, 0] < window.keep_end)
 
 
-def _padded_length(length_bp: int, scoring: ScoringWindow) -> int:
+def padded_length(length_bp: int, scoring: ScoringWindow) -> int:
     """Length that a window is padded to; it depends only on the window's own length.
 
     Lengths are multiples of 16. A vector of a processor holds up to 16 values, and values left over
@@ -301,8 +313,13 @@ def _adjacent(tasks: list[_Task]) -> Iterator[tuple[int, int]]:
 def _not_finite(first: _Task, scores: NDArray[np.float32]) -> ScoreError:
     place = first.window.keep_start + int(np.isfinite(scores).all(axis=1).argmin())
     place = (place - first.contig.flank_bp) % first.contig.length_bp
+    return not_finite(first.contig.name, place)
+
+
+def not_finite(name: str, place: int) -> ScoreError:
+    """Return the error for a score of a base that is not a finite number."""
     return ScoreError(
-        f"record {first.contig.name!r}, base {place} (0-based): the score is not a finite number; "
+        f"record {name!r}, base {place} (0-based): the score is not a finite number; "
         "the model's weights are too large: train it again, with a lower --lr"
     )
 
@@ -360,7 +377,7 @@ def _join(windows: Iterable[_Kept], scoring: ScoringWindow) -> Iterator[Block]:
             yield Block(contig.name, piece.start, piece.scores, part, last, piece.highest)
 
 
-def _without_flanks(pieces: Iterable[Piece], contig: _FlankedContig) -> Iterator[Piece]:
+def _without_flanks(pieces: Iterable[Piece], contig: FlankedContig) -> Iterator[Piece]:
     """Drop the scores of flanks, and shift positions to those on the contig itself."""
     for flanked in pieces:
         piece = flanked._replace(start=flanked.start - contig.flank_bp)
