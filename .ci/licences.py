@@ -73,6 +73,7 @@ _GROUPS = [
     ("The extra `index`", ("index",)),
     ("The extra `motifs`", ("motifs",)),
     ("The extra `onnx`", ("onnx",)),
+    ("The extra `triton`", ("triton",)),
     ("The extra `remote`", ("remote",)),
     ("The extra `workflow`", ("workflow",)),
     ("The extra `cluster`", ("cluster",)),

@@ -83,19 +83,27 @@ def main() -> None:
         (DOCS_LOCK, _DOCS_HEADER, names - dev),
         (SCORE_LOCK, _SCORE_HEADER, needed_to_score()),
     ]
+    everywhere = needed("dev", "docs", on="darwin")
     for path, text, part in locks:
-        path.write_text(text + "".join(entry(*pins[name], hashes[name]) for name in sorted(part)))
+        entries = (
+            entry(*pins[name], hashes[name], linux=name not in everywhere) for name in sorted(part)
+        )
+        path.write_text(text + "".join(entries))
 
 
-def entry(name: str, version: str, hashes: Iterable[str]) -> str:
-    r"""Return the lines of a package in a lock.
+def entry(name: str, version: str, hashes: Iterable[str], *, linux: bool = False) -> str:
+    r"""Return the lines of a package in a lock; one that is for Linux only is marked.
 
     >>> print(entry("click", "8.1.0", ["bb", "aa"]), end="")
     click==8.1.0 \
         --hash=sha256:aa \
         --hash=sha256:bb
+    >>> print(entry("triton", "3.7.1", ["aa"], linux=True), end="")
+    triton==3.7.1 ; sys_platform == "linux" \
+        --hash=sha256:aa
     """
-    lines = [f"{name}=={version}", *(f"--hash=sha256:{sha256}" for sha256 in sorted(hashes))]
+    pin = f"{name}=={version}" + ' ; sys_platform == "linux"' * linux
+    lines = [pin, *(f"--hash=sha256:{sha256}" for sha256 in sorted(hashes))]
     return " \\\n    ".join(lines) + "\n"
 
 

@@ -77,29 +77,32 @@ def declared(root: Path = ROOT) -> dict[str, list[Requirement]]:
     return {extra: [Requirement(line) for line in lines] for extra, lines in lists.items()}
 
 
-def needed(*extras: str) -> set[str]:
-    """Return the names of all packages that dnabirnn needs with these extras, on any platform.
+def needed(*extras: str, on: str | None = None) -> set[str]:
+    """Return the names of all packages that dnabirnn needs with these extras.
 
-    Requirements of a package are read from its metadata. A package that is not installed counts as
-    having none.
+    They are those of any platform, or of one `sys.platform`. Requirements of a package are read
+    from its metadata. A package that is not installed counts as having none.
     """
     wanted = declared()
-    return _everywhere(requirement for extra in ("", *extras) for requirement in wanted[extra])
+    roots = (requirement for extra in ("", *extras) for requirement in wanted[extra])
+    return _needed(roots, on)
 
 
 def needed_to_score() -> set[str]:
     """Return the names of all packages that scoring needs, on any platform."""
-    return _everywhere(wanted for wanted in declared()[""] if wanted.name in SCORING)
+    return _needed(wanted for wanted in declared()[""] if wanted.name in SCORING)
 
 
-def _everywhere(requirements: Iterable[Requirement]) -> set[str]:
-    """Return the names of packages, and of all that they need, on any platform."""
+def _needed(requirements: Iterable[Requirement], on: str | None = None) -> set[str]:
+    """Return the names of packages, and of all that they need, on any platform or on one."""
     roots = list(requirements)
-    return set().union(*(_reached(roots, environment) for environment in _ENVIRONMENTS))
+    places = [place for place in _ENVIRONMENTS if on in (None, place["sys_platform"])]
+    return set().union(*(_reached(roots, environment) for environment in places))
 
 
 def _reached(roots: list[Requirement], environment: dict[str, str]) -> set[str]:
-    waiting, seen = list(roots), set()
+    waiting = [root for root in roots if root.marker is None or root.marker.evaluate(environment)]
+    seen = set()
     while waiting:
         requirement = waiting.pop()
         name, extras = canonicalize_name(requirement.name), frozenset(requirement.extras)

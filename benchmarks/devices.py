@@ -14,7 +14,7 @@ from benchmarks.measure import seconds_of
 from benchmarks.speed import flops_per_base
 from benchmarks.training import encoded_set
 from dnabirnn.engine import PRECISIONS
-from dnabirnn.network import Architecture, Cell, Network
+from dnabirnn.network import DEFAULT_KMER, Architecture, Cell, Network
 from dnabirnn.scoring import Model
 from dnabirnn.training import Fit, FitSettings, Hardware, Sampler, SamplingSettings, launch
 
@@ -35,41 +35,57 @@ class _Contig(NamedTuple):
 
 
 def devices() -> Iterator[dict[str, Any]]:
-    """Yield one row per hidden size, precision and case; a single row if there is no GPU.
+    """Yield one row per engine, hidden size, precision and case; one per engine without a GPU.
 
-    `share_of_floor` compares the speed with that of the recurrence's matrix products alone, at the
-    rate of the device's product of large square matrices of the same precision. Training counts
-    three times the products of scoring: the backward pass has twice those of the forward pass.
+    Scoring is that of a contig in memory: to probabilities on the host, and to the runs that are
+    written to a track. `share_of_floor` compares the speed with that of the recurrence's matrix
+    products alone, at the rate of the device's product of large square matrices of the same
+    precision. Training counts three times the products of scoring: the backward pass has twice
+    those of the forward pass.
     """
     if not torch.cuda.is_available():
-        yield {"device": "no GPU here", "case": "scoring and training", "mbs": "not measured"}
+        for engine, case in (("torch", "scoring and training"), ("triton", "scoring")):
+            told = {"device": "no GPU here", "engine": engine, "case": case}
+            yield told | {"mbs": "not measured"}
         return
     name = torch.cuda.get_device_name()
     codes = np.random.default_rng(0).integers(0, 4, _SCORED_BP, dtype=np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         encoded = encoded_set(Path(folder))
-        for hidden in (32, 128):
+        for hidden in (32, 64, 128):
             for precision in PRECISIONS:
                 flops = flops_per_base(Cell.GRU, hidden, 1)
                 floor = _flops(precision) / flops / 1e6
                 shown = {"device": name, "hidden": hidden, "precision": precision}
-                mbs = _scoring(hidden, precision, codes)
-                yield shown | {"case": "scoring", "mbs": mbs, "share_of_floor": mbs / floor}
+                for engine in ("torch", "triton"):
+                    if (engine, precision) == ("triton", "bf16"):
+                        continue  # it has none
+                    for case, mbs in _scoring(hidden, engine, precision, codes):
+                        row = shown | {"engine": engine, "case": case, "mbs": mbs}
+                        yield row | {"share_of_floor": mbs / floor}
                 for windows in (64, 1024, 8192):
                     mbs = _training(encoded, hidden, precision, windows)
                     case = f"training, {windows} windows per step"
-                    yield shown | {"case": case, "mbs": mbs, "share_of_floor": 3 * mbs / floor}
+                    row = shown | {"engine": "torch", "case": case, "mbs": mbs}
+                    yield row | {"share_of_floor": 3 * mbs / floor}
 
 
-def _scoring(hidden: int, precision: str, codes: Any) -> float:
-    """Return the speed of scoring a contig in memory, in Mb/s."""
-    model = Model(model_of(hidden=hidden), device="cuda", engine="torch", precision=precision)
+def _scoring(hidden: int, engine: str, precision: str, codes: Any) -> Iterator[tuple[str, float]]:
+    """Yield cases of scoring a contig in memory, with their speed in Mb/s."""
+    checkpoint = model_of(hidden=hidden, kmer=DEFAULT_KMER)
+    model = Model(checkpoint, device="cuda", engine=engine, precision=precision)
+    contig = _Contig("c", codes)
 
-    def score() -> None:
-        for _ in model.blocks([_Contig("c", codes)]):
+    def probabilities() -> None:
+        for _ in model.blocks([contig]):
             pass
 
-    return _SCORED_BP / seconds_of([score], 3)[0] / 1e6
+    def runs() -> None:
+        for _ in model.runs([contig], min_score=100):
+            pass
+
+    for case, function in (("scoring", probabilities), ("scoring to runs", runs)):
+        yield case, _SCORED_BP / seconds_of([function], 3)[0] / 1e6
 
 
 def _training(encoded: EncodedSet, hidden: int, precision: str, windows: int) -> float:

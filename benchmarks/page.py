@@ -105,6 +105,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
     },
     "devices": {
         "device": "device",
+        "engine": "engine",
         "case": "case",
         "hidden": "hidden",
         "precision": "precision",

@@ -109,4 +109,6 @@ def _device(name: str) -> torch.device:
 def _how_to_install(error: ImportError) -> str:
     if sys.platform != "linux":
         return f"Triton runs on Linux, not on {sys.platform}; choose --engine torch"
-    return f"cannot load Triton ({error}); pip install 'dnabirnn[triton]', or choose --engine torch"
+    return (
+        f'cannot load Triton ({error}); `pip install "dnabirnn[triton]"`, or choose --engine torch'
+    )

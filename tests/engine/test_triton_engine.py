@@ -176,7 +176,7 @@ def test_without_triton_a_line_says_what_to_install(monkeypatch: pytest.MonkeyPa
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "triton", None)
     monkeypatch.setattr(sys, "platform", "linux")
-    assert "pip install 'dnabirnn[triton]', or choose --engine torch" in refused(
+    assert '`pip install "dnabirnn[triton]"`, or choose --engine torch' in refused(
         random_checkpoint(), device="cpu"
     )
     monkeypatch.setattr(sys, "platform", "darwin")
