@@ -21,7 +21,8 @@ import triton.language as tl
 __all__ = ["run"]
 
 
-@triton.jit
+# An integer of 1 would become a constant, which is of another type.
+@triton.jit(do_not_specialize=["unpadded", "windows", "length"])
 def run(
     places,
     unpadded,

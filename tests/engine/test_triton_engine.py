@@ -109,6 +109,9 @@ def test_compiles_for_gpus(capability: int, gates: int, first_layer: bool) -> No
         "precision": "tf32x3",
     }
     kinds = {"places": "*i32", "unpadded": "i32", "windows": "i32", "length": "i32"}
+    # A window of one base, or a batch of one window, compiles as any other.
+    plain = {parameter.name for parameter in kernel.params if parameter.do_not_specialize}
+    assert plain == kinds.keys() - {"places"}
     names = kernel.arg_names
     signature = {
         name: "constexpr" if name in constants else kinds.get(name, "*fp32") for name in names
