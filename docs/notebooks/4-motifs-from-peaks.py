@@ -18,6 +18,7 @@ import os
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import polars as pl
 from IPython.display import SVG, display
 
@@ -89,9 +90,21 @@ for name, colour in [("CTCF", "C0"), ("PU.1", "C7")]:
     table = tables[name]
     middles = (table["start"] + table["end"]) / 2 - table["length"] / 2
     left.hist(middles, range(-50, 51, 4), density=True, alpha=0.7, color=colour, label=name)
-    right.hist(table["probability"], 25, (0, 1), density=True, alpha=0.7, color=colour, label=name)
+    right.hist(
+        table["probability"],
+        np.linspace(0, 1, 26),
+        density=True,
+        alpha=0.7,
+        color=colour,
+        label=name,
+    )
     print(f"{table['called'].mean():.0%} of {table.height} peaks of {name} are called")
 left.set(xlabel="middle of the best interval, bp from the summit", ylabel="density")
 right.set(xlabel="probability that the peak has a site", ylabel="density")
 right.legend()
 figure.tight_layout()
+
+# %% [markdown]
+# Sites of CTCF lie at the summit, though no label said where they are. Some peaks of PU.1 are called too: the
+# network has only learned to tell peaks from shuffles. With [`--negatives genomic`](../sequence-labels.md), it
+# learns what other parts of the genome look like.
