@@ -23,6 +23,7 @@ from dnabirnn.cli.provenance_option import recorded, recording
 from dnabirnn.cli.signals import EndedError, receive_signals
 from dnabirnn.cli.streams import prepare_streams, settle_output, tell
 from dnabirnn.errors import DnabirnnError
+from dnabirnn.files import without_secrets
 from dnabirnn.names import printable
 
 __all__ = ["main", "run"]
@@ -178,7 +179,7 @@ def _command(ctx: click.Context) -> str:
 
 def _fail(ctx: click.Context, message: str, exit_code: int = 1) -> NoReturn:
     settle_output()
-    text = printable(" ".join(message.split()))
+    text = without_secrets(printable(" ".join(message.split())))
     if len(text) > _LONGEST_MESSAGE:  # a value may be very long; the remedy is at the end
         half = _LONGEST_MESSAGE // 2
         text = f"{text[:half]} ... {text[-half:]}"
@@ -246,4 +247,4 @@ def run() -> None:
 class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         kind = "warning: " if record.levelno >= logging.WARNING else ""
-        return f"dnabirnn: {kind}{printable(record.getMessage())}"
+        return f"dnabirnn: {kind}{without_secrets(printable(record.getMessage()))}"

@@ -67,14 +67,20 @@ def recorded(command: click.Command) -> click.Command:
 def _noting_inputs(callback: Callable[..., Any]) -> Callable[..., Any]:
     """Note the files of the command line as inputs before any of them is read.
 
+    An output at an address is an error.
+
     Readers note what they open, but a library opens some files by name.
     """
 
     @wraps(callback)
     def noted(*arguments: Any, **options: Any) -> Any:
-        from dnabirnn.files import note_read
+        from dnabirnn.files import check_local, note_read
 
-        for path in _inputs(click.get_current_context()):
+        ctx = click.get_current_context()
+        for param in ctx.command.params:
+            if _is_written(param, ctx) and isinstance(path := ctx.params.get(param.name), str):
+                check_local(path)
+        for path in _inputs(ctx):
             note_read(path)
         return callback(*arguments, **options)
 
@@ -104,15 +110,23 @@ def recording(ctx: click.Context) -> Iterator[None]:
             )
 
 
+def _is_written(param: click.Parameter, ctx: click.Context) -> bool:
+    """Return whether a parameter names an output."""
+    return param.name in _WRITTEN or (ctx.info_name, param.name) in _ALSO_WRITTEN
+
+
 def _inputs(ctx: click.Context) -> Iterator[str]:
     """Yield the paths among a command's arguments and options, and files of shipped models."""
+    from dnabirnn.files import is_address
     from dnabirnn.network import find_model
 
     for param in ctx.command.params:
         names_files = isinstance(param, click.Argument) or param.metavar in _PATHS
-        written = param.name in _WRITTEN or (ctx.info_name, param.name) in _ALSO_WRITTEN
-        if names_files and param.name in ctx.params and not written:
+        if names_files and param.name in ctx.params and not _is_written(param, ctx):
             for path in _texts(ctx.params[param.name]):
+                if is_address(path):
+                    yield path
+                    continue
                 # A folder never hides a model that comes with dnabirnn.
                 model = param.name == "model" or param.metavar == "MODEL"
                 there = os.path.exists(path) and not (model and os.path.isdir(path))

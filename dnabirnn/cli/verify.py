@@ -15,7 +15,7 @@ __all__ = ["verify"]
     """Check whether the files of a run have changed.
 
     FILE is a provenance file, written with --provenance. Prints one row per input and output file:
-    kind, path and state (same, changed or missing).
+    kind, path and state (same, changed or missing; unknown for an address that does not answer).
     """,
     "dnabirnn verify provenance.json",
 )

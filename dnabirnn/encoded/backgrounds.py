@@ -29,7 +29,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -37,6 +36,7 @@ import numpy as np
 from dnabirnn.alphabet import AMBIGUOUS, Codes, reverse_complement
 from dnabirnn.encoded.splits import SplitInterval
 from dnabirnn.errors import FastaError, OptionError
+from dnabirnn.files import file_name
 from dnabirnn.labels import IGNORE_BIT, class_bits, intervals_of, reverse_labels
 from dnabirnn.sequences import Stretches, background_of_gc, read_fasta
 
@@ -164,7 +164,7 @@ def read_backgrounds(
         if not (codes < AMBIGUOUS).any():
             raise FastaError(f"{text}: no known base; give sequence to paste sites into")
         held_bp += codes.size
-        add(Path(text).name, Stretches(codes))
+        add(file_name(text), Stretches(codes))
     return Backgrounds(sources, share, seed, digests, held_bp)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.encoded.splits import SPLITS, SplitInterval
 from dnabirnn.errors import EncodedSetError, OptionError
-from dnabirnn.files import check_state, note_read, read_json
+from dnabirnn.files import check_state, is_address, note_read, read_json
 from dnabirnn.labels import IGNORE_BIT, class_bits, label_dtype
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.names import is_printable
@@ -125,6 +125,8 @@ class EncodedSet:
             If the folder is not an encoded set, is damaged, has a newer format, or changes while
             it is read.
         """
+        if is_address(path):
+            raise EncodedSetError(f"{path}: an encoded set has to be a local folder; copy it first")
         folder = Path(path)
         # Pages of the arrays are read later; the end of the command checks the files once more.
         states = {

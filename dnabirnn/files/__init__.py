@@ -2,8 +2,9 @@
 
 Modules, in reading order:
 
+- `remote`: inputs at addresses, such as https:// and s3://
 - `journal`: a record of the files that a run has read and written
-- `read`: blocks of bytes from plain, gzip and bgzip files, pipes and standard input
+- `read`: blocks of bytes from plain, gzip and bgzip files, pipes, addresses and standard input
 - `text`: text of files, UTF-8 or Latin-1
 - `failures`: errors of the system when a file is written, with their remedy
 - `temporary`: temporary names beside an output, and what killed runs left behind

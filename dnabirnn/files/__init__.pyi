@@ -17,8 +17,18 @@ from .read import (
     PathLike as PathLike,
     check_line as check_line,
     check_readable as check_readable,
+    input_exists as input_exists,
+    is_bgzf as is_bgzf,
     listed as listed,
+    local_copy as local_copy,
+    open_input as open_input,
     read_blocks as read_blocks,
+    size_of as size_of,
+)
+from .remote import (
+    file_name as file_name,
+    is_address as is_address,
+    without_secrets as without_secrets,
 )
 from .safe_json import MOST_BYTES as MOST_BYTES, parse_json as parse_json, read_json as read_json
 from .tables import write_table as write_table
@@ -34,6 +44,7 @@ from .text import (
 )
 from .write import (
     OutputFiles as OutputFiles,
+    check_local as check_local,
     check_target as check_target,
     is_compressed as is_compressed,
     is_stream as is_stream,

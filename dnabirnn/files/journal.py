@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from dnabirnn.errors import DnabirnnError, ProvenanceError
+from dnabirnn.files.remote import RemoteState, is_address, remote_state
 
 __all__ = [
     "FileState",
@@ -45,7 +46,7 @@ class FileState(NamedTuple):
     ctime_ns: int
     inode: int
 
-    def is_of(self, other: FileState) -> bool:
+    def is_of(self, other: FileState | RemoteState) -> bool:
         """Return whether two states are of one file that has not changed in between.
 
         A file that is written has another size or time. A copy that got its name, even with the
@@ -53,6 +54,8 @@ class FileState(NamedTuple):
         nothing: FUSE (sshfs, rclone) and some mounts number their files anew whenever they have
         forgotten them, and the time of the status changes with permissions and links.
         """
+        if not isinstance(other, FileState):
+            return False
         replaced = self.inode != other.inode and self.ctime_ns != other.ctime_ns
         return self[:2] == other[:2] and not replaced
 
@@ -67,13 +70,13 @@ class Noted:
         Outputs (files and folders) that have got their final names.
     scratch_bytes : int
         Total size of scratch files, which existed only until the outputs were complete.
-    read : dict of str to FileState
-        Regular files that are read, by path, as they were before they were opened.
+    read : dict of str to FileState or RemoteState
+        Regular files and addresses that are read, as they were before they were opened.
     """
 
     paths: set[Path] = field(default_factory=set)
     scratch_bytes: int = 0
-    read: dict[str, FileState] = field(default_factory=dict)
+    read: dict[str, FileState | RemoteState] = field(default_factory=dict)
 
 
 _NOTED: ContextVar[Noted | None] = ContextVar("noted", default=None)
@@ -107,7 +110,9 @@ def note_scratch(size_bytes: int) -> None:
         noted.scratch_bytes += size_bytes
 
 
-def note_read(path: _PathLike, error: type[DnabirnnError] = ProvenanceError) -> FileState | None:
+def note_read(
+    path: _PathLike, error: type[DnabirnnError] = ProvenanceError
+) -> FileState | RemoteState | None:
     """Record the state of a file before it is opened to be read.
 
     Parameters
@@ -118,7 +123,7 @@ def note_read(path: _PathLike, error: type[DnabirnnError] = ProvenanceError) -> 
 
     Returns
     -------
-    state : FileState or None
+    state : FileState, RemoteState or None
         None for a stream, which cannot be looked at again, and for a file that does not exist.
     """
     try:
@@ -134,7 +139,9 @@ def note_read(path: _PathLike, error: type[DnabirnnError] = ProvenanceError) -> 
 
 
 def check_state(
-    path: _PathLike, state: FileState | None, error: type[DnabirnnError] = ProvenanceError
+    path: _PathLike,
+    state: FileState | RemoteState | None,
+    error: type[DnabirnnError] = ProvenanceError,
 ) -> None:
     """Raise `error` if a path is no longer the file, or the file no longer as it was.
 
@@ -144,7 +151,7 @@ def check_state(
     Parameters
     ----------
     path : str or PathLike
-    state : FileState or None
+    state : FileState, RemoteState or None
         As returned by `note_read`.
     error : class
     """
@@ -168,10 +175,12 @@ def check_read() -> None:
             check_state(name, state)
 
 
-def _state(path: _PathLike) -> FileState | None:
+def _state(path: _PathLike) -> FileState | RemoteState | None:
     """Return the state of a path; None if it is not a regular file."""
     if os.fspath(path) == "-":
         return None
+    if is_address(path):
+        return remote_state(os.fspath(path))
     found = os.stat(path)
     if not stat.S_ISREG(found.st_mode):
         return None

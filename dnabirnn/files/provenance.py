@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from dnabirnn.errors import OutputError, ProvenanceError
+from dnabirnn.files.remote import RemoteState, is_address, remote_state, without_secrets
 from dnabirnn.files.safe_json import parse_json
 from dnabirnn.files.write import is_compressed, write_text
 
@@ -45,7 +46,8 @@ class Finding(NamedTuple):
     path : str
         Path in the provenance file.
     state : str
-        "same", "changed", "missing", or "stream" if no digest was recorded.
+        "same", "changed", "missing", or "stream" if no digest was recorded. Addresses are compared
+        by size, ETag and time; "unknown" if the server does not answer.
     """
 
     kind: str
@@ -104,8 +106,8 @@ def write_provenance(
     settings : mapping
         Values of all options, defaults included.
     inputs, outputs : iterable of str or PathLike
-        Files, folders, or "-" for streams. Paths are stored relative to the folder of the
-        provenance file.
+        Files, folders, addresses, or "-" for streams. Paths are stored relative to the folder of
+        the provenance file.
 
     Raises
     ------
@@ -118,14 +120,20 @@ def write_provenance(
     content = {
         "format": _FORMAT,
         "format_version": _VERSION,
-        "arguments": list(arguments),
-        "settings": dict(settings),
+        "arguments": list(map(without_secrets, arguments)),
+        "settings": {name: _without_secrets(value) for name, value in settings.items()},
         "versions": {"python": platform.python_version(), **_versions()},
         "platform": platform.platform(),
         "inputs": _described(inputs, folder),
         "outputs": _described(outputs, folder),
     }
     write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_secrets(part) for part in value]
+    return without_secrets(value) if isinstance(value, str) else value
 
 
 def _versions() -> dict[str, str]:
@@ -141,6 +149,9 @@ def _versions() -> dict[str, str]:
 def _described(paths: Iterable[PathLike], folder: Path) -> list[dict[str, Any]]:
     described: dict[str, dict[str, Any]] = {}
     for path in [str(os.fspath(path)) for path in paths]:
+        if is_address(path):
+            described[path] = _of_address(path)
+            continue
         if path == "-" or not (os.path.isfile(path) or os.path.isdir(path)):
             described[path] = {"path": path, "sha256": None}
             continue
@@ -148,6 +159,16 @@ def _described(paths: Iterable[PathLike], folder: Path) -> list[dict[str, Any]]:
             name = os.path.relpath(os.path.realpath(file), folder)
             described[name] = {"path": name, "sha256": _digest(file), "bytes": file.stat().st_size}
     return [described[name] for name in sorted(described)]
+
+
+def _of_address(path: str) -> dict[str, Any]:
+    """Describe an address by what its server says: reading it again for a digest may take hours."""
+    try:
+        state = remote_state(path)
+    except OSError as cause:
+        raise ProvenanceError(f"{path}: cannot be read: {cause.strerror}") from cause
+    found = {"path": without_secrets(path), "sha256": None, "bytes": state.size_bytes}
+    return found | {"etag": state.tag, "modified": state.modified}
 
 
 def _files_of(path: Path) -> list[Path]:
@@ -199,7 +220,20 @@ def verify(path: PathLike) -> list[Finding]:
         raise ProvenanceError(f"{path}: damaged ({cause}); {_REMEDY}") from cause
 
 
+def _state_of_address(entry: Mapping[str, Any]) -> str:
+    try:
+        now = remote_state(entry["path"])
+    except FileNotFoundError:
+        return "missing"
+    except OSError:
+        return "unknown"
+    then = RemoteState(entry.get("bytes"), entry.get("etag", ""), entry.get("modified", ""))
+    return "same" if now.is_of(then) else "changed"
+
+
 def _state(folder: Path, entry: Mapping[str, Any]) -> str:
+    if is_address(entry["path"]):
+        return _state_of_address(entry)
     if entry["sha256"] is None:
         return "stream"
     file = folder / entry["path"]

@@ -1,20 +1,27 @@
-"""Read files as blocks of bytes: plain, gzip, bgzip, standard input."""
+"""Read files as blocks of bytes: plain, gzip, bgzip, standard input, addresses.
+
+All inputs are opened here: with `read_blocks` as a stream, with `open_input` at any place, and with
+`local_copy` for libraries that open files by name.
+"""
 
 from __future__ import annotations
 
 import codecs
 import hashlib
 import os
+import shutil
 import stat
 import sys
+import tempfile
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 
-from dnabirnn.files.journal import check_state, note_read
+from dnabirnn.files.journal import check_state, note_read, noting
+from dnabirnn.files.remote import file_name, is_address, open_remote, remote_state
 from dnabirnn.names import printable
 
 if TYPE_CHECKING:
@@ -26,8 +33,13 @@ __all__ = [
     "PathLike",
     "check_line",
     "check_readable",
+    "input_exists",
+    "is_bgzf",
     "listed",
+    "local_copy",
+    "open_input",
     "read_blocks",
+    "size_of",
 ]
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
@@ -91,7 +103,7 @@ def read_blocks(
         raise error(f"{source}: cannot be read: {cause.strerror or cause}") from cause
     if digests is not None and digest is not None:
         # A name that is not text could not be written to JSON as UTF-8.
-        digests[_free_key(printable(os.path.basename(source)), digests)] = digest.hexdigest()
+        digests[_free_key(printable(file_name(source)), digests)] = digest.hexdigest()
 
 
 def _without_mark(blocks: Iterator[bytes]) -> Iterator[bytes]:
@@ -141,12 +153,92 @@ def listed(digests: Mapping[str, str]) -> list[dict[str, str]]:
 def _open(path: PathLike) -> AbstractContextManager[BinaryIO]:
     if os.fspath(path) == "-":
         return nullcontext(sys.stdin.buffer)
+    if is_address(path):
+        return open_remote(os.fspath(path))
     return Path(path).open("rb")
+
+
+def open_input(path: PathLike) -> BinaryIO:
+    """Open a file or an address to read it at any place.
+
+    A server that sends files only as a whole is read into a temporary file first, which is removed
+    when the file is closed.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    if not is_address(path):
+        return open(path, "rb")
+    file = open_remote(os.fspath(path))
+    if file.seekable():
+        return file
+    with file:
+        copy = tempfile.TemporaryFile(prefix="dnabirnn-")  # noqa: SIM115
+        shutil.copyfileobj(file, copy, BLOCK_BYTES)
+    copy.seek(0)
+    return cast("BinaryIO", copy)
+
+
+@contextmanager
+def local_copy(path: PathLike, error: type[DnabirnnError]) -> Iterator[Path]:
+    """Yield the path of a file, or of a temporary copy of an address, removed when the block ends.
+
+    Raises
+    ------
+    error
+        An address that cannot be read. An `error` from inside the block names the address.
+    """
+    if not is_address(path):
+        state = note_read(path, error)
+        yield Path(path)
+        check_state(path, state, error)
+        return
+    check_readable(path, error)
+    state = note_read(path, error)
+    # `noting` keeps the copy out of the journal of the run.
+    with tempfile.TemporaryDirectory(prefix="dnabirnn-") as folder, noting():
+        copy = Path(folder, file_name(path) or "copy")
+        try:
+            with open_remote(os.fspath(path)) as file, copy.open("wb") as out:
+                shutil.copyfileobj(file, out, BLOCK_BYTES)
+        except OSError as cause:
+            raise error(f"{path}: cannot be read: {cause.strerror or cause}") from cause
+        check_state(path, state, error)
+        try:
+            yield copy
+        except error as cause:
+            raise error(str(cause).replace(str(copy), os.fspath(path))) from cause
+
+
+def size_of(file: BinaryIO) -> int:
+    """Return the size of a seekable file in bytes; it is then at its beginning."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size
+
+
+def input_exists(path: PathLike) -> bool:
+    """Return whether a path or an address is that of an input; servers without an answer say no."""
+    if not is_address(path):
+        return os.path.exists(path)
+    try:
+        remote_state(os.fspath(path))
+    except OSError:
+        return False
+    return True
 
 
 def check_readable(path: PathLike, error: type[DnabirnnError]) -> None:
     """Raise `error` if the path is not a file, before any work is done."""
     if os.fspath(path) == "-":
+        return
+    if is_address(path):
+        try:
+            remote_state(os.fspath(path))
+        except OSError as cause:
+            raise error(f"{path}: {cause.strerror}") from cause
         return
     try:
         mode = os.stat(path).st_mode
@@ -185,10 +277,10 @@ def _inflate(
                 member, started = zlib.decompressobj(wbits=31), False
     if started:
         raise error(f"{source}: truncated gzip file; {remedy}")
-    if _is_bgzf(head) and size:
+    if is_bgzf(head) and size:
         raise error(f"{source}: truncated bgzip file: its end block is missing; {remedy}")
 
 
-def _is_bgzf(head: bytes) -> bool:
-    """Return whether a gzip header has the extra field of BGZF."""
+def is_bgzf(head: bytes) -> bool:
+    """Return whether the first 18 bytes of a gzip file have the extra field of BGZF."""
     return len(head) >= _BGZF_HEADER_BYTES and bool(head[3] & 4) and head[12:14] == b"BC"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from dnabirnn.errors import OutputError
 from dnabirnn.files.failures import failures_of
 from dnabirnn.files.journal import check_read, note_scratch, note_written
+from dnabirnn.files.remote import is_address
 from dnabirnn.files.temporary import Scratch, temporary_path
 
 if TYPE_CHECKING:
@@ -28,7 +29,15 @@ if TYPE_CHECKING:
     from dnabirnn.files.read import PathLike
 
 
-__all__ = ["OutputFile", "OutputFiles", "check_target", "is_compressed", "is_stream", "write_text"]
+__all__ = [
+    "OutputFile",
+    "OutputFiles",
+    "check_local",
+    "check_target",
+    "is_compressed",
+    "is_stream",
+    "write_text",
+]
 
 _COMPRESSED = (".gz", ".bgz")
 _STANDARD_OUTPUT = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
@@ -383,8 +392,18 @@ def check_target(path: PathLike) -> None:
         _target(os.fspath(path))
 
 
+def check_local(path: PathLike) -> None:
+    """Raise OutputError if an output is an address."""
+    if is_address(path):
+        raise OutputError(
+            f"{path}: outputs are local files; give a path, and copy the file to the address "
+            "afterwards"
+        )
+
+
 def _target(name: str) -> Path:
     """Return the path with symbolic links resolved; raise OutputError unless it can be written."""
+    check_local(name)
     if not name or name.endswith(os.sep) or os.path.isdir(name):
         raise OutputError(f"{name or '(empty)'}: a folder; give the name of a file")
     target = Path(os.path.realpath(name))

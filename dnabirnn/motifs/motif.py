@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from dnabirnn.errors import MotifError
-from dnabirnn.files import is_stream, read_text
+from dnabirnn.files import file_name, is_stream, read_text
 from dnabirnn.motifs.meme import is_meme, read_meme
 from dnabirnn.motifs.plain import read_plain
 from dnabirnn.motifs.transfac import is_transfac, read_transfac
@@ -293,7 +292,7 @@ def _named(entries: Sequence[MatrixEntry], source: str) -> list[MatrixEntry]:
     """Name a single motif after its file, if the file has no name for it."""
     named = source != "/dev/stdin" and not is_stream(source)
     if len(entries) == 1 and not entries[0].name and named:
-        name = Path(source).name.removesuffix(".gz")
+        name = file_name(source).removesuffix(".gz")
         name = name.rpartition(".")[0] or name
         return [entries[0]._replace(name=name, identifier=name)]
     nameless = [number for number, entry in enumerate(entries, 1) if not entry.name]

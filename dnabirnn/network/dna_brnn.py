@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dnabirnn.errors import ModelFileError, OptionError
+from dnabirnn.files import file_name, local_copy
 from dnabirnn.motif_classes import MotifClass
 from dnabirnn.names import is_printable
 from dnabirnn.network.architecture import Architecture, Cell
@@ -99,10 +100,10 @@ def convert(path: PathLike, classes: Sequence[str] | None = None) -> Checkpoint:
     OptionError
         If there are too few or too many names, or two names are equal.
     """
-    path = Path(path)
-    reader = _GraphReader(path, read_kann(path))
-    layers, head_weight, head_bias = reader.network()
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    with local_copy(path, ModelFileError) as file:
+        reader = _GraphReader(file, read_kann(file))
+        layers, head_weight, head_bias = reader.network()
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
     published = digest == _PUBLISHED
     names = _names(path, len(reader.values(head_bias)) - 1, classes, published)
     weights = _weights(reader, layers)
@@ -127,13 +128,13 @@ def convert(path: PathLike, classes: Sequence[str] | None = None) -> Checkpoint:
         calls={name: CallRule(500, _MIN_LENGTH_BP, _MERGE_GAP_BP) for name in names},
         card={
             **(_PUBLISHED_CARD if published else {}),
-            "converted from": f"{path.name}, sha256 {digest}",
+            "converted from": f"{file_name(path)}, sha256 {digest}",
         },
     )
 
 
 def _names(
-    path: Path, count: int, classes: Sequence[str] | None, published: bool
+    path: PathLike, count: int, classes: Sequence[str] | None, published: bool
 ) -> tuple[str, ...]:
     if classes is None and published:
         return _PUBLISHED_CLASSES

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dnabirnn.errors import ModelFileError, OptionError
-from dnabirnn.files import check_state, load_arrays, look, note_read, parse_json
+from dnabirnn.files import load_arrays, local_copy, look, parse_json
 from dnabirnn.network.architecture import Architecture, Ensemble
 from dnabirnn.network.call_rules import CallLengths, CallRule, discoveries_of
 from dnabirnn.network.checkpoint import (
@@ -40,8 +40,11 @@ def load_checkpoint(path: PathLike) -> Checkpoint:
     ModelFileError
         There is no such file, or it is not a model, is damaged, has a newer format, or changes.
     """
-    path = find_model(path)
-    state = note_read(path, error=ModelFileError)
+    with local_copy(find_model(path), ModelFileError) as file:
+        return _load(file)
+
+
+def _load(path: Path) -> Checkpoint:
     contents = _contents(path)
     text = contents.metadata.get(METADATA_KEY)
     if text is None:
@@ -80,7 +83,6 @@ def load_checkpoint(path: PathLike) -> Checkpoint:
         raise ModelFileError(
             f"{path}: {error}; the file is damaged: copy it again, or train again"
         ) from error
-    check_state(path, state, ModelFileError)
     return checkpoint
 
 

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dnabirnn.files import is_address
+
 if TYPE_CHECKING:
     from dnabirnn.files import PathLike
 
@@ -24,8 +26,8 @@ def shipped_models() -> dict[str, Path]:
     return {path.name.removesuffix(_ENDING): path for path in sorted(_FOLDER.glob(f"*{_ENDING}"))}
 
 
-def find_model(path: PathLike) -> Path:
-    """Return the path of a model file.
+def find_model(path: PathLike) -> PathLike:
+    """Return the path or the address of a model file.
 
     If the path does not exist, or is a folder, it can be the name of a shipped model. A file of
     that name takes precedence, with a warning.
@@ -40,7 +42,7 @@ def find_model(path: PathLike) -> Path:
     if shipped is None or (os.path.exists(path) and not os.path.isdir(path)):
         if shipped is not None:
             _warn_of_file(os.path.abspath(path))
-        return Path(path)
+        return path if is_address(path) else Path(path)
     return shipped
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 
 from dnabirnn.encoded import SPLITS, EncodedSet
-from dnabirnn.errors import ReportError
+from dnabirnn.errors import ModelFileError, ReportError
 from dnabirnn.evaluation import Curve, PrecisionRecall, Reliability
-from dnabirnn.files import listed, parse_json, read_text
+from dnabirnn.files import file_name, listed, local_copy, parse_json, read_text
 from dnabirnn.network import find_model, load_checkpoint
 from dnabirnn.report.ideogram import Assembly
 from dnabirnn.report.motifs import FoundMotifs, read_found_motifs
@@ -53,8 +53,9 @@ class NamedModel(NamedTuple):
             The file is not a model.
         """
         checkpoint = load_checkpoint(path)
-        digest = hashlib.sha256(find_model(path).read_bytes()).hexdigest()
-        return cls(os.path.basename(path), checkpoint, digest)
+        with local_copy(find_model(path), ModelFileError) as file:
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        return cls(file_name(path), checkpoint, digest)
 
 
 class Curves(NamedTuple):

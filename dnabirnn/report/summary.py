@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from dnabirnn.errors import OptionError, TrackError
-from dnabirnn.files import OutputFiles, write_table
+from dnabirnn.files import OutputFiles, file_name, write_table
 from dnabirnn.names import shortened
 from dnabirnn.tracks import read_sizes
 
@@ -210,7 +210,7 @@ def sample_names(paths: Sequence[PathLike]) -> list[str]:
     """
     named = [os.fspath(path) for path in paths]
     folders = [path.split(os.sep)[:-1] for path in named]
-    bases = [os.path.basename("standard input" if path == "-" else path) for path in named]
+    bases = ["standard input" if path == "-" else file_name(path) for path in named]
     short = [_without_endings(base) for base in bases]
     for depth in range(max(map(len, folders), default=0) + 1):
         for last in (short, bases):
@@ -245,12 +245,8 @@ def contig_sizes(path: PathLike) -> dict[str, int]:
         A file that cannot be read.
     """
     name = os.fspath(path)
-    if _INDEX.search(name):
+    if _INDEX.search(file_name(name)):
         return read_sizes(name)
-    index = f"{name}.fai"
-    there = os.path.isfile(name) and os.path.isfile(index)
-    if there and os.stat(index).st_mtime >= os.stat(name).st_mtime:
-        return read_sizes(index)
     from dnabirnn.sequences import contig_lengths
 
     return contig_lengths(name)

@@ -14,6 +14,7 @@ from dnabirnn.motif_classes import Output
 from dnabirnn.network import default_min_score
 from dnabirnn.scoring.calls import find_calls
 from dnabirnn.scoring.genome import Found
+from dnabirnn.scoring.stream import bases_needed
 from dnabirnn.sequences import contigs_of_shard
 from dnabirnn.tracks import Lines
 
@@ -72,7 +73,8 @@ def score_labels(
         If options or inputs are wrong, or the output cannot be written. No file is written then.
     """
     wanted = None if regions is None else regions.of
-    contigs = contigs_of_shard(model.contigs, fasta, shard, [regions, circular])
+    spans = bases_needed(wanted, model.checkpoint.scoring_window, circular or ())
+    contigs = contigs_of_shard(model.contigs, fasta, shard, [regions, circular], spans)
     sizes: dict[str, int] = {}
     runs = model.runs(
         contigs,

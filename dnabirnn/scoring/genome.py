@@ -23,7 +23,7 @@ from dnabirnn.scoring.decoys import Decoys, DecoySearch
 from dnabirnn.scoring.qvalues import CallEvidence, Limits
 from dnabirnn.scoring.runs import find_runs
 from dnabirnn.scoring.sequence_file import SequenceFile
-from dnabirnn.scoring.stream import Held, measured, watched
+from dnabirnn.scoring.stream import Held, bases_needed, measured, watched
 from dnabirnn.sequences import contigs_of_shard
 from dnabirnn.tracks import EVIDENCE_ENDING, Target
 
@@ -239,9 +239,12 @@ def score_genome(
     if assessment is not None or periods:
         _check_assessment(assessment, calls_to, calls, shard)
     read = partial(model.contigs, case=assessment is not None)
-    contigs = contigs_of_shard(read, fasta, shard, [regions, circular])
-    held = Held(contigs) if assessment is not None or periods else None
     wanted = None if regions is None else regions.of
+    spans = None
+    if assessment is None and not periods and sequences_out is None:  # these read whole contigs
+        spans = bases_needed(wanted, model.checkpoint.scoring_window, circular or ())
+    contigs = contigs_of_shard(read, fasta, shard, [regions, circular], spans)
+    held = Held(contigs) if assessment is not None or periods else None
     sizes: dict[str, int] = {}
     summary = Found()
     # Formats with one file per output hold all scores; the others, scores of `floor` and above.

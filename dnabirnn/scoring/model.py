@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.motif_classes import Output
     from dnabirnn.network import Checkpoint
-    from dnabirnn.sequences import Contig, Record
+    from dnabirnn.sequences import Contig, Needed, Record
     from dnabirnn.tracks import Block, Rows
 
 __all__ = ["Model", "load"]
@@ -225,12 +225,15 @@ class Model:
         blocks = self.blocks([Stretch("", self.codes(sequence))], circular=[""] if circular else [])
         return np.concatenate([block.probabilities for block in blocks])
 
-    def contigs(self, *fasta: PathLike, case: bool = False) -> Iterator[Record]:
+    def contigs(
+        self, *fasta: PathLike, case: bool = False, needed: Needed | None = None
+    ) -> Iterator[Record]:
         """Read the contigs of FASTA files; lower case is treated as in the model's training.
 
-        With `case`, the records say which bases are lower case.
+        With `case`, the records say which bases are lower case. `needed` is as for `read_fasta`.
         """
-        return read_fasta(*fasta, case=case, hard_mask=self.checkpoint.mask == "hard")
+        hard = self.checkpoint.mask == "hard"
+        return read_fasta(*fasta, case=case, hard_mask=hard, needed=needed)
 
     def scan(
         self, *fasta: PathLike, circular: Iterable[str] = ()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from dnabirnn.files import check_target, is_stream, noting
 from dnabirnn.resources import MB, Estimate, rehearsing
+from dnabirnn.scoring.stream import bases_needed
 from dnabirnn.sequences import Stretch, contigs_of_shard, most_bases, survey_contigs, write_pieces
 from dnabirnn.tracks import TrackFormat
 
@@ -121,9 +122,11 @@ class ScoringPlan:
             for path in target.files(self.model.outputs):
                 check_target(path)
         naming = [self.regions, self.circular]
-        contigs = contigs_of_shard(self.model.contigs, self.fasta, self.shard, naming)
         wanted = None if self.regions is None else self.regions.of
-        around = 0 if wanted is None else self.model.checkpoint.scoring_window.length_bp // 2
+        window = self.model.checkpoint.scoring_window
+        spans = None if self.assessed else bases_needed(wanted, window, self.circular or ())
+        contigs = contigs_of_shard(self.model.contigs, self.fasta, self.shard, naming, spans)
+        around = 0 if wanted is None else window.length_bp // 2
         found = survey_contigs(contigs, wanted, around, self.progress)
         seconds, written, least = self._rehearse(found)
         memory = self._memory(found.longest_bp) + self._names(found)

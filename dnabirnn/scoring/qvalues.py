@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dnabirnn.errors import OptionError, TrackError
-from dnabirnn.files import MOST_BYTES, OutputFiles, check_readable, parse_json
+from dnabirnn.files import MOST_BYTES, OutputFiles, check_readable, local_copy, parse_json
 from dnabirnn.motif_classes import Output
 from dnabirnn.tracks import (
     EVIDENCE_ENDING,
@@ -45,6 +45,7 @@ from dnabirnn.tracks import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -239,10 +240,15 @@ def _column(rows: Rows, name: str) -> NDArray[Any] | None:
 
 def _read(path: str) -> CallEvidence:
     """Read the file beside the calls of a shard."""
+    check_readable(path, TrackError)
+    with local_copy(path, TrackError) as file:
+        return _read_file(file)
+
+
+def _read_file(path: Path) -> CallEvidence:
     from safetensors import SafetensorError, safe_open
 
-    check_readable(path, TrackError)
-    if os.path.getsize(path) > MOST_BYTES * 16:
+    if path.stat().st_size > MOST_BYTES * 16:
         raise TrackError(f"{path}: far too large; score the shard again")
     try:
         with safe_open(path, framework="numpy") as file:

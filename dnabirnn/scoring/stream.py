@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from dnabirnn.alphabet import Codes
     from dnabirnn.engine import Engine
     from dnabirnn.network import ScoringWindow
+    from dnabirnn.sequences import Needed
 
 _Contig = TypeVar("_Contig", bound=Contig)
 _Item = TypeVar("_Item")
@@ -58,6 +59,7 @@ _Result = TypeVar("_Result")
 __all__ = [
     "FlankedContig",
     "Held",
+    "bases_needed",
     "flanked",
     "measured",
     "not_finite",
@@ -420,6 +422,33 @@ class Held(Generic[_Contig]):
     def take(self, name: str) -> _Contig:
         """Return a contig that was read, and hold it no longer."""
         return self._held.pop(name)
+
+
+def bases_needed(
+    wanted: Callable[[str], NDArray[np.int64]] | None,
+    scoring: ScoringWindow,
+    circular: Container[str],
+) -> Needed | None:
+    """Return the bases that are read to score the wanted intervals; None for all bases.
+
+    A window that keeps a wanted base ends less than its length away from it.
+
+    Parameters
+    ----------
+    wanted, circular
+        As for `score`. Circular contigs are read whole, because windows run across their origin.
+    scoring : ScoringWindow
+    """
+    if wanted is None:
+        return None
+
+    def needed(name: str, length: int) -> NDArray[np.int64]:
+        if name in circular:
+            return np.array([[0, length]], np.int64)
+        around = np.array([-scoring.length_bp, scoring.length_bp], np.int64)
+        return np.add(wanted(name), around, dtype=np.int64)
+
+    return needed
 
 
 def measured(blocks: Iterable[Block], sizes: dict[str, int]) -> Iterator[Block]:

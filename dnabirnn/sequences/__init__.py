@@ -9,6 +9,7 @@ Modules, in reading order:
 - `genbank`: the GenBank parser; names and topology, also for labels
 - `embl`: the EMBL parser; names and topology, also for labels
 - `twobit`: the 2bit reader
+- `indexed`: parts of FASTA with an index, such as `genome.fa.gz.fai`
 - `read`: `read_fasta`: format detection, and records from several files
 - `circular`: circular contigs
 - `selection`: contigs of a shard, checked against files that name contigs

@@ -12,6 +12,7 @@ from .genbank import (
     GenbankLines as GenbankLines,
     is_genbank as is_genbank,
 )
+from .indexed import Needed as Needed
 from .periods import (
     LONGEST_PERIOD_BP as LONGEST_PERIOD_BP,
     Period as Period,

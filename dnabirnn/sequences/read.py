@@ -16,6 +16,7 @@ from dnabirnn.sequences.embl import is_embl, parse_embl
 from dnabirnn.sequences.fasta import parse_fasta
 from dnabirnn.sequences.fastq import parse_fastq
 from dnabirnn.sequences.genbank import is_genbank, parse_genbank
+from dnabirnn.sequences.indexed import Needed, read_index, read_indexed
 from dnabirnn.sequences.records import ParseContext, PrefixedPath, Record
 from dnabirnn.sequences.twobit import is_twobit, read_twobit
 
@@ -30,6 +31,7 @@ def read_fasta(
     case: bool = False,
     hard_mask: bool = False,
     digests: dict[str, str] | None = None,
+    needed: Needed | None = None,
 ) -> Iterator[Record]:
     r"""Yield the records of sequence files in order, with one contig in memory at a time.
 
@@ -37,7 +39,8 @@ def read_fasta(
     ----------
     *paths : str or PathLike
         FASTA, FASTQ, GenBank or EMBL (plain, gzip or bgzip), or 2bit; the format is detected by
-        content. "-" is standard input. A `PrefixedPath` adds a prefix to the names of its records.
+        content. "-" is standard input, and https://, s3:// and gs:// are addresses. A
+        `PrefixedPath` adds a prefix to the names of its records.
     case : bool
         Fill `Record.lower`, which takes one more byte per base.
     hard_mask : bool
@@ -45,6 +48,10 @@ def read_fasta(
     digests : dict, optional
         After a file has been read to its end, `digests[basename]` is set to the SHA-256 (hex) of
         its bytes as stored. A second file of the same basename has the key "basename (2)".
+    needed : callable, (name, length) -> ndarray (n, 2) int64 or None, optional
+        Bases that are needed of a record: sorted, disjoint intervals, or None to leave it out. Of
+        2bit, and of FASTA with an index (`samtools faidx`), only these are read. Other bases of the
+        record are those of the file or code 4.
 
     Yields
     ------
@@ -73,11 +80,17 @@ def read_fasta(
     for path in paths:
         prefix = path.prefix if isinstance(path, PrefixedPath) else ""
         reading = ParseContext(str(path), case, hard_mask, prefix, names)
-        yield from _records(path, reading, digests)
+        some = None
+        if needed is not None and digests is None:
+            some = read_indexed(path, reading, needed)
+        yield from _records(path, reading, digests, needed) if some is None else some
 
 
 def _records(
-    path: PathLike, reading: ParseContext, digests: dict[str, str] | None
+    path: PathLike,
+    reading: ParseContext,
+    digests: dict[str, str] | None,
+    needed: Needed | None = None,
 ) -> Iterator[Record]:
     """Yield the records of one file, with the parser of the format that its first bytes show."""
     with closing(read_blocks(path, FastaError, digests)) as blocks:
@@ -97,10 +110,12 @@ def _records(
                 parse = parse_genbank
             elif is_embl(head):
                 parse = parse_embl
-            yield from parse(chain([head], blocks), reading)
+            for record in parse(chain([head], blocks), reading):
+                if needed is None or needed(record.name, len(record.codes)) is not None:
+                    yield record
             return
     # 2bit needs random access, so the file is opened by its path, and read again for its digest.
-    yield from read_twobit(path, reading)
+    yield from read_twobit(path, reading, needed)
     if digests is not None:
         deque(read_blocks(path, FastaError, digests), maxlen=0)
 
@@ -108,9 +123,26 @@ def _records(
 def contig_lengths(*paths: PathLike) -> dict[str, int]:
     """Return the length of each record in bases, by name, in the order of the files.
 
+    They are read from the index of a FASTA (`samtools faidx`) or of 2bit if there is one.
+
     Raises
     ------
     FastaError
         As `read_fasta`.
     """
-    return {name: len(codes) for name, codes, _ in read_fasta(*paths)}
+    names: dict[str, str] = {}
+    lengths: dict[str, int] = {}
+
+    def note(name: str, length: int) -> None:
+        lengths[name] = length
+
+    for path in paths:
+        check_readable(path, FastaError)
+        prefix = path.prefix if isinstance(path, PrefixedPath) else ""
+        reading = ParseContext(str(path), prefix=prefix, names=names)
+        entries = read_index(path)
+        if entries is not None:
+            lengths |= {reading.name(entry.word): entry.length for entry in entries}
+            continue
+        deque(_records(path, reading, None, note), maxlen=0)
+    return lengths

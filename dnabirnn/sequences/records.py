@@ -194,14 +194,14 @@ class ParseContext:
             np.frombuffer(lower, dtype=np.bool_) if self.case else None,
         )
 
-    def bad_letter(self, name: str | None, text: bytes, line: int) -> FastaError:
+    def bad_letter(self, name: str | None, text: bytes, line: int | None) -> FastaError:
         """Return the error for the first invalid letter of a text, which starts on `line`."""
         position = text.translate(_INVALID_BYTES).index(1)
         letter = chr(text[position])
         hint = _LETTER_HINTS.get(letter, "only IUPAC nucleotide letters are read")
+        place = "" if line is None else f", line {line + text.count(bytes([10]), 0, position)}"
         return FastaError(
-            f"{self.source}: record {name!r}, line {line + text.count(bytes([10]), 0, position)}: "
-            f"{letter!r} is not a nucleotide letter ({hint})"
+            f"{self.source}: record {name!r}{place}: {letter!r} is not a nucleotide letter ({hint})"
         )
 
 

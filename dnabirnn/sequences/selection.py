@@ -5,15 +5,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
-from dnabirnn.errors import OptionError
-from dnabirnn.files import is_stream
+import numpy as np
+
+from dnabirnn.errors import FastaError, OptionError
+from dnabirnn.files import is_address, is_stream
 from dnabirnn.sequences.circular import Circular
+from dnabirnn.sequences.indexed import read_index
 from dnabirnn.sequences.read import contig_lengths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from dnabirnn.files import PathLike
+    from dnabirnn.sequences.indexed import Needed
     from dnabirnn.sequences.records import Contig
 
     _Contig = TypeVar("_Contig", bound=Contig)
@@ -33,6 +39,7 @@ def contigs_of_shard(
     fasta: Sequence[PathLike],
     shard: Shard | None,
     naming: Iterable[NamesContigs | None],
+    spans: Needed | None = None,
 ) -> Iterable[_Contig]:
     """Return the contigs of a shard, or all contigs.
 
@@ -45,6 +52,9 @@ def contigs_of_shard(
         All contigs by default.
     naming : iterable of NamesContigs or None
         As in `checked_contigs`.
+    spans : callable, optional
+        Bases that are needed of a contig, as `needed` of `read_fasta`; all of them by default. Of
+        files with an index, only these and those of the shard are read.
 
     Raises
     ------
@@ -52,7 +62,8 @@ def contigs_of_shard(
         A shard of standard input or a pipe; a failed check of `naming` may raise other errors.
     """
     if shard is None:
-        return checked_contigs(read(*fasta), fasta, naming)
+        contigs = read(*fasta) if spans is None else read(*fasta, needed=spans)
+        return checked_contigs(contigs, fasta, naming)
     if any(map(is_stream, fasta)):
         raise OptionError(
             "--shard: reads the FASTA twice, which standard input and pipes do not allow"
@@ -61,7 +72,18 @@ def contigs_of_shard(
     for one in _checks(naming):
         one.check_contigs(lengths)
     names = shard.names(lengths)
-    return (contig for contig in read(*fasta) if contig.name in names)
+
+    def needed(name: str, length: int) -> NDArray[np.int64] | None:
+        if lengths.get(name) != length:
+            raise FastaError(
+                f"{', '.join(map(str, fasta))}: record {name!r} is not as in the index; make it "
+                "again with `samtools faidx`"
+            )
+        if name not in names:
+            return None
+        return np.array([[0, length]]) if spans is None else spans(name, length)
+
+    return read(*fasta, needed=needed)
 
 
 def checked_contigs(
@@ -71,7 +93,8 @@ def checked_contigs(
 ) -> Iterator[_Contig]:
     """Yield contigs after checking the inputs that name contigs, so before the first is scored.
 
-    Standard input and pipes can be read only once, so their check is made after the last contig.
+    Standard input and pipes can be read only once, and addresses without an index would be fetched
+    twice, so their check is made after the last contig.
 
     Parameters
     ----------
@@ -83,7 +106,7 @@ def checked_contigs(
     """
     checks = _checks(naming)
     lengths: dict[str, int] = {}
-    if checks and not any(map(is_stream, fasta)):
+    if checks and not any(map(_reads_once, fasta)):
         lengths = contig_lengths(*fasta)
         for one in checks:
             one.check_contigs(lengths)
@@ -94,6 +117,10 @@ def checked_contigs(
         yield contig
     for one in checks:
         one.check_contigs(lengths)
+
+
+def _reads_once(path: PathLike) -> bool:
+    return is_stream(path) or (is_address(path) and read_index(path) is None)
 
 
 def _checks(naming: Iterable[NamesContigs | None]) -> list[NamesContigs]:

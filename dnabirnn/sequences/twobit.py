@@ -15,7 +15,7 @@ import numpy as np
 
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.errors import FastaError
-from dnabirnn.files import check_state, note_read
+from dnabirnn.files import check_state, is_address, note_read, open_input, size_of
 from dnabirnn.sequences.records import Record
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.alphabet import Codes
     from dnabirnn.files import PathLike
+    from dnabirnn.sequences.indexed import Needed
     from dnabirnn.sequences.records import ParseContext
 
 __all__ = ["is_twobit", "read_twobit"]
@@ -52,7 +53,9 @@ def is_twobit(head: bytes) -> bool:
     return head[:4] in _BYTE_ORDER
 
 
-def read_twobit(path: PathLike, reading: ParseContext) -> Iterator[Record]:
+def read_twobit(
+    path: PathLike, reading: ParseContext, needed: Needed | None = None
+) -> Iterator[Record]:
     """Yield the records of a 2bit file, in the order of its index.
 
     Parameters
@@ -61,6 +64,8 @@ def read_twobit(path: PathLike, reading: ParseContext) -> Iterator[Record]:
         A regular file: the index holds byte offsets, so random access is needed.
     reading : ParseContext
         N blocks become code 4, and mask blocks lower case.
+    needed : callable, optional
+        As in `read_fasta`.
 
     Raises
     ------
@@ -68,16 +73,20 @@ def read_twobit(path: PathLike, reading: ParseContext) -> Iterator[Record]:
         A file that is not a regular file, is damaged or truncated, or changes while it is read; a
         duplicate name.
     """
-    if os.fspath(path) == "-" or not os.path.isfile(path):
+    if not is_address(path) and (os.fspath(path) == "-" or not os.path.isfile(path)):
         raise FastaError(
             f"{path}: 2bit needs random access, which standard input and pipes do not allow; give "
             "the path of the file"
         )
     state = note_read(path, FastaError)
-    with open(path, "rb") as file:
+    with open_input(path) as file:
         source = _Source(file, reading)
         for word, offset in list(source.index()):
-            yield source.record(reading.name(word), offset)
+            name = reading.name(word)
+            if needed is None:
+                yield source.record(name, offset)
+            elif (some := needed(name, source.length(name, offset))) is not None:
+                yield source.record(name, offset, some)
         check_state(path, state, FastaError)
 
 
@@ -87,7 +96,7 @@ class _Source:
     def __init__(self, file: BinaryIO, reading: ParseContext) -> None:
         self._file = file
         self._reading = reading
-        self._size = os.fstat(file.fileno()).st_size
+        self._size = size_of(file)
         order = _BYTE_ORDER.get(file.read(4))
         if order is None:
             raise FastaError(
@@ -128,21 +137,39 @@ class _Source:
                 raise self._fail(f"{part}: {word!r} is not a name")
             yield word, self._number(part, kind=_OFFSET[version])
 
-    def record(self, name: str, offset: int) -> Record:
-        """Read the record at a byte offset."""
+    def length(self, name: str, offset: int) -> int:
+        """Return the length of the record at a byte offset, and go to what follows it."""
         if not _HEADER_BYTES <= offset < self._size:
             raise self._fail(f"begins at byte {offset}, but the file has {self._size}", name)
         self._file.seek(offset)
-        length = self._number("a length", name)
+        return self._number("a length", name)
+
+    def record(self, name: str, offset: int, needed: NDArray[np.int64] | None = None) -> Record:
+        """Read the record at a byte offset, from the first to the last needed base."""
+        length = self.length(name, offset)
+        if needed is not None and not len(needed):
+            if length > 4 * self._size:
+                raise self._fail(f"length of {length}, but the file has {self._size} bytes", name)
+            nothing = np.zeros(length, np.bool_) if self._reading.case else None
+            return Record(name, np.full(length, AMBIGUOUS, np.uint8), nothing)
         unknown = self._blocks(length, "N blocks", name)
         masked = self._blocks(length, "mask blocks", name)
         self._number("a reserved number", name)
-        packed = np.frombuffer(self._bytes(-(-length // 4), "bases", name), np.uint8)
+        first, last = 0, -(-length // 4)
+        if needed is not None:
+            spans = np.clip(needed, 0, length)
+            first, last = (spans[0, 0] // 4, -(-spans[-1, 1] // 4)) if len(spans) else (0, 0)
+            self._file.seek(int(first), os.SEEK_CUR)
+        packed = np.frombuffer(self._bytes(int(last - first), "bases", name), np.uint8)
         # If entries shared their bases, a small damaged or hostile file could take hours to read.
         self._read += self._file.tell() - offset
         if self._read > self._size:
             raise self._fail("overlaps another record", name)
-        codes: Codes = _FOUR_CODES[packed].view(np.uint8)[:length]
+        codes: Codes = _FOUR_CODES[packed].view(np.uint8)
+        if needed is not None:
+            outside = (4 * first, max(0, length - 4 * last))
+            codes = np.pad(codes, outside, constant_values=AMBIGUOUS)
+        codes = codes[:length]
         for start, end in unknown.tolist():
             codes[start:end] = AMBIGUOUS
         if self._reading.hard_mask:

@@ -7,13 +7,13 @@ is an error, and takes no more memory than the file has bytes. The tables are th
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
+from dnabirnn.files import open_input, size_of
 from dnabirnn.tracks.big_rows import BigRows
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class BigReader:
     """
 
     def __init__(self, path: PathLike) -> None:
-        self._file = open(path, "rb")  # noqa: SIM115
+        self._file = open_input(path)
         try:
             self._open()
         except BaseException:
@@ -89,7 +89,7 @@ class BigReader:
         self._file.close()
 
     def _open(self) -> None:
-        self._size = os.fstat(self._file.fileno()).st_size
+        self._size = size_of(self._file)
         magic = self._file.read(4)
         orders: tuple[_Order, ...] = ("<", ">")
         kinds: dict[bytes, tuple[_Order, bool]] = {

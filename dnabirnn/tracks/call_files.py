@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from dnabirnn.errors import OutputError, TrackError
-from dnabirnn.files import is_stream, read_blocks
+from dnabirnn.files import is_stream, open_input, read_blocks
 from dnabirnn.intervals import BED_SCHEMA, fields, first_error, parse_bed, text_frames, whole_number
 from dnabirnn.motif_classes import MAX_SCORE
 from dnabirnn.names import is_printable
@@ -195,7 +195,7 @@ def _typed(columns: pl.DataFrame, given: dict[str, str], source: str, first: int
 
 def _calls_of_parquet(path: PathLike) -> pl.DataFrame:
     try:
-        with open(path, "rb") as file:
+        with open_input(path) as file:
             frame = pl.read_parquet(file)
         if missing := [name for name in COLUMNS if name not in frame.columns]:
             raise TrackError(f"{path}: no column {missing[0]}; {_REMEDY}")

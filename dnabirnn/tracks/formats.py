@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from dnabirnn.errors import OutputError
-from dnabirnn.files import is_compressed, is_stream
+from dnabirnn.files import file_name, is_compressed, is_stream
 
 if TYPE_CHECKING:
     from dnabirnn.files import PathLike
@@ -145,7 +145,7 @@ def track_format(
     'gff3'
     """
     name = os.fspath(path)
-    found = _ENDING.search(name)
+    found = _ENDING.search(file_name(name))
     if given is not None:
         form = TrackFormat(given)
     elif is_stream(path):

@@ -8,11 +8,19 @@ import zlib
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnabirnn.errors import OptionError, TrackError
-from dnabirnn.files import OutputFiles, PathLike, check_line, check_readable, read_blocks
+from dnabirnn.files import (
+    OutputFiles,
+    PathLike,
+    check_line,
+    check_readable,
+    input_exists,
+    is_address,
+    local_copy,
+    read_blocks,
+)
 from dnabirnn.tracks.formats import TrackFormat, track_format
 from dnabirnn.tracks.layouts import header_of
 from dnabirnn.tracks.tabix import add_index, add_vcf_index, is_vcf
@@ -78,7 +86,7 @@ def merge_shards(
         As for `OutputFiles.open`.
     """
     # A file that is given twice is two shards: `_Contigs` distinguishes shards by identity.
-    shards = [Path(shard) for shard in shards]
+    shards = [_Shard(os.fspath(shard)) for shard in shards]
     for shard in shards:
         check_readable(shard, TrackError)
     if form is None and is_vcf(out):
@@ -134,7 +142,7 @@ def is_with_evidence(shards: Sequence[PathLike]) -> bool:
     TrackError
         Some have, and others do not.
     """
-    having = [os.path.exists(f"{os.fspath(shard)}{EVIDENCE_ENDING}") for shard in shards]
+    having = [input_exists(f"{os.fspath(shard)}{EVIDENCE_ENDING}") for shard in shards]
     if any(having) and not all(having):
         lacking = shards[having.index(False)]
         raise TrackError(
@@ -142,6 +150,19 @@ def is_with_evidence(shards: Sequence[PathLike]) -> bool:
             "files beside the calls, or score the shard again with --qvalue"
         )
     return any(having)
+
+
+class _Shard(os.PathLike[str]):
+    """Path or address of a shard, distinct from other objects of the same path."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __fspath__(self) -> str:
+        return self._path
+
+    def __str__(self) -> str:
+        return self._path
 
 
 class _Contigs:
@@ -431,8 +452,13 @@ def _merge_parquet(
 
 
 def _for_polars(path: PathLike, opened: ExitStack) -> str | BinaryIO:
-    """Return a path; if its name is not UTF-8, which polars does not take, the open file."""
+    """Return a path; if its name is not UTF-8, which polars does not take, the open file.
+
+    An address is copied first: the rows of all shards are read several times.
+    """
     name = os.fspath(path)
+    if is_address(name):
+        return str(opened.enter_context(local_copy(name, TrackError)))
     try:
         name.encode()
     except UnicodeEncodeError:

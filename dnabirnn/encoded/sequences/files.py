@@ -13,7 +13,7 @@ import polars as pl
 from dnabirnn.encoded.sequences.genomic import Interval, cut_out, draw_negatives
 from dnabirnn.encoded.sequences.labelled import LabelledSequence, place_of
 from dnabirnn.errors import LabelError, OptionError
-from dnabirnn.files import is_stream, read_blocks
+from dnabirnn.files import file_name, is_address, is_stream, read_blocks
 from dnabirnn.intervals import Regions, check_empty, parse_bed
 from dnabirnn.sequences import contig_lengths, read_fasta
 
@@ -40,7 +40,7 @@ class _Source(NamedTuple):
 
     @property
     def has_intervals(self) -> bool:
-        return self.path.lower().removesuffix(".gz").endswith(_PEAKS)
+        return file_name(self.path).lower().removesuffix(".gz").endswith(_PEAKS)
 
 
 def class_of_file(given: str) -> tuple[str, str]:
@@ -52,9 +52,9 @@ def class_of_file(given: str) -> tuple[str, str]:
     (('PU.1', 'pu1.fa'), ('ctcf', 'peaks/ctcf.narrowPeak.gz'))
     """
     name, equals, path = given.partition("=")
-    if equals and name and not os.path.exists(given):
+    if equals and name and not is_address(given) and not os.path.exists(given):
         return name, path
-    stem = os.path.basename(given).removesuffix(".gz")
+    stem = file_name(given).removesuffix(".gz")
     ending = next((end for end in _ENDINGS if stem.lower().endswith(end)), "")
     return stem[: len(stem) - len(ending)] or given, given
 

@@ -17,7 +17,7 @@ from dnabirnn.alphabet import encode
 from dnabirnn.encoded.sequences.labelled import LabelledSequence, place_of
 from dnabirnn.encoded.splits import SPLITS
 from dnabirnn.errors import LabelError, OptionError
-from dnabirnn.files import read_blocks, text_lines
+from dnabirnn.files import file_name, is_address, read_blocks, text_lines
 from dnabirnn.names import is_printable
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def split_of_file(given: str) -> tuple[str | None, str]:
     (('val', 'a.csv'), (None, 'a.csv'))
     """
     name, equals, path = given.partition("=")
-    if not equals or os.path.exists(given):
+    if not equals or is_address(given) or os.path.exists(given):
         return None, given
     if name not in _SPLIT_NAMES:
         raise OptionError(
@@ -153,7 +153,7 @@ class _Row:
 
 def _stem(source: str) -> str:
     """Return the name of a file without its endings."""
-    name = os.path.basename(source)
+    name = file_name(source)
     for ending in _ENDINGS:
         name = name.removesuffix(ending)
     return name or "sequence"

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnabirnn.errors import OptionError, VariantError
-from dnabirnn.files import check_encoding, check_line, lenient_text, read_blocks
+from dnabirnn.files import check_encoding, check_line, lenient_text, local_copy, read_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -159,7 +159,7 @@ class VariantFile:
         pysam = import_pysam(f"{self.path}: BCF")
         verbosity = pysam.set_verbosity(0)
         try:
-            with pysam.VariantFile(self.path) as file:
+            with local_copy(self.path, VariantError) as copy, pysam.VariantFile(copy) as file:
                 for line in str(file.header).splitlines():
                     yield line.encode("utf-8", "surrogateescape")
                 for record in file:

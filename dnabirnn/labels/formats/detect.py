@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import re
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
 from dnabirnn.errors import LabelError
+from dnabirnn.files import file_name
 from dnabirnn.labels.formats.foreign import foreign_format
 
 __all__ = ["LIKE_BED", "LabelFormat", "detect_format"]
@@ -269,7 +269,7 @@ def _check_other(name: str, lines: Sequence[str], fit: _Fit) -> None:
 
 def _is_bedgraph(name: str, comments: Iterable[str], rows: Sequence[str]) -> bool:
     """Return whether column 4, the last, is a value: of bedGraph by name or header, or decimal."""
-    base = os.path.basename(name).lower().removesuffix(".gz").removesuffix(".bgz")
+    base = file_name(name).lower().removesuffix(".gz").removesuffix(".bgz")
     values = [words[3] for words in map(str.split, rows) if len(words) == 4]
     if len(values) < len(rows) or any(_number(value) is None for value in values):
         return False
@@ -281,7 +281,7 @@ def _is_bedgraph(name: str, comments: Iterable[str], rows: Sequence[str]) -> boo
 
 def _named(name: str) -> tuple[LabelFormat | None, LabelFormat | None]:
     """Return the format that a name states, and the one that it only suggests."""
-    base = os.path.basename(name).lower().removesuffix(".gz").removesuffix(".bgz")
+    base = file_name(name).lower().removesuffix(".gz").removesuffix(".bgz")
     ending = base.rpartition(".")[2]
     if re.search(r"rmsk[^.]*(\.(txt|tsv))?$", base):
         return LabelFormat.RMSK, None

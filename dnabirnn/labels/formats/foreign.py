@@ -6,10 +6,11 @@ and named, with a way to convert them.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from dnabirnn.files import file_name
 
 __all__ = ["foreign_format"]
 
@@ -146,7 +147,7 @@ def foreign_format(
     "a table of UCSC's database, whose first column is bin; remove this column, with `cut -f2-`"
     >>> foreign_format("-", [], ["chr1\t10\t44\ttrf"])
     """
-    base = os.path.basename(name).lower().removesuffix(".gz").removesuffix(".bgz")
+    base = file_name(name).lower().removesuffix(".gz").removesuffix(".bgz")
     body = [row for row in rows if not re.match(r"@(?:HD|SQ|RG|PG|CO)\t", row)]
     kind = _BY_ENDING.get(base.rpartition(".")[2])
     if kind is None and not positions_only and body:

@@ -8,17 +8,18 @@ import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from dnabirnn.errors import OptionError
-from dnabirnn.files import OutputFiles
+from dnabirnn.files import OutputFiles, check_readable, file_name, input_exists, is_address
 from dnabirnn.names import is_printable
 from dnabirnn.tracks.browsers.shown import (
     Kind,
     check_importance,
     check_tracks,
     kind_of,
+    place_from,
     shown_tracks,
+    url_of,
 )
 
 if TYPE_CHECKING:
@@ -78,16 +79,15 @@ def write_sessions(
     OutputError
         The folder cannot be written.
     """
-    if not is_printable(os.fspath(fasta)) or not _SEQUENCES.search(os.fspath(fasta)):
+    if not is_printable(os.fspath(fasta)) or not _SEQUENCES.search(file_name(fasta)):
         raise OptionError(
             f"--fasta {fasta}: IGV and JBrowse 2 read FASTA and 2bit; give one of them"
         )
-    if not os.path.isfile(fasta):
-        raise OptionError(f"--fasta {fasta}: no such file; check the path")
+    check_readable(fasta, OptionError)
     check_importance(importance)
     check_tracks([*tracks, *importance])
     os.makedirs(folder, exist_ok=True)
-    sequences = os.path.relpath(os.path.realpath(fasta), os.path.realpath(folder))
+    sequences = place_from(folder, fasta)
     shown = shown_tracks(tracks, folder, importance)
     texts = session_files(shown, sequences, folder=folder, place=place)
     with OutputFiles() as outputs:
@@ -154,7 +154,7 @@ def _jbrowse(
     shown: Sequence[ShownTrack], genome: str, folder: PathLike, place: str
 ) -> dict[str, Any]:
     """Return the configuration of JBrowse 2, with a session in which all tracks are open."""
-    name = _SEQUENCES.sub("", os.path.basename(genome))
+    name = _SEQUENCES.sub("", file_name(genome))
     tracks = []
     for number, track in enumerate(shown, 1):
         kind, adapter, location = _ADAPTERS[track.kind]
@@ -197,16 +197,17 @@ def _jbrowse(
 
 
 def _sequence_adapter(genome: str, folder: PathLike) -> dict[str, Any]:
-    named = _SEQUENCES.search(genome)
+    named = _SEQUENCES.search(file_name(genome))
     if named is None:
         return {"type": "TwoBitAdapter", "twoBitLocation": _at(_UCSC.format(genome))}
-    url = quote(genome)
+    url = url_of(genome)
     if named[1].lower() == "2bit":
         return {"type": "TwoBitAdapter", "twoBitLocation": _at(url)}
     if named[2]:
         indexes = {"faiLocation": _at(f"{url}.fai"), "gziLocation": _at(f"{url}.gzi")}
         return {"type": "BgzipFastaAdapter", "fastaLocation": _at(url), **indexes}
-    if os.path.isfile(f"{Path(folder, genome)}.fai"):
+    beside = genome if is_address(genome) else os.fspath(Path(folder, genome))
+    if input_exists(f"{beside}.fai"):
         index = {"faiLocation": _at(f"{url}.fai")}
         return {"type": "IndexedFastaAdapter", "fastaLocation": _at(url), **index}
     return {"type": "UnindexedFastaAdapter", "fastaLocation": _at(url)}

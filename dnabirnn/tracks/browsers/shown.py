@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote
 
 from dnabirnn.errors import OptionError
+from dnabirnn.files import check_readable, file_name, is_address, open_input
 from dnabirnn.names import is_printable, printable
 from dnabirnn.tracks.colours import item_colours
 
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
 
     from dnabirnn.files import PathLike
 
-__all__ = ["Kind", "ShownTrack", "check_importance", "check_tracks", "kind_of", "shown_tracks"]
+__all__ = [
+    "Kind",
+    "ShownTrack",
+    "check_importance",
+    "check_tracks",
+    "kind_of",
+    "place_from",
+    "shown_tracks",
+    "url_of",
+]
 
 _STRAND_OF_LABEL = {"plus": "+", "minus": "-", "both": "."}
 _SPLIT_NAME = re.compile(r"\.([^.]+)\.(plus|minus|both)\.\w+$")
@@ -83,7 +93,7 @@ def kind_of(path: PathLike) -> Kind | None:
     >>> kind_of("scores.BW").title, kind_of("calls.bed.gz").title, kind_of("g.fa")
     ('bigWig', 'BED', None)
     """
-    lowered = os.fspath(path).lower()
+    lowered = file_name(path).lower()
     for kind, endings in _ENDINGS.items():
         if lowered.endswith(endings):
             return kind
@@ -98,8 +108,7 @@ def check_tracks(tracks: Sequence[PathLike]) -> None:
                 f"{track}: the name has a character that cannot be printed, which browsers do not "
                 "allow; rename the file"
             )
-        if not os.path.isfile(track):
-            raise OptionError(f"{track}: no such file; check the path")
+        check_readable(track, OptionError)
         kind = kind_of(track)
         if kind is None:
             raise OptionError(
@@ -107,7 +116,7 @@ def check_tracks(tracks: Sequence[PathLike]) -> None:
                 ".bed or .gff3"
             )
         if kind in _MAGIC:
-            with open(track, "rb") as file:
+            with open_input(track) as file:
                 first = file.read(4)
             if _MAGIC[kind] not in (first, first[::-1]):
                 raise OptionError(f"{track}: is not {kind.title}, but is named like one; rename it")
@@ -158,18 +167,30 @@ def _values(path: PathLike, folder: PathLike, colours: Mapping[str, str]) -> Sho
 
 def _class_and_strand(path: PathLike) -> tuple[str, str]:
     """Return the class and strand that a bigWig is named after, else its name and "."."""
-    if named := _SPLIT_NAME.search(os.path.basename(path)):
+    if named := _SPLIT_NAME.search(file_name(path)):
         return printable(unquote(named[1])), _STRAND_OF_LABEL[named[2]]
     return _stem(path), "."
 
 
 def _stem(path: PathLike) -> str:
-    base = re.sub(r"\.b?gz$", "", os.path.basename(path), flags=re.IGNORECASE)
+    base = re.sub(r"\.b?gz$", "", file_name(path), flags=re.IGNORECASE)
     return os.path.splitext(base)[0]
 
 
 def _url(path: PathLike, folder: PathLike) -> str:
-    return quote(os.path.relpath(os.path.realpath(path), os.path.realpath(folder)))
+    return url_of(place_from(folder, path))
+
+
+def place_from(folder: PathLike, path: PathLike) -> str:
+    """Return the path of a file relative to a folder; an address stays as it is."""
+    if is_address(path):
+        return os.fspath(path)
+    return os.path.relpath(os.path.realpath(path), os.path.realpath(folder))
+
+
+def url_of(place: str) -> str:
+    """Return a path with its special characters as %XX; an address stays as it is."""
+    return place if is_address(place) else quote(place)
 
 
 def _shade(colour: str, strand: str) -> str:

@@ -1,0 +1,309 @@
+"""FASTA with an index: only the parts that are needed are read.
+
+The index is that of `samtools faidx`: `genome.fa.fai`, and `genome.fa.gz.gzi` if the file is bgzip
+(http://www.htslib.org/doc/faidx.html). Beside a local file, it must not be older than the file.
+Beside an address, its time says nothing, because files are uploaded in any order. Each record that
+is read is therefore compared with its index: header before it, number of letters, next header.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from bisect import bisect_right
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
+
+import numpy as np
+
+from dnabirnn.alphabet import AMBIGUOUS, INVALID
+from dnabirnn.errors import FastaError
+from dnabirnn.files import (
+    BLOCK_BYTES,
+    check_state,
+    input_exists,
+    is_address,
+    is_bgzf,
+    is_stream,
+    note_read,
+    open_input,
+    read_blocks,
+)
+from dnabirnn.sequences.records import Record, is_lower
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+    from typing import Self
+
+    from numpy.typing import NDArray
+
+    from dnabirnn.files import PathLike
+    from dnabirnn.sequences.records import ParseContext
+
+__all__ = ["IndexEntry", "Needed", "read_index", "read_indexed"]
+
+Needed: TypeAlias = "Callable[[str, int], NDArray[np.int64] | None]"
+"""Takes the name and the length of a record, and returns the intervals (n, 2) of bases that must be
+read, sorted and disjoint; None if the record is not needed."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_HEAD_BYTES = 18
+_LONGEST_HEADER_BYTES = 1 << 12
+_MOST_BETWEEN_BYTES = 1 << 20
+"""Limit of the text between the bases of two records."""
+_NEAR_BYTES = 1 << 16
+"""Intervals that are closer than this are read together: about one block of bgzip."""
+
+
+class IndexEntry(NamedTuple):
+    """A row of an index.
+
+    Attributes
+    ----------
+    word : bytes
+        Name of the record, without a prefix.
+    length : int
+        In bases.
+    offset : int
+        Place of the first base in the decompressed file, in bytes.
+    line_bases, line_bytes : int
+        Bases per line, and bytes per line with its end.
+    """
+
+    word: bytes
+    length: int
+    offset: int
+    line_bases: int
+    line_bytes: int
+
+    def place(self, base: int) -> int:
+        """Return the place of a base in the decompressed file; of the end after the last one."""
+        lines, rest = divmod(base, self.line_bases) if self.line_bases else (0, 0)
+        return self.offset + lines * self.line_bytes + rest
+
+
+def read_index(path: PathLike) -> list[IndexEntry] | None:
+    """Return the index of a FASTA; None if there is none, or it is older than the file.
+
+    Raises
+    ------
+    FastaError
+        An index that is damaged.
+    """
+    index = f"{os.fspath(path)}.fai"
+    if os.fspath(path) == "-" or is_stream(path) or not _is_current(path, index):
+        return None
+    text = b"".join(read_blocks(index, FastaError))
+    rows = [line.split(b"\t") for line in text.split(b"\n") if line]
+    try:
+        if not all(len(row) == 5 for row in rows):
+            return None  # of FASTQ, or of another program
+        entries = [IndexEntry(row[0], *map(int, row[1:])) for row in rows]
+        if any(min(one[1:]) < 0 or (one.length and not one.line_bases) for one in entries):
+            raise ValueError
+    except ValueError as cause:
+        raise FastaError(f"{index}: damaged; {_remedy(path)}") from cause
+    return entries
+
+
+def _is_current(path: PathLike, index: str) -> bool:
+    if is_address(path):
+        return input_exists(index)
+    try:
+        return os.stat(index).st_mtime >= os.stat(path).st_mtime
+    except OSError:
+        return False
+
+
+def _remedy(path: PathLike) -> str:
+    return f"make it again with `samtools faidx {path}`"
+
+
+def read_indexed(path: PathLike, reading: ParseContext, needed: Needed) -> Iterator[Record] | None:
+    """Return the needed records of a FASTA with an index, in its order; None without an index.
+
+    Bases outside the needed intervals have code 4, unless they were read along.
+
+    Raises
+    ------
+    FastaError
+        As for `read_fasta`; a record that does not fit the index.
+    """
+    entries = read_index(path)
+    if entries is None:
+        return None
+    with open_input(path) as file:
+        head = file.read(_HEAD_BYTES)
+    if head.startswith(b">"):
+        return _records(path, reading, needed, entries, packed=False)
+    packed = head.startswith(_GZIP_MAGIC) and is_bgzf(head)
+    if packed and _is_current(path, f"{os.fspath(path)}.gzi"):
+        return _records(path, reading, needed, entries, packed=True)
+    return None
+
+
+def _records(
+    path: PathLike,
+    reading: ParseContext,
+    needed: Needed,
+    entries: list[IndexEntry],
+    *,
+    packed: bool,
+) -> Iterator[Record]:
+    state = note_read(path, FastaError)
+    with _Text(path, packed=packed) as text:
+        for number, entry in enumerate(entries):
+            name = reading.name(entry.word)
+            intervals = needed(name, entry.length)
+            if intervals is None:
+                continue
+            following = entries[number + 1] if number + 1 < len(entries) else None
+            yield _record(text, reading, name, entry, following, intervals)
+        check_state(path, state, FastaError)
+
+
+def _record(
+    text: _Text,
+    reading: ParseContext,
+    name: str,
+    entry: IndexEntry,
+    following: IndexEntry | None,
+    intervals: NDArray[np.int64],
+) -> Record:
+    """Read the intervals of a record."""
+    codes = np.full(entry.length, AMBIGUOUS, np.uint8)
+    lower = np.zeros(entry.length, np.bool_) if reading.case else None
+    _check_header(text, entry)
+    for start, end in _joined(intervals, entry.length):
+        at = start
+        for block in text.blocks(entry.place(start), entry.place(end)):
+            found = reading.codes(block)
+            if b">" in block:
+                raise text.differs(entry)
+            if INVALID in found:
+                raise reading.bad_letter(name, block, None)
+            if at + len(found) > end:
+                raise text.differs(entry)
+            codes[at : at + len(found)] = np.frombuffer(found, np.uint8)
+            if lower is not None:
+                lower[at : at + len(found)] = np.frombuffer(is_lower(block), np.bool_)
+            at += len(found)
+        if at != end:
+            raise text.differs(entry)
+        if end == entry.length:
+            _check_end(text, entry, following)
+    return Record(name, codes, lower)
+
+
+def _joined(intervals: NDArray[np.int64], length: int) -> list[tuple[int, int]]:
+    """Return intervals cut to the record; those that are near each other are joined."""
+    joined: list[tuple[int, int]] = []
+    for start, end in np.clip(intervals, 0, length).tolist():
+        if joined and start - joined[-1][1] < _NEAR_BYTES:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        elif start < end or not length:
+            joined.append((start, end))
+    return joined
+
+
+def _check_header(text: _Text, entry: IndexEntry) -> None:
+    """Raise unless the line before the first base is the header of the record."""
+    start = max(0, entry.offset - _LONGEST_HEADER_BYTES)
+    before = b"\n" + b"".join(text.blocks(start, entry.offset))
+    _, mark, header = before.rpartition(b"\n>")
+    if mark and header.split(None, 1)[:1] == [entry.word] and header.endswith(b"\n"):
+        return
+    if start == 0 or mark:  # else the header is longer than what was read
+        raise text.differs(entry)
+
+
+def _check_end(text: _Text, entry: IndexEntry, following: IndexEntry | None) -> None:
+    """Raise unless the last base is followed by the header of the next record, or by no bases.
+
+    `samtools faidx` leaves out records without bases: their headers may lie in between.
+    """
+    end = entry.place(entry.length)
+    stop = end + _LONGEST_HEADER_BYTES if following is None else following.offset
+    if not 0 <= stop - end <= _MOST_BETWEEN_BYTES:
+        raise text.differs(entry)
+    between = b"".join(text.blocks(end, stop, short=True)).split(b"\n")
+    if any(line.strip() and not line.startswith(b">") for line in between):
+        raise text.differs(entry)
+
+
+class _Text:
+    """The decompressed text of a FASTA, read at any place."""
+
+    def __init__(self, path: PathLike, *, packed: bool) -> None:
+        self._path = path
+        self._opened = ExitStack()
+        self._file: BinaryIO = self._opened.enter_context(open_input(path))
+        self._bgzf: Any = None
+        self._starts: list[tuple[int, int]] = []
+        if packed:
+            from Bio import bgzf
+
+            reader: Any = bgzf.BgzfReader  # has no type annotations
+            self._bgzf = reader(fileobj=self._file, mode="rb")
+            self._starts = _block_starts(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._opened.close()
+
+    def blocks(self, start: int, end: int, *, short: bool = False) -> Iterator[bytes]:
+        """Yield the bytes from `start` to `end`; with `short`, the file may end before."""
+        try:
+            self._seek(start)
+            while start < end:
+                data = (self._bgzf or self._file).read(min(BLOCK_BYTES, end - start))
+                if not data:
+                    break
+                start += len(data)
+                yield data
+        except (OSError, ValueError, struct.error) as cause:
+            reason = getattr(cause, "strerror", None) or cause
+            raise FastaError(f"{self._path}: cannot be read: {reason}") from cause
+        if start < end and not short:
+            raise FastaError(
+                f"{self._path}: ends before the records of its index; {_remedy(self._path)}"
+            )
+
+    def _seek(self, place: int) -> None:
+        if self._bgzf is None:
+            self._file.seek(place)
+            return
+        unpacked, packed = self._starts[bisect_right(self._starts, (place, 1 << 63)) - 1]
+        self._bgzf.seek(packed << 16)
+        left = place - unpacked
+        while left and (data := self._bgzf.read(min(left, BLOCK_BYTES))):
+            left -= len(data)
+
+    def differs(self, entry: IndexEntry) -> FastaError:
+        """Return the error for a record that does not fit the index."""
+        name = entry.word.decode("utf-8", "replace")
+        return FastaError(
+            f"{self._path}.fai: record {name!r} is not as in the FASTA; {_remedy(self._path)}"
+        )
+
+
+def _block_starts(path: PathLike) -> list[tuple[int, int]]:
+    """Return the decompressed and the compressed start of each block, from the index of bgzip."""
+    name = f"{os.fspath(path)}.gzi"
+    try:
+        with open_input(name) as file:
+            data = file.read()
+    except OSError as cause:
+        raise FastaError(f"{name}: cannot be read: {cause.strerror or cause}") from cause
+    if len(data) < 8 or len(data) != 8 + 16 * int.from_bytes(data[:8], "little"):
+        raise FastaError(f"{name}: damaged; {_remedy(path)}")
+    pairs = np.frombuffer(data, "<u8", offset=8).reshape(-1, 2)
+    return [(0, 0), *((int(unpacked), int(packed)) for packed, unpacked in pairs)]
