@@ -39,6 +39,19 @@ include: "workflows/rules/sheet.smk"
 include: "workflows/rules/common.smk"
 
 
+# Jobs that read addresses themselves need what the commands read credentials from.
+if config["read_in_place"]:
+
+    envvars:
+        *CREDENTIALS,
+
+
+# Most inputs are read once, from start to end, so that a storage may mount them instead of copying.
+# Rules say where that is not so.
+inputflags:
+    access.sequential,
+
+
 # The first rule is the default target. A `default_target` would also become the default target of a
 # workflow that uses this one as a module.
 rule all:

@@ -1,11 +1,11 @@
 """Derive the inputs and options of all rules from the sample sheet and the config."""
 
 import json
+import os
 import re
 import shlex
 from contextlib import suppress
 from difflib import get_close_matches
-from itertools import islice
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -31,6 +31,20 @@ FILES = (
 )
 # Values of such keys that are words for the command instead.
 WORDS = {"matrix": ("auto", "none")}
+# Environment variables with the credentials and the server of addresses.
+CREDENTIALS = [
+    name
+    for name in (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_ENDPOINT_URL",
+        "AWS_REGION",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+    )
+    if name in os.environ
+]
 # Backgrounds that are random sequence and not files.
 MARKOV = re.compile(r"markov(:.*)?")
 # Sequences that genome browsers read.
@@ -149,7 +163,13 @@ def track_options():
 def repeated(option, paths):
     """Return an option that is given once per path."""
     paths = [paths] if isinstance(paths, str) else paths
-    return " ".join(f"{option} {shlex.quote(str(path))}" for path in paths)
+    return " ".join(f"{option} {shlex.quote(place_of(path))}" for path in paths)
+
+
+def place_of(path):
+    """Return the path of a file, or the address of one that Snakemake does not fetch."""
+    stored = getattr(path, "storage_object", None)
+    return str(path) if stored is None or stored.retrieve else stored.query
 
 
 def file_named(section, key):
@@ -197,38 +217,25 @@ def minutes(number):
 
 
 def shards(sample):
-    """Return the shards of a sample: as many as in the config, but at most one per contig."""
-    wanted = len(SHARDS)
-    if wanted == 1:
+    """Return the shards of a sample: as many as in the config, but at most one per contig.
+
+    The contigs are counted by the jobs, which write an empty file for a shard without contigs. Here
+    only the index of a local file tells whether there are fewer.
+    """
+    if len(SHARDS) == 1:
         return SHARDS
-    number = max(1, count_contigs(SAMPLES[sample]["fasta"], wanted))
+    number = min(len(SHARDS), contigs_in_index(SAMPLES[sample]["fasta"]))
     return [f"{i}-of-{number}" for i in range(1, number + 1)]
 
 
-def count_contigs(path, enough):
-    """Return the number of contigs of a sequence file, at most `enough`.
-
-    They are read from the index of the file if it is up to date, and counted otherwise by the
-    reader of the commands. `enough` also stands for an unknown number: shards may be empty.
-    """
-    stored = workflow.storage_settings.default_storage_provider is not None
-    if stored or hasattr(path, "flags") or not Path(path).is_file():
-        return enough  # on a storage, made by another rule, or missing, which Snakemake reports
+def contigs_in_index(path):
+    """Return the number of contigs in the index of a local file if it is up to date; else many."""
     index = Path(f"{path}.fai")
-    if index.exists() and index.stat().st_mtime >= Path(path).stat().st_mtime:
-        if count := sum(1 for line in index.open("rb")):
-            return min(enough, count)
-    try:
-        from dnabirnn.errors import DnabirnnError
-        from dnabirnn.sequences import read_fasta
-    except ImportError:
-        return enough  # dnabirnn is only in the environment of the jobs
-    count = 0
-    # Damage is reported by the job that reads the whole file.
-    with suppress(DnabirnnError, OSError):
-        for _ in islice(read_fasta(path), enough):
-            count += 1
-    return count
+    with suppress(OSError):
+        if index.stat().st_mtime >= Path(path).stat().st_mtime:
+            with index.open("rb") as rows:
+                return sum(1 for row in rows) or len(SHARDS)
+    return len(SHARDS)
 
 
 def shipped_model(text, where):
@@ -328,6 +335,17 @@ def write_held_out(manifest, out):
     partial.replace(out)
 
 
+def write_commands(provenance, out):
+    """Write the commands of jobs, from their provenance."""
+    lines = [
+        shlex.join(["dnabirnn", *json.loads(Path(path).read_text())["arguments"]])
+        for path in provenance
+    ]
+    partial = Path(f"{out}.tmp")  # so that a partial file never has the final name
+    partial.write_text("".join(f"{line}\n" for line in lines))
+    partial.replace(out)
+
+
 def write_joined(tables, out):
     """Write tables with the same head as one."""
     partial = Path(f"{out}.tmp")  # so that a partial file never has the final name
@@ -343,6 +361,8 @@ def write_joined(tables, out):
 SAMPLES = read_sheet(
     config["samples"],
     read_schema(workflow.source_path("../schemas/samples.schema.yaml")),
+    in_place=config["read_in_place"],
+    prefix=workflow.storage_settings.default_storage_prefix or "",
 )
 SHARDS = gather.score("{scatteritem}")
 NAME = config["name"]

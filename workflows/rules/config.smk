@@ -210,8 +210,11 @@ def is_address(path):
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path) is not None
 
 
-def located(path, where):
-    """Return a local path unchanged, and an address as a file that Snakemake fetches."""
+def located(path, where, in_place=False):
+    """Return a local path unchanged, and an address as a file that Snakemake fetches.
+
+    With `in_place`, the jobs read the address themselves.
+    """
     check_braces(where, path)
     if path.startswith("file:///"):
         return path.removeprefix("file://")
@@ -222,7 +225,7 @@ def located(path, where):
             f"{where}: {path}: an address on another computer; give the path of the file"
         )
     try:
-        return storage(path)
+        return storage(path, retrieve=False) if in_place else storage(path)
     except WorkflowError as error:
         scheme = path.split("://")[0].lower()
         plugin = {"az": "azure", "gs": "gcs", "https": "http"}.get(scheme, scheme)

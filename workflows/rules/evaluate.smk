@@ -3,7 +3,9 @@
 
 rule evaluate:
     input:
-        fasta=lambda wildcards: files_of("fasta", samples_of(wildcards.truth)),
+        fasta=access.multi(
+            lambda wildcards: files_of("fasta", samples_of(wildcards.truth))
+        ),
         labels=lambda wildcards: files_of("labels", samples_of(wildcards.truth)),
         regions=lambda wildcards: regions_of(wildcards.truth),
         exclude=lambda wildcards: excluded_of(wildcards.truth),
@@ -11,7 +13,11 @@ rule evaluate:
         negatives=file_named("labels", "negatives"),
         chrom_alias=file_named("sequences", "chrom_alias"),
         model=MODEL,
-        encoded=ENCODED if TRAINING and config["evaluate"]["baseline"] else [],
+        encoded=(
+            access.random(ENCODED)
+            if TRAINING and config["evaluate"]["baseline"]
+            else []
+        ),
     output:
         metrics=report(
             "<results>/metrics/{truth}.json",

@@ -4,7 +4,7 @@
 rule summarize:
     input:
         calls="<results>/calls/{sample}.bed",
-        sizes=lambda wildcards: SAMPLES[wildcards.sample]["fasta"],
+        sizes=access.multi(lookup(within=SAMPLES, dpath="{sample}/fasta")),
     output:
         table=report(
             "<results>/summary/{sample}.tsv",
@@ -52,7 +52,7 @@ rule session:
     input:
         calls="<results>/calls/{sample}.bed",
         labels=lambda wildcards: shown_labels(wildcards.sample),
-        fasta=lambda wildcards: SAMPLES[wildcards.sample]["fasta"],
+        fasta=lookup(within=SAMPLES, dpath="{sample}/fasta"),
     output:
         "<results>/browser/{sample}/igv_session.xml",
         "<results>/browser/{sample}/jbrowse2.json",
@@ -75,13 +75,46 @@ rule session:
         "--fasta {input.fasta:q} --provenance {output.provenance:q}"
 
 
+# The commands behind the metrics of the report, or behind the calls if there are no metrics.
+rule commands:
+    input:
+        [f"<results>/provenance/{step}/{NAME}.json" for step in ("encode", "train")]
+        if TRAINING
+        else [],
+        (
+            expand("<results>/provenance/evaluate/{truth}.json", truth=TRUTHS)
+            if TRUTHS
+            else expand(
+                "<results>/provenance/score/{sample}/{scatteritem}.json",
+                zip,
+                sample=SCORED,
+                scatteritem=[shards(sample)[0] for sample in SCORED],
+            )
+            + expand("<results>/provenance/call/{sample}.json", sample=SCORED)
+        ),
+        expand("<results>/provenance/discover/{sample}.json", sample=DISCOVERED),
+    output:
+        "<results>/commands.txt",
+    log:
+        "<logs>/commands/commands.log",
+    benchmark:
+        "<benchmarks>/commands/commands.tsv"
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=memory(500),
+        runtime=minutes(5),
+    run:
+        write_commands(input, output[0])
+
+
 # The calls of every sample, and metrics of every truth; call lengths and drawings of regions of the
 # first truth.
 rule report:
     input:
         metrics=expand("<results>/metrics/{truth}.json", truth=TRUTHS),
         curves=expand("<results>/curves/{truth}.json", truth=TRUTHS),
-        fasta=files_of("fasta", samples_of(TRUTHS[0])) if TRUTHS else [],
+        fasta=access.multi(files_of("fasta", samples_of(TRUTHS[0]))) if TRUTHS else [],
         labels=files_of("labels", samples_of(TRUTHS[0])) if TRUTHS else [],
         regions=regions_of(TRUTHS[0]) if TRUTHS else [],
         exclude=excluded_of(TRUTHS[0]) if TRUTHS else [],
@@ -90,17 +123,17 @@ rule report:
         chrom_alias=file_named("sequences", "chrom_alias") if TRUTHS else [],
         calls=calls_of(TRUTHS[0]) if TRUTHS else [],
         model=MODEL,
-        encoded=ENCODED if TRAINING else [],
+        encoded=access.random(ENCODED) if TRAINING else [],
         log=rules.train.output.curve if TRAINING else [],
         discovered=expand("<results>/motifs/{sample}.json", sample=DISCOVERED),
         assembly=expand("<results>/calls/{sample}.bed", sample=SCORED),
-        sizes=[SAMPLES[sample]["fasta"] for sample in SCORED],
+        sizes=access.multi([SAMPLES[sample]["fasta"] for sample in SCORED]),
         link=linked_files(),
+        command_log="<results>/commands.txt",
     output:
         page=report(
             "<results>/report.html", caption="../report/report.rst", category="Report"
         ),
-        commands="<results>/commands.txt",
         provenance="<results>/provenance/report/report.json",
     log:
         "<logs>/report/report.log",
@@ -121,25 +154,10 @@ rule report:
             for key, files in sorted(input.items())
         ),
         sample=f"--sample {TRUTHS[0]}" if TRUTHS else "",
-        # A parameter, not an input: a log that is missing must not make the rule run again.
-        logs=([*rules.encode.log, *rules.train.log] if TRAINING else [])
-        + (
-            expand([str(path) for path in rules.evaluate.log], truth=TRUTHS)
-            if TRUTHS
-            else expand(
-                [str(path) for path in rules.score.log],
-                zip,
-                sample=SCORED,
-                scatteritem=[shards(sample)[0] for sample in SCORED],
-            )
-            + expand([str(path) for path in rules.call.log], sample=SCORED)
-        )
-        + expand([str(path) for path in rules.discover.log], sample=DISCOVERED),
         options=options(*(["labels"] if TRUTHS else []), "call", "report"),
         hardware=hardware("device", "engine"),
     shell:
-        "exec 2> {log:q}; (grep -hs '^+ ' {params.logs:q} || true) | cut -c 3- > {output.commands:q}.tmp; "
-        "mv {output.commands:q}.tmp {output.commands:q}; set -x; "
-        "dnabirnn report -o {output.page:q} --command-log {output.commands:q} {params.files} "
+        "exec 2> {log:q}; set -x; "
+        "dnabirnn report -o {output.page:q} {params.files} "
         "{params.sample} {params.options} {params.hardware} --threads {threads} "
         "--provenance {output.provenance:q}"

@@ -3,7 +3,7 @@
 
 rule score:
     input:
-        fasta=lambda wildcards: SAMPLES[wildcards.sample]["fasta"],
+        fasta=access.multi(lookup(within=SAMPLES, dpath="{sample}/fasta")),
         model=MODEL,
     output:
         **SHARD_FILES,
@@ -91,7 +91,7 @@ rule call:
 # One bigWig per class and strand. Their names depend on the model, so the folder is the output.
 rule explain:
     input:
-        fasta=lambda wildcards: SAMPLES[wildcards.sample]["fasta"],
+        fasta=access.multi(lookup(within=SAMPLES, dpath="{sample}/fasta")),
         model=MODEL,
         calls="<results>/calls/{sample}.bed",
     output:
@@ -153,7 +153,7 @@ rule gather_importance:
 
 rule discover:
     input:
-        fasta=lambda wildcards: SAMPLES[wildcards.sample]["fasta"],
+        fasta=access.multi(lookup(within=SAMPLES, dpath="{sample}/fasta")),
         model=MODEL,
         calls="<results>/calls/{sample}.bed",
         database=file_named("discover", "database"),

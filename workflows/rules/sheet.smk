@@ -20,8 +20,12 @@ SEPARATORS = {",": "commas", ";": "semicolons", "|": "bars", " ": "spaces"}
 EMPTY = {".", "-", "na", "n/a", "nan", "none", "null"}
 
 
-def read_sheet(path, schema):
-    """Return the rows of the sheet by sample. Paths in it are relative to its folder."""
+def read_sheet(path, schema, in_place=False, prefix=""):
+    """Return the rows of the sheet by sample. Paths in it are relative to its folder.
+
+    With `in_place`, jobs read sequences at addresses themselves; `prefix` is that of the default
+    storage.
+    """
     if is_address(path):
         raise WorkflowError(
             f"{path}: the sample sheet is read before any file is fetched; download it"
@@ -39,7 +43,13 @@ def read_sheet(path, schema):
             raise WorkflowError(f"{where} has two rows; rename one of them")
         files = {
             key: row.get(key)
-            and file_of_sheet(row[key], path.parent, f"{where}: {key}")
+            and file_of_sheet(
+                row[key],
+                path.parent,
+                f"{where}: {key}",
+                in_place=in_place and key == "fasta",
+                prefix=prefix,
+            )
             for key in ("fasta", "labels", "regions", "variants")
         }
         role = row.get("role") or ("both" if files["labels"] else "score")
@@ -55,15 +65,17 @@ def read_sheet(path, schema):
     return rows
 
 
-def file_of_sheet(text, folder, where):
+def file_of_sheet(text, folder, where, in_place=False, prefix=""):
     """Return a file of the sheet, relative to the working directory."""
     if is_address(text):
-        return located(text, where)
+        return located(text, where, in_place)
     file = folder / (Path(text).expanduser() if text.startswith("~/") else text)
     if text.lower() in EMPTY and not file.is_file():
         raise WorkflowError(
             f"{where}: the file {text} does not exist; leave the field empty"
         )
+    if in_place and prefix:
+        return located(f"{prefix.rstrip('/')}/{file}", where, in_place)
     return located(str(file), where)
 
 

@@ -3,7 +3,7 @@
 
 rule encode:
     input:
-        fasta=files_of("fasta", TRAINING),
+        fasta=access.multi(files_of("fasta", TRAINING)),
         labels=files_of("labels", TRAINING),
         split=file_named("encode", "split"),
         exclude=file_named("encode", "exclude"),
@@ -46,7 +46,7 @@ rule encode:
 # would delete it when a job is killed. `dnabirnn train` removes it in the end.
 rule train:
     input:
-        encoded=ENCODED,
+        encoded=access.random(ENCODED),
         init=[] if SHIPPED_INIT else file_named("train", "init"),
         matrix=file_named("train", "matrix"),
         teacher=[] if SHIPPED_TEACHER else file_named("train", "teacher"),

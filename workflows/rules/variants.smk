@@ -3,8 +3,8 @@
 
 rule variants:
     input:
-        variants=lambda wildcards: SAMPLES[wildcards.sample]["variants"],
-        fasta=lambda wildcards: SAMPLES[wildcards.sample]["fasta"],
+        variants=access.multi(lookup(within=SAMPLES, dpath="{sample}/variants")),
+        fasta=access.multi(lookup(within=SAMPLES, dpath="{sample}/fasta")),
         model=MODEL,
         chrom_alias=file_named("sequences", "chrom_alias"),
     output:
