@@ -4,6 +4,9 @@
 # docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/data" dnabirnn \
 #     snakemake --snakefile /opt/dnabirnn/Snakefile --configfile mine.yaml --cores all
 #
+# The image runs as any user, and with a root that cannot be written (--read-only --tmpfs /tmp): only
+# /data and /tmp are written. It holds Snakemake and its plugins for Slurm, S3, HTTP and scratch folders.
+#
 # docker build --target score -t dnabirnn-score .
 # makes a smaller image, without torch and Snakemake: it scores and calls on CPUs.
 #
@@ -42,10 +45,15 @@ CMD ["dnabirnn", "--help"]
 
 
 FROM base
+# Snakemake sends its sources to jobs with git; its storage of scratch folders copies with rsync.
+RUN apt-get update -qq && \
+    apt-get install -qq -y --no-install-recommends git rsync && \
+    rm -rf /var/lib/apt/lists/*
 COPY constraints.txt requirements.lock pyproject.toml setup.py README.md LICENSE ./
 COPY dnabirnn dnabirnn
 RUN pip install --no-deps --require-hashes --requirement requirements.lock && \
-    pip install --no-build-isolation --constraint constraints.txt ".[workflow,discover]" && \
+    pip install --no-build-isolation --constraint constraints.txt \
+        ".[cluster,discover,index,remote,workflow]" && \
     dnabirnn --version
 COPY Snakefile ./
 COPY profiles profiles

@@ -36,7 +36,8 @@ _DNA_BRNN = "dna-brnn"
     """Score every base of FASTA files.
 
     FASTA files may be plain, gzip or bgzip; FASTQ, GenBank and 2bit are also read, and - is
-    standard input. Inputs can also be https://, s3:// and gs:// addresses. With --calls, intervals are called from the scores in the same pass.
+    standard input. Inputs can also be https://, s3:// and gs:// addresses. With
+    --calls, intervals are called from the scores in the same pass.
     """,
     "dnabirnn score genome.fa -m model.safetensors -o scores.bed --calls calls.bed",
 )

@@ -83,7 +83,10 @@ def write_sessions(
         raise OptionError(
             f"--fasta {fasta}: IGV and JBrowse 2 read FASTA and 2bit; give one of them"
         )
-    check_readable(fasta, OptionError)
+    if is_address(fasta):
+        check_readable(fasta, OptionError)
+    elif not os.path.isfile(fasta):
+        raise OptionError(f"--fasta {fasta}: no such file; check the path")
     check_importance(importance)
     check_tracks([*tracks, *importance])
     os.makedirs(folder, exist_ok=True)
