@@ -110,14 +110,21 @@ def _records(
                 parse = parse_genbank
             elif is_embl(head):
                 parse = parse_embl
-            for record in parse(chain([head], blocks), reading):
-                if needed is None or needed(record.name, len(record.codes)) is not None:
-                    yield record
+            records = parse(chain([head], blocks), reading)
+            yield from records if needed is None else _chosen(records, needed)
             return
     # 2bit needs random access, so the file is opened by its path, and read again for its digest.
     yield from read_twobit(path, reading, needed)
     if digests is not None:
         deque(read_blocks(path, FastaError, digests), maxlen=0)
+
+
+def _chosen(records: Iterator[Record], needed: Needed) -> Iterator[Record]:
+    """Yield the records that are needed, whole."""
+    for record in records:
+        if needed(record.name, len(record.codes)) is not None:
+            yield record
+        del record  # so that it is freed before the next is read
 
 
 def contig_lengths(*paths: PathLike) -> dict[str, int]:

@@ -163,7 +163,7 @@ def test_no_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtins, "__import__", without)
     words = (
         r"^s3://b/a.fa: reading s3:// needs packages that are not installed: "
-        r'`pip install "dnabirnn\[remote\]"`; or pipe the file to -: '
+        r'`pip install "\.\[remote\]"` in the folder of the source code; or pipe the file to -: '
         r"`aws s3 cp s3://b/a.fa - \| dnabirnn ... -`$"
     )
     with pytest.raises(OptionError, match=words):
