@@ -326,9 +326,7 @@ def _chain(cause: BaseException | None) -> Iterator[BaseException]:
 
 def _missing(address: str) -> OptionError:
     scheme = _scheme(address)
-    packages = '`pip install ".[remote]"` in the folder of the source code'
-    if scheme == "gs":
-        packages = "`pip install gcsfs`"
+    packages = "`pip install gcsfs`" if scheme == "gs" else '`pip install "dnabirnn[remote]"`'
     return OptionError(
         f"{address}: reading {scheme}:// needs packages that are not installed: {packages}; or "
         f"pipe the file to -: `{_FETCH[scheme].format(address)} | dnabirnn ... -`"

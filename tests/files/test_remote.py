@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from file_server import FileServer, file_server, s3_server, upload
+from file_server import FileServer, file_server, s3_server, upload, use
 
 from dnabirnn.errors import FastaError, OptionError, OutputError, ProvenanceError
 from dnabirnn.files import (
@@ -138,9 +138,7 @@ def test_a_file_that_changes(server: FileServer, tmp_path: Path) -> None:
 
 
 def test_s3(bucket: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    remote._system.cache_clear()
-    for name, value in bucket.items():
-        monkeypatch.setenv(name, value)
+    use(bucket, monkeypatch)
     assert content("s3://bucket/data") == DATA
     with open_input("s3://bucket/data") as file:
         file.seek(1_000_000)
@@ -163,7 +161,7 @@ def test_no_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtins, "__import__", without)
     words = (
         r"^s3://b/a.fa: reading s3:// needs packages that are not installed: "
-        r'`pip install "\.\[remote\]"` in the folder of the source code; or pipe the file to -: '
+        r'`pip install "dnabirnn\[remote\]"`; or pipe the file to -: '
         r"`aws s3 cp s3://b/a.fa - \| dnabirnn ... -`$"
     )
     with pytest.raises(OptionError, match=words):

@@ -115,6 +115,18 @@ def s3_server() -> Iterator[dict[str, str]]:
         running.stop()
 
 
+def use(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands in this process read from a server of S3."""
+    import s3fs
+
+    from dnabirnn.files import remote
+
+    remote._system.cache_clear()
+    s3fs.S3FileSystem.clear_instance_cache()
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
 def upload(environment: dict[str, str], bucket: str, folder: Path) -> None:
     """Put the files of a folder into a new bucket."""
     import boto3

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 from commands import content, make_material, run, succeed
-from file_server import FileServer, file_server, s3_server, upload
+from file_server import FileServer, file_server, s3_server, upload, use
 
 pytest.importorskip("aiohttp", reason="pip install 'dnabirnn[remote]'")
-
-from dnabirnn.files import remote
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +89,7 @@ def test_commands_on_s3(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    remote._system.cache_clear()
-    for name, value in bucket.items():
-        monkeypatch.setenv(name, value)
+    use(bucket, monkeypatch)
     there = outcome(command, "s3://bucket", tmp_path / "there")
     assert there == outcome(command, str(material), tmp_path / "here")
 
