@@ -183,6 +183,7 @@ class TestTrainAndScore:
             ({"report": {"title": "It"}}, {"report"}),
             ({"call": {"min_length": 20}}, CALLED | {"evaluate", "commands"}),
             ({"score": {"min_score": 1}}, CALLED | {"score", "gather"}),
+            ({"score": {"precision": "bf16"}}, CALLED | {"score", "gather"}),
             ({"train": TINY["train"] | {"seed": 1}}, CALLED | COMPUTED | {"gather", "commands"}),
         ],
     )
