@@ -126,15 +126,16 @@ def peers(
         for record in read_fasta(*place.fasta):
             file.write(f">{record.name}\n{decode(record.codes)}\n")
             bases += len(record.codes)
-    runs, seconds = [], []
+    runs: list[dict[str, Any]] = []
+    seconds: list[float] = []
     for seed in range(seeds):
         model, scores = folder / f"rep.{seed}.safetensors", folder / "scores.bed"
         task.train(model, [*options, "--seed", str(seed)])
         runs.append(task.evaluate(model, place).metrics["classes"]["REP"])
-        command = score_command(fasta, model, scores, threads=1)
+        scoring = score_command(fasta, model, scores, threads=1)
         if not seconds:  # compiles the kernels
-            run(command, pinned(1))
-        seconds.append(run(command, pinned(1)).cpu_s)
+            run(scoring, pinned(1))
+        seconds.append(run(scoring, pinned(1)).cpu_s)
     means = {key: statistics.mean(entry[key] for entry in runs) for key in _FIGURES}
     speed = {"mbs": bases / statistics.median(seconds) / 1e6}
     yield {"peer": "dnabirnn", "on": place.name, "note": " ".join(options), **means, **speed}
