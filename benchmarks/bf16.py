@@ -49,7 +49,7 @@ def speed(folder: Path, bases: int, repeats: int) -> Iterator[dict[str, Any]]:
         if form != here:
             yield {"instructions": form, "case": "kernel and command", "ratio": "not measured"}
             continue
-        shapes = [(Cell.GRU, hidden, 1) for hidden in _HIDDEN]
+        shapes = [(Cell.GRU, hidden, 1) for hidden in (16, 48, *_HIDDEN)]
         shapes += [(Cell.GRU, 64, 2), (Cell.LSTM, 64, 1), (Cell.RNN, 64, 1)]
         for cell, hidden, layers in shapes:
             yield {"instructions": form, "case": "kernel"} | _kernel(cell, hidden, layers)
