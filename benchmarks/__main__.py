@@ -92,7 +92,7 @@ def explain(quick: bool) -> None:
 @_folder
 @_repeats
 @click.option(
-    "--bases", default=20_000_000, show_default=True, help="Length of the genome, in bases."
+    "--bases", default=10_000_000, show_default=True, help="Length of the genome, in bases."
 )
 def bf16(folder: Path | None, repeats: int, bases: int) -> None:
     """Scoring speed with --precision bf16 on a CPU, compared with f32."""
