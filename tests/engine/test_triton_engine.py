@@ -21,6 +21,7 @@ from dnabirnn.engine.choose import make_engine, trains_fused
 from dnabirnn.errors import DeviceError, OptionError
 from dnabirnn.network.architecture import Architecture, Cell
 from dnabirnn.network.checkpoint import Checkpoint
+from dnabirnn.network.scoring_window import ScoringWindow
 
 SUPPORT = Path(__file__).parents[1] / "support"
 needs_triton = pytest.mark.skipif(
@@ -81,7 +82,8 @@ def test_the_command_writes_the_scores_of_the_compiled_kernels(tmp_path: Path) -
 @needs_triton
 @pytest.mark.slow
 def test_the_self_check_holds(tmp_path: Path) -> None:
-    model = write_model(tmp_path / "m.safetensors", kmer=3, spread=0.1)
+    scoring = ScoringWindow(60, 10)
+    model = write_model(tmp_path / "m.safetensors", kmer=3, spread=0.1, scoring=scoring)
     said = interpreted("-m", "dnabirnn", "selfcheck", model, "--engine", "triton")
     rows = [line.split("\t") for line in said.splitlines()[1:]]
     assert len(rows) == 9
