@@ -312,10 +312,3 @@ def test_the_script_for_cactus_passes_the_threads_on(
     assert options["--threads"] == threads
     assert options["--format"] == "dna-brnn"
     assert options["-m"].endswith("attcc-alpha.safetensors")
-
-
-def test_no_page_installs_from_an_index_before_a_release() -> None:
-    pages = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("dnabirnn/**/*.py")]
-    assert [
-        str(page) for page in pages if re.search(r"install \W?dnabirnn\[", page.read_text())
-    ] == []
