@@ -184,7 +184,9 @@ def check_one_at_a_time(slurm: Cluster, folder: Path) -> None:
 
 @pytest.mark.slurm
 @pytest.mark.slow
-def test_the_sample_with_a_job_that_is_killed(slurm: Cluster, laptop: Path, tmp_path: Path) -> None:
+def test_the_sample_with_a_job_that_is_killed(
+    slurm: Cluster, on: Callable[..., Snakemake], laptop: Path, tmp_path: Path
+) -> None:
     write_config(tmp_path)
     paused = pause_training(tmp_path)
     run = on(tmp_path)
