@@ -28,7 +28,7 @@ _KERNELS_KIB = 370_000
 _POLARS_KIB = 450_000
 _SCORES_KIB = 680_000
 _PLOTS_KIB = 780_000
-_TORCH_KIB = 1_300_000
+_TORCH_KIB = 1_400_000
 _NEEDED_KIB = {
     **dict.fromkeys(("encode", "mask", "scan"), _POLARS_KIB),
     **dict.fromkeys(

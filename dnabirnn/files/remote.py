@@ -34,7 +34,7 @@ _PathLike: TypeAlias = "str | os.PathLike[str]"
 
 _ADDRESS = re.compile(r"(https?|s3|gs)://", re.IGNORECASE)
 _SECRETS = re.compile(
-    r"(\b(?:https?|s3|gs)://)(?:[^/\s@]*@)?([^\s?]*)(\?[^\s;,'\"]*)?", re.IGNORECASE
+    r"(\b(?:https?|s3|gs)://)(?:[^/\s@]*@)?([^\s?]*)(\?[^\s;,'\"]*[^\s;,:'\"])?", re.IGNORECASE
 )
 _FETCH = {
     "http": "curl -L '{}'",

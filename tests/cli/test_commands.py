@@ -88,7 +88,7 @@ def test_shared_options_read_the_same_everywhere() -> None:
     texts = {command: ok(f"{command} --help") for command in COMMANDS}
     effects = ("explain", "mutate")
     shared = {
-        "--model MODEL": ("score", "call", "evaluate", "review", *effects, "variants"),
+        "--model MODEL +Model file": ("score", "call", "evaluate", "review", *effects, "variants"),
         "--labels FILE": ("encode", "evaluate", "review"),
         "--label-format": ("encode", "evaluate", "review"),
         "--label-flank-ignore": ("encode", "evaluate", "review"),

@@ -31,7 +31,7 @@ def part(motif, first, last, turned=False):
 
 def test_without_the_package_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "memelite", None)
-    with pytest.raises(OptionError, match=r"pip install .\.\[discover\]"):
+    with pytest.raises(OptionError, match=r"pip install .dnabirnn\[discover\]"):
         compare_motifs(built_in_motifs(), built_in_motifs())
 
 

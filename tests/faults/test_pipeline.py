@@ -22,7 +22,10 @@ LOCKED = ("0.input.lock", "0.output.lock")
 
 def unlock(mode: ExecMode = ExecMode.DEFAULT) -> Any:
     """Run the rules' own code here, as a Snakemake that begins; what it holds."""
-    names: dict[str, Any] = {"workflow": SimpleNamespace(exec_mode=mode)}
+    names: dict[str, Any] = {
+        "workflow": SimpleNamespace(exec_mode=mode),
+        "cancel_orphans": lambda: None,
+    }
     exec((ROOT / "workflows/rules/lock.smk").read_text(), names)
     return names["HELD"]
 

@@ -207,5 +207,5 @@ def test_without_the_package_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.delitem(sys.modules, "lightmotif")
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(OptionError, match=r'not installed; install it .*"\.\[motifs\]"'):
+    with pytest.raises(OptionError, match=r'not installed; install it .*"dnabirnn\[motifs\]"'):
         Scanner(built_in_motifs(), 1e-4, 0.5)

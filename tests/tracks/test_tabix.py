@@ -58,7 +58,7 @@ def test_nothing_is_left_of_a_run_that_fails(tmp_path: Path) -> None:
 
 def test_without_pysam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pysam", None)
-    with pytest.raises(OptionError, match=r'needs pysam.*pip install "\.\[index\]"'):
+    with pytest.raises(OptionError, match=r'needs pysam.*pip install "dnabirnn\[index\]"'):
         write(tmp_path / "a.bed.gz", ROW.format(0, 1))
     assert not list(tmp_path.iterdir())
 

@@ -335,7 +335,7 @@ def test_a_trained_model_and_its_encoded_set_are_as_documented(tmp_path: Path) -
     np.testing.assert_allclose(contig_scores(model, weights, codes), theirs, atol=1e-5)
     manifest = json.loads((tmp_path / "set" / "manifest.json").read_text())
     names = frozenset({"M", "REP"})
-    shown_manifest, shown_model = examples()
+    shown_manifest, shown_model, *_ = examples()
     assert keys_of(shown_manifest, names) == keys_of(manifest, names)
     # A threshold is a number, or null if no threshold reaches the rate.
     for thresholds in model["discoveries"]["M"].values():
