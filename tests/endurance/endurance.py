@@ -98,6 +98,8 @@ def score_long(folder: Path, bases: int, contigs: int, seconds: float = 1.0) -> 
     words = ["-q", "score", "-", "-m", str(model), "-o", str(folder / "scores.bed")]
     words += ["--calls", str(folder / "calls.bed")]
     command = [sys.executable, "-m", "dnabirnn", *words]
+    # Compiling kernels takes more memory than what they then do.
+    subprocess.run(command, input=b">a\n" + b"ACGT" * 2_000 + b"\n", cwd=ROOT, check=True)
     process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT)
     assert process.stdin is not None
     seen: list[int] = []
