@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
 from dnabirnn.compiled import inlined, kernel
+from dnabirnn.engine.kernels import intrinsics
 
 
 class Pair(NamedTuple):
@@ -146,3 +148,10 @@ def test_threads_call_a_kernel_for_the_first_time() -> None:
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(lambda n: number(np.full(4, n)), range(200)))
     assert found == list(range(200))
+
+
+def test_names_of_intrinsics_are_those_of_their_modules() -> None:
+    for module, names in intrinsics._MODULES.items():
+        found = importlib.import_module(f"{intrinsics.__name__}.{module}")
+        assert set(names) <= set(found.__all__)
+    assert not hasattr(intrinsics, "pytest_plugins")
