@@ -314,7 +314,7 @@ def test_processes_end_early_together(encoded: EncodedSet, tmp_path: Path) -> No
     command = [sys.executable, str(file), str(encoded.path), str(tmp_path / "m")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split("\n")[:2] == [f"[{80 * 48 * 20}]"] * 2
+    assert done.stdout.count(f"[{80 * 48 * 20}]") == 2  # in any order of the parts of their lines
 
 
 def test_a_state_of_other_settings_is_not_used(
