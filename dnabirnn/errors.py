@@ -43,7 +43,7 @@ class EncodedSetError(DnabirnnError):
 
 
 class ModelFileError(DnabirnnError):
-    """A file that is not a model, is damaged, or has a newer format."""
+    """A file that is not a model, or not the state of a training, or damaged or too new."""
 
 
 class MotifError(DnabirnnError):

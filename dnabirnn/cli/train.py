@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,13 +15,17 @@ from dnabirnn.cli.command import command, option
 from dnabirnn.cli.look_ahead import look_ahead
 from dnabirnn.cli.output_names import check_ending
 from dnabirnn.cli.progress import ProgressBar
-from dnabirnn.cli.training_processes import follows_another, one_reports, says_what_is_kept
+from dnabirnn.cli.training_messages import (
+    follows_another,
+    one_reports,
+    say_figures,
+    says_what_is_kept,
+)
 from dnabirnn.errors import OptionError
 from dnabirnn.network import DEFAULT_KMER, Cell
 
 if TYPE_CHECKING:
     from dnabirnn.encoded import EncodedSet
-    from dnabirnn.motifs import ClassMotifs
     from dnabirnn.training import TrainingProgress
     from dnabirnn.tuning import Tuning
 
@@ -53,9 +58,12 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     """Train a model on an encoded set.
 
     DIR is a folder that `dnabirnn encode` wrote. An interrupted run continues where it stopped when
-    the same command is run again.
+    the same command is run again. With --until and --continue-from, a training can be done in
+    several jobs, on machines that share no files; the model has the same bytes.
     """,
-    "dnabirnn train sites.enc -o sites.safetensors",
+    "dnabirnn train sites.enc -o sites.safetensors\n"
+    "dnabirnn train sites.enc -o half.state --until 0.5\n"
+    "dnabirnn train sites.enc -o sites.safetensors --continue-from half.state",
 )
 @click.argument("encoded", metavar="DIR")
 @option(
@@ -270,6 +278,24 @@ def _take_preset(ctx: click.Context, param: click.Parameter, value: str) -> str:
     show_default=True,
     help="auto continues an interrupted run; never starts from scratch and keeps no state.",
 )
+@option(
+    "--until",
+    group=_FITTING,
+    type=float,
+    default=1.0,
+    metavar="SHARE",
+    help="Stop after this share of the training, more than 0 and less than 1, and write its state "
+    "to the file named by --out, in place of a model. --tune comes first.  [default: train to the "
+    "end]",
+)
+@option(
+    "--continue-from",
+    "state",
+    group=_FITTING,
+    metavar="STATE",
+    help="Continue from a file that --until wrote, with the same DIR and options. A state of other "
+    "data, options or versions is not used, with a warning.  [default: start from the beginning]",
+)
 @options.prior
 @options.threads
 @options.device
@@ -325,6 +351,8 @@ def train(
     validations: int,
     seed: int,
     resume: str,
+    until: float,
+    state: str | None,
     log: str | None,
     threads: int,
     device: str,
@@ -337,18 +365,22 @@ def train(
     """Run `dnabirnn train`."""
     from dnabirnn.encoded import EncodedSet
     from dnabirnn.files import check_target, is_compressed
+    from dnabirnn.motifs import read_class_motifs
     from dnabirnn.network import Architecture, load_checkpoint
     from dnabirnn.training import (
         TRAINING_REMEDIES,
         FitSettings,
         Hardware,
         SamplingSettings,
+        TrainingPaused,
         TrainingPlan,
+        check_parts,
         default_dropout,
         default_kmer,
         default_layers,
         default_mutation_rate,
         default_window_bp,
+        load_state,
         train_members as fit,
     )
 
@@ -358,18 +390,23 @@ def train(
         logging.getLogger("dnabirnn").setLevel(logging.ERROR)
     # Fabric also logs the number of processes.
     logging.getLogger("lightning_fabric.utilities").setLevel(logging.WARNING)
-    log = log or f"{out.removesuffix('.safetensors')}.log.csv"
-    for path in (out, log):
+    ends = until == 1
+    log = log or (f"{out.removesuffix('.safetensors')}.log.csv" if ends else None)
+    written = [path for path in (out, log) if path is not None]
+    for path in written:
         check_target(path)
-    if os.path.realpath(log) == os.path.realpath(out):
+    if log is not None and os.path.realpath(log) == os.path.realpath(out):
         raise OptionError(f"--log {log}: is also the model file; give another name")
     motif_file = None if matrix in ("auto", "none") else matrix
-    options.check_apart([log], [init])
-    options.check_apart([out, log], [motif_file, teacher])
+    if log is not None:
+        options.check_apart([log], [init])
+        check_ending("--log", log, "a training log", ".csv")
+    options.check_apart(written, [motif_file, teacher, state])
     if not is_compressed(out):  # which is an error
-        check_ending("-o", out, "a model file", ".safetensors")
-    check_ending("--log", log, "a training log", ".csv")
+        kind = ("a model file", ".safetensors") if ends else ("a state of training", ".state")
+        check_ending("-o", out, *kind)
     data = EncodedSet.open(encoded)
+    names = [name for name, _ in data.classes]
     parts: dict[str, Any] = {
         "architecture": Architecture(
             data.classes,
@@ -400,20 +437,22 @@ def train(
         "teacher": None if teacher is None else load_checkpoint(teacher),
         "priors": dict(priors),
         "validations": validations,
-        "matrix": matrix == "auto" if motif_file is None else _motifs(motif_file, data),
+        "matrix": matrix == "auto" if motif_file is None else read_class_motifs(motif_file, names),
         "ensemble": ensemble,
         "separate": separate,
     }
+    kept = None if state is None else load_state(state)
+    check_parts(until, kept, resume=resume == "auto")
     tuning = None if tune is None else _tuning(data, parts, tune)
-    plan = TrainingPlan(data, out, **parts)
+    plan = TrainingPlan(data, out, **parts, until=until)
     if tuning is not None:
-        largest = dict(zip(_TUNED_PARTS, tuning.largest(), strict=True))
-        plan = TrainingPlan(data, out, **parts | largest, tuning_minutes=tune or 0.0)
+        largest: dict[str, Any] = dict(zip(_TUNED_PARTS, tuning.largest(), strict=True))
+        plan = replace(plan, **largest, tuning_minutes=tune or 0.0)
     if not (not dry_run if follows else look_ahead(plan, TRAINING_REMEDIES, dry_run=dry_run)):
         return
     if tuning is not None:
         plan.check()
-        chosen = tuning.run(out, resume=resume == "auto")
+        chosen = tuning.run(out, resume=resume == "auto", state=kept)
         parts |= dict(zip((*_TUNED_PARTS, "tuning"), chosen, strict=True))
     with ProgressBar("trained", plan.total_bases(), quiet) as progress, one_reports(follows):
 
@@ -426,31 +465,21 @@ def train(
                     f"validation AP {now.validation_ap:.4f}"
                 )
 
-        checkpoint = fit(
-            data,
-            out,
-            **parts,
-            resume=resume == "auto",
-            log_path=log,
-            report=report,
-        )
-    whole = checkpoint.sequences is not None
-    for name, figures in checkpoint.metrics["classes"].items():
-        if whole:
-            logger.info(
-                "%s: AUROC %.4f, AP %.4f, MCC %.4f on sequences of %s",
-                name,
-                *(figures[key] or 0.0 for key in ("auroc", "ap", "mcc")),
-                checkpoint.metrics["split"],
+        try:
+            checkpoint = fit(
+                data,
+                out,
+                **parts,
+                resume=resume == "auto",
+                state=kept,
+                until=until,
+                log_path=log,
+                report=report,
             )
-            continue
-        logger.info(
-            "%s: AP %.4f, best F1 %.4f on %s",
-            name,
-            figures["ap_stranded"],
-            figures["best_f1_stranded"],
-            checkpoint.metrics["split"],
-        )
+        except TrainingPaused:
+            logger.info("%s: the state of training; give it to --continue-from", out)
+            return
+    say_figures(checkpoint)
 
 
 def _tuning(data: EncodedSet, parts: dict[str, Any], minutes: float) -> Tuning:
@@ -467,10 +496,3 @@ def _tuning(data: EncodedSet, parts: dict[str, Any], minutes: float) -> Tuning:
     names = ("hardware", "initial", "matrix", "separate")
     used = {name: parts[name] for name in (*_TUNED_PARTS, *names)}
     return Tuning(data, **used, minutes=minutes, fixed=fixed)
-
-
-def _motifs(path: str, data: EncodedSet) -> ClassMotifs:
-    """Read the motifs of the classes of an encoded set."""
-    from dnabirnn.motifs import read_class_motifs
-
-    return read_class_motifs(path, [name for name, _ in data.classes])

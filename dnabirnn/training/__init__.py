@@ -14,7 +14,7 @@ Modules, in reading order:
 - `matrices`: which classes start from their matrix, and comparison with matrices
 - `sequences`: training on labels of whole sequences
 - `finishing`: what is set once a network is fitted: calibration, scoring window, thresholds
-- `resume`: the state of an interrupted run
+- `states`: the state of an interrupted run, or of a part of a run
 - `log`: the training log
 - `processes`: hardware, and several processes of one run
 - `run_settings`: settings of a run: checked, and as values for the model file

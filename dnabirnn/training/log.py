@@ -57,6 +57,7 @@ class TrainingLog:
         self.rows = rows
         if rows:
             self._started = time.monotonic() - rows[-1]["seconds"]
+            self._write()  # the file may be on another machine
 
     def add(self, fit: Fit, loss: float, validation: Mapping[str, float | None]) -> None:
         """Add a row and rewrite the whole file, so that it is complete at any time."""
@@ -68,6 +69,9 @@ class TrainingLog:
             "seconds": round(time.monotonic() - self._started, 1),
         }
         self.rows.append(row | {_AP + name: ap for name, ap in validation.items()})
+        self._write()
+
+    def _write(self) -> None:
         if self._path is None:
             return
         rows = self._all_rows()

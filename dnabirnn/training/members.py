@@ -43,7 +43,6 @@ from dnabirnn.training.fit import FitSettings
 from dnabirnn.training.held_out import hold_out
 from dnabirnn.training.log import TrainingLog
 from dnabirnn.training.processes import Hardware
-from dnabirnn.training.resume import ResumeFolder
 from dnabirnn.training.run_settings import (
     check_plan,
     check_whole_sequences,
@@ -54,6 +53,9 @@ from dnabirnn.training.run_settings import (
 from dnabirnn.training.sampling import Prevalence, Sampler, SamplingSettings
 from dnabirnn.training.sequences.sampling import SequenceSampler
 from dnabirnn.training.start import begin
+from dnabirnn.training.states.kept_state import save_state
+from dnabirnn.training.states.parts import TrainingPaused, check_parts, pause_of
+from dnabirnn.training.states.resume import ResumeFolder
 from dnabirnn.training.teacher import check_teacher
 from dnabirnn.training.training_run import TrainingProgress, run_of, train
 from dnabirnn.training.validation import Validation
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
     from dnabirnn.motifs import ClassMotifs
     from dnabirnn.network import Checkpoint
     from dnabirnn.training.start import Begun
+    from dnabirnn.training.states.kept_state import KeptState
     from dnabirnn.training.training_run import Run
 
 __all__ = ["PlannedMember", "matrix_of", "planned_members", "train_members"]
@@ -148,6 +151,8 @@ def train_members(
     validations: int = 10,
     tuning: Mapping[str, Any] | None = None,
     resume: bool = True,
+    state: KeptState | None = None,
+    until: float = 1.0,
     log_path: PathLike | None = None,
     report: Callable[[TrainingProgress], None] | None = None,
 ) -> Checkpoint:
@@ -162,8 +167,10 @@ def train_members(
         `sampling`, this plus 1, and so on.
     separate : bool
         Train `ensemble` networks for each class, instead of for all of them.
-    hardware, initial, teacher, priors, matrix, validations, tuning, resume, log_path, report
+    hardware, initial, teacher, priors, matrix, validations, tuning, resume, state, log_path, report
         As for `train`. Each network has states to resume from. A teacher teaches one network only.
+    until : float
+        As for `train`, as a share of the steps of all networks.
 
     Returns
     -------
@@ -172,7 +179,7 @@ def train_members(
 
     Raises
     ------
-    EncodedSetError, OptionError, DeviceError, TrainingError, OutputError
+    EncodedSetError, OptionError, DeviceError, TrainingError, OutputError, TrainingPaused
         As for `train`, and `planned_members`.
     KeyboardInterrupt, SystemExit
         Of a signal. A note says at which step of which network the run stopped, and what is kept.
@@ -201,9 +208,12 @@ def train_members(
             validations=validations,
             tuning=tuning,
             resume=resume,
+            state=state,
+            until=until,
             log_path=log_path,
             report=report,
         )
+    check_parts(until, state, resume=resume)
     check_whole_sequences(encoded, architecture, teacher, priors, matrix)
     check_plan(encoded, model_path, architecture, validations, priors)
     encoded, held_out = hold_out(encoded, sampling.window_bp)
@@ -235,6 +245,8 @@ def train_members(
     folder = ResumeFolder(model_path, digest_of(plan))
     leads = fabric.is_global_zero
     with folder.locked(may_wait=fabric.world_size == 1) if leads else nullcontext() as waited:
+        if state is not None and leads:
+            state.restore(folder)
         fabric.barrier()  # only now may a process remove an old state
         if waited and resume and (made := made_by_other(model_path, plan, log_path)):
             folder.clear()
@@ -265,6 +277,7 @@ def train_members(
                     validations,
                     resume,
                     shown,
+                    pause_of(until, fit.schedule.planned_steps, number, len(members)),
                 )
                 _run(run, number, len(members), resume=resume)
                 done += fit.trained_bases
@@ -276,6 +289,11 @@ def train_members(
         except TrainingError:
             # The same run would diverge again at the same step: its states are of no use.
             if leads and resume:
+                folder.clear()
+            raise
+        except TrainingPaused:
+            if leads:
+                save_state(folder, model_path)
                 folder.clear()
             raise
         if leads:

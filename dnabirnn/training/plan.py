@@ -65,6 +65,8 @@ class TrainingPlan:
 
     Attributes
     ----------
+    until : float
+        Share of the steps that are done, of all networks.
     tuning_minutes : float
         Nominal time of the tuning before the run; 0 without. With tuning, `architecture`,
         `sampling` and `settings` are those that need the most memory and time.
@@ -83,6 +85,7 @@ class TrainingPlan:
     validations: int = 10
     ensemble: int = 1
     separate: bool = False
+    until: float = 1.0
     tuning_minutes: float = 0.0
     bound_tells_all = True
 
@@ -165,7 +168,8 @@ class TrainingPlan:
         if self.teacher is not None:
             begin_s += self._taught_s(self.teacher, part)
         seconds = begin_s + fit.steps * step_s / processes + self._validated_bp(fit) / rate
-        return self.bound()._replace(seconds=len(members) * seconds + 60 * self.tuning_minutes)
+        seconds *= self.until * len(members)
+        return self.bound()._replace(seconds=seconds + 60 * self.tuning_minutes)
 
     def _taught_s(self, teacher: Checkpoint, part: Validation) -> float:
         """Return the seconds in which a teacher scores the training sequence."""

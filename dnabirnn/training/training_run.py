@@ -31,7 +31,6 @@ from dnabirnn.training.fit import Fit, FitSettings
 from dnabirnn.training.held_out import hold_out
 from dnabirnn.training.log import TrainingLog
 from dnabirnn.training.processes import Hardware, Signals
-from dnabirnn.training.resume import ResumeFolder
 from dnabirnn.training.run_settings import (
     check_plan,
     check_whole_sequences,
@@ -43,6 +42,9 @@ from dnabirnn.training.sampling import Sampler, SamplingSettings
 from dnabirnn.training.schedule import LEAST_GAIN, no_longer_improves
 from dnabirnn.training.sequences.validation import SequenceValidation
 from dnabirnn.training.start import begin
+from dnabirnn.training.states.kept_state import save_state
+from dnabirnn.training.states.parts import TrainingPaused, check_parts, pause_of
+from dnabirnn.training.states.resume import ResumeFolder
 from dnabirnn.training.teacher import check_teacher, taught_by, teach
 from dnabirnn.training.validation import Validation, mean_of
 
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from dnabirnn.motifs import ClassMotifs
     from dnabirnn.network import Network
     from dnabirnn.training.start import Begun
+    from dnabirnn.training.states.kept_state import KeptState
 
 __all__ = [
     "Run",
@@ -96,6 +99,8 @@ def train(
     validations: int = 10,
     tuning: Mapping[str, Any] | None = None,
     resume: bool = True,
+    state: KeptState | None = None,
+    until: float = 1.0,
     log_path: PathLike | None = None,
     report: Callable[[TrainingProgress], None] | None = None,
 ) -> Checkpoint:
@@ -136,6 +141,11 @@ def train(
     resume : bool
         Continue from the state of an interrupted run with the same settings. The result has the
         same bytes as that of a run without interruption. If False, no state is kept.
+    state : KeptState, optional
+        State to continue from, unless there is a later one beside the model.
+    until : float
+        Share of the planned steps, more than 0. If it is less than 1, the run stops there, or where
+        it ends early. Its state is then written to `model_path`, in place of a model.
     log_path : str or PathLike, optional
         CSV file of losses and validation metrics.
     report : callable, optional
@@ -156,9 +166,12 @@ def train(
         A loss, weight or validation score is not finite. The state of the run is removed.
     OutputError
         The model cannot be written, or another training is writing it.
+    TrainingPaused
+        The run has reached `until`, and its state is written.
     KeyboardInterrupt, SystemExit
         Of a signal. A note says at which step the run stopped, and what is kept.
     """
+    check_parts(until, state, resume=resume)
     architecture = architecture or default_architecture(encoded)
     sampling = sampling or SamplingSettings(
         default_window_bp(encoded), mutation_rate=default_mutation_rate(encoded)
@@ -200,11 +213,14 @@ def train(
         validations,
         resume,
         report,
+        pause_of(until, begun.fit.schedule.planned_steps),
     )
     # Other processes of this run would wait for the one that waits, but not for long.
     with (
         run.folder.locked(may_wait=fabric.world_size == 1) if run.leads else nullcontext() as waited
     ):
+        if state is not None and run.leads:
+            state.restore(run.folder)
         fabric.barrier()  # only now may a process remove an old state
         if waited and resume and (made := made_by_other(model_path, plan, log_path)):
             run.folder.clear()
@@ -245,6 +261,11 @@ def train(
             if run.keeps_states:
                 run.folder.clear()
             raise
+        except TrainingPaused:
+            if run.leads:
+                save_state(run.folder, model_path)
+                run.folder.clear()
+            raise
         except (KeyboardInterrupt, SystemExit) as stop:
             stop.add_note(run.stop())
             raise
@@ -265,8 +286,9 @@ def run_of(
     validations: int,
     resume: bool,
     report: Callable[[TrainingProgress], None] | None,
+    pause_at: int | None,
 ) -> Run:
-    """Return the run of a fit to its best weights; parameters as for `train`."""
+    """Return the run of a fit to its best weights; parameters as for `train` and `Run`."""
     fabric, sampling = begun.fabric, begun.sampler.settings
     logger.info(
         "training on %s (%s, threads: %d, processes: %d): %d steps of %d windows of %d bp",
@@ -296,12 +318,17 @@ def run_of(
         report=report if fabric.is_global_zero else None,
         leads=fabric.is_global_zero,
         keeps_states=resume and fabric.is_global_zero,
+        pause_at=pause_at,
     )
 
 
 @dataclass
 class Run:
-    """A fit in progress, with its best weights so far."""
+    """A fit in progress, with its best weights so far.
+
+    It pauses, if `pause_at` is given, after that number of steps, or after the last step if there
+    are fewer.
+    """
 
     fabric: Fabric
     fit: Fit
@@ -315,6 +342,7 @@ class Run:
     report: Callable[[TrainingProgress], None] | None
     leads: bool
     keeps_states: bool
+    pause_at: int | None = None
     best_ap: float = -1.0
     best: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
@@ -323,7 +351,7 @@ class Run:
     signals: Signals = field(default_factory=Signals)
 
     def go(self) -> None:
-        """Run the remaining steps."""
+        """Run the remaining steps; raise TrainingPaused if that is not all of them."""
         fit, self.saved = self.fit, time.monotonic()
         planned = fit.schedule.planned_steps
         every = max(1, planned // _LOG_ROWS)
@@ -345,6 +373,9 @@ class Run:
                             self._note(found, validate)
                     if self.keeps_states and self._is_time_to_save():
                         self._save()
+                    if self.pause_at is not None and fit.step >= min(self.pause_at, fit.steps):
+                        self.keep()
+                        raise TrainingPaused
                     if fit.step == fit.steps:
                         return
                     with self.signals.held():
@@ -358,7 +389,7 @@ class Run:
         return self.fit.network
 
     def keep(self) -> None:
-        """Keep the state after the last step."""
+        """Keep the state of the present step."""
         if self.keeps_states and self.kept != self.fit.step:
             self._save()
 

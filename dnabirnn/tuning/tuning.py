@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.motifs import ClassMotifs
     from dnabirnn.network import Architecture, Checkpoint
-    from dnabirnn.training import FitSettings, Hardware, SamplingSettings
+    from dnabirnn.training import FitSettings, Hardware, KeptState, SamplingSettings
     from dnabirnn.tuning.budget import Rounds
     from dnabirnn.tuning.race import Figures, Tried
 
@@ -114,7 +114,9 @@ class Tuning:
         )
         return candidate.apply(*self._given)
 
-    def run(self, model_path: PathLike, *, resume: bool = True) -> Tuned:
+    def run(
+        self, model_path: PathLike, *, resume: bool = True, state: KeptState | None = None
+    ) -> Tuned:
         """Choose the settings.
 
         Parameters
@@ -123,6 +125,8 @@ class Tuning:
             Model that is trained afterwards.
         resume : bool
             Keep results beside the model, and use those of an interrupted run.
+        state : KeptState, optional
+            State of a run whose results are used, unless there are more beside the model.
 
         Raises
         ------
@@ -141,6 +145,8 @@ class Tuning:
         if resume:
             folder = ResumeFolder(model_path, self._digest).of_tuning()
             with folder.locked(may_wait=True):
+                if state is not None:
+                    state.restore(ResumeFolder(model_path, self._digest))
                 found = _resumed(folder, self._first, self._rounds, self._measure)
         else:
             found = race(self._first, self._rounds, self._measure)

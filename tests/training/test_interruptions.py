@@ -22,11 +22,12 @@ from dnabirnn.encoded.encoded_set import EncodedSet
 from dnabirnn.errors import OutputError
 from dnabirnn.network.architecture import Architecture
 from dnabirnn.network.checkpoint import Checkpoint
-from dnabirnn.training import resume, training_run
+from dnabirnn.training import training_run
 from dnabirnn.training.fit import Fit, FitSettings
 from dnabirnn.training.processes import Signals
-from dnabirnn.training.resume import ResumeFolder
 from dnabirnn.training.sampling import SamplingSettings
+from dnabirnn.training.states import resume
+from dnabirnn.training.states.resume import ResumeFolder
 
 STEPS = 24
 
@@ -314,7 +315,7 @@ def test_a_lock_without_a_note_is_not_waited_for_without_end(
 def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     hold = (
         "import sys, time\n"
-        "from dnabirnn.training.resume import ResumeFolder\n"
+        "from dnabirnn.training.states.resume import ResumeFolder\n"
         "with ResumeFolder(sys.argv[1], 'other').locked(may_wait=False):\n"
         "    print('here', flush=True)\n"
         "    time.sleep(60)\n"

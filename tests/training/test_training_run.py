@@ -682,7 +682,7 @@ def test_states_are_kept_only_to_resume_from(
     monkeypatch.setattr("dnabirnn.training.training_run._SECONDS_BETWEEN_STATES", 0.0)
     saved = []
     monkeypatch.setattr(
-        "dnabirnn.training.resume.ResumeFolder.save", lambda *given: saved.append(given)
+        "dnabirnn.training.states.resume.ResumeFolder.save", lambda *given: saved.append(given)
     )
     quick(encoded, tmp_path / "m", resume=resume)
     assert bool(saved) == resume

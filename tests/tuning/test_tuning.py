@@ -19,8 +19,8 @@ from dnabirnn.training.fit import FitSettings
 from dnabirnn.training.members import train_members
 from dnabirnn.training.plan import TrainingPlan
 from dnabirnn.training.processes import Hardware
-from dnabirnn.training.resume import ResumeFolder
 from dnabirnn.training.sampling import SamplingSettings
+from dnabirnn.training.states.resume import ResumeFolder
 from dnabirnn.training.training_run import TrainingProgress
 from dnabirnn.training.trials import Trials
 from dnabirnn.tuning.tuning import Tuned, Tuning

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from dnabirnn.training.resume import ResumeFolder, State
+from dnabirnn.training.states.resume import ResumeFolder, State
 
 SHAPES = {"weights": (5,), "exp_avg": (5,)}
 ARRAYS = {name: np.arange(5, dtype=np.float32) for name in SHAPES}

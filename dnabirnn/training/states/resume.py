@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from dnabirnn.errors import OutputError
-from dnabirnn.files import load_arrays, look, read_json, temporary_path
+from dnabirnn.files import load_arrays, look, parse_json, read_json, temporary_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,6 +64,11 @@ def _check(plain: Any) -> None:
         raise ValueError("the step is not a number")
     if not isinstance(plain["falls_from"], int | None):
         raise ValueError("falls_from is not a number")
+
+
+def _progress(plain: Any) -> int:
+    """Return the number of steps of a state, or that of results."""
+    return len(plain["results"]) if "results" in plain else int(plain["plain"]["step"])
 
 
 class State(NamedTuple):
@@ -107,17 +112,60 @@ class ResumeFolder:
 
         Its states have the digest of the whole run.
         """
-        folder = ResumeFolder(self.model_path, self.digest)
-        folder.path = self.path / _MEMBERS.replace("*", str(number))
-        folder._json = folder.path / "state.json"
-        return folder
+        return self.within(_MEMBERS.replace("*", str(number)))
 
     def of_tuning(self) -> ResumeFolder:
         """Return the folder, within this one, of the tuning, which has a lock of its own."""
+        return self.within(_TUNING)
+
+    def within(self, name: str) -> ResumeFolder:
+        """Return the folder of this name within this one; this one again if the name is empty."""
         folder = ResumeFolder(self.model_path, self.digest)
-        folder.path = self.path / _TUNING
-        folder._json = folder.path / _RESULTS
+        folder.path = self.path / name
+        folder._json = folder.path / (_RESULTS if name == _TUNING else "state.json")
         return folder
+
+    def contents(self) -> dict[str, bytes]:
+        """Return the files of the states and results of all networks, by name with `/`.
+
+        Raises
+        ------
+        OutputError
+            A file cannot be read.
+        """
+        folders = [self.path, *self.path.glob(_MEMBERS), self.path / _TUNING]
+        try:
+            return {
+                file.relative_to(self.path).as_posix(): file.read_bytes()
+                for folder in folders
+                if folder.is_dir()
+                for file in folder.iterdir()
+                if _OURS.fullmatch(file.name) and file.suffix != ".tmp"
+            }
+        except OSError as error:
+            raise OutputError(
+                f"{self.path}: the state of training cannot be read ({error.strerror}); run the "
+                "same command again"
+            ) from error
+
+    def put(self, files: Mapping[str, bytes]) -> None:
+        """Write the files of a state or of results here, unless a later one of its run is here.
+
+        Raises
+        ------
+        OutputError
+            The folder cannot be written.
+        """
+        try:
+            given, own = parse_json(files[self._json.name]), read_json(self._json)
+            if own["digest"] == given["digest"] and _progress(own) >= _progress(given):
+                return
+        except (OSError, KeyError, TypeError, ValueError):
+            pass  # `load` says what is wrong with the state that is used
+        last = self._json.name
+        with self._writing():
+            self._write({self.path / name: files[name] for name in sorted(files, key=last.__eq__)})
+            _remove(self.path, keep=tuple(files))
 
     def load_results(self) -> list[Any]:
         """Return the results that were kept last under the same digest, or none."""

@@ -1,8 +1,9 @@
-"""Processes of a training that follow the first one, and what an interrupted training says."""
+"""What a training says in the end, or when it is interrupted; only its first process says it."""
 
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import sys
 from contextlib import contextmanager
@@ -17,7 +18,11 @@ from dnabirnn.names import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["follows_another", "one_reports", "says_what_is_kept"]
+    from dnabirnn.network import Checkpoint
+
+__all__ = ["follows_another", "one_reports", "say_figures", "says_what_is_kept"]
+
+logger = logging.getLogger(__name__)
 
 
 def follows_another() -> bool:
@@ -66,3 +71,24 @@ def _is_left_alone(error: RuntimeError) -> bool:
     words = str(error).lower()
     ends = ("closed by peer", "reset by peer", "closed by remote peer", "broken pipe")
     return any(end in words for end in ends)
+
+
+def say_figures(checkpoint: Checkpoint) -> None:
+    """Log the accuracy of a model on validation sequence, by class."""
+    whole = checkpoint.sequences is not None
+    for name, figures in checkpoint.metrics["classes"].items():
+        if whole:
+            logger.info(
+                "%s: AUROC %.4f, AP %.4f, MCC %.4f on sequences of %s",
+                name,
+                *(figures[key] or 0.0 for key in ("auroc", "ap", "mcc")),
+                checkpoint.metrics["split"],
+            )
+            continue
+        logger.info(
+            "%s: AP %.4f, best F1 %.4f on %s",
+            name,
+            figures["ap_stranded"],
+            figures["best_f1_stranded"],
+            checkpoint.metrics["split"],
+        )
