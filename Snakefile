@@ -99,3 +99,4 @@ include: "workflows/rules/report.smk"
 wildcard_constraints:
     sample=one_of(SCORED),
     truth=one_of(TRUTHS),
+    part="[0-9]+",

@@ -199,7 +199,8 @@ class TestTrainAndScore:
             f"#!{sys.executable}\n"
             "import os, signal\n"
             "from dnabirnn import cli\n"
-            "from dnabirnn.training import resume, training_run\n"
+            "from dnabirnn.training import training_run\n"
+            "from dnabirnn.training.states import resume\n"
             "save = resume.ResumeFolder.save\n"
             "def save_and_die(self, number, *rest):\n"
             "    save(self, number, *rest)\n"
@@ -220,6 +221,22 @@ class TestTrainAndScore:
         assert "continuing from step 7 of" in log
         assert model.read_bytes() == (trained / target).read_bytes()
         assert not (tmp_path / f"{target}.resume").exists()
+
+    def test_a_training_in_parts_gives_the_same_model(self, trained: Path, tmp_path: Path) -> None:
+        write_material(tmp_path)
+        results = tmp_path / "results"
+        words = done(tmp_path, "results/commands.txt", config=TINY | {"training_parts": 3})
+        assert words.count("rule train_part:") == 2
+        for name in ("models/motifs.safetensors", "commands.txt"):
+            assert (results / name).read_bytes() == (trained / "results" / name).read_bytes()
+        logs = [path.read_text() for path in sorted((results / "logs/train").iterdir())]
+        steps = [re.findall(r"continuing from step (\d+) of (\d+)", log) for log in logs]
+        assert steps == [[("9", "13")], [], [("4", "13")]]  # the last part, then the first two
+        assert sorted(path.name for path in (results / "models").iterdir()) == [
+            "motifs.log.csv",
+            "motifs.safetensors",
+        ]
+        assert planned(tmp_path, "results/commands.txt", config=TINY | {"training_parts": 3}) == {}
 
     @pytest.mark.parametrize("locked", [False, True])
     def test_jobs_left_on_a_cluster_are_cancelled(

@@ -20,6 +20,7 @@ pytest.importorskip("snakemake_storage_plugin_s3", reason="pip install 'dnabirnn
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "sample_data"
 TINY = {"bases": "1M", "hidden": 8, "lr": 0.02}
+PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 SAME = ("models", "scores", "calls", "metrics", "curves", "summary", "summary.tsv", "encoded")
 
 
@@ -36,12 +37,11 @@ def bucket() -> Iterator[dict[str, str]]:
 
 def snakemake(folder: Path, *arguments: str, **environment: str) -> str:
     """Run the workflow in a folder that holds it."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     process = subprocess.run(
         ["snakemake", "--configfile", "mine.yaml", "--cores", "2", *arguments],
         cwd=folder,
         env=os.environ
-        | {"PATH": path, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT}/tests/support/executor"}
+        | {"PATH": PATH, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT}/tests/support/executor"}
         | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -78,6 +78,29 @@ def download(environment: dict[str, str], name: str, folder: Path) -> None:
         client.download_file(name, entry["Key"], os.fspath(path))
 
 
+def mortal(folder: Path, step: int) -> Path:
+    """Return a folder with a `dnabirnn` that is killed once, when a training is at a step."""
+    program = folder / "bin/dnabirnn"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!{sys.executable}\n"
+        "import os, pathlib, signal\n"
+        "from dnabirnn import cli\n"
+        "from dnabirnn.training import fit\n"
+        f"killed = pathlib.Path({str(folder / 'killed')!r})\n"
+        "advance = fit.Fit.advance\n"
+        "def advance_or_die(self):\n"
+        f"    if self.step == {step} and not killed.exists():\n"
+        "        killed.touch()\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return advance(self)\n"
+        "fit.Fit.advance = advance_or_die\n"
+        "cli.main()\n"
+    )
+    program.chmod(0o755)
+    return program.parent
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("git") is None, reason="Snakemake needs git to send its sources")
 def test_the_sample_in_a_bucket(bucket: dict[str, str], tmp_path: Path) -> None:
@@ -94,8 +117,9 @@ def test_the_sample_in_a_bucket(bucket: dict[str, str], tmp_path: Path) -> None:
     subprocess.run(["git", "add", "."], cwd=head, check=True)
     (tmp_path / "jobs").mkdir()
     storage = ("--default-storage-provider", "s3", "--default-storage-prefix", "s3://bucket")
-    apart = ("--executor", "apart", "--jobs", "2")
-    snakemake(head, *storage, *apart, **bucket, APART=str(tmp_path / "jobs"))
+    apart = ("--executor", "apart", "--jobs", "2", "--retries", "1")
+    path = f"{mortal(tmp_path, 15)}{os.pathsep}{PATH}"
+    snakemake(head, *storage, *apart, **bucket, APART=str(tmp_path / "jobs"), PATH=path)
     assert not any((head / "results").rglob("*"))
     download(bucket, "bucket", tmp_path / "there")
 
@@ -112,7 +136,12 @@ def test_the_sample_in_a_bucket(bucket: dict[str, str], tmp_path: Path) -> None:
     assert (there / "report.html").stat().st_size > 100_000
     lines = (there / "commands.txt").read_text().splitlines()
     assert [line.split()[1] for line in lines] == ["encode", "train", "evaluate"]
+    assert not any("--continue-from" in line for line in lines)
     assert (there / "logs/train/CTCF.log").read_text().startswith("+ dnabirnn train ")
+    # The second of four parts was killed, and its machine and folder were lost.
+    assert (tmp_path / "killed").exists()
+    assert "continuing from step 10 of 40" in (there / "logs/train/CTCF.part-2.log").read_text()
+    assert not list((there / "models").glob("*.state*"))
 
 
 @pytest.mark.slow

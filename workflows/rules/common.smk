@@ -299,13 +299,12 @@ def shown_labels(sample):
 
 def linked_files():
     """Return the results that the report links. Scores on a storage would have to be fetched."""
-    stored = workflow.storage_settings.default_storage_provider is not None
     browsable = [s for s in SCORED if BROWSABLE.search(str(SAMPLES[s]["fasta"]))]
     return [
         "<results>/summary.tsv",
         *expand("<results>/calls/{sample}.bed", sample=SCORED),
         *(expand("<results>/qvalues/{sample}.tsv", sample=SCORED) if ASSESSED else []),
-        *([] if stored else expand("<results>/scores/{sample}.bed.gz", sample=SCORED)),
+        *([] if STORED else expand("<results>/scores/{sample}.bed.gz", sample=SCORED)),
         *expand("<results>/browser/{sample}/igv_session.xml", sample=browsable),
         *expand("<results>/browser/{sample}/jbrowse2.json", sample=browsable),
         *expand("<results>/metrics/{truth}.json", truth=TRUTHS),
@@ -315,6 +314,13 @@ def linked_files():
 def folders_of(files):
     """Return the folders of files, without duplicates."""
     return list(dict.fromkeys(Path(file).parent for file in files))
+
+
+def state_before(wildcards):
+    """Return the state that a part of the training continues from, as a list."""
+    return [
+        state for part, state in enumerate(STATES, 2) if part == int(wildcards.part)
+    ]
 
 
 def write_held_out(manifest, out):
@@ -336,11 +342,17 @@ def write_held_out(manifest, out):
 
 
 def write_commands(provenance, out):
-    """Write the commands of jobs, from their provenance."""
-    lines = [
-        shlex.join(["dnabirnn", *json.loads(Path(path).read_text())["arguments"]])
-        for path in provenance
-    ]
+    """Write the commands of jobs, from their provenance.
+
+    The command of the last part of a training is that of the whole, which gives the same model.
+    """
+    lines = []
+    for path in provenance:
+        words = ["dnabirnn", *json.loads(Path(path).read_text())["arguments"]]
+        if "--continue-from" in words:
+            state = words.index("--continue-from")
+            del words[state : state + 2]
+        lines.append(shlex.join(words))
     partial = Path(f"{out}.tmp")  # so that a partial file never has the final name
     partial.write_text("".join(f"{line}\n" for line in lines))
     partial.replace(out)
@@ -358,6 +370,8 @@ def write_joined(tables, out):
     partial.replace(out)
 
 
+# Whether results are on a storage, so that jobs share no files.
+STORED = workflow.storage_settings.default_storage_provider is not None
 SAMPLES = read_sheet(
     config["samples"],
     read_schema(workflow.source_path("../schemas/samples.schema.yaml")),
@@ -390,6 +404,11 @@ MODEL = (
     if SHIPPED or not config["model"]
     else located(config["model"], "config: model")
 )
+# Jobs of the training, one after the other, and the states between them.
+PARTS = config["training_parts"] or (4 if STORED else 1)
+STATES = [
+    f"<results>/models/{NAME}.part-{part}-of-{PARTS}.state" for part in range(1, PARTS)
+]
 # The models to start training from, and to learn from. One that comes with dnabirnn is not a file,
 # and so not an input.
 SHIPPED_INIT, SHIPPED_TEACHER = (

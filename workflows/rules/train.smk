@@ -42,14 +42,21 @@ rule encode:
         "--provenance {output.provenance:q}"
 
 
-# The state that training resumes from is in MODEL.resume. It is not an output, because Snakemake
-# would delete it when a job is killed. `dnabirnn train` removes it in the end.
+TRAINED_ON = {
+    "encoded": access.random(ENCODED),
+    "init": [] if SHIPPED_INIT else file_named("train", "init"),
+    "matrix": file_named("train", "matrix"),
+    "teacher": [] if SHIPPED_TEACHER else file_named("train", "teacher"),
+}
+
+
+# The state from which an interrupted job resumes is in MODEL.resume. It is not an output, because
+# Snakemake would delete it when a job is killed. `dnabirnn train` removes it in the end. Where jobs
+# share no files, training is done in parts, and the state between two parts is an output.
 rule train:
     input:
-        encoded=access.random(ENCODED),
-        init=[] if SHIPPED_INIT else file_named("train", "init"),
-        matrix=file_named("train", "matrix"),
-        teacher=[] if SHIPPED_TEACHER else file_named("train", "teacher"),
+        **TRAINED_ON,
+        state=STATES[-1:],
     output:
         model=MODEL,
         curve=MODEL.replace(".safetensors", ".log.csv"),
@@ -68,15 +75,39 @@ rule train:
         folder=subpath(input[0], parent=True),
         init=f"--init {SHIPPED_INIT}" if SHIPPED_INIT else "",
         teacher=f"--teacher {SHIPPED_TEACHER}" if SHIPPED_TEACHER else "",
-        files=lambda wildcards, input: file_options(input),
+        files=lambda wildcards, input: file_options(input, continue_from=input.state),
         options=options("train"),
+        part=lambda wildcards, output: shlex.join(
+            [
+                *("-o", output.model, "--log", output.curve),
+                *("--provenance", output.provenance),
+            ]
+        ),
         hardware=hardware("device", "engine"),
         format=FORMAT["model"],
     shell:
         "exec 2> {log:q}; set -x; "
-        "dnabirnn train {params.folder:q} -o {output.model:q} --log {output.curve:q} "
+        "dnabirnn train {params.folder:q} {params.part} "
         "{params.init} {params.teacher} {params.files} {params.options} {params.hardware} "
-        "--threads {threads} --provenance {output.provenance:q}"
+        "--threads {threads}"
+
+
+if STATES:
+
+    use rule train as train_part with:
+        input:
+            **TRAINED_ON,
+            state=state_before,
+        output:
+            temp(f"<results>/models/{NAME}.part-{{part}}-of-{PARTS}.state"),
+        log:
+            f"<logs>/train/{NAME}.part-{{part}}.log",
+        benchmark:
+            f"<benchmarks>/train/{NAME}.part-{{part}}.tsv"
+        params:
+            part=lambda wildcards, output: shlex.join(
+                ["-o", output[0], "--until", str(int(wildcards.part) / PARTS)]
+            ),
 
 
 rule held_out:
