@@ -32,11 +32,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 def write_config(folder: Path) -> None:
-    """Write a config for the sample to the folder of a user; training takes seconds."""
+    """Write a config for the sample to the folder of a user; training takes seconds.
+
+    Its first part has 32 of 63 steps.
+    """
     config = {
         "samples": str(ROOT / "sample_data/samples.tsv"),
         "name": "CTCF",
         "shards": 2,
+        "training_parts": 2,
         "train": {"bases": "400k", "hidden": 4, "batch": 16, "validations": 2},
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
@@ -69,7 +73,7 @@ class Snakemake:
 
 
 def pause_training(folder: Path) -> Path:
-    """Let the first training stop at its seventh state, and wait; return what it then writes.
+    """Let the first training stop at its fortieth step, and wait; return what it then writes.
 
     It is a file with the number of the process.
     """
@@ -85,7 +89,7 @@ def pause_training(folder: Path) -> Path:
         "save = resume.ResumeFolder.save\n"
         "def save_and_wait(self, number, *rest):\n"
         "    save(self, number, *rest)\n"
-        "    if number == 7 and not paused.exists():\n"
+        "    if number == 40 and not paused.exists():\n"
         "        paused.with_suffix('.part').write_text(str(os.getpid()))\n"
         "        paused.with_suffix('.part').rename(paused)\n"
         "        while True:\n"
@@ -216,6 +220,9 @@ def test_training_survives(
     fault(slurm, paused_job(slurm, run, paused), int(paused.read_text()))
     run.done()
     assert (encoded / MODEL).read_bytes() == (laptop / MODEL).read_bytes()
+    # The state of the job was on its node. It has begun again with that of the first part.
+    log = (encoded / "results/logs/train/CTCF.log").read_text()
+    assert "continuing from step 32 of 63" in log
 
 
 @pytest.mark.slurm
