@@ -14,6 +14,7 @@ complement of the k-mer, whose middle base is the complement of this base.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["opposite_rows"]
 
 
+@cache
 def opposite_rows(kmer: int) -> NDArray[np.int64]:
-    """Return the number of the reverse complement of each k-mer: (4**kmer,) int64.
+    """Return the number of the reverse complement of each k-mer: (4**kmer,) int64, read-only.
 
     Examples
     --------
@@ -38,4 +40,5 @@ def opposite_rows(kmer: int) -> NDArray[np.int64]:
     for _ in range(kmer):
         opposite = opposite * 4 + 3 - rest % 4
         rest //= 4
+    opposite.flags.writeable = False
     return opposite

@@ -302,13 +302,13 @@ class Fit:
 
     def _own_gradient(self) -> Tensor:
         """Return loss and flat gradient of the windows of this process: (1 + weights,) float32."""
-        batch = self._batch()
-        counted = len(batch.truth) if self._are_whole else max(int(batch.counted.sum()), 1)
         loss_of: _LossOf = self._loss
         by, snapshot = self._parameters, None
         if self._fused:
             snapshot, by = self._fused.snapshot(self._weights), [self._weights]
             loss_of = snapshot.loss
+        batch = self._batch()  # after the weights are packed, since a helper may still draw it
+        counted = len(batch.truth) if self._are_whole else max(int(batch.counted.sum()), 1)
         if self._are_whole:
             loss_of = partial(self._pooled, snapshot)
         key = [self._sampler.settings.seed, _DROPOUT_STREAM, self.step]

@@ -12,7 +12,6 @@ column, in a column row by row.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -210,17 +209,12 @@ class Gates(NamedTuple):
         if self.inputs.shape[2] == 4:
             kmers = self.kmers
             if kmers:
-                kmers = kmers._replace(rows=_opposite(len(kmers.rows)))
+                kmer = (len(kmers.rows).bit_length() - 1) // 2
+                kmers = kmers._replace(rows=opposite_rows(kmer))
             return self._replace(inputs=self.inputs[:, :, ::-1], kmers=kmers)
         if tied:
             return self
         return self._replace(inputs=np.roll(self.inputs, self.inputs.shape[2] // 2, axis=2))
-
-
-@cache
-def _opposite(kmers: int) -> NDArray[np.int64]:
-    """Return the number of the reverse complement of each of 4**k k-mers."""
-    return opposite_rows((kmers.bit_length() - 1) // 2)
 
 
 def tiles(of_unit: NDArray[np.float32], units: int) -> NDArray[np.float32]:
@@ -300,9 +294,10 @@ def pack_kmers(
     def in_groups(of_unit: NDArray[Any]) -> NDArray[Any]:
         """Tiles of full groups: (tiles * rows, n)."""
         whole = tiles(of_unit, units)
-        lacking = -whole.shape[1] % GROUP
-        padded = np.pad(whole, ((0, 0), (0, lacking), (0, 0)))
-        return padded.reshape(-1, whole.shape[2])
+        number, rows, width = whole.shape
+        padded = np.zeros((number, rows + -rows % GROUP, width), whole.dtype)
+        padded[:, :rows] = whole
+        return padded.reshape(-1, width)
 
     of_bases = np.ascontiguousarray(in_groups(entries[:gates, :, :FURTHER]).T)
     places = in_groups(columns)[:, 0]
