@@ -210,12 +210,13 @@ def discover(
         DiscoveryFiles,
         DiscoveryOptions,
         check_outputs,
+        contigs_around,
         find_motifs,
         write_discovery,
     )
     from dnabirnn.explanation import AUTO, check_reach, load
     from dnabirnn.files import is_stream
-    from dnabirnn.sequences import Circular, checked_contigs, prefixed
+    from dnabirnn.sequences import Circular, prefixed
 
     read = [*fasta, model, calls, regions, chrom_alias, database]
     options.check_apart([out, sites, table, grammar, summary, matches], read)
@@ -267,7 +268,7 @@ def discover(
     else:
         _check_rules(rules)
     discovery = find_motifs(
-        lambda: checked_contigs(loaded.contigs(*files), files, [targets, circles]),
+        contigs_around(targets, loaded, files, reach_bp, circles),
         loaded,
         targets,
         reach_bp,

@@ -26,5 +26,5 @@ from .output import (
     check_outputs as check_outputs,
     write_discovery as write_discovery,
 )
-from .reach import measure_context as measure_context
+from .reach import contigs_around as contigs_around, measure_context as measure_context
 from .table import motif_table as motif_table

@@ -64,7 +64,8 @@ def find_motifs(
     Parameters
     ----------
     contigs : callable
-        Returns the contigs, such as `lambda: model.contigs("genome.fa")`. Called several times.
+        Returns the contigs, such as `lambda: model.contigs("genome.fa")`, or `contigs_around`.
+        Called several times.
     model : Model
     targets : Sites
         Calls, or regions, in which the targets of the classes that they have are found (see

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dnabirnn import explanation
 from dnabirnn.errors import OptionError
 from dnabirnn.explanation import AUTO, check_reach
-from dnabirnn.sequences import Circular, checked_contigs
+from dnabirnn.sequences import Circular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,6 +78,7 @@ class Model(explanation.Model):
         from dnabirnn.discovery.default_targets import default_sites
         from dnabirnn.discovery.find import find_motifs
         from dnabirnn.discovery.options import DiscoveryOptions
+        from dnabirnn.discovery.reach import contigs_around
         from dnabirnn.explanation import Sites
         from dnabirnn.intervals import Regions
 
@@ -98,7 +99,7 @@ class Model(explanation.Model):
         else:
             sites = default_sites(self, *fasta, circular=names)
         return find_motifs(
-            lambda: checked_contigs(self.contigs(*fasta), fasta, [sites, circles]),
+            contigs_around(sites, self, fasta, reach_bp, circles),
             self,
             sites,
             reach_bp,

@@ -9,16 +9,19 @@ import numpy as np
 
 from dnabirnn.discovery.contributions import explain_targets
 from dnabirnn.discovery.targets import choose_targets
+from dnabirnn.sequences import checked_contigs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable
+    from collections.abc import Callable, Container, Iterable, Sequence
 
     from numpy.typing import NDArray
 
+    from dnabirnn.explanation import Sites
+    from dnabirnn.files import PathLike
     from dnabirnn.scoring import Model
-    from dnabirnn.sequences import Contig
+    from dnabirnn.sequences import Circular, Contig
 
-__all__ = ["measure_context"]
+__all__ = ["contigs_around", "measure_context"]
 
 _SAMPLE = 30
 """Targets of each class."""
@@ -26,6 +29,36 @@ _LONGEST_BP = 200
 _SEQUENCE_BP = 100
 _SHARE = 0.99
 _STEP_BP = 10
+
+
+def contigs_around(
+    sites: Sites,
+    model: Model,
+    fasta: Sequence[PathLike],
+    reach_bp: int | None,
+    circular: Circular | None = None,
+) -> Callable[[], Iterable[Contig]]:
+    """Return a function that reads the contigs for `find_motifs`.
+
+    Of files with an index, only the bases around the sites are read.
+
+    Parameters
+    ----------
+    sites : Sites
+    model : Model
+    fasta : sequence of str or PathLike
+    reach_bp : int, optional
+        As for `find_motifs`.
+    circular : Circular, optional
+
+    Raises
+    ------
+    LabelError, OptionError, FastaError
+        When the contigs are read: the inputs do not fit together, or cannot be read.
+    """
+    most = _LONGEST_BP if reach_bp is None else reach_bp
+    needed = sites.needed(most, model.checkpoint.scoring_window.length_bp, circular or ())
+    return lambda: checked_contigs(model.contigs(*fasta, needed=needed), fasta, [sites, circular])
 
 
 def measure_context(

@@ -84,6 +84,11 @@ class Baseline:
         scores[codes >= AMBIGUOUS] = 0
         return scores
 
+    @property
+    def reach_bp(self) -> int:
+        """Distance of the bases that decide the score of a base."""
+        return max(len(matrix.log_odds) for matrix in self.matrices) - 1
+
     def blocks(
         self,
         contigs: Iterable[Contig],
@@ -97,7 +102,7 @@ class Baseline:
         wanted : callable, name -> ndarray (n, 2) int64, optional
             Intervals of a contig outside which scores are not needed; they may be 0 there.
         """
-        reach = max(len(matrix.log_odds) for matrix in self.matrices) - 1
+        reach = self.reach_bp
         outputs = sum(1 + stranded for _, stranded in self.classes)
         for contig in contigs:
             codes, length = contig.codes, len(contig.codes)

@@ -9,7 +9,7 @@ from dnabirnn.evaluation.evaluate import evaluate_blocks
 from dnabirnn.evaluation.truth import LabelledContigs
 from dnabirnn.files import listed
 from dnabirnn.network import default_min_score
-from dnabirnn.scoring import watched
+from dnabirnn.scoring import bases_needed, watched
 from dnabirnn.sequences import checked_contigs
 
 if TYPE_CHECKING:
@@ -142,7 +142,8 @@ def evaluate_baseline(
         An input cannot be read, or the inputs do not fit together.
     """
     wanted = None if regions is None else regions.of
-    contigs = LabelledContigs(fasta, labels, mask, exclude)
+    needed = bases_needed(wanted, baseline.reach_bp)
+    contigs = LabelledContigs(fasta, labels, mask, exclude, needed=needed)
     return evaluate_blocks(
         watched(baseline.blocks(contigs, wanted), progress),
         contigs.labels_of,

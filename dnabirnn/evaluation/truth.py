@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import Labels
-    from dnabirnn.sequences import Record
+    from dnabirnn.sequences import Needed, Record
 
 __all__ = ["LabelledContigs", "Truth", "painted_labels"]
 
@@ -134,7 +134,7 @@ class LabelledContigs:
         Meaning of lower-case letters: "none", "loss" (ignored) or "hard" (code 4).
     exclude : Regions, optional
         Bases that do not count.
-    digests : dict, optional
+    digests, needed : optional
         As in `dnabirnn.read_fasta`.
     """
 
@@ -145,9 +145,12 @@ class LabelledContigs:
         mask: str,
         exclude: Regions | None = None,
         digests: dict[str, str] | None = None,
+        needed: Needed | None = None,
     ) -> None:
         case, hard = mask == "loss", mask == "hard"
-        self._records = read_fasta(*fasta, case=case, hard_mask=hard, digests=digests)
+        self._records = read_fasta(
+            *fasta, case=case, hard_mask=hard, digests=digests, needed=needed
+        )
         self._labels = labels
         self._exclude = exclude
         self._waiting: dict[str, NDArray[np.unsignedinteger]] = {}

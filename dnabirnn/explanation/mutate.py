@@ -156,8 +156,12 @@ def mutate_genome(
     """
     form = effect_format(out)
     check_options(form, out, deletions=deletions, profiles=profiles, has_sites=sites is not None)
-    contigs = contigs_of_shard(model.contigs, fasta, shard, [sites, circular])
     circles = circular or ()
+    spans = None
+    if sites is not None:
+        window_bp = model.checkpoint.scoring_window.length_bp
+        spans = sites.needed(reach.bp + deletions, window_bp, circles)
+    contigs = contigs_of_shard(model.contigs, fasta, shard, [sites, circular], spans)
     found = Mutated(method=method)
     if form is EffectFormat.BIGWIG:
         assert sites is not None

@@ -145,16 +145,24 @@ class MutationPlan:
         naming = [self.sites, self.circular]
         circles = self.circular or ()
         wanted = None if self.sites is None else self.sites.wanted(self.reach.bp, circles)
-        bases, windows, longest, sample = 0, 0, 0, Stretch("sample", np.zeros(0, np.uint8))
-        for contig in contigs_of_shard(self.model.contigs, self.fasta, self.shard, naming):
+        read = None
+        if self.sites is not None:  # with the bases around sites that a sample has
+            reach_bp = max(self.reach.bp + self.deletions, _MOST_BP // 4)
+            window_bp = self.model.checkpoint.scoring_window.length_bp
+            read = self.sites.needed(reach_bp, window_bp, circles)
+        bases, windows, longest, most = 0, 0, 0, 0
+        sample = Stretch("sample", np.zeros(0, np.uint8))
+        for contig in contigs_of_shard(self.model.contigs, self.fasta, self.shard, naming, read):
             length = len(contig.codes)
             spans = [[0, length]] if wanted is None else wanted(contig.name, length).tolist()
-            bases += sum(end - start for start, end in spans)
+            own = sum(end - start for start, end in spans)
+            bases += own
             if self._by_gradients:
                 windows += self._windows(contig.name, length)
-            if length > longest:
-                middle = max(length - _MOST_BP, 0) // 2
-                sample = Stretch("sample", contig.codes[middle : middle + _MOST_BP].copy())
+            if own > most:
+                most, middle = own, sum(spans[len(spans) // 2]) // 2
+                part = slice(max(middle - _MOST_BP // 2, 0), middle + _MOST_BP // 2)
+                sample = Stretch("sample", contig.codes[part].copy())
             longest = max(longest, length)
             self.progress(length)
         reading = time.monotonic() - begun

@@ -23,8 +23,8 @@ from dnabirnn.explanation.layout import Layout
 from dnabirnn.explanation.options import AUTO, check_reach
 from dnabirnn.explanation.stream import Methods, Piece
 from dnabirnn.files import is_stream
-from dnabirnn.scoring import ordered_map
-from dnabirnn.sequences import checked_contigs, contig_lengths
+from dnabirnn.scoring import bases_needed, ordered_map
+from dnabirnn.sequences import contig_lengths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -109,9 +109,15 @@ def reach_of(
             f"{option} auto: reads the FASTA twice, which standard input and pipes do not allow; "
             "give a number of bases"
         )
-    contigs = checked_contigs(model.contigs(*fasta), fasta, [sites, circular])
+    sizes, circles = contig_lengths(*fasta), circular or ()
+    for one in (sites, circular):
+        if one is not None:
+            one.check_contigs(sizes)
     wanted = None if sites is None else sites.wanted(0, ())
-    return measure_reach(contigs, contig_lengths(*fasta), model, wanted, circular or ())
+    sampled = _sample(sizes, wanted)
+    needed = bases_needed(sampled.get, 2 * model.checkpoint.scoring_window.length_bp, circles)
+    contigs = model.contigs(*fasta, needed=needed)
+    return measure_reach(contigs, sizes, model, wanted, circles)
 
 
 def measure_reach(
@@ -152,7 +158,14 @@ def measure_reach(
                 found.append(np.pad(upward, ((0, 0), (0, longest - reach))))
         return np.concatenate(found)
 
-    pieces = _sample(contigs, sizes, model, wanted, circular)
+    sampled = _sample(sizes, wanted)
+    pieces = (
+        Piece(layout, start, end)
+        for contig in contigs
+        if contig.name in sampled
+        for layout in [Layout(contig, contig.name in circular, model.checkpoint.scoring_window)]
+        for start, end in sampled[contig.name].tolist()
+    )
     together = iter(lambda: list(islice(pieces, _TOGETHER)), [])
     found = list(ordered_map(farthest, together, model.engine.workers(model.threads)))
     every = np.concatenate([*found, np.zeros((0, longest + 1), np.float32)])
@@ -166,45 +179,38 @@ def measure_reach(
 
 
 def _sample(
-    contigs: Iterable[Contig],
-    sizes: Mapping[str, int],
-    model: Model,
-    wanted: Callable[[str, int], NDArray[np.int64]] | None,
-    circular: Container[str],
-) -> Iterator[Piece]:
-    """Yield stretches of contigs, about evenly over all bases that will be changed."""
-
-    def intervals_of(name: str) -> NDArray[np.int64]:
-        whole = np.array([[0, sizes[name]]], np.int64)
-        return whole if wanted is None else np.clip(wanted(name, sizes[name]), 0, sizes[name])
-
-    totals = {name: int(np.diff(intervals_of(name), axis=1).sum()) for name in sizes}
+    sizes: Mapping[str, int], wanted: Callable[[str, int], NDArray[np.int64]] | None
+) -> dict[str, NDArray[np.int64]]:
+    """Return stretches of contigs, (n, 2), about evenly over all bases that will be changed."""
+    intervals_of: dict[str, NDArray[np.int64]] = {}
+    for name, length in sizes.items():
+        whole = np.array([[0, length]], np.int64)
+        intervals_of[name] = whole if wanted is None else np.clip(wanted(name, length), 0, length)
+    totals = {name: int(np.diff(own, axis=1).sum()) for name, own in intervals_of.items()}
     everything, before, number = max(sum(totals.values()), 1), 0, 0
-    for contig in contigs:
-        if contig.name not in totals:
-            continue
-        total = totals[contig.name]
+    sampled = {}
+    for name, total in totals.items():
         count = _STRETCHES * (before + total) // everything - _STRETCHES * before // everything
         before += total
         random = np.random.default_rng([0, number])
-        number += 1
+        number += sizes[name] > 0  # an index may lack contigs without bases
         if not total or not count:
             continue
-        intervals = intervals_of(contig.name)
-        layout = Layout(contig, contig.name in circular, model.checkpoint.scoring_window)
+        intervals = intervals_of[name]
         ranks = np.arange(0, total, _STRETCH_BP)  # all of it, if that is little
         if len(ranks) > 2 * count:
             ranks = random.integers(0, total - _STRETCH_BP + 1, -(-count // 2))
             # The opposite strand counts from the other end.
             ranks = np.unique(np.concatenate([ranks, total - _STRETCH_BP - ranks]))
         upto = np.cumsum(np.diff(intervals, axis=1)[:, 0])
-        for rank in ranks.tolist():
-            yield from _stretch(layout, intervals, upto, rank)
+        found = [part for rank in ranks.tolist() for part in _stretch(intervals, upto, rank)]
+        sampled[name] = np.array(found, np.int64)
+    return sampled
 
 
 def _stretch(
-    layout: Layout, intervals: NDArray[np.int64], upto: NDArray[np.int64], rank: int
-) -> Iterator[Piece]:
+    intervals: NDArray[np.int64], upto: NDArray[np.int64], rank: int
+) -> Iterator[tuple[int, int]]:
     """Yield the wanted bases from number `rank` on, which may be in several intervals."""
     left = min(_STRETCH_BP, int(upto[-1]) - rank)
     while left > 0:
@@ -212,5 +218,5 @@ def _stretch(
         end = int(intervals[number, 1])
         first = end - (int(upto[number]) - rank)
         last = min(first + left, end)
-        yield Piece(layout, first, last)
+        yield first, last
         rank, left = rank + last - first, left - (last - first)

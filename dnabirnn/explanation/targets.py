@@ -10,6 +10,7 @@ import polars as pl
 from dnabirnn.errors import LabelError
 from dnabirnn.explanation.importance import near_targets
 from dnabirnn.intervals import Regions
+from dnabirnn.scoring import bases_needed
 from dnabirnn.tracks import read_calls
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.files import PathLike
     from dnabirnn.motif_classes import Output
+    from dnabirnn.sequences import Needed
 
 __all__ = ["Sites"]
 
@@ -97,6 +99,18 @@ class Sites:
         """Return the intervals of a contig for an output: (n, 2) int64, sorted and disjoint."""
         return self._by_output[output].of(chrom)
 
+    def needed(self, reach_bp: int, window_bp: int, circular: Container[str]) -> Needed | None:
+        """Return the bases to read to explain the intervals, as `needed` of `read_fasta`.
+
+        Bases within reach of an interval are changed, and the changes act as far again, through
+        windows of a length.
+        """
+
+        def intervals(chrom: str) -> NDArray[np.int64]:
+            return near_targets(chrom, _LONGEST_CONTIG_BP, self.of, self._outputs, 0, False)
+
+        return bases_needed(intervals, 2 * reach_bp + window_bp, circular)
+
     def check_contigs(self, lengths: Mapping[str, int]) -> None:
         """Raise LabelError unless the intervals fit contigs of these lengths."""
         self._source.check_contigs(lengths)
@@ -111,11 +125,15 @@ class Sites:
         around = reach_bp if self.calls else 0
 
         def intervals(chrom: str, length: int) -> NDArray[np.int64]:
-            outputs = len(self._by_output) if self.calls else 1  # regions are those of any output
             turned = bool(around) and chrom in circular
-            return near_targets(chrom, length, self.of, outputs, around, turned)
+            return near_targets(chrom, length, self.of, self._outputs, around, turned)
 
         return intervals
+
+    @property
+    def _outputs(self) -> int:
+        """Outputs whose intervals differ: regions are the same for all."""
+        return len(self._by_output) if self.calls else 1
 
 
 class _Everything(Sites):

@@ -19,7 +19,7 @@ from dnabirnn.motif_classes import MAX_SCORE, Output
 from dnabirnn.network import Architecture, CallSettings, call_settings, default_min_score
 from dnabirnn.report.region import LETTERS_UP_TO_BP, Span, View
 from dnabirnn.report.sites import SITES_SCHEMA, Example, choose, compare
-from dnabirnn.scoring import calls_frame, find_calls, find_runs, watched
+from dnabirnn.scoring import bases_needed, calls_frame, find_calls, find_runs, watched
 from dnabirnn.sequences import read_fasta
 from dnabirnn.tracks import ROW_SCHEMA, read_calls, read_scores
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dnabirnn.intervals import Regions
     from dnabirnn.labels import Labels
     from dnabirnn.scoring import Model
-    from dnabirnn.sequences import Record
+    from dnabirnn.sequences import Needed, Record
     from dnabirnn.tracks import Block, Rows
 
 __all__ = ["Gallery", "Genome", "gather"]
@@ -173,7 +173,8 @@ def _calls(
         rows = read_scores(genome.scores, genome.outputs)
         return calls_frame(find_calls(rows, genome.outputs, settings), genome.outputs)
     wanted = None if genome.regions is None else genome.regions.of
-    contigs = genome.model.contigs(*genome.fasta)
+    needed = bases_needed(wanted, genome.model.checkpoint.scoring_window.length_bp)
+    contigs = genome.model.contigs(*genome.fasta, needed=needed)
     blocks = watched(genome.model.blocks(contigs, wanted), progress)
     rules = [*genome.model.checkpoint.calls.values(), *settings.rules.values()]
     lowest = default_min_score(rules)
@@ -188,9 +189,11 @@ def _truth(genome: Genome, record: Record, *, cut: bool) -> Truth:
     return Truth.of(labels, codes=record.codes, regions=regions, cut=cut)
 
 
-def _records(genome: Genome, digests: dict[str, str] | None = None) -> Iterator[Record]:
+def _records(
+    genome: Genome, digests: dict[str, str] | None = None, needed: Needed | None = None
+) -> Iterator[Record]:
     """Read contigs without masking; `lower` is set if lower-case letters have a meaning."""
-    return read_fasta(*genome.fasta, case=genome.mask != "none", digests=digests)
+    return read_fasta(*genome.fasta, case=genome.mask != "none", digests=digests, needed=needed)
 
 
 def _sites(
@@ -307,12 +310,12 @@ def _views(
     on: dict[str, list[_Scene]] = {}
     for scene in scenes:
         on.setdefault(scene.example.chrom, []).append(scene)
-    contigs = _filled(genome, on)
+    wanted = {
+        chrom: np.array(sorted((s.part.start, s.part.stop) for s in own), dtype=np.int64)
+        for chrom, own in on.items()
+    }
+    contigs = _filled(genome, on, wanted)
     if genome.model is not None:
-        wanted = {
-            chrom: np.array(sorted((s.part.start, s.part.stop) for s in own), dtype=np.int64)
-            for chrom, own in on.items()
-        }
         for block in genome.model.blocks(contigs, lambda name: wanted[name]):
             for scene in on[block.name]:
                 scene.score(block)
@@ -325,15 +328,18 @@ def _views(
     return [(scene.example, scene.view(genome, calls)) for scene in scenes]
 
 
-def _filled(genome: Genome, on: Mapping[str, Sequence[_Scene]]) -> Iterator[Record]:
+def _filled(
+    genome: Genome, on: Mapping[str, Sequence[_Scene]], wanted: Mapping[str, NDArray[np.int64]]
+) -> Iterator[Record]:
     """Yield contigs with an example, as the model reads them, after filling their scenes.
 
     With a model, the scenes get the effects of substitutions too.
     """
     masks = output_masks(genome.labels.classes)
-    for record in _records(genome):
-        if record.name not in on:
-            continue
+    around_bp = 0
+    if genome.model is not None:  # effects reach as far as a window
+        around_bp = 2 * genome.model.checkpoint.scoring_window.length_bp
+    for record in _records(genome, needed=bases_needed(wanted.get, around_bp)):
         truth = _truth(genome, record, cut=False)
         intervals = [intervals_of(truth.labels, mask) for mask in masks]
         for scene in on[record.name]:

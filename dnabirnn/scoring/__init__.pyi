@@ -35,6 +35,7 @@ from .sequences import (
     score_sequences as score_sequences,
 )
 from .stream import (
+    bases_needed as bases_needed,
     measured as measured,
     ordered_map as ordered_map,
     score as score,

@@ -73,7 +73,7 @@ def score_labels(
         If options or inputs are wrong, or the output cannot be written. No file is written then.
     """
     wanted = None if regions is None else regions.of
-    spans = bases_needed(wanted, model.checkpoint.scoring_window, circular or ())
+    spans = bases_needed(wanted, model.checkpoint.scoring_window.length_bp, circular or ())
     contigs = contigs_of_shard(model.contigs, fasta, shard, [regions, circular], spans)
     sizes: dict[str, int] = {}
     runs = model.runs(

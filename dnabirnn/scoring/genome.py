@@ -240,9 +240,9 @@ def score_genome(
         _check_assessment(assessment, calls_to, calls, shard)
     read = partial(model.contigs, case=assessment is not None)
     wanted = None if regions is None else regions.of
-    spans = None
-    if assessment is None and not periods and sequences_out is None:  # these read whole contigs
-        spans = bases_needed(wanted, model.checkpoint.scoring_window, circular or ())
+    # Calls, whose periods are read, may bridge the gap between two regions.
+    gap_bp = max((rule.merge_gap_bp for rule in calls.rules.values()), default=0) if calls else 0
+    spans = bases_needed(wanted, model.checkpoint.scoring_window.length_bp + gap_bp, circular or ())
     contigs = contigs_of_shard(read, fasta, shard, [regions, circular], spans)
     held = Held(contigs) if assessment is not None or periods else None
     sizes: dict[str, int] = {}

@@ -124,7 +124,7 @@ class ScoringPlan:
         naming = [self.regions, self.circular]
         wanted = None if self.regions is None else self.regions.of
         window = self.model.checkpoint.scoring_window
-        spans = None if self.assessed else bases_needed(wanted, window, self.circular or ())
+        spans = bases_needed(wanted, window.length_bp, self.circular or ())
         contigs = contigs_of_shard(self.model.contigs, self.fasta, self.shard, naming, spans)
         around = 0 if wanted is None else window.length_bp // 2
         found = survey_contigs(contigs, wanted, around, self.progress)

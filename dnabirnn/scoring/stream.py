@@ -425,28 +425,34 @@ class Held(Generic[_Contig]):
 
 
 def bases_needed(
-    wanted: Callable[[str], NDArray[np.int64]] | None,
-    scoring: ScoringWindow,
-    circular: Container[str],
+    wanted: Callable[[str], NDArray[np.int64] | None] | None,
+    around_bp: int,
+    circular: Container[str] = (),
 ) -> Needed | None:
-    """Return the bases that are read to score the wanted intervals; None for all bases.
-
-    A window that keeps a wanted base ends less than its length away from it.
+    """Return the bases to read for the wanted intervals of contigs; None for all bases.
 
     Parameters
     ----------
-    wanted, circular
-        As for `score`. Circular contigs are read whole, because windows run across their origin.
-    scoring : ScoringWindow
+    wanted : callable, name -> ndarray (n, 2) int64, or None
+        As for `score`. None for a contig that is left out.
+    around_bp : int
+        Bases on either side that are needed too. To score intervals, it is the length of a scoring
+        window: one that keeps a wanted base ends less than its length away from it.
+    circular : container of str
+        Names of circular contigs. They are read whole if any base is wanted, because windows run
+        across their origin.
     """
     if wanted is None:
         return None
 
-    def needed(name: str, length: int) -> NDArray[np.int64]:
+    def needed(name: str, length: int) -> NDArray[np.int64] | None:
+        intervals = wanted(name)
+        if intervals is None or not len(intervals):
+            return intervals
         if name in circular:
             return np.array([[0, length]], np.int64)
-        around = np.array([-scoring.length_bp, scoring.length_bp], np.int64)
-        return np.add(wanted(name), around, dtype=np.int64)
+        around = np.array([-around_bp, around_bp], np.int64)
+        return np.add(intervals, around, dtype=np.int64)
 
     return needed
 

@@ -18,7 +18,11 @@ from .periods import (
     Period as Period,
     period_of as period_of,
 )
-from .read import contig_lengths as contig_lengths, read_fasta as read_fasta
+from .read import (
+    contig_lengths as contig_lengths,
+    has_parts as has_parts,
+    read_fasta as read_fasta,
+)
 from .records import Contig as Contig, Record as Record, prefixed as prefixed
 from .selection import (
     Shard as Shard,

@@ -4,6 +4,7 @@ The index is that of `samtools faidx`: `genome.fa.fai`, and `genome.fa.gz.gzi` i
 (http://www.htslib.org/doc/faidx.html). Beside a local file, it must not be older than the file.
 Beside an address, its time says nothing, because files are uploaded in any order. Each record that
 is read is therefore compared with its index: header before it, number of letters, next header.
+Of a record that is not needed, nothing is read: an assembly may have 100,000 of them.
 """
 
 from __future__ import annotations
@@ -41,11 +42,11 @@ if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.sequences.records import ParseContext
 
-__all__ = ["IndexEntry", "Needed", "read_index", "read_indexed"]
+__all__ = ["IndexEntry", "Needed", "has_index", "head_of", "joined", "read_index", "read_indexed"]
 
 Needed: TypeAlias = "Callable[[str, int], NDArray[np.int64] | None]"
 """Takes the name and the length of a record, and returns the intervals (n, 2) of bases that must be
-read, sorted and disjoint; None if the record is not needed."""
+read, sorted by start; they may overlap, and extend past the record. None if it is not needed."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _HEAD_BYTES = 18
@@ -131,16 +132,39 @@ def read_indexed(path: PathLike, reading: ParseContext, needed: Needed) -> Itera
         As for `read_fasta`; a record that does not fit the index.
     """
     entries = read_index(path)
-    if entries is None:
+    packed = None if entries is None else _is_packed(path)
+    if entries is None or packed is None:
         return None
-    with open_input(path) as file:
-        head = file.read(_HEAD_BYTES)
+    return _records(path, reading, needed, entries, packed=packed)
+
+
+def has_index(path: PathLike) -> bool:
+    """Return whether `read_indexed` can read parts of a file."""
+    return read_index(path) is not None and _is_packed(path) is not None
+
+
+def head_of(path: PathLike) -> bytes:
+    """Return the first bytes of a file.
+
+    Raises
+    ------
+    FastaError
+        The file cannot be read.
+    """
+    try:
+        with open_input(path) as file:
+            return file.read(_HEAD_BYTES)
+    except OSError as cause:
+        raise FastaError(f"{path}: cannot be read: {cause.strerror or cause}") from cause
+
+
+def _is_packed(path: PathLike) -> bool | None:
+    """Return whether a FASTA is bgzip with an index of its blocks, or plain; None for others."""
+    head = head_of(path)
     if head.startswith(b">"):
-        return _records(path, reading, needed, entries, packed=False)
+        return False
     packed = head.startswith(_GZIP_MAGIC) and is_bgzf(head)
-    if packed and _is_current(path, f"{os.fspath(path)}.gzi"):
-        return _records(path, reading, needed, entries, packed=True)
-    return None
+    return True if packed and _is_current(path, f"{os.fspath(path)}.gzi") else None
 
 
 def _records(
@@ -171,11 +195,13 @@ def _record(
     following: IndexEntry | None,
     intervals: NDArray[np.int64],
 ) -> Record:
-    """Read the intervals of a record."""
+    """Read the intervals of a record; of a record without any, not even the header."""
     codes = np.full(entry.length, AMBIGUOUS, np.uint8)
     lower = np.zeros(entry.length, np.bool_) if reading.case else None
-    _check_header(text, entry)
-    for start, end in _joined(intervals, entry.length):
+    parts = joined(intervals, entry.length)
+    if parts:
+        _check_header(text, entry)
+    for start, end in parts:
         at = start
         for block in text.blocks(entry.place(start), entry.place(end)):
             found = reading.codes(block)
@@ -196,15 +222,21 @@ def _record(
     return Record(name, codes, lower)
 
 
-def _joined(intervals: NDArray[np.int64], length: int) -> list[tuple[int, int]]:
-    """Return intervals cut to the record; those that are near each other are joined."""
-    joined: list[tuple[int, int]] = []
+def joined(intervals: NDArray[np.int64], length: int) -> list[tuple[int, int]]:
+    """Return intervals cut to a record of some length; those that are near each other are joined.
+
+    Examples
+    --------
+    >>> joined(np.array([[-5, 10], [5, 20], [100_000, 100_001], [200_010, 200_011]]), 200_000)
+    [(0, 20), (100000, 100001)]
+    """
+    found: list[tuple[int, int]] = []
     for start, end in np.clip(intervals, 0, length).tolist():
-        if joined and start - joined[-1][1] < _NEAR_BYTES:
-            joined[-1] = joined[-1][0], max(end, joined[-1][1])
-        elif start < end or not length:
-            joined.append((start, end))
-    return joined
+        if start < end and found and start - found[-1][1] < _NEAR_BYTES:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        elif start < end:
+            found.append((start, end))
+    return found
 
 
 def _check_header(text: _Text, entry: IndexEntry) -> None:

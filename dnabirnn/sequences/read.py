@@ -5,22 +5,30 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import chain
 
 from dnabirnn.errors import FastaError
-from dnabirnn.files import BLOCK_BYTES, PathLike, check_encoding, check_readable, read_blocks
+from dnabirnn.files import (
+    BLOCK_BYTES,
+    PathLike,
+    check_encoding,
+    check_readable,
+    is_stream,
+    read_blocks,
+)
 from dnabirnn.sequences.embl import is_embl, parse_embl
 from dnabirnn.sequences.fasta import parse_fasta
 from dnabirnn.sequences.fastq import parse_fastq
 from dnabirnn.sequences.genbank import is_genbank, parse_genbank
-from dnabirnn.sequences.indexed import Needed, read_index, read_indexed
+from dnabirnn.sequences.indexed import Needed, has_index, head_of, read_index, read_indexed
 from dnabirnn.sequences.records import ParseContext, PrefixedPath, Record
 from dnabirnn.sequences.twobit import is_twobit, read_twobit
 
-__all__ = ["contig_lengths", "read_fasta"]
+__all__ = ["contig_lengths", "has_parts", "read_fasta"]
 
 _HEAD_BYTES = 1 << 12
 """Beginning of a file that shows its format; comments may precede the first record of GenBank."""
@@ -125,6 +133,19 @@ def _chosen(records: Iterator[Record], needed: Needed) -> Iterator[Record]:
         if needed(record.name, len(record.codes)) is not None:
             yield record
         del record  # so that it is freed before the next is read
+
+
+def has_parts(*paths: PathLike) -> bool:
+    """Return whether parts of all files can be read: 2bit, or FASTA with an index.
+
+    Raises
+    ------
+    FastaError
+        As `read_fasta`, for a file that cannot be read or an index that is damaged.
+    """
+    if any(os.fspath(path) == "-" or is_stream(path) for path in paths):
+        return False
+    return all(has_index(path) or is_twobit(head_of(path)) for path in paths)
 
 
 def contig_lengths(*paths: PathLike) -> dict[str, int]:

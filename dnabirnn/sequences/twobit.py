@@ -16,6 +16,7 @@ import numpy as np
 from dnabirnn.alphabet import AMBIGUOUS
 from dnabirnn.errors import FastaError
 from dnabirnn.files import check_state, is_address, note_read, open_input, size_of
+from dnabirnn.sequences.indexed import joined
 from dnabirnn.sequences.records import Record
 
 if TYPE_CHECKING:
@@ -145,31 +146,18 @@ class _Source:
         return self._number("a length", name)
 
     def record(self, name: str, offset: int, needed: NDArray[np.int64] | None = None) -> Record:
-        """Read the record at a byte offset, from the first to the last needed base."""
+        """Read the record at a byte offset, or the needed intervals of it."""
         length = self.length(name, offset)
-        if needed is not None and not len(needed):
-            if length > 4 * self._size:
-                raise self._fail(f"length of {length}, but the file has {self._size} bytes", name)
+        if needed is not None and length > 4 * self._size:  # before memory is allocated
+            raise self._fail(f"length of {length}, but the file has {self._size} bytes", name)
+        parts = [(0, length)] if needed is None else joined(needed, length)
+        if not parts:
             nothing = np.zeros(length, np.bool_) if self._reading.case else None
             return Record(name, np.full(length, AMBIGUOUS, np.uint8), nothing)
         unknown = self._blocks(length, "N blocks", name)
         masked = self._blocks(length, "mask blocks", name)
         self._number("a reserved number", name)
-        first, last = 0, -(-length // 4)
-        if needed is not None:
-            spans = np.clip(needed, 0, length)
-            first, last = (spans[0, 0] // 4, -(-spans[-1, 1] // 4)) if len(spans) else (0, 0)
-            self._file.seek(int(first), os.SEEK_CUR)
-        packed = np.frombuffer(self._bytes(int(last - first), "bases", name), np.uint8)
-        # If entries shared their bases, a small damaged or hostile file could take hours to read.
-        self._read += self._file.tell() - offset
-        if self._read > self._size:
-            raise self._fail("overlaps another record", name)
-        codes: Codes = _FOUR_CODES[packed].view(np.uint8)
-        if needed is not None:
-            outside = (4 * first, max(0, length - 4 * last))
-            codes = np.pad(codes, outside, constant_values=AMBIGUOUS)
-        codes = codes[:length]
+        codes = self._codes(name, length, self._file.tell(), offset, parts)
         for start, end in unknown.tolist():
             codes[start:end] = AMBIGUOUS
         if self._reading.hard_mask:
@@ -181,6 +169,31 @@ class _Source:
             for start, end in masked.tolist():
                 lower[start:end] = True
         return Record(name, codes, lower)
+
+    def _codes(
+        self, name: str, length: int, place: int, offset: int, parts: list[tuple[int, int]]
+    ) -> Codes:
+        """Read parts of a record whose bases begin at a place; other bases have code 4."""
+        self._read += place - offset
+        codes = None
+        for start, end in parts:
+            first, last = start // 4, -(-end // 4)
+            self._file.seek(place + first)
+            packed = np.frombuffer(self._bytes(last - first, "bases", name), np.uint8)
+            # If entries shared their bases, a small damaged or hostile file could take hours to
+            # read.
+            self._read += last - first
+            if self._read > self._size:
+                raise self._fail("overlaps another record", name)
+            found: Codes = _FOUR_CODES[packed].view(np.uint8)
+            if parts == [(0, length)]:
+                return found[:length]
+            if codes is None:
+                codes = np.full(length, AMBIGUOUS, np.uint8)
+            part = codes[4 * first : 4 * last]  # may end before the last of four bases
+            part[:] = found[: len(part)]
+        assert codes is not None
+        return codes
 
     def _blocks(self, length: int, part: str, name: str) -> NDArray[np.int64]:
         """Read intervals (n, 2); check that they lie in the sequence, sorted and disjoint."""

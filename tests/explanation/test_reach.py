@@ -1,14 +1,20 @@
 """The reach: measured on a sample that is the same on both strands."""
 
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
+from commands import write_fasta
 from random_models import random_checkpoint, random_codes
 
-from dnabirnn.alphabet import reverse_complement
+from dnabirnn.alphabet import decode, reverse_complement
 from dnabirnn.errors import OptionError
 from dnabirnn.explanation.model import Model
-from dnabirnn.explanation.reach import TOLERANCE, Reach, measure_reach
+from dnabirnn.explanation.reach import TOLERANCE, Reach, measure_reach, reach_of
 from dnabirnn.network.scoring_window import ScoringWindow
+from dnabirnn.sequences.read import read_fasta
+from dnabirnn.sequences.records import Record
 from dnabirnn.sequences.survey import Stretch
 
 
@@ -70,6 +76,20 @@ def test_circular_contigs_and_whole_windows() -> None:
     assert measured(some, circular=["c90", "c500"]).sampled > 500
     assert measured(some, model(layers=2)) == Reach(199)
     assert "not computed" in Reach(199).line()
+
+
+def test_only_the_sample_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = {contig.name: decode(contig.codes) for contig in contigs(300_000, 200_000)}
+    fasta, one, read = write_fasta(tmp_path / "g.fa", records), model(), []
+
+    def read_contigs(*paths: object, needed: Callable[..., np.ndarray]) -> Iterator[Record]:
+        read.extend(needed(name, len(text)) for name, text in records.items())
+        return read_fasta(*paths, needed=needed)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(one, "contigs", read_contigs)
+    found = reach_of("auto", one, [fasta])
+    assert 0 < sum(int(np.diff(part).sum()) for part in read) < 500_000 / 10
+    assert found == measured(contigs(300_000, 200_000))
 
 
 def test_a_reach_that_is_given() -> None:

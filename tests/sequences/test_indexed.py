@@ -16,6 +16,7 @@ from dnabirnn.errors import FastaError
 from dnabirnn.files import remote
 from dnabirnn.sequences import Shard, contig_lengths, contigs_of_shard, read_fasta
 from dnabirnn.sequences.indexed import read_index
+from dnabirnn.sequences.read import has_parts
 
 pysam = pytest.importorskip("pysam", reason="pip install 'dnabirnn[index]'")
 
@@ -164,3 +165,29 @@ def test_a_gzip_file_with_an_index_is_read_whole(tmp_path: Path) -> None:
     (tmp_path / "p.fa.gz.fai").write_text("a\t160\t3\t60\t61\n")
     with pytest.raises(FastaError, match="record 'b' is not as in the index"):
         list(contigs_of_shard(read_fasta, [packed], Shard(2, 2), []))
+
+
+def test_nothing_is_read_of_a_record_without_intervals(tmp_path: Path) -> None:
+    fasta = write_fasta(tmp_path / "g.fa", {"a": "ACGT" * 40, "b": "ACGT" * 40})
+    pysam.faidx(str(fasta))
+    fasta.write_text(fasta.read_text().replace("A", "!", 30))  # in the first record
+    os.utime(f"{fasta}.fai")
+    needed = {"a": np.zeros((0, 2), np.int64), "b": np.array([[4, 8], [6, 10]])}
+    a, b = read_fasta(fasta, case=True, needed=lambda name, length: needed[name])
+    assert a.codes.tolist() == [4] * 160
+    assert a.lower is not None
+    assert not a.lower.any()
+    assert b.codes[4:10].tolist() == [0, 1, 2, 3, 0, 1]
+
+
+def test_which_files_can_be_read_in_parts(path: Path, tmp_path: Path) -> None:
+    assert has_parts(path)
+    plain = write_fasta(tmp_path / "plain.fa", {"a": "ACGT"})
+    assert not has_parts(path, plain)
+    assert not has_parts(path, "-")
+    with file_server(tmp_path) as server:
+        assert has_parts(server.address(path.name))
+        assert not has_parts(server.address("plain.fa"))
+        server.status["/plain.fa"] = 503
+        with pytest.raises(FastaError, match=r"plain.fa: .*error 503"):
+            has_parts(server.address("plain.fa"))

@@ -12,11 +12,17 @@ import numpy as np
 from dnabirnn.errors import OptionError, VariantError
 from dnabirnn.explanation.reach import reach_of
 from dnabirnn.explanation.variants.output import frame_of, open_variants
-from dnabirnn.explanation.variants.stream import Contigs, VariantSettings, variant_changes
+from dnabirnn.explanation.variants.stream import (
+    Contigs,
+    VariantSettings,
+    bases_around,
+    variant_changes,
+)
 from dnabirnn.explanation.variants.vcf import VariantFile
-from dnabirnn.files import OutputFiles, is_stream
+from dnabirnn.files import OutputFiles, is_address, is_stream
 from dnabirnn.names import shortened
-from dnabirnn.sequences import contig_lengths
+from dnabirnn.scoring import bases_needed
+from dnabirnn.sequences import contig_lengths, has_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Container, Iterator, Sequence
@@ -30,7 +36,7 @@ if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.network import CallSettings
     from dnabirnn.scoring import Model
-    from dnabirnn.sequences import Circular, Shard
+    from dnabirnn.sequences import Circular, Needed, Shard
 
 __all__ = [
     "AnnotatedVariants",
@@ -158,8 +164,9 @@ class VariantRun:
         lengths = contig_lengths(*self.fasta)
         if self.circular is not None:
             self.circular.check_contigs(lengths)
-        contigs = Contigs(lambda: iter(self.model.contigs(*self.fasta)), lengths)
         settings = VariantSettings(self.max_distance_bp, self.calls, self.skip_mismatch, column)
+        needed = self._needed(bases_around(self.model, settings))
+        contigs = Contigs(lambda: self.model.contigs(*self.fasta, needed=needed), lengths)
         names: dict[str, None] = {}
         rows = _watched(self.rows(source), names)
         circles: Container[str] = self.circular or ()
@@ -169,6 +176,24 @@ class VariantRun:
             found.add(annotated)
             yield annotated
         self.check_names(names, lengths)
+
+    def _needed(self, around_bp: int) -> Needed | None:
+        """Return the bases around the variants; None for all bases.
+
+        Variants from a file are read once more for this, if parts of the FASTA can be read.
+        """
+        if is_stream(self.variants) or is_address(self.variants) or not has_parts(*self.fasta):
+            return None
+        spans: dict[str, list[tuple[int, int]]] = {}
+        for row in self.rows(VariantFile(self.variants)):
+            own = spans.setdefault(self.name_of(row.chrom), [])
+            start, end = row.start, row.start + len(row.ref)
+            if own and own[-1][0] <= start <= own[-1][1] + around_bp:
+                own[-1] = own[-1][0], max(end, own[-1][1])
+            else:
+                own.append((start, end))
+        places = {name: np.array(sorted(own), np.int64) for name, own in spans.items()}
+        return bases_needed(places.get, around_bp, self.circular or ())
 
     def check_names(self, names: Collection[str], lengths: Collection[str]) -> None:
         """Raise VariantError if there are variants, but none on a contig of the FASTA.

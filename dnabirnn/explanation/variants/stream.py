@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from dnabirnn.scoring import Model
     from dnabirnn.sequences import Contig
 
-__all__ = ["Annotated", "Contigs", "VariantSettings", "variant_changes"]
+__all__ = ["Annotated", "Contigs", "VariantSettings", "bases_around", "variant_changes"]
 
 _ROWS = 1024
 """Most rows of a task."""
@@ -101,7 +101,7 @@ class Contigs:
     Parameters
     ----------
     read : callable
-        Returns an iterator over all contigs.
+        Returns an iterator over all contigs of `lengths`, or over those that will be asked for.
     lengths : mapping of str to int
         Length of each contig.
     """
@@ -119,6 +119,17 @@ class Contigs:
                 return contig
         self._left = self._read()
         return next(contig for contig in self._left if contig.name == name)
+
+
+def bases_around(model: Model, settings: VariantSettings) -> int:
+    """Return how far from an allele bases of the contig are read."""
+    reach_bp = settings.max_distance_bp + _call_changes(model, settings).margin_bp
+    return reach_bp + model.checkpoint.scoring_window.length_bp
+
+
+def _call_changes(model: Model, settings: VariantSettings) -> CallChanges:
+    rules = [*model.checkpoint.calls.values(), *settings.calls.rules.values()]
+    return CallChanges(model.outputs, settings.calls, default_min_score(rules))
 
 
 class _Task(NamedTuple):
@@ -281,8 +292,7 @@ class _Method:
     ) -> None:
         self._mutants, self._outputs = mutants, len(model.outputs)
         self._reach_bp = settings.max_distance_bp
-        rules = [*model.checkpoint.calls.values(), *settings.calls.rules.values()]
-        self._calls = CallChanges(model.outputs, settings.calls, default_min_score(rules))
+        self._calls = _call_changes(model, settings)
         self._pairs = Pairs(model, self._reach_bp + self._calls.margin_bp)
 
     def run(self, task: _Task) -> Annotated:
