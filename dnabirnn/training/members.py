@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from dnabirnn.errors import OptionError, TrainingError
+from dnabirnn.errors import OptionError
 from dnabirnn.network import (
     Architecture,
     Ensemble,
@@ -53,8 +53,7 @@ from dnabirnn.training.run_settings import (
 from dnabirnn.training.sampling import Prevalence, Sampler, SamplingSettings
 from dnabirnn.training.sequences.sampling import SequenceSampler
 from dnabirnn.training.start import begin
-from dnabirnn.training.states.kept_state import save_state
-from dnabirnn.training.states.parts import TrainingPaused, check_parts, pause_of
+from dnabirnn.training.states.parts import check_parts, leaving, pause_of
 from dnabirnn.training.states.resume import ResumeFolder
 from dnabirnn.training.teacher import check_teacher
 from dnabirnn.training.training_run import TrainingProgress, run_of, train
@@ -254,7 +253,7 @@ def train_members(
         if leads and not resume:
             folder.clear()
         log, trained, checkpoint, done = None, [], None, 0
-        try:
+        with leaving(folder, model_path, resume=resume) if leads else nullcontext():
             for number, member in enumerate(members, 1):
                 begun = first
                 if number > 1:
@@ -286,18 +285,6 @@ def train_members(
             if leads:
                 checkpoint = _finished(trained, encoded, sampling, plan, hardware, fabric.device)
                 checkpoint.save(model_path)
-        except TrainingError:
-            # The same run would diverge again at the same step: its states are of no use.
-            if leads and resume:
-                folder.clear()
-            raise
-        except TrainingPaused:
-            if leads:
-                save_state(folder, model_path)
-                folder.clear()
-            raise
-        if leads:
-            folder.clear()
         checkpoint = fabric.broadcast(checkpoint)
     assert checkpoint is not None
     return checkpoint

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dnabirnn.engine import engine_of
-from dnabirnn.errors import OutputError, TrainingError
+from dnabirnn.errors import OutputError
 from dnabirnn.network import (
     Architecture,
     Checkpoint,
@@ -42,8 +42,7 @@ from dnabirnn.training.sampling import Sampler, SamplingSettings
 from dnabirnn.training.schedule import LEAST_GAIN, no_longer_improves
 from dnabirnn.training.sequences.validation import SequenceValidation
 from dnabirnn.training.start import begin
-from dnabirnn.training.states.kept_state import save_state
-from dnabirnn.training.states.parts import TrainingPaused, check_parts, pause_of
+from dnabirnn.training.states.parts import TrainingPaused, check_parts, leaving, pause_of
 from dnabirnn.training.states.resume import ResumeFolder
 from dnabirnn.training.teacher import check_teacher, taught_by, teach
 from dnabirnn.training.validation import Validation, mean_of
@@ -230,47 +229,36 @@ def train(
         else:
             run.folder.clear()
         checkpoint = None
-        try:
-            if teacher is not None and run.fit.step < run.fit.steps:
-                assert isinstance(begun.sampler, Sampler), "labels are those of bases"
-                teach(
-                    begun.sampler,
-                    teacher,
-                    run.fit.network.architecture,
-                    begun.prevalence,
-                    model_path,
-                    hardware,
-                    str(fabric.device),
-                )
-            run.go()
-            if run.leads:
-                checkpoint = finish(
-                    run.network(),
-                    run.maps,
-                    encoded,
-                    begun.sampler,
-                    run.validation,
-                    begun.prevalence,
-                    begun.matrices,
-                    plan | {"trained_bases": [run.fit.trained_bases]},
-                    run.threads,
-                )
-                checkpoint.save(model_path)
-        except TrainingError:
-            # The same run would diverge again at the same step: its state is of no use.
-            if run.keeps_states:
-                run.folder.clear()
-            raise
-        except TrainingPaused:
-            if run.leads:
-                save_state(run.folder, model_path)
-                run.folder.clear()
-            raise
-        except (KeyboardInterrupt, SystemExit) as stop:
-            stop.add_note(run.stop())
-            raise
-        if checkpoint is not None:
-            run.folder.clear()
+        with leaving(run.folder, model_path, resume=resume) if run.leads else nullcontext():
+            try:
+                if teacher is not None and run.fit.step < run.fit.steps:
+                    assert isinstance(begun.sampler, Sampler), "labels are those of bases"
+                    teach(
+                        begun.sampler,
+                        teacher,
+                        run.fit.network.architecture,
+                        begun.prevalence,
+                        model_path,
+                        hardware,
+                        str(fabric.device),
+                    )
+                run.go()
+                if run.leads:
+                    checkpoint = finish(
+                        run.network(),
+                        run.maps,
+                        encoded,
+                        begun.sampler,
+                        run.validation,
+                        begun.prevalence,
+                        begun.matrices,
+                        plan | {"trained_bases": [run.fit.trained_bases]},
+                        run.threads,
+                    )
+                    checkpoint.save(model_path)
+            except (KeyboardInterrupt, SystemExit) as stop:
+                stop.add_note(run.stop())
+                raise
         checkpoint = fabric.broadcast(checkpoint)
     assert checkpoint is not None
     return checkpoint

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dnabirnn.errors import OptionError
+from dnabirnn.errors import OptionError, TrainingError
+from dnabirnn.training.states.kept_state import save_state
 
 if TYPE_CHECKING:
-    from dnabirnn.training.states.kept_state import KeptState
+    from collections.abc import Iterator
 
-__all__ = ["TrainingPaused", "check_parts", "pause_of"]
+    from dnabirnn.files import PathLike
+    from dnabirnn.training.states.kept_state import KeptState
+    from dnabirnn.training.states.resume import ResumeFolder
+
+__all__ = ["TrainingPaused", "check_parts", "leaving", "pause_of"]
 
 
 class TrainingPaused(Exception):  # noqa: N818, it is not an error
@@ -37,3 +43,36 @@ def pause_of(until: float, planned_steps: int, number: int = 1, members: int = 1
     """
     share = until * members - (number - 1)
     return None if until >= 1 or share > 1 else max(1, round(share * planned_steps))
+
+
+@contextmanager
+def leaving(folder: ResumeFolder, path: PathLike, *, resume: bool) -> Iterator[None]:
+    """Leave no states behind when a run ends: with a model, as a part, or because it diverges.
+
+    Only the process that leads a run does this.
+
+    Parameters
+    ----------
+    folder : ResumeFolder
+    path : str or PathLike
+        File to write the state of a part to.
+    resume : bool
+        Whether the run keeps states. Those of an earlier run stay if one without states diverges.
+
+    Raises
+    ------
+    OutputError
+        The state of a part cannot be written.
+    """
+    try:
+        yield
+    except TrainingError:
+        # The same run would diverge again at the same step: its states are of no use.
+        if resume:
+            folder.clear()
+        raise
+    except TrainingPaused:
+        save_state(folder, path)
+        folder.clear()
+        raise
+    folder.clear()
