@@ -18,7 +18,7 @@ from dnabirnn.cli.streams import tell
 from dnabirnn.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from dnabirnn.encoded import LabelledSequences
     from dnabirnn.evaluation import Baseline
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
     matrices made from the training sites of an encoded set.
 
     For models that learned labels of whole sequences, the truth is given with --positives and
-    --negatives, or with --sequence-labels, and each sequence counts once.
+    --negatives, with --sequence-labels or with --held-out, and each sequence counts once.
     """,
     "dnabirnn evaluate genome.fa --labels sites.bed -m sites.safetensors -o metrics.json "
     "--regions test.bed",
@@ -48,6 +48,14 @@ logger = logging.getLogger(__name__)
 @options.name_prefix
 @label_options.labels_or_sequences
 @sequence_options.whole_sequences
+@option(
+    "--held-out",
+    group=sequence_options.GROUP,
+    is_eager=True,  # processed before FASTA
+    metavar="DIR",
+    help="Encoded set of such labels. Its test sequences are the truth, or its validation "
+    "sequences if it has no test split.",
+)
 @options.model
 @option(
     "-o",
@@ -106,6 +114,7 @@ def evaluate(
     name_prefixes: tuple[str, ...],
     labels: tuple[str, ...],
     whole: Mapping[str, Any],
+    held_out: str | None,
     model: str,
     out: str,
     plots: bool,
@@ -128,6 +137,7 @@ def evaluate(
     **calls: Any,
 ) -> None:
     """Run `dnabirnn evaluate`."""
+    from dnabirnn.encoded import EncodedSet, held_out_sequences
     from dnabirnn.evaluation import evaluate_baseline, evaluate_genome, metrics_table
     from dnabirnn.files import check_target, is_stream
     from dnabirnn.intervals import Regions
@@ -160,19 +170,36 @@ def evaluate(
         precision=precision,
         priors=dict(priors),
     )
-    if sequence_options.are_given(whole, negatives):
-        others = {
-            "--labels": labels,
-            "--name-prefix": name_prefixes,
-            "--curves": curves,
-            "--baseline": baseline,
-            "--regions": regions,
-            "--circular": circular,
-            "--exclude": exclude,
-            "--chrom-alias": chrom_alias,
-            "--ignore-classes": ignore_classes,
-            **{f"--{name.replace('_', '-')}": value for name, value in calls.items()},
+    others = {
+        "--labels": labels,
+        "--name-prefix": name_prefixes,
+        "--curves": curves,
+        "--baseline": baseline,
+        "--regions": regions,
+        "--circular": circular,
+        "--exclude": exclude,
+        "--chrom-alias": chrom_alias,
+        "--ignore-classes": ignore_classes,
+        **{f"--{name.replace('_', '-')}": value for name, value in calls.items()},
+    }
+    if held_out is not None:
+        others |= {
+            "FASTA": fasta,
+            "--positives": whole["positives"],
+            "--sequence-labels": whole["tables"],
+            "--negative-label": whole["negative_label"],
+            "--summits": whole["summits"],
+            "--negatives": negatives,
+            "--corrections": corrections,
+            **label_options.given_reading(reading),
         }
+        for name, value in others.items():
+            if value not in (None, (), False):
+                raise OptionError(f"{name}: does not apply to --held-out; remove one")
+        sequences, split = held_out_sequences(EncodedSet.open(held_out))
+        _of_sequences(loaded, sequences, out, seed, quiet, [split])
+        return
+    if sequence_options.are_given(whole, negatives):
         mask = loaded.checkpoint.mask
         sequences = sequence_options.read(
             whole, files, negatives, reading, others, mask=mask, seed=seed
@@ -181,8 +208,8 @@ def evaluate(
         return
     if not labels:
         raise OptionError(
-            "no truth; give intervals with --labels FILE, or sequences with --positives FILE or "
-            "--sequence-labels FILE"
+            "no truth; give intervals with --labels FILE, or sequences with --positives FILE, "
+            "--sequence-labels FILE or --held-out DIR"
         )
     truth = load_truth(
         labels,
@@ -238,7 +265,12 @@ def evaluate(
 
 
 def _of_sequences(
-    model: Model, sequences: LabelledSequences, out: str, seed: int, quiet: bool
+    model: Model,
+    sequences: LabelledSequences,
+    out: str,
+    seed: int,
+    quiet: bool,
+    splits: Sequence[str] = (),
 ) -> None:
     """Evaluate a model on whole sequences, and write the metrics."""
     from dnabirnn.evaluation import evaluate_sequences, sequence_metrics_table
@@ -246,7 +278,9 @@ def _of_sequences(
 
     logger.info("scoring on %s, threads: %d", model.engine.device, model.threads)
     with ProgressBar("evaluated", quiet=quiet) as progress:
-        metrics = evaluate_sequences(model, sequences, seed=seed, progress=progress.add)
+        metrics = evaluate_sequences(
+            model, sequences, splits=splits, seed=seed, progress=progress.add
+        )
     write_text(out, f"{json.dumps(metrics, indent=2, sort_keys=True, allow_nan=False)}\n")
     if not quiet:
         tell(sequence_metrics_table(metrics))

@@ -65,7 +65,7 @@ class FastaOrSequences(click.Argument):
 
     def process_value(self, ctx: click.Context, value: Any) -> Any:
         """Return the files; the options that are asked for here are processed earlier."""
-        others = (ctx.params.get(name) for name in ("consensus", "positives", "tables"))
+        others = (ctx.params.get(name) for name in ("consensus", "positives", "tables", "held_out"))
         if any(others) and self.value_is_missing(value):
             return ()
         return super().process_value(ctx, value)

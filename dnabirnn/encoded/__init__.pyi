@@ -12,6 +12,7 @@ from .data_quality import (
 from .encode import encode_genome as encode_genome
 from .encoded_set import EncodedSet as EncodedSet, MaskMode as MaskMode
 from .plan import ENCODING_REMEDIES as ENCODING_REMEDIES, EncodingPlan as EncodingPlan
+from .sequences.held_out import held_out_sequences as held_out_sequences
 from .sequences.labelled import (
     LabelledSequence as LabelledSequence,
     LabelledSequences as LabelledSequences,

@@ -13,7 +13,7 @@ from dnabirnn.names import aligned, shortened
 from dnabirnn.scoring import check_sequences, score_sequences, watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -37,6 +37,7 @@ def evaluate_sequences(
     model: Model,
     sequences: LabelledSequences,
     *,
+    splits: Sequence[str] = (),
     seed: int = 0,
     progress: Callable[[int], object] = lambda bases: None,
 ) -> dict[str, Any]:
@@ -48,6 +49,8 @@ def evaluate_sequences(
         That learned labels of whole sequences.
     sequences : LabelledSequences
         Their classes are classes of the model; others of the model are left out.
+    splits : sequence of str
+        Splits of the model's training data that the sequences are from, if they are known.
     seed : int
         Seed of the bootstrap.
     progress : callable
@@ -57,7 +60,7 @@ def evaluate_sequences(
     -------
     metrics : dict
         "sequences": for each class, `sequence_metrics`, its "threshold", and the intervals of
-        `sequence_intervals`. "inputs": names and digests of the files.
+        `sequence_intervals`. "inputs": names and digests of the files. "splits".
 
     Raises
     ------
@@ -85,7 +88,7 @@ def evaluate_sequences(
             "threshold": threshold,
         }
     inputs = {kind: listed(files) for kind, files in sequences.digests.items()}
-    return {"sequences": metrics, "inputs": inputs}
+    return {"sequences": metrics, "inputs": inputs, "splits": list(splits)}
 
 
 def sequence_metrics_table(metrics: Mapping[str, Any]) -> str:

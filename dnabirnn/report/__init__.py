@@ -15,6 +15,7 @@ Modules, in reading order:
 - `examples`: examples chosen for the report
 - `motifs`: motifs that the model has learned
 - `tables`: the tables
+- `sequence_figures`: sentences and table about whole sequences
 - `assemblies`: the section of the calls of assemblies
 - `methods`: text to paste: command lines, methods and citation
 - `report`: the sections, in order

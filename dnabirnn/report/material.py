@@ -262,7 +262,12 @@ def read_metrics(path: PathLike) -> dict[str, Any]:
         raise ReportError(
             f"{path}: 'splits' is not a list of names among {', '.join(SPLITS)}; give {what}"
         )
-    if not metrics["classes"]:
+    whole = metrics.setdefault("sequences", {})
+    entries = list(whole.values()) if isinstance(whole, dict) else [None]
+    for key in ("auroc", "ap", "mcc", "sequences", "positives"):
+        if not all(isinstance(entry, dict) and key in entry for entry in entries):
+            raise ReportError(f"{path}: a class in 'sequences' has no {key!r}; give {what}")
+    if not (metrics["classes"] or whole):
         raise ReportError(f"{path}: no class has figures; give {what}")
     return metrics
 

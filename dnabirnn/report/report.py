@@ -20,6 +20,7 @@ from dnabirnn.report.methods import citation, methods_text
 from dnabirnn.report.motifs import motif_blocks
 from dnabirnn.report.page import Element, Figure, Heading, Links, Listing, Section, Text, render
 from dnabirnn.report.region import region_figure
+from dnabirnn.report.sequence_figures import sequence_finding, sequence_table
 from dnabirnn.report.sites import KINDS, boundary_errors
 
 if TYPE_CHECKING:
@@ -88,7 +89,11 @@ def _blocks(make: Callable[[Material], Iterator[Element]], material: Material) -
 
 def _lead(material: Material, date: str) -> str:
     """Return the line below the title: classes, model and date."""
-    names = [name for sample in material.metrics.values() for name in sample["classes"]]
+    names = [
+        name
+        for sample in material.metrics.values()
+        for name in (*sample["classes"], *sample["sequences"])
+    ]
     if not names and material.model is not None:
         names = [name for name, _ in material.model.checkpoint.architecture.classes]
     if not names:
@@ -105,11 +110,16 @@ def _summary(material: Material) -> Iterator[Element]:
         for class_name, entry in list(sample["classes"].items())[:MAX_CLASSES]:
             if entry is not None:
                 yield Text(_finding(where + class_name, entry, sample, class_name), finding=True)
+        for class_name, entry in list(sample["sequences"].items())[:MAX_CLASSES]:
+            yield Text(sequence_finding(where + class_name, entry, sample), finding=True)
     for name, sample in material.metrics.items():
         of = f" of {name}" if len(material.metrics) > 1 else ""
         if text := tables.optimism(sample["splits"], of):
             yield Text(text)
-    yield tables.key_table(material.metrics)
+    if any(sample["classes"] for sample in material.metrics.values()):
+        yield tables.key_table(material.metrics)
+    if any(sample["sequences"] for sample in material.metrics.values()):
+        yield sequence_table(material.metrics)
 
 
 def _finding(
@@ -371,7 +381,7 @@ def _motifs(material: Material) -> Iterator[Element]:
 
 
 def _figures(material: Material) -> Iterator[Element]:
-    if not material.metrics:
+    if not any(sample["classes"] for sample in material.metrics.values()):
         return
     yield Text(
         "Figures are strand-blind if not marked as by strand: the score of a base is the larger "

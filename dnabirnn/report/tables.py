@@ -22,6 +22,8 @@ __all__ = [
     "call_table",
     "calls_fact",
     "class_table",
+    "evaluated",
+    "figure_cell",
     "files_table",
     "key_table",
     "model_table",
@@ -77,7 +79,7 @@ def number(value: float | None, digits: int = 0) -> str:
     return "\N{EN DASH}" if value is None else f"{value:,.{digits}f}"
 
 
-def _figure(entry: Mapping[str, Any] | None, key: str, digits: int) -> TableCell:
+def figure_cell(entry: Mapping[str, Any] | None, key: str, digits: int) -> TableCell:
     """Return the cell of a figure, with its interval below if it has one."""
     if entry is None:
         return TableCell(number(None))
@@ -116,7 +118,7 @@ def optimism(splits: Sequence[str], of: str = "") -> str:
     return f"Figures{of} are optimistic: {why}." if why else ""
 
 
-def _sequences(metrics: Mapping[str, Mapping[str, Any]]) -> str:
+def evaluated(metrics: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the evaluated splits in words, by sample if they differ."""
     by_name = {name: sample.get("splits", ()) for name, sample in metrics.items()}
     kinds = {sequence_of(splits) for splits in by_name.values()}
@@ -141,15 +143,15 @@ def key_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     rows = []
     for name, sample in metrics.items():
         for class_name, entry in sample["classes"].items():
-            row = [TableCell(name)] * named + [TableCell(class_name), _figure(entry, "ap", 3)]
+            row = [TableCell(name)] * named + [TableCell(class_name), figure_cell(entry, "ap", 3)]
             if matrix:
-                row.append(_figure(sample["baseline"].get(class_name), "ap", 3))
-            row += [_figure(entry, key, 3) for key in ("ap_stranded", "best_f1")]
+                row.append(figure_cell(sample["baseline"].get(class_name), "ap", 3))
+            row += [figure_cell(entry, key, 3) for key in ("ap_stranded", "best_f1")]
             calls = sample["calls"].get(class_name)
-            row += [_figure(calls, key, 3) for key in ("precision", "recall", "f1")]
+            row += [figure_cell(calls, key, 3) for key in ("precision", "recall", "f1")]
             rows.append(row)
     caption = (
-        f"Key figures on {_sequences(metrics)}, with 95 % intervals. AP (average precision) is "
+        f"Key figures on {evaluated(metrics)}, with 95 % intervals. AP (average precision) is "
         "per base, with the larger score of the two strands. By strand, each base counts once "
         "per strand. A call is correct if it and a labelled site overlap by at least half of "
         "each."
@@ -170,7 +172,7 @@ def base_table(class_name: str, sample: Mapping[str, Any], name: str = "") -> Ta
     rows = []
     for label, key, digits in _FIGURES:
         cells = [
-            _figure(
+            figure_cell(
                 {key: entry.get(key + form), f"{key}_ci": entry.get(f"{key}{form}_ci")}, key, digits
             )
             for _, entry, form in columns
@@ -212,7 +214,7 @@ def _by_class(
     head = ["sample"] * named + ["class", *(label for label, _, _ in figures)]
     rows = [
         [TableCell(name)] * named
-        + [TableCell(class_name), *(_figure(entry, key, digits) for _, key, digits in figures)]
+        + [TableCell(class_name), *(figure_cell(entry, key, digits) for _, key, digits in figures)]
         for name, sample in metrics.items()
         for class_name, entry in sample["calls"].items()
     ]

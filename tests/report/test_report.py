@@ -390,9 +390,14 @@ def test_metrics_without_a_baseline(tmp_path):
         "calls": {},
         "absent": {},
         "baseline": {},
+        "sequences": {},
         "splits": [],
         "inputs": {},
     }
+    for wrong in (3, {"M": None}, {"M": {"auroc": 0.5}}):
+        path.write_text(json.dumps({"sequences": wrong}))
+        with pytest.raises(ReportError, match="a class in 'sequences' has no"):
+            read_metrics(path)
     for inputs in (3, {"fasta": 3}, {"fasta": [3]}, {"fasta": [{"name": "a"}]}):
         path.write_text(json.dumps({"classes": {"M": None}, "inputs": inputs}))
         with pytest.raises(ReportError, match="'inputs' has no digests of files"):

@@ -7,4 +7,5 @@ Modules, in reading order:
 - `files`: positive and negative sequences from FASTA and BED files
 - `genomic`: negatives from the genome, with the lengths and GC contents of the positives
 - `sources`: all of this, from the options of a command
+- `held_out`: sequences of an encoded set that no network was trained on
 """
