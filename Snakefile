@@ -88,7 +88,11 @@ if VARIED:
     include: "workflows/rules/variants.smk"
 
 
-if TRUTHS:
+if TRUTHS and WHOLE:
+
+    include: "workflows/rules/evaluate_sequences.smk"
+
+elif TRUTHS:
 
     include: "workflows/rules/evaluate.smk"
 

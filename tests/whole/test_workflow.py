@@ -429,6 +429,74 @@ class TestTrainedModel:
         assert b"DNABIRNN=.,M|+|" in whole.stdout_bytes
 
 
+PEAKS = {
+    "samples": "data/samples.tsv",
+    "threads": 1,
+    "labels": {"whole_sequences": True, "class": "M", "negatives": "genomic"},
+    "encode": {"val_chroms": ["b"], "test_chroms": ["c"]},
+    "train": {"hidden": 4, "layers": 1, "bases": "40k", "validations": 2, "batch": 16},
+    "call": {"threshold": 0.5},
+    "discover": {"motifs": True, "reach": 20},
+}
+"""A config whose labels are peaks."""
+
+
+def write_peaks(folder: Path) -> None:
+    """Write a genome with peaks, and one with peaks that is only scored."""
+    data = folder / "data"
+    known = {"a": 12_000, "b": 4_000, "c": 4_000}
+    for number, (name, contigs) in enumerate({"known": known, "other": {"d": 4_000}}.items()):
+        write_assembly(data, name, contigs, seed=number)
+        sites = [line.split("\t") for line in (data / f"{name}.bed").read_text().splitlines()]
+        rows = [(c, max(int(start) - 40, 0), int(end) + 40) for c, start, end, *_ in sites]
+        text = "".join(f"{c}\t{start}\t{end}\tpeak\n" for c, start, end in rows)
+        (data / f"{name}.narrowPeak.bed").write_text(text)
+    write_sheet(
+        data,
+        "known known.fa known.narrowPeak.bed ",
+        "other other.fa other.narrowPeak.bed score",
+    )
+
+
+@needs_snakemake
+def test_labels_that_are_peaks(tmp_path: Path) -> None:
+    write_peaks(tmp_path)
+    done(tmp_path, config=PEAKS)
+    results = tmp_path / "results"
+    commands = (results / "commands.txt").read_text().splitlines()
+    assert [line.split()[1] for line in commands] == [
+        *("encode", "train", "evaluate", "evaluate", "discover", "discover")
+    ]
+    assert "data/known.fa --positives M=data/known.narrowPeak.bed " in commands[0]
+    assert "--held-out results/encoded/motifs " in commands[2]
+    assert "--regions data/other.narrowPeak.bed " in commands[5]
+    own, other = (
+        json.loads((results / f"metrics/{name}.json").read_text()) for name in ("motifs", "other")
+    )
+    peaks = [(tmp_path / f"data/{name}.narrowPeak.bed").read_text() for name in ("known", "other")]
+    assert own["sequences"]["M"]["positives"] == peaks[0].count("\nc\t")
+    assert own["splits"] == ["test"]
+    assert other["sequences"]["M"]["positives"] == peaks[1].count("\n")
+    page = (results / "report.html").read_text()
+    assert "Figures of whole sequences" in page
+    assert 'section id="motifs"' in page
+    assert set(planned(tmp_path, config=PEAKS)) == set()
+    assert (results / "calls/other.bed").exists()
+
+
+@needs_snakemake
+def test_labels_that_are_sequences(tmp_path: Path) -> None:
+    write_peaks(tmp_path)
+    data = tmp_path / "data"
+    write_sheet(data, "known known.fa more.fa ", "other other.fa ")
+    (data / "more.fa").write_text(">x\nACGT\n")
+    labels = PEAKS["labels"] | {"negatives": "shuffled"}
+    words = done(tmp_path, "--dry-run", "--printshellcmds", config=PEAKS | {"labels": labels})
+    assert "dnabirnn encode --positives M=data/more.fa -o " in " ".join(words.split())
+    assert "dnabirnn discover data/more.fa -m " in " ".join(words.split())
+    assert "dnabirnn discover data/other.fa -m " in " ".join(words.split())
+
+
 @needs_snakemake
 class TestSheetAndConfig:
     def test_roles(self, tmp_path: Path) -> None:

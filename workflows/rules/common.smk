@@ -30,7 +30,13 @@ FILES = (
     "teacher",
 )
 # Values of such keys that are words for the command instead.
-WORDS = {"matrix": ("auto", "none")}
+WORDS = {"matrix": ("auto", "none"), "negatives": ("genomic", "shuffled")}
+# Labels of whole sequences that are intervals of a genome, and not sequences.
+INTERVALS = re.compile(r"\.(bed|narrowPeak|broadPeak)(\.gz)?$", re.IGNORECASE)
+# Whether labels are whole sequences with a site somewhere in them.
+WHOLE = config["labels"]["whole_sequences"]
+# Keys of the config that are not options by themselves; see `backgrounds` and `truth_options`.
+NO_OPTIONS = ("background", "whole_sequences", *(["class"] if WHOLE else []))
 # Environment variables with the credentials and the server of addresses.
 CREDENTIALS = [
     name
@@ -51,6 +57,20 @@ MARKOV = re.compile(r"markov(:.*)?")
 BROWSABLE = re.compile(
     r"\.(fa|fasta|fas|fna|fsa|ffn|frn|2bit)(\.b?gz)?$", re.IGNORECASE
 )
+
+
+def genomes_of(samples):
+    """Return the sequences that labels of samples are about; none if labels are sequences."""
+    negatives = config["labels"]["negatives"] or ""
+    cut = negatives == "genomic" or INTERVALS.search(negatives)
+    return files_of(
+        "fasta",
+        [
+            sample
+            for sample in samples
+            if not WHOLE or cut or INTERVALS.search(str(SAMPLES[sample]["labels"]))
+        ],
+    )
 
 
 def files_of(key, samples):
@@ -77,8 +97,8 @@ def options(*sections, only=None):
                 continue
             if key in FILES and value not in WORDS.get(key, ()):
                 continue
-            if key == "background":
-                continue  # a list of files and words, see `backgrounds`
+            if key in NO_OPTIONS:
+                continue
             if only is not None and key not in only:
                 continue
             option = f"--{key.replace('_', '-')}"
@@ -196,6 +216,15 @@ def file_options(files, **others):
     )
 
 
+def truth_options(labels):
+    """Return the options that name label files: intervals of sites, or whole sequences."""
+    if not WHOLE:
+        return repeated("--labels", labels)
+    name = config["labels"]["class"]
+    paths = [f"{name}={place_of(path)}" if name else place_of(path) for path in labels]
+    return " ".join(f"--positives {shlex.quote(path)}" for path in paths)
+
+
 def hardware(*keys):
     """Return options that do not change the results.
 
@@ -288,6 +317,41 @@ def calls_of(truth):
     if not set(samples) <= set(SCORED):
         return []
     return expand("<results>/calls/{sample}.bed", sample=samples)
+
+
+def searched_for_motifs(sample):
+    """Return the sequences of a sample, its calls, and its regions, to discover motifs in.
+
+    Where labels are whole sequences, these are searched, and not calls.
+    """
+    row = SAMPLES[sample]
+    if not (WHOLE and row["labels"]):
+        return row["fasta"], f"<results>/calls/{sample}.bed", []
+    if INTERVALS.search(str(row["labels"])):
+        return row["fasta"], [], row["labels"]
+    return row["labels"], [], []
+
+
+def compared_sequences(wildcards):
+    """Return the inputs of an evaluation on whole sequences.
+
+    They are the encoded set, with what was held out of training, or the labels of a sample.
+    """
+    if wildcards.truth == NAME and TRAINING:
+        return {"encoded": ENCODED}
+    return {
+        "fasta": genomes_of([wildcards.truth]),
+        "labels": [SAMPLES[wildcards.truth]["labels"]],
+        "negatives": file_named("labels", "negatives"),
+    }
+
+
+def compared_options(wildcards, input):
+    """Return the files and options of an evaluation on whole sequences."""
+    if encoded := input.get("encoded"):
+        return repeated("--held-out", folders_of(encoded))
+    files = " ".join(shlex.quote(place_of(path)) for path in input.fasta)
+    return f"{files} {truth_options(input.labels)} {file_options(input)} {options('labels')}"
 
 
 def shown_labels(sample):

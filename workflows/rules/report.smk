@@ -108,20 +108,24 @@ rule commands:
         write_commands(input, output[0])
 
 
-# The calls of every sample, and metrics of every truth; call lengths and drawings of regions of the
-# first truth.
+# The truth whose call lengths and regions are drawn: the first one. Whole sequences have none.
+DRAWN = [] if WHOLE else TRUTHS[:1]
+
+
+# The calls of every sample, and metrics of every truth; call lengths and drawings of regions of one
+# truth.
 rule report:
     input:
         metrics=expand("<results>/metrics/{truth}.json", truth=TRUTHS),
-        curves=expand("<results>/curves/{truth}.json", truth=TRUTHS),
-        fasta=access.multi(files_of("fasta", samples_of(TRUTHS[0]))) if TRUTHS else [],
-        labels=files_of("labels", samples_of(TRUTHS[0])) if TRUTHS else [],
-        regions=regions_of(TRUTHS[0]) if TRUTHS else [],
-        exclude=excluded_of(TRUTHS[0]) if TRUTHS else [],
-        corrections=corrections_of(TRUTHS[0]) if TRUTHS else [],
-        negatives=file_named("labels", "negatives") if TRUTHS else [],
-        chrom_alias=file_named("sequences", "chrom_alias") if TRUTHS else [],
-        calls=calls_of(TRUTHS[0]) if TRUTHS else [],
+        curves=expand("<results>/curves/{truth}.json", truth=[] if WHOLE else TRUTHS),
+        fasta=access.multi(files_of("fasta", samples_of(DRAWN[0]))) if DRAWN else [],
+        labels=files_of("labels", samples_of(DRAWN[0])) if DRAWN else [],
+        regions=regions_of(DRAWN[0]) if DRAWN else [],
+        exclude=excluded_of(DRAWN[0]) if DRAWN else [],
+        corrections=corrections_of(DRAWN[0]) if DRAWN else [],
+        negatives=file_named("labels", "negatives") if DRAWN else [],
+        chrom_alias=file_named("sequences", "chrom_alias") if DRAWN else [],
+        calls=calls_of(DRAWN[0]) if DRAWN else [],
         model=MODEL,
         encoded=access.random(ENCODED) if TRAINING else [],
         log=rules.train.output.curve if TRAINING else [],
@@ -153,8 +157,8 @@ rule report:
             )
             for key, files in sorted(input.items())
         ),
-        sample=f"--sample {TRUTHS[0]}" if TRUTHS else "",
-        options=options(*(["labels"] if TRUTHS else []), "call", "report"),
+        sample=f"--sample {DRAWN[0]}" if DRAWN else "",
+        options=options(*(["labels"] if DRAWN else []), "call", "report"),
         hardware=hardware("device", "engine"),
     shell:
         "exec 2> {log:q}; set -x; "

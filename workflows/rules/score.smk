@@ -153,9 +153,10 @@ rule gather_importance:
 
 rule discover:
     input:
-        fasta=access.multi(lookup(within=SAMPLES, dpath="{sample}/fasta")),
+        fasta=access.multi(lambda wildcards: searched_for_motifs(wildcards.sample)[0]),
         model=MODEL,
-        calls="<results>/calls/{sample}.bed",
+        calls=lambda wildcards: searched_for_motifs(wildcards.sample)[1],
+        regions=lambda wildcards: searched_for_motifs(wildcards.sample)[2],
         database=file_named("discover", "database"),
     output:
         motifs="<results>/motifs/{sample}.meme",
@@ -177,11 +178,13 @@ rule discover:
         runtime=minutes(240),
     params:
         options=discover_options(),
-        files=lambda wildcards, input: file_options(input),
+        files=lambda wildcards, input: file_options(
+            input, calls=input.calls, regions=input.regions
+        ),
         hardware=hardware("device", "engine"),
     shell:
         "exec 2> {log:q}; set -x; "
-        "dnabirnn discover {input.fasta:q} -m {input.model:q} --calls {input.calls:q} "
+        "dnabirnn discover {input.fasta:q} -m {input.model:q} "
         "-o {output.motifs:q} --sites {output.sites:q} --table {output.table:q} "
         "--grammar {output.grammar:q} --json {output.summary:q} --logos {output.logos:q} --allow-empty "
         "{params.options} {params.files} {params.hardware} --threads {threads} "

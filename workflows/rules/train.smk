@@ -3,7 +3,7 @@
 
 rule encode:
     input:
-        fasta=access.multi(files_of("fasta", TRAINING)),
+        fasta=access.multi(genomes_of(TRAINING)),
         labels=files_of("labels", TRAINING),
         split=file_named("encode", "split"),
         exclude=file_named("encode", "exclude"),
@@ -29,16 +29,16 @@ rule encode:
         runtime=minutes(60),
     params:
         folder=subpath(output[0], parent=True),
+        labels=lambda wildcards, input: truth_options(input.labels),
         files=lambda wildcards, input: file_options(
-            input,
-            labels=input.labels,
-            background=[*input.background, *backgrounds(files=False)],
+            input, background=[*input.background, *backgrounds(files=False)]
         ),
         options=options("labels", "encode"),
         format=FORMAT["encoded"],
     shell:
         "exec 2> {log:q}; set -x; "
-        "dnabirnn encode {input.fasta:q} {params.files} -o {params.folder:q} {params.options} "
+        "dnabirnn encode {input.fasta:q} {params.labels} {params.files} "
+        "-o {params.folder:q} {params.options} "
         "--provenance {output.provenance:q}"
 
 
