@@ -109,6 +109,6 @@ def _figures(path: PathLike) -> dict[str, Any]:
     return {
         name: {key: figures.get(key) for key in _BASE_FIGURES}
         | {f"call_{key}": (found["calls"].get(name) or {}).get(key) for key in _CALL_FIGURES}
-        for name, figures in sorted(found["classes"].items())
+        for name, figures in sorted((found["classes"] | found["sequences"]).items())
         if figures is not None
     }

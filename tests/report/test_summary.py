@@ -240,6 +240,15 @@ def test_summary_in_json(tmp_path: Path) -> None:
         "mcc": None,
         "call_f1": 1,
     }
+    whole = {"auroc": 0.9, "ap": 0.8, "mcc": 0.7, "sequences": 50, "positives": 25}
+    metrics.write_text(json.dumps({"sequences": {"M": whole}}))
+    succeed("summary", *files, *each, "-o", out)
+    of_sequences = json.loads(out.read_text())["samples"]["x"]["metrics"]["M"]
+    assert {key: of_sequences[key] for key in ("auroc", "mcc", "call_f1")} == {
+        "auroc": 0.9,
+        "mcc": 0.7,
+        "call_f1": None,
+    }
     succeed("summary", *files, "-o", out)
     found = json.loads(out.read_text())
     assert found["model"] is None
