@@ -485,6 +485,15 @@ def test_labels_that_are_peaks(tmp_path: Path) -> None:
 
 
 @needs_snakemake
+def test_regions_do_not_apply_to_peaks(tmp_path: Path) -> None:
+    columns = "sample fasta labels regions"
+    write_sheet(tmp_path / "data", "known known.fa known.bed some.bed", columns=columns)
+    process = snakemake(tmp_path, "--dry-run", config=PEAKS)
+    assert process.returncode == 1
+    assert "sample known: regions do not apply to labels of whole sequences" in process.stdout
+
+
+@needs_snakemake
 def test_labels_that_are_sequences(tmp_path: Path) -> None:
     write_peaks(tmp_path)
     data = tmp_path / "data"
@@ -587,6 +596,16 @@ class TestSheetAndConfig:
             (["motifs y.fa y.bed "], {}, "motifs is also a sample"),
             (["known none.fa known.bed "], {}, "Missing input files for rule encode"),
             ([], {"samples": "nowhere.tsv"}, "nowhere.tsv: no such file"),
+            (
+                ["known known.fa known.bed "],
+                {"labels": {"negatives": "genomic"}},
+                "labels: negatives: genomic: applies to labels of whole sequences",
+            ),
+            (
+                ["known known.fa known.bed "],
+                {"encode": {"summits": True}},
+                "encode: summits: true: applies to labels of whole sequences",
+            ),
         ],
     )
     def test_mistakes_are_reported(

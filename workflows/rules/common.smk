@@ -343,6 +343,7 @@ def compared_sequences(wildcards):
         "fasta": genomes_of([wildcards.truth]),
         "labels": [SAMPLES[wildcards.truth]["labels"]],
         "negatives": file_named("labels", "negatives"),
+        "chrom_alias": file_named("sequences", "chrom_alias"),
     }
 
 
@@ -490,5 +491,20 @@ if not (TRAINING or config["model"]):
         f"{config['samples']}: no sample for training and no model; give a sample labels, or "
         "set `model` in the config to a trained model"
     )
+if WHOLE:
+    for sample, row in SAMPLES.items():
+        if row["regions"]:
+            raise WorkflowError(
+                f"{config['samples']}: sample {sample}: regions do not apply to labels of whole "
+                "sequences; leave the field empty"
+            )
+else:
+    for section, key in (("labels", "negatives"), ("encode", "summits")):
+        value = config[section][key]
+        if value is True or value in WORDS["negatives"]:
+            raise WorkflowError(
+                f"config: {section}: {key}: {str(value).lower()}: applies to labels of whole "
+                "sequences; set `labels: {whole_sequences: true}`"
+            )
 if NAME in SAMPLES and TRAINING:
     raise WorkflowError(f"name: {NAME} is also a sample; give the model another name")
