@@ -55,8 +55,8 @@ def check_plan(
     """Raise for data and settings that do not fit together; parameters as for `train`."""
     if is_stream(model_path) or is_compressed(model_path):
         raise OutputError(
-            f"{model_path}: a model cannot be compressed or written to a stream; give a file name "
-            "that ends in .safetensors"
+            f"{model_path}: a model or a state of training cannot be compressed or written to a "
+            "stream; give a file name that ends in .safetensors, or in .state with --until"
         )
     check_target(model_path)
     check_priors(architecture, priors)

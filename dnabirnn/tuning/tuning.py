@@ -146,7 +146,7 @@ class Tuning:
             folder = ResumeFolder(model_path, self._digest).of_tuning()
             with folder.locked(may_wait=True):
                 if state is not None:
-                    state.restore(ResumeFolder(model_path, self._digest))
+                    state.restore_results(folder)
                 found = _resumed(folder, self._first, self._rounds, self._measure)
         else:
             found = race(self._first, self._rounds, self._measure)

@@ -469,7 +469,7 @@ OPTIONS = {
     "train: log in the model's place": Case("train set -o out --log out", "--log out: "),
     "train: on a FASTA": Case("train genome.fa -o out", "genome.fa: .*folder"),
     "train: into a pipe": Case(
-        "train set -o /dev/null", "/dev/null: a model cannot be compressed or written to a stream"
+        "train set -o /dev/null", "/dev/null: a model or a state of training cannot be compressed"
     ),
     # score
     "score: nothing": Case("score", "Missing argument 'FASTA...'"),

@@ -7,6 +7,7 @@ bytes.
 
 from __future__ import annotations
 
+import logging
 import re
 import zipfile
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["KeptState", "load_state", "save_state"]
 
+logger = logging.getLogger(__name__)
+
+_TUNING = "tuning"
 _ENTRY = re.compile(
     r"(member-[1-9]\d{0,3}/)?(state\.json|step-\d{1,18}\.safetensors)|tuning/results\.json"
 )
@@ -29,22 +33,45 @@ _SAME_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 class KeptState(NamedTuple):
-    """The files of a state by name, with `/`."""
+    """The files of a state by name, with `/`, and the file that they were read from."""
 
+    path: PathLike
     files: Mapping[str, bytes]
 
     def restore(self, folder: ResumeFolder) -> None:
-        """Put the state into a folder, unless the folder has a later one of the same run.
+        """Put the states of the networks into a folder, unless it has later ones of its run.
+
+        States of another run than that of the folder are not used, with a warning.
 
         Raises
         ------
         OutputError
             The folder cannot be written.
         """
+        parts = self._parts()
+        parts.pop(_TUNING, None)
+        self._restore(folder, parts)
+
+    def restore_results(self, folder: ResumeFolder) -> None:
+        """Put the results of the tuning into its folder, as `restore` does."""
+        found = self._parts().get(_TUNING)
+        self._restore(folder, {} if found is None else {"": found})
+
+    def _parts(self) -> dict[str, dict[str, bytes]]:
+        """Return the files by the name of their folder, and their own."""
         parts: dict[str, dict[str, bytes]] = {}
         for name, data in self.files.items():
             part, _, file = name.rpartition("/")
             parts.setdefault(part, {})[file] = data
+        return parts
+
+    def _restore(self, folder: ResumeFolder, parts: Mapping[str, dict[str, bytes]]) -> None:
+        of_this_run = [folder.within(part).is_of_this_run(files) for part, files in parts.items()]
+        if not of_this_run or not all(of_this_run):
+            logger.warning(
+                "%s: this state is from other data, options or versions, and is not used", self.path
+            )
+            return
         for part, files in parts.items():
             folder.within(part).put(files)
 
@@ -72,7 +99,7 @@ def load_state(path: PathLike) -> KeptState:
                 f"{path}: not the state of a training, or a damaged one ({reason}); give a file "
                 "that `dnabirnn train --until` wrote"
             ) from error
-    return KeptState(found)
+    return KeptState(path, found)
 
 
 def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:

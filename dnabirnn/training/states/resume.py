@@ -120,6 +120,8 @@ class ResumeFolder:
 
     def within(self, name: str) -> ResumeFolder:
         """Return the folder of this name within this one; this one again if the name is empty."""
+        if not name:
+            return self
         folder = ResumeFolder(self.model_path, self.digest)
         folder.path = self.path / name
         folder._json = folder.path / (_RESULTS if name == _TUNING else "state.json")
@@ -148,8 +150,15 @@ class ResumeFolder:
                 "same command again"
             ) from error
 
+    def is_of_this_run(self, files: Mapping[str, bytes]) -> bool:
+        """Return whether files are a state, or results, with the digest of this folder."""
+        try:
+            return bool(parse_json(files[self._json.name])["digest"] == self.digest)
+        except (KeyError, TypeError, ValueError):
+            return False
+
     def put(self, files: Mapping[str, bytes]) -> None:
-        """Write the files of a state or of results here, unless a later one of its run is here.
+        """Write the files of a state or of results of this run, unless later ones are here.
 
         Raises
         ------
@@ -158,7 +167,7 @@ class ResumeFolder:
         """
         try:
             given, own = parse_json(files[self._json.name]), read_json(self._json)
-            if own["digest"] == given["digest"] and _progress(own) >= _progress(given):
+            if own["digest"] == self.digest and _progress(own) >= _progress(given):
                 return
         except (OSError, KeyError, TypeError, ValueError):
             pass  # `load` says what is wrong with the state that is used

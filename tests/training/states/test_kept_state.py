@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import zipfile
@@ -15,7 +16,7 @@ from dnabirnn.network.architecture import Architecture
 from dnabirnn.training.fit import FitSettings
 from dnabirnn.training.members import train_members
 from dnabirnn.training.sampling import SamplingSettings
-from dnabirnn.training.states.kept_state import load_state
+from dnabirnn.training.states.kept_state import KeptState, load_state
 from dnabirnn.training.states.parts import TrainingPaused
 from dnabirnn.training.states.resume import ResumeFolder
 
@@ -102,11 +103,15 @@ def test_equal_states_have_equal_bytes(encoded: EncodedSet, tmp_path: Path) -> N
     assert (tmp_path / "a.state").stat().st_mode & 0o777 == 0o644
 
 
+def folder_of(model: Path, state: KeptState) -> ResumeFolder:
+    return ResumeFolder(model, json.loads(state.files["state.json"])["digest"])
+
+
 def test_the_later_state_of_the_same_run_is_used(encoded: EncodedSet, tmp_path: Path) -> None:
     for share in (0.25, 0.5):
         part(encoded, tmp_path / f"{share}.state", share)
     early, late = (load_state(tmp_path / f"{share}.state") for share in (0.25, 0.5))
-    folder = ResumeFolder(tmp_path / "m", "unused")
+    folder = folder_of(tmp_path / "m", early)
     for state in (early, late, early):
         state.restore(folder)
     assert sorted(file.name for file in folder.path.iterdir()) == [
@@ -121,7 +126,8 @@ def test_the_later_state_of_the_same_run_is_used(encoded: EncodedSet, tmp_path: 
 def test_a_state_of_another_run_is_replaced(encoded: EncodedSet, tmp_path: Path) -> None:
     part(encoded, tmp_path / "other.state", 0.9, bases=80 * 48 * 30)
     part(encoded, tmp_path / "a.state", 0.5)
-    load_state(tmp_path / "other.state").restore(ResumeFolder(tmp_path / "m", "unused"))
+    other = load_state(tmp_path / "other.state")
+    other.restore(folder_of(tmp_path / "m", other))
     steps: list[int] = []
     state = load_state(tmp_path / "a.state")
     go(encoded, tmp_path / "m", state=state, report=lambda now: steps.append(now.bases))
@@ -134,9 +140,54 @@ def test_a_state_of_other_settings_is_not_used(
     part(encoded, tmp_path / "a.state", 0.5)
     with caplog.at_level(logging.WARNING, logger="dnabirnn"):
         go(encoded, tmp_path / "m", bases=80 * 48 * 8, state=load_state(tmp_path / "a.state"))
-    assert "this state is from other data, settings or versions; starting again" in caplog.text
+    unused = "this state is from other data, options or versions, and is not used"
+    assert f"{tmp_path / 'a.state'}: {unused}" in caplog.text
     go(encoded, tmp_path / "n", bases=80 * 48 * 8)
     assert (tmp_path / "m").read_bytes() == (tmp_path / "n").read_bytes()
+
+
+@pytest.mark.parametrize("networks", [(1, 2), (2, 1)])
+def test_a_state_of_another_number_of_networks_is_not_used(
+    encoded: EncodedSet,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    networks: tuple[int, int],
+) -> None:
+    before, now = networks
+    part(encoded, tmp_path / "a.state", 0.5, ensemble=before)
+    with caplog.at_level(logging.WARNING, logger="dnabirnn"):
+        go(encoded, tmp_path / "m", ensemble=now, state=load_state(tmp_path / "a.state"))
+    assert "a.state: this state is from other data, options or versions" in caplog.text
+    go(encoded, tmp_path / "n", ensemble=now)
+    assert (tmp_path / "m").read_bytes() == (tmp_path / "n").read_bytes()
+    assert not Path(f"{tmp_path / 'm'}.resume").exists()
+
+
+def test_a_state_of_another_run_leaves_that_of_an_interrupted_run(
+    encoded: EncodedSet, tmp_path: Path
+) -> None:
+    part(encoded, tmp_path / "other.state", 0.9, bases=80 * 48 * 30)
+    part(encoded, tmp_path / "a.state", 0.5)
+    own = load_state(tmp_path / "a.state")
+    own.restore(folder_of(tmp_path / "m", own))
+    steps: list[int] = []
+    state = load_state(tmp_path / "other.state")
+    go(encoded, tmp_path / "m", state=state, report=lambda now: steps.append(now.bases))
+    assert steps[0] == 80 * 48 * 13
+
+
+def test_a_state_without_its_parts_is_not_used(
+    encoded: EncodedSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    part(encoded, tmp_path / "a.state", 0.5)
+    whole = load_state(tmp_path / "a.state")
+    arrays = {name: data for name, data in whole.files.items() if name != "state.json"}
+    for files in (arrays, arrays | {"state.json": b"[]"}, arrays | {"state.json": b"{"}):
+        caplog.clear()
+        folder = folder_of(tmp_path / "m", whole)
+        whole._replace(files=files).restore(folder)
+        assert "a.state: this state is from other data, options or versions" in caplog.text
+        assert not folder.path.exists()
 
 
 def test_files_that_are_no_states(tmp_path: Path) -> None:
@@ -201,6 +252,7 @@ def test_the_command_trains_and_tunes_in_parts(
     ]
     last = succeed(*command, "-o", "last.safetensors", "--continue-from", "a.state")
     assert "tuning, round 3 of 3, 2 of 2" in last.stderr
+    assert "is not used" not in last.stderr
     whole = Path("whole.safetensors").read_bytes()
     assert whole == Path("last.safetensors").read_bytes()
     assert log_of_names("whole") == log_of_names("last")
@@ -235,4 +287,6 @@ def test_options_of_parts_that_do_not_fit(
     failed = run(*command[:2], "-o", "a.state", "--until", "0.5", "--continue-from", "a.state")
     assert failed.exit_code == 1
     assert "a.state: is also an input of this command" in failed.stderr
+    failed = run(*command[:2], "-o", "a.state.gz", "--until", "0.5")
+    assert "give a file name that ends in .safetensors, or in .state with --until" in failed.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["a.state"]
