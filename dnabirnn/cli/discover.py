@@ -112,9 +112,9 @@ _TABLES = (".tsv", ".csv", ".parquet", ".txt")
 @option(
     "--calls",
     group=options.INPUT,
-    metavar="BED",
-    help="Calls of this model, from `dnabirnn score --calls` or `dnabirnn call`. Motifs are "
-    "searched in them and within reach of them.",
+    metavar="FILE",
+    help="Calls of this model, from `dnabirnn score --calls` or `dnabirnn call`, in any format of "
+    "calls; - for BED on standard input. Motifs are searched in them and within reach of them.",
 )
 @option(
     "--regions",

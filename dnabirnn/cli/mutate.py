@@ -47,9 +47,10 @@ reach = option(
 calls = option(
     "--calls",
     group=options.INPUT,
-    metavar="BED",
-    help="Calls of this model, from `dnabirnn score --calls` or `dnabirnn call`. Only their bases, "
-    "and bases within reach of them, are changed.",
+    metavar="FILE",
+    help="Calls of this model, from `dnabirnn score --calls` or `dnabirnn call`, in any format of "
+    "calls; - for BED on standard input. Only their bases, and bases within reach of them, are "
+    "changed.",
 )
 shard = option(
     "--shard",

@@ -11,7 +11,7 @@ from dnabirnn.errors import LabelError
 from dnabirnn.explanation.importance import near_targets
 from dnabirnn.intervals import Regions
 from dnabirnn.scoring import bases_needed
-from dnabirnn.tracks import read_calls
+from dnabirnn.tracks import calls_by_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
@@ -53,15 +53,15 @@ class Sites:
 
     @classmethod
     def of_calls(cls, path: PathLike, outputs: Sequence[Output]) -> Sites:
-        """Read the calls of a BED that `dnabirnn score --calls` or `dnabirnn call` wrote.
+        """Read calls that `dnabirnn score --calls` or `dnabirnn call` wrote, in any format.
 
         Raises
         ------
         TrackError, LabelError
-            As `read_calls`.
+            As `dnabirnn.read_calls`.
         """
-        source = Regions.read(path, may_be_empty=True)
-        return cls._by_class(read_calls(path, outputs), source, outputs)
+        calls = calls_by_line(path, outputs)  # once: the file may be a pipe
+        return cls._by_class(calls, Regions(calls, str(path)), outputs)
 
     @classmethod
     def of_frame(cls, calls: pl.DataFrame, outputs: Sequence[Output]) -> Sites:

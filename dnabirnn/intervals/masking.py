@@ -17,7 +17,7 @@ from dnabirnn.files import (
     lenient_text,
     read_blocks,
 )
-from dnabirnn.intervals.bed import BED_SCHEMA, parse_bed
+from dnabirnn.intervals.bed import parse_bed
 from dnabirnn.intervals.regions import Regions
 from dnabirnn.intervals.tolerance import check_past
 from dnabirnn.names import shortened
@@ -71,7 +71,7 @@ def read_mask(
     ----------
     bed : path
         BED3 to BED12 or narrowPeak. A row of twelve columns is one interval, from start to end.
-        An empty file, such as the calls of a genome without motifs, masks nothing.
+        A file without rows, such as the calls of a genome without motifs, masks nothing.
     classes : sequence of str
         Only rows with one of these in column 4; all rows if it is empty.
     min_length_bp : int
@@ -103,12 +103,9 @@ def read_mask(
 
 
 def _read(bed: PathLike) -> pl.DataFrame:
-    """Return the rows of a BED; none if it is empty. It is opened once, as it may be a pipe."""
+    """Return the rows of a BED, or none if it has none. It is read once, as it may be a pipe."""
     blocks = read_blocks(bed, LabelError)
-    first = next(blocks, None)
-    if first is None:
-        return pl.DataFrame(schema=BED_SCHEMA)
-    return parse_bed(chain([first], blocks), str(bed), span=True, tolerant=True)
+    return parse_bed(blocks, str(bed), span=True, may_be_empty=True, tolerant=True)
 
 
 def mask_fasta(

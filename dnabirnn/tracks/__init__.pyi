@@ -6,7 +6,7 @@ from .block import (
 )
 from .browsers.hub import check_hub as check_hub, write_hub as write_hub
 from .browsers.sessions import can_show as can_show, write_sessions as write_sessions
-from .call_files import read_calls as read_calls
+from .call_files import calls_by_line as calls_by_line, read_calls as read_calls
 from .colours import COLOURS as COLOURS
 from .formats import (
     FORMAT_NAMES as FORMAT_NAMES,

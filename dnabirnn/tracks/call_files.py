@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.motif_classes import Output
 
-__all__ = ["read_calls"]
+__all__ = ["calls_by_line", "read_calls"]
 
 _REMEDY = "give calls that dnabirnn wrote"
 
@@ -77,6 +77,16 @@ def read_calls(
     >>> read_calls(path).rows()
     [('chr1', 10, 44, 'REP', 981, '-')]
     """
+    return calls_by_line(path, outputs, digests, form).drop("line")
+
+
+def calls_by_line(
+    path: PathLike,
+    outputs: Sequence[Output] | None = None,
+    digests: dict[str, str] | None = None,
+    form: str | None = None,
+) -> pl.DataFrame:
+    """Return the table of `read_calls` with one more column, the line of each call in the file."""
     frame = _calls_in(path, _call_format(path, form), digests)
     source = str(path)
     if outputs is None:
@@ -88,7 +98,7 @@ def read_calls(
         _check_outputs(frame, outputs, source)
     return (
         frame.rename({"name": "class"})
-        .select(pl.col(name).cast(kind) for name, kind in ROW_SCHEMA.items())
+        .select(*(pl.col(name).cast(kind) for name, kind in ROW_SCHEMA.items()), "line")
         .sort("chrom", "start", "end", maintain_order=True)
     )
 

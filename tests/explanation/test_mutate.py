@@ -18,6 +18,7 @@ from dnabirnn.explanation.model import load
 from dnabirnn.explanation.reach import Reach
 from dnabirnn.explanation.tables import EffectTable
 from dnabirnn.motif_classes import MotifClass, Output
+from dnabirnn.tracks.call_files import read_calls
 from dnabirnn.tracks.schema import EFFECT_SCHEMA
 
 SIZES = {"a": 700, "b": 3, "c": 0, "d": 420, "e": 90}
@@ -132,6 +133,42 @@ def test_calls_are_changed_with_what_is_within_reach(
     positions = [[*range(88, 132), *range(288, 322)], [*range(21)]]
     for number, own in enumerate(positions):
         assert arrays["position"][arrays["contig"] == number].tolist() == own
+
+
+_CALLS_IN_OTHER_FORMATS = {
+    "c.tsv": "chrom\tstart\tend\tclass\tscore\tstrand\tevidence\n"
+    "a\t100\t120\tA\t900\t+\t5\na\t300\t310\tB\t900\t.\t5\nd\t2\t9\tA\t900\t+\t5\n",
+    "c.gff3": "##gff-version 3\na\tx\tregion\t101\t120\t0.9\t+\t.\tName=A\n"
+    "a\tx\tregion\t301\t310\t0.9\t.\t.\tName=B\nd\tx\tregion\t3\t9\t0.9\t+\t.\tName=A\n",
+    "c.parquet": None,
+    "-": None,
+}
+"""The calls of `write_calls`."""
+
+
+@pytest.mark.parametrize("name", _CALLS_IN_OTHER_FORMATS)
+def test_calls_in_other_formats(
+    tmp_path: Path, genome: dict[str, str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bed, text, words = write_calls(tmp_path), _CALLS_IN_OTHER_FORMATS[name], "--reach 5 --calls"
+    if text is not None:
+        Path(name).write_text(text)
+    elif name != "-":
+        read_calls(bed).write_parquet(name)
+    for out, calls in (("bed.npz", bed), ("other.npz", name)):
+        command = ["mutate", "g.fa", "-m", "m.safetensors", "-o", out, *words.split(), calls]
+        succeed(*command, input=bed.read_bytes())
+    assert Path("bed.npz").read_bytes() == Path("other.npz").read_bytes()
+
+
+def test_a_call_past_its_contig_is_named_by_its_line(
+    tmp_path: Path, genome: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("c.tsv").write_text(_CALLS_IN_OTHER_FORMATS["c.tsv"].replace("310", "3100"))
+    result = run("mutate", "g.fa", "-m", "m.safetensors", "-o", "e.npz", "--calls", "c.tsv")
+    assert "c.tsv, line 3: a:300-3100 lies mostly past the contig's end at 700" in result.stderr
 
 
 def test_importance_of_calls(tmp_path: Path, genome: dict[str, str]) -> None:

@@ -55,7 +55,9 @@ def test_standard_input(folder: Path) -> None:
     assert result.stdout_bytes.startswith(b">a first\nacgTacgtNn\n")
 
 
-@pytest.mark.parametrize("empty", [b"", gzip.compress(b"", mtime=0)])
+@pytest.mark.parametrize(
+    "empty", [b"", gzip.compress(b"", mtime=0), b"#chrom\tstart\tend\tclass\tscore\tstrand\n"]
+)
 def test_no_calls_mask_nothing(folder: Path, empty: bytes) -> None:
     Path("none.bed").write_bytes(empty)
     succeed("mask", "g.fa", "--calls", "none.bed", "--classes", "x", "-o", "o.fa")
