@@ -1,7 +1,8 @@
 """A Slurm cluster of two nodes on this machine, for as long as a test needs it.
 
 Its daemons listen on loopback only. Each node has its own host name and its own scratch, at the
-same path on both, because its daemon runs in its own UTS and mount namespaces.
+same path on both, because its daemon runs in its own UTS and mount namespaces. A cluster can have
+accounting: slurmdbd, on a MariaDB of its own.
 
 Snakemake's executor looks for /etc/slurm/slurm.conf. So there is no cluster on a machine that
 already has one, and the file goes when the cluster does.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -26,21 +28,28 @@ T = TypeVar("T")
 
 SETTINGS = Path("/etc/slurm/slurm.conf")
 DEVICES = Path("/etc/slurm/gres.conf")
+ACCOUNTING = Path("/etc/slurm/slurmdbd.conf")
+FILES = (SETTINGS, DEVICES, ACCOUNTING)
 MARK = "# Made by the tests of dnabirnn, and removed at their end.\n"
 PROGRAMS = ("munged", "rsync", "sbatch", "setpriv", "slurmctld", "slurmd", "unshare")
 PACKAGES = "slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge rsync"
+FOR_ACCOUNTING = ("mariadb-install-db", "mariadbd", "my_print_defaults", "sacct", "slurmdbd")
+PACKAGES_FOR_ACCOUNTING = "slurmdbd mariadb-server-core mariadb-client"
 NODES = ("node1", "node2")
 _PATIENCE_S = 120
 
 
-def why_not() -> str | None:
+def why_not(accounting: bool = False) -> str | None:
     """Reason for which there can be no cluster here; None if there can be one."""
     if os.geteuid() != 0:
         return "a Slurm cluster of its own needs root"
-    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    programs, packages = PROGRAMS, PACKAGES
+    if accounting:
+        programs, packages = programs + FOR_ACCOUNTING, f"{packages} {PACKAGES_FOR_ACCOUNTING}"
+    missing = [name for name in programs if shutil.which(name) is None]
     if missing:
-        return f"no {', '.join(missing)}: apt-get install --no-install-recommends {PACKAGES}"
-    if not _ours(SETTINGS) or not _ours(DEVICES):
+        return f"no {', '.join(missing)}: apt-get install --no-install-recommends {packages}"
+    if not all(_ours(path) for path in FILES):
         return f"{SETTINGS.parent} has the settings of another Slurm"
     if subprocess.run(["unshare", "--uts", "--mount", "true"], capture_output=True).returncode:
         return "namespaces cannot be made here"
@@ -127,7 +136,7 @@ class Cluster:
         for node in NODES:
             if node in self._daemons:
                 self.kill_node(node)
-        for daemon in self._daemons.values():
+        for daemon in reversed(self._daemons.values()):
             daemon.terminate()
             daemon.wait(_PATIENCE_S)
 
@@ -158,13 +167,28 @@ def _free_ports(number: int) -> list[int]:
     return ports
 
 
-def _settings(folder: Path, cpus: int, memory_mb: int) -> str:
+def _listens(port: int) -> bool:
+    """Whether a daemon accepts connections."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
+def _settings(folder: Path, cpus: int, memory_mb: int, accounting: int | None) -> str:
+    """Settings of a cluster; `accounting` is the port of slurmdbd, if there is one."""
     control, *ports = _free_ports(1 + len(NODES))
     nodes = "".join(
         f"NodeName={node} NodeHostname={node} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} "
         f"RealMemory={memory_mb} Gres=gpu:1 State=UNKNOWN\n"
         for node, port in zip(NODES, ports, strict=True)
     )
+    storage = "AccountingStorageType=accounting_storage/none"
+    if accounting:
+        storage = (
+            "AccountingStorageType=accounting_storage/slurmdbd\n"
+            f"AccountingStorageHost=127.0.0.1\nAccountingStoragePort={accounting}\n"
+            f"AccountingStoragePass={folder}/munge.socket"  # for munge, instead of a password
+        )
     return f"""{MARK}ClusterName=tests
 SlurmctldHost={socket.gethostname()}(127.0.0.1)
 SlurmctldPort={control}
@@ -178,7 +202,7 @@ MpiDefault=none
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
+{storage}
 JobCompType=jobcomp/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
@@ -212,29 +236,32 @@ def _alone() -> Iterator[None]:
 
 
 @contextmanager
-def cluster(folder: Path, cpus: int = 4, memory_mb: int = 16_000) -> Iterator[Cluster]:
+def cluster(
+    folder: Path, cpus: int = 4, memory_mb: int = 16_000, accounting: bool = False
+) -> Iterator[Cluster]:
     """Start a cluster whose files are in a folder, and stop it at the end.
 
     The nodes claim more processors than the machine may have, so that jobs of four threads run.
     """
     with _alone():
-        assert (reason := why_not()) is None, reason
+        assert (reason := why_not(accounting)) is None, reason
         made = Cluster(folder)
         for name in ("state", "scratch", *(f"{node}.spool" for node in NODES)):
             (folder / name).mkdir()
         try:
-            _start(made, cpus, memory_mb)
+            _start(made, cpus, memory_mb, accounting)
             yield made
         finally:
             made.stop()
-            SETTINGS.unlink(missing_ok=True)
-            DEVICES.unlink(missing_ok=True)
+            for path in FILES:
+                path.unlink(missing_ok=True)
 
 
-def _start(made: Cluster, cpus: int, memory_mb: int) -> None:
+def _start(made: Cluster, cpus: int, memory_mb: int, accounting: bool) -> None:
     folder = made.folder
+    port = _free_ports(1)[0] if accounting else None
     SETTINGS.parent.mkdir(exist_ok=True)
-    SETTINGS.write_text(_settings(folder, cpus, memory_mb))
+    SETTINGS.write_text(_settings(folder, cpus, memory_mb, port))
     DEVICES.write_text(
         f"{MARK}AutoDetect=off\nNodeName={','.join(NODES)} Name=gpu Count=1 File=/dev/null\n"
     )
@@ -248,10 +275,57 @@ def _start(made: Cluster, cpus: int, memory_mb: int) -> None:
         *(f"--log-file={folder}/munged.log", f"--seed-file={folder}/munge.seed"),
     )
     wait_for((folder / "munge.socket").exists, "the start of munged")
+    if port:
+        _start_accounting(made, port)
     made.start("slurmctld", "slurmctld", "-D", "-c")
     for node in NODES:
         made.start_node(node)
     wait_for(lambda: idle(made), "the start of the cluster")
+
+
+def _start_accounting(made: Cluster, port: int) -> None:
+    folder, password = made.folder, secrets.token_hex()
+    data, users = folder / "database", folder / "users.sql"
+    own = ("--no-defaults", "--user=root", f"--datadir={data}")
+    subprocess.run(["mariadb-install-db", *own], check=True, capture_output=True)
+    users.write_text(
+        f"CREATE USER slurm@127.0.0.1 IDENTIFIED BY '{password}';\n"
+        "GRANT ALL ON *.* TO slurm@127.0.0.1;\n"
+    )
+    database = _free_ports(1)[0]
+    made.start(
+        "mariadbd",
+        *(
+            "mariadbd",
+            *own,
+            f"--socket={folder}/mariadb.socket",
+            f"--pid-file={folder}/mariadb.pid",
+        ),
+        *("--bind-address=127.0.0.1", f"--port={database}", f"--init-file={users}"),
+        "--skip-name-resolve",
+    )
+    wait_for(lambda: _listens(database), "the start of mariadbd")
+    ACCOUNTING.touch(0o600)  # slurmdbd refuses a password that others can read
+    ACCOUNTING.write_text(
+        f"""{MARK}AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+CommunicationParameters=NoInAddrAny
+DbdHost={socket.gethostname()}
+DbdAddr=127.0.0.1
+DbdPort={port}
+SlurmUser=root
+PidFile={folder}/slurmdbd.pid
+LogFile={folder}/slurmdbd.log
+StorageType=accounting_storage/mysql
+StorageHost=127.0.0.1
+StoragePort={database}
+StorageUser=slurm
+StoragePass={password}
+"""
+    )
+    made.start("slurmdbd", "slurmdbd", "-D")
+    wait_for(lambda: _listens(port), "the start of slurmdbd")
+    made.ask("sacctmgr", "--immediate", "add", "cluster", "tests")
 
 
 def idle(made: Cluster) -> bool:
