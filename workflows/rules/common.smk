@@ -225,6 +225,41 @@ def truth_options(labels):
     return " ".join(f"--positives {shlex.quote(path)}" for path in paths)
 
 
+def input_options(*keys):
+    """Return options for the inputs in FILES and for those of these names, as a function."""
+
+    def named(wildcards, input):
+        return file_options(input, **{key: input[key] for key in keys})
+
+    return named
+
+
+def evaluate_options(wildcards, input):
+    """Return the options of `evaluate` for its inputs."""
+    return file_options(
+        input,
+        labels=input.labels,
+        regions=input.regions,
+        baseline=folders_of(input.encoded),
+    )
+
+
+def report_options(wildcards, input):
+    """Return the options of `report` for its inputs."""
+    return " ".join(
+        repeated(
+            f"--{key.replace('_', '-')}",
+            folders_of(files) if key == "encoded" else files,
+        )
+        for key, files in sorted(input.items())
+    )
+
+
+def calls_option(wildcards, output):
+    """Return the option of `score` for calls, if it writes them."""
+    return repeated("--calls", output.get("calls", []))
+
+
 def hardware(*keys):
     """Return options that do not change the results.
 
@@ -245,7 +280,12 @@ def minutes(number):
     return lambda wildcards, attempt: number * attempt
 
 
-def shards(sample):
+def shards(wildcards):
+    """Return the shards of the sample of a job."""
+    return shards_of(wildcards.sample)
+
+
+def shards_of(sample):
     """Return the shards of a sample: as many as in the config, but at most one per contig.
 
     The contigs are counted by the jobs, which write an empty file for a shard without contigs. Here
@@ -294,21 +334,22 @@ def samples_of(truth):
     return TRAINING if truth == NAME and TRAINING else [truth]
 
 
-def regions_of(truth):
-    """Return the BED of the regions that count: held out of training, or of the sample."""
+def files_of_truth(truth):
+    """Return the files that a truth consists of.
+
+    That of the model is what was held out of training, without the bases that were excluded, and
+    with the review of the labels. That of a sample has the regions in the sheet.
+    """
+    samples = samples_of(truth)
+    files = {key: files_of(key, samples) for key in ("fasta", "labels")}
     if truth == NAME and TRAINING:
-        return [f"<results>/encoded/{NAME}.held_out.bed"]
-    return list(filter(None, [SAMPLES[truth]["regions"]]))
-
-
-def excluded_of(truth):
-    """Return the BED of bases that do not count: those excluded when encoding."""
-    return file_named("encode", "exclude") if truth == NAME and TRAINING else []
-
-
-def corrections_of(truth):
-    """Return the review of the labels that the model is trained on, if they are the truth."""
-    return file_named("encode", "corrections") if truth == NAME and TRAINING else []
+        return files | {
+            "regions": [f"<results>/encoded/{NAME}.held_out.bed"],
+            "exclude": file_named("encode", "exclude"),
+            "corrections": file_named("encode", "corrections"),
+        }
+    regions = list(filter(None, [SAMPLES[truth]["regions"]]))
+    return files | {"regions": regions, "exclude": [], "corrections": []}
 
 
 def calls_of(truth):
@@ -320,16 +361,17 @@ def calls_of(truth):
 
 
 def searched_for_motifs(sample):
-    """Return the sequences of a sample, its calls, and its regions, to discover motifs in.
+    """Return the sequences, calls and regions of a sample in which motifs are discovered.
 
     Where labels are whole sequences, these are searched, and not calls.
     """
     row = SAMPLES[sample]
     if not (WHOLE and row["labels"]):
-        return row["fasta"], f"<results>/calls/{sample}.bed", []
+        calls = f"<results>/calls/{sample}.bed"
+        return {"fasta": row["fasta"], "calls": calls, "regions": []}
     if INTERVALS.search(str(row["labels"])):
-        return row["fasta"], [], row["labels"]
-    return row["labels"], [], []
+        return {"fasta": row["fasta"], "calls": [], "regions": row["labels"]}
+    return {"fasta": row["labels"], "calls": [], "regions": []}
 
 
 def compared_sequences(wildcards):
@@ -355,9 +397,9 @@ def compared_options(wildcards, input):
     return f"{files} {truth_options(input.labels)} {file_options(input)} {options('labels')}"
 
 
-def shown_labels(sample):
+def shown_labels(wildcards):
     """Return the labels of a sample that genome browsers can show."""
-    path = SAMPLES[sample]["labels"]
+    path = SAMPLES[wildcards.sample]["labels"]
     shown = re.search(r"\.(bed|gff3?)(\.b?gz)?$", str(path), re.IGNORECASE)
     return [path] if path and shown else []
 
@@ -485,6 +527,8 @@ SHIPPED_INIT, SHIPPED_TEACHER = (
 TRUTHS = ([NAME] if TRAINING else []) + [
     s for s in SCORED if SAMPLES[s]["labels"] and s not in TRAINING
 ]
+TRUTH_FILES = {truth: files_of_truth(truth) for truth in TRUTHS}
+SEARCHED = {sample: searched_for_motifs(sample) for sample in SCORED}
 
 if not (TRAINING or config["model"]):
     raise WorkflowError(

@@ -3,13 +3,11 @@
 
 rule evaluate:
     input:
-        fasta=access.multi(
-            lambda wildcards: files_of("fasta", samples_of(wildcards.truth))
-        ),
-        labels=lambda wildcards: files_of("labels", samples_of(wildcards.truth)),
-        regions=lambda wildcards: regions_of(wildcards.truth),
-        exclude=lambda wildcards: excluded_of(wildcards.truth),
-        corrections=lambda wildcards: corrections_of(wildcards.truth),
+        fasta=access.multi(lookup(within=TRUTH_FILES, dpath="{truth}/fasta")),
+        labels=lookup(within=TRUTH_FILES, dpath="{truth}/labels"),
+        regions=lookup(within=TRUTH_FILES, dpath="{truth}/regions"),
+        exclude=lookup(within=TRUTH_FILES, dpath="{truth}/exclude"),
+        corrections=lookup(within=TRUTH_FILES, dpath="{truth}/corrections"),
         negatives=file_named("labels", "negatives"),
         chrom_alias=file_named("sequences", "chrom_alias"),
         model=MODEL,
@@ -38,12 +36,7 @@ rule evaluate:
         mem_mb=memory(8000),
         runtime=minutes(240),
     params:
-        files=lambda wildcards, input: file_options(
-            input,
-            labels=input.labels,
-            regions=input.regions,
-            baseline=folders_of(input.encoded),
-        ),
+        files=evaluate_options,
         options=options("labels", "call", "sequences")
         + f" --seed {config['evaluate']['seed']}",
         hardware=hardware("device", "engine"),

@@ -51,7 +51,7 @@ rule summary:
 rule session:
     input:
         calls="<results>/calls/{sample}.bed",
-        labels=lambda wildcards: shown_labels(wildcards.sample),
+        labels=shown_labels,
         fasta=lookup(within=SAMPLES, dpath="{sample}/fasta"),
     output:
         "<results>/browser/{sample}/igv_session.xml",
@@ -88,7 +88,7 @@ rule commands:
                 "<results>/provenance/score/{sample}/{scatteritem}.json",
                 zip,
                 sample=SCORED,
-                scatteritem=[shards(sample)[0] for sample in SCORED],
+                scatteritem=[shards_of(sample)[0] for sample in SCORED],
             )
             + expand("<results>/provenance/call/{sample}.json", sample=SCORED)
         ),
@@ -118,11 +118,11 @@ rule report:
     input:
         metrics=expand("<results>/metrics/{truth}.json", truth=TRUTHS),
         curves=expand("<results>/curves/{truth}.json", truth=[] if WHOLE else TRUTHS),
-        fasta=access.multi(files_of("fasta", samples_of(DRAWN[0]))) if DRAWN else [],
-        labels=files_of("labels", samples_of(DRAWN[0])) if DRAWN else [],
-        regions=regions_of(DRAWN[0]) if DRAWN else [],
-        exclude=excluded_of(DRAWN[0]) if DRAWN else [],
-        corrections=corrections_of(DRAWN[0]) if DRAWN else [],
+        fasta=access.multi(TRUTH_FILES[DRAWN[0]]["fasta"]) if DRAWN else [],
+        labels=TRUTH_FILES[DRAWN[0]]["labels"] if DRAWN else [],
+        regions=TRUTH_FILES[DRAWN[0]]["regions"] if DRAWN else [],
+        exclude=TRUTH_FILES[DRAWN[0]]["exclude"] if DRAWN else [],
+        corrections=TRUTH_FILES[DRAWN[0]]["corrections"] if DRAWN else [],
         negatives=file_named("labels", "negatives") if DRAWN else [],
         chrom_alias=file_named("sequences", "chrom_alias") if DRAWN else [],
         calls=calls_of(DRAWN[0]) if DRAWN else [],
@@ -150,13 +150,7 @@ rule report:
         mem_mb=memory(4000),
         runtime=minutes(60),
     params:
-        files=lambda wildcards, input: " ".join(
-            repeated(
-                f"--{key.replace('_', '-')}",
-                folders_of(files) if key == "encoded" else files,
-            )
-            for key, files in sorted(input.items())
-        ),
+        files=report_options,
         sample=f"--sample {DRAWN[0]}" if DRAWN else "",
         options=options(*(["labels"] if DRAWN else []), "call", "report"),
         hardware=hardware("device", "engine"),

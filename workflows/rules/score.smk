@@ -21,7 +21,7 @@ rule score:
         runtime=minutes(240),
     params:
         options=score_options(),
-        calls=lambda wildcards, output: repeated("--calls", output.get("calls", [])),
+        calls=calls_option,
         hardware=hardware("device", "engine"),
         format=FORMAT["scores"],
     shell:
@@ -35,11 +35,7 @@ rule score:
 # Each shard is a run of whole contigs in FASTA order, so joining them gives the whole.
 rule gather:
     input:
-        lambda wildcards: expand(
-            "<results>/shards/{sample}/{scatteritem}.bed.gz",
-            sample=wildcards.sample,
-            scatteritem=shards(wildcards.sample),
-        ),
+        collect("<results>/shards/{{sample}}/{scatteritem}.bed.gz", scatteritem=shards),
     output:
         scores="<results>/scores/{sample}.bed.gz",
         provenance="<results>/provenance/gather/{sample}.json",
@@ -122,10 +118,8 @@ rule explain:
 # The shards of each track are joined, and recorded, on their own.
 rule gather_importance:
     input:
-        lambda wildcards: expand(
-            "<results>/shards/{sample}/{scatteritem}.importance",
-            sample=wildcards.sample,
-            scatteritem=shards(wildcards.sample),
+        collect(
+            "<results>/shards/{{sample}}/{scatteritem}.importance", scatteritem=shards
         ),
     output:
         folder=directory("<results>/importance/{sample}"),
@@ -153,10 +147,10 @@ rule gather_importance:
 
 rule discover:
     input:
-        fasta=access.multi(lambda wildcards: searched_for_motifs(wildcards.sample)[0]),
+        fasta=access.multi(lookup(within=SEARCHED, dpath="{sample}/fasta")),
         model=MODEL,
-        calls=lambda wildcards: searched_for_motifs(wildcards.sample)[1],
-        regions=lambda wildcards: searched_for_motifs(wildcards.sample)[2],
+        calls=lookup(within=SEARCHED, dpath="{sample}/calls"),
+        regions=lookup(within=SEARCHED, dpath="{sample}/regions"),
         database=file_named("discover", "database"),
     output:
         motifs="<results>/motifs/{sample}.meme",
@@ -178,9 +172,7 @@ rule discover:
         runtime=minutes(240),
     params:
         options=discover_options(),
-        files=lambda wildcards, input: file_options(
-            input, calls=input.calls, regions=input.regions
-        ),
+        files=input_options("calls", "regions"),
         hardware=hardware("device", "engine"),
     shell:
         "exec 2> {log:q}; set -x; "
@@ -195,15 +187,9 @@ if ASSESSED:
 
     rule assess:
         input:
-            calls=lambda wildcards: expand(
-                SHARD_CALLS,
-                sample=wildcards.sample,
-                scatteritem=shards(wildcards.sample),
-            ),
-            evidence=lambda wildcards: expand(
-                f"{SHARD_CALLS}.evidence",
-                sample=wildcards.sample,
-                scatteritem=shards(wildcards.sample),
+            calls=collect(SHARD_CALLS, scatteritem=shards, allow_missing=True),
+            evidence=collect(
+                f"{SHARD_CALLS}.evidence", scatteritem=shards, allow_missing=True
             ),
         output:
             calls="<results>/qvalues/{sample}.tsv",

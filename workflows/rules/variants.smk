@@ -22,7 +22,7 @@ rule variants:
         runtime=minutes(240),
     params:
         options=variant_options(),
-        files=lambda wildcards, input: file_options(input),
+        files=input_options(),
         hardware=hardware("device", "engine"),
         format=FORMAT["variants"],
     shell:
@@ -36,11 +36,7 @@ rule variants:
 # Each shard has the rows of some contigs, in the order of the file, so joining them gives the whole.
 rule gather_variants:
     input:
-        lambda wildcards: expand(
-            "<results>/shards/{sample}/{scatteritem}.vcf.gz",
-            sample=wildcards.sample,
-            scatteritem=shards(wildcards.sample),
-        ),
+        collect("<results>/shards/{{sample}}/{scatteritem}.vcf.gz", scatteritem=shards),
     output:
         variants="<results>/variants/{sample}.vcf.gz",
         provenance="<results>/provenance/gather_variants/{sample}.json",
