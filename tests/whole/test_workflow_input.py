@@ -18,6 +18,7 @@ from sequence_files import twobit, write_fastq
 
 from dnabirnn.cli.options import comma_separated, unquoted
 from dnabirnn.encoded import EncodedSet
+from dnabirnn.engine import ENGINES
 
 pytest.importorskip("snakemake", reason="pip install '.[workflow]'")
 
@@ -281,7 +282,7 @@ def test_keys_without_a_value_get_the_default(tmp_path: Path) -> None:
         ("labels: {classes_map: [a]}", r"labels: classes_map: 'a' does not match .*old=new"),
         ("labels: {classes_map: ['=a']}", r"labels: classes_map: '=a' does not match .*old=new"),
         ("labels: {classes_map: {a: b}}", r"labels: classes_map: .* is not a list .*old=new"),
-        ("engine: fusd", "engine: 'fusd' is not one of auto, fused, torch; did you mean fused?"),
+        ("engine: fusd", "'fusd' is not one of auto, fused, torch, triton; did you mean fused?"),
         ("encode:\n  mask: loss\n  mask: hard", "mine.yaml, line 3: the key mask is there twice"),
         ("encode: {exclude: [a.bed]}", r"encode: exclude: \['a.bed'\] is not text or null"),
         ("samples: [a.tsv]", r"samples: \['a.tsv'\] is not text"),
@@ -308,6 +309,20 @@ def test_a_mistake_is_one_line_of_a_run(tmp_path: Path) -> None:
     words = dry_run(tmp_path, {"encode": {"val_chroms": "c"}}, fails=True)
     assert re.search("^config: encode: val_chroms: 'c' is not a list", words, re.MULTILINE)
     assert len(words.splitlines()) < 12
+
+
+def test_engines_are_those_of_the_commands(tmp_path: Path) -> None:
+    assert schema("config")["properties"]["engine"]["enum"] == [*ENGINES]
+    write_fasta(tmp_path / "g.fa", CONTIGS)
+    (tmp_path / "l.bed").write_text("a\t3\t9\tM\n")
+    (tmp_path / "samples.tsv").write_text(HEADER + "x\tg.fa\tl.bed\n")
+    words = dry_run(tmp_path, {"engine": "triton", "encode": {"val_chroms": ["b"]}})
+    assert dict(re.findall(r"dnabirnn (\w+) .* --engine (\w+)", words)) == {
+        "train": "auto",
+        "score": "triton",
+        "evaluate": "triton",
+        "report": "triton",
+    }
 
 
 NAMES = ["LINE,L1", 'a "b", c', "plain", " blank ", "x=y,z", "$HOME", "it's"]

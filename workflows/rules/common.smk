@@ -260,13 +260,18 @@ def calls_option(wildcards, output):
     return repeated("--calls", output.get("calls", []))
 
 
-def hardware(*keys):
-    """Return options that do not change the results.
+# Triton scores, but does not train.
+TRAINING_ENGINE = "auto" if config["engine"] == "triton" else config["engine"]
+
+
+def hardware(*keys, **others):
+    """Return options that do not change the results: keys of the config, and others.
 
     They are a function of the input, so that Snakemake does not run a rule again if they change.
     """
+    chosen = {key: config[key] for key in keys} | others
     return lambda wildcards, input: shlex.join(
-        word for key in keys for word in (f"--{key}", config[key])
+        word for key, value in chosen.items() for word in (f"--{key}", value)
     )
 
 

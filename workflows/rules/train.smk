@@ -83,7 +83,7 @@ rule train:
                 *("--provenance", output.provenance),
             ]
         ),
-        hardware=hardware("device", "engine"),
+        hardware=hardware("device", engine=TRAINING_ENGINE),
         format=FORMAT["model"],
     shell:
         "exec 2> {log:q}; set -x; "
