@@ -616,12 +616,31 @@ class TestSheetAndConfig:
         assert process.returncode == 1
         assert words in process.stdout
 
-    def test_profiles(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("name", "threads"),
+        [
+            ("laptop", {"explain": 12, "discover": 12}),
+            ("gpu", dict.fromkeys((*COMPUTED, "explain", "discover"), 3)),
+            ("slurm", {"train": 2, "explain": 8, "discover": 8}),
+        ],
+    )
+    def test_profiles(self, tmp_path: Path, name: str, threads: dict[str, int]) -> None:
         write_material(tmp_path)
-        for name in ("laptop", "gpu"):
-            words = done(tmp_path, "--dry-run", "--workflow-profile", PROFILES / name, config=TINY)
-            assert f"Using workflow specific profile {PROFILES / name}" in words
-            assert ("gpu=1" in words) == (name == "gpu")
+        config = TINY | {"explain": {"importance": True}, "discover": {"motifs": True}}
+        options = ("--workflow-profile", PROFILES / name, "--cores", 12, "--printshellcmds")
+        words = done(tmp_path, "--dry-run", *options, config=config)
+        assert f"Using workflow specific profile {PROFILES / name}" in words
+        assert ("gpu=1" in words) == (name == "gpu")
+        found = re.findall(r"dnabirnn (\w+) .*--threads (\d+)", words)
+        expected = dict.fromkeys((*COMPUTED, "explain", "discover"), 1) | threads
+        assert {(rule, int(count)) for rule, count in found} == {*expected.items()}
+
+    def test_every_job_on_the_gpu_asks_for_it(self) -> None:
+        profile = yaml.safe_load((PROFILES / "gpu/profile.yaml").read_text())
+        rules = "".join(path.read_text() for path in (WORKFLOWS / "rules").glob("*.smk"))
+        found = re.findall(r"^ *rule (\w+):(?:(?!^ *rule ).)*?hardware=", rules, re.M | re.S)
+        found += re.findall(r"use rule train as (\w+)", rules)
+        assert {*profile["set-resources"]} == {*profile["set-threads"]} == {*found} > COMPUTED
 
 
 @needs_snakemake
