@@ -134,6 +134,8 @@ class FrameTable:
                 continue
 
     def _check(self) -> None:
+        if isinstance(self._error, KeyboardInterrupt):
+            raise KeyboardInterrupt from self._error
         if self._error is not None:
             raise OutputError(
                 f"{self._path.parent}: Parquet could not be written ({self._error}); make room or "
@@ -163,7 +165,13 @@ class FrameTable:
             with self._path.open("wb") as file:
                 table = register_io_source(source, schema=self._schema)
                 table.sink_parquet(file, row_group_size=_GROUP_ROWS, maintain_order=True)
-        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        # polars raises KeyboardInterrupt in this thread too, where nobody would catch it.
+        except (
+            OSError,
+            pl.exceptions.PolarsError,
+            pl.exceptions.PanicException,
+            KeyboardInterrupt,
+        ) as error:
             self._error = error
 
 

@@ -381,3 +381,17 @@ def test_a_table_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="Parquet could not be written"):
         table.close()
     table.abandon()
+
+
+def test_an_interrupted_table_is_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", interrupted)
+    table = EffectTable(tmp_path / "x.parquet", [Output("A", "+")], Reach(5))
+    with pytest.raises(KeyboardInterrupt):
+        table.close()
+    table.abandon()
+    assert capfd.readouterr().err == ""

@@ -360,7 +360,7 @@ class ResumeFolder:
         except OSError as error:
             raise OutputError(
                 f"{self.path}: the state of training cannot be kept ({error.strerror}); free "
-                "disk space, or train with --resume never"
+                "disk space, or train in one part with --resume never"
             ) from error
 
     def _write(self, files: Mapping[Path, bytes]) -> None:
