@@ -6,7 +6,7 @@
 #
 # **Data.** Put two files in `data/ctcf_pu1_peaks`, or set `DNABIRNN_DATA` to another folder than `data`:
 #
-# - `ctcf.fa.gz`, peaks of human CTCF: 101 bases around the summit, with names like `chr1:17036408-17036508`
+# - `ctcf.fa.gz`, peaks of human CTCF: 100 bases around the summit, with names like `chr1:17036408-17036508`
 # - `pu1.fa.gz`, peaks of human PU.1, as a control
 #
 # Both are in the folder `DeepSTARR/Neural_Network_DNA_Demo/data` of the repository
