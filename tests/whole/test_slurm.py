@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from commands import succeed
 from slurm import NODES, Cluster, cluster, idle, wait_for, why_not
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +40,7 @@ alone = pytest.mark.parametrize("running", ["alone"], indirect=True)
 with_accounting = pytest.mark.parametrize("running", ["accounting"], indirect=True)
 
 
-def write_config(folder: Path) -> None:
+def write_config(folder: Path, **others: object) -> None:
     """Write a config for the sample to the folder of a user; training takes seconds.
 
     Its first part has 32 of 63 steps.
@@ -51,7 +52,7 @@ def write_config(folder: Path) -> None:
         "training_parts": 2,
         "train": {"bases": "400k", "hidden": 4, "batch": 16, "validations": 2},
     }
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    (folder / "config.yaml").write_text(yaml.safe_dump(config | others))
 
 
 class Snakemake:
@@ -283,6 +284,21 @@ def test_training_survives_with_accounting(
     fault: Callable[[Cluster, str, int], None],
 ) -> None:
     check_training(slurm, on, laptop, encoded, fault, "sacct")
+
+
+@pytest.mark.slurm
+@pytest.mark.slow
+@alone
+def test_shards_share_a_job(slurm: Cluster, on: Callable[..., Snakemake], tmp_path: Path) -> None:
+    write_config(tmp_path, model="ecoli-rep", threads=1)
+    _, scores, _ = RESULTS
+    on(tmp_path, scores, "--groups", "score=shards", "--group-components", "shards=2").done()
+    rows = slurm.ask("squeue", "--states=all", "--noheader", "--format=%C|%k|%Z").splitlines()
+    jobs = [row.removesuffix(f"|{tmp_path}") for row in rows if row.endswith(f"|{tmp_path}")]
+    assert sorted(jobs) == ["1|rule_gather_wildcards_genome", "2|rule_shards_score"]
+    whole = tmp_path / "whole.bed.gz"
+    succeed("score", ROOT / "sample_data/genome.fa.gz", "-m", "ecoli-rep", "-o", whole)
+    assert (tmp_path / scores).read_bytes() == whole.read_bytes()
 
 
 @pytest.mark.slurm
