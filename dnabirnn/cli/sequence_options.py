@@ -66,7 +66,9 @@ class FastaOrSequences(click.Argument):
     def process_value(self, ctx: click.Context, value: Any) -> Any:
         """Return the files; the options that are asked for here are processed earlier."""
         others = (ctx.params.get(name) for name in ("consensus", "positives", "tables", "held_out"))
-        if any(others) and self.value_is_missing(value):
+        # An option that is not given may have a special value of click here, which is true.
+        given = any(isinstance(other, str | tuple) and other for other in others)
+        if given and self.value_is_missing(value):
             return ()
         return super().process_value(ctx, value)
 

@@ -222,6 +222,7 @@ class TestTrainAndScore:
         assert model.read_bytes() == (trained / target).read_bytes()
         assert not (tmp_path / f"{target}.resume").exists()
 
+    @pytest.mark.slow
     def test_a_training_in_parts_gives_the_same_model(self, trained: Path, tmp_path: Path) -> None:
         write_material(tmp_path)
         results = tmp_path / "results"
