@@ -83,6 +83,14 @@ _DNA_BRNN = "dna-brnn"
     help="Also write one row per record: its class, the probability, and where its site is. For "
     "models that learned labels of whole sequences.",
 )
+@option(
+    "--write-sizes",
+    "sizes_out",
+    group=options.OUTPUT,
+    metavar="SIZES",
+    help="Also write the length of each contig, also those of other shards, to a file ending in "
+    ".sizes: name and length, separated by a tab.",
+)
 @options.so_type
 @options.index
 @option(
@@ -143,6 +151,7 @@ def score(
     calls_out: str | None,
     calls_format: str | None,
     sequences_out: str | None,
+    sizes_out: str | None,
     so_type: str | None,
     index: bool,
     hub_folder: str | None,
@@ -181,7 +190,10 @@ def score(
     from dnabirnn.sequences import Circular, Shard, prefixed
     from dnabirnn.tracks import Target, targets
 
-    options.check_apart([out, calls_out, sequences_out], [*fasta, model, regions, chrom_alias])
+    further = [calls_out, sequences_out, sizes_out]
+    options.check_apart([out, *further], [*fasta, model, regions, chrom_alias])
+    if sizes_out is not None:
+        check_ending("--write-sizes", sizes_out, "contig lengths", ".sizes")
     if sequences_out is not None:
         check_ending("--per-sequence", sequences_out, "a table", ".tsv", ".txt")
     files = prefixed(fasta, name_prefixes)
@@ -194,6 +206,7 @@ def score(
                 "--calls": calls_out,
                 "--calls-format": calls_format,
                 "--per-sequence": sequences_out,
+                "--write-sizes": sizes_out,
                 "--so-type": so_type,
                 "--index": index or None,
                 "--hub": hub_folder,
@@ -268,8 +281,9 @@ def score(
     if not go_on:
         return
     with ProgressBar("scored", quiet=quiet) as progress:
-        if sequences_out is not None:
-            parts["sequences_out"] = sequences_out
+        for name, path in (("sequences_out", sequences_out), ("sizes_out", sizes_out)):
+            if path is not None:
+                parts[name] = path
         found = write(files, track, called, **parts, progress=progress.add)
     if hub_folder is not None and genome is not None:
         from dnabirnn.tracks import write_hub

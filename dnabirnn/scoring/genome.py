@@ -175,6 +175,7 @@ def score_genome(
     assessment: Assessment | None = None,
     periods: bool = False,
     sequences_out: PathLike | None = None,
+    sizes_out: PathLike | None = None,
     progress: Callable[[int], None] = lambda bases: None,
 ) -> Found:
     """Write the scores of FASTA files and, in the same pass, their calls.
@@ -210,6 +211,8 @@ def score_genome(
     sequences_out : str or PathLike, optional
         TSV file with the class of each record as a whole; for models that learned labels of whole
         sequences. See `dnabirnn.scoring.sequence_file`.
+    sizes_out : str or PathLike, optional
+        File for the length of each contig of all files, also with a shard: a chrom.sizes file.
     progress : callable
         Called with the size of each finished block, in bases.
 
@@ -243,7 +246,8 @@ def score_genome(
     # Calls, whose periods are read, may bridge the gap between two regions.
     gap_bp = max((rule.merge_gap_bp for rule in calls.rules.values()), default=0) if calls else 0
     spans = bases_needed(wanted, model.checkpoint.scoring_window.length_bp + gap_bp, circular or ())
-    contigs = contigs_of_shard(read, fasta, shard, [regions, circular], spans)
+    lengths: dict[str, int] = {}
+    contigs = contigs_of_shard(read, fasta, shard, [regions, circular], spans, lengths)
     held = Held(contigs) if assessment is not None or periods else None
     sizes: dict[str, int] = {}
     summary = Found()
@@ -311,14 +315,17 @@ def score_genome(
                     called.add(found)
                     summary.add_calls(found, model.outputs)
             called.close()
+        if sizes_out is not None:
+            rows_of_sizes = "".join(f"{name}\t{length}\n" for name, length in lengths.items())
+            outputs.open(sizes_out).write(rows_of_sizes.encode())
     summary.add_contigs(sizes, wanted)
     for target in (track_to, calls_to):
         if target is not None:
             summary.files += _files(target, model.outputs)
     if assessment is not None and shard is not None and calls_to is not None:
         summary.files.append(_evidence_file(calls_to))
-    if sequences_out is not None and not is_stream(sequences_out):
-        summary.files.append(str(sequences_out))
+    further = [path for path in (sequences_out, sizes_out) if path is not None]
+    summary.files += [str(path) for path in further if not is_stream(path)]
     return summary
 
 

@@ -40,6 +40,7 @@ def contigs_of_shard(
     shard: Shard | None,
     naming: Iterable[NamesContigs | None],
     spans: Needed | None = None,
+    sizes: dict[str, int] | None = None,
 ) -> Iterable[_Contig]:
     """Return the contigs of a shard, or all contigs.
 
@@ -55,6 +56,8 @@ def contigs_of_shard(
     spans : callable, optional
         Bases that are needed of a contig, as `needed` of `read_fasta`; all of them by default. Of
         files with an index, only these and those of the shard are read.
+    sizes : dict, optional
+        The length of each contig of the files is added, before that contig is yielded or left out.
 
     Raises
     ------
@@ -63,7 +66,8 @@ def contigs_of_shard(
     """
     if shard is None:
         contigs = read(*fasta) if spans is None else read(*fasta, needed=spans)
-        return checked_contigs(contigs, fasta, naming)
+        checked = checked_contigs(contigs, fasta, naming)
+        return checked if sizes is None else _measured(checked, sizes)
     if any(map(is_stream, fasta)):
         raise OptionError(
             "--shard: reads the FASTA twice, which standard input and pipes do not allow"
@@ -72,6 +76,8 @@ def contigs_of_shard(
     for one in _checks(naming):
         one.check_contigs(lengths)
     names = shard.names(lengths)
+    if sizes is not None:
+        sizes |= lengths
 
     def needed(name: str, length: int) -> NDArray[np.int64] | None:
         if lengths.get(name) != length:
@@ -84,6 +90,13 @@ def contigs_of_shard(
         return np.array([[0, length]]) if spans is None else spans(name, length)
 
     return read(*fasta, needed=needed)
+
+
+def _measured(contigs: Iterable[_Contig], sizes: dict[str, int]) -> Iterator[_Contig]:
+    for contig in contigs:
+        sizes[contig.name] = len(contig.codes)
+        yield contig
+        del contig  # so that it is freed before the next is read
 
 
 def checked_contigs(

@@ -258,10 +258,12 @@ def read_sizes(path: PathLike) -> dict[str, int]:
     sizes: dict[str, int] = {}
     text = read_text(path, OptionError, "a chrom.sizes or .fai file")
     for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip() or line.startswith("#"):
+        if not line.strip():
             continue
         name, length = (*line.split("\t"), "")[:2]
         if not re.fullmatch("[0-9]{1,18}", length := length.strip()):
+            if line.startswith("#"):  # a comment; names of contigs may begin like one
+                continue
             raise OptionError(
                 f"{path}, line {number}: not a contig and its length; give a chrom.sizes or .fai "
                 "file"

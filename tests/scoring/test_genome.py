@@ -24,6 +24,7 @@ from dnabirnn.network.call_rules import CallRule, CallSettings
 from dnabirnn.scoring.genome import call_track, score_genome
 from dnabirnn.scoring.model import Model
 from dnabirnn.sequences.selection import Shard
+from dnabirnn.tracks.read import read_sizes
 
 CLASSES = (MotifClass("A", True), MotifClass("B", False))
 RECORDS = {
@@ -70,6 +71,14 @@ def test_what_is_no_shard(text: str) -> None:
 
 
 # ------------------------------------------------------------------------------- score
+
+
+@pytest.mark.parametrize("shard", [None, Shard(1, 2), Shard(3, 4)])
+def test_lengths_of_contigs(model: Model, fasta: Path, tmp_path: Path, shard: Shard | None) -> None:
+    out = tmp_path / "g.sizes"
+    found = score_genome(model, [fasta], tmp_path / "o.bed", shard=shard, sizes_out=out)
+    assert read_sizes(out) == {name: len(text) for name, text in RECORDS.items()}
+    assert found.files == [str(tmp_path / "o.bed"), str(out)]
 
 
 def test_progress_counts_every_base_once(model: Model, fasta: Path, tmp_path: Path) -> None:

@@ -169,6 +169,11 @@ def test_sizes(tmp_path: Path, content: str) -> None:
     assert read_sizes(tmp_path / "s") == {"a": 5, "b c": 0}
 
 
+def test_a_contig_whose_name_begins_like_a_comment(tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("#chrom\tsize\n#1\t5\n#\n")
+    assert read_sizes(tmp_path / "s") == {"#1": 5}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -149,6 +149,14 @@ class TestTrainAndScore:
             assert (results / name).is_file(), name
         assert set(json.loads((results / "metrics/motifs.json").read_text())["classes"]) == {"M"}
         assert not (results / "shards").exists()
+        assert (results / "sizes/other.sizes").read_text() == "d\t3000\ne\t1000\n"
+
+    def test_lengths_are_not_read_from_sequences(self, trained: Path) -> None:
+        logs = trained / "results/logs"
+        for log in (logs / "summarize/other.log", logs / "report/report.log"):
+            command = log.read_text().splitlines()[0]
+            assert "--sizes results/sizes/other.sizes" in command
+            assert "other.fa" not in command
 
     def test_each_job_leaves_a_log_and_a_benchmark(self, trained: Path) -> None:
         logs, times = trained / "results/logs", trained / "results/benchmarks"

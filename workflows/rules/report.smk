@@ -4,7 +4,7 @@
 rule summarize:
     input:
         calls="<results>/calls/{sample}.bed",
-        sizes=access.multi(lookup(within=SAMPLES, dpath="{sample}/fasta")),
+        sizes="<results>/sizes/{sample}.sizes",
     output:
         table=report(
             "<results>/summary/{sample}.tsv",
@@ -131,7 +131,7 @@ rule report:
         log=rules.train.output.curve if TRAINING else [],
         discovered=expand("<results>/motifs/{sample}.json", sample=DISCOVERED),
         assembly=expand("<results>/calls/{sample}.bed", sample=SCORED),
-        sizes=access.multi([SAMPLES[sample]["fasta"] for sample in SCORED]),
+        sizes=expand("<results>/sizes/{sample}.sizes", sample=SCORED),
         link=linked_files(),
         command_log="<results>/commands.txt",
     output:

@@ -8,6 +8,7 @@ rule score:
     output:
         **SHARD_FILES,
         scores=temp("<results>/shards/{sample}/{scatteritem}.bed.gz"),
+        sizes=temp("<results>/shards/{sample}/{scatteritem}.sizes"),
         provenance="<results>/provenance/score/{sample}/{scatteritem}.json",
     log:
         "<logs>/score/{sample}/{scatteritem}.log",
@@ -28,16 +29,23 @@ rule score:
         "exec 2> {log:q}; set -x; "
         "dnabirnn score {input.fasta:q} -m {input.model:q} -o {output.scores:q} "
         "--shard {wildcards.scatteritem} {params.options} {params.calls} "
-        "{params.hardware} --threads {threads} "
+        "--write-sizes {output.sizes:q} {params.hardware} --threads {threads} "
         "--provenance {output.provenance:q}"
 
 
-# Each shard is a run of whole contigs in FASTA order, so joining them gives the whole.
+# Each shard is a run of whole contigs in FASTA order, so joining them gives the whole. The lengths
+# of contigs are those of all shards in each. Jobs that need no more than these read no sequences.
 rule gather:
     input:
-        collect("<results>/shards/{{sample}}/{scatteritem}.bed.gz", scatteritem=shards),
+        scores=collect(
+            "<results>/shards/{{sample}}/{scatteritem}.bed.gz", scatteritem=shards
+        ),
+        sizes=collect(
+            "<results>/shards/{{sample}}/{scatteritem}.sizes", scatteritem=shards
+        ),
     output:
         scores="<results>/scores/{sample}.bed.gz",
+        sizes="<results>/sizes/{sample}.sizes",
         provenance="<results>/provenance/gather/{sample}.json",
     log:
         "<logs>/gather/{sample}.log",
@@ -51,7 +59,9 @@ rule gather:
         runtime=minutes(60),
     shell:
         "exec 2> {log:q}; set -x; "
-        "dnabirnn merge {input:q} -o {output.scores:q} --provenance {output.provenance:q}"
+        "sizes=({input.sizes:q}); "
+        'cp "${{sizes[0]}}" {output.sizes:q}; '
+        "dnabirnn merge {input.scores:q} -o {output.scores:q} --provenance {output.provenance:q}"
 
 
 rule call:
