@@ -23,9 +23,11 @@ from .read import (
     local_copy as local_copy,
     open_input as open_input,
     read_blocks as read_blocks,
+    read_head as read_head,
     size_of as size_of,
 )
 from .remote import (
+    beside as beside,
     file_name as file_name,
     is_address as is_address,
     without_secrets as without_secrets,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import os
+import re
 import shutil
 import stat
 import sys
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 
 from dnabirnn.files.journal import check_state, note_read, noting
-from dnabirnn.files.remote import file_name, is_address, open_remote, remote_state
+from dnabirnn.files.remote import file_name, is_address, known_state, open_remote
 from dnabirnn.names import printable
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ __all__ = [
     "local_copy",
     "open_input",
     "read_blocks",
+    "read_head",
     "size_of",
 ]
 
@@ -53,6 +55,7 @@ _COMPRESSED_BYTES = 1 << 17
 """Bytes per read of a compressed file. Larger reads copy more: after each of bgzip's small members,
 zlib copies the unused rest of the input."""
 
+_OTHER_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _GZIP_MAGIC = b"\x1f\x8b"
 _BGZF_HEADER_BYTES = 18
 
@@ -181,6 +184,21 @@ def open_input(path: PathLike) -> BinaryIO:
     return cast("BinaryIO", copy)
 
 
+def read_head(path: PathLike, count: int, error: type[DnabirnnError]) -> bytes:
+    """Return the first bytes of a file or an address, as they are stored.
+
+    Raises
+    ------
+    error
+        The file cannot be read.
+    """
+    try:
+        with _open(path) as file:
+            return file.read(count)
+    except OSError as cause:
+        raise error(f"{path}: cannot be read: {cause.strerror or cause}") from cause
+
+
 @contextmanager
 def local_copy(path: PathLike, error: type[DnabirnnError]) -> Iterator[Path]:
     """Yield the path of a file, or of a temporary copy of an address, removed when the block ends.
@@ -224,7 +242,7 @@ def input_exists(path: PathLike) -> bool:
     if not is_address(path):
         return os.path.exists(path)
     try:
-        remote_state(os.fspath(path))
+        known_state(os.fspath(path))
     except OSError:
         return False
     return True
@@ -236,10 +254,16 @@ def check_readable(path: PathLike, error: type[DnabirnnError]) -> None:
         return
     if is_address(path):
         try:
-            remote_state(os.fspath(path))
+            known_state(os.fspath(path))
         except OSError as cause:
             raise error(f"{path}: {cause.strerror}") from cause
         return
+    scheme = _OTHER_ADDRESS.match(os.fspath(path))
+    if scheme is not None and not os.path.exists(path):
+        raise error(
+            f"{path}: {scheme[0]} addresses are not read; give a path, or an https://, s3:// or "
+            "gs:// address"
+        )
     try:
         mode = os.stat(path).st_mode
     except OSError as cause:

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RemoteState",
+    "beside",
     "file_name",
     "is_address",
+    "known_state",
     "open_remote",
     "remote_state",
     "without_secrets",
@@ -56,6 +58,19 @@ _WAITS_SECONDS = (0.5, 2.0, 5.0)
 """Waits before a range is requested again."""
 _SILENCE_SECONDS = 60
 """Time without a byte after which a connection counts as cut."""
+_VERSION = "?versionId="
+
+# Names of exceptions of aiohttp and botocore, or of their base classes.
+_UNREACHABLE = {"ClientConnectorError", "EndpointConnectionError", "ProxyConnectionError"}
+_UNREACHABLE |= {"ConnectTimeoutError", "ConnectionTimeoutError"}
+_INSECURE = {"ClientSSLError", "SSLError", "SSLCertVerificationError"}
+_CUT = {"ClientPayloadError", "ResponseStreamingError", "IncompleteReadError"}
+_CUT |= {"ServerDisconnectedError", "ConnectionResetError", "ConnectionClosedError"}
+_SILENT = {"SocketTimeoutError", "ReadTimeoutError", "FSTimeoutError"}
+_CIRCULAR = {"TooManyRedirects"}
+_NO_ADDRESS = {"InvalidURL", "InvalidUrlClientError", "NonHttpUrlClientError"}
+_NO_CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"}
+_NO_CREDENTIALS |= {"CredentialRetrievalError", "SSOError", "TokenRetrievalError"}
 
 
 class RemoteState(NamedTuple):
@@ -102,6 +117,36 @@ def without_secrets(text: str) -> str:
     return _SECRETS.sub(lambda found: f"{found[1]}{found[2]}{'?...' if found[3] else ''}", text)
 
 
+def beside(path: _PathLike, ending: str) -> str:
+    """Return the path of the file beside another whose name has one more ending.
+
+    The query of an address stays at the end.
+
+    Examples
+    --------
+    >>> beside("https://host/a.fa?token=5f", ".fai"), beside("data/a.fa", ".fai")
+    ('https://host/a.fa.fai?token=5f', 'data/a.fa.fai')
+    """
+    place, query = _split(path)
+    return f"{place}{ending}{query}"
+
+
+def _split(path: _PathLike) -> tuple[str, str]:
+    """Return a path, and the query of an address. Keys of buckets only have that of a version.
+
+    Examples
+    --------
+    >>> _split("s3://bucket/a?b.fa?versionId=3"), _split("https://host/a.fa#top")
+    (('s3://bucket/a?b.fa', '?versionId=3'), ('https://host/a.fa', '#top'))
+    """
+    text = os.fspath(path)
+    if not is_address(text):
+        return text, ""
+    ends = "?#" if _scheme(text).startswith("http") else [_VERSION]
+    end = min([place for mark in ends if (place := text.find(mark)) >= 0], default=len(text))
+    return text[:end], text[end:]
+
+
 def file_name(path: _PathLike) -> str:
     """Return the name of a file without folders; of an address, without its query.
 
@@ -110,8 +155,7 @@ def file_name(path: _PathLike) -> str:
     >>> file_name("https://host/data/a.bed.gz?download=1"), file_name("data/a.bed")
     ('a.bed.gz', 'a.bed')
     """
-    text = os.fspath(path)
-    return os.path.basename(re.split(r"[?#]", text, maxsplit=1)[0] if is_address(text) else text)
+    return os.path.basename(_split(path)[0])
 
 
 def remote_state(address: str) -> RemoteState:
@@ -130,7 +174,23 @@ def remote_state(address: str) -> RemoteState:
     modified = info.get("LastModified") or info.get("Last-Modified") or info.get("updated") or ""
     tag = info.get("ETag") or info.get("etag") or ""
     size = info.get("size")
-    return RemoteState(None if size is None else int(size), str(tag), str(modified))
+    _STATES[address] = RemoteState(None if size is None else int(size), str(tag), str(modified))
+    return _STATES[address]
+
+
+_STATES: dict[str, RemoteState] = {}
+"""What servers last said about addresses."""
+
+
+def known_state(address: str) -> RemoteState:
+    """Return what the server last said about a file; ask it if it was not asked before.
+
+    Raises
+    ------
+    OSError, OptionError
+        As for `remote_state`.
+    """
+    return _STATES.get(address) or remote_state(address)
 
 
 def open_remote(address: str) -> BinaryIO:
@@ -146,7 +206,7 @@ def open_remote(address: str) -> BinaryIO:
     OSError, OptionError
         As for `remote_state`; reading may raise OSError too.
     """
-    size = remote_state(address).size_bytes
+    size = known_state(address).size_bytes
     raw: io.RawIOBase
     if size is not None and _sends_ranges(address, size):
         raw = _Ranges(address, size)
@@ -161,22 +221,44 @@ def _sends_ranges(address: str, size_bytes: int) -> bool:
     if not _scheme(address).startswith("http"):
         return True
     try:
-        return len(_range(address, size_bytes - 1, size_bytes)) == 1
+        return len(_range(address, size_bytes - 1, size_bytes, size_bytes)) == 1
     except OSError as failure:
-        if isinstance(failure.__cause__, ValueError):  # fsspec: the answer was not a range
+        if isinstance(failure.__cause__, ValueError):
             return False
         raise
 
 
-def _range(address: str, start: int, end: int) -> bytes:
-    """Return the bytes of a range of a file."""
+def _range(address: str, start: int, end: int, size_bytes: int) -> bytes:
+    """Return the bytes of a range of a file of a size; a range that fails is requested again."""
+    for wait in (*_WAITS_SECONDS, None):
+        try:
+            data = _range_once(address, start, end, size_bytes)
+            if len(data) == end - start:
+                return data
+            failure: OSError = _cut(address, start + len(data))
+        except (FileNotFoundError, PermissionError):
+            raise
+        except OSError as cause:
+            if isinstance(cause.__cause__, ValueError):  # the answer was not a range
+                raise
+            failure = cause
+        if wait is None:
+            raise failure
+        time.sleep(wait)
+    raise AssertionError
 
+
+def _range_once(address: str, start: int, end: int, size_bytes: int) -> bytes:
     def read(system: Any) -> bytes:
-        with system.open(address, block_size=_MOST_BYTES, cache_type="none") as file:
+        if not _scheme(address).startswith("http"):
+            return bytes(system.cat_file(address, start=start, end=end))
+        # Unlike `cat_file`, a file does not read the whole answer of a server without ranges.
+        given = {"block_size": _MOST_BYTES, "cache_type": "none", "size": size_bytes}
+        with system.open(address, **given) as file:
             file.seek(start)
             return bytes(file.read(end - start))
 
-    found: bytes = _ask(address, read) if end > start else b""
+    found: bytes = _ask(address, read, start) if end > start else b""
     return found
 
 
@@ -209,7 +291,7 @@ class _Ranges(io.RawIOBase):
             end = min(self._at + min(octets.nbytes, self._step), self._size)
             if end <= self._at:
                 return 0
-            data = self._range(self._at, end)
+            data = _range(self._address, self._at, end, self._size)
             octets[: len(data)] = data
         self._at, self._step = end, min(2 * self._step, _MOST_BYTES)
         return len(data)
@@ -219,25 +301,9 @@ class _Ranges(io.RawIOBase):
         data = bytearray()
         while self._at < self._size:
             end = min(self._at + _MOST_BYTES, self._size)
-            data += self._range(self._at, end)
+            data += _range(self._address, self._at, end, self._size)
             self._at = end
         return bytes(data)
-
-    def _range(self, start: int, end: int) -> bytes:
-        for wait in (*_WAITS_SECONDS, None):
-            try:
-                data = _range(self._address, start, end)
-                if len(data) == end - start:
-                    return data
-                failure: OSError = _cut(self._address, start + len(data))
-            except (FileNotFoundError, PermissionError):
-                raise
-            except OSError as cause:
-                failure = cause
-            if wait is None:
-                raise failure
-            time.sleep(wait)
-        raise AssertionError
 
 
 class _Stream(io.RawIOBase):
@@ -271,24 +337,25 @@ class _Stream(io.RawIOBase):
         super().close()
 
 
-def _ask(address: str, question: Any) -> Any:
+def _ask(address: str, question: Any, read: int | None = None) -> Any:
     """Return the answer of the file system of an address; failures are OSErrors."""
+    scheme, versions = _scheme(address), _VERSION in address
     try:
         try:
-            return question(_system(_scheme(address), anonymous=False))
+            return question(_system(scheme, anonymous=False, versions=versions))
         except Exception as cause:
             # Public buckets can be read without credentials.
             if not any(type(one).__name__ == "NoCredentialsError" for one in _chain(cause)):
                 raise
-            return question(_system(_scheme(address), anonymous=True))
+            return question(_system(scheme, anonymous=True, versions=versions))
     except (ImportError, OptionError) as cause:
         raise _missing(address) from cause
     except Exception as cause:
-        raise _failure(address, cause) from cause
+        raise _failure(address, cause, read) from cause
 
 
 @cache
-def _system(scheme: str, *, anonymous: bool) -> Any:
+def _system(scheme: str, *, anonymous: bool, versions: bool) -> Any:
     import fsspec
 
     if scheme.startswith("http"):
@@ -303,7 +370,7 @@ def _system(scheme: str, *, anonymous: bool) -> Any:
         }
         return fsspec.filesystem(scheme, client_kwargs=client)
     if scheme == "s3":
-        return fsspec.filesystem("s3", anon=anonymous)
+        return fsspec.filesystem("s3", anon=anonymous, version_aware=versions)
     return fsspec.filesystem("gs", token="anon" if anonymous else None)
 
 
@@ -333,33 +400,55 @@ def _missing(address: str) -> OptionError:
     )
 
 
-def _cut(address: str, read: int) -> OSError:
+def _cut(address: str, read: int | None, reason: str = "the connection was cut") -> OSError:
+    place = f" after {read:,} bytes" if read else ""
     return ConnectionError(
         errno.ECONNABORTED,
-        f"the connection was cut after {read:,} bytes; run the command again, or download the file",
+        f"{reason}{place}; run the command again, or download the file",
         address,
     )
 
 
 def _failure(address: str, cause: BaseException, read: int | None = None) -> OSError:
-    """Return an OSError with cause and remedy for an exception of fsspec or below it."""
-    chain = list(_chain(cause))
+    """Return an OSError with cause and remedy for an exception of fsspec or below it.
+
+    `read` is the place in the file up to which it has been read.
+    """
+    chain, scheme = list(_chain(cause)), _scheme(address)
+    names = {base.__name__ for one in chain for base in type(one).__mro__}
     status = next(filter(None, map(_status, chain)), None)
     if status in (401, 403) or isinstance(cause, PermissionError):
-        text = f"no permission to read it ({status or 403}); {_CREDENTIALS[_scheme(address)]}"
+        text = f"no permission to read it ({status or 403}); {_CREDENTIALS[scheme]}"
         return PermissionError(errno.EACCES, text, address)
-    missing = isinstance(cause, FileNotFoundError) and not _scheme(address).startswith("http")
+    missing = isinstance(cause, FileNotFoundError) and not scheme.startswith("http")
     if status in (404, 410) or (status is None and missing):
         text = f"no such file on the server ({status or 404}); check the address"
         return FileNotFoundError(errno.ENOENT, text, address)
     if status is not None:
-        text = f"the server answers with error {status}; try again later"
+        remedy = "try again later" if status >= 500 or status == 429 else "check the address"
+        text = f"the server answers with error {status}; {remedy}"
         return ConnectionError(errno.EIO, text, address)
     reason = " ".join(str(chain[-1]).split())[:200] or type(chain[-1]).__name__
-    if any(map(_is_unreachable, chain)):
-        text = f"the server cannot be reached ({reason}); check the address and the network"
+    if names & _NO_CREDENTIALS:
+        return PermissionError(errno.EACCES, f"{reason}; {_CREDENTIALS[scheme]}", address)
+    if names & _NO_ADDRESS or "port out of range" in reason.lower():
+        return OSError(errno.EINVAL, "not the address of a file; correct it", address)
+    if names & _CIRCULAR:
+        text = "the server redirects in a circle; check the address"
+        return ConnectionError(errno.ELOOP, text, address)
+    if names & _INSECURE:
+        text = f"no secure connection ({reason}); check the address, and the certificates here"
+        return ConnectionError(errno.EPROTO, text, address)
+    if names & _UNREACHABLE:
+        from urllib.request import getproxies
+
+        proxies = [f"{name.upper()}_PROXY" for name in sorted(getproxies()) if name != "no"]
+        *some, last = ["the address", "the network", *proxies]
+        text = f"the server cannot be reached ({reason}); check {', '.join(some)} and {last}"
         return ConnectionError(errno.EHOSTUNREACH, text, address)
-    if read is not None:
+    if names & _SILENT:
+        return _cut(address, read, f"the server sent nothing for {_SILENCE_SECONDS} s")
+    if names & _CUT or read is not None:
         return _cut(address, read)
     text = f"the connection failed ({reason}); run the command again, or download the file"
     return ConnectionError(errno.EIO, text, address)
@@ -373,8 +462,3 @@ def _status(cause: BaseException) -> int | None:
         if isinstance(response, dict):
             status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     return status if isinstance(status, int) and status >= 400 else None
-
-
-def _is_unreachable(cause: BaseException) -> bool:
-    names = ("ClientConnectorError", "ClientConnectorDNSError", "EndpointConnectionError")
-    return type(cause).__name__ in names or "ConnectTimeout" in type(cause).__name__

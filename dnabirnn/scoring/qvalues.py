@@ -26,14 +26,13 @@ file beside its calls, from which `dnabirnn merge` computes the values of the wh
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from dnabirnn.errors import OptionError, TrackError
-from dnabirnn.files import MOST_BYTES, OutputFiles, check_readable, local_copy, parse_json
+from dnabirnn.files import MOST_BYTES, OutputFiles, beside, check_readable, local_copy, parse_json
 from dnabirnn.motif_classes import Output
 from dnabirnn.tracks import (
     EVIDENCE_ENDING,
@@ -320,7 +319,7 @@ def _check_places(shard: PathLike, evidence: CallEvidence, form: TrackFormat) ->
     ]
     if sorted(found) != sorted(expected):
         raise TrackError(
-            f"{os.fspath(shard)}{EVIDENCE_ENDING}: of other calls than {shard}, which was written "
+            f"{beside(shard, EVIDENCE_ENDING)}: of other calls than {shard}, which was written "
             "without it; score the shard again with --qvalue, or remove this file"
         )
 
@@ -361,7 +360,7 @@ def merge_calls(
     merged: CallEvidence | None = None
     seen: dict[str, PathLike] = {}
     for shard in shards:
-        part = _read(f"{os.fspath(shard)}{EVIDENCE_ENDING}")
+        part = _read(beside(shard, EVIDENCE_ENDING))
         _check_places(shard, part, target)
         for chrom in part.sizes:
             if chrom in seen:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import struct
+import zlib
 from bisect import bisect_right
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
@@ -21,7 +22,9 @@ from dnabirnn.alphabet import AMBIGUOUS, INVALID
 from dnabirnn.errors import FastaError
 from dnabirnn.files import (
     BLOCK_BYTES,
+    beside,
     check_state,
+    file_name,
     input_exists,
     is_address,
     is_bgzf,
@@ -29,6 +32,7 @@ from dnabirnn.files import (
     note_read,
     open_input,
     read_blocks,
+    read_head,
 )
 from dnabirnn.sequences.records import Record, is_lower
 
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
     from dnabirnn.files import PathLike
     from dnabirnn.sequences.records import ParseContext
 
-__all__ = ["IndexEntry", "Needed", "has_index", "head_of", "joined", "read_index", "read_indexed"]
+__all__ = ["IndexEntry", "Needed", "has_index", "joined", "read_index", "read_indexed"]
 
 Needed: TypeAlias = "Callable[[str, int], NDArray[np.int64] | None]"
 """Takes the name and the length of a record, and returns the intervals (n, 2) of bases that must be
@@ -92,7 +96,7 @@ def read_index(path: PathLike) -> list[IndexEntry] | None:
     FastaError
         An index that is damaged.
     """
-    index = f"{os.fspath(path)}.fai"
+    index = beside(path, ".fai")
     if os.fspath(path) == "-" or is_stream(path) or not _is_current(path, index):
         return None
     text = b"".join(read_blocks(index, FastaError))
@@ -118,6 +122,8 @@ def _is_current(path: PathLike, index: str) -> bool:
 
 
 def _remedy(path: PathLike) -> str:
+    if is_address(path):
+        return f"make it again with `samtools faidx {file_name(path)}`, and upload it"
     return f"make it again with `samtools faidx {path}`"
 
 
@@ -143,28 +149,13 @@ def has_index(path: PathLike) -> bool:
     return read_index(path) is not None and _is_packed(path) is not None
 
 
-def head_of(path: PathLike) -> bytes:
-    """Return the first bytes of a file.
-
-    Raises
-    ------
-    FastaError
-        The file cannot be read.
-    """
-    try:
-        with open_input(path) as file:
-            return file.read(_HEAD_BYTES)
-    except OSError as cause:
-        raise FastaError(f"{path}: cannot be read: {cause.strerror or cause}") from cause
-
-
 def _is_packed(path: PathLike) -> bool | None:
     """Return whether a FASTA is bgzip with an index of its blocks, or plain; None for others."""
-    head = head_of(path)
+    head = read_head(path, _HEAD_BYTES, FastaError)
     if head.startswith(b">"):
         return False
     packed = head.startswith(_GZIP_MAGIC) and is_bgzf(head)
-    return True if packed and _is_current(path, f"{os.fspath(path)}.gzi") else None
+    return True if packed and _is_current(path, beside(path, ".gzi")) else None
 
 
 def _records(
@@ -301,13 +292,13 @@ class _Text:
                     break
                 start += len(data)
                 yield data
-        except (OSError, ValueError, struct.error) as cause:
-            reason = getattr(cause, "strerror", None) or cause
+        except OSError as cause:
+            reason = cause.strerror or cause
             raise FastaError(f"{self._path}: cannot be read: {reason}") from cause
+        except (ValueError, RuntimeError, struct.error, zlib.error) as cause:  # of bgzip
+            raise self._damaged() from cause
         if start < end and not short:
-            raise FastaError(
-                f"{self._path}: ends before the records of its index; {_remedy(self._path)}"
-            )
+            raise self._damaged()
 
     def _seek(self, place: int) -> None:
         if self._bgzf is None:
@@ -319,17 +310,24 @@ class _Text:
         while left and (data := self._bgzf.read(min(left, BLOCK_BYTES))):
             left -= len(data)
 
+    def _damaged(self) -> FastaError:
+        return FastaError(
+            f"{self._path}: damaged, truncated, or not the file of its index; create or download "
+            f"it again, or {_remedy(self._path)}"
+        )
+
     def differs(self, entry: IndexEntry) -> FastaError:
         """Return the error for a record that does not fit the index."""
         name = entry.word.decode("utf-8", "replace")
         return FastaError(
-            f"{self._path}.fai: record {name!r} is not as in the FASTA; {_remedy(self._path)}"
+            f"{beside(self._path, '.fai')}: record {name!r} is not as in the FASTA; "
+            f"{_remedy(self._path)}"
         )
 
 
 def _block_starts(path: PathLike) -> list[tuple[int, int]]:
     """Return the decompressed and the compressed start of each block, from the index of bgzip."""
-    name = f"{os.fspath(path)}.gzi"
+    name = beside(path, ".gzi")
     try:
         with open_input(name) as file:
             data = file.read()

@@ -19,12 +19,13 @@ from dnabirnn.files import (
     check_readable,
     is_stream,
     read_blocks,
+    read_head,
 )
 from dnabirnn.sequences.embl import is_embl, parse_embl
 from dnabirnn.sequences.fasta import parse_fasta
 from dnabirnn.sequences.fastq import parse_fastq
 from dnabirnn.sequences.genbank import is_genbank, parse_genbank
-from dnabirnn.sequences.indexed import Needed, has_index, head_of, read_index, read_indexed
+from dnabirnn.sequences.indexed import Needed, has_index, read_index, read_indexed
 from dnabirnn.sequences.records import ParseContext, PrefixedPath, Record
 from dnabirnn.sequences.twobit import is_twobit, read_twobit
 
@@ -145,7 +146,7 @@ def has_parts(*paths: PathLike) -> bool:
     """
     if any(os.fspath(path) == "-" or is_stream(path) for path in paths):
         return False
-    return all(has_index(path) or is_twobit(head_of(path)) for path in paths)
+    return all(has_index(path) or is_twobit(read_head(path, 4, FastaError)) for path in paths)
 
 
 def contig_lengths(*paths: PathLike) -> dict[str, int]:

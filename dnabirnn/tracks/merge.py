@@ -14,6 +14,7 @@ from dnabirnn.errors import OptionError, TrackError
 from dnabirnn.files import (
     OutputFiles,
     PathLike,
+    beside,
     check_line,
     check_readable,
     input_exists,
@@ -142,12 +143,12 @@ def is_with_evidence(shards: Sequence[PathLike]) -> bool:
     TrackError
         Some have, and others do not.
     """
-    having = [input_exists(f"{os.fspath(shard)}{EVIDENCE_ENDING}") for shard in shards]
+    having = [input_exists(beside(shard, EVIDENCE_ENDING)) for shard in shards]
     if any(having) and not all(having):
         lacking = shards[having.index(False)]
         raise TrackError(
-            f"{lacking}{EVIDENCE_ENDING}: no such file, but other shards have one; keep these "
-            "files beside the calls, or score the shard again with --qvalue"
+            f"{beside(lacking, EVIDENCE_ENDING)}: no such file, but other shards have one; keep "
+            "these files beside the calls, or score the shard again with --qvalue"
         )
     return any(having)
 

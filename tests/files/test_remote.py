@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from file_server import FileServer, file_server, s3_server, upload, use
+from file_server import FileServer, file_server, s3_client, s3_server, upload, use
 
 from dnabirnn.errors import FastaError, OptionError, OutputError, ProvenanceError
 from dnabirnn.files import (
@@ -105,15 +105,69 @@ def test_errors_of_servers(server: FileServer, status: int, words: str, ranges: 
     assert not input_exists(address)
 
 
-def test_no_server() -> None:
-    with pytest.raises(FastaError, match=r"127.0.0.1:9/a.fa: the server cannot be reached \("):
-        content("http://127.0.0.1:9/a.fa")
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("http://127.0.0.1:9/a.fa", r"the server cannot be reached \(.*check the address and the"),
+        ("http://127.0.0.1:99999/a.fa", "not the address of a file; correct it"),
+        ("http://", "not the address of a file; correct it"),
+        ("ftp://host/a.fa", "ftp:// addresses are not read; give a path, or an https://, s3:// or"),
+    ],
+)
+def test_what_is_no_address_of_a_file(
+    address: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    with pytest.raises(FastaError, match=f"^{address}: {words}"):
+        content(address)
+
+
+def test_other_answers_of_servers(server: FileServer) -> None:
+    server.moved = {"/elsewhere": "/data?token=5", "/circle": "/circle"}
+    assert content(server.address("elsewhere")) == DATA
+    with pytest.raises(FastaError, match="circle: the server redirects in a circle; check the ad"):
+        content(server.address("circle"))
+    server.status["/data"] = 400
+    with pytest.raises(FastaError, match="the server answers with error 400; check the address"):
+        content(server.address("data"))
+    address = server.address("data").replace("http://", "https://")
+    with pytest.raises(
+        FastaError, match=r"no secure connection \(.*\); check the address, and the"
+    ):
+        content(address)
+
+
+def test_a_proxy_without_an_answer(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with pytest.raises(FastaError, match=r"cannot be reached .*; check the address, .*HTTP_PROXY"):
+        content(server.address("data"))
+
+
+def test_names_with_special_characters(server: FileServer, tmp_path: Path) -> None:
+    for name in ("a b.txt", "a%20b.txt"):
+        (tmp_path / name).write_text(name)
+    assert content(server.address("a b.txt")) == content(server.address("a%20b.txt")) == b"a b.txt"
+    assert content(server.address("a%2520b.txt")) == b"a%20b.txt"
+
+
+def test_requests_of_a_whole_file(server: FileServer) -> None:
+    assert content(server.address("data")) == DATA
+    assert [method for method, _ in server.asked].count("HEAD") <= 3
+    ranges = -(-len(DATA) // remote._FIRST_BYTES)
+    assert len(server.asked) < ranges / 2
 
 
 def test_a_connection_that_is_cut_is_made_again(server: FileServer) -> None:
     with open_input(server.address("data")) as file:
         server.cut["/data"] = 2
         assert file.read() == DATA
+    remote._sends_ranges.cache_clear()
+    server.cut["/data"] = 2
+    assert content(server.address("data")) == DATA
 
 
 @pytest.mark.parametrize("ranges", [True, False])
@@ -147,6 +201,23 @@ def test_s3(bucket: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(FastaError, match=r"no such file on the server \(404\); check the addr"):
             content(missing)
     check_state("s3://bucket/data", note_read("s3://bucket/data"))
+
+
+def test_a_version_on_s3(bucket: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    use(bucket, monkeypatch)
+    client = s3_client(bucket)
+    client.create_bucket(Bucket="kept")
+    client.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+    versions = [
+        client.put_object(Bucket="kept", Key="a?b.fa", Body=body)["VersionId"]
+        for body in (DATA, b"new")
+    ]
+    address = "s3://kept/a?b.fa"
+    assert content(address) == b"new"
+    assert [content(f"{address}?versionId={one}") for one in versions] == [DATA, b"new"]
+    assert not input_exists(f"{address}.fai?versionId={versions[0]}")
+    with pytest.raises(FastaError, match=r"versionId=0: .*(no such file on the server|error 400)"):
+        content(f"{address}?versionId=0")
 
 
 def test_no_packages(monkeypatch: pytest.MonkeyPatch) -> None:

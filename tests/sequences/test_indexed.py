@@ -152,6 +152,15 @@ def test_an_index_of_another_file(tmp_path: Path, records: dict[str, str]) -> No
         list(found)
 
 
+def test_an_index_of_another_file_on_a_server(tmp_path: Path) -> None:
+    fasta = write_fasta(tmp_path / "g.fa", {"a": "ACGT" * 40})
+    pysam.faidx(str(fasta))
+    write_fasta(fasta, {"b": "ACGT" * 40})
+    remedy = r"make it again with `samtools faidx g.fa`, and upload it$"
+    with file_server(tmp_path) as server, pytest.raises(FastaError, match=remedy):
+        list(contigs_of_shard(read_fasta, [server.address("g.fa")], Shard(1, 1), []))
+
+
 def test_a_gzip_file_with_an_index_is_read_whole(tmp_path: Path) -> None:
     import gzip
 
@@ -165,6 +174,44 @@ def test_a_gzip_file_with_an_index_is_read_whole(tmp_path: Path) -> None:
     (tmp_path / "p.fa.gz.fai").write_text("a\t160\t3\t60\t61\n")
     with pytest.raises(FastaError, match="record 'b' is not as in the index"):
         list(contigs_of_shard(read_fasta, [packed], Shard(2, 2), []))
+
+
+@pytest.mark.parametrize("fault", ["cut.fa", "cut.fa.gz", "changed.fa.gz", "other.gzi"])
+def test_a_file_that_is_damaged(tmp_path: Path, fault: str) -> None:
+    draw = random.Random(2)
+    texts = {name: "".join(draw.choices("ACGT", k=200_000)) for name in "ab"}
+    path = write_fasta(tmp_path / "g.fa", texts)
+    if fault != "cut.fa":
+        path = tmp_path / "g.fa.gz"
+        pysam.tabix_compress(str(tmp_path / "g.fa"), str(path))
+    pysam.faidx(str(path))
+    data = path.read_bytes()
+    if fault.startswith("cut"):
+        path.write_bytes(data[: len(data) * 3 // 4])
+    elif fault.startswith("changed"):
+        path.write_bytes(data[:-20_000] + bytes(100) + data[-19_900:])
+    else:
+        blocks = np.frombuffer(Path(f"{path}.gzi").read_bytes()[8:], "<u8").reshape(-1, 2)
+        moved = np.add(blocks, [[100, 0]]).astype("<u8")
+        Path(f"{path}.gzi").write_bytes(len(blocks).to_bytes(8, "little") + moved.tobytes())
+    for index in tmp_path.glob(f"{path.name}.*"):
+        os.utime(index)
+    words = (
+        f"^{path}: damaged, truncated, or not the file of its index; create or download it again"
+    )
+    with pytest.raises(FastaError, match=words):
+        list(contigs_of_shard(read_fasta, [path], Shard(2, 2), []))
+
+
+def test_the_index_of_an_address_with_a_query(path: Path) -> None:
+    with file_server(path.parent) as server:
+        address = f"{server.address(path.name)}?token=5"
+        assert contig_lengths(address) == sizes(path)
+        asked = {place for _, place in server.asked}
+        assert all(place.endswith("?token=5") for place in asked)
+        if path.suffix != ".2bit":
+            assert asked == {f"/{path.name}?token=5", f"/{path.name}.fai?token=5"}
+            assert server.sent.get(f"/{path.name}", 0) == 0
 
 
 def test_nothing_is_read_of_a_record_without_intervals(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -31,8 +32,12 @@ class FileServer:
         Errors by path.
     cut : dict of str to int
         Number of answers of a path that end in the middle.
+    moved : dict of str to str
+        Paths that others redirect to.
     sent : dict of str to int
         Bytes that were sent, by path.
+    asked : list of (str, str)
+        Method and path, with the query, of each request.
     """
 
     url: str
@@ -40,7 +45,9 @@ class FileServer:
     ranges: bool = True
     status: dict[str, int] = field(default_factory=dict)
     cut: dict[str, int] = field(default_factory=dict)
+    moved: dict[str, str] = field(default_factory=dict)
     sent: dict[str, int] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
 
     def address(self, name: str) -> str:
         return f"{self.url}/{name}"
@@ -60,7 +67,14 @@ def file_server(folder: Path) -> Iterator[FileServer]:
 
         def answer(self, *, body: bool) -> None:
             path = self.path.partition("?")[0]
-            file = server.folder / path.lstrip("/")
+            server.asked.append((self.command, self.path))
+            if path in server.moved:
+                self.send_response(302)
+                self.send_header("Location", server.moved[path])
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            file = server.folder / unquote(path.lstrip("/"))
             status = server.status.get(path, 200 if file.is_file() else 404)
             data = file.read_bytes() if status == 200 else b""
             whole = len(data)

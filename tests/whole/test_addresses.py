@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,6 +79,15 @@ def outcome(command: str, place: str, out: Path) -> tuple[str, dict[str, bytes]]
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands(command: str, server: FileServer, material: Path, tmp_path: Path) -> None:
     there = outcome(command, server.url, tmp_path / "there")
+    assert there == outcome(command, str(material), tmp_path / "here")
+
+
+@pytest.mark.parametrize("command", [COMMANDS[n] for n in (0, 1, 5, 7, 9, 12, 13, 14, 15)])
+def test_commands_with_a_query(
+    command: str, server: FileServer, material: Path, tmp_path: Path
+) -> None:
+    queried = re.sub(r"(\{0\}/\S+)", r"\1?token=5", command)
+    there = outcome(queried, server.url, tmp_path / "there")
     assert there == outcome(command, str(material), tmp_path / "here")
 
 

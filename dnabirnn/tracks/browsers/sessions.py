@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dnabirnn.errors import OptionError
-from dnabirnn.files import OutputFiles, check_readable, file_name, input_exists, is_address
+from dnabirnn.files import OutputFiles, beside, check_readable, file_name, input_exists, is_address
 from dnabirnn.names import is_printable
 from dnabirnn.tracks.browsers.shown import (
     Kind,
@@ -207,11 +207,14 @@ def _sequence_adapter(genome: str, folder: PathLike) -> dict[str, Any]:
     if named[1].lower() == "2bit":
         return {"type": "TwoBitAdapter", "twoBitLocation": _at(url)}
     if named[2]:
-        indexes = {"faiLocation": _at(f"{url}.fai"), "gziLocation": _at(f"{url}.gzi")}
+        indexes = {
+            "faiLocation": _at(beside(url, ".fai")),
+            "gziLocation": _at(beside(url, ".gzi")),
+        }
         return {"type": "BgzipFastaAdapter", "fastaLocation": _at(url), **indexes}
-    beside = genome if is_address(genome) else os.fspath(Path(folder, genome))
-    if input_exists(f"{beside}.fai"):
-        index = {"faiLocation": _at(f"{url}.fai")}
+    sequences = genome if is_address(genome) else Path(folder, genome)
+    if input_exists(beside(sequences, ".fai")):
+        index = {"faiLocation": _at(beside(url, ".fai"))}
         return {"type": "IndexedFastaAdapter", "fastaLocation": _at(url), **index}
     return {"type": "UnindexedFastaAdapter", "fastaLocation": _at(url)}
 
