@@ -11,6 +11,7 @@ from dnabirnn.cli import options
 from dnabirnn.cli.command import command, option
 from dnabirnn.cli.look_ahead import look_ahead
 from dnabirnn.cli.progress import ProgressBar
+from dnabirnn.errors import VariantError
 
 __all__ = ["variants"]
 
@@ -130,13 +131,14 @@ def variants(
         load,
         variant_format,
     )
-    from dnabirnn.files import check_target
+    from dnabirnn.files import check_readable, check_target
     from dnabirnn.labels import read_aliases
     from dnabirnn.sequences import Circular, Shard
 
     options.check_apart([out], [vcf, *fasta, model, chrom_alias])
     variant_format(out)
     check_target(out)
+    check_readable(vcf, VariantError)  # before the distance is measured
     part = None if shard is None else Shard.parse(shard)
     loaded = load(model, **computing, priors=dict(priors))
     given = {
