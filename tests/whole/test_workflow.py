@@ -339,8 +339,8 @@ class TestTrainedModel:
         own = ("score", "gather", "call", "summarize", "session", "summary", "commands", "report")
         assert planned(folder, config=config) == dict.fromkeys(own, 1) | {"score": 2}
         results = {path.name for path in (folder / "results").iterdir()}
-        own = ("benchmarks", "browser", "calls", "logs", "provenance", "scores", "summary")
-        assert results == {*own}
+        own = ("benchmarks", "browser", "calls", "logs", "provenance", "scores", "sizes")
+        assert results == {*own, "summary"}
         assert (folder / f"results/summary/{bad}.tsv").exists() is False
 
     def test_one_that_fails_stops_no_other(self, tmp_path: Path) -> None:
