@@ -65,10 +65,10 @@ class FastaOrSequences(click.Argument):
 
     def process_value(self, ctx: click.Context, value: Any) -> Any:
         """Return the files; the options that are asked for here are processed earlier."""
-        others = (ctx.params.get(name) for name in ("consensus", "positives", "tables", "held_out"))
-        # An option that is not given may have a special value of click here, which is true.
-        given = any(isinstance(other, str | tuple) and other for other in others)
-        if given and self.value_is_missing(value):
+        others = (ctx.params.get(name) for name in ("consensus", "positives", "tables"))
+        # If --held-out is not given, click has a special value for it, which is true.
+        held_out = isinstance(ctx.params.get("held_out"), str)
+        if (held_out or any(others)) and self.value_is_missing(value):
             return ()
         return super().process_value(ctx, value)
 
