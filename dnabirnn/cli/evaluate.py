@@ -193,9 +193,7 @@ def evaluate(
             "--corrections": corrections,
             **label_options.given_reading(reading),
         }
-        for name, value in others.items():
-            if value not in (None, (), False):
-                raise OptionError(f"{name}: does not apply to --held-out; remove one")
+        sequence_options.check_unused(others, "--held-out")
         sequences, split = held_out_sequences(EncodedSet.open(held_out))
         _of_sequences(loaded, sequences, out, seed, quiet, [split])
         return

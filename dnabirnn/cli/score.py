@@ -88,8 +88,8 @@ _DNA_BRNN = "dna-brnn"
     "sizes_out",
     group=options.OUTPUT,
     metavar="SIZES",
-    help="Also write the length of each contig, also those of other shards, to a file ending in "
-    ".sizes: name and length, separated by a tab.",
+    help="Also write the length of each contig, including those of other shards, to a file ending "
+    "in .sizes: name and length, separated by a tab.",
 )
 @options.so_type
 @options.index

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dnabirnn.encoded import LabelledSequences
     from dnabirnn.files import PathLike
 
-__all__ = ["GROUP", "FastaOrSequences", "are_given", "read", "whole_sequences"]
+__all__ = ["GROUP", "FastaOrSequences", "are_given", "check_unused", "read", "whole_sequences"]
 
 GROUP = "Labels of whole sequences"
 
@@ -108,6 +108,13 @@ def are_given(whole: Mapping[str, Any], negatives: str | None) -> bool:
     return False
 
 
+def check_unused(options: Mapping[str, Any], truth: str) -> None:
+    """Raise OptionError for an option, by name, that has a value but does not apply to a truth."""
+    for name, value in options.items():
+        if value not in (None, (), False):
+            raise OptionError(f"{name}: does not apply to {truth}; remove one")
+
+
 def read(
     whole: Mapping[str, Any],
     genome: Sequence[PathLike],
@@ -136,9 +143,7 @@ def read(
     from dnabirnn.encoded import read_sequences
 
     given = label_options.given_reading({**reading, "class_name": None})
-    for name, value in (dict(others) | given).items():
-        if value not in (None, (), False):
-            raise OptionError(f"{name}: does not apply to labels of whole sequences; remove one")
+    check_unused(dict(others) | given, "labels of whole sequences")
     if mask == "loss":
         raise OptionError(
             "--mask loss: labels are those of whole sequences, and not of bases; give none or hard"

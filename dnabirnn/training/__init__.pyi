@@ -12,10 +12,7 @@ from .plan import TRAINING_REMEDIES as TRAINING_REMEDIES, TrainingPlan as Traini
 from .processes import LEFT_ALONE as LEFT_ALONE, Hardware as Hardware, launch as launch
 from .run_settings import digest_of as digest_of, trial_plan as trial_plan
 from .sampling import Sampler as Sampler, SamplingSettings as SamplingSettings
-from .states.kept_state import (
-    KeptState as KeptState,
-    load_state as load_state,
-)
+from .states.kept_state import KeptState as KeptState, load_state as load_state
 from .states.parts import TrainingPaused as TrainingPaused, check_parts as check_parts
 from .states.resume import ResumeFolder as ResumeFolder
 from .training_run import TrainingProgress as TrainingProgress, train as train

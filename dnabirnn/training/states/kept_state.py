@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnabirnn.errors import ModelFileError
 from dnabirnn.files import OutputFiles, check_readable, local_copy
+from dnabirnn.training.states.resume import TUNING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,6 @@ __all__ = ["KeptState", "load_state", "save_state"]
 
 logger = logging.getLogger(__name__)
 
-_TUNING = "tuning"
 _ENTRY = re.compile(
     r"(member-[1-9]\d{0,3}/)?(state\.json|step-\d{1,18}\.safetensors)|tuning/results\.json"
 )
@@ -49,12 +49,12 @@ class KeptState(NamedTuple):
             The folder cannot be written.
         """
         parts = self._parts()
-        parts.pop(_TUNING, None)
+        parts.pop(TUNING, None)
         self._restore(folder, parts)
 
     def restore_results(self, folder: ResumeFolder) -> None:
         """Put the results of the tuning into its folder, as `restore` does."""
-        found = self._parts().get(_TUNING)
+        found = self._parts().get(TUNING)
         self._restore(folder, {} if found is None else {"": found})
 
     def _parts(self) -> dict[str, dict[str, bytes]]:

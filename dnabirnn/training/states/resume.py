@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from dnabirnn.files import PathLike
 
-__all__ = ["ResumeFolder", "State"]
+__all__ = ["TUNING", "ResumeFolder", "State"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,8 @@ _SECONDS_BETWEEN_TRIES = 0.5
 _TRIES_WITHOUT_NOTE = 10
 """A lock that has no note yet gets one at once, unless the disk is full."""
 _MEMBERS = "member-*"
-_TUNING = "tuning"
+TUNING = "tuning"
+"""Folder for the results of the tuning."""
 _RESULTS = "results.json"
 _OURS = re.compile(r"(state|results)\.json(\.tmp)?|step-\d+\.safetensors(\.tmp)?")
 
@@ -116,7 +117,7 @@ class ResumeFolder:
 
     def of_tuning(self) -> ResumeFolder:
         """Return the folder, within this one, of the tuning, which has a lock of its own."""
-        return self.within(_TUNING)
+        return self.within(TUNING)
 
     def within(self, name: str) -> ResumeFolder:
         """Return the folder of this name within this one; this one again if the name is empty."""
@@ -124,7 +125,7 @@ class ResumeFolder:
             return self
         folder = ResumeFolder(self.model_path, self.digest)
         folder.path = self.path / name
-        folder._json = folder.path / (_RESULTS if name == _TUNING else "state.json")
+        folder._json = folder.path / (_RESULTS if name == TUNING else "state.json")
         return folder
 
     def contents(self) -> dict[str, bytes]:
@@ -135,7 +136,7 @@ class ResumeFolder:
         OutputError
             A file cannot be read.
         """
-        folders = [self.path, *self.path.glob(_MEMBERS), self.path / _TUNING]
+        folders = [self.path, *self.path.glob(_MEMBERS), self.path / TUNING]
         try:
             return {
                 file.relative_to(self.path).as_posix(): file.read_bytes()
@@ -249,7 +250,7 @@ class ResumeFolder:
         path = self.path / _LOCK
         for _ in range(_MOST_TRIES):
             try:
-                self.path.mkdir(exist_ok=True, parents=self.path.name == _TUNING)
+                self.path.mkdir(exist_ok=True, parents=self.path.name == TUNING)
                 file = path.open("a+b", buffering=0)
             except FileNotFoundError:  # another process has just removed the folder
                 continue
@@ -282,7 +283,7 @@ class ResumeFolder:
         file.close()
         with suppress(OSError):
             self.path.rmdir()
-            if self.path.name == _TUNING:
+            if self.path.name == TUNING:
                 self.path.parent.rmdir()
 
     def _check_same(self, held: _HeldError, may_wait: bool) -> None:
@@ -379,7 +380,7 @@ class ResumeFolder:
     def clear(self) -> None:
         """Remove states and results of all networks, and the folder if it is then empty."""
         with suppress(OSError):
-            for folder in (*self.path.glob(_MEMBERS), self.path / _TUNING):
+            for folder in (*self.path.glob(_MEMBERS), self.path / TUNING):
                 _clear(folder)
         self.clear_state()
 
